@@ -1,0 +1,322 @@
+//! The claims of a token (RFC 7519 §4), written and read without a JSON tree.
+//!
+//! Only tokens that carry our own signature are read, and there is one form only: the members in a fixed order,
+//! strings without escapes, whole numbers, no white space. Everything else is refused, so a set of claims has exactly
+//! one text, and no other parser can read a token in another way.
+
+use memchr::memchr2;
+use uuid::Uuid;
+
+use crate::base64url;
+use crate::scope::{contains, is_well_formed};
+use crate::{ClientId, Environment, MerchantId, Scope, SecretId, Timestamp, TokenId};
+
+/// What a token says. Borrows from the decoded token, or from whoever mints one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claims<'a> {
+    /// `iss`: who issued it, the authority's public URL.
+    pub issuer: &'a str,
+    /// `sub`: the client it was issued to.
+    pub subject: ClientId,
+    /// `aud`: the API it is for.
+    pub audience: &'a str,
+    /// `iat`: when it was issued, in whole seconds.
+    pub issued_at: Timestamp,
+    /// `exp`: from when on it is refused, in whole seconds.
+    pub expires_at: Timestamp,
+    /// `jti`: its own name.
+    pub id: TokenId,
+    /// `scope`: what it allows (RFC 8693 §4.2).
+    pub scope: &'a str,
+    /// `merchant_id`: the merchant it acts for; absent from an operator's token, which acts for every merchant.
+    pub merchant_id: Option<MerchantId>,
+    /// `env`: whether it moves money.
+    pub environment: Environment,
+    /// `sid`: the secret it was obtained with, so that revoking the secret ends it.
+    pub secret_id: SecretId,
+    /// `net`: where it may be used from, as space-separated CIDR blocks; absent means anywhere.
+    pub addresses: Option<&'a str>,
+}
+
+/// The last second of the year 9999: what lies beyond is no time of a token.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+impl<'a> Claims<'a> {
+    /// Says whether `scope` is one of the words of the token's scope.
+    pub fn allows(&self, scope: &str) -> bool {
+        contains(self.scope, scope)
+    }
+
+    /// The token's scope as a value of its own.
+    pub fn scope(&self) -> Scope {
+        Scope::from_well_formed(self.scope)
+    }
+
+    /// Appends the JSON form.
+    ///
+    /// The texts must be free of quotes, backslashes and control characters; configuration and [`Scope`] see to that.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut uuid = [0; 36];
+        let mut jti = [0; 22];
+        let mut number = itoa::Buffer::new();
+        member(out, b"{\"iss\":\"", self.issuer);
+        member(out, b"\",\"sub\":\"", self.subject.encode(&mut uuid));
+        member(out, b"\",\"aud\":\"", self.audience);
+        member(out, b"\",\"iat\":", number.format(self.issued_at.seconds()));
+        member(out, b",\"exp\":", number.format(self.expires_at.seconds()));
+        member(out, b",\"jti\":\"", base64url::encode(self.id.as_bytes(), &mut jti));
+        member(out, b"\",\"scope\":\"", self.scope);
+        if let Some(merchant) = self.merchant_id {
+            member(out, b"\",\"merchant_id\":\"", merchant.encode(&mut uuid));
+        }
+        member(out, b"\",\"env\":\"", self.environment.as_str());
+        member(out, b"\",\"sid\":\"", self.secret_id.encode(&mut uuid));
+        if let Some(addresses) = self.addresses {
+            member(out, b"\",\"net\":\"", addresses);
+        }
+        out.extend_from_slice(b"\"}");
+    }
+
+    /// Reads the JSON form. `None` for anything that [`Claims::write`] would not have written, byte for byte.
+    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+        let mut rest = Rest(std::str::from_utf8(payload).ok()?);
+        let claims = Self {
+            issuer: rest.after("{\"iss\":\"")?.string()?,
+            subject: rest.after(",\"sub\":\"")?.uuid(ClientId::from_bytes)?,
+            audience: rest.after(",\"aud\":\"")?.string()?,
+            issued_at: rest.after(",\"iat\":")?.seconds()?,
+            expires_at: rest.after(",\"exp\":")?.seconds()?,
+            id: rest.after(",\"jti\":\"")?.token_id()?,
+            scope: rest.after(",\"scope\":\"")?.string().filter(|scope| is_well_formed(scope))?,
+            merchant_id: match rest.after(",\"merchant_id\":\"") {
+                Some(rest) => Some(rest.uuid(MerchantId::from_bytes)?),
+                None => None,
+            },
+            environment: rest.after(",\"env\":\"")?.string()?.parse().ok()?,
+            secret_id: rest.after(",\"sid\":\"")?.uuid(SecretId::from_bytes)?,
+            addresses: match rest.after(",\"net\":\"") {
+                Some(rest) => Some(rest.string()?),
+                None => None,
+            },
+        };
+        (rest.0 == "}").then_some(claims)
+    }
+}
+
+fn member(out: &mut Vec<u8>, name: &[u8], value: impl AsRef<[u8]>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(value.as_ref());
+}
+
+/// What is left to read. Its methods take a value off the front, with the quote behind it.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    /// Takes `name` off the front, if it stands there.
+    fn after(&mut self, name: &str) -> Option<&mut Self> {
+        self.0 = self.0.strip_prefix(name)?;
+        Some(self)
+    }
+
+    /// A string without escapes.
+    fn string(&mut self) -> Option<&'a str> {
+        let end = memchr2(b'"', b'\\', self.0.as_bytes())?;
+        let (value, rest) = self.0.split_at(end);
+        self.0 = rest.strip_prefix('"')?;
+        Some(value)
+    }
+
+    /// A hyphenated lower-case UUID, the one spelling that is written.
+    fn uuid<T>(&mut self, id: fn([u8; 16]) -> T) -> Option<T> {
+        let (value, rest) = self.0.split_at_checked(36)?;
+        self.0 = rest.strip_prefix('"')?;
+        let value = value.as_bytes();
+        if value.iter().any(u8::is_ascii_uppercase) {
+            return None;
+        }
+        Uuid::try_parse_ascii(value).ok().map(|uuid| id(uuid.into_bytes()))
+    }
+
+    fn token_id(&mut self) -> Option<TokenId> {
+        let (value, rest) = self.0.split_at_checked(base64url::encoded_len(16))?;
+        self.0 = rest.strip_prefix('"')?;
+        let mut bytes = [0; 16];
+        base64url::decode(value.as_bytes(), &mut bytes)?;
+        Some(TokenId::from_bytes(bytes))
+    }
+
+    /// A whole number of seconds without sign, fraction, exponent or leading zero.
+    fn seconds(&mut self) -> Option<Timestamp> {
+        let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
+        let (value, rest) = self.0.split_at(digits);
+        if digits == 0 || digits > 12 || (digits > 1 && value.starts_with('0')) {
+            return None;
+        }
+        self.0 = rest;
+        value.parse().ok().filter(|value| *value <= LAST_SECOND).map(Timestamp::from_seconds)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) const NOW: u64 = 1_764_000_000;
+
+    pub(crate) fn claims() -> Claims<'static> {
+        Claims {
+            issuer: "https://core.example.com",
+            subject: ClientId::from_bytes([1; 16]),
+            audience: "payment-api",
+            issued_at: Timestamp::from_seconds(NOW),
+            expires_at: Timestamp::from_seconds(NOW + 900),
+            id: TokenId::from_bytes([2; 16]),
+            scope: "payments:read payments:write",
+            merchant_id: Some(MerchantId::from_bytes([3; 16])),
+            environment: Environment::Test,
+            secret_id: SecretId::from_bytes([4; 16]),
+            addresses: None,
+        }
+    }
+
+    fn written(claims: &Claims<'_>) -> String {
+        let mut out = Vec::new();
+        claims.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_json_form_is_this() {
+        assert_eq!(
+            written(&claims()),
+            concat!(
+                r#"{"iss":"https://core.example.com","sub":"01010101-0101-0101-0101-010101010101","#,
+                r#""aud":"payment-api","iat":1764000000,"exp":1764000900,"jti":"AgICAgICAgICAgICAgICAg","#,
+                r#""scope":"payments:read payments:write","merchant_id":"03030303-0303-0303-0303-030303030303","#,
+                r#""env":"test","sid":"04040404-0404-0404-0404-040404040404"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let operator =
+            Claims { merchant_id: None, addresses: Some("10.0.0.0/8 ::1/128"), scope: "", ..claims() };
+        for claims in [claims(), operator] {
+            assert_eq!(Claims::read(written(&claims).as_bytes()), Some(claims));
+        }
+    }
+
+    #[test]
+    fn members_come_in_one_order_only() {
+        let json = written(&claims());
+        let members: Vec<&str> = json[1..json.len() - 1].split(',').collect();
+        for at in 1..members.len() {
+            let mut swapped = members.clone();
+            swapped.swap(at - 1, at);
+            let json = format!("{{{}}}", swapped.join(","));
+            assert_eq!(Claims::read(json.as_bytes()), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn each_required_claim_is_required_once() {
+        let json = written(&claims());
+        let members: Vec<&str> = json[1..json.len() - 1].split(',').collect();
+        for at in 0..members.len() {
+            let mut without = members.clone();
+            without.remove(at);
+            let expected = members[at].starts_with("\"merchant_id\"");
+            let json = format!("{{{}}}", without.join(","));
+            assert_eq!(Claims::read(json.as_bytes()).is_some(), expected, "without {}", members[at]);
+
+            let mut twice = members.clone();
+            twice.push(members[at]);
+            let json = format!("{{{}}}", twice.join(","));
+            assert_eq!(Claims::read(json.as_bytes()), None, "twice {}", members[at]);
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_whole_number_of_seconds() {
+        for bad in [
+            "null",
+            "\"1764000900\"",
+            "-1",
+            "1.5",
+            "1764000900.0",
+            "1e3",
+            "1764000900e0",
+            "1e400",
+            "+1",
+            "01",
+            "9007199254740992",
+            "9223372036854775808",
+            "18446744073709551616",
+            "253402300800",
+            "true",
+            "[]",
+            "{}",
+            "",
+            " 1764000900",
+            "1764000900 ",
+            "0x10",
+            "NaN",
+        ] {
+            let json = written(&claims()).replace("\"exp\":1764000900", &format!("\"exp\":{bad}"));
+            assert_eq!(Claims::read(json.as_bytes()), None, "{bad:?}");
+        }
+        let json = written(&claims()).replace("\"exp\":1764000900", "\"exp\":253402300799");
+        assert!(Claims::read(json.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn no_other_form_is_read() {
+        let json = written(&claims());
+        for bad in [
+            String::new(),
+            "{}".to_owned(),
+            "[]".to_owned(),
+            "null".to_owned(),
+            "[".repeat(10_000),
+            json.replace('{', "{ "),
+            json.replace(':', ": "),
+            format!("{json} "),
+            format!("{json}{json}"),
+            format!("\u{feff}{json}"),
+            json.replace("{\"iss\"", "{\"x\":1,\"iss\""),
+            json.replace("\"aud\":\"payment-api\"", "\"aud\":[\"payment-api\"]"),
+            json.replace("\"test\"", "\"TEST\""),
+            json.replace("payments:read", "payments:\\u0072ead"),
+            json.replace("payments:read", "payments\tread"),
+            json.replace("01010101-", "0101010A-"),
+            json.replace("AgICAgICAgICAgICAgICAg", "AgICAgICAgICAgICAgICAh"),
+            json.replace("AgICAgICAgICAgICAgICAg", "AgICAgICAgICAgICAgIC"),
+            json.replace("\"}", "\",}"),
+        ] {
+            assert_eq!(Claims::read(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(Claims::read(&[0xff; 40]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_would_be_written(
+            at in 0_usize..300,
+            instead in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'0'), Just(b',')], 0..4),
+        ) {
+            let mut json = written(&claims()).into_bytes();
+            let at = at % json.len();
+            json.splice(at..=at, instead);
+            if let Some(claims) = Claims::read(&json) {
+                prop_assert_eq!(written(&claims).into_bytes(), json);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_no_claims(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(Claims::read(&payload), None);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The keyring: which keys sign and verify at what time, and the token codec on top of them.
+//!
+//! The accepted headers are a closed set, known byte for byte beforehand: a token's first segment selects an
+//! algorithm and its keys, or the token is refused. No header is ever parsed, so `alg: none`, algorithm confusion,
+//! `kid` injection, `jku` and `crit` can't be expressed (RFC 8725 §3.1, §3.2).
+
+use std::time::Duration;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::base64url;
+use crate::claims::Claims;
+use crate::{KeyId, Timestamp};
+
+/// `{"alg":"HS256","typ":"JWT"}` in base64url, and the dot after it.
+const HEADER: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
+/// A longer token is refused unseen.
+const MAX_TOKEN: usize = 4096;
+/// More than what the payload of a usual token decodes to.
+const SHORT_PAYLOAD: usize = 512;
+/// An HMAC-SHA-256 in base64url.
+const SIGNATURE: usize = base64url::encoded_len(32);
+
+/// What a token is for. Each kind has keys of its own, so that one can never pass for the other (RFC 8725 §3.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Sent on every call of the API.
+    Access,
+    /// Exchanged for access tokens at the authority.
+    Refresh,
+}
+
+/// Why a token is refused. For logs and for `tollgate inspect`; a caller only learns that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Longer than 4 KiB.
+    #[error("it is longer than 4096 bytes")]
+    TooLong,
+    /// Its first segment is none of the known headers.
+    #[error("its header is not one that this authority writes")]
+    UnknownHeader,
+    /// It is not three segments of canonical base64url, the last one as long as a signature.
+    #[error("it is not three segments of canonical base64url")]
+    Malformed,
+    /// No key that is in force made its signature for this kind of token.
+    #[error("its signature was made by no key in force for this kind of token")]
+    Signature,
+    /// Signed, but not the claims that this authority writes.
+    #[error("its claims are not in the form that this authority writes")]
+    Claims,
+    /// Its `exp` has come (RFC 7519 §4.1.4).
+    #[error("it has expired")]
+    Expired,
+    /// Its `iat` lies in the future.
+    #[error("it was issued in the future: clocks differ")]
+    NotYetValid,
+    /// Its `iss` is another authority.
+    #[error("another authority issued it")]
+    Issuer,
+    /// Its `aud` is another API.
+    #[error("it is for another API")]
+    Audience,
+    /// It, its secret, its client or its merchant was revoked. A keyring doesn't know; whoever holds the revocations says so.
+    #[error("it was revoked")]
+    Revoked,
+}
+
+impl TokenError {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::TooLong,
+        Self::UnknownHeader,
+        Self::Malformed,
+        Self::Signature,
+        Self::Claims,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Issuer,
+        Self::Audience,
+        Self::Revoked,
+    ];
+
+    /// Its name, for metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::UnknownHeader => "unknown_header",
+            Self::Malformed => "malformed",
+            Self::Signature => "signature",
+            Self::Claims => "claims",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// What every token of this authority must say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The claim `iss`, compared byte for byte.
+    pub issuer: String,
+    /// The claim `aud`, compared byte for byte.
+    pub audience: String,
+    /// How long after `exp` a token is still accepted.
+    pub exp_leeway: Duration,
+    /// How far in the future `iat` may lie.
+    pub iat_leeway: Duration,
+}
+
+/// A signing key, ready for use: the HMAC states of both kinds are computed once.
+#[derive(Clone)]
+pub struct SigningKey {
+    id: KeyId,
+    activates_at: Timestamp,
+    retires_at: Timestamp,
+    access: Hmac<Sha256>,
+    refresh: Hmac<Sha256>,
+}
+
+impl SigningKey {
+    /// Derives the keys of both kinds from 256 bits of key material, each under its own label (RFC 5869).
+    pub fn derive(
+        id: KeyId,
+        material: &[u8; 32],
+        activates_at: Timestamp,
+        retires_at: Option<Timestamp>,
+    ) -> Self {
+        let derived = |label: &str| {
+            let mut key = Zeroizing::new([0; 32]);
+            Hkdf::<Sha256>::new(None, material)
+                .expand(label.as_bytes(), key.as_mut())
+                .expect("HKDF-SHA-256 gives 32 bytes");
+            Hmac::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length")
+        };
+        Self {
+            id,
+            activates_at,
+            retires_at: retires_at.unwrap_or(Timestamp::MAX),
+            access: derived("tollgate v1 access token"),
+            refresh: derived("tollgate v1 refresh token"),
+        }
+    }
+
+    fn state(&self, kind: TokenKind) -> &Hmac<Sha256> {
+        match kind {
+            TokenKind::Access => &self.access,
+            TokenKind::Refresh => &self.refresh,
+        }
+    }
+}
+
+/// Where a key is in its life. It signs in one phase only, and verifies in all but the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Known everywhere before it signs.
+    Next,
+    /// Signs.
+    Active,
+    /// Signs no more; lasts longer than the longest token that it signed.
+    VerifyOnly,
+    /// Refused.
+    Retired,
+}
+
+impl Phase {
+    /// Its name, as `tollgate key list` shows it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::VerifyOnly => "verify-only",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// Room for a decoded token, from which its claims borrow. Most tokens find it on the stack.
+pub struct PayloadBuffer {
+    short: [u8; SHORT_PAYLOAD],
+    long: Vec<u8>,
+}
+
+impl PayloadBuffer {
+    /// Makes room for any token that is looked at.
+    pub const fn new() -> Self {
+        Self { short: [0; SHORT_PAYLOAD], long: Vec::new() }
+    }
+
+    /// Room for what `encoded` characters decode to.
+    fn room(&mut self, encoded: usize) -> &mut [u8] {
+        let len = encoded * 3 / 4;
+        if len <= SHORT_PAYLOAD {
+            return &mut self.short;
+        }
+        self.long.resize(len, 0);
+        &mut self.long
+    }
+}
+
+impl Default for PayloadBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The keys of an authority and what its tokens must say.
+#[derive(Clone)]
+pub struct Keyring {
+    policy: Policy,
+    /// Latest activation first.
+    keys: Vec<SigningKey>,
+}
+
+impl Keyring {
+    /// Puts `keys`, in any order, on a ring.
+    pub fn new(policy: Policy, mut keys: Vec<SigningKey>) -> Self {
+        keys.sort_by_key(|key| std::cmp::Reverse((key.activates_at, key.id)));
+        Self { policy, keys }
+    }
+
+    /// What every token must say.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The phase of the key `id` at `now`; `None` if it is not on the ring.
+    pub fn phase(&self, id: KeyId, now: Timestamp) -> Option<Phase> {
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        Some(if key.retires_at <= now {
+            Phase::Retired
+        } else if self.signer(now).is_some_and(|signer| signer.id == id) {
+            Phase::Active
+        } else if key.activates_at > now {
+            Phase::Next
+        } else {
+            Phase::VerifyOnly
+        })
+    }
+
+    /// Says whether a key signs at `now`.
+    pub fn can_sign(&self, now: Timestamp) -> bool {
+        self.signer(now).is_some()
+    }
+
+    /// The key that signs at `now`: the one activated last. On a clock that is behind, the one activated first.
+    fn signer(&self, now: Timestamp) -> Option<&SigningKey> {
+        let mut in_force = self.in_force(now);
+        in_force.clone().find(|key| key.activates_at <= now).or_else(|| in_force.next_back())
+    }
+
+    fn in_force(&self, now: Timestamp) -> impl DoubleEndedIterator<Item = &SigningKey> + Clone {
+        self.keys.iter().filter(move |key| key.retires_at > now)
+    }
+
+    /// Appends a token to `out`, signed by the key that is active at `now`. `None`, and nothing appended, if no key
+    /// is, or if the token would be longer than the 4 KiB that a verifier looks at.
+    ///
+    /// It allocates nothing if `out` has room for the token and its claims, some 900 bytes.
+    pub fn mint(
+        &self,
+        kind: TokenKind,
+        claims: &Claims<'_>,
+        now: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        let key = self.signer(now)?;
+        let start = out.len();
+        claims.write(out);
+        let claims_end = out.len();
+        let signed_len = HEADER.len() + base64url::encoded_len(claims_end - start);
+        let token_len = signed_len + 1 + SIGNATURE;
+        if token_len > MAX_TOKEN {
+            out.truncate(start);
+            return None;
+        }
+        // The token is made behind its claims and then moved over them.
+        out.resize(claims_end + token_len, b'.');
+        let (claims, token) = out[start..].split_at_mut(claims_end - start);
+        token[..HEADER.len()].copy_from_slice(HEADER);
+        base64url::encode(claims, &mut token[HEADER.len()..signed_len]);
+        let tag = key.state(kind).clone().chain_update(&token[..signed_len]).finalize().into_bytes();
+        base64url::encode(&tag, &mut token[signed_len + 1..]);
+        out.copy_within(claims_end.., start);
+        out.truncate(start + token_len);
+        Some(())
+    }
+
+    /// Verifies a token as one of `kind` at `now`: length, header, signature, then claims, time, issuer, audience.
+    /// Nothing of it is parsed before its signature holds. Whether it was revoked is for the caller to ask.
+    pub fn verify<'b>(
+        &self,
+        kind: TokenKind,
+        token: &[u8],
+        now: Timestamp,
+        buffer: &'b mut PayloadBuffer,
+    ) -> Result<Claims<'b>, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::TooLong);
+        }
+        let rest = token.strip_prefix(HEADER).ok_or(TokenError::UnknownHeader)?;
+        let dot = rest
+            .len()
+            .checked_sub(SIGNATURE + 1)
+            .filter(|at| rest[*at] == b'.')
+            .ok_or(TokenError::Malformed)?;
+        let mut tag = [0; 32];
+        base64url::decode(&rest[dot + 1..], &mut tag).ok_or(TokenError::Malformed)?;
+        self.check_signature(kind, &token[..HEADER.len() + dot], &tag, now)?;
+        let payload = base64url::decode(&rest[..dot], buffer.room(dot)).ok_or(TokenError::Malformed)?;
+        let claims = Claims::read(payload).ok_or(TokenError::Claims)?;
+        self.check_claims(&claims, now)?;
+        Ok(claims)
+    }
+
+    fn check_signature(
+        &self,
+        kind: TokenKind,
+        signed: &[u8],
+        tag: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<(), TokenError> {
+        self.in_force(now)
+            .any(|key| key.state(kind).clone().chain_update(signed).verify(tag.into()).is_ok())
+            .then_some(())
+            .ok_or(TokenError::Signature)
+    }
+
+    fn check_claims(&self, claims: &Claims<'_>, now: Timestamp) -> Result<(), TokenError> {
+        if now >= claims.expires_at.after(self.policy.exp_leeway) {
+            return Err(TokenError::Expired);
+        }
+        if claims.issued_at > now.after(self.policy.iat_leeway) {
+            return Err(TokenError::NotYetValid);
+        }
+        if claims.issuer != self.policy.issuer {
+            return Err(TokenError::Issuer);
+        }
+        if claims.audience != self.policy.audience {
+            return Err(TokenError::Audience);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

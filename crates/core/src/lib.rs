@@ -1,0 +1,27 @@
+//! The words of Tollgate's domain.
+//!
+//! Ids, scopes, secrets, claims, the keyring, and the two operations everything else is built from:
+//! minting a token and verifying one. Nothing here does I/O, awaits, or reads a clock; what time it is
+//! and where random bytes come from are arguments.
+
+mod address;
+mod base64url;
+mod claims;
+mod id;
+mod keyring;
+mod master;
+mod revocation;
+mod scope;
+mod secret;
+mod time;
+pub mod wire;
+
+pub use address::is_allowed;
+pub use claims::Claims;
+pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
+pub use keyring::{Keyring, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind};
+pub use master::{MasterKey, MasterKeyError, UnsealError};
+pub use revocation::{Revocation, Revoked, TokenId};
+pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
+pub use secret::{ClientSecret, SecretError, SecretHash, SecretHasher};
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,170 @@
+//! Client secrets: 256 random bits in a form that scanners find, kept only as a keyed hash.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use rand::CryptoRng;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::{ClientId, Environment};
+
+/// 43 base62 digits hold 256 bits.
+const DIGITS: usize = 43;
+/// 6 base62 digits hold the CRC-32 of what stands before them.
+const CHECK_DIGITS: usize = 6;
+const PREFIX_LEN: usize = "tg_live_".len();
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A client secret: `tg_live_` or `tg_test_`, 43 random base62 digits, and their CRC-32 in 6 more.
+///
+/// The prefix and the checksum are for secret scanners (`tg_(live|test)_[0-9A-Za-z]{49}`), which recognise a leaked
+/// one without asking anybody. It can't be printed by accident, and is wiped from memory when dropped.
+pub struct ClientSecret(Zeroizing<String>);
+
+/// A text that is no client secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a client secret, or mistyped: it is tg_live_ or tg_test_ and 49 letters and digits")]
+pub struct SecretError;
+
+impl ClientSecret {
+    /// Draws a secret for `environment`.
+    pub fn generate(environment: Environment, rng: &mut impl CryptoRng) -> Self {
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX_LEN + DIGITS + CHECK_DIGITS));
+        text.push_str(match environment {
+            Environment::Live => "tg_live_",
+            Environment::Test => "tg_test_",
+        });
+        let mut drawn = 0;
+        while drawn < DIGITS {
+            // The greatest multiple of 62 below 256: a byte past it would favour the first digits.
+            let mut byte = [0];
+            rng.fill_bytes(&mut byte);
+            if byte[0] < 248 {
+                text.push(char::from(BASE62[usize::from(byte[0] % 62)]));
+                drawn += 1;
+            }
+        }
+        let check = check_digits(text.as_bytes());
+        text.extend(check.map(char::from));
+        Self(text)
+    }
+
+    /// Reads a secret, and refuses one whose checksum is wrong: for tools that can tell a person of a typing error.
+    /// A server must not tell, and hashes whatever it is given.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let bytes = text.as_bytes();
+        let well_formed = bytes.len() == PREFIX_LEN + DIGITS + CHECK_DIGITS
+            && (text.starts_with("tg_live_") || text.starts_with("tg_test_"))
+            && bytes[PREFIX_LEN..].iter().all(u8::is_ascii_alphanumeric);
+        if !well_formed || check_digits(&bytes[..PREFIX_LEN + DIGITS]) != bytes[PREFIX_LEN + DIGITS..] {
+            return Err(SecretError);
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Shows the secret. The name is long so that its uses are found.
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check_digits(text: &[u8]) -> [u8; CHECK_DIGITS] {
+    let mut crc = crc32fast::hash(text);
+    let mut digits = [0; CHECK_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE62[(crc % 62) as usize];
+        crc /= 62;
+    }
+    digits
+}
+
+/// The keyed hash of a client's secret, as a store keeps it.
+///
+/// Secrets have 256 bits, so a fast hash is as strong as a slow one; the key makes a stolen store useless
+/// without the master key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// Takes the 32 bytes that a store keeps.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Borrows the 32 bytes that a store keeps.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Compares in constant time.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+/// Hashes secrets: HMAC-SHA-256 under a key derived from the master key.
+#[derive(Clone)]
+pub struct SecretHasher(Hmac<Sha256>);
+
+impl SecretHasher {
+    /// Takes the key.
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+
+    /// Hashes `secret`, whatever it is, as a secret of `client`.
+    ///
+    /// The client's id is hashed with it, so that a row can't be moved to another client.
+    pub fn hash(&self, client: ClientId, secret: &[u8]) -> SecretHash {
+        let mut mac = self.0.clone();
+        mac.update(client.as_bytes());
+        mac.update(secret);
+        SecretHash(mac.finalize().into_bytes().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_secret_is_what_a_scanner_looks_for() {
+        let secret = ClientSecret::generate(Environment::Test, &mut rand::rng());
+        let text = secret.expose_secret();
+        assert_eq!(text.len(), 57);
+        assert!(text.starts_with("tg_test_"));
+        assert!(ClientSecret::parse(text).is_ok());
+    }
+
+    #[test]
+    fn a_mistyped_secret_is_noticed() {
+        let secret = ClientSecret::generate(Environment::Live, &mut rand::rng());
+        let text = secret.expose_secret();
+        for at in 0..text.len() {
+            let mut other = text.to_owned().into_bytes();
+            other[at] = if other[at] == b'x' { b'y' } else { b'x' };
+            let other = String::from_utf8(other).unwrap();
+            assert!(ClientSecret::parse(&other).is_err(), "{at}");
+        }
+        assert!(ClientSecret::parse(&text[1..]).is_err());
+        assert!(ClientSecret::parse("").is_err());
+    }
+
+    #[test]
+    fn a_hash_belongs_to_its_client() {
+        let hasher = SecretHasher::new(&[7; 32]);
+        let (a, b) = (ClientId::from_bytes([1; 16]), ClientId::from_bytes([2; 16]));
+        assert!(hasher.hash(a, b"s").matches(&hasher.hash(a, b"s")));
+        assert!(!hasher.hash(a, b"s").matches(&hasher.hash(b, b"s")));
+        assert!(!hasher.hash(a, b"s").matches(&hasher.hash(a, b"t")));
+        assert!(!SecretHasher::new(&[8; 32]).hash(a, b"s").matches(&hasher.hash(a, b"s")));
+    }
+}

@@ -1,0 +1,90 @@
+//! Time as an argument: a point in time, and the trait by which the edge reads it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The start of 2020: a clock that shows an earlier time has not been set.
+    pub const YEAR_2020: Self = Self::from_seconds(1_577_836_800);
+
+    /// The last moment there is: what never ends.
+    pub const MAX: Self = Self(i64::MAX as u64);
+
+    /// Takes milliseconds since the epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Takes whole seconds since the epoch, the unit of a token's claims (RFC 7519 §2, `NumericDate`).
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn seconds(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// The moment `duration` later, at most [`Timestamp::MAX`].
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)).min(Self::MAX.0))
+    }
+
+    /// The moment `duration` earlier, at least the epoch.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
+    /// How long it takes from `earlier` to this moment; zero if `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<SystemTime> for Timestamp {
+    /// A moment before the epoch becomes the epoch.
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        UNIX_EPOCH + Duration::from_millis(time.0)
+    }
+}
+
+/// Tells what time it is. Read once per request, at the edge; below it, `now` is an argument.
+pub trait Clock: Send + Sync + 'static {
+    /// The current time.
+    fn now(&self) -> Timestamp;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates() {
+        let now = Timestamp::from_seconds(1_764_000_000);
+        assert_eq!(now.after(Duration::from_secs(900)).seconds(), 1_764_000_900);
+        assert_eq!(now.after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(now.before(Duration::MAX), Timestamp::from_millis(0));
+        assert_eq!(Timestamp::from_millis(1_999).seconds(), 1);
+        assert_eq!(now.since(now.after(Duration::from_secs(1))), Duration::ZERO);
+    }
+}

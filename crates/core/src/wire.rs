@@ -1,0 +1,115 @@
+//! The wire of the Payment API: the envelope of its answers and the codes of its errors.
+
+/// `token_type` of every token (RFC 6750).
+pub const TOKEN_TYPE: &str = "Bearer";
+
+/// The codes of errors. A code is stable, what its message says is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is spelled as on the wire and explained in docs/http-api.md")]
+pub enum Code {
+    ValidationError,
+    InvalidClient,
+    NoToken,
+    InvalidToken,
+    BrowserNotAllowed,
+    Forbidden,
+    NotFound,
+    PaymentRequestNotFound,
+    MerchantNotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    IdempotentRequestInProgress,
+    PaymentRequestDecided,
+    PaymentRequestExpired,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    IdempotencyKeyReused,
+    TooManyRequests,
+    HeadersTooLarge,
+    InternalError,
+    IdempotencyStoreUnavailable,
+    Unavailable,
+}
+
+impl Code {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::ValidationError,
+        Self::InvalidClient,
+        Self::NoToken,
+        Self::InvalidToken,
+        Self::BrowserNotAllowed,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::PaymentRequestNotFound,
+        Self::MerchantNotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::IdempotentRequestInProgress,
+        Self::PaymentRequestDecided,
+        Self::PaymentRequestExpired,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::IdempotencyKeyReused,
+        Self::TooManyRequests,
+        Self::HeadersTooLarge,
+        Self::InternalError,
+        Self::IdempotencyStoreUnavailable,
+        Self::Unavailable,
+    ];
+
+    /// As it stands in `error.code`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ValidationError => "VALIDATION_ERROR",
+            Self::InvalidClient => "INVALID_CLIENT",
+            Self::NoToken => "NO_TOKEN",
+            Self::InvalidToken => "INVALID_TOKEN",
+            Self::BrowserNotAllowed => "BROWSER_NOT_ALLOWED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::NotFound => "NOT_FOUND",
+            Self::PaymentRequestNotFound => "PAYMENT_REQUEST_NOT_FOUND",
+            Self::MerchantNotFound => "MERCHANT_NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
+            Self::IdempotentRequestInProgress => "IDEMPOTENT_REQUEST_IN_PROGRESS",
+            Self::PaymentRequestDecided => "PAYMENT_REQUEST_DECIDED",
+            Self::PaymentRequestExpired => "PAYMENT_REQUEST_EXPIRED",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::TooManyRequests => "TOO_MANY_REQUESTS",
+            Self::HeadersTooLarge => "HEADERS_TOO_LARGE",
+            Self::InternalError => "INTERNAL_ERROR",
+            Self::IdempotencyStoreUnavailable => "IDEMPOTENCY_STORE_UNAVAILABLE",
+            Self::Unavailable => "UNAVAILABLE",
+        }
+    }
+
+    /// The HTTP status it comes with.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::ValidationError => 400,
+            Self::InvalidClient | Self::NoToken | Self::InvalidToken => 401,
+            Self::BrowserNotAllowed | Self::Forbidden => 403,
+            Self::NotFound | Self::PaymentRequestNotFound | Self::MerchantNotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
+            Self::IdempotentRequestInProgress | Self::PaymentRequestDecided => 409,
+            Self::PaymentRequestExpired => 410,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::IdempotencyKeyReused => 422,
+            Self::TooManyRequests => 429,
+            Self::HeadersTooLarge => 431,
+            Self::InternalError => 500,
+            Self::IdempotencyStoreUnavailable | Self::Unavailable => 503,
+        }
+    }
+}
+
+/// The body of a refusal without metadata. `message` must be free of quotes, backslashes and control characters.
+pub fn error_body(code: Code, message: &str) -> String {
+    let code = code.as_str();
+    format!(r#"{{"success":false,"error":{{"code":"{code}","message":"{message}"}}}}"#)
+}
