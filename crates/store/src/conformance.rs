@@ -1,0 +1,259 @@
+//! What every backend must do, as cases that are listed once.
+//!
+//! A backend's tests invoke [`conformance_tests!`](crate::conformance_tests) with a function that makes an empty store:
+//!
+//! ```ignore
+//! tollgate_store::conformance_tests!(open);
+//! ```
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "the cases are tests")]
+#![allow(missing_docs, reason = "a case's name is its documentation")]
+
+mod changes;
+mod clients;
+mod idempotency;
+mod payments;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_core::{
+    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Scope, SecretHash, SecretId, Timestamp,
+};
+
+use crate::{
+    Answer, Changed, Client, HEARD_WITHIN, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
+    Secret, SigningKey, Status, Store,
+};
+
+pub use changes::*;
+pub use clients::*;
+pub use idempotency::*;
+pub use payments::*;
+
+/// Declares a test for each case. `$open` is an async function without arguments that returns an empty
+/// `Arc<dyn Store>` and whatever must live as long as the store.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($open:path) => {
+        $crate::conformance_tests! { @each $open:
+            installing_twice_keeps_the_first_check_and_key
+            concurrent_installs_agree
+            signing_keys_come_oldest_first
+            a_new_signing_key_retires_the_others_unless_they_retire_sooner
+            changes_are_written_with_their_effect_and_in_its_order
+            what_changes_nothing_is_no_change
+            changes_come_in_pages
+            concurrent_changes_have_numbers_of_their_own
+            purged_changes_force_a_reload
+            a_number_from_the_future_forces_a_reload
+            a_revocation_counts_until_it_expires
+            every_kind_of_revocation_is_kept
+            purging_is_bounded
+
+            a_merchant_is_as_it_was_created
+            an_id_is_taken_once
+            merchants_come_in_pages_without_gaps_or_repeats
+            a_client_is_as_it_was_created
+            an_operators_client_has_no_merchant
+            a_client_of_no_merchant_is_not_added
+            clients_come_in_pages_without_gaps_or_repeats
+            a_merchants_clients_are_its_own
+            disabling_a_client_revokes_its_tokens
+            disabling_a_client_twice_is_harmless
+            an_enabled_client_remembers_what_was_revoked
+            disabling_a_merchant_reaches_its_clients_and_no_others
+            a_deleted_client_is_gone_and_its_tokens_are_revoked
+            an_added_secret_lets_the_others_lapse
+            an_added_secret_leaves_the_others_alone
+            a_revoked_secret_ends_its_tokens
+            a_secret_is_revoked_by_its_client_only
+            nothing_is_done_to_an_unknown_client_or_merchant
+
+            a_key_is_fresh_then_in_progress_then_answered
+            another_request_with_the_key_is_a_mismatch
+            an_answer_counts_until_exactly_its_expiry
+            a_lease_counts_until_exactly_its_end
+            a_lease_taken_over_can_neither_answer_nor_abandon
+            an_abandoned_key_is_free_and_an_answered_one_stays
+            a_key_counts_in_its_scope_only
+            keys_of_every_length_and_case_are_told_apart
+            an_answer_is_kept_byte_for_byte
+            of_many_begins_one_is_fresh
+            of_many_takeovers_one_is_fresh
+            purging_frees_what_has_expired_and_nothing_else
+
+            a_payment_request_is_as_it_was_created
+            a_payment_request_and_its_answer_come_together
+            without_the_lease_nothing_is_created
+            concurrent_creates_are_all_kept
+            of_many_creates_under_one_lease_one_is_kept
+            payment_requests_come_newest_first_without_gaps_or_repeats
+            a_merchants_payment_requests_are_its_own
+            a_payment_request_is_decided_once
+            an_expired_payment_request_is_not_decided
+        }
+    };
+    (@each $open:path: $($case:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                let (store, _alive) = $open().await;
+                $crate::conformance::$case(store).await;
+            }
+        )*
+    };
+}
+
+const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_250);
+/// The last second whose tokens end when something is disabled at [`NOW`].
+const REVOKED_UNTIL: Timestamp = Timestamp::from_seconds(NOW.seconds() + HEARD_WITHIN.as_secs());
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Characters that a text can lose on its way: NUL, a surrogate pair in UTF-16, a combining mark, quotes.
+const NAME: &str = "Zoë's \"Café\" \0 e\u{301} 🦀 %_\\";
+
+type Shared = Arc<dyn Store>;
+
+/// Sixteen bytes that sort as their number does.
+fn bytes(number: u32) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+fn merchant_id(number: u32) -> MerchantId {
+    MerchantId::from_bytes(bytes(number))
+}
+
+fn client_id(number: u32) -> ClientId {
+    ClientId::from_bytes(bytes(number))
+}
+
+fn secret_id(number: u32) -> SecretId {
+    SecretId::from_bytes(bytes(number))
+}
+
+fn merchant(number: u32) -> Merchant {
+    Merchant { id: merchant_id(number), name: NAME.to_owned(), status: Status::Enabled, created_at: NOW }
+}
+
+/// A client with one secret, whose number is the client's.
+fn client(number: u32, merchant: Option<u32>) -> Client {
+    Client {
+        id: client_id(number),
+        merchant_id: merchant.map(merchant_id),
+        name: NAME.to_owned(),
+        environment: Environment::Test,
+        scope: "payments:read payments:write".parse().unwrap(),
+        addresses: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+        status: Status::Enabled,
+        merchant_status: Status::Enabled,
+        revoked_until: Timestamp::from_millis(0),
+        created_at: NOW,
+        secrets: vec![secret(number)],
+    }
+}
+
+fn secret(number: u32) -> Secret {
+    let mut hash = [0xa5; 32];
+    hash[..16].copy_from_slice(&bytes(number));
+    Secret {
+        id: secret_id(number),
+        hash: SecretHash::from_bytes(hash),
+        created_at: NOW,
+        expires_at: None,
+        revoked_at: None,
+    }
+}
+
+fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
+    SigningKey {
+        id: KeyId::from_bytes(bytes(number)),
+        sealed: vec![0, 0xff, 7],
+        created_at,
+        activates_at: created_at.after(HOUR),
+        retires_at: None,
+    }
+}
+
+fn scope(merchant: u32, key: &str) -> IdempotencyScope {
+    IdempotencyScope {
+        merchant_id: merchant_id(merchant),
+        environment: Environment::Test,
+        route: "POST /api/v1/payment-requests:redirect",
+        key: key.to_owned(),
+    }
+}
+
+/// A lease of merchant 1 for half a minute from [`NOW`] on, for the same request whoever the owner is.
+fn lease(key: &str, owner: u32) -> Lease {
+    Lease {
+        scope: scope(1, key),
+        fingerprint: [3; 32],
+        owner: bytes(owner),
+        until: NOW.after(Duration::from_secs(30)),
+    }
+}
+
+fn answer() -> Answer {
+    Answer { status: 201, body: b"{\"success\":true}\0\xff".to_vec(), expires_at: NOW.after(DAY) }
+}
+
+fn payment_id(number: u32) -> PaymentRequestId {
+    PaymentRequestId::from_bytes(bytes(number))
+}
+
+fn payment(number: u32, merchant: u32) -> PaymentRequest {
+    PaymentRequest {
+        id: payment_id(number),
+        merchant_id: merchant_id(merchant),
+        environment: Environment::Test,
+        details: format!("{{\"customer\":{{\"name\":\"{NAME}\"}}}}"),
+        status: PaymentStatus::Pending,
+        created_at: NOW,
+        expires_at: NOW.after(HOUR),
+        decided_at: None,
+    }
+}
+
+/// A store with a merchant and its client, both with the number 1.
+async fn with_client(store: &Shared) {
+    store.create_merchant(&merchant(1)).await.unwrap();
+    assert!(store.create_client(&client(1, Some(1))).await.unwrap());
+}
+
+async fn the_client(store: &Shared, number: u32) -> Client {
+    store.client(client_id(number)).await.unwrap().unwrap()
+}
+
+/// What changed after number `seq`.
+async fn changed_since(store: &Shared, seq: u64) -> Vec<Changed> {
+    let changes = store.changes_since(seq, 1000).await.unwrap().unwrap();
+    assert!(changes.iter().all(|change| change.seq > seq));
+    assert!(changes.is_sorted_by(|a, b| a.seq < b.seq));
+    let last = store.last_change().await.unwrap();
+    assert_eq!(changes.last().map_or(seq, |change| change.seq), last);
+    changes.into_iter().map(|change| change.what).collect()
+}
+
+/// Does the same `count` times at once, on as many tasks.
+async fn at_once<T, F>(store: &Shared, count: u32, act: impl Fn(Shared, u32) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(act(Arc::clone(store), number))).collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}
+
+/// A scope as long as a scope can be.
+fn longest_scope() -> Scope {
+    "s".repeat(Scope::MAX_LEN).parse().unwrap()
+}

@@ -1,0 +1,212 @@
+//! The installation, the signing keys, the change log and the revocations.
+
+use tollgate_core::{Revocation, Revoked, TokenId};
+
+use super::{
+    DAY, HOUR, MILLISECOND, NOW, REVOKED_UNTIL, Shared, at_once, bytes, changed_since, client, client_id,
+    lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
+};
+use crate::{Changed, Status};
+
+pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
+    assert_eq!(store.installation().await.unwrap(), None);
+    assert_eq!(store.install(b"\0one", &signing_key(1, NOW)).await.unwrap(), b"\0one");
+    assert_eq!(store.install(b"two", &signing_key(2, NOW)).await.unwrap(), b"\0one");
+    assert_eq!(store.installation().await.unwrap().unwrap(), b"\0one");
+    assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
+}
+
+pub async fn concurrent_installs_agree(store: Shared) {
+    let checks = at_once(&store, 16, async |store, number| {
+        store.install(&bytes(number), &signing_key(number, NOW)).await.unwrap()
+    })
+    .await;
+    let keys = store.signing_keys().await.unwrap();
+    assert_eq!(keys.len(), 1);
+    assert!(checks.iter().all(|check| *check == keys[0].id.as_bytes()), "{checks:?}");
+}
+
+pub async fn signing_keys_come_oldest_first(store: Shared) {
+    let never = NOW.after(100 * DAY);
+    store.install(b"check", &signing_key(9, NOW)).await.unwrap();
+    store.add_signing_key(&signing_key(5, NOW.after(HOUR)), never).await.unwrap();
+    store.add_signing_key(&signing_key(7, NOW.before(HOUR)), never).await.unwrap();
+    let ids: Vec<_> = store.signing_keys().await.unwrap().into_iter().map(|key| *key.id.as_bytes()).collect();
+    assert_eq!(ids, [bytes(7), bytes(9), bytes(5)]);
+}
+
+pub async fn a_new_signing_key_retires_the_others_unless_they_retire_sooner(store: Shared) {
+    let (sooner, later) = (NOW.after(HOUR), NOW.after(DAY));
+    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), sooner).await.unwrap();
+    let seq = store.last_change().await.unwrap();
+    store.add_signing_key(&signing_key(3, NOW.after(2 * MILLISECOND)), later).await.unwrap();
+    let retire: Vec<_> = store.signing_keys().await.unwrap().into_iter().map(|key| key.retires_at).collect();
+    assert_eq!(retire, [Some(sooner), Some(later), None]);
+    assert_eq!(changed_since(&store, seq).await, [Changed::SigningKeys]);
+}
+
+pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Shared) {
+    assert_eq!(store.last_change().await.unwrap(), 0);
+    assert_eq!(changed_since(&store, 0).await, []);
+    let expires_at = NOW.after(DAY);
+    let token = Revocation {
+        subject: Revoked::Token(TokenId::from_bytes(bytes(9))),
+        issued_until: REVOKED_UNTIL,
+        expires_at,
+    };
+    let (client, merchant) = (client_id(1), merchant_id(1));
+    with_client(&store).await;
+    store.add_secret(client, &secret(2), None, NOW).await.unwrap();
+    store.revoke(&token, NOW).await.unwrap();
+    store.revoke_secret(client, secret_id(1), NOW, expires_at).await.unwrap();
+    store.set_client_status(client, Status::Disabled, NOW, expires_at).await.unwrap();
+    store.set_client_status(client, Status::Enabled, NOW, expires_at).await.unwrap();
+    store.set_merchant_status(merchant, Status::Disabled, NOW, expires_at).await.unwrap();
+    store.set_merchant_status(merchant, Status::Enabled, NOW, expires_at).await.unwrap();
+    store.delete_client(client, NOW, expires_at).await.unwrap();
+
+    // What can never be used again stays refused whenever its tokens were issued.
+    let revoked =
+        |subject, issued_until| Changed::Revocation(Revocation { subject, issued_until, expires_at });
+    assert_eq!(
+        changed_since(&store, 0).await,
+        [
+            Changed::Client(client),
+            Changed::Client(client),
+            Changed::Revocation(token),
+            Changed::Client(client),
+            revoked(Revoked::Secret(secret_id(1)), expires_at),
+            Changed::Client(client),
+            revoked(Revoked::Client(client), REVOKED_UNTIL),
+            Changed::Client(client),
+            Changed::Merchant(merchant),
+            revoked(Revoked::Merchant(merchant), REVOKED_UNTIL),
+            Changed::Merchant(merchant),
+            Changed::Client(client),
+            revoked(Revoked::Client(client), expires_at),
+        ]
+    );
+}
+
+pub async fn what_changes_nothing_is_no_change(store: Shared) {
+    with_client(&store).await;
+    store.revoke_secret(client_id(1), secret_id(1), NOW, NOW.after(DAY)).await.unwrap();
+    let seq = store.last_change().await.unwrap();
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), NOW.after(DAY)).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(2), NOW, NOW.after(DAY)).await.unwrap());
+    assert!(!store.delete_client(client_id(2), NOW, NOW.after(DAY)).await.unwrap());
+    store.begin(&lease("key", 1), NOW).await.unwrap();
+    assert_eq!(changed_since(&store, seq).await, []);
+}
+
+pub async fn changes_come_in_pages(store: Shared) {
+    store.create_merchant(&merchant(1)).await.unwrap();
+    for number in 0..5 {
+        store.create_client(&client(number, Some(1))).await.unwrap();
+    }
+    let (mut seq, mut seen) = (0, Vec::new());
+    for expected in [2, 2, 1, 0] {
+        let page = store.changes_since(seq, 2).await.unwrap().unwrap();
+        assert_eq!(page.len(), expected);
+        seq = page.last().map_or(seq, |change| change.seq);
+        seen.extend(page.into_iter().map(|change| change.what));
+    }
+    assert_eq!(seen, (0..5).map(|number| Changed::Client(client_id(number))).collect::<Vec<_>>());
+}
+
+pub async fn concurrent_changes_have_numbers_of_their_own(store: Shared) {
+    store.create_merchant(&merchant(1)).await.unwrap();
+    at_once(&store, 50, async |store, number| store.create_client(&client(number, Some(1))).await.unwrap())
+        .await;
+    let changed = changed_since(&store, 0).await;
+    assert_eq!(changed.len(), 50);
+    assert!((0..50).all(|number| changed.contains(&Changed::Client(client_id(number)))));
+}
+
+pub async fn purged_changes_force_a_reload(store: Shared) {
+    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_client(&client(1, Some(1))).await.unwrap();
+    let purged = store.last_change().await.unwrap();
+    let mut later = client(2, Some(1));
+    later.created_at = NOW.after(MILLISECOND);
+    store.create_client(&later).await.unwrap();
+
+    assert_eq!(store.purge(NOW.after(DAY).before(MILLISECOND)).await.unwrap(), 0);
+    assert_eq!(changed_since(&store, 0).await.len(), 2);
+    assert_eq!(store.purge(NOW.after(DAY)).await.unwrap(), 1);
+    assert_eq!(store.changes_since(0, 1000).await.unwrap(), None);
+    assert_eq!(changed_since(&store, purged).await, [Changed::Client(client_id(2))]);
+
+    // The last number is known even when nothing is left that has it.
+    let last = store.last_change().await.unwrap();
+    assert_eq!(store.purge(NOW.after(2 * DAY)).await.unwrap(), 1);
+    assert_eq!(store.last_change().await.unwrap(), last);
+    assert_eq!(store.changes_since(purged, 1000).await.unwrap(), None);
+    assert_eq!(changed_since(&store, last).await, []);
+    store.create_client(&client(3, Some(1))).await.unwrap();
+    assert_eq!(changed_since(&store, last).await, [Changed::Client(client_id(3))]);
+}
+
+pub async fn a_number_from_the_future_forces_a_reload(store: Shared) {
+    with_client(&store).await;
+    let last = store.last_change().await.unwrap();
+    assert_eq!(store.changes_since(last, 1000).await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.changes_since(last + 1, 1000).await.unwrap(), None);
+}
+
+pub async fn a_revocation_counts_until_it_expires(store: Shared) {
+    let subject = Revoked::Token(TokenId::from_bytes(bytes(1)));
+    let revocation = Revocation { subject, issued_until: REVOKED_UNTIL, expires_at: NOW.after(HOUR) };
+    store.revoke(&revocation, NOW).await.unwrap();
+    assert_eq!(store.revocations(NOW.after(HOUR).before(MILLISECOND)).await.unwrap(), [revocation]);
+    assert_eq!(store.revocations(NOW.after(HOUR)).await.unwrap(), []);
+
+    assert_eq!(store.purge(NOW.after(HOUR).before(MILLISECOND)).await.unwrap(), 0);
+    assert_eq!(store.revocations(NOW).await.unwrap(), [revocation]);
+    assert_eq!(store.purge(NOW.after(HOUR)).await.unwrap(), 1);
+    assert_eq!(store.revocations(NOW).await.unwrap(), []);
+}
+
+pub async fn every_kind_of_revocation_is_kept(store: Shared) {
+    let subjects = [
+        Revoked::Token(TokenId::from_bytes(bytes(1))),
+        Revoked::Secret(secret_id(1)),
+        Revoked::Client(client_id(1)),
+        Revoked::Merchant(merchant_id(1)),
+    ];
+    for subject in subjects {
+        let revocation = Revocation { subject, issued_until: REVOKED_UNTIL, expires_at: NOW.after(DAY) };
+        store.revoke(&revocation, NOW).await.unwrap();
+    }
+    with_client(&store).await;
+    let mut kept: Vec<_> =
+        store.revocations(NOW).await.unwrap().into_iter().map(|kept| kept.subject).collect();
+    for subject in subjects {
+        let at = kept.iter().position(|kept| *kept == subject).unwrap();
+        kept.swap_remove(at);
+    }
+    assert_eq!(kept, []);
+}
+
+pub async fn purging_is_bounded(store: Shared) {
+    at_once(&store, 1500, async |store, number| {
+        let subject = Revoked::Token(TokenId::from_bytes(bytes(number)));
+        store
+            .revoke(&Revocation { subject, issued_until: REVOKED_UNTIL, expires_at: NOW }, NOW)
+            .await
+            .unwrap();
+    })
+    .await;
+    let mut steps = 0;
+    loop {
+        let purged = store.purge(NOW).await.unwrap();
+        if purged == 0 {
+            break;
+        }
+        assert!(purged <= 1000, "{purged}");
+        steps += 1;
+    }
+    assert!(steps >= 2);
+    assert_eq!(store.last_change().await.unwrap(), 1500);
+}

@@ -1,0 +1,274 @@
+//! Merchants, clients and secrets.
+
+use tollgate_core::{Environment, Revocation, Revoked, Scope, Timestamp};
+
+use super::{
+    DAY, HOUR, MILLISECOND, NOW, REVOKED_UNTIL, Shared, changed_since, client, client_id, longest_scope,
+    merchant, merchant_id, secret, secret_id, the_client, with_client,
+};
+use crate::{HEARD_WITHIN, Status, StoreError};
+
+pub async fn a_merchant_is_as_it_was_created(store: Shared) {
+    let mut disabled = merchant(2);
+    disabled.status = Status::Disabled;
+    disabled.name = String::new();
+    for merchant in [merchant(1), disabled] {
+        store.create_merchant(&merchant).await.unwrap();
+        assert_eq!(store.merchant(merchant.id).await.unwrap(), Some(merchant));
+    }
+    assert_eq!(store.merchant(merchant_id(3)).await.unwrap(), None);
+}
+
+pub async fn an_id_is_taken_once(store: Shared) {
+    with_client(&store).await;
+    let seq = store.last_change().await.unwrap();
+    let mut other = client(1, Some(1));
+    other.name.push('2');
+    assert!(matches!(store.create_merchant(&merchant(1)).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.create_client(&other).await, Err(StoreError::Unavailable(_))));
+    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+    assert_eq!(changed_since(&store, seq).await, []);
+}
+
+pub async fn merchants_come_in_pages_without_gaps_or_repeats(store: Shared) {
+    for number in [50, 10, 30, 20, 40, 0] {
+        store.create_merchant(&merchant(number)).await.unwrap();
+    }
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let page = store.merchants(after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        seen.extend(page.into_iter().map(|merchant| merchant.id));
+        if seen.len() == 2 {
+            // One before where the reader is and one behind.
+            store.create_merchant(&merchant(5)).await.unwrap();
+            store.create_merchant(&merchant(25)).await.unwrap();
+        }
+    }
+    assert_eq!(seen, [0, 10, 20, 25, 30, 40, 50].map(merchant_id));
+    assert_eq!(store.merchants(None, 0).await.unwrap(), []);
+}
+
+pub async fn a_client_is_as_it_was_created(store: Shared) {
+    store.create_merchant(&merchant(1)).await.unwrap();
+    let mut full = client(2, Some(1));
+    full.environment = Environment::Live;
+    full.scope = longest_scope();
+    full.status = Status::Disabled;
+    full.revoked_until = REVOKED_UNTIL;
+    full.secrets = vec![secret(9), secret(3), secret(7)];
+    full.secrets[0].created_at = NOW.before(HOUR);
+    full.secrets[0].revoked_at = Some(NOW);
+    full.secrets[2].expires_at = Some(NOW.after(DAY));
+    let mut bare = client(3, Some(1));
+    bare.name = String::new();
+    bare.scope = Scope::empty();
+    bare.addresses = Vec::new();
+    bare.secrets = Vec::new();
+    for client in [client(1, Some(1)), full, bare] {
+        assert!(store.create_client(&client).await.unwrap());
+        assert_eq!(store.client(client.id).await.unwrap(), Some(client));
+    }
+    assert_eq!(store.client(client_id(4)).await.unwrap(), None);
+}
+
+pub async fn an_operators_client_has_no_merchant(store: Shared) {
+    assert!(store.create_client(&client(1, None)).await.unwrap());
+    assert_eq!(the_client(&store, 1).await, client(1, None));
+    assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(1, None)]);
+}
+
+pub async fn a_client_of_no_merchant_is_not_added(store: Shared) {
+    assert!(!store.create_client(&client(1, Some(1))).await.unwrap());
+    assert_eq!(store.client(client_id(1)).await.unwrap(), None);
+    assert_eq!(store.last_change().await.unwrap(), 0);
+}
+
+pub async fn clients_come_in_pages_without_gaps_or_repeats(store: Shared) {
+    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(2)).await.unwrap();
+    for number in [50, 10, 30, 20, 40, 0] {
+        let mut client = client(number, (number != 30).then_some(1));
+        // As many rows as it may take, a client counts once.
+        client.secrets = vec![secret(number), secret(number + 1), secret(number + 2)];
+        store.create_client(&client).await.unwrap();
+    }
+    store.create_client(&client(15, Some(2))).await.unwrap();
+    for (merchant, expected) in [(None, vec![0, 10, 15, 20, 30, 40, 50]), (Some(1), vec![0, 10, 20, 40, 50])]
+    {
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let page = store.clients(merchant.map(merchant_id), after, 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            assert!(
+                page.iter()
+                    .all(|client| client.secrets.len() == if client.id == client_id(15) { 1 } else { 3 })
+            );
+            after = Some(last.id);
+            seen.extend(page.into_iter().map(|client| client.id));
+        }
+        assert_eq!(seen, expected.into_iter().map(client_id).collect::<Vec<_>>());
+    }
+    let first = store.clients(None, None, 1).await.unwrap();
+    store.create_client(&client(5, Some(1))).await.unwrap();
+    let next = store.clients(None, Some(first[0].id), 1).await.unwrap();
+    assert_eq!(next[0].id, client_id(5));
+}
+
+pub async fn a_merchants_clients_are_its_own(store: Shared) {
+    with_client(&store).await;
+    store.create_merchant(&merchant(2)).await.unwrap();
+    store.create_client(&client(2, Some(2))).await.unwrap();
+    store.create_client(&client(3, None)).await.unwrap();
+    assert_eq!(store.clients(Some(merchant_id(1)), None, 10).await.unwrap(), [client(1, Some(1))]);
+    assert_eq!(store.clients(Some(merchant_id(2)), None, 10).await.unwrap(), [client(2, Some(2))]);
+    assert_eq!(store.clients(Some(merchant_id(3)), None, 10).await.unwrap(), []);
+}
+
+pub async fn disabling_a_client_revokes_its_tokens(store: Shared) {
+    with_client(&store).await;
+    let expires_at = NOW.after(DAY);
+    assert!(store.set_client_status(client_id(1), Status::Disabled, NOW, expires_at).await.unwrap());
+    let disabled = the_client(&store, 1).await;
+    assert_eq!(disabled.status, Status::Disabled);
+    assert_eq!(disabled.merchant_status, Status::Enabled);
+    assert_eq!(disabled.revoked_until, REVOKED_UNTIL);
+    let subject = Revoked::Client(client_id(1));
+    assert_eq!(
+        store.revocations(NOW).await.unwrap(),
+        [Revocation { subject, issued_until: REVOKED_UNTIL, expires_at }]
+    );
+}
+
+pub async fn disabling_a_client_twice_is_harmless(store: Shared) {
+    with_client(&store).await;
+    let later = NOW.after(HOUR);
+    for now in [later, NOW] {
+        assert!(store.set_client_status(client_id(1), Status::Disabled, now, now.after(DAY)).await.unwrap());
+    }
+    let disabled = the_client(&store, 1).await;
+    assert_eq!(disabled.status, Status::Disabled);
+    // A clock that went back takes nothing back.
+    assert_eq!(disabled.revoked_until, Timestamp::from_seconds(later.after(HEARD_WITHIN).seconds()));
+}
+
+pub async fn an_enabled_client_remembers_what_was_revoked(store: Shared) {
+    with_client(&store).await;
+    store.set_client_status(client_id(1), Status::Disabled, NOW, NOW.after(DAY)).await.unwrap();
+    assert!(
+        store
+            .set_client_status(client_id(1), Status::Enabled, NOW.after(HOUR), NOW.after(DAY))
+            .await
+            .unwrap()
+    );
+    let enabled = the_client(&store, 1).await;
+    assert_eq!((enabled.status, enabled.revoked_until), (Status::Enabled, REVOKED_UNTIL));
+    assert_eq!(store.revocations(NOW).await.unwrap().len(), 1);
+}
+
+pub async fn disabling_a_merchant_reaches_its_clients_and_no_others(store: Shared) {
+    with_client(&store).await;
+    store.create_merchant(&merchant(2)).await.unwrap();
+    store.create_client(&client(2, Some(2))).await.unwrap();
+    store.create_client(&client(3, None)).await.unwrap();
+    let expires_at = NOW.after(DAY);
+    assert!(store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, expires_at).await.unwrap());
+
+    assert_eq!(store.merchant(merchant_id(1)).await.unwrap().unwrap().status, Status::Disabled);
+    let of_it = the_client(&store, 1).await;
+    assert_eq!(of_it.status, Status::Enabled);
+    assert_eq!((of_it.merchant_status, of_it.revoked_until), (Status::Disabled, REVOKED_UNTIL));
+    assert_eq!(store.clients(Some(merchant_id(1)), None, 10).await.unwrap(), [of_it]);
+    assert_eq!(the_client(&store, 2).await, client(2, Some(2)));
+    assert_eq!(the_client(&store, 3).await, client(3, None));
+    let subject = Revoked::Merchant(merchant_id(1));
+    assert_eq!(
+        store.revocations(NOW).await.unwrap(),
+        [Revocation { subject, issued_until: REVOKED_UNTIL, expires_at }]
+    );
+
+    // The later of the client's own revocation and the merchant's.
+    let later = NOW.after(HOUR);
+    store.set_client_status(client_id(1), Status::Disabled, later, expires_at).await.unwrap();
+    store.set_merchant_status(merchant_id(1), Status::Enabled, later, expires_at).await.unwrap();
+    let of_it = the_client(&store, 1).await;
+    assert_eq!(of_it.merchant_status, Status::Enabled);
+    assert_eq!(of_it.revoked_until, Timestamp::from_seconds(later.after(HEARD_WITHIN).seconds()));
+}
+
+pub async fn a_deleted_client_is_gone_and_its_tokens_are_revoked(store: Shared) {
+    with_client(&store).await;
+    store.create_client(&client(2, Some(1))).await.unwrap();
+    let expires_at = NOW.after(DAY);
+    assert!(store.delete_client(client_id(1), NOW, expires_at).await.unwrap());
+    assert_eq!(store.client(client_id(1)).await.unwrap(), None);
+    assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(2, Some(1))]);
+    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, expires_at).await.unwrap());
+    assert!(!store.delete_client(client_id(1), NOW, expires_at).await.unwrap());
+    let revoked = store.revocations(NOW).await.unwrap();
+    assert_eq!(revoked.len(), 1);
+    assert_eq!((revoked[0].subject, revoked[0].expires_at), (Revoked::Client(client_id(1)), expires_at));
+    assert!(revoked[0].issued_until >= REVOKED_UNTIL);
+}
+
+pub async fn an_added_secret_lets_the_others_lapse(store: Shared) {
+    store.create_merchant(&merchant(1)).await.unwrap();
+    let at = NOW.after(HOUR);
+    let mut client = client(1, Some(1));
+    client.secrets = vec![secret(1), secret(2), secret(3), secret(4)];
+    client.secrets[1].expires_at = Some(at.before(MILLISECOND));
+    client.secrets[2].expires_at = Some(at.after(MILLISECOND));
+    client.secrets[3].revoked_at = Some(NOW);
+    store.create_client(&client).await.unwrap();
+    assert!(store.add_secret(client_id(1), &secret(5), Some(at), NOW).await.unwrap());
+    client.secrets[0].expires_at = Some(at);
+    client.secrets[2].expires_at = Some(at);
+    client.secrets.push(secret(5));
+    assert_eq!(the_client(&store, 1).await, client);
+}
+
+pub async fn an_added_secret_leaves_the_others_alone(store: Shared) {
+    with_client(&store).await;
+    store.create_client(&client(2, Some(1))).await.unwrap();
+    assert!(store.add_secret(client_id(1), &secret(5), None, NOW).await.unwrap());
+    assert_eq!(the_client(&store, 1).await.secrets, [secret(1), secret(5)]);
+    store.add_secret(client_id(1), &secret(6), Some(NOW), NOW).await.unwrap();
+    assert_eq!(the_client(&store, 2).await, client(2, Some(1)), "another client's");
+}
+
+pub async fn a_revoked_secret_ends_its_tokens(store: Shared) {
+    with_client(&store).await;
+    store.add_secret(client_id(1), &secret(2), None, NOW).await.unwrap();
+    let expires_at = NOW.after(DAY);
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW, expires_at).await.unwrap());
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), expires_at).await.unwrap());
+    let secrets = the_client(&store, 1).await.secrets;
+    assert_eq!(secrets[0].revoked_at, Some(NOW));
+    assert_eq!(secrets[1], secret(2));
+    let revoked = store.revocations(NOW).await.unwrap();
+    assert_eq!(revoked.len(), 1);
+    assert_eq!((revoked[0].subject, revoked[0].expires_at), (Revoked::Secret(secret_id(1)), expires_at));
+    assert!(revoked[0].issued_until >= REVOKED_UNTIL);
+}
+
+pub async fn a_secret_is_revoked_by_its_client_only(store: Shared) {
+    with_client(&store).await;
+    store.create_client(&client(2, Some(1))).await.unwrap();
+    assert!(!store.revoke_secret(client_id(2), secret_id(1), NOW, NOW.after(DAY)).await.unwrap());
+    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+    assert_eq!(store.revocations(NOW).await.unwrap(), []);
+}
+
+pub async fn nothing_is_done_to_an_unknown_client_or_merchant(store: Shared) {
+    let expires_at = NOW.after(DAY);
+    for status in [Status::Enabled, Status::Disabled] {
+        assert!(!store.set_client_status(client_id(1), status, NOW, expires_at).await.unwrap());
+        assert!(!store.set_merchant_status(merchant_id(1), status, NOW, expires_at).await.unwrap());
+    }
+    assert!(!store.delete_client(client_id(1), NOW, expires_at).await.unwrap());
+    assert!(!store.add_secret(client_id(1), &secret(1), Some(NOW), NOW).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, expires_at).await.unwrap());
+    assert_eq!(store.last_change().await.unwrap(), 0);
+    assert_eq!(store.revocations(NOW).await.unwrap(), []);
+}

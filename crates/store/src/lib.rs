@@ -1,0 +1,195 @@
+//! What Tollgate remembers.
+//!
+//! One trait, [`Store`], with one file per backend, and one conformance suite that every backend runs.
+//! A store remembers, it never decides: each method is one transaction, absence is `Option` or `false`,
+//! and what time it is comes as an argument. Whatever other processes must know is written together with
+//! an entry of the change log, in the same transaction.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod record;
+mod sqlite;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tollgate_core::{ClientId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+
+pub use record::{
+    Answer, Begun, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
+    Secret, SigningKey, Status,
+};
+pub use sqlite::Sqlite;
+
+/// How soon every process has heard of a change. Whoever has not may issue tokens to a client for so long after it was
+/// disabled, and these end, too.
+pub const HEARD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why a store could not do as asked. Nothing was changed, unless the error says that this is unknown.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It can't be reached, is full, or failed to read or write. Trying again later may work.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What it holds can't be understood: damaged, or not a store of ours.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// It was written by a newer version, whose schema this one doesn't know.
+    #[error("the store has schema version {found}, this version knows up to {known}: use a newer tollgate")]
+    Newer {
+        /// The version it has.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+}
+
+/// What Tollgate remembers, on any engine.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Makes an empty store an installation: keeps `check` and the first signing key. If it is one already it
+    /// changes nothing. Either way returns the check value that the store now holds.
+    async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
+
+    /// The check value of the installation; `None` in an empty store.
+    async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Every signing key that has not been purged, oldest first.
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
+
+    /// Adds a signing key, and lets all others retire at `others_retire_at` where that is sooner than they would.
+    async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError>;
+
+    /// The number of the newest change; 0 if there never was one.
+    async fn last_change(&self) -> Result<u64, StoreError>;
+
+    /// Up to `limit` changes after number `seq`, in order. `None` when one of them has been purged, or when there
+    /// never was a change `seq` (the store was restored from a backup): then the caller can't know what it missed
+    /// and must load everything afresh. A change is kept for a day, a revocation until it expires.
+    async fn changes_since(&self, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError>;
+
+    /// Every revocation that has not expired at `now`.
+    async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError>;
+
+    /// Records a revocation.
+    async fn revoke(&self, revocation: &Revocation, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Adds a merchant.
+    async fn create_merchant(&self, merchant: &Merchant) -> Result<(), StoreError>;
+
+    /// A merchant.
+    async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError>;
+
+    /// Up to `limit` merchants with ids after `after`, by id.
+    async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError>;
+
+    /// Enables or disables a merchant. Disabling revokes every token of its clients that is issued until
+    /// [`HEARD_WITHIN`] after `now` (`tokens_expire_at` is when the last of them would have expired). `false` if there is no such merchant.
+    async fn set_merchant_status(
+        &self,
+        id: MerchantId,
+        status: Status,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Adds a client with its secrets. `false`, and nothing added, if its merchant doesn't exist.
+    async fn create_client(&self, client: &Client) -> Result<bool, StoreError>;
+
+    /// A client with its secrets.
+    async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError>;
+
+    /// Up to `limit` clients (of one merchant, if given) with ids after `after`, by id.
+    async fn clients(
+        &self,
+        merchant: Option<MerchantId>,
+        after: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError>;
+
+    /// Up to `limit` ids of clients after `after`, in order.
+    async fn client_ids(&self, after: Option<ClientId>, limit: u32) -> Result<Vec<ClientId>, StoreError>;
+
+    /// Enables or disables a client. Disabling revokes its tokens as [`Store::set_merchant_status`] does.
+    /// `false` if there is no such client.
+    async fn set_client_status(
+        &self,
+        id: ClientId,
+        status: Status,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes a client with its secrets, and revokes its tokens whenever they were issued: it never comes back.
+    /// `false` if there is no such client.
+    async fn delete_client(
+        &self,
+        id: ClientId,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Adds a secret; with `others_expire_at` every other live secret lapses then, if it would not sooner.
+    /// `false` if there is no such client.
+    async fn add_secret(
+        &self,
+        client: ClientId,
+        secret: &Secret,
+        others_expire_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Revokes a secret and every token obtained with it, whenever that was issued. `false` if the client has no
+    /// such secret; revoking one again changes nothing and is `true`.
+    async fn revoke_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Looks an idempotency key up and, if it is free at `now`, takes it by `lease`. Need not survive a power
+    /// cut: a lease that is lost had no effect yet.
+    async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError>;
+
+    /// Gives a lease back without an answer. Nothing happens if it is held no longer.
+    async fn abandon(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Says whether an idempotency key is taken at `now`, by a request in progress or answered.
+    async fn is_taken(&self, scope: &IdempotencyScope, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Adds a payment request and, in the same transaction, the answer under the lease's key. `false`, and
+    /// nothing added, if the lease has been taken over.
+    async fn create_payment_request(
+        &self,
+        request: &PaymentRequest,
+        answer: Option<(&Lease, &Answer)>,
+    ) -> Result<bool, StoreError>;
+
+    /// A payment request, whosever it is.
+    async fn payment_request(&self, id: PaymentRequestId) -> Result<Option<PaymentRequest>, StoreError>;
+
+    /// Up to `limit` payment requests of a merchant, newest first, after the one at `after`
+    /// (its creation time and id).
+    async fn payment_requests(
+        &self,
+        merchant: MerchantId,
+        environment: tollgate_core::Environment,
+        after: Option<(Timestamp, PaymentRequestId)>,
+        limit: u32,
+    ) -> Result<Vec<PaymentRequest>, StoreError>;
+
+    /// Approves or declines a payment request that is pending and has not expired at `now`; leaves any other as
+    /// it is. Returns it as it then stands; `None` if there is none.
+    async fn decide_payment_request(
+        &self,
+        id: PaymentRequestId,
+        status: PaymentStatus,
+        now: Timestamp,
+    ) -> Result<Option<PaymentRequest>, StoreError>;
+
+    /// Deletes what no longer counts at `now`, a bounded number of rows at a time: idempotency keys and changes
+    /// that have expired, signing keys retired for a day. Returns how many rows went.
+    async fn purge(&self, now: Timestamp) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,194 @@
+//! What a store keeps, in the words of the domain.
+
+use ipnet::IpNet;
+use tollgate_core::{
+    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, Scope, SecretHash, SecretId,
+    Timestamp,
+};
+
+/// Whether a merchant or a client may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It may.
+    Enabled,
+    /// It is refused everywhere until it is enabled again.
+    Disabled,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merchant {
+    /// Its id.
+    pub id: MerchantId,
+    /// What people call it.
+    pub name: String,
+    /// Whether its clients may be used.
+    pub status: Status,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// A set of credentials, with its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id, which it authenticates with.
+    pub id: ClientId,
+    /// The merchant it acts for; `None` for an operator's client, which acts for every merchant.
+    pub merchant_id: Option<MerchantId>,
+    /// What people call it.
+    pub name: String,
+    /// Whether its calls move money.
+    pub environment: Environment,
+    /// The most its tokens may allow.
+    pub scope: Scope,
+    /// Where it may call from; empty means anywhere.
+    pub addresses: Vec<IpNet>,
+    /// Whether it may be used itself.
+    pub status: Status,
+    /// Whether its merchant may be used. `Enabled` for an operator's client.
+    pub merchant_status: Status,
+    /// Tokens issued in this second or before it were revoked: by disabling the client or its merchant.
+    /// The epoch if none ever were.
+    pub revoked_until: Timestamp,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Its secrets, oldest first, the revoked ones among them.
+    pub secrets: Vec<Secret>,
+}
+
+/// One of a client's secrets; of the secret itself only a keyed hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its id, which tokens carry.
+    pub id: SecretId,
+    /// HMAC-SHA-256 of the secret and the client's id.
+    pub hash: SecretHash,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// From when on it is refused, if it lapses.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A signing key, sealed. Its phase follows from its times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// Its id.
+    pub id: KeyId,
+    /// The key material, encrypted by the master key.
+    pub sealed: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it signs.
+    pub activates_at: Timestamp,
+    /// From when on its tokens are refused; unknown while no successor exists.
+    pub retires_at: Option<Timestamp>,
+}
+
+/// An entry of the change log: what other processes must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Its number. Later changes have greater ones.
+    pub seq: u64,
+    /// What changed.
+    pub what: Changed,
+}
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// A client or one of its secrets: read it again.
+    Client(ClientId),
+    /// A merchant: read its clients again.
+    Merchant(MerchantId),
+    /// The signing keys: read them again.
+    SigningKeys,
+    /// Tokens were revoked.
+    Revocation(Revocation),
+}
+
+/// What has been decided about a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentStatus {
+    /// Nothing yet; past its expiry it never will be.
+    Pending,
+    /// The person paid.
+    Approved,
+    /// The person did not.
+    Declined,
+}
+
+/// A payment request of the sandbox Payment API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentRequest {
+    /// Its id.
+    pub id: PaymentRequestId,
+    /// Whose it is.
+    pub merchant_id: MerchantId,
+    /// In which environment.
+    pub environment: Environment,
+    /// What was asked for, as the server wrote it: a JSON object that the store never looks into.
+    pub details: String,
+    /// What became of it.
+    pub status: PaymentStatus,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// From when on its page takes no decision.
+    pub expires_at: Timestamp,
+    /// When it was approved or declined.
+    pub decided_at: Option<Timestamp>,
+}
+
+/// Where an idempotency key counts: merchant, environment and route, never the token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyScope {
+    /// Whose key it is.
+    pub merchant_id: MerchantId,
+    /// In which environment.
+    pub environment: Environment,
+    /// Method and path, such as `POST /api/v1/payment-requests:redirect`.
+    pub route: &'static str,
+    /// The key itself: 1 to 255 printable ASCII characters, without the quotes of its quoted form.
+    pub key: String,
+}
+
+/// The right to do what an idempotency key asks for, held until the lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Which key.
+    pub scope: IdempotencyScope,
+    /// SHA-256 of the request, by which a repeat is told from another request.
+    pub fingerprint: [u8; 32],
+    /// Random, drawn by the holder: a lease that was taken over can't be completed by its first holder.
+    pub owner: [u8; 16],
+    /// Until when the key is this holder's alone.
+    pub until: Timestamp,
+}
+
+/// What a store knows of an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing that counts: the lease is now held.
+    Fresh,
+    /// The same request was answered already.
+    Answered(Answer),
+    /// The same request is being worked on until its lease ends at the latest.
+    InProgress {
+        /// When that is.
+        until: Timestamp,
+    },
+    /// Another request has this key.
+    Mismatch,
+}
+
+/// An answer kept for repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// From when on the key is free again.
+    pub expires_at: Timestamp,
+}

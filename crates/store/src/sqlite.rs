@@ -1,0 +1,339 @@
+//! The embedded backend: one SQLite file, one thread that writes, a few that read.
+//!
+//! Methods queue a closure and wait for its answer, so that no task ever blocks on the disk. What the closures do
+//! stands in the modules below, by subject.
+
+mod changes;
+mod clients;
+mod column;
+mod error;
+mod idempotency;
+mod installation;
+mod merchants;
+mod open;
+mod payments;
+mod queue;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+
+use crate::{
+    Answer, Begun, Change, Changed, Client, HEARD_WITHIN, IdempotencyScope, Lease, Merchant, PaymentRequest,
+    PaymentStatus, Secret, SigningKey, Status, Store, StoreError,
+};
+use queue::Queue;
+use reader::Read;
+use writer::{Durability, Job, Write, Writer};
+
+/// The most jobs that wait, for the writer and for the readers; one more is refused.
+const QUEUE: usize = 4096;
+
+/// One that is busy with a page of clients must not hold up a login.
+const READERS: usize = 2;
+
+/// The most rows of each table that one call of [`Store::purge`] deletes.
+const PURGED_AT_ONCE: u32 = 1000;
+
+/// How long a retired signing key is kept.
+const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A store in one SQLite file, which several processes on the same machine may have open.
+///
+/// Dropping it waits for what was asked for, and closes the file.
+pub struct Sqlite {
+    writes: Arc<Queue<Box<dyn Job>>>,
+    reads: Arc<Queue<Read>>,
+    readers: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Sqlite {
+    /// Opens the store at `path`; creates it, readable by its owner alone, if there is none. Its folder must exist.
+    ///
+    /// The error says what is wrong and what to do. Blocks while it works, at most some seconds.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        open::create(path)?;
+        Self::open_existing(path)
+    }
+
+    /// Opens the store at `path`, which must exist: for commands that must not create one by a mistyped path.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        let connection = open::to_write(path)?;
+        let (writes, reads) = (Arc::new(Queue::new(QUEUE)), Arc::new(Queue::new(QUEUE)));
+        let mut store = Self { writes: Arc::clone(&writes), reads, readers: Vec::new(), writer: None };
+        for _ in 0..READERS {
+            let (connection, queue) = (open::to_read(path)?, Arc::clone(&store.reads));
+            store.readers.push(spawn("store-reader", move || reader::run(&connection, &queue))?);
+        }
+        let thread = Writer::new(path.to_owned(), connection);
+        store.writer = Some(spawn("store-writer", move || thread.run(&writes))?);
+        Ok(store)
+    }
+
+    /// Has `work` done by a thread that reads, and waits for its answer.
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.reads.push(Box::new(move |connection| {
+            // Nobody listening is no error: the caller went away.
+            let _ = reply.send(work(connection).map_err(StoreError::from));
+        }))?;
+        answer.await.unwrap_or_else(|_| unanswered())
+    }
+
+    /// Has `work` done in a transaction by the thread that writes, and waits until it is committed.
+    async fn write<T, F>(&self, durability: Durability, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.writes.push(Box::new(Write::new(durability, work, reply)))?;
+        answer.await.unwrap_or_else(|_| unanswered())
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
+}
+
+/// The last second whose tokens end when their client or merchant is disabled at `now`.
+fn revoked_until(now: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(now.after(HEARD_WITHIN).seconds())
+}
+
+fn unanswered<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable("it failed inside".to_owned()))
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // The writer is the last: only when nobody else has the file open can SQLite tidy up beside it.
+        self.reads.close();
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        self.writes.close();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
+        let (check, key) = (check.to_owned(), key.clone());
+        self.write(Durability::Power, move |connection| installation::install(connection, &check, &key)).await
+    }
+
+    async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(installation::check).await
+    }
+
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
+        self.read(installation::signing_keys).await
+    }
+
+    async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.write(Durability::Power, move |connection| {
+            installation::add_signing_key(connection, &key, others_retire_at)
+        })
+        .await
+    }
+
+    async fn last_change(&self) -> Result<u64, StoreError> {
+        self.read(changes::last).await
+    }
+
+    async fn changes_since(&self, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+        self.read(move |connection| changes::since(connection, seq, limit)).await
+    }
+
+    async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+        self.read(move |connection| changes::revocations(connection, now)).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Timestamp) -> Result<(), StoreError> {
+        let change = Changed::Revocation(*revocation);
+        self.write(Durability::Power, move |connection| changes::record(connection, change, now)).await
+    }
+
+    async fn create_merchant(&self, merchant: &Merchant) -> Result<(), StoreError> {
+        let merchant = merchant.clone();
+        self.write(Durability::Power, move |connection| merchants::create(connection, &merchant)).await
+    }
+
+    async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
+        self.read(move |connection| merchants::one(connection, id)).await
+    }
+
+    async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError> {
+        self.read(move |connection| merchants::page(connection, after, limit)).await
+    }
+
+    async fn set_merchant_status(
+        &self,
+        id: MerchantId,
+        status: Status,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| {
+            merchants::set_status(connection, id, status, now, tokens_expire_at)
+        })
+        .await
+    }
+
+    async fn create_client(&self, client: &Client) -> Result<bool, StoreError> {
+        let client = client.clone();
+        self.write(Durability::Power, move |connection| clients::create(connection, &client)).await
+    }
+
+    async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        self.read(move |connection| clients::one(connection, id)).await
+    }
+
+    async fn clients(
+        &self,
+        merchant: Option<MerchantId>,
+        after: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError> {
+        self.read(move |connection| clients::page(connection, merchant, after, limit)).await
+    }
+
+    async fn client_ids(&self, after: Option<ClientId>, limit: u32) -> Result<Vec<ClientId>, StoreError> {
+        self.read(move |connection| clients::ids(connection, after, limit)).await
+    }
+
+    async fn set_client_status(
+        &self,
+        id: ClientId,
+        status: Status,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| {
+            clients::set_status(connection, id, status, now, tokens_expire_at)
+        })
+        .await
+    }
+
+    async fn delete_client(
+        &self,
+        id: ClientId,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| {
+            clients::delete(connection, id, now, tokens_expire_at)
+        })
+        .await
+    }
+
+    async fn add_secret(
+        &self,
+        client: ClientId,
+        secret: &Secret,
+        others_expire_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let secret = secret.clone();
+        self.write(Durability::Power, move |connection| {
+            clients::add_secret(connection, client, &secret, others_expire_at, now)
+        })
+        .await
+    }
+
+    async fn revoke_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| {
+            clients::revoke_secret(connection, client, secret, now, tokens_expire_at)
+        })
+        .await
+    }
+
+    async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
+        let lease = lease.clone();
+        self.write(Durability::Process, move |connection| idempotency::begin(connection, &lease, now)).await
+    }
+
+    async fn abandon(&self, lease: &Lease) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.write(Durability::Process, move |connection| idempotency::abandon(connection, &lease)).await
+    }
+
+    async fn is_taken(&self, scope: &IdempotencyScope, now: Timestamp) -> Result<bool, StoreError> {
+        let scope = scope.clone();
+        self.read(move |connection| idempotency::is_taken(connection, &scope, now)).await
+    }
+
+    async fn create_payment_request(
+        &self,
+        request: &PaymentRequest,
+        answer: Option<(&Lease, &Answer)>,
+    ) -> Result<bool, StoreError> {
+        let request = request.clone();
+        let answer = answer.map(|(lease, answer)| (lease.clone(), answer.clone()));
+        self.write(Durability::Power, move |connection| {
+            payments::create(connection, &request, answer.as_ref())
+        })
+        .await
+    }
+
+    async fn payment_request(&self, id: PaymentRequestId) -> Result<Option<PaymentRequest>, StoreError> {
+        self.read(move |connection| payments::one(connection, id)).await
+    }
+
+    async fn payment_requests(
+        &self,
+        merchant: MerchantId,
+        environment: Environment,
+        after: Option<(Timestamp, PaymentRequestId)>,
+        limit: u32,
+    ) -> Result<Vec<PaymentRequest>, StoreError> {
+        self.read(move |connection| payments::page(connection, merchant, environment, after, limit)).await
+    }
+
+    async fn decide_payment_request(
+        &self,
+        id: PaymentRequestId,
+        status: PaymentStatus,
+        now: Timestamp,
+    ) -> Result<Option<PaymentRequest>, StoreError> {
+        self.write(Durability::Power, move |connection| payments::decide(connection, id, status, now)).await
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
+        // What a power cut brings back is purged again.
+        self.write(Durability::Process, move |connection| {
+            let keys = idempotency::purge(connection, now, PURGED_AT_ONCE)?;
+            let changes = changes::purge(connection, now, PURGED_AT_ONCE)?;
+            let retired = installation::purge(connection, now.before(RETIRED_KEPT))?;
+            Ok((keys + changes + retired) as u64)
+        })
+        .await
+    }
+}

@@ -1,0 +1,103 @@
+//! Idempotency keys: the row is the lock, the lease frees what a dead process held.
+
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use tollgate_core::Timestamp;
+
+use super::column::time;
+use crate::{Answer, Begun, IdempotencyScope, Lease};
+
+pub(super) fn begin(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<Begun> {
+    let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
+    let taken = connection
+        .prepare_cached(
+            "SELECT fingerprint, until, status, body FROM idempotency_keys
+             WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND until > ?5",
+        )?
+        .query_one(params![merchant_id.as_bytes(), environment.as_str(), route, key, now.millis()], |row| {
+            taken(row, &lease.fingerprint)
+        })
+        .optional()?;
+    if let Some(taken) = taken {
+        return Ok(taken);
+    }
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO idempotency_keys
+                 (merchant_id, environment, route, key, owner, fingerprint, until, status, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL)",
+        )?
+        .execute(params![
+            merchant_id.as_bytes(),
+            environment.as_str(),
+            route,
+            key,
+            lease.owner,
+            lease.fingerprint,
+            lease.until.millis(),
+        ])?;
+    Ok(Begun::Fresh)
+}
+
+pub(super) fn abandon(connection: &Connection, lease: &Lease) -> Result<()> {
+    let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
+    connection
+        .prepare_cached(
+            "DELETE FROM idempotency_keys
+             WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND owner = ?5 AND status IS NULL",
+        )?
+        .execute(params![merchant_id.as_bytes(), environment.as_str(), route, key, lease.owner])
+        .map(drop)
+}
+
+pub(super) fn is_taken(connection: &Connection, scope: &IdempotencyScope, now: Timestamp) -> Result<bool> {
+    let IdempotencyScope { merchant_id, environment, route, key } = scope;
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM idempotency_keys
+             WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND until > ?5",
+        )?
+        .exists(params![merchant_id.as_bytes(), environment.as_str(), route, key, now.millis()])
+}
+
+/// Keeps the answer under the lease's key; `false` if the lease is held no longer.
+pub(super) fn answer(connection: &Connection, lease: &Lease, answer: &Answer) -> Result<bool> {
+    let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
+    let held = connection
+        .prepare_cached(
+            "UPDATE idempotency_keys SET status = ?6, body = ?7, until = ?8
+             WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND owner = ?5 AND status IS NULL",
+        )?
+        .execute(params![
+            merchant_id.as_bytes(),
+            environment.as_str(),
+            route,
+            key,
+            lease.owner,
+            answer.status,
+            answer.body,
+            answer.expires_at.millis(),
+        ])?;
+    Ok(held == 1)
+}
+
+/// Deletes keys that are free at `now`, up to `limit` of them.
+pub(super) fn purge(connection: &Connection, now: Timestamp, limit: u32) -> Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM idempotency_keys
+             WHERE (merchant_id, environment, route, key) IN
+                 (SELECT merchant_id, environment, route, key FROM idempotency_keys WHERE until <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![now.millis(), limit])
+}
+
+fn taken(row: &Row<'_>, fingerprint: &[u8; 32]) -> Result<Begun> {
+    if row.get::<_, [u8; 32]>(0)? != *fingerprint {
+        return Ok(Begun::Mismatch);
+    }
+    let until = time(row, 1)?;
+    Ok(match row.get(2)? {
+        Some(status) => Begun::Answered(Answer { status, body: row.get(3)?, expires_at: until }),
+        None => Begun::InProgress { until },
+    })
+}

@@ -1,0 +1,74 @@
+//! The installation's check value and the signing keys.
+
+use rusqlite::{Connection, OptionalExtension, Result, params};
+use tollgate_core::{KeyId, Timestamp};
+
+use super::changes;
+use super::column::{optional_time, time};
+use crate::{Changed, SigningKey};
+
+pub(super) fn install(connection: &Connection, check: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
+    let first = connection
+        .prepare_cached("UPDATE installation SET check_value = ?1 WHERE check_value IS NULL")?
+        .execute([check])?;
+    if first == 1 {
+        insert(connection, key)?;
+    }
+    connection.prepare_cached("SELECT check_value FROM installation")?.query_one([], |row| row.get(0))
+}
+
+pub(super) fn check(connection: &Connection) -> Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT check_value FROM installation WHERE check_value IS NOT NULL")?
+        .query_one([], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn signing_keys(connection: &Connection) -> Result<Vec<SigningKey>> {
+    connection
+        .prepare_cached(
+            "SELECT id, sealed, created_at, activates_at, retires_at FROM signing_keys ORDER BY created_at, id",
+        )?
+        .query_map([], |row| {
+            Ok(SigningKey {
+                id: KeyId::from_bytes(row.get(0)?),
+                sealed: row.get(1)?,
+                created_at: time(row, 2)?,
+                activates_at: time(row, 3)?,
+                retires_at: optional_time(row, 4)?,
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn add_signing_key(
+    connection: &Connection,
+    key: &SigningKey,
+    others_retire_at: Timestamp,
+) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE signing_keys SET retires_at = min(ifnull(retires_at, ?1), ?1)")?
+        .execute([others_retire_at.millis()])?;
+    insert(connection, key)?;
+    changes::record(connection, Changed::SigningKeys, key.created_at)
+}
+
+/// Deletes the keys that retired at `until` or before.
+pub(super) fn purge(connection: &Connection, until: Timestamp) -> Result<usize> {
+    connection.prepare_cached("DELETE FROM signing_keys WHERE retires_at <= ?1")?.execute([until.millis()])
+}
+
+fn insert(connection: &Connection, key: &SigningKey) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            key.id.as_bytes(),
+            key.sealed,
+            key.created_at.millis(),
+            key.activates_at.millis(),
+            key.retires_at.map(Timestamp::millis),
+        ])
+        .map(drop)
+}

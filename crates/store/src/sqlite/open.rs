@@ -1,0 +1,226 @@
+//! Opens the file: makes sure that it is ours, whole and safely configured, and brings its schema up to date.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::StoreError;
+
+/// "TGST": tells a store of ours from any other SQLite database.
+const APPLICATION_ID: i32 = 0x5447_5354;
+
+/// The schema's versions, each as the step from the one before. A step that was released never changes.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+/// Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long a statement waits for another process.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Numbers the drafts of this process.
+static DRAFTS: AtomicU32 = AtomicU32::new(0);
+
+/// Makes a store where there is none: readable by its owner alone, and SQLite gives the files beside it the same mode.
+///
+/// It appears under its name only when it is whole. So an empty file is never a store that was just being made, but
+/// what is left of one, and is not taken for a new store.
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}-{}.new", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
+    let draft = Path::new(&draft);
+    let made = create_file(draft).map_err(|kind| explain_uncreated(path, kind)).and_then(|()| {
+        drop(prepare(draft).map_err(|error| explain(path, error))?);
+        match fs::hard_link(draft, path).map_err(|error| error.kind()) {
+            // Another process was faster; what it made is as good.
+            Ok(()) | Err(ErrorKind::AlreadyExists) => Ok(()),
+            Err(kind) => Err(explain_uncreated(path, kind)),
+        }
+    });
+    // Best effort: a draft that is left over is in nobody's way.
+    let _ = fs::remove_file(draft);
+    made
+}
+
+fn create_file(path: &Path) -> Result<(), ErrorKind> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|error| error.kind())
+}
+
+fn explain_uncreated(path: &Path, kind: ErrorKind) -> StoreError {
+    let shown = path.display();
+    StoreError::Unavailable(match kind {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            format!("{shown} can't be created: its folder does not exist, create it first")
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            format!("{shown} can't be created: make its folder writable for this user")
+        }
+        kind => format!("{shown} can't be created: {kind}"),
+    })
+}
+
+/// Opens the file, which must exist, for the one connection that writes.
+pub(super) fn to_write(path: &Path) -> Result<Connection, StoreError> {
+    inspect(path)?;
+    prepare(path).map_err(|error| explain(path, error))
+}
+
+fn prepare(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Where it may not write, SQLite quietly opens for reading.
+    if connection.is_readonly(MAIN_DB)? {
+        return unavailable("it can't be written".to_owned());
+    }
+    identify(&connection)?;
+    harden(&connection)?;
+    migrate(&connection)?;
+    Ok(connection)
+}
+
+/// Opens the file for a connection that reads. One that writes must have opened it before.
+pub(super) fn to_read(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    // Each connection stays on one thread, so SQLite's own locks are not needed.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    // Otherwise a join is planned anew for each value that is bound, which takes three times as long as running it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Looks at the file from outside. It is never opened but by SQLite: closing it would drop the locks that
+/// another connection of this process holds on it.
+fn inspect(path: &Path) -> Result<(), StoreError> {
+    let shown = path.display();
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return unavailable(format!("SQLite {} is too old, 3.51.3 is needed", rusqlite::version()));
+    }
+    let file = match fs::metadata(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return unavailable(format!(
+                "{shown} does not exist: check the path, or start the server to create it"
+            ));
+        }
+        Err(error) => return unavailable(format!("{shown} can't be opened: {}", error.kind())),
+    };
+    if file.is_dir() {
+        return unavailable(format!("{shown} is a folder: name a file in it"));
+    }
+    if file.len() == 0 {
+        return Err(StoreError::Corrupt(format!(
+            "{shown} is empty: restore it from a backup, or delete it to start with a new store"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses what is not a store of ours. It reads the first page and the schema and no more, whatever the size; damage
+/// elsewhere is reported when it is met.
+fn identify(connection: &Connection) -> Result<(), StoreError> {
+    let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
+    let application: i32 = snapshot.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let is_empty: bool =
+        snapshot.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && !(application == 0 && is_empty) {
+        return Err(StoreError::Corrupt("it is a database of another program".to_owned()));
+    }
+    version(&snapshot).map(drop)
+}
+
+/// Sets what durability rests on, and reads it back: a setting that SQLite can't fulfil it ignores.
+fn harden(connection: &Connection) -> Result<(), StoreError> {
+    let mode = write_ahead(connection)?;
+    if mode != "wal" {
+        return unavailable(format!(
+            "its file system has no write-ahead log (mode `{mode}`): use a local disk"
+        ));
+    }
+    for (pragma, value) in [("synchronous", 2), ("foreign_keys", 1)] {
+        connection.pragma_update(None, pragma, value)?;
+        let found: i64 = connection.pragma_query_value(None, pragma, |row| row.get(0))?;
+        if found != value {
+            return unavailable(format!("SQLite keeps `{pragma}` at {found}, {value} is needed"));
+        }
+    }
+    Ok(())
+}
+
+/// Switches to WAL mode. Two processes that create the file at once would deadlock here if SQLite waited, so it
+/// doesn't: the waiting is ours.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+        let is_busy = mode
+            .as_ref()
+            .is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy));
+        if !is_busy || waited >= BUSY {
+            return mode;
+        }
+        thread::sleep(PAUSE);
+        waited += PAUSE;
+    }
+}
+
+/// Takes the steps that the schema lacks, each in its own transaction, unless another process was faster.
+fn migrate(connection: &Connection) -> Result<(), StoreError> {
+    while version(connection)? < MIGRATIONS.len() {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let version = version(&transaction)?;
+        if let Some(step) = MIGRATIONS.get(version) {
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", version + 1)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> Result<usize, StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = MIGRATIONS.len();
+    match usize::try_from(found) {
+        Ok(version) if version <= known => Ok(version),
+        _ => Err(StoreError::Newer { found, known: u32::try_from(known).unwrap_or(u32::MAX) }),
+    }
+}
+
+/// Says which file it is about, and what to do.
+fn explain(path: &Path, error: StoreError) -> StoreError {
+    let shown = path.display();
+    match error {
+        StoreError::Unavailable(what) => StoreError::Unavailable(format!(
+            "{shown}: {what}; the file and its folder must be writable for this user, on a local disk, held by nobody else"
+        )),
+        StoreError::Corrupt(what) => {
+            StoreError::Corrupt(format!("{shown}: {what}; name another file or restore a backup"))
+        }
+        StoreError::Newer { found, known } => StoreError::Newer { found, known },
+    }
+}
+
+fn unavailable<T>(what: String) -> Result<T, StoreError> {
+    Err(StoreError::Unavailable(what))
+}

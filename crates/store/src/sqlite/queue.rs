@@ -1,0 +1,89 @@
+//! A bounded queue between the tasks that ask and the threads that talk to SQLite.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::StoreError;
+
+/// Jobs that wait for a thread. It never makes the caller wait: past its capacity it refuses, so that overload is
+/// answered at once instead of growing.
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    arrived: Condvar,
+    capacity: usize,
+}
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = State { waiting: VecDeque::new(), closed: false };
+        Self { state: Mutex::new(state), arrived: Condvar::new(), capacity }
+    }
+
+    /// Adds a job, unless as many as fit are waiting.
+    pub(super) fn push(&self, job: T) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.waiting.len() >= self.capacity {
+            return Err(StoreError::Unavailable("too many requests are waiting for it".to_owned()));
+        }
+        state.waiting.push_back(job);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a job, then moves it and those behind it, `most` in all, to `jobs`. `false` once the queue is
+    /// closed and empty.
+    pub(super) fn take(&self, jobs: &mut Vec<T>, most: usize) -> bool {
+        let mut state = self
+            .arrived
+            .wait_while(self.state(), |state| state.waiting.is_empty() && !state.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = state.waiting.len().min(most);
+        jobs.extend(state.waiting.drain(..count));
+        count > 0
+    }
+
+    /// Lets the threads end once nothing waits any more.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_at_once() {
+        let queue = Queue::new(2);
+        queue.push(1).unwrap();
+        queue.push(2).unwrap();
+        assert!(matches!(queue.push(3), Err(StoreError::Unavailable(_))));
+    }
+
+    #[test]
+    fn a_closed_queue_is_emptied_first() {
+        let queue = Queue::new(9);
+        for job in 0..5 {
+            queue.push(job).unwrap();
+        }
+        queue.close();
+        let mut jobs = Vec::new();
+        assert!(queue.take(&mut jobs, 3));
+        assert_eq!(jobs, [0, 1, 2]);
+        assert!(queue.take(&mut jobs, 3));
+        assert!(!queue.take(&mut jobs, 3));
+        assert_eq!(jobs, [0, 1, 2, 3, 4]);
+    }
+}

@@ -1,0 +1,115 @@
+//! The conformance suite on SQLite, and what only SQLite can get wrong.
+
+mod commits;
+mod opening;
+
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
+
+use crate::{Answer, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus, Sqlite, Status};
+
+mod conformance {
+    use std::future::{Ready, ready};
+    use std::sync::Arc;
+
+    use crate::{Sqlite, Store};
+
+    fn open() -> Ready<(Arc<dyn Store>, tempfile::TempDir)> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("tollgate.db")).unwrap();
+        ready((Arc::new(store), folder))
+    }
+
+    crate::conformance_tests!(open);
+}
+
+const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+
+/// A store in a folder of its own.
+struct Fixture {
+    store: Sqlite,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollgate.db");
+    Fixture { store: Sqlite::open(&path).unwrap(), path, _folder: folder }
+}
+
+/// A connection of another program.
+fn raw(path: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(path).unwrap()
+}
+
+/// The file beside the database whose name ends in `suffix`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn bytes(number: u32) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+fn merchant(number: u32) -> Merchant {
+    let id = MerchantId::from_bytes(bytes(number));
+    Merchant { id, name: "m".repeat(100), status: Status::Enabled, created_at: NOW }
+}
+
+fn lease(number: u32) -> Lease {
+    Lease {
+        scope: IdempotencyScope {
+            merchant_id: MerchantId::from_bytes(bytes(1)),
+            environment: Environment::Test,
+            route: "POST /",
+            key: number.to_string(),
+        },
+        fingerprint: [3; 32],
+        owner: bytes(number),
+        until: NOW.after(Duration::from_secs(30)),
+    }
+}
+
+fn answer() -> Answer {
+    Answer { status: 201, body: b"{}".to_vec(), expires_at: NOW.after(Duration::from_secs(60)) }
+}
+
+fn payment(number: u32) -> PaymentRequest {
+    PaymentRequest {
+        id: PaymentRequestId::from_bytes(bytes(number)),
+        merchant_id: MerchantId::from_bytes(bytes(1)),
+        environment: Environment::Test,
+        details: "d".repeat(1000),
+        status: PaymentStatus::Pending,
+        created_at: NOW,
+        expires_at: NOW.after(Duration::from_secs(60)),
+        decided_at: None,
+    }
+}
+
+/// Starts the test `name` of this binary in another process, with `path` on its standard input. Such tests do
+/// nothing by themselves, and are ignored.
+fn child(program: &Path, name: &str, path: &Path, prepare: impl FnOnce(&mut Command)) -> Child {
+    let mut command = Command::new(program);
+    command.args(["--ignored", "--nocapture", "--exact", name]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    prepare(&mut command);
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}", path.display()).unwrap();
+    child
+}
+
+/// In a child: the path that it was given.
+fn given_path() -> PathBuf {
+    let mut line = String::new();
+    BufReader::new(std::io::stdin()).read_line(&mut line).unwrap();
+    line.trim_end().into()
+}

@@ -1,0 +1,261 @@
+//! Durability, group commit, and what remains when something fails.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tollgate_core::Environment;
+
+use super::{Fixture, NOW, answer, beside, child, fixture, given_path, lease, merchant, payment, raw};
+use crate::sqlite::writer::Durability;
+use crate::{Begun, Sqlite, Store, StoreError};
+
+type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Asks for all of it while another program holds the write lock, so that whatever the writer has not taken yet
+/// it will take together; then frees the lock and waits for the answers.
+async fn behind_a_lock<T>(path: &Path, mut asked: Vec<Asked<'_, T>>) -> Vec<Result<T, StoreError>> {
+    let lock = raw(path);
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for one in &mut asked {
+        assert!(one.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    lock.execute_batch("ROLLBACK").unwrap();
+    let mut answers = Vec::new();
+    for one in asked {
+        answers.push(one.await);
+    }
+    answers
+}
+
+/// The commits in the WAL: the last frame of each has the size of the database in its header.
+fn commits(path: &Path) -> usize {
+    let wal = fs::read(beside(path, "-wal")).unwrap();
+    let Some((header, frames)) = wal.split_at_checked(32) else { return 0 };
+    frames
+        .chunks_exact(24 + 4096)
+        .take_while(|frame| frame[8..16] == header[16..24])
+        .filter(|frame| frame[4..8] != [0; 4])
+        .count()
+}
+
+#[tokio::test]
+async fn only_leases_may_be_lost_in_a_power_cut() {
+    let Fixture { store, _folder, .. } = fixture();
+    let pragma = |durability, name| {
+        store.write(durability, move |connection| {
+            connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+        })
+    };
+    assert_eq!(pragma(Durability::Power, "synchronous").await.unwrap(), 2);
+    assert_eq!(pragma(Durability::Process, "synchronous").await.unwrap(), 1);
+    assert_eq!(pragma(Durability::Power, "synchronous").await.unwrap(), 2);
+    assert_eq!(pragma(Durability::Power, "foreign_keys").await.unwrap(), 1);
+    let mode: String = store
+        .write(Durability::Power, |connection| {
+            connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
+        })
+        .await
+        .unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test]
+async fn what_waits_is_committed_together() {
+    let Fixture { store, path, _folder } = fixture();
+    let before = commits(&path);
+    let merchants: Vec<_> = (0..64).map(merchant).collect();
+    let answers =
+        behind_a_lock(&path, merchants.iter().map(|merchant| store.create_merchant(merchant)).collect())
+            .await;
+    assert!(answers.iter().all(Result::is_ok));
+    let took = commits(&path) - before;
+    assert!((1..=2).contains(&took), "{took} commits of 64 jobs");
+    assert_eq!(store.merchants(None, 100).await.unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_takes_only_itself_back() {
+    let Fixture { store, path, _folder } = fixture();
+    let merchants = [9, 1, 1, 2, 9, 3].map(merchant);
+    let answers =
+        behind_a_lock(&path, merchants.iter().map(|merchant| store.create_merchant(merchant)).collect())
+            .await;
+    assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, true, false, true]);
+    assert_eq!(store.merchants(None, 100).await.unwrap(), [1, 2, 3, 9].map(merchant));
+}
+
+#[tokio::test]
+async fn within_a_commit_the_later_see_the_earlier() {
+    let Fixture { store, path, _folder } = fixture();
+    let (mine, other) = (lease(1), lease(1));
+    let (request, kept) = (payment(1), answer());
+    let begun = async |lease| store.begin(lease, NOW).await.map(|begun| format!("{begun:?}"));
+    let created = async || {
+        let created = store.create_payment_request(&request, Some((&mine, &kept))).await?;
+        Ok(created.to_string())
+    };
+    let decoy = merchant(1);
+    let asked: Vec<Asked<'_, String>> = vec![
+        Box::pin(async { store.create_merchant(&decoy).await.map(|()| String::new()) }),
+        Box::pin(begun(&mine)),
+        Box::pin(begun(&other)),
+        Box::pin(created()),
+        Box::pin(begun(&other)),
+        Box::pin(created()),
+    ];
+    let answers: Vec<_> = behind_a_lock(&path, asked).await.into_iter().map(Result::unwrap).collect();
+    let in_progress = format!("{:?}", Begun::InProgress { until: mine.until });
+    let answered = format!("{:?}", Begun::Answered(kept.clone()));
+    assert_eq!(answers[1..], ["Fresh", &in_progress, "true", &answered, "false"]);
+}
+
+#[tokio::test]
+async fn more_than_can_wait_is_refused_at_once() {
+    let Fixture { store, path, _folder } = fixture();
+    let lock = raw(&path);
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let merchants: Vec<_> = (0..5000).map(merchant).collect();
+    let mut asked: Vec<_> = merchants.iter().map(|merchant| store.create_merchant(merchant)).collect();
+    let refused = asked.iter_mut().any(|one| {
+        let polled = one.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Err(StoreError::Unavailable(_))))
+    });
+    assert!(refused);
+    assert_eq!(store.merchants(None, 1).await.unwrap(), [], "reads don't wait for it");
+    lock.execute_batch("ROLLBACK").unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_unavailable_until_there_is_room() {
+    let Fixture { store, _folder, .. } = fixture();
+    let room = |pages: u32| {
+        store.write(Durability::Process, move |connection| {
+            connection.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, u32>(0))
+        })
+    };
+    let filled = room(1).await.unwrap();
+    let mut number = 0;
+    let error = loop {
+        number += 1;
+        assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Fresh);
+        match store.create_payment_request(&payment(number), Some((&lease(number), &answer()))).await {
+            Ok(created) => assert!(created),
+            Err(error) => break error,
+        }
+        room(filled + 8).await.unwrap();
+    };
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("full")), "{error}");
+
+    assert_eq!(store.payment_request(payment(number).id).await.unwrap(), None);
+    let until = lease(number).until;
+    assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::InProgress { until });
+    assert_eq!(
+        store.payment_requests(merchant(1).id, Environment::Test, None, 1000).await.unwrap().len(),
+        number as usize - 1
+    );
+
+    room(1_000_000).await.unwrap();
+    assert!(store.create_payment_request(&payment(number), Some((&lease(number), &answer()))).await.unwrap());
+    assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Answered(answer()));
+}
+
+#[tokio::test]
+async fn a_job_that_panics_is_rolled_back_and_the_store_goes_on() {
+    let Fixture { store, _folder, .. } = fixture();
+    let died = store
+        .write(Durability::Power, |connection| -> rusqlite::Result<()> {
+            connection.execute("DELETE FROM installation", [])?;
+            panic!("as a bug would")
+        })
+        .await;
+    assert!(matches!(died, Err(StoreError::Unavailable(_))));
+    let died = store.read(|_| -> rusqlite::Result<()> { panic!("as a bug would") }).await;
+    assert!(matches!(died, Err(StoreError::Unavailable(_))));
+    store.create_merchant(&merchant(1)).await.unwrap();
+    assert_eq!(store.merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
+    assert_eq!(store.changes_since(0, 1).await.unwrap(), Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_connection_that_failed_is_not_used_again() {
+    let Fixture { store, path, _folder } = fixture();
+    store.create_merchant(&merchant(1)).await.unwrap();
+    // A statement that fails as a failed `fsync` does: at once for all who wait for the commit.
+    let failed = store
+        .write(Durability::Power, |connection| {
+            connection.execute_batch("CREATE TEMP TABLE mark (x); ROLLBACK")
+        })
+        .await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    let marked = store
+        .write(Durability::Power, |connection| {
+            connection.query_row("SELECT count(*) FROM temp.sqlite_schema", [], |row| row.get::<_, u32>(0))
+        })
+        .await;
+    assert_eq!(marked.unwrap(), 0);
+    assert_eq!(commits(&path), 0, "the log was emptied first");
+    assert_eq!(store.merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_share_a_store() {
+    let Fixture { store, path, _folder } = fixture();
+    let stores = [Arc::new(store), Arc::new(Sqlite::open(&path).unwrap())];
+    stores[0].create_merchant(&merchant(1)).await.unwrap();
+    assert_eq!(stores[1].merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
+    stores[1].set_merchant_status(merchant(1).id, crate::Status::Disabled, NOW, NOW).await.unwrap();
+    assert_eq!(stores[0].last_change().await.unwrap(), 2);
+
+    let begun: Vec<_> = (0..50)
+        .map(|number| {
+            let store = Arc::clone(&stores[number % 2]);
+            tokio::spawn(async move { store.begin(&lease(7), NOW).await.unwrap() == Begun::Fresh })
+        })
+        .collect();
+    let mut fresh = 0;
+    for begun in begun {
+        fresh += usize::from(begun.await.unwrap());
+    }
+    assert_eq!(fresh, 1);
+}
+
+#[tokio::test]
+async fn a_killed_process_leaves_what_it_acknowledged_and_nothing_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollgate.db");
+    let program = std::env::current_exe().unwrap();
+    let mut writer = child(&program, "sqlite::tests::commits::child_writes_until_killed", &path, |_| {});
+    let acknowledged = BufReader::new(writer.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| line.strip_prefix("done ")?.parse::<u32>().ok())
+        .find(|number| *number >= 200)
+        .unwrap();
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+
+    let store = Sqlite::open_existing(&path).unwrap();
+    for number in 1..=acknowledged {
+        assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Answered(answer()));
+        assert_eq!(store.payment_request(payment(number).id).await.unwrap(), Some(payment(number)));
+    }
+    for number in acknowledged + 1..acknowledged + 1000 {
+        let answered = matches!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Answered(_));
+        assert_eq!(store.payment_request(payment(number).id).await.unwrap().is_some(), answered);
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by another test in another process"]
+async fn child_writes_until_killed() {
+    let store = Sqlite::open(&given_path()).unwrap();
+    for number in 1.. {
+        store.begin(&lease(number), NOW).await.unwrap();
+        store.create_payment_request(&payment(number), Some((&lease(number), &answer()))).await.unwrap();
+        println!("done {number}");
+    }
+}
