@@ -1,0 +1,74 @@
+//! The token in a request's headers (RFC 6750 §2.1).
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use tollgate_core::TokenError;
+
+use crate::Denial;
+
+/// The token of the one `Authorization` header. Tokens in the query, the body or a cookie are not looked at.
+pub(crate) fn token(headers: &HeaderMap) -> Result<&[u8], Denial> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let line = lines.next().ok_or(Denial::NoToken)?.as_bytes();
+    if lines.next().is_some() {
+        // First or last, whichever is chosen, a proxy in front may have chosen the other.
+        return Err(Denial::InvalidToken(TokenError::Malformed));
+    }
+    let (scheme, rest) = line.split_at_checked(b"Bearer".len()).ok_or(Denial::NoToken)?;
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Err(Denial::NoToken);
+    }
+    let token = rest.strip_prefix(b" ").ok_or(Denial::NoToken)?;
+    let spaces = token.iter().take_while(|byte| **byte == b' ').count();
+    match &token[spaces..] {
+        [] => Err(Denial::NoToken),
+        token => Ok(token),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn found(lines: &[&[u8]]) -> Result<Vec<u8>, Denial> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(line).unwrap());
+        }
+        token(&headers).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn the_scheme_is_case_insensitive_and_spaces_may_repeat() {
+        for line in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", "BeArEr a.b.c"] {
+            assert_eq!(found(&[line.as_bytes()]), Ok(b"a.b.c".to_vec()), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn no_bearer_scheme_or_nothing_after_it_is_no_token() {
+        for line in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer    ",
+            "Bearer\ta",
+            "Basic YTpi",
+            "Bear a",
+            "Bearera.b.c",
+            "a.b.c",
+        ] {
+            assert_eq!(found(&[line.as_bytes()]), Err(Denial::NoToken), "{line:?}");
+        }
+        assert_eq!(found(&[]), Err(Denial::NoToken));
+    }
+
+    #[test]
+    fn two_authorization_lines_are_ambiguous() {
+        for lines in [[&b"Bearer a"[..], b"Bearer a"], [b"Bearer a", b"Basic b"], [b"Basic b", b"Bearer a"]] {
+            assert_eq!(found(&lines), Err(Denial::InvalidToken(TokenError::Malformed)));
+        }
+    }
+}

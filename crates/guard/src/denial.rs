@@ -1,0 +1,82 @@
+//! What a refusal looks like: the one mapping from reasons to 401 and 403.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use tollgate_core::TokenError;
+use tollgate_core::wire::{Code, error_body};
+
+/// Why the guard refused a request. It is put into the response's extensions for whoever counts and logs; the caller
+/// learns no more than the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// No `Authorization` header, another scheme, or no token after `Bearer`.
+    #[error("no token")]
+    NoToken,
+    /// A token that is not accepted.
+    #[error("invalid token: {0}")]
+    InvalidToken(#[from] TokenError),
+    /// A valid token of the other environment.
+    #[error("invalid token: it is for another environment")]
+    Environment,
+    /// A valid token without the scope that is required.
+    #[error("the token lacks the scope {0}")]
+    InsufficientScope(&'static str),
+    /// A valid token, from an address that its client may not use.
+    #[error("the client may not call from this address")]
+    Address,
+}
+
+impl Denial {
+    /// Its code on the wire.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NoToken => Code::NoToken,
+            Self::InvalidToken(_) | Self::Environment => Code::InvalidToken,
+            Self::InsufficientScope(_) | Self::Address => Code::Forbidden,
+        }
+    }
+
+    /// The answer: envelope and challenge (RFC 6750 §3).
+    pub fn response<B: From<Bytes>>(self) -> Response<B> {
+        let code = self.code();
+        let mut response = Response::new(B::from(self.body()));
+        *response.status_mut() = StatusCode::from_u16(code.status()).expect("codes have valid statuses");
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn body(&self) -> Bytes {
+        let message = match self {
+            Self::NoToken => "Send an access token: Authorization: Bearer <access_token>.",
+            Self::InvalidToken(_) | Self::Environment => {
+                "The access token is malformed, expired, revoked or not for this API. Obtain a new one."
+            }
+            Self::InsufficientScope(scope) => {
+                return error_body(self.code(), &format!("The access token lacks the scope {scope}.")).into();
+            }
+            Self::Address => "This client may not call from this address.",
+        };
+        error_body(self.code(), message).into()
+    }
+
+    fn challenge(&self) -> Option<HeaderValue> {
+        match self {
+            Self::NoToken => Some(HeaderValue::from_static("Bearer")),
+            Self::InvalidToken(_) | Self::Environment => {
+                Some(HeaderValue::from_static("Bearer error=\"invalid_token\""))
+            }
+            Self::InsufficientScope(scope) => {
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                Some(HeaderValue::try_from(challenge).expect("a scope is printable ASCII"))
+            }
+            Self::Address => None,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::task::Waker;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use proptest::prelude::*;
+use tollgate_core::{
+    Clock, KeyId, Keyring, MerchantId, Policy, Revocation, Revoked, Scope, SecretId, SigningKey, Timestamp,
+    TokenError, TokenId,
+};
+use tower::{ServiceExt, service_fn};
+
+use super::*;
+use crate::Revocations;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+const CLIENT: ClientId = ClientId::from_bytes([1; 16]);
+
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+fn keyring(material: u8) -> Keyring {
+    let key = SigningKey::derive(
+        KeyId::from_bytes([material; 16]),
+        &[material; 32],
+        Timestamp::from_seconds(0),
+        None,
+    );
+    let policy = Policy {
+        issuer: "https://core.example.com".to_owned(),
+        audience: "payment-api".to_owned(),
+        exp_leeway: Duration::ZERO,
+        iat_leeway: Duration::from_secs(5),
+    };
+    Keyring::new(policy, vec![key])
+}
+
+fn verifier() -> Arc<Verifier> {
+    Arc::new(Verifier::new(keyring(1), Arc::new(Fixed)))
+}
+
+fn claims() -> Claims<'static> {
+    Claims {
+        issuer: "https://core.example.com",
+        subject: CLIENT,
+        audience: "payment-api",
+        issued_at: NOW,
+        expires_at: NOW.after(Duration::from_secs(900)),
+        id: TokenId::from_bytes([2; 16]),
+        scope: "payments:read",
+        merchant_id: Some(MerchantId::from_bytes([3; 16])),
+        environment: Environment::Test,
+        secret_id: SecretId::from_bytes([4; 16]),
+        addresses: None,
+    }
+}
+
+fn request(claims: &Claims<'_>) -> Request<()> {
+    let mut line = b"Bearer ".to_vec();
+    keyring(1).mint(TokenKind::Access, claims, NOW, &mut line).unwrap();
+    Request::get("/").header(AUTHORIZATION, line).body(()).unwrap()
+}
+
+fn from(mut request: Request<()>, address: &str) -> Request<()> {
+    let address: IpAddr = address.parse().unwrap();
+    request.extensions_mut().insert(ClientAddress(address));
+    request
+}
+
+/// Sends a request through the guard; the inner service answers "reached".
+async fn answer(guard: &GuardLayer, request: Request<()>) -> Response<Bytes> {
+    let inner = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Bytes::from("reached"))) });
+    guard.layer(inner).oneshot(request).await.unwrap()
+}
+
+async fn denial(guard: &GuardLayer, request: Request<()>) -> Option<Denial> {
+    answer(guard, request).await.extensions().get().copied()
+}
+
+#[tokio::test]
+async fn the_inner_service_finds_the_principal_in_the_request() {
+    let seen = Mutex::new(None);
+    let inner = service_fn(|request: Request<()>| {
+        *seen.lock().unwrap() = request.extensions().get::<Principal>().cloned();
+        async { Ok::<_, Infallible>(Response::new(Bytes::new())) }
+    });
+    GuardLayer::new(verifier()).layer(inner).oneshot(request(&claims())).await.unwrap();
+    let expected = Principal {
+        client_id: CLIENT,
+        merchant_id: claims().merchant_id,
+        environment: Environment::Test,
+        scope: "payments:read".parse::<Scope>().unwrap(),
+        token_id: claims().id,
+        secret_id: claims().secret_id,
+        expires_at: claims().expires_at,
+    };
+    assert_eq!(seen.into_inner().unwrap(), Some(expected));
+}
+
+#[tokio::test]
+async fn the_response_says_who_was_admitted_or_why_nobody_was() {
+    let guard = GuardLayer::new(verifier());
+    let admitted = answer(&guard, request(&claims())).await;
+    assert_eq!(admitted.body(), "reached");
+    assert_eq!(admitted.extensions().get(), Some(&CLIENT));
+    assert_eq!(admitted.extensions().get::<Denial>(), None);
+
+    let expired = Claims { expires_at: NOW, ..claims() };
+    let denied = answer(&guard, request(&expired)).await;
+    assert_eq!(denied.extensions().get(), Some(&Denial::InvalidToken(TokenError::Expired)));
+    assert_eq!(denied.extensions().get::<ClientId>(), None);
+}
+
+#[tokio::test]
+async fn a_refused_request_never_reaches_the_inner_service() {
+    let inner = service_fn(|_: Request<()>| async {
+        panic!("it was reached");
+        #[expect(unreachable_code, reason = "it gives the closure its type")]
+        Ok::<Response<Bytes>, Infallible>(Response::new(Bytes::new()))
+    });
+    let mut guard = GuardLayer::new(verifier()).layer(inner);
+    let response = guard.call(Request::new(())).await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+}
+
+#[tokio::test]
+async fn a_principal_or_an_address_that_the_caller_made_up_counts_for_nothing() {
+    let guard = GuardLayer::new(verifier());
+    let request = Request::get("/?access_token=a.b.c")
+        .header("x-client-id", CLIENT.to_string())
+        .header("x-access-token", "a.b.c")
+        .header("cookie", "access_token=a.b.c")
+        .body(())
+        .unwrap();
+    assert_eq!(denial(&guard, request).await, Some(Denial::NoToken));
+}
+
+/// Is not ready until it was asked twice, and fails the third time.
+#[derive(Default)]
+struct Slow {
+    asked: u8,
+}
+
+impl Service<Request<()>> for Slow {
+    type Response = Response<Bytes>;
+    type Error = &'static str;
+    type Future = std::future::Ready<Result<Response<Bytes>, &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        self.asked += 1;
+        match self.asked {
+            1 => Poll::Pending,
+            2 => Poll::Ready(Ok(())),
+            _ => Poll::Ready(Err("not ready any more")),
+        }
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        std::future::ready(Err("failed"))
+    }
+}
+
+#[tokio::test]
+async fn readiness_and_errors_are_the_inner_services_own() {
+    let mut guard = GuardLayer::new(verifier()).layer(Slow::default());
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert_eq!(guard.poll_ready(cx), Poll::Pending);
+    assert_eq!(guard.poll_ready(cx), Poll::Ready(Ok(())));
+    assert_eq!(guard.call(request(&claims())).await.unwrap_err(), "failed");
+    assert_eq!(guard.poll_ready(cx), Poll::Ready(Err("not ready any more")));
+}
+
+#[tokio::test]
+async fn a_token_bound_to_networks_needs_an_address_in_one_of_them() {
+    let guard = GuardLayer::new(verifier());
+    let bound = Claims { addresses: Some("10.0.0.0/8 2001:db8::/32"), ..claims() };
+    for (address, expected) in [
+        ("10.1.2.3", None),
+        ("::ffff:10.1.2.3", None),
+        ("2001:db8::1", None),
+        ("11.0.0.1", Some(Denial::Address)),
+        ("::1", Some(Denial::Address)),
+    ] {
+        assert_eq!(denial(&guard, from(request(&bound), address)).await, expected, "{address}");
+    }
+    assert_eq!(denial(&guard, request(&bound)).await, Some(Denial::Address), "without an address");
+    let response = answer(&guard, request(&bound)).await;
+    assert_eq!((response.status().as_u16(), response.headers().get(WWW_AUTHENTICATE)), (403, None));
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_no_network_needs_no_address() {
+    let guard = GuardLayer::new(verifier());
+    assert_eq!(denial(&guard, request(&claims())).await, None);
+    assert_eq!(denial(&guard, from(request(&claims()), "192.0.2.1")).await, None);
+}
+
+#[tokio::test]
+async fn each_environment_refuses_the_tokens_of_the_other() {
+    let guard = GuardLayer::new(verifier());
+    let live = Claims { environment: Environment::Live, ..claims() };
+    let (for_test, for_live) = (
+        guard.clone().require_environment(Environment::Test),
+        guard.clone().require_environment(Environment::Live),
+    );
+    for (guard, claims, expected) in [
+        (&guard, &live, None),
+        (&guard, &claims(), None),
+        (&for_test, &claims(), None),
+        (&for_test, &live, Some(Denial::Environment)),
+        (&for_live, &live, None),
+        (&for_live, &claims(), Some(Denial::Environment)),
+    ] {
+        assert_eq!(denial(guard, request(claims)).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_named_only_to_a_token_that_is_otherwise_good() {
+    let guard =
+        GuardLayer::new(verifier()).require_environment(Environment::Test).require_scope("payments:write");
+    let response = answer(&guard, request(&claims())).await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(
+        response.headers()[WWW_AUTHENTICATE],
+        "Bearer error=\"insufficient_scope\", scope=\"payments:write\""
+    );
+    for (claims, expected) in [
+        (claims(), Denial::InsufficientScope("payments:write")),
+        (Claims { environment: Environment::Live, ..claims() }, Denial::Environment),
+        (Claims { addresses: Some("192.0.2.0/24"), ..claims() }, Denial::Address),
+        (Claims { expires_at: NOW, ..claims() }, Denial::InvalidToken(TokenError::Expired)),
+    ] {
+        assert_eq!(denial(&guard, from(request(&claims), "10.0.0.1")).await, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn other_keys_and_other_revocations_count_from_the_next_request_on() {
+    let verifier = verifier();
+    let guard = GuardLayer::new(verifier.clone());
+    assert_eq!(denial(&guard, request(&claims())).await, None);
+
+    let mut revocations = Revocations::default();
+    revocations.apply(&Revocation {
+        subject: Revoked::Token(claims().id),
+        issued_until: NOW,
+        expires_at: claims().expires_at,
+    });
+    verifier.set_revocations(revocations);
+    assert_eq!(denial(&guard, request(&claims())).await, Some(Denial::InvalidToken(TokenError::Revoked)));
+
+    verifier.set_revocations(Revocations::default());
+    assert_eq!(denial(&guard, request(&claims())).await, None);
+    verifier.set_keyring(keyring(2));
+    assert_eq!(denial(&guard, request(&claims())).await, Some(Denial::InvalidToken(TokenError::Signature)));
+}
+
+#[tokio::test]
+async fn every_token_that_is_not_accepted_is_answered_alike() {
+    let guard = GuardLayer::new(verifier());
+    let expired = answer(&guard, request(&Claims { expires_at: NOW, ..claims() })).await;
+    for claims in [
+        Claims { issuer: "https://other.example.com", ..claims() },
+        Claims { audience: "other", ..claims() },
+        Claims { issued_at: NOW.after(Duration::from_secs(60)), ..claims() },
+    ] {
+        let other = answer(&guard, request(&claims)).await;
+        assert_eq!(
+            (other.status(), other.headers(), other.body()),
+            (expired.status(), expired.headers(), expired.body())
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_arbitrary_authorization_admits_nobody(
+        lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..3),
+        scheme in prop::bool::ANY,
+    ) {
+        let mut request = Request::new(());
+        for line in lines {
+            let line = if scheme { [b"Bearer ", &line[..]].concat() } else { line };
+            let Ok(line) = http::HeaderValue::from_bytes(&line) else { continue };
+            request.headers_mut().append(AUTHORIZATION, line);
+        }
+        let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
+        let guard = GuardLayer::new(verifier()).layer(inner);
+        prop_assert!(guard.admit(&request).is_err());
+    }
+}

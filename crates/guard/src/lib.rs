@@ -1,0 +1,51 @@
+//! The guard: admits or refuses a request by its bearer token (RFC 6750).
+//!
+//! [`GuardLayer`] is a `tower::Layer`. The inner service is reached with a [`Principal`] in the request's extensions
+//! or not at all; a refusal is answered as the Payment API answers, with the challenge that RFC 6750 §3 asks for.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tollgate_core::{KeyId, Keyring, Policy, SigningKey, Timestamp};
+//! use tollgate_guard::{GuardLayer, Principal, SystemClock, Verifier};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # let key = SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
+//! # let policy = Policy {
+//! #     issuer: "https://core.example.com".into(),
+//! #     audience: "payment-api".into(),
+//! #     exp_leeway: std::time::Duration::ZERO,
+//! #     iat_leeway: std::time::Duration::from_secs(5),
+//! # };
+//! let verifier = Arc::new(Verifier::new(Keyring::new(policy, vec![key]), Arc::new(SystemClock)));
+//! let guard = GuardLayer::new(verifier).require_scope("payments:read");
+//!
+//! let service = guard.layer(service_fn(|request: http::Request<()>| async move {
+//!     let principal = request.extensions().get::<Principal>().expect("the guard admits nobody else");
+//!     let body = format!("hello {}", principal.client_id);
+//!     Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::<bytes::Bytes>::from(body)))
+//! }));
+//!
+//! let response = service.oneshot(http::Request::new(())).await.unwrap();
+//! assert_eq!(response.status(), 401);
+//! assert_eq!(response.headers()["www-authenticate"], "Bearer");
+//! # }
+//! ```
+
+mod bearer;
+mod clock;
+mod denial;
+mod layer;
+#[cfg(any(test, feature = "parity"))]
+pub mod parity;
+mod principal;
+mod revocations;
+mod verifier;
+
+pub use clock::SystemClock;
+pub use denial::Denial;
+pub use layer::{Guard, GuardLayer, ResponseFuture};
+pub use principal::{ClientAddress, Principal};
+pub use revocations::Revocations;
+pub use verifier::Verifier;

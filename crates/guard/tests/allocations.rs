@@ -1,0 +1,85 @@
+//! How often admitting a request allocates. Exact numbers: one more is a regression, one less is to be written down.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use http::{Request, Response};
+use tollgate_core::{
+    Claims, ClientId, Clock, Environment, KeyId, Keyring, MerchantId, PayloadBuffer, Policy, SecretId,
+    SigningKey, Timestamp, TokenId, TokenKind,
+};
+use tollgate_guard::{GuardLayer, Principal, Verifier};
+use tower::{Layer, Service, service_fn};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+fn verifier() -> Arc<Verifier> {
+    let policy = Policy {
+        issuer: "https://core.example.com".to_owned(),
+        audience: "payment-api".to_owned(),
+        exp_leeway: Duration::ZERO,
+        iat_leeway: Duration::from_secs(5),
+    };
+    let key = SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
+    Arc::new(Verifier::new(Keyring::new(policy, vec![key]), Arc::new(Stopped)))
+}
+
+fn token(verifier: &Verifier) -> Vec<u8> {
+    let claims = Claims {
+        issuer: "https://core.example.com",
+        subject: ClientId::from_bytes([1; 16]),
+        audience: "payment-api",
+        issued_at: NOW,
+        expires_at: NOW.after(Duration::from_secs(900)),
+        id: TokenId::from_bytes([2; 16]),
+        scope: "payments:read payments:write",
+        merchant_id: Some(MerchantId::from_bytes([3; 16])),
+        environment: Environment::Test,
+        secret_id: SecretId::from_bytes([4; 16]),
+        addresses: None,
+    };
+    let mut token = Vec::new();
+    verifier.keyring().mint(TokenKind::Access, &claims, NOW, &mut token).expect("a key signs");
+    token
+}
+
+#[test]
+fn verifying_with_revocations_allocates_nothing() {
+    let verifier = verifier();
+    let token = token(&verifier);
+    // Loading a snapshot for the first time makes a thread's own slots.
+    drop((verifier.keyring(), verifier.revocations()));
+    let mut buffer = PayloadBuffer::new();
+    let counted = measure(|| {
+        verifier.verify(TokenKind::Access, &token, NOW, &mut buffer).expect("it is valid");
+    });
+    assert_eq!(counted.count_total, 0);
+}
+
+#[test]
+fn admitting_allocates_the_scope_of_the_principal_and_its_place_in_the_extensions() {
+    let verifier = verifier();
+    let bearer = [b"Bearer ", &*token(&verifier)].concat();
+    drop((verifier.keyring(), verifier.revocations()));
+    let inner = service_fn(|request: Request<()>| {
+        assert!(request.extensions().get::<Principal>().is_some());
+        // The request is kept, so that dropping it is not counted either.
+        std::future::ready(Ok::<_, Infallible>(Response::new(Bytes::new())))
+    });
+    let mut guard = GuardLayer::new(verifier).require_scope("payments:read").layer(inner);
+    let request = Request::get("/").header("authorization", &*bearer).body(()).expect("the request is valid");
+    let counted = measure(|| drop(guard.call(request)));
+    // The scope's text; then, in the extensions, the map, its table and the principal.
+    assert_eq!(counted.count_total, 4);
+}
