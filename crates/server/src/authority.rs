@@ -1,0 +1,50 @@
+//! The authority: the part that issues tokens.
+//!
+//! [`token`] exchanges a client's credentials for an access and a refresh token, [`refresh`] a refresh token for the
+//! next access token. Neither writes anything to the store.
+
+mod authenticated;
+mod parameters;
+pub(crate) mod refresh;
+pub(crate) mod token;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, PRAGMA};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http_body_util::Full;
+use tollgate_core::ClientId;
+
+use crate::error::Error;
+
+/// A token was issued.
+pub(crate) struct Issued {
+    /// The answer.
+    pub(crate) response: Response<Full<Bytes>>,
+    /// To whom.
+    pub(crate) client: ClientId,
+}
+
+/// Takes `POST` only, and only from servers (contract: a secret or token never reaches a browser).
+///
+/// `Sec-Fetch-Mode` alone is no sign of a browser: server runtimes send it with their `fetch`.
+fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+    const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    if headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE) {
+        return Err(Error::Browser);
+    }
+    if method != Method::POST {
+        return Err(Error::MethodNotAllowed { allow: "POST" });
+    }
+    Ok(())
+}
+
+/// An answer with tokens in it, which nothing may keep (RFC 6749 §5.1).
+fn answer(body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    let headers = response.headers_mut();
+    headers.reserve(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,111 @@
+//! A client that has proved who it is: the extractor of the token endpoint.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use tollgate_core::{ClientId, SecretId, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::authority::parameters::{Parameters, required};
+use crate::error::Error;
+use crate::problems::{Problem, Problems};
+use crate::registry::Registered;
+use crate::server::Server;
+
+/// A client that has proved who it is.
+pub(super) struct Authenticated {
+    pub(super) id: ClientId,
+    pub(super) secret_id: SecretId,
+    pub(super) client: Arc<Registered>,
+}
+
+/// What a client claims to be, by exactly one way of authenticating (RFC 6749 §2.3).
+pub(super) struct Credentials<'a> {
+    client_id: Cow<'a, str>,
+    client_secret: Cow<'a, str>,
+}
+
+impl<'a> Credentials<'a> {
+    /// Takes the credentials from the header or the parameters; both at once are refused.
+    pub(super) fn read(
+        headers: &HeaderMap,
+        parameters: &mut Parameters<'a>,
+        problems: &mut Problems,
+    ) -> Result<Option<Self>, Error> {
+        let (id, secret) = (parameters.client_id.take(), parameters.client_secret.take());
+        let Some(basic) = basic(headers)? else {
+            let (id, secret) =
+                (required(id, "client_id", problems), required(secret, "client_secret", problems));
+            return Ok(id.zip(secret).map(|(client_id, client_secret)| Self { client_id, client_secret }));
+        };
+        if secret.is_some() {
+            problems.push(Problem::new(
+                "client_secret",
+                "is there twice: in the header Authorization and in the body",
+            ));
+        }
+        if id.is_some_and(|id| id != basic.client_id) {
+            problems.push(Problem::new("client_id", "is another one than in the header Authorization"));
+        }
+        Ok(Some(basic))
+    }
+
+    /// Proves them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
+    /// hashed for whatever client was named, and compared with the secrets of that client or of nobody.
+    pub(super) async fn authenticate(
+        &self,
+        server: &Server,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<Authenticated, Error> {
+        let installation = server.installation();
+        let id = self.client_id.parse().unwrap_or(NOBODY);
+        // Failures count under the one spelling of an id: another one is no other client.
+        let mut spelled = [0; 36];
+        let name = if id == NOBODY { &*self.client_id } else { id.encode(&mut spelled) };
+        let source = server.throttle().source(name, from);
+        server.throttle().check(source, now).map_err(|retry_after| Error::TooMany { retry_after })?;
+
+        let hash = installation.hasher().hash(id, self.client_secret.as_bytes());
+        let client = installation.registry().client(id).await?;
+        let client = client.unwrap_or_else(|| server.nobody().clone());
+        match client.authenticate(&hash, now) {
+            Some(secret_id) if client.allows(from) => Ok(Authenticated { id, secret_id, client }),
+            Some(_) => Err(Error::Address),
+            None => {
+                server.throttle().failed(source, now);
+                Err(Error::InvalidClient)
+            }
+        }
+    }
+}
+
+/// Stands for what is named by no client id, and goes the way of an unknown client. No client has it: ids are drawn.
+const NOBODY: ClientId = ClientId::from_bytes([0; 16]);
+
+/// HTTP Basic, with both parts form-urlencoded (RFC 6749 §2.3.1). Another scheme is no way of authenticating here.
+fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(Problem::new("Authorization", "is there twice").into());
+    }
+    let Some((scheme, encoded)) = line.as_bytes().split_at_checked(6) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(b"Basic ") {
+        return Ok(None);
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| Error::InvalidClient)?);
+    let text = std::str::from_utf8(&decoded).map_err(|_| Error::InvalidClient)?;
+    let (id, secret) = text.split_once(':').ok_or(Error::InvalidClient)?;
+    Ok(Some(Credentials { client_id: form_decoded(id), client_secret: form_decoded(secret) }))
+}
+
+fn form_decoded(text: &str) -> Cow<'static, str> {
+    let text = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned().into()
+}

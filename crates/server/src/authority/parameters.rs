@@ -1,0 +1,152 @@
+//! The parameters of a token request, from JSON or a form (RFC 6749 §3.2).
+//!
+//! The published JSON form is read without an intermediate tree. Whatever that reader stumbles over is read again as
+//! a whole document, so that every problem is found at once.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+use crate::json::{self, Json};
+use crate::media::Media;
+use crate::problems::{Problem, Problems};
+
+/// How many parameters that are there twice are named; a flood of them is answered with a sample.
+const MAX_DUPLICATES: usize = 20;
+
+/// The parameters that are known, as they were sent; unknown ones are ignored (RFC 6749 §3.2).
+#[derive(Default)]
+pub(super) struct Parameters<'a> {
+    pub(super) grant_type: Option<Cow<'a, str>>,
+    pub(super) client_id: Option<Cow<'a, str>>,
+    pub(super) client_secret: Option<Cow<'a, str>>,
+    pub(super) scope: Option<Cow<'a, str>>,
+    pub(super) refresh_token: Option<Cow<'a, str>>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Reads a body. What is wrong with single parameters goes to `problems`; a body that can't be read at all is an
+    /// error.
+    pub(super) fn read(media: Media, body: &'a [u8], problems: &mut Problems) -> Result<Self, Problem> {
+        match media {
+            Media::Json => match serde_json::from_slice(body) {
+                Ok(parameters) => Ok(parameters),
+                Err(_) => Self::read_document(body, problems),
+            },
+            Media::Form => Ok(Self::read_form(body, problems)),
+        }
+    }
+
+    fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
+        let Json::Object(members) = json::read(body)? else {
+            return Err(Problem::body("must be a JSON object"));
+        };
+        let mut parameters = Self::default();
+        for (name, value) in members {
+            let Some(slot) = parameters.slot(&name) else { continue };
+            match value {
+                Json::String(text) => *slot = Some(text.into()),
+                other => problems.push(Problem::new(name, format!("must be a string, not {}", other.kind()))),
+            }
+        }
+        Ok(parameters)
+    }
+
+    fn read_form(body: &'a [u8], problems: &mut Problems) -> Self {
+        let mut parameters = Self::default();
+        let (mut names, mut twice) = (HashSet::new(), HashSet::new());
+        for (name, value) in form_urlencoded::parse(body) {
+            if let Some(slot) = parameters.slot(&name) {
+                *slot = Some(value);
+            }
+            if names.insert(name.clone()) || twice.len() == MAX_DUPLICATES || twice.contains(&name) {
+                continue;
+            }
+            problems.push(Problem::new(name.clone(), "duplicate parameter"));
+            twice.insert(name);
+        }
+        parameters
+    }
+
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
+        match name {
+            "grant_type" => Some(&mut self.grant_type),
+            "client_id" => Some(&mut self.client_id),
+            "client_secret" => Some(&mut self.client_secret),
+            "scope" => Some(&mut self.scope),
+            "refresh_token" => Some(&mut self.refresh_token),
+            _ => None,
+        }
+    }
+}
+
+/// Takes a parameter that must be there. Without a value it counts as omitted (RFC 6749 §3.2).
+pub(super) fn required<'a>(
+    value: Option<Cow<'a, str>>,
+    name: &'static str,
+    problems: &mut Problems,
+) -> Option<Cow<'a, str>> {
+    let value = value.filter(|value| !value.is_empty());
+    if value.is_none() && !problems.iter().any(|problem| problem.field == name) {
+        problems.push(Problem::new(name, "is required"));
+    }
+    value
+}
+
+impl<'de> Deserialize<'de> for Parameters<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ParametersVisitor)
+    }
+}
+
+/// Accepts known members, each once, each a string. Its errors are never shown.
+struct ParametersVisitor;
+
+impl<'de> Visitor<'de> for ParametersVisitor {
+    type Value = Parameters<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the parameters of a token request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut parameters = Parameters::default();
+        while let Some(Text(name)) = map.next_key()? {
+            let slot = parameters.slot(&name).ok_or_else(|| A::Error::custom("another member"))?;
+            let Text(value) = map.next_value()?;
+            if slot.replace(value).is_some() {
+                return Err(A::Error::custom("a member twice"));
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+/// A string that borrows from the body unless it has escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}

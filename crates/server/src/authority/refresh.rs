@@ -1,0 +1,84 @@
+//! `POST /api/v1/oauth2/refresh`: the next access token, without the secret (RFC 6749 §6).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Request;
+use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenId, TokenKind};
+
+use crate::authority::parameters::{Parameters, required};
+use crate::authority::{Issued, answer, check_caller};
+use crate::edge::{RequestBody, read_body};
+use crate::error::Error;
+use crate::media::{MAX_BODY, Media};
+use crate::problems::Problems;
+use crate::registry::Registered;
+use crate::server::Server;
+
+/// Exchanges a refresh token for an access token of the same scope. The refresh token stays as it is: it is reused
+/// until it expires, and its end does not move. Writes nothing to the store.
+pub(crate) async fn post(
+    server: &Server,
+    from: IpAddr,
+    now: Timestamp,
+    request: Request<impl RequestBody>,
+) -> Result<Issued, Error> {
+    let (head, body) = request.into_parts();
+    check_caller(&head.method, &head.headers)?;
+    Media::require_json(&head.headers)?;
+    let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    let mut problems = Problems::new();
+    let parameters = Parameters::read(Media::Json, &body, &mut problems)?;
+    let token = required(parameters.refresh_token, "refresh_token", &mut problems);
+    let token = problems.or(token)?;
+    // Boxed: it outlives an await, and a large future costs more to move than this to allocate.
+    let mut buffer = Box::new(PayloadBuffer::new());
+    let claims =
+        server.installation().verifier().verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffer)?;
+    let client = vouching_client(server, &claims, now).await?;
+    if !client.allows(from) {
+        return Err(Error::Address);
+    }
+    let body = issue(server, &claims, &client, now)?;
+    Ok(Issued { response: answer(body), client: claims.subject })
+}
+
+/// The client behind a refresh token, if it and the secret that the token was obtained with are still good.
+async fn vouching_client(
+    server: &Server,
+    claims: &Claims<'_>,
+    now: Timestamp,
+) -> Result<Arc<Registered>, Error> {
+    server
+        .installation()
+        .registry()
+        .client(claims.subject)
+        .await?
+        .filter(|client| client.vouches_for(claims.secret_id, now) && claims.issued_at > client.revoked_until)
+        .ok_or(Error::RefreshRefused)
+}
+
+fn issue(
+    server: &Server,
+    refresh: &Claims<'_>,
+    client: &Registered,
+    now: Timestamp,
+) -> Result<Vec<u8>, Error> {
+    let ttl = server.config().tokens.access_ttl;
+    let issued_at = now.max(client.revoked_until.after(std::time::Duration::from_secs(1)));
+    let access = Claims {
+        issued_at,
+        expires_at: issued_at.after(ttl),
+        id: TokenId::random(&mut rand::rng()),
+        addresses: client.addresses.as_deref(),
+        ..*refresh
+    };
+    let mut body = Vec::with_capacity(1024);
+    body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
+    let keyring = server.installation().verifier().keyring();
+    keyring.mint(TokenKind::Access, &access, now, &mut body).ok_or(Error::NoSigningKey)?;
+    body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
+    body.extend_from_slice(itoa::Buffer::new().format(ttl.as_secs()).as_bytes());
+    body.extend_from_slice(b"}}");
+    Ok(body)
+}

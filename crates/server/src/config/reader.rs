@@ -1,0 +1,241 @@
+//! Reads typed values out of the layers and gathers what is wrong with them.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
+
+use http::Uri;
+use ipnet::IpNet;
+use toml::Value;
+
+use super::{
+    Database, MasterKeySource, Rate, Tls,
+    layers::{Layers, Origin, kind},
+};
+
+/// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
+const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
+/// Keys whose value may hold a secret, even by mistake: no message repeats it.
+const SECRET: [&str; 2] = ["master_key", "database.url"];
+
+/// A parser's answer: the value, or what was expected instead.
+type Parsed<T> = Result<T, &'static str>;
+
+/// Reads each key as its type. A value that is wrong becomes a problem, and the default takes its place so that the
+/// rest can be read too.
+pub(super) struct Reader {
+    layers: Layers,
+    defaults: Layers,
+    read: BTreeSet<&'static str>,
+    wrong: BTreeSet<&'static str>,
+}
+
+impl Reader {
+    pub(super) fn new(layers: Layers) -> Self {
+        Self { layers, defaults: Layers::defaults(), read: BTreeSet::new(), wrong: BTreeSet::new() }
+    }
+
+    pub(super) fn boolean(&mut self, key: &'static str) -> bool {
+        self.parse(key, |value| value.as_bool().ok_or("true or false"))
+    }
+
+    /// A number of things, at least one.
+    pub(super) fn count(&mut self, key: &'static str) -> usize {
+        self.parse(key, |value| match value.as_integer().map(u32::try_from) {
+            Some(Ok(count)) if count > 0 => usize::try_from(count).map_err(|_| COUNT),
+            _ => Err(COUNT),
+        })
+    }
+
+    pub(super) fn socket(&mut self, key: &'static str) -> SocketAddr {
+        self.text(key, |text| text.parse().map_err(|_| SOCKET))
+    }
+
+    pub(super) fn optional_socket(&mut self, key: &'static str) -> Option<SocketAddr> {
+        self.text(key, |text| optional(text, |text| text.parse().map_err(|_| SOCKET)))
+    }
+
+    /// An absolute URL; `None` if it is not set.
+    pub(super) fn public_url(&mut self, key: &'static str) -> Option<String> {
+        self.text(key, |text| optional(text, |text| check_public_url(text).map(|()| text.to_owned())))
+    }
+
+    pub(super) fn master_key(&mut self, key: &'static str) -> Option<MasterKeySource> {
+        self.text(key, |text| optional(text, MasterKeySource::from_str))
+    }
+
+    pub(super) fn database(&mut self, key: &'static str) -> Database {
+        self.text(key, Database::from_str)
+    }
+
+    pub(super) fn rate(&mut self, key: &'static str) -> Rate {
+        self.text(key, Rate::from_str)
+    }
+
+    pub(super) fn networks(&mut self, key: &'static str) -> Vec<IpNet> {
+        self.parse(key, |value| {
+            let items = value.as_array().ok_or(NETWORKS)?;
+            items.iter().map(|item| item.as_str().and_then(network).ok_or(NETWORKS)).collect()
+        })
+    }
+
+    /// A duration that is not zero.
+    pub(super) fn duration(&mut self, key: &'static str) -> Duration {
+        self.text(key, |text| match duration(text)? {
+            Duration::ZERO => Err("more than 0s"),
+            duration => Ok(duration),
+        })
+    }
+
+    pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Duration {
+        self.text(key, duration)
+    }
+
+    /// A lifetime that becomes a claim.
+    pub(super) fn whole_seconds(&mut self, key: &'static str) -> Duration {
+        self.text(key, |text| match duration(text)? {
+            Duration::ZERO => Err("more than 0s"),
+            duration if duration.subsec_nanos() != 0 => Err("whole seconds"),
+            duration => Ok(duration),
+        })
+    }
+
+    pub(super) fn leeway(&mut self, key: &'static str) -> Duration {
+        self.text(key, |text| match duration(text)? {
+            duration if duration > LONGEST_LEEWAY || duration.subsec_nanos() != 0 => {
+                Err("whole seconds, at most 60s; a clock that is further off must be set right")
+            }
+            duration => Ok(duration),
+        })
+    }
+
+    /// Text that goes into a claim and is compared byte by byte.
+    pub(super) fn audience(&mut self, key: &'static str) -> String {
+        self.text(key, |text| {
+            let plain = |byte| matches!(byte, b' '..=b'~') && !b"\"'\\".contains(&byte);
+            if text.trim() == text && (1..=255).contains(&text.len()) && text.bytes().all(plain) {
+                Ok(text.to_owned())
+            } else {
+                Err("1 to 255 printable ASCII characters without quotes and backslashes, no space at either end")
+            }
+        })
+    }
+
+    /// One of a few names.
+    pub(super) fn named<T: Copy>(
+        &mut self,
+        key: &'static str,
+        names: &'static [(&'static str, T)],
+        expected: &'static str,
+    ) -> T {
+        self.text(key, |text| {
+            names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or(expected)
+        })
+    }
+
+    /// Two paths, both or none.
+    pub(super) fn tls(&mut self, cert: &'static str, key: &'static str) -> Option<Tls> {
+        let path = |text: &str| {
+            if text.contains(char::is_control) { Err("the path of a PEM file") } else { Ok(text.to_owned()) }
+        };
+        let (cert_path, key_path) = (self.text(cert, path), self.text(key, path));
+        match (cert_path.is_empty(), key_path.is_empty()) {
+            (true, true) => None,
+            (false, false) => Some(Tls { cert: cert_path.into(), key: key_path.into() }),
+            _ => {
+                self.conflict([cert, key], "only one of them is set; TLS needs both, plain HTTP none");
+                None
+            }
+        }
+    }
+
+    /// Reports two keys that don't go together, unless one of them is wrong by itself.
+    pub(super) fn conflict(&mut self, keys: [&'static str; 2], problem: &str) {
+        if keys.iter().any(|key| self.wrong.contains(key)) {
+            return;
+        }
+        let [one, other] = keys.map(|key| {
+            let (value, origin) = self.layers.value(key);
+            format!("{key} ({} in {origin})", shown(key, value))
+        });
+        self.layers.problem(format!("{one} against {other}: {problem}"));
+    }
+
+    /// Hands over all problems of the load.
+    pub(super) fn finish(self, master_key: Option<&MasterKeySource>) -> Vec<String> {
+        self.layers.into_problems(match master_key {
+            Some(MasterKeySource::Env(name)) => Some(name),
+            _ => None,
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn read_keys(&self) -> &BTreeSet<&'static str> {
+        &self.read
+    }
+
+    fn text<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Parsed<T>) -> T {
+        self.parse(key, |value| match value.as_str() {
+            Some(text) => parse(text),
+            // Whatever the text must hold, it isn't even one: the parser knows how to say what it wants.
+            None => Err(parse("\0").err().unwrap_or("a string")),
+        })
+    }
+
+    fn parse<T>(&mut self, key: &'static str, parse: impl Fn(&Value) -> Parsed<T>) -> T {
+        self.read.insert(key);
+        let (value, origin) = self.layers.value(key);
+        let expected = match parse(value) {
+            Ok(parsed) => return parsed,
+            Err(expected) => expected,
+        };
+        debug_assert!(!matches!(origin, Origin::Default), "{key}: the default is wrong: {expected}");
+        let problem = format!("{key} in {origin}: expected {expected}; found {}", shown(key, value));
+        self.wrong.insert(key);
+        self.layers.problem(problem);
+        parse(&self.defaults.value(key).0).expect("the defaults are right")
+    }
+}
+
+const COUNT: &str = "an integer of at least 1";
+const DURATION: &str = "a duration such as \"15m\" (units ms, s, m, h, d; at most 3650d)";
+const NETWORKS: &str = "an array of networks such as \"10.0.0.0/8\"";
+const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
+const SOCKET: &str = "an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
+
+fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T>> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+fn duration(text: &str) -> Parsed<Duration> {
+    let duration = humantime::parse_duration(text).map_err(|_| DURATION)?;
+    if duration <= LONGEST { Ok(duration) } else { Err(DURATION) }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn check_public_url(text: &str) -> Parsed<()> {
+    let uri: Uri = text.parse().map_err(|_| PUBLIC_URL)?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let has_host = uri.host().is_some_and(|host| !host.is_empty());
+    // The URL becomes a claim and is compared byte by byte: nothing that needs escaping, in JSON or in HTML.
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte));
+    if is_http && has_host && is_plain && !text.ends_with('/') { Ok(()) } else { Err(PUBLIC_URL) }
+}
+
+/// Shows a value in a message: one short line, and never one that may be a secret.
+fn shown(key: &str, value: &Value) -> String {
+    match value {
+        _ if SECRET.contains(&key) => format!("{} (not shown)", kind(value)),
+        Value::String(text) if text.len() <= 100 => format!("{text:?}"),
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(boolean) => boolean.to_string(),
+        _ => kind(value).to_owned(),
+    }
+}

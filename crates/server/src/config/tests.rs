@@ -1,0 +1,477 @@
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use proptest::prelude::*;
+
+use super::{
+    Config, ConfigError, Database, LogFormat, LogLevel, MasterKeySource, Rate, layers::Layers, reader::Reader,
+};
+
+const NO_ENV: [(&str, &str); 0] = [];
+
+/// The example that the documentation prints.
+const EXAMPLE: &str = r#"
+listen = "0.0.0.0:8080"                  # the API
+admin_listen = "127.0.0.1:9090"          # /healthz (process up), /readyz (can issue), /metrics (Prometheus)
+public_url = "https://core.example.com"  # issuer of the tokens, base of redirect_url
+master_key = "file:/etc/tollgate/master.key"   # or env:NAME
+sandbox = false                          # the sandbox Payment API and the playground; `dev` turns it on
+
+[database]
+url = "sqlite:/var/lib/tollgate/tollgate.db"   # or postgres://user@host/db
+
+[tokens]
+access_ttl = "15m"
+refresh_ttl = "24h"
+audience = "payment-api"
+
+[idempotency]
+ttl = "24h"
+lease = "30s"
+
+[limits]
+auth_failures = "30/min"     # failed authentications per client and source before 429
+"#;
+
+fn load(content: impl AsRef<[u8]>) -> Result<Config, ConfigError> {
+    load_with(content, NO_ENV)
+}
+
+fn load_with<const N: usize>(
+    content: impl AsRef<[u8]>,
+    env: [(&str, &str); N],
+) -> Result<Config, ConfigError> {
+    let mut layers = Layers::defaults();
+    layers.add_file(Path::new("FILE"), content.as_ref());
+    layers.add_environment(env);
+    Config::resolve(layers)
+}
+
+fn problem_of(content: &str) -> String {
+    let error = load(content).unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    assert!(!error.to_string().contains('\n'), "{error}");
+    error.to_string()
+}
+
+fn problem_of_env<const N: usize>(env: [(&str, &str); N]) -> String {
+    Config::load(None, env).unwrap_err().to_string()
+}
+
+fn unsafe_keys(content: &str) -> Vec<&'static str> {
+    load(content).unwrap().check_production().into_iter().map(|found| found.key).collect()
+}
+
+#[test]
+fn every_documented_key_is_read_and_every_key_read_is_documented() {
+    let layers = Layers::defaults();
+    let documented: BTreeSet<String> = layers.keys().map(str::to_owned).collect();
+    let mut reader = Reader::new(layers);
+    Config::read(&mut reader);
+    let read: BTreeSet<String> = reader.read_keys().iter().map(ToString::to_string).collect();
+    assert_eq!(documented, read);
+}
+
+#[test]
+fn every_documented_key_is_shown() {
+    let shown: toml::Table = Config::load(None, NO_ENV).unwrap().to_masked_toml().parse().unwrap();
+    let defaults: toml::Table = super::DEFAULTS.parse().unwrap();
+    let keys = |table: &toml::Table| -> BTreeSet<String> {
+        table
+            .iter()
+            .flat_map(|(name, value)| match value {
+                toml::Value::Table(section) => section.keys().map(|key| format!("{name}.{key}")).collect(),
+                _ => vec![name.clone()],
+            })
+            .collect()
+    };
+    assert_eq!(keys(&defaults), keys(&shown));
+}
+
+#[test]
+fn every_key_has_a_comment() {
+    let lines: Vec<&str> = super::DEFAULTS.lines().collect();
+    for (index, line) in
+        lines.iter().enumerate().filter(|(_, line)| line.contains(" = ") && !line.starts_with('#'))
+    {
+        // `tls.key` shares the comment of `tls.cert`.
+        assert!(lines[index - 1].starts_with('#') || line.starts_with("key = "), "{line} has no comment");
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let config = Config::load(None, NO_ENV).unwrap();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.public_url, "http://0.0.0.0:8080");
+    assert_eq!(config.master_key, None);
+    assert_eq!(config.tokens.access_ttl, Duration::from_secs(900));
+    assert_eq!(config.tokens.refresh_ttl, Duration::from_secs(86_400));
+    assert_eq!(config.tokens.exp_leeway, Duration::ZERO);
+    assert_eq!(config.tokens.iat_leeway, Duration::from_secs(5));
+    assert_eq!(config.idempotency.lease, Duration::from_secs(30));
+    assert_eq!(config.limits.auth_failures, Rate { count: 30, per: Duration::from_secs(60) });
+    assert_eq!(config.limits.max_connections, 10_000);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.log.level, LogLevel::Info);
+    assert_eq!(config.tls, None);
+    assert!(config.trusted_proxies.is_empty());
+}
+
+#[test]
+fn the_documented_example_loads() {
+    let config = load(EXAMPLE).unwrap();
+    assert_eq!(config.public_url, "https://core.example.com");
+    assert_eq!(config.master_key, Some(MasterKeySource::File("/etc/tollgate/master.key".into())));
+    assert_eq!(config.database, Database::Sqlite("/var/lib/tollgate/tollgate.db".into()));
+}
+
+#[test]
+fn the_environment_beats_the_file_and_the_file_beats_the_defaults() {
+    let file = "[tokens]\naccess_ttl = \"10m\"\nrefresh_ttl = \"2h\"";
+    let config = load_with(file, [("TOLLGATE_TOKENS__ACCESS_TTL", "2s")]).unwrap();
+    assert_eq!(config.tokens.access_ttl, Duration::from_secs(2));
+    assert_eq!(config.tokens.refresh_ttl, Duration::from_secs(7200));
+    assert_eq!(config.tokens.audience, "payment-api");
+}
+
+#[test]
+fn the_environment_sets_every_type() {
+    let env = [
+        ("TOLLGATE_LISTEN", "127.0.0.1:1"),
+        ("TOLLGATE_SANDBOX", "true"),
+        ("TOLLGATE_LIMITS__MAX_CONNECTIONS", "7"),
+        ("TOLLGATE_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ("TOLLGATE_ADMIN_LISTEN", ""),
+        ("TOLLGATE_LOG__LEVEL", "trace"),
+    ];
+    let config = Config::load(None, env).unwrap();
+    assert_eq!(config.listen.port(), 1);
+    assert!(config.sandbox);
+    assert_eq!(config.limits.max_connections, 7);
+    assert_eq!(config.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+    assert_eq!(config.admin_listen, None);
+    assert_eq!(config.log.level, LogLevel::Trace);
+}
+
+#[test]
+fn an_ill_typed_variable_is_named_with_what_is_expected() {
+    assert_eq!(
+        problem_of_env([("TOLLGATE_LIMITS__MAX_CONNECTIONS", "many")]),
+        "limits.max_connections in the environment (TOLLGATE_LIMITS__MAX_CONNECTIONS): expected an integer of at \
+         least 1; found \"many\""
+    );
+    assert!(problem_of_env([("TOLLGATE_SANDBOX", "yes")]).contains("expected true or false"));
+    assert!(problem_of_env([("TOLLGATE_TRUSTED_PROXIES", "ten")]).contains("10.0.0.0/8"));
+}
+
+#[test]
+fn variables_of_the_client_side_and_of_kubernetes_are_left_alone() {
+    let env = [
+        ("TOLLGATE_BASE_URL", "x"),
+        ("TOLLGATE_CLIENT_ID", "x"),
+        ("TOLLGATE_CLIENT_SECRET", "x"),
+        ("TOLLGATE_CONFIG", "x"),
+        ("TOLLGATE_TEST_POSTGRES", "x"),
+        ("TOLLGATE_SERVICE_HOST", "10.0.0.1"),
+        ("TOLLGATE_SERVICE_PORT", "8080"),
+        ("TOLLGATE_SERVICE_PORT_HTTP", "8080"),
+        ("TOLLGATE_PORT", "tcp://10.0.0.1:8080"),
+        ("TOLLGATE_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("TOLLGATE_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("TOLLGATE_PORT_8080_TCP_PORT", "8080"),
+        ("TOLLGATE_ADMIN_SERVICE_HOST", "10.0.0.1"),
+        ("TOLLGATEKEEPER", "x"),
+        ("PATH", "x"),
+    ];
+    assert_eq!(Config::load(None, env), Config::load(None, NO_ENV));
+}
+
+#[test]
+fn an_unknown_variable_is_refused_with_the_nearest() {
+    assert_eq!(
+        problem_of_env([("TOLLGATE_TOKENS_ACCESS_TTL", "2s")]),
+        "unknown setting TOLLGATE_TOKENS_ACCESS_TTL in the environment; did you mean TOLLGATE_TOKENS__ACCESS_TTL?"
+    );
+    assert!(problem_of_env([("TOLLGATE_LISTEN_PORT", "80")]).contains("did you mean TOLLGATE_LISTEN?"));
+    assert!(problem_of_env([("TOLLGATE_", "")]).starts_with("unknown setting TOLLGATE_"));
+}
+
+#[test]
+fn the_variable_that_holds_the_master_key_is_no_unknown_setting() {
+    let env = [("TOLLGATE_MASTER_KEY", "env:TOLLGATE_KEY"), ("TOLLGATE_KEY", "s3cret")];
+    let config = Config::load(None, env).unwrap();
+    assert_eq!(config.master_key, Some(MasterKeySource::Env("TOLLGATE_KEY".to_owned())));
+    assert!(problem_of_env([("TOLLGATE_MASTER_KEY", "env:TOLLGATE_MASTER_KEY")]).contains("another name"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest() {
+    for (content, expected) in [
+        (
+            "[tokens]\nacces_ttl = \"1m\"",
+            "unknown key tokens.acces_ttl in FILE; did you mean tokens.access_ttl?",
+        ),
+        ("access_ttl = \"1m\"", "unknown key access_ttl in FILE; did you mean tokens.access_ttl?"),
+        (
+            "[tokenz]\naccess_ttl = \"1m\"",
+            "unknown key tokenz.access_ttl in FILE; did you mean tokens.access_ttl?",
+        ),
+        ("[tokenz]", "unknown key tokenz in FILE; did you mean tokens?"),
+        (
+            "[idempotencey]\nttl = \"1h\"",
+            "unknown key idempotencey.ttl in FILE; did you mean idempotency.ttl?",
+        ),
+        ("[a.b.c]\nurl = 1", "unknown key a.b.c.url in FILE; did you mean database.url?"),
+        (
+            "\"tokens.access_ttl\" = \"1m\"",
+            "unknown key \"tokens.access_ttl\" in FILE; did you mean tokens.access_ttl?",
+        ),
+        ("\"li\\nsten\" = 1", "unknown key \"li\\nsten\" in FILE; did you mean listen?"),
+    ] {
+        assert_eq!(problem_of(content), expected);
+    }
+}
+
+#[test]
+fn all_problems_are_reported_together() {
+    let content =
+        "listen = 8080\nlistten = 1\n[tokens]\naccess_ttl = \"soon\"\n[limits]\nhead_timeout = true\n";
+    let error = load_with(content, [("TOLLGATE_SANDBOX", "1"), ("TOLLGATE_X", "")]).unwrap_err();
+    assert_eq!(error.problems().len(), 6, "{error:#?}");
+}
+
+#[test]
+fn an_ill_typed_key_is_named_with_the_file_and_what_is_expected() {
+    assert_eq!(
+        problem_of("[tokens]\naccess_ttl = 900"),
+        "tokens.access_ttl in FILE: expected a duration such as \"15m\" (units ms, s, m, h, d; at most 3650d); \
+         found 900"
+    );
+    assert_eq!(problem_of("tokens = 3"), "tokens in FILE: expected a section ([tokens]), found an integer");
+    assert!(
+        problem_of("[listen]\nport = 1").starts_with("listen in FILE: expected an IP address and a port")
+    );
+}
+
+#[test]
+fn malformed_toml_is_located() {
+    assert!(problem_of("sandbox = false\nlisten = oops").starts_with("FILE:2:10: malformed TOML: "));
+    assert!(problem_of("a = 1\na = 2").starts_with("FILE:2:1: malformed TOML: "));
+    assert_eq!(
+        load(b"a = 1\n\xc3\xa4 \xff").unwrap_err().to_string(),
+        "FILE:2:3: not UTF-8; save the file as UTF-8 text"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let error = Config::load(Some(Path::new("/nonexistent/tollgate.toml")), NO_ENV).unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/tollgate.toml"), "{error}");
+}
+
+#[test]
+fn a_file_is_loaded_from_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollgate.toml");
+    fs::write(&path, "sandbox = true").unwrap();
+    assert!(Config::load(Some(&path), NO_ENV).unwrap().sandbox);
+}
+
+#[test]
+fn each_value_out_of_its_range_is_refused() {
+    for content in [
+        "tokens.access_ttl = \"0s\"",
+        "tokens.access_ttl = \"1500ms\"",
+        "tokens.refresh_ttl = \"1000000years\"",
+        "tokens.exp_leeway = \"61s\"",
+        "tokens.iat_leeway = \"2m\"",
+        "tokens.audience = \"\"",
+        "tokens.audience = \"a\\\"b\"",
+        "tokens.audience = 'a\\b'",
+        "tokens.audience = \"a\\u0007\"",
+        "tokens.audience = \"ä\"",
+        "tokens.audience = \" a\"",
+        "idempotency.ttl = \"0s\"",
+        "payment_page.ttl = \"0s\"",
+        "limits.auth_failures = \"0/min\"",
+        "limits.auth_failures = \"30\"",
+        "limits.auth_failures = \"30/fortnight\"",
+        "limits.auth_failures = \"-1/s\"",
+        "limits.max_connections = 0",
+        "limits.max_connections = -1",
+        "limits.client_cache = 99999999999",
+        "limits.idle_timeout = \"\"",
+        "listen = \"localhost:8080\"",
+        "listen = \"\"",
+        "trusted_proxies = \"10.0.0.0/8\"",
+        "trusted_proxies = [\"10.0.0.0/33\"]",
+        "trusted_proxies = [1]",
+        "database.url = \"\"",
+        "database.url = \"mysql://h/d\"",
+        "database.url = \"sqlite:\"",
+        "database.url = \"sqlite::memory:\"",
+        "database.url = \"sqlite://relative.db\"",
+        "database.url = \"postgres://\"",
+        "master_key = \"/etc/key\"",
+        "master_key = \"file:\"",
+        "master_key = \"env:A-B\"",
+        "log.format = \"xml\"",
+        "log.level = \"loud\"",
+        "log.requests = 1",
+        "tls.cert = 1",
+    ] {
+        let problem = problem_of(content);
+        let key = content.split(' ').next().unwrap();
+        assert!(problem.starts_with(&format!("{key} in FILE: expected ")), "{content}: {problem}");
+    }
+}
+
+#[test]
+fn a_public_url_is_absolute_and_plain() {
+    for url in [
+        "core.example.com",
+        "/api",
+        "ftp://a",
+        "https://",
+        "https://a/",
+        "https://a?x",
+        "https://a#x",
+        "https://u:p@a",
+        "https://u@a",
+        "https://a b",
+        "https://a/\\\"",
+    ] {
+        let problem = problem_of(&format!("public_url = \"{url}\""));
+        assert!(problem.starts_with("public_url in FILE: expected an absolute"), "{url}: {problem}");
+    }
+    for url in ["https://core.example.com", "https://a.b:8443/pay", "http://[::1]:8080"] {
+        assert_eq!(load(format!("public_url = \"{url}\"")).unwrap().public_url, url);
+    }
+}
+
+#[test]
+fn keys_that_contradict_each_other_are_refused() {
+    for (content, one, other) in [
+        ("tokens.access_ttl = \"2d\"", "tokens.access_ttl", "tokens.refresh_ttl"),
+        ("idempotency.ttl = \"30s\"", "idempotency.lease", "idempotency.ttl"),
+        ("tls.cert = \"a.pem\"", "tls.cert", "tls.key"),
+        ("listen = \"127.0.0.1:9090\"", "admin_listen", "listen"),
+    ] {
+        let problem = problem_of(content);
+        assert!(problem.contains(&format!("{one} (")), "{problem}");
+        assert!(problem.contains(&format!("against {other} (")), "{problem}");
+    }
+}
+
+#[test]
+fn no_message_repeats_what_may_be_a_secret() {
+    for content in ["master_key = \"c2VjcmV0\"", "database.url = \"mysql://u:c2VjcmV0@h\""] {
+        assert!(!problem_of(content).contains("c2VjcmV0"));
+    }
+    let env = [("TOLLGATE_MASTER_KEY", "c2VjcmV0"), ("TOLLGATE_SECRET", "c2VjcmV0")];
+    assert!(!problem_of_env(env).contains("c2VjcmV0"));
+}
+
+#[test]
+fn dev_lives_in_its_folder_with_the_environment_on_top() {
+    let listen = "127.0.0.1:8080".parse().unwrap();
+    let config = Config::dev(listen, Path::new("//tmp/x"), [("TOLLGATE_TOKENS__ACCESS_TTL", "2s")]).unwrap();
+    assert_eq!(config.database, Database::Sqlite("/tmp/x/tollgate.db".into()));
+    assert_eq!(config.master_key, Some(MasterKeySource::File("/tmp/x/master.key".into())));
+    assert_eq!(config.public_url, "http://127.0.0.1:8080");
+    assert_eq!(config.admin_listen, None);
+    assert_eq!(config.log.format, LogFormat::Text);
+    assert_eq!(config.tokens.access_ttl.as_secs(), 2);
+    assert!(config.sandbox);
+    let config = Config::dev(listen, Path::new(".tollgate"), [("TOLLGATE_LISTEN", "127.0.0.1:1")]).unwrap();
+    assert_eq!(config.public_url, "http://127.0.0.1:1");
+    assert_eq!(config.database, Database::Sqlite(".tollgate/tollgate.db".into()));
+}
+
+#[test]
+fn production_refuses_what_is_unsafe() {
+    let safe = "master_key = \"env:KEY\"\npublic_url = \"https://a\"\n";
+    assert_eq!(unsafe_keys(safe), [""; 0]);
+    assert_eq!(unsafe_keys(""), ["master_key", "public_url", "listen"]);
+    assert_eq!(unsafe_keys(&format!("{safe}admin_listen = \"0.0.0.0:9090\"")), ["admin_listen"]);
+    assert_eq!(
+        unsafe_keys(&format!("{safe}admin_listen = \"[::]:9090\"\nadmin_allow_remote = true")),
+        [""; 0]
+    );
+    assert_eq!(unsafe_keys(&format!("{safe}tokens.access_ttl = \"61m\"")), ["tokens.access_ttl"]);
+    assert_eq!(unsafe_keys(&format!("{safe}tokens.refresh_ttl = \"31d\"")), ["tokens.refresh_ttl"]);
+    assert_eq!(
+        unsafe_keys("listen = \"0.0.0.0:1\"\npublic_url = \"https://a\"\ntls = {cert = \"c\", key = \"k\"}"),
+        ["master_key"]
+    );
+    for loopback in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        assert_eq!(unsafe_keys(&format!("listen = \"{loopback}\"")), ["master_key"], "{loopback}");
+    }
+    for host in ["localhost.example.com", "127.0.0.1.example.com", "10.0.0.1"] {
+        let content = safe.replace("https://a", &format!("http://{host}"));
+        assert_eq!(unsafe_keys(&content), ["public_url", "listen"], "{host}");
+    }
+}
+
+#[test]
+fn production_only_mentions_the_sandbox_and_proxies() {
+    assert_eq!(Config::load(None, NO_ENV).unwrap().warnings(), [""; 0]);
+    let config = load("sandbox = true\npublic_url = \"https://a\"").unwrap();
+    assert_eq!(config.warnings().len(), 2);
+    assert!(load("trusted_proxies = [\"0.0.0.0/0\"]").unwrap().warnings()[0].contains("0.0.0.0/0"));
+}
+
+#[test]
+fn passwords_are_masked_wherever_they_stand() {
+    for (url, masked) in [
+        ("postgres://u:p@h/d", "postgres://u:***@h/d"),
+        ("postgresql://u:p@w:/?x@h:5432/d", "postgresql://u:***@h:5432/d"),
+        ("postgres://u@h/d?sslmode=require", "postgres://u@h/d?sslmode=require"),
+        ("postgres://h/d?password=p&a=b", "postgres://h/d?password=***&a=b"),
+        ("postgres://h/d?pass%77ord=p", "postgres://h/d?pass%77ord=***"),
+        ("sqlite:///var/x.db", "sqlite:/var/x.db"),
+    ] {
+        let config = load(format!("database.url = \"{url}\"")).unwrap();
+        assert_eq!(config.database.masked(), masked);
+        assert_eq!(config.to_masked_json()["database"]["url"], masked);
+        assert_eq!(format!("{:?}", config.database), format!("Database({masked})"));
+    }
+}
+
+#[test]
+fn the_masked_configuration_loads_back() {
+    let env = [
+        ("TOLLGATE_MASTER_KEY", "env:KEY"),
+        ("TOLLGATE_TLS__CERT", "a b.pem"),
+        ("TOLLGATE_TLS__KEY", "\"k\".pem"),
+        ("TOLLGATE_TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("TOLLGATE_TOKENS__REFRESH_TTL", "1d 1h 1m 1s"),
+        ("TOLLGATE_LIMITS__AUTH_FAILURES", "5 / hour"),
+        ("TOLLGATE_LIMITS__HEAD_TIMEOUT", "1s 500ms"),
+    ];
+    let config = Config::load(None, env).unwrap();
+    assert_eq!(load(config.to_masked_toml()).unwrap(), config);
+    let as_json: serde_json::Value = toml::from_str(&config.to_masked_toml()).unwrap();
+    assert_eq!(as_json, config.to_masked_json());
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(content in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = load(content);
+    }
+
+    #[test]
+    fn arbitrary_toml_never_panics(content in "([a-z_.\"\\[\\]]{0,12}( = |\n)?[\"'0-9a-z:/\\[\\]{}ä]{0,12}\n?){0,6}") {
+        let _ = load(content);
+    }
+
+    #[test]
+    fn arbitrary_values_never_panic_and_stay_one_line(value in any::<String>(), key in 0_usize..29) {
+        let key = Layers::defaults().keys().nth(key).unwrap().to_owned();
+        let content = format!("{key} = {}", toml::Value::from(value));
+        if let Err(error) = load(content) {
+            prop_assert!(!error.to_string().contains('\n'), "{error}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What single values mean: each type parses its own text and writes it back.
+
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+/// The store that the configuration names.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A `SQLite` file.
+    Sqlite(PathBuf),
+    /// The URL of a `PostgreSQL` database, password included: show it by [`Database::masked`] only.
+    Postgres(String),
+}
+
+impl Database {
+    /// Shows the URL with every password in it as `***`.
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => mask_passwords(url),
+        }
+    }
+}
+
+impl FromStr for Database {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains(char::is_control) {
+            return Err(DATABASE);
+        }
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            // `sqlite:///var/x.db` is how other programs write an absolute path.
+            let path = path.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(path);
+            return match path {
+                "" => Err(DATABASE),
+                ":memory:" => Err("a file: a store in memory is gone with its connection (sqlite:PATH)"),
+                path if path.starts_with("//") => Err("sqlite:PATH without //"),
+                path => Ok(Self::Sqlite(path.into())),
+            };
+        }
+        let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
+        match rest {
+            Some(rest) if !rest.is_empty() && !rest.contains(' ') => Ok(Self::Postgres(text.into())),
+            _ => Err(DATABASE),
+        }
+    }
+}
+
+/// Never shows the password.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.masked())
+    }
+}
+
+const DATABASE: &str = "sqlite:PATH or postgres://user:password@host/db";
+
+/// Replaces passwords in the user part and in the query.
+///
+/// The user part is taken to reach to the last `@`, as a password that somebody forgot to encode may hold anything:
+/// better to mask too much.
+fn mask_passwords(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "***".into() };
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => match user.split_once(':') {
+            Some((user, _)) => (format!("{user}:***@"), rest),
+            None => (format!("{user}@"), rest),
+        },
+        None => (String::new(), rest),
+    };
+    let (place, query) = match rest.split_once('?') {
+        Some((place, query)) => (place, Some(query)),
+        None => (rest, None),
+    };
+    let mut masked = format!("{scheme}://{user}{place}");
+    for (index, pair) in query.iter().flat_map(|query| query.split('&')).enumerate() {
+        masked.push(if index == 0 { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some((name, _)) if names_a_password(name) => {
+                masked.push_str(name);
+                masked.push_str("=***");
+            }
+            _ => masked.push_str(pair),
+        }
+    }
+    masked
+}
+
+/// Covers `password`, `sslpassword` and their like, however they are encoded.
+fn names_a_password(name: &str) -> bool {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+    name.contains("pass") || name.contains("secret")
+}
+
+/// Where the master key is: a reference, never the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MasterKeySource {
+    /// A file that holds it.
+    File(PathBuf),
+    /// The name of an environment variable that holds it.
+    Env(String),
+}
+
+impl FromStr for MasterKeySource {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("file", path)) if !path.is_empty() && !path.contains(char::is_control) => {
+                Ok(Self::File(path.into()))
+            }
+            Some(("env", "TOLLGATE_MASTER_KEY")) => {
+                Err("env:NAME with another name, as TOLLGATE_MASTER_KEY is this very setting")
+            }
+            Some(("env", name)) if is_variable_name(name) => Ok(Self::Env(name.into())),
+            _ => Err("file:PATH or env:NAME (a reference, never the key itself)"),
+        }
+    }
+}
+
+impl fmt::Display for MasterKeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Env(name) => write!(f, "env:{name}"),
+        }
+    }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// A number of events per time, as in `30/min`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many; at least one.
+    pub count: u32,
+    /// Within which time: a second, a minute, an hour or a day.
+    pub per: Duration,
+}
+
+impl Rate {
+    const UNITS: [(&'static str, u64); 10] = [
+        ("s", 1),
+        ("min", 60),
+        ("h", 3600),
+        ("d", 86_400),
+        ("sec", 1),
+        ("second", 1),
+        ("m", 60),
+        ("minute", 60),
+        ("hour", 3600),
+        ("day", 86_400),
+    ];
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = "a rate such as \"30/min\": a count of at least 1 per s, min, h or d";
+        let (count, unit) = text.split_once('/').ok_or(expected)?;
+        let (_, seconds) = Self::UNITS.into_iter().find(|(name, _)| *name == unit.trim()).ok_or(expected)?;
+        match count.trim().parse() {
+            Ok(count) if count > 0 => Ok(Self { count, per: Duration::from_secs(seconds) }),
+            _ => Err(expected),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.per.as_secs();
+        match Self::UNITS.iter().find(|(_, unit)| *unit == seconds) {
+            Some((name, _)) => write!(f, "{}/{name}", self.count),
+            None => write!(f, "{}/{seconds}s", self.count),
+        }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    pub(super) const ALL: &[(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(name_in(Self::ALL, self))
+    }
+}
+
+/// The least severe level that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Something failed that should not have.
+    Error,
+    /// Something that an operator should look at.
+    Warn,
+    /// What happened.
+    Info,
+    /// Why it happened.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    pub(super) const ALL: &[(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(name_in(Self::ALL, self))
+    }
+}
+
+fn name_in<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
+    names.iter().find(|(_, candidate)| candidate == value).map_or("?", |(name, _)| name)
+}

@@ -1,0 +1,55 @@
+//! What all connections of an edge have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Limits;
+use super::pulse::Clock;
+
+/// How long a connection that has not spoken may still do so once the edge shuts down: it was established
+/// before, so its request is probably on the way.
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
+
+/// The limits, the clock and the shutdown signal.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) limits: Arc<Limits>,
+    pub(super) clock: Arc<Clock>,
+    draining: AtomicBool,
+    drain: Notify,
+}
+
+impl Shared {
+    pub(super) fn new(limits: Arc<Limits>) -> Self {
+        Self { limits, clock: Arc::new(Clock::new()), draining: AtomicBool::new(false), drain: Notify::new() }
+    }
+
+    /// Tells every connection to end once it has answered.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.drain.notify_waiters();
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Completes when the edge shuts down.
+    pub(super) async fn drained(&self) {
+        let notified = self.drain.notified();
+        if !self.is_draining() {
+            notified.await;
+        }
+    }
+
+    /// Completes when a peer that has said nothing has had its time.
+    pub(super) async fn silence(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(self.limits.first_byte) => {}
+            () = async { self.drained().await; tokio::time::sleep(SETTLE).await } => {}
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! TLS from PEM files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::{TLS12, TLS13};
+
+/// Loads a certificate chain (the server's own first) and its private key from PEM files.
+///
+/// TLS 1.2 and 1.3, HTTP/2 preferred to HTTP/1.1. The key may be PKCS#8, PKCS#1 or SEC1.
+pub fn tls_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|source| TlsError::Certificate { path: cert.to_owned(), source })?;
+    if chain.is_empty() {
+        return Err(TlsError::Certificate { path: cert.to_owned(), source: pem::Error::NoItemsFound });
+    }
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key { path: key.to_owned(), source })?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .expect("ring has cipher suites for both versions")
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|source| TlsError::Pair { cert: cert.to_owned(), key: key.to_owned(), source })?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Why TLS could not be set up; says which file it is and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The certificate file cannot be read, or has no certificate.
+    #[error(
+        "cannot load a certificate from `{}`: {source}; it must be a PEM file with the server's certificate first \
+         and its intermediates behind it, readable by the user the server runs as", path.display()
+    )]
+    Certificate {
+        /// The certificate file.
+        path: PathBuf,
+        /// What went wrong with it.
+        source: pem::Error,
+    },
+    /// The key file cannot be read, or has no private key.
+    #[error(
+        "cannot load a private key from `{}`: {source}; it must be an unencrypted PEM file (PKCS#8, PKCS#1 or \
+         SEC1), readable by the user the server runs as", path.display()
+    )]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// What went wrong with it.
+        source: pem::Error,
+    },
+    /// The certificate and the key do not go together, or are of a kind that is not supported.
+    #[error(
+        "the certificate `{}` cannot be used with the key `{}`: {source}; the key must be the one the first \
+         certificate in the file was issued for", cert.display(), key.display()
+    )]
+    Pair {
+        /// The certificate file.
+        cert: PathBuf,
+        /// The key file.
+        key: PathBuf,
+        /// What rustls says about them.
+        source: rustls::Error,
+    },
+}

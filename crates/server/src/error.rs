@@ -1,0 +1,299 @@
+//! What a refusal looks like: the one place where errors become answers.
+//!
+//! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
+//! `Display`.
+
+use std::time::Duration;
+
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use tollgate_core::TokenError;
+use tollgate_core::wire::Code;
+use tollgate_guard::Denial;
+use tollgate_store::StoreError;
+
+use crate::edge::BodyError;
+use crate::problems::{Problem, Problems};
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its body or parameters are not as they must be.
+    #[error("{} problems in the request", .0.iter().count())]
+    Invalid(Problems),
+    /// The client is unknown or disabled, or its secret is wrong, revoked or lapsed.
+    #[error("unknown client or wrong secret")]
+    InvalidClient,
+    /// The refresh token is not accepted.
+    #[error("invalid refresh token: {0}")]
+    InvalidToken(#[from] TokenError),
+    /// The client or the secret behind a refresh token is no longer good.
+    #[error("the client or the secret behind the refresh token is no longer good")]
+    RefreshRefused,
+    /// A page in a browser sent it.
+    #[error("sent by a page in a browser")]
+    Browser,
+    /// The client may not call from where it calls.
+    #[error("the client may not call from this address")]
+    Address,
+    /// There is nothing at this path.
+    #[error("no such path")]
+    NotFound,
+    /// There is no such payment request, or it is another merchant's.
+    #[error("no such payment request")]
+    PaymentRequestNotFound,
+    /// There is no such merchant, or the caller may not act for it.
+    #[error("no such merchant")]
+    MerchantNotFound,
+    /// The path takes other methods.
+    #[error("method not allowed")]
+    MethodNotAllowed {
+        /// Those it takes, as in the header `Allow`.
+        allow: &'static str,
+    },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// The body broke off.
+    #[error("the body could not be read")]
+    BrokenBody,
+    /// The body is too long.
+    #[error("the body is too long")]
+    TooLarge,
+    /// The body is of another type than those that are understood, or is compressed.
+    #[error("unsupported media type")]
+    MediaType {
+        /// The types that are understood.
+        expected: &'static str,
+    },
+    /// The first request with the same idempotency key has not finished.
+    #[error("the first request with this idempotency key is in progress")]
+    InProgress,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The payment was decided otherwise before.
+    #[error("the payment has been decided otherwise")]
+    Decided,
+    /// The payment page has expired.
+    #[error("the payment page has expired")]
+    PageExpired,
+    /// Too many failed attempts.
+    #[error("too many failed authentications")]
+    TooMany {
+        /// How long until the next attempt is looked at.
+        retry_after: Duration,
+    },
+    /// The store did not do as asked.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The store did not do as asked for an idempotency key; nothing was created.
+    #[error("{0}")]
+    IdempotencyStore(StoreError),
+    /// No signing key is in force.
+    #[error("no signing key is in force")]
+    NoSigningKey,
+    /// A defect of ours; the request id finds it in the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// How long a caller should wait before it repeats what failed for a passing reason.
+const SOON: Duration = Duration::from_secs(1);
+
+impl Error {
+    /// Its code on the wire.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Invalid(_) | Self::BrokenBody => Code::ValidationError,
+            Self::InvalidClient => Code::InvalidClient,
+            Self::InvalidToken(_) | Self::RefreshRefused => Code::InvalidToken,
+            Self::Browser => Code::BrowserNotAllowed,
+            Self::Address => Code::Forbidden,
+            Self::NotFound => Code::NotFound,
+            Self::PaymentRequestNotFound => Code::PaymentRequestNotFound,
+            Self::MerchantNotFound => Code::MerchantNotFound,
+            Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
+            Self::Timeout => Code::RequestTimeout,
+            Self::TooLarge => Code::PayloadTooLarge,
+            Self::MediaType { .. } => Code::UnsupportedMediaType,
+            Self::InProgress => Code::IdempotentRequestInProgress,
+            Self::KeyReused => Code::IdempotencyKeyReused,
+            Self::Decided => Code::PaymentRequestDecided,
+            Self::PageExpired => Code::PaymentRequestExpired,
+            Self::TooMany { .. } => Code::TooManyRequests,
+            Self::Store(_) | Self::NoSigningKey => Code::Unavailable,
+            Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
+            Self::Internal(_) => Code::InternalError,
+        }
+    }
+
+    /// What the caller is told.
+    pub const fn message(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "The request has problems: see metadata.errors.",
+            Self::InvalidClient => "The client is unknown, or its secret is wrong or no longer valid.",
+            Self::InvalidToken(_) | Self::RefreshRefused => {
+                "The refresh token is malformed, expired or revoked. Obtain a new one with the client's credentials."
+            }
+            Self::Browser => {
+                "This endpoint is for servers: a page in a browser must never hold a client secret or a token."
+            }
+            Self::Address => "This client may not call from this address.",
+            Self::NotFound => "There is nothing at this path.",
+            Self::PaymentRequestNotFound => "There is no such payment request.",
+            Self::MerchantNotFound => "There is no such merchant.",
+            Self::MethodNotAllowed { .. } => "This path does not take this method: see the header Allow.",
+            Self::Timeout => "The body of the request did not arrive in time.",
+            Self::BrokenBody => "The body of the request broke off or is not valid HTTP.",
+            Self::TooLarge => "The body of the request is longer than 64 KiB.",
+            Self::MediaType { expected } => expected,
+            Self::InProgress => {
+                "The first request with this idempotency key has not finished. Try again shortly."
+            }
+            Self::KeyReused => "This idempotency key was used for another request. Use a new one.",
+            Self::Decided => "This payment has already been decided.",
+            Self::PageExpired => "This payment page has expired.",
+            Self::TooMany { .. } => {
+                "Too many failed attempts with this client from this source. Try again later."
+            }
+            Self::Store(_) | Self::NoSigningKey => "The service can't answer right now. Try again shortly.",
+            Self::IdempotencyStore(_) => {
+                "Nothing was done: the idempotency key can't be kept right now. Try again."
+            }
+            Self::Internal(_) => {
+                "Something went wrong on our side. The request id helps us to find out what."
+            }
+        }
+    }
+
+    fn add_headers(&self, headers: &mut http::HeaderMap) {
+        match self {
+            // RFC 6749 §5.2, RFC 9110 §15.5.2
+            Self::InvalidClient => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""));
+            }
+            Self::InvalidToken(_) | Self::RefreshRefused => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+            }
+            Self::MethodNotAllowed { allow } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::TooMany { retry_after } => retry(headers, *retry_after),
+            Self::InProgress | Self::Store(_) | Self::IdempotencyStore(_) | Self::NoSigningKey => {
+                retry(headers, SOON);
+            }
+            // What is left of the body is not read: the connection can't serve another request.
+            Self::Timeout | Self::TooLarge | Self::BrokenBody => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::Invalid(_)
+            | Self::Browser
+            | Self::Address
+            | Self::NotFound
+            | Self::PaymentRequestNotFound
+            | Self::MerchantNotFound
+            | Self::MediaType { .. }
+            | Self::KeyReused
+            | Self::Decided
+            | Self::PageExpired
+            | Self::Internal(_) => {}
+        }
+    }
+
+    /// The answer, in the envelope.
+    pub fn response<B: From<Bytes>>(self) -> Response<B> {
+        #[derive(Serialize)]
+        struct Envelope<'a> {
+            success: bool,
+            error: Body<'a>,
+        }
+        #[derive(Serialize)]
+        struct Body<'a> {
+            code: &'static str,
+            message: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            metadata: Option<&'a Problems>,
+        }
+        let broken = Problems::from(Problem::body("broke off, or its framing is not valid HTTP"));
+        let metadata = match &self {
+            Self::Invalid(problems) => Some(problems),
+            Self::BrokenBody => Some(&broken),
+            _ => None,
+        };
+        let error = Body { code: self.code().as_str(), message: self.message(), metadata };
+        let body = serde_json::to_vec(&Envelope { success: false, error }).expect("strings serialise");
+        let mut response = Response::new(B::from(Bytes::from(body)));
+        *response.status_mut() =
+            StatusCode::from_u16(self.code().status()).expect("codes have valid statuses");
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        self.add_headers(headers);
+        let token = match &self {
+            Self::InvalidToken(why) => Some(*why),
+            _ => None,
+        };
+        response.extensions_mut().insert(Refusal { code: self.code(), reason: self.to_string(), token });
+        response
+    }
+}
+
+fn retry(headers: &mut http::HeaderMap, after: Duration) {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+}
+
+/// Why a response is a refusal, in its extensions, for whoever counts and logs.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    /// What the caller was told.
+    pub(crate) code: Code,
+    /// What the log may know.
+    pub(crate) reason: String,
+    /// Why a token was not accepted, if that is it.
+    pub(crate) token: Option<TokenError>,
+}
+
+impl From<&Denial> for Refusal {
+    fn from(denial: &Denial) -> Self {
+        let token = match denial {
+            Denial::InvalidToken(why) => Some(*why),
+            Denial::NoToken | Denial::Environment | Denial::InsufficientScope(_) | Denial::Address => None,
+        };
+        Self { code: denial.code(), reason: denial.to_string(), token }
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems)
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(problem.into())
+    }
+}
+
+impl From<BodyError> for Error {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::TimedOut => Self::Timeout,
+            BodyError::Broken(_) => Self::BrokenBody,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> axum::response::Response {
+        self.response::<Full<Bytes>>().map(axum::body::Body::new)
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether the process is up, whether it can issue, and what it has counted.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response};
+use http_body_util::{Either, Full};
+use tollgate_store::StoreError;
+
+use crate::error::Error;
+use crate::route::Route;
+use crate::server::{Body, Server};
+
+/// Answers `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`, and nothing else.
+pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response<Body> {
+    if !matches!(route, Route::Health | Route::Ready | Route::Metrics) {
+        return error(Error::NotFound);
+    }
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return error(Error::MethodNotAllowed { allow: "GET, HEAD" });
+    }
+    match route {
+        Route::Metrics => plain("text/plain; version=0.0.4; charset=utf-8", metrics(server)),
+        Route::Ready if !server.is_ready() => {
+            error(Error::Store(StoreError::Unavailable("not ready".to_owned())))
+        }
+        Route::Ready => plain("application/json", status("ready")),
+        _ => plain("application/json", status("up")),
+    }
+}
+
+fn status(status: &str) -> String {
+    format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
+}
+
+fn metrics(server: &Server) -> String {
+    let installation = server.installation();
+    server.metrics().render(&[
+        ("tollgate_connections", "Open connections to the API.", server.connections().count() as u64),
+        ("tollgate_ready", "1 if tokens can be issued here.", server.is_ready().into()),
+        ("tollgate_cached_clients", "Clients in memory.", installation.registry().len() as u64),
+        ("tollgate_revocations", "Revocations in force.", installation.verifier().revocations().len() as u64),
+        ("tollgate_log_lines_dropped", "Log lines dropped: their reader is too slow.", crate::log::dropped()),
+    ])
+}
+
+fn error(error: Error) -> Response<Body> {
+    error.response::<Full<Bytes>>().map(Either::Left)
+}
+
+fn plain(content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Either::Left(Full::from(body)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,128 @@
+//! Idempotency keys: a request that is repeated with the same key takes effect once
+//! (draft-ietf-httpapi-idempotency-key-header).
+//!
+//! The key's row is the lock. It is taken by a lease, and completed in the transaction that has the effect, together
+//! with the answer; so a process that dies leaves either nothing but a lease, which ends by itself, or the whole.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use rand::Rng;
+use tollgate_core::{Environment, MerchantId, Timestamp};
+use tollgate_store::{Answer, Begun, IdempotencyScope, Lease, Store};
+
+use crate::error::Error;
+use crate::problems::{Problem, Problems};
+
+const HEADER: &str = "idempotency-key";
+
+/// An idempotency key: 1 to 255 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Reads the one header `Idempotency-Key`; `"k"`, as the draft writes it, and `k` are the same key.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        let mut lines = headers.get_all(HEADER).iter();
+        let Some(line) = lines.next() else { return Ok(None) };
+        let problem = |message| Err(Problem::new("Idempotency-Key", message));
+        if lines.next().is_some() {
+            return problem("is there twice");
+        }
+        let line = line.as_bytes();
+        let key = line.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(line);
+        if !(1..=255).contains(&key.len()) || !key.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+            return problem("must be 1 to 255 printable ASCII characters");
+        }
+        Ok(Some(Self(String::from_utf8_lossy(key).into_owned())))
+    }
+
+    /// Where the key counts.
+    pub(crate) fn scoped(
+        self,
+        merchant_id: MerchantId,
+        environment: Environment,
+        route: &'static str,
+    ) -> IdempotencyScope {
+        IdempotencyScope { merchant_id, environment, route, key: self.0 }
+    }
+}
+
+/// What to do with a request that has a key.
+pub(crate) enum Turn {
+    /// It is the first: do what it asks for, and complete the lease.
+    First(Lease),
+    /// It is a repeat: answer this.
+    Repeat(Answer),
+}
+
+/// Takes the key, or finds the answer that it already has.
+pub(crate) async fn begin(
+    store: &dyn Store,
+    scope: IdempotencyScope,
+    fingerprint: [u8; 32],
+    now: Timestamp,
+    lease: Duration,
+) -> Result<Turn, Error> {
+    let mut owner = [0; 16];
+    rand::rng().fill_bytes(&mut owner);
+    let lease = Lease { scope, fingerprint, owner, until: now.after(lease) };
+    match store.begin(&lease, now).await.map_err(Error::IdempotencyStore)? {
+        Begun::Fresh => Ok(Turn::First(lease)),
+        Begun::Answered(answer) => Ok(Turn::Repeat(answer)),
+        Begun::InProgress { .. } => Err(Error::InProgress),
+        Begun::Mismatch => Err(Error::KeyReused),
+    }
+}
+
+/// Why an invalid request is refused: a key that is taken belongs to a valid one, hence to another.
+pub(crate) async fn refuse(
+    store: &dyn Store,
+    scope: Option<IdempotencyScope>,
+    problems: Problems,
+    now: Timestamp,
+) -> Error {
+    let Some(scope) = scope else { return problems.into() };
+    match store.is_taken(&scope, now).await {
+        Ok(true) => Error::KeyReused,
+        Ok(false) => problems.into(),
+        Err(error) => Error::IdempotencyStore(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn key(lines: &[&[u8]]) -> Result<Option<String>, Problem> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(HEADER, HeaderValue::from_bytes(line).unwrap());
+        }
+        Ok(IdempotencyKey::of(&headers)?.map(|key| key.0))
+    }
+
+    #[test]
+    fn the_quoted_form_is_the_same_key() {
+        assert_eq!(key(&[b"\"k-1\""]), Ok(Some("k-1".to_owned())));
+        assert_eq!(key(&[b"k-1"]), Ok(Some("k-1".to_owned())));
+        assert_eq!(key(&[]), Ok(None));
+        assert_eq!(key(&["k".repeat(255).as_bytes()]), Ok(Some("k".repeat(255))));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for lines in [
+            &[&b""[..]][..],
+            &[b"\"\""],
+            &["k".repeat(256).as_bytes()],
+            &[b"\xc3\xa9"],
+            &[b"a\tb"],
+            &[b"a", b"a"],
+        ] {
+            assert!(key(lines).is_err(), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! An installation: a store opened with its master key, and what a running server knows of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tollgate_core::{
+    Clock, KeyId, Keyring, MasterKey, Policy, Revocation, SecretHasher, SigningKey, Timestamp, UnsealError,
+};
+use tollgate_guard::{Revocations, Verifier};
+use tollgate_store::{SigningKey as SealedKey, Store, StoreError};
+
+use crate::config::Config;
+use crate::follower::Follower;
+use crate::registry::Registry;
+
+/// How long a server goes on issuing without having read the change log before it calls itself not ready.
+const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// Why an installation can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store was made with another master key.
+    #[error(
+        "the master key is not the one that this store was made with: give the right one, or another store"
+    )]
+    WrongMasterKey,
+    /// A signing key does not open.
+    #[error("signing key {id} is {source}: restore the store from a backup")]
+    SigningKey {
+        /// Which.
+        id: KeyId,
+        /// Why.
+        source: UnsealError,
+    },
+}
+
+/// What everything in a running server shares.
+pub struct Installation {
+    config: Config,
+    store: Arc<dyn Store>,
+    master_key: MasterKey,
+    verifier: Arc<Verifier>,
+    registry: Registry,
+    hasher: SecretHasher,
+    /// When the change log was last read, in milliseconds since the epoch.
+    followed_at: AtomicU64,
+}
+
+impl Installation {
+    /// Opens the installation in `store`, or makes one of an empty store.
+    pub async fn open(
+        config: Config,
+        store: Arc<dyn Store>,
+        master_key: MasterKey,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Arc<Self>, Follower), OpenError> {
+        let now = clock.now();
+        if store.installation().await?.is_none() {
+            store.install(&master_key.check_value(), &new_signing_key(&master_key, now, now)).await?;
+        }
+        check_master_key(store.as_ref(), &master_key).await?;
+        let policy = Policy {
+            issuer: config.public_url.clone(),
+            audience: config.tokens.audience.clone(),
+            exp_leeway: config.tokens.exp_leeway,
+            iat_leeway: config.tokens.iat_leeway,
+        };
+        let registry = Registry::new(store.clone(), config.limits.client_cache);
+        let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock));
+        let hasher = master_key.secret_hasher();
+        let followed_at = AtomicU64::new(0);
+        let installation =
+            Arc::new(Self { config, store, master_key, verifier, registry, hasher, followed_at });
+        let seq = installation.reload().await?;
+        Ok((installation.clone(), Follower::new(installation, seq)))
+    }
+
+    /// The effective configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What remembers.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// What tokens are verified with.
+    pub fn verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    /// The clients.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Hashes secrets as they are stored.
+    pub fn hasher(&self) -> &SecretHasher {
+        &self.hasher
+    }
+
+    /// The current time.
+    pub fn now(&self) -> Timestamp {
+        self.verifier.now()
+    }
+
+    /// Says whether tokens can be issued: a key signs, and what other processes write is being read.
+    pub fn is_ready(&self) -> bool {
+        let now = self.now();
+        let followed_at = Timestamp::from_millis(self.followed_at.load(Relaxed));
+        self.verifier.keyring().can_sign(now) && now.since(followed_at) < STALE_AFTER
+    }
+
+    /// Notes that the change log has just been read to its end.
+    pub(crate) fn followed(&self) {
+        self.followed_at.store(self.now().millis(), Relaxed);
+    }
+
+    /// Reads everything afresh, and returns the number of the change from which to follow.
+    pub(crate) async fn reload(&self) -> Result<u64, OpenError> {
+        let seq = self.store.last_change().await?;
+        self.registry.invalidate_all();
+        let mut revocations = Revocations::default();
+        for revocation in self.store.revocations(self.now()).await? {
+            revocations.apply(&revocation);
+        }
+        self.verifier.set_revocations(revocations);
+        self.reload_keys().await?;
+        self.followed();
+        Ok(seq)
+    }
+
+    /// Reads the signing keys afresh.
+    pub(crate) async fn reload_keys(&self) -> Result<(), OpenError> {
+        let keys = open_signing_keys(&self.store.signing_keys().await?, &self.master_key)?;
+        let policy = self.verifier.keyring().policy().clone();
+        self.verifier.set_keyring(Keyring::new(policy, keys));
+        Ok(())
+    }
+
+    /// Lets revocations count from the next request on.
+    pub(crate) fn apply_revocations(&self, new: &[Revocation]) {
+        if new.is_empty() {
+            return;
+        }
+        let mut revocations = Revocations::clone(&self.verifier.revocations());
+        for revocation in new {
+            revocations.apply(revocation);
+        }
+        self.verifier.set_revocations(revocations);
+    }
+
+    /// Deletes what has expired, in memory and in the store.
+    pub(crate) async fn purge(&self) {
+        let now = self.now();
+        if !self.verifier.revocations().is_empty() {
+            let mut revocations = Revocations::clone(&self.verifier.revocations());
+            revocations.forget_expired(now);
+            self.verifier.set_revocations(revocations);
+        }
+        match self.store.purge(now).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
+            Err(error) => tracing::warn!(%error, "expired rows could not be deleted"),
+        }
+    }
+}
+
+/// Refuses a master key that the store was not made with.
+pub async fn check_master_key(store: &dyn Store, master_key: &MasterKey) -> Result<(), OpenError> {
+    match store.installation().await? {
+        Some(check) if check == master_key.check_value() => Ok(()),
+        Some(_) => Err(OpenError::WrongMasterKey),
+        None => Err(StoreError::Corrupt("it holds no installation".to_owned()).into()),
+    }
+}
+
+/// Opens the sealed signing keys of a store.
+pub fn open_signing_keys(sealed: &[SealedKey], master_key: &MasterKey) -> Result<Vec<SigningKey>, OpenError> {
+    sealed
+        .iter()
+        .map(|key| {
+            let material = master_key
+                .unseal(key.id, &key.sealed)
+                .map_err(|source| OpenError::SigningKey { id: key.id, source })?;
+            Ok(SigningKey::derive(key.id, &material, key.activates_at, key.retires_at))
+        })
+        .collect()
+}
+
+/// Draws a signing key and seals it.
+pub fn new_signing_key(master_key: &MasterKey, now: Timestamp, activates_at: Timestamp) -> SealedKey {
+    use rand::Rng;
+    let mut rng = rand::rng();
+    let mut material = zeroize::Zeroizing::new([0; 32]);
+    rng.fill_bytes(material.as_mut());
+    let id = KeyId::random(&mut rng);
+    let sealed = master_key.seal(id, &material, &mut rng);
+    SealedKey { id, sealed, created_at: now, activates_at, retires_at: None }
+}

@@ -1,0 +1,130 @@
+//! Which client ids were ever given out: a Bloom filter that grows with their number.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use tollgate_core::ClientId;
+
+/// Bits an id: one unknown id in 800 or so is looked up in the store for nothing.
+const BITS_PER_ID: usize = 16;
+const HASHES: u32 = 5;
+const INITIAL_IDS: usize = 8_192;
+
+/// Tells ids that were never given out from those that may have been. It has no false refusals.
+///
+/// A filter can't be copied into a larger one, so it grows by generations: each is four times as large as the one
+/// before, and an id is looked for in all of them. There are six of them for ten million ids.
+pub(crate) struct Known {
+    generations: ArcSwap<Vec<std::sync::Arc<Generation>>>,
+    growth: Mutex<()>,
+    complete: AtomicBool,
+}
+
+struct Generation {
+    bits: Box<[AtomicU64]>,
+    ids: AtomicUsize,
+    capacity: usize,
+}
+
+impl Known {
+    pub(crate) fn new() -> Self {
+        Self {
+            generations: ArcSwap::from_pointee(vec![Generation::new(INITIAL_IDS).into()]),
+            growth: Mutex::new(()),
+            complete: AtomicBool::new(false),
+        }
+    }
+
+    /// Says `false` only about an id that was never inserted, and only after [`Known::complete`].
+    pub(crate) fn may_contain(&self, id: ClientId) -> bool {
+        !self.complete.load(Relaxed) || self.contains(id)
+    }
+
+    fn contains(&self, id: ClientId) -> bool {
+        self.generations.load().iter().any(|generation| generation.contains(id))
+    }
+
+    /// From now on an id that was not inserted is unknown.
+    pub(crate) fn complete(&self) {
+        self.complete.store(true, Relaxed);
+    }
+
+    pub(crate) fn insert(&self, id: ClientId) {
+        let _growth = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.contains(id) {
+            return;
+        }
+        let generations = self.generations.load();
+        let newest = generations.last().expect("there is one from the start");
+        if newest.insert(id) < newest.capacity {
+            return;
+        }
+        let next = Generation::new(newest.capacity * 4);
+        let grown = generations.iter().cloned().chain([next.into()]).collect();
+        self.generations.store(std::sync::Arc::new(grown));
+    }
+}
+
+impl Generation {
+    fn new(capacity: usize) -> Self {
+        let words = (capacity * BITS_PER_ID).div_ceil(64);
+        Self { bits: (0..words).map(|_| AtomicU64::new(0)).collect(), ids: AtomicUsize::new(0), capacity }
+    }
+
+    fn contains(&self, id: ClientId) -> bool {
+        self.places(id).all(|(word, bit)| self.bits[word].load(Relaxed) & bit != 0)
+    }
+
+    /// Returns how many ids it now holds.
+    fn insert(&self, id: ClientId) -> usize {
+        for (word, bit) in self.places(id) {
+            self.bits[word].fetch_or(bit, Relaxed);
+        }
+        self.ids.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Ids are random themselves, so their halves are the two hashes that the others are made from.
+    fn places(&self, id: ClientId) -> impl Iterator<Item = (usize, u64)> {
+        let (first, second) = id.as_bytes().split_at(8);
+        let half =
+            |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("an id has two halves of 8 bytes"));
+        let (first, step) = (half(first), half(second) | 1);
+        let words = self.bits.len() as u64;
+        (0..HASHES).map(move |n| {
+            let at = first.wrapping_add(step.wrapping_mul(u64::from(n))) % (words * 64);
+            (usize::try_from(at / 64).expect("a word of the filter is in memory"), 1 << (at % 64))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn every_inserted_id_is_known_and_hardly_any_other() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let known = Known::new();
+        let ids: Vec<ClientId> = (0..50_000).map(|_| ClientId::random(&mut rng)).collect();
+        for id in &ids {
+            known.insert(*id);
+        }
+        known.complete();
+        assert!(ids.iter().all(|id| known.may_contain(*id)));
+        let wrong = (0..50_000).filter(|_| known.may_contain(ClientId::random(&mut rng))).count();
+        assert!(wrong < 400, "{wrong} of 50,000 unknown ids");
+    }
+
+    #[test]
+    fn nothing_is_unknown_before_all_ids_were_read() {
+        let known = Known::new();
+        let id = ClientId::from_bytes([7; 16]);
+        assert!(known.may_contain(id));
+        known.complete();
+        assert!(!known.may_contain(id));
+    }
+}

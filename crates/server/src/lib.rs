@@ -1,0 +1,33 @@
+//! Tollgate's server as a library: the authority, the sandbox Payment API behind the guard, and the HTTP edge.
+//!
+//! A request travels down through few files: [`edge`] → [`Server::handle`] → the authority's endpoint, or the guard and
+//! the sandbox's. An error on the way becomes an answer in one place, [`error`].
+
+mod authority;
+pub mod config;
+pub mod edge;
+pub mod error;
+mod fields;
+mod follower;
+mod health;
+mod idempotency;
+mod installation;
+mod json;
+mod known;
+pub mod log;
+mod media;
+mod metrics;
+mod payments;
+mod problems;
+mod proxies;
+mod registry;
+mod request_id;
+mod route;
+mod run;
+mod server;
+mod throttle;
+
+pub use follower::Follower;
+pub use installation::{Installation, OpenError, check_master_key, new_signing_key, open_signing_keys};
+pub use run::{BindError, Listeners, run};
+pub use server::{Body, Server};

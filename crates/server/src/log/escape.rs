@@ -1,0 +1,117 @@
+//! Escaping: whatever a value holds, it stays one value on one line.
+
+use std::{fmt, io::Write};
+
+/// Appends text as the inside of a JSON string.
+///
+/// Beyond what JSON asks for, it escapes what could act on a terminal or on the eye: DEL, the C1 controls (U+009B opens
+/// an ANSI sequence), line separators and the marks that reorder text.
+pub(super) fn escape(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    if is_plain_ascii(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        escape_odd(out, bytes);
+    }
+}
+
+#[cold]
+fn escape_odd(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut plain_from = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = escaped_length(&bytes[at..]);
+        if length == 0 {
+            at += 1;
+            continue;
+        }
+        out.extend_from_slice(&bytes[plain_from..at]);
+        escape_one(out, &bytes[at..at + length]);
+        at += length;
+        plain_from = at;
+    }
+    out.extend_from_slice(&bytes[plain_from..]);
+}
+
+/// Tells whether text has to be quoted to be one value in a line of text.
+pub(super) fn needs_quotes(text: &str, spaces_too: bool) -> bool {
+    let needs = |(at, byte): (usize, u8)| {
+        byte == b'=' || (byte == b' ' && spaces_too) || escaped_length(&text.as_bytes()[at..]) > 0
+    };
+    text.is_empty() || text.bytes().enumerate().any(needs)
+}
+
+/// Tells that there is nothing to escape, as in nearly every value; eight bytes at a time, because this is where a line
+/// spends its time.
+fn is_plain_ascii(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The high bit of each byte that is less than `limit`, an ASCII one, in a word that is ASCII up to that byte.
+    let less = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
+    let equal = |word: u64, byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+    let odd = |word| word | less(word, b' ') | equal(word, b'"') | equal(word, b'\\') | equal(word, 0x7f);
+    let (words, rest) = bytes.as_chunks();
+    words.iter().all(|word| odd(u64::from_ne_bytes(*word)) & HIGHS == 0)
+        && rest.iter().all(|byte| matches!(CLASS[usize::from(*byte)], Class::Plain) && byte.is_ascii())
+}
+
+/// Escapes what is formatted through it.
+pub(super) struct Escaped<'a>(pub(super) &'a mut Vec<u8>);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape(self.0, text);
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Class {
+    Plain,
+    Escaped,
+    /// Begins a character that may be one of the hidden ones.
+    Lead,
+}
+
+const CLASS: [Class; 256] = {
+    let mut class = [Class::Plain; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        class[control] = Class::Escaped;
+        control += 1;
+    }
+    class[0x7f] = Class::Escaped;
+    class[b'"' as usize] = Class::Escaped;
+    class[b'\\' as usize] = Class::Escaped;
+    class[0xc2] = Class::Lead;
+    class[0xe2] = Class::Lead;
+    class
+};
+
+/// The length of the character in front if it is to be escaped, otherwise 0.
+fn escaped_length(bytes: &[u8]) -> usize {
+    match (CLASS[usize::from(bytes[0])], bytes) {
+        (Class::Escaped, _) => 1,
+        // U+0080 to U+009F: the C1 controls.
+        (Class::Lead, [0xc2, 0x80..=0x9f, ..]) => 2,
+        // U+200E and F, U+2028 to E, U+2066 to 9: separators of lines, marks of direction.
+        (Class::Lead, [0xe2, 0x80, 0x8e..=0x8f | 0xa8..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..]) => 3,
+        _ => 0,
+    }
+}
+
+/// Escapes one character, given by its UTF-8.
+fn escape_one(out: &mut Vec<u8>, character: &[u8]) {
+    let code = match *character {
+        [b'"'] => return out.extend_from_slice(b"\\\""),
+        [b'\\'] => return out.extend_from_slice(b"\\\\"),
+        [b'\n'] => return out.extend_from_slice(b"\\n"),
+        [b'\r'] => return out.extend_from_slice(b"\\r"),
+        [b'\t'] => return out.extend_from_slice(b"\\t"),
+        [byte] => u32::from(byte),
+        [lead, one] => u32::from(lead & 0x1f) << 6 | u32::from(one & 0x3f),
+        [lead, one, two] => u32::from(lead & 0x0f) << 12 | u32::from(one & 0x3f) << 6 | u32::from(two & 0x3f),
+        _ => unreachable!("the characters to escape have up to three bytes"),
+    };
+    write!(out, "\\u{code:04x}").expect("a vector takes every write");
+}

@@ -1,0 +1,327 @@
+use std::{
+    io::{self, ErrorKind, Write},
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use serde_json::Value;
+use tracing::{Level, debug, error, info, info_span, warn};
+use tracing_subscriber::prelude::*;
+
+use super::{Guard, Lines, filter, layer};
+use crate::config::{LogFormat, LogLevel};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs `events` and returns what they wrote, line by line.
+fn lines_of(format: LogFormat, events: impl FnOnce()) -> Vec<String> {
+    filtered_lines_of(format, LogLevel::Trace, true, events)
+}
+
+fn filtered_lines_of(
+    format: LogFormat,
+    level: LogLevel,
+    requests: bool,
+    events: impl FnOnce(),
+) -> Vec<String> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let written = lines.clone();
+    let layer = layer(format, move |line: &[u8], _| {
+        let line = std::str::from_utf8(line).unwrap().strip_suffix('\n').unwrap();
+        written.lock().unwrap().push(line.to_owned());
+    });
+    let subscriber = tracing_subscriber::registry().with(filter(level, requests)).with(layer);
+    tracing::subscriber::with_default(subscriber, events);
+    std::mem::take(&mut *lines.lock().unwrap())
+}
+
+fn json_of(events: impl FnOnce()) -> Value {
+    let lines = lines_of(LogFormat::Json, events);
+    assert_eq!(lines.len(), 1);
+    serde_json::from_str(&lines[0]).unwrap()
+}
+
+/// The line without its time.
+fn text_of(events: impl FnOnce()) -> String {
+    let lines = lines_of(LogFormat::Text, events);
+    assert_eq!(lines.len(), 1);
+    lines[0].split_once(' ').unwrap().1.to_owned()
+}
+
+#[test]
+fn an_event_is_one_json_object() {
+    let line = json_of(|| {
+        info!(
+            text = "a", signed = -1, unsigned = u64::MAX, flag = true, float = 0.5, infinite = f64::INFINITY,
+            large = u128::MAX, debug = ?Some("x"), display = %"y", r#type = "t", "hello {}", "world"
+        );
+    });
+    let time = line["ts"].as_str().unwrap();
+    assert_eq!((time.len(), &time[10..11], &time[19..20], &time[23..]), (24, "T", ".", "Z"));
+    assert!(humantime::parse_rfc3339(time).is_ok());
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["target"], "tollgate_server::log::tests");
+    assert_eq!(line["msg"], "hello world");
+    assert_eq!(line["text"], "a");
+    assert_eq!(line["signed"], -1);
+    assert_eq!(line["unsigned"], u64::MAX);
+    assert_eq!(line["flag"], true);
+    assert_eq!(line["float"], 0.5);
+    assert_eq!(line["infinite"], "inf");
+    assert_eq!(line["large"], u128::MAX.to_string());
+    assert_eq!(line["debug"], "Some(\"x\")");
+    assert_eq!(line["display"], "y");
+    assert_eq!(line["type"], "t");
+}
+
+#[test]
+fn a_value_cannot_forge_a_field_or_a_line() {
+    let forged = "x\",\"level\":\"ERROR\r\n{\"ts\":\"\u{1b}[2J\u{9b}2J\u{2028}\u{202e}\u{7f}";
+    let lines = lines_of(LogFormat::Json, || info!(value = forged, shown = %forged, "{forged}"));
+    assert_eq!(lines.len(), 1);
+    assert!(!lines[0].contains(|character: char| character.is_control()), "{}", lines[0]);
+    assert!(!lines[0].contains(['\u{2028}', '\u{202e}']));
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["value"], forged);
+    assert_eq!(line["shown"], forged);
+    assert_eq!(line["msg"], forged);
+}
+
+#[test]
+fn a_field_cannot_pass_for_one_of_the_lines_own() {
+    let line = json_of(|| info!(level = "x", ts = "x", target = "x", msg = "x", "m"));
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["msg"], "m");
+    assert_eq!(line["level_"], "x");
+    assert_eq!(line["msg_"], "x");
+}
+
+#[test]
+fn text_quotes_what_is_not_one_plain_word() {
+    let line = text_of(|| {
+        info!(
+            plain = "a/b-c", space = "a b", quote = "a\"b", empty = "", equals = "a=b", line = "a\nb", umlaut = "ä",
+            debug = ?"x", number = 5, "it works"
+        );
+    });
+    assert_eq!(
+        line,
+        "INFO  tollgate_server::log::tests: it works plain=a/b-c space=\"a b\" quote=\"a\\\"b\" empty=\"\" \
+         equals=\"a=b\" line=\"a\\nb\" umlaut=ä debug=\"\\\"x\\\"\" number=5"
+    );
+}
+
+#[test]
+fn a_message_in_text_cannot_forge_a_field_or_a_line() {
+    let line = text_of(|| warn!("a level=ERROR\n2026-01-01T00:00:00.000Z ERROR"));
+    assert_eq!(line, "WARN  tollgate_server::log::tests: \"a level=ERROR\\n2026-01-01T00:00:00.000Z ERROR\"");
+    assert_eq!(text_of(|| error!(code = 1)), "ERROR tollgate_server::log::tests: code=1");
+}
+
+#[test]
+fn an_event_carries_the_fields_of_its_spans() {
+    let line = json_of(|| {
+        let _outer =
+            info_span!("outer", request_id = "r", status = 1, late = tracing::field::Empty).entered();
+        let inner = info_span!("inner", status = 2, late = tracing::field::Empty).entered();
+        inner.record("late", "l");
+        info!(own = 3, "m");
+    });
+    assert_eq!(line["request_id"], "r");
+    assert_eq!(line["status"], 2, "the inner span is nearer");
+    assert_eq!(line["late"], "l");
+    assert_eq!(line["own"], 3);
+}
+
+#[test]
+fn the_level_filters() {
+    let events = || {
+        debug!("d");
+        info!("i");
+        warn!("w");
+    };
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Info, true, events).len(), 2);
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Error, true, events).len(), 0);
+}
+
+#[test]
+fn libraries_never_speak_under_warn() {
+    let events = || {
+        tracing::trace!(target: "h2::codec", "headers");
+        tracing::warn!(target: "h2::codec", "odd");
+    };
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Trace, true, events).len(), 1);
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Error, true, events).len(), 0);
+}
+
+#[test]
+fn request_lines_can_be_turned_off() {
+    let events = || info!(target: super::REQUESTS, "request");
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Info, true, events).len(), 1);
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Info, false, events).len(), 0);
+}
+
+#[test]
+fn a_value_that_logs_while_it_is_shown_does_no_harm() {
+    struct Chatty;
+    impl std::fmt::Debug for Chatty {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            // What the layer does; `tracing` itself lets no event through within an event of a scoped subscriber.
+            super::with_scratch(|scratch| {
+                scratch.start(LogFormat::Json, super::now(), Level::INFO, "inner").finish();
+            });
+            f.write_str("shown")
+        }
+    }
+    assert_eq!(json_of(|| info!(value = ?Chatty, "m"))["value"], "shown");
+}
+
+#[test]
+fn a_guard_writes_everything_before_it_goes() {
+    let output = Output::default();
+    let guard = start(&output, 1 << 20);
+    for number in 0..1000 {
+        guard.lines.append(format!("{number}\n").as_bytes(), Level::INFO);
+    }
+    drop(guard);
+    let expected: Vec<String> = (0..1000).map(|number: u32| number.to_string()).collect();
+    assert_eq!(output.text().lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn lines_are_dropped_and_counted_while_the_output_is_blocked() {
+    let output = Output::default();
+    output.block();
+    let guard = start(&output, 100);
+    let line = [b'x'; 9].into_iter().chain([b'\n']).collect::<Vec<u8>>();
+    for _ in 0..25 {
+        guard.lines.append(&line, Level::INFO);
+    }
+    assert_eq!(guard.dropped(), 15, "ten lines of ten bytes fit, taken or not");
+    assert!(!guard.flush(Duration::from_millis(1)));
+    output.unblock();
+    assert!(guard.flush(PATIENCE));
+    guard.lines.append(b"after\n", Level::INFO);
+    drop(guard);
+    let text = output.text();
+    assert_eq!(text.matches("xxxxxxxxx\n").count(), 10);
+    let notice: Vec<Value> = text
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(notice.len(), 1, "{text}");
+    assert_eq!(notice[0]["dropped"], 15);
+    assert_eq!(notice[0]["level"], "WARN");
+}
+
+#[test]
+fn a_closed_output_ends_the_thread_and_nothing_else() {
+    let output = Output::default();
+    output.fail(ErrorKind::BrokenPipe);
+    let guard = start(&output, 1 << 20);
+    guard.lines.append(b"one\n", Level::ERROR);
+    assert!(guard.flush(PATIENCE), "what can't be written any more is done with");
+    guard.lines.append(b"two\n", Level::ERROR);
+    drop(guard);
+    assert_eq!(output.text(), "");
+    assert_eq!(output.0.0.lock().unwrap().calls, 1);
+}
+
+#[test]
+fn a_full_disk_costs_lines_that_are_counted_and_told_of() {
+    let output = Output::default();
+    output.fail(ErrorKind::StorageFull);
+    let guard = start(&output, 1 << 20);
+    guard.lines.append(b"one\ntwo\n", Level::ERROR);
+    assert!(guard.flush(PATIENCE));
+    assert_eq!(guard.dropped(), 2);
+    output.unblock();
+    guard.lines.append(b"three\n", Level::INFO);
+    drop(guard);
+    let text = output.text();
+    assert!(text.starts_with("three\n"), "{text}");
+    assert!(text.contains("\"dropped\":2}"), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn any_strings_come_back_from_the_line(text in any::<String>(), shown in any::<String>(), message in any::<String>()) {
+        let line = json_of(|| info!(text, %shown, "{message}"));
+        prop_assert_eq!(&line["text"], &text);
+        prop_assert_eq!(&line["shown"], &shown);
+        prop_assert_eq!(&line["msg"], &message);
+    }
+
+    #[test]
+    fn any_string_in_text_is_one_word_or_one_json_string(text in any::<String>()) {
+        let line = text_of(|| info!(text, end = 1, "m"));
+        let value = line.strip_prefix("INFO  tollgate_server::log::tests: m text=").unwrap();
+        let value = value.strip_suffix(" end=1").unwrap();
+        let read = if value.starts_with('"') { serde_json::from_str(value).unwrap() } else { value.to_owned() };
+        prop_assert!(value.starts_with('"') || !value.contains([' ', '\n', '=']));
+        prop_assert_eq!(read, text);
+    }
+}
+
+fn start(output: &Output, capacity: usize) -> Guard {
+    Guard::start(LogFormat::Json, output.clone(), capacity).unwrap()
+}
+
+/// An output that can be blocked and broken.
+#[derive(Clone, Default)]
+struct Output(Arc<(Mutex<Content>, Condvar)>);
+
+#[derive(Default)]
+struct Content {
+    bytes: Vec<u8>,
+    calls: usize,
+    is_blocked: bool,
+    error: Option<ErrorKind>,
+}
+
+impl Output {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().bytes.clone()).unwrap()
+    }
+
+    fn block(&self) {
+        self.0.0.lock().unwrap().is_blocked = true;
+    }
+
+    fn unblock(&self) {
+        let mut content = self.0.0.lock().unwrap();
+        content.is_blocked = false;
+        content.error = None;
+        self.0.1.notify_all();
+    }
+
+    fn fail(&self, error: ErrorKind) {
+        self.0.0.lock().unwrap().error = Some(error);
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let content = self.0.0.lock().unwrap();
+        let mut content = self.0.1.wait_while(content, |content| content.is_blocked).unwrap();
+        content.calls += 1;
+        if let Some(error) = content.error {
+            return Err(error.into());
+        }
+        content.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_can_be_shared_between_threads() {
+    fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<Lines>();
+}

@@ -1,0 +1,204 @@
+//! What is counted, in the text format of Prometheus.
+//!
+//! Every label comes from a closed set, so the counters are arrays of atomics: counting takes no lock, and no caller
+//! can make the set grow.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use http::StatusCode;
+use tollgate_core::TokenError;
+use tollgate_core::wire::Code;
+
+use crate::route::Route;
+
+/// Upper bounds of the latency buckets, in microseconds.
+const BUCKETS: [u64; 12] =
+    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
+/// The statuses that are answered; others are counted as 500.
+const STATUSES: [u16; 21] =
+    [200, 201, 303, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 431, 500, 501, 503, 204];
+
+/// Counts requests, tokens and refusals.
+pub(crate) struct Metrics {
+    routes: [RouteMetrics; Route::COUNT],
+    tokens: [AtomicU64; 2],
+    refusals: [AtomicU64; Code::ALL.len()],
+    token_refusals: [AtomicU64; TokenError::ALL.len()],
+}
+
+struct RouteMetrics {
+    statuses: [AtomicU64; STATUSES.len()],
+    buckets: [AtomicU64; BUCKETS.len() + 1],
+    micros: AtomicU64,
+}
+
+/// By which grant a token was issued.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Grant {
+    /// With the client's credentials.
+    ClientCredentials,
+    /// With a refresh token.
+    RefreshToken,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            routes: std::array::from_fn(|_| RouteMetrics {
+                statuses: std::array::from_fn(|_| AtomicU64::new(0)),
+                buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+                micros: AtomicU64::new(0),
+            }),
+            tokens: std::array::from_fn(|_| AtomicU64::new(0)),
+            refusals: std::array::from_fn(|_| AtomicU64::new(0)),
+            token_refusals: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    /// Counts a request that was answered.
+    pub(crate) fn request(&self, route: Route, status: StatusCode, took: Duration) {
+        let metrics = &self.routes[route as usize];
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let status = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(INTERNAL);
+        metrics.statuses[status].fetch_add(1, Relaxed);
+        metrics.buckets[BUCKETS.partition_point(|bound| *bound < micros)].fetch_add(1, Relaxed);
+        metrics.micros.fetch_add(micros, Relaxed);
+    }
+
+    /// Counts a token that was issued.
+    pub(crate) fn issued(&self, grant: Grant) {
+        self.tokens[grant as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Counts a refusal by its code.
+    pub(crate) fn refused(&self, code: Code) {
+        self.refusals[code as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Counts a token that was not accepted, by what the caller is not told.
+    pub(crate) fn token_refused(&self, why: TokenError) {
+        self.token_refusals[why as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Writes everything in the text format of Prometheus; `gauges` are names, explanations and values.
+    pub(crate) fn render(&self, gauges: &[(&str, &str, u64)]) -> String {
+        let mut out = String::with_capacity(8 * 1024);
+        self.render_requests(&mut out);
+        head(&mut out, "tollgate_tokens_issued_total", "counter", "Grants answered with tokens.");
+        for (grant, name) in
+            [(Grant::ClientCredentials, "client_credentials"), (Grant::RefreshToken, "refresh_token")]
+        {
+            let count = self.tokens[grant as usize].load(Relaxed);
+            line(&mut out, "tollgate_tokens_issued_total", format_args!("grant=\"{name}\""), count);
+        }
+        head(&mut out, "tollgate_refusals_total", "counter", "Requests refused, by the code of the error.");
+        for code in Code::ALL {
+            let count = self.refusals[code as usize].load(Relaxed);
+            line(&mut out, "tollgate_refusals_total", format_args!("code=\"{}\"", code.as_str()), count);
+        }
+        head(&mut out, "tollgate_token_refusals_total", "counter", "Tokens not accepted, by the reason.");
+        for why in TokenError::ALL {
+            let count = self.token_refusals[why as usize].load(Relaxed);
+            line(
+                &mut out,
+                "tollgate_token_refusals_total",
+                format_args!("reason=\"{}\"", why.as_str()),
+                count,
+            );
+        }
+        for (name, help, value) in gauges {
+            head(&mut out, name, "gauge", help);
+            let _ = writeln!(out, "{name} {value}");
+        }
+        out
+    }
+
+    fn render_requests(&self, out: &mut String) {
+        head(out, "tollgate_requests_total", "counter", "Requests answered, by route and status.");
+        for route in Route::ALL {
+            for (status, count) in STATUSES.iter().zip(&self.routes[route as usize].statuses) {
+                let count = count.load(Relaxed);
+                if count > 0 {
+                    let labels = format_args!("route=\"{}\",status=\"{status}\"", route.as_str());
+                    line(out, "tollgate_requests_total", labels, count);
+                }
+            }
+        }
+        head(
+            out,
+            "tollgate_request_duration_seconds",
+            "histogram",
+            "Time from a request's head to its answer.",
+        );
+        for route in Route::ALL {
+            self.routes[route as usize].render_durations(out, route.as_str());
+        }
+    }
+}
+
+const INTERNAL: usize = 17;
+
+impl RouteMetrics {
+    fn render_durations(&self, out: &mut String, route: &str) {
+        const NAME: &str = "tollgate_request_duration_seconds";
+        let mut count = 0;
+        let bounds = BUCKETS.iter().map(|micros| seconds(*micros)).chain(["+Inf".to_owned()]);
+        let mut lines = String::new();
+        for (bound, bucket) in bounds.zip(&self.buckets) {
+            count += bucket.load(Relaxed);
+            let _ = writeln!(lines, "{NAME}_bucket{{route=\"{route}\",le=\"{bound}\"}} {count}");
+        }
+        if count > 0 {
+            let sum = seconds(self.micros.load(Relaxed));
+            let _ = write!(
+                out,
+                "{lines}{NAME}_sum{{route=\"{route}\"}} {sum}\n{NAME}_count{{route=\"{route}\"}} {count}\n"
+            );
+        }
+    }
+}
+
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn line(out: &mut String, name: &str, labels: std::fmt::Arguments<'_>, value: u64) {
+    let _ = writeln!(out, "{name}{{{labels}}} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_route_status_and_time() {
+        let metrics = Metrics::new();
+        metrics.request(Route::Token, StatusCode::OK, Duration::from_micros(70));
+        metrics.request(Route::Token, StatusCode::OK, Duration::from_secs(9));
+        metrics.request(Route::Token, StatusCode::IM_A_TEAPOT, Duration::from_micros(50));
+        metrics.issued(Grant::RefreshToken);
+        metrics.refused(Code::InvalidClient);
+        metrics.token_refused(TokenError::Expired);
+        let text = metrics.render(&[("tollgate_connections", "Open connections.", 3)]);
+        for expected in [
+            "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"200\"} 2\n",
+            "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"500\"} 1\n",
+            "_bucket{route=\"/api/v1/oauth2/token\",le=\"0.000050\"} 1\n",
+            "_bucket{route=\"/api/v1/oauth2/token\",le=\"0.000100\"} 2\n",
+            "_bucket{route=\"/api/v1/oauth2/token\",le=\"+Inf\"} 3\n",
+            "_sum{route=\"/api/v1/oauth2/token\"} 9.000120\n",
+            "tollgate_tokens_issued_total{grant=\"refresh_token\"} 1\n",
+            "tollgate_refusals_total{code=\"INVALID_CLIENT\"} 1\n",
+            "tollgate_token_refusals_total{reason=\"expired\"} 1\n",
+            "# TYPE tollgate_connections gauge\ntollgate_connections 3\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+}

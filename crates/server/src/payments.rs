@@ -1,0 +1,101 @@
+//! The sandbox Payment API: what the guard stands in front of, and the page behind a `redirect_url`.
+
+pub(crate) mod body;
+mod checkout;
+mod country;
+mod create;
+pub(crate) mod decision;
+mod email;
+pub(crate) mod listing;
+pub(crate) mod locale;
+pub(crate) mod money;
+mod named;
+pub(crate) mod page;
+pub(crate) mod redirect_url;
+mod show;
+mod stored;
+pub(crate) mod stylesheet;
+pub(crate) mod text;
+pub(crate) mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use tollgate_core::{Environment, MerchantId, PaymentRequestId};
+use tollgate_guard::{GuardLayer, Principal};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::installation::Installation;
+use crate::problems::Problem;
+
+/// The routes of the sandbox. Only credentials of the test environment are admitted.
+pub(crate) fn router(installation: &Arc<Installation>) -> Router {
+    let guard = GuardLayer::new(installation.verifier().clone()).require_environment(Environment::Test);
+    let read = guard.clone().require_scope("payments:read");
+    let write = guard.require_scope("payments:write");
+    let only = |allow: &'static str| async move || Error::MethodNotAllowed { allow };
+    Router::new()
+        .route(
+            "/api/v1/payment-requests:redirect",
+            post(create::post).route_layer(write).fallback(only("POST")),
+        )
+        .route(
+            "/api/v1/payment-requests",
+            get(show::list).route_layer(read.clone()).fallback(only("GET, HEAD")),
+        )
+        .route("/api/v1/payment-requests/{id}", get(show::one).route_layer(read).fallback(only("GET, HEAD")))
+        .route("/pay/{id}", get(checkout::get).post(checkout::post).fallback(only("GET, HEAD, POST")))
+        .route(stylesheet::PATH, get(checkout::style).fallback(only("GET, HEAD")))
+        .with_state(installation.clone())
+}
+
+/// Where the page of a payment request is.
+fn redirect_url(config: &Config, id: PaymentRequestId) -> String {
+    format!("{}/pay/{id}", config.public_url)
+}
+
+/// The merchant that a request is about: a merchant's token is for that merchant alone, an operator's must say.
+async fn whose(
+    installation: &Installation,
+    principal: &Principal,
+    requested: Option<MerchantId>,
+) -> Result<MerchantId, Error> {
+    match (principal.merchant_id, requested) {
+        (Some(own), None) => Ok(own),
+        (Some(own), Some(requested)) if own == requested => Ok(own),
+        (Some(_), Some(_)) => Err(Error::MerchantNotFound),
+        (None, None) => {
+            let message = "is required: the token is an operator's, which acts for every merchant";
+            Err(Problem::new("merchant_id", message).into())
+        }
+        (None, Some(requested)) => {
+            let merchant = installation.store().merchant(requested).await?;
+            merchant.map(|merchant| merchant.id).ok_or(Error::MerchantNotFound)
+        }
+    }
+}
+
+/// The body of a success, in the envelope.
+fn success(data: &impl Serialize) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Envelope<'a, T> {
+        success: bool,
+        data: &'a T,
+    }
+    serde_json::to_vec(&Envelope { success: true, data }).expect("what is shown serialises")
+}
+
+fn answer(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(axum::body::Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

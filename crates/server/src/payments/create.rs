@@ -1,0 +1,137 @@
+//! `POST /api/v1/payment-requests:redirect`: creates a payment request, once for each idempotency key.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
+use tollgate_guard::Principal;
+use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus};
+
+use crate::edge::read_body;
+use crate::error::Error;
+use crate::idempotency::{self, IdempotencyKey, Turn};
+use crate::installation::Installation;
+use crate::media::{MAX_BODY, Media};
+use crate::payments::body::NewPayment;
+use crate::payments::{answer, redirect_url, success, whose};
+use crate::problems::Problems;
+
+const ROUTE: &str = "POST /api/v1/payment-requests:redirect";
+
+pub(super) async fn post(
+    State(installation): State<Arc<Installation>>,
+    Extension(principal): Extension<Principal>,
+    request: Request,
+) -> Result<Response, Error> {
+    let now = installation.now();
+    let (head, body) = request.into_parts();
+    Media::require_json(&head.headers)?;
+    let body = read_body(body, MAX_BODY, installation.config().limits.body_timeout).await?;
+    // The work goes on when the caller hangs up: half of it would hold the key until its lease ends.
+    let work =
+        tokio::spawn(async move { create(&installation, &principal, &head.headers, &body, now).await });
+    work.await.unwrap_or_else(|_| Err(Error::Internal("creating a payment request panicked".to_owned())))
+}
+
+async fn create(
+    installation: &Installation,
+    principal: &Principal,
+    headers: &HeaderMap,
+    body: &Bytes,
+    now: Timestamp,
+) -> Result<Response, Error> {
+    let (key, mut payment) = match (IdempotencyKey::of(headers), NewPayment::read(body)) {
+        (Ok(key), Ok(payment)) => (key, payment),
+        (Ok(key), Err(problems)) => return Err(refuse(installation, principal, key, problems, now).await),
+        (Err(problem), payment) => {
+            return Err(Problems::from(problem).and(payment.err().unwrap_or_default()).into());
+        }
+    };
+    // The merchant has been said once it is known: a repeat may say it or leave it out.
+    let merchant = whose(installation, principal, payment.merchant_id.take()).await?;
+    let Some(key) = key else { return first(installation, principal, merchant, &payment, None, now).await };
+    let fingerprint = Sha256::digest(payment.canonical()).into();
+    let scope = key.scoped(merchant, principal.environment, ROUTE);
+    let lease = installation.config().idempotency.lease;
+    match idempotency::begin(installation.store(), scope, fingerprint, now, lease).await? {
+        Turn::First(lease) => first(installation, principal, merchant, &payment, Some(lease), now).await,
+        Turn::Repeat(stored) => Ok(repeat(stored)),
+    }
+}
+
+async fn refuse(
+    installation: &Installation,
+    principal: &Principal,
+    key: Option<IdempotencyKey>,
+    problems: Problems,
+    now: Timestamp,
+) -> Error {
+    // An operator's key counts for the merchant that a body names, and this body names none that could be trusted.
+    let scope =
+        key.zip(principal.merchant_id).map(|(key, own)| key.scoped(own, principal.environment, ROUTE));
+    idempotency::refuse(installation.store(), scope, problems, now).await
+}
+
+#[derive(Serialize)]
+struct Created {
+    redirect_url: String,
+}
+
+/// Creates the payment request, and keeps the answer under the lease's key in the same transaction.
+async fn first(
+    installation: &Installation,
+    principal: &Principal,
+    merchant_id: MerchantId,
+    payment: &NewPayment,
+    lease: Option<Lease>,
+    now: Timestamp,
+) -> Result<Response, Error> {
+    let config = installation.config();
+    let request = PaymentRequest {
+        id: PaymentRequestId::random(&mut rand::rng()),
+        merchant_id,
+        environment: principal.environment,
+        details: payment.canonical(),
+        status: PaymentStatus::Pending,
+        created_at: now,
+        expires_at: now.after(config.payment_page.ttl),
+        decided_at: None,
+    };
+    let body = success(&Created { redirect_url: redirect_url(config, request.id) });
+    let kept = Answer {
+        status: StatusCode::CREATED.as_u16(),
+        body: body.clone(),
+        expires_at: now.after(config.idempotency.ttl),
+    };
+    let store = installation.store();
+    let Some(lease) = lease else {
+        store.create_payment_request(&request, None).await?;
+        return Ok(answer(StatusCode::CREATED, body));
+    };
+    match store.create_payment_request(&request, Some((&lease, &kept))).await {
+        Ok(true) => Ok(answer(StatusCode::CREATED, body)),
+        // This took longer than the lease, and a repeat has taken the key over.
+        Ok(false) => Err(Error::InProgress),
+        Err(error) => {
+            // Best effort: if the key can't be given back either, its lease ends by itself.
+            if let Err(error) = store.abandon(&lease).await {
+                tracing::warn!(%error, "an idempotency key stays taken until its lease ends");
+            }
+            Err(Error::IdempotencyStore(error))
+        }
+    }
+}
+
+fn repeat(stored: Answer) -> Response {
+    let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = answer(status, stored.body);
+    let name = HeaderName::from_static("idempotent-replayed");
+    response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    response
+}

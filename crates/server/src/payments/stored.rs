@@ -1,0 +1,53 @@
+//! A payment request as the store gives it back, read.
+
+use tollgate_core::Timestamp;
+use tollgate_store::{PaymentRequest, PaymentStatus, StoreError};
+
+use crate::error::Error;
+use crate::installation::Installation;
+use crate::payments::body::NewPayment;
+use crate::payments::decision::{Decision, Status};
+use crate::payments::redirect_url;
+use crate::payments::view::PaymentView;
+
+/// What was asked for, what became of it, and where its page is.
+pub(super) struct Stored {
+    pub(super) payment: NewPayment,
+    pub(super) status: Status,
+    redirect_url: String,
+}
+
+impl Stored {
+    /// Reads a record at `now`.
+    pub(super) fn read(
+        installation: &Installation,
+        request: &PaymentRequest,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let payment = serde_json::from_str(&request.details).map_err(|error| {
+            StoreError::Corrupt(format!("payment request {} can't be read: {error}", request.id))
+        })?;
+        let decision = match request.status {
+            PaymentStatus::Pending => None,
+            PaymentStatus::Approved => Some(Decision::Approve),
+            PaymentStatus::Declined => Some(Decision::Decline),
+        };
+        let status = Status::at(now, request.expires_at, decision);
+        Ok(Self { payment, status, redirect_url: redirect_url(installation.config(), request.id) })
+    }
+
+    /// What its merchant sees.
+    pub(super) fn view(&self, request: &PaymentRequest) -> PaymentView<'_> {
+        PaymentView {
+            id: request.id,
+            merchant_id: request.merchant_id,
+            environment: request.environment,
+            status: self.status,
+            payment: &self.payment,
+            redirect_url: &self.redirect_url,
+            created_at: request.created_at,
+            expires_at: request.expires_at,
+            decided_at: request.decided_at,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What is wrong with a request: every problem at once, each with the field it is about.
+
+use serde::Serialize;
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The member or parameter, dotted where it is nested (`customer.email`, `items.0.name`); `body` for the whole.
+    pub field: String,
+    /// Why it is refused, in words that follow the field's name. For people; it may be reworded.
+    pub message: String,
+}
+
+impl Problem {
+    /// What a problem with the body as a whole names.
+    pub const BODY: &'static str = "body";
+
+    /// Names `field` and says what is wrong with it.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+
+    /// Says what is wrong with the body as a whole.
+    pub fn body(message: impl Into<String>) -> Self {
+        Self::new(Self::BODY, message)
+    }
+}
+
+/// Collects problems in the order in which they are found.
+///
+/// It serialises to the `metadata` of a `VALIDATION_ERROR`: `{"errors": [{"field": "…", "message": "…"}]}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Problems {
+    errors: Vec<Problem>,
+}
+
+impl Problems {
+    /// Starts with none.
+    pub const fn new() -> Self {
+        Self { errors: Vec::new() }
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, problem: Problem) {
+        self.errors.push(problem);
+    }
+
+    /// Adds those of `others` behind these.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.errors.extend(others.errors);
+        self
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// The problems, first found first.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.errors.iter()
+    }
+
+    /// Gives `value` away only if nothing is wrong.
+    pub fn or<T>(self, value: Option<T>) -> Result<T, Self> {
+        if self.is_empty() { Ok(value.expect("what was not read has a problem")) } else { Err(self) }
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self { errors: vec![problem] }
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_serialise_to_the_metadata_of_the_envelope() {
+        let mut problems = Problems::from(Problem::new("customer.email", "is required"));
+        problems.push(Problem::body("is not JSON"));
+        assert_eq!(
+            serde_json::to_string(&problems).unwrap(),
+            r#"{"errors":[{"field":"customer.email","message":"is required"},{"field":"body","message":"is not JSON"}]}"#
+        );
+    }
+
+    #[test]
+    fn a_value_comes_out_only_without_problems() {
+        assert_eq!(Problems::new().or(Some(7)), Ok(7));
+        let problems = Problems::from(Problem::body("is empty"));
+        assert_eq!(problems.clone().or(Some(7)), Err(problems));
+    }
+}

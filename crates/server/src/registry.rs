@@ -1,0 +1,200 @@
+//! The clients that authenticate: a bounded cache over the store, which the change log invalidates.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quick_cache::sync::Cache;
+use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed};
+use tollgate_store::{Client, Status, Store, StoreError};
+
+use crate::known::Known;
+
+/// The clients, as the authority needs them.
+pub struct Registry {
+    store: Arc<dyn Store>,
+    cache: Cache<ClientId, Arc<Registered>>,
+    known: Known,
+    /// Counts invalidations, so that a record read before one is not kept after it.
+    epoch: AtomicU64,
+    /// Most clients share a handful of scopes: each text is kept once.
+    scopes: Mutex<HashSet<Scope>>,
+}
+
+/// A client in the form that authenticating it takes: in two allocations, whatever it is called.
+pub struct Registered {
+    /// The merchant it acts for; `None` for an operator.
+    pub merchant_id: Option<MerchantId>,
+    /// Whether its calls move money.
+    pub environment: Environment,
+    /// The most its tokens may allow.
+    pub scope: Scope,
+    /// Where it may call from, as space-separated CIDR blocks.
+    pub addresses: Option<Box<str>>,
+    /// Tokens must be issued after this second to be valid.
+    pub revoked_until: Timestamp,
+    enabled: bool,
+    secrets: Box<[LiveSecret]>,
+}
+
+struct LiveSecret {
+    id: SecretId,
+    hash: SecretHash,
+    expires_at: Timestamp,
+}
+
+impl Registered {
+    /// The client that an unknown one is compared with: it has a secret, which nothing hashes to.
+    pub fn nobody() -> Self {
+        let secret = LiveSecret {
+            id: SecretId::from_bytes([0; 16]),
+            hash: SecretHash::from_bytes([0; 32]),
+            expires_at: Timestamp::MAX,
+        };
+        Self {
+            merchant_id: None,
+            environment: Environment::Test,
+            scope: Scope::empty(),
+            addresses: None,
+            revoked_until: Timestamp::MAX,
+            enabled: false,
+            secrets: [secret].into(),
+        }
+    }
+
+    /// The live secret with this hash. Every secret is compared, in constant time.
+    pub fn authenticate(&self, hash: &SecretHash, now: Timestamp) -> Option<SecretId> {
+        let mut found = None;
+        for secret in &self.secrets {
+            if secret.hash.matches(hash) && secret.expires_at > now {
+                found = Some(secret.id);
+            }
+        }
+        found.filter(|_| self.enabled)
+    }
+
+    /// Says whether tokens obtained with this secret may still be refreshed.
+    pub fn vouches_for(&self, secret: SecretId, now: Timestamp) -> bool {
+        self.enabled && self.secrets.iter().any(|live| live.id == secret && live.expires_at > now)
+    }
+
+    /// Says whether the client may call from `address`.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        self.addresses.as_deref().is_none_or(|list| is_allowed(list, address))
+    }
+}
+
+impl Registry {
+    /// Keeps up to `capacity` clients in memory.
+    pub fn new(store: Arc<dyn Store>, capacity: usize) -> Self {
+        Self {
+            store,
+            cache: Cache::new(capacity),
+            known: Known::new(),
+            epoch: AtomicU64::new(0),
+            scopes: Mutex::default(),
+        }
+    }
+
+    /// The client `id`. An id that was never given out is refused without asking the store, once
+    /// [`Registry::learn_ids`] has finished: guessing costs the store nothing, and takes no longer than being wrong
+    /// about a secret.
+    pub async fn client(&self, id: ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
+        if let Some(client) = self.cache.get(&id) {
+            return Ok(Some(client));
+        }
+        if !self.known.may_contain(id) {
+            return Ok(None);
+        }
+        self.load(id).await
+    }
+
+    async fn load(&self, id: ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let Some(client) = self.store.client(id).await? else { return Ok(None) };
+        let client = Arc::new(self.registered(client));
+        self.cache.insert(id, client.clone());
+        if self.epoch.load(Ordering::Acquire) != epoch {
+            // Something changed while the store was read; whether it was this client is cheaper to forget than to ask.
+            self.cache.remove(&id);
+        }
+        Ok(Some(client))
+    }
+
+    fn registered(&self, client: Client) -> Registered {
+        let addresses: Vec<String> = client.addresses.iter().map(ToString::to_string).collect();
+        Registered {
+            merchant_id: client.merchant_id,
+            environment: client.environment,
+            scope: self.interned(client.scope),
+            addresses: (!addresses.is_empty()).then(|| addresses.join(" ").into()),
+            revoked_until: client.revoked_until,
+            enabled: client.status == Status::Enabled && client.merchant_status == Status::Enabled,
+            secrets: client
+                .secrets
+                .into_iter()
+                .filter(|secret| secret.revoked_at.is_none())
+                .map(|secret| LiveSecret {
+                    id: secret.id,
+                    hash: secret.hash,
+                    expires_at: secret.expires_at.unwrap_or(Timestamp::MAX),
+                })
+                .collect(),
+        }
+    }
+
+    fn interned(&self, scope: Scope) -> Scope {
+        const KINDS: usize = 1024;
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        match scopes.get(&scope) {
+            Some(kept) => kept.clone(),
+            None if scopes.len() < KINDS => {
+                scopes.insert(scope.clone());
+                scope
+            }
+            None => scope,
+        }
+    }
+
+    /// Forgets a client: the next request reads it from the store.
+    pub fn invalidate(&self, id: ClientId) {
+        self.known.insert(id);
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.cache.remove(&id);
+    }
+
+    /// Forgets every client.
+    pub fn invalidate_all(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.cache.clear();
+    }
+
+    /// Reads every client's id from the store. Until it has finished, every id may be a client's.
+    pub async fn learn_ids(&self) -> Result<(), StoreError> {
+        const PAGE: u32 = 10_000;
+        let mut after = None;
+        loop {
+            let ids = self.store.client_ids(after, PAGE).await?;
+            for id in &ids {
+                self.known.insert(*id);
+            }
+            match ids.last() {
+                Some(last) if ids.len() == PAGE as usize => after = Some(*last),
+                _ => break,
+            }
+        }
+        self.known.complete();
+        Ok(())
+    }
+
+    /// How many clients are in memory.
+    pub fn len(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// Says whether no client is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.cache.is_empty()
+    }
+}

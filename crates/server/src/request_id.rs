@@ -1,0 +1,87 @@
+//! The id of a request: the caller's own, or a new one.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use rand::Rng;
+use tollgate_core::Timestamp;
+use uuid::{Builder, Uuid};
+
+/// Where it stands, in requests and answers.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request, by which its log line is found.
+pub(crate) enum RequestId {
+    /// The caller's.
+    Inbound(HeaderValue),
+    /// A UUIDv7.
+    New(Uuid),
+}
+
+impl RequestId {
+    /// Keeps an inbound `X-Request-Id` of 1 to 128 of `[A-Za-z0-9._-]`, and makes a UUIDv7 otherwise.
+    pub(crate) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
+        match headers.get(X_REQUEST_ID) {
+            Some(id) if is_plain(id.as_bytes()) => Self::Inbound(id.clone()),
+            Some(_) | None => Self::new(now),
+        }
+    }
+
+    /// Makes a UUIDv7 (RFC 9562 §5.7).
+    fn new(now: Timestamp) -> Self {
+        let mut random = [0; 10];
+        rand::rng().fill_bytes(&mut random);
+        Self::New(Builder::from_unix_timestamp_millis(now.millis(), &random).into_uuid())
+    }
+
+    /// As text, for which a new one needs `buffer`.
+    pub(crate) fn text<'a>(&'a self, buffer: &'a mut [u8; 36]) -> &'a str {
+        match self {
+            Self::Inbound(id) => id.to_str().expect("an inbound id is kept only if it is plain"),
+            Self::New(id) => id.hyphenated().encode_lower(buffer),
+        }
+    }
+
+    /// As a header.
+    pub(crate) fn to_header(&self) -> HeaderValue {
+        match self {
+            Self::Inbound(id) => id.clone(),
+            Self::New(_) => {
+                HeaderValue::from_str(self.text(&mut [0; 36])).expect("a UUID is printable ASCII")
+            }
+        }
+    }
+}
+
+fn is_plain(id: &[u8]) -> bool {
+    (1..=128).contains(&id.len())
+        && id.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(id: &str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", HeaderValue::from_bytes(id.as_bytes()).unwrap());
+        RequestId::of(&headers, Timestamp::from_seconds(1_764_000_000))
+            .to_header()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn a_plain_inbound_id_is_kept() {
+        for id in ["a", "A-1_b.c", &"x".repeat(128)] {
+            assert_eq!(of(id), id);
+        }
+    }
+
+    #[test]
+    fn any_other_is_replaced_by_a_uuid_of_version_7() {
+        for id in ["", " ", "a b", "é", "a\"b", "<script>", &"x".repeat(129)] {
+            let made = Uuid::parse_str(&of(id)).unwrap();
+            assert_eq!(made.get_version_num(), 7, "{id:?}");
+        }
+    }
+}

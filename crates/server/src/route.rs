@@ -1,0 +1,71 @@
+//! The paths that are served, as a closed set: what logs and metrics call them.
+
+/// A path that is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    Token,
+    Refresh,
+    CreatePayment,
+    ListPayments,
+    ShowPayment,
+    PaymentPage,
+    Asset,
+    Health,
+    Ready,
+    Metrics,
+    Unknown,
+}
+
+impl Route {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Unknown as usize + 1;
+
+    /// All of them.
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::Token,
+        Self::Refresh,
+        Self::CreatePayment,
+        Self::ListPayments,
+        Self::ShowPayment,
+        Self::PaymentPage,
+        Self::Asset,
+        Self::Health,
+        Self::Ready,
+        Self::Metrics,
+        Self::Unknown,
+    ];
+
+    /// The route of a path. Paths are compared as they were sent: no second spelling reaches a handler.
+    pub(crate) fn of(path: &str) -> Self {
+        match path {
+            "/api/v1/oauth2/token" => Self::Token,
+            "/api/v1/oauth2/refresh" => Self::Refresh,
+            "/api/v1/payment-requests:redirect" => Self::CreatePayment,
+            "/api/v1/payment-requests" => Self::ListPayments,
+            "/healthz" => Self::Health,
+            "/readyz" => Self::Ready,
+            "/metrics" => Self::Metrics,
+            _ if path.starts_with("/api/v1/payment-requests/") => Self::ShowPayment,
+            _ if path.starts_with("/pay/") => Self::PaymentPage,
+            _ if path.starts_with("/assets/") => Self::Asset,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Its path, as a template.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "/api/v1/oauth2/token",
+            Self::Refresh => "/api/v1/oauth2/refresh",
+            Self::CreatePayment => "/api/v1/payment-requests:redirect",
+            Self::ListPayments => "/api/v1/payment-requests",
+            Self::ShowPayment => "/api/v1/payment-requests/{id}",
+            Self::PaymentPage => "/pay/{id}",
+            Self::Asset => "/assets/{name}",
+            Self::Health => "/healthz",
+            Self::Ready => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Running a server: its listeners, what goes on in the background, and how it ends.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::Request;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::edge::{self, Drained, OpenConnections};
+use crate::follower::Follower;
+use crate::health;
+use crate::route::Route;
+use crate::server::Server;
+
+/// A listener that can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another process has it.
+    #[error("{address} is taken by another process: stop that one, or choose another address with `{key}`")]
+    Taken {
+        /// The address.
+        address: SocketAddr,
+        /// The setting that names it.
+        key: &'static str,
+    },
+    /// The system refuses it.
+    #[error("can't listen on {address}: {source}; choose another address with `{key}`")]
+    Refused {
+        /// The address.
+        address: SocketAddr,
+        /// The setting that names it.
+        key: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The sockets of a server, bound before anything else is started.
+pub struct Listeners {
+    api: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds what the configuration names.
+    pub async fn bind(config: &Config) -> Result<Self, BindError> {
+        let api = bind(config.listen, "listen").await?;
+        let admin = match config.admin_listen {
+            Some(address) => Some(bind(address, "admin_listen").await?),
+            None => None,
+        };
+        Ok(Self { api, admin })
+    }
+
+    /// Where the API is, with the port that the system chose if it was asked to.
+    pub fn api(&self) -> io::Result<SocketAddr> {
+        self.api.local_addr()
+    }
+
+    /// Where health and metrics are.
+    pub fn admin(&self) -> io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+    }
+}
+
+async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::Taken { address, key },
+        _ => BindError::Refused { address, key, source },
+    })
+}
+
+/// Serves until `shutdown` completes, then drains: readiness goes off, what runs is finished, and what has not by the
+/// end of the grace is cut off.
+pub async fn run(
+    server: Arc<Server>,
+    follower: Follower,
+    listeners: Listeners,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let open = server.connections().clone();
+    let following = tokio::spawn(follower.run());
+    let (stop, stopped) = watch::channel(());
+    let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(server.clone(), listener, stopped)));
+    let draining = {
+        let server = server.clone();
+        async move {
+            shutdown.await;
+            server.start_draining();
+        }
+    };
+    let limits = Arc::new(limits(server.config()));
+    let make = |peer: SocketAddr| {
+        let server = server.clone();
+        tower::service_fn(move |request: Request<Incoming>| {
+            let server = server.clone();
+            async move { Ok::<_, Infallible>(server.handle(peer.ip(), request).await) }
+        })
+    };
+    let drained = edge::serve(listeners.api, tls, limits, open, make, draining).await;
+    // Health is answered to the end, so that whoever watches sees the server drain.
+    drop(stop);
+    if let Some(admin) = admin {
+        let _ = admin.await;
+    }
+    following.abort();
+    drained
+}
+
+async fn serve_admin(
+    server: Arc<Server>,
+    listener: TcpListener,
+    mut stopped: watch::Receiver<()>,
+) -> Drained {
+    let limits = edge::Limits { max_connections: 64, ..limits(server.config()) };
+    let make = |_peer| {
+        let server = server.clone();
+        tower::service_fn(move |request: Request<Incoming>| {
+            let answer = health::answer(&server, Route::of(request.uri().path()), request.method());
+            async move { Ok::<_, Infallible>(answer) }
+        })
+    };
+    let stopped = async move { while stopped.changed().await.is_ok() {} };
+    edge::serve(listener, None, Arc::new(limits), OpenConnections::default(), make, stopped).await
+}
+
+fn limits(config: &Config) -> edge::Limits {
+    edge::Limits {
+        max_connections: config.limits.max_connections,
+        first_byte: config.limits.first_byte_timeout,
+        head: config.limits.head_timeout,
+        idle: config.limits.idle_timeout,
+        grace: config.shutdown.grace,
+        ..edge::Limits::default()
+    }
+}

@@ -1,0 +1,238 @@
+//! The server: from a request to its answer.
+//!
+//! The two endpoints that carry the load are matched by their path and called; everything else goes through a router.
+//! Around both, once: the request id, the headers that every answer has, one line in the log, the counters, and a
+//! panic that answers 500.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use axum::Router;
+use bytes::Bytes;
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Request, Response};
+use http_body_util::{Either, Full};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tollgate_core::ClientId;
+use tollgate_guard::{ClientAddress, Denial};
+use tower::ServiceExt;
+
+use crate::authority::{Issued, refresh, token};
+use crate::config::Config;
+use crate::edge::{OpenConnections, RequestBody};
+use crate::error::{Error, Refusal};
+use crate::installation::Installation;
+use crate::metrics::{Grant, Metrics};
+use crate::proxies;
+use crate::registry::Registered;
+use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::route::Route;
+use crate::throttle::Throttle;
+use crate::{health, payments};
+
+/// The body of an answer: whole for the authority's own, as it comes for everything else.
+pub type Body = Either<Full<Bytes>, axum::body::Body>;
+
+/// A running server: answers requests, however they arrive.
+pub struct Server {
+    installation: Arc<Installation>,
+    throttle: Throttle,
+    metrics: Metrics,
+    nobody: Arc<Registered>,
+    draining: AtomicBool,
+    /// The connections to the API.
+    connections: OpenConnections,
+    /// Whether what the administration's listener answers is also answered here, next to the API.
+    health: bool,
+    /// Everything but the two endpoints of the authority.
+    router: Router,
+}
+
+impl Server {
+    /// Serves an installation. `health` says whether `/healthz`, `/readyz` and `/metrics` are also answered next to
+    /// the API.
+    pub fn new(installation: Arc<Installation>, health: bool) -> Arc<Self> {
+        let throttle = Throttle::new(installation.config().limits.auth_failures, installation.now());
+        let router =
+            if installation.config().sandbox { payments::router(&installation) } else { Router::new() };
+        Arc::new(Self {
+            throttle,
+            metrics: Metrics::new(),
+            nobody: Arc::new(Registered::nobody()),
+            draining: AtomicBool::new(false),
+            connections: OpenConnections::default(),
+            health,
+            router: router.fallback(async || Error::NotFound),
+            installation,
+        })
+    }
+
+    pub(crate) fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        self.installation.config()
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn connections(&self) -> &OpenConnections {
+        &self.connections
+    }
+
+    /// The client that an unknown one is compared with.
+    pub(crate) fn nobody(&self) -> &Arc<Registered> {
+        &self.nobody
+    }
+
+    /// From now on the server calls itself not ready, so that no new work is sent to it.
+    pub fn start_draining(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    /// Says whether tokens can be issued here and new work may be sent.
+    pub fn is_ready(&self) -> bool {
+        !self.draining.load(Relaxed) && self.installation.is_ready()
+    }
+
+    /// Answers a request that came from `peer`.
+    pub async fn handle(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
+        let start = Instant::now();
+        let now = self.installation.now();
+        let id = RequestId::of(request.headers(), now);
+        let from = proxies::client_address(peer, request.headers(), &self.config().trusted_proxies);
+        let route = Route::of(request.uri().path());
+        let method = request.method().clone();
+        let answered = match route {
+            Route::Token => self
+                .granted(Grant::ClientCredentials, catch_panic(token::post(self, from, now, request)).await),
+            Route::Refresh => {
+                self.granted(Grant::RefreshToken, catch_panic(refresh::post(self, from, now, request)).await)
+            }
+            Route::Health | Route::Ready | Route::Metrics if self.health => {
+                (health::answer(self, route, &method), None)
+            }
+            // Boxed, or every token request would carry the room for it.
+            _ => Box::pin(self.route(from, request)).await,
+        };
+        let (mut response, client) = answered;
+        let refusal = self.count_refusal(&response);
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(X_REQUEST_ID, id.to_header());
+        let took = start.elapsed();
+        self.metrics.request(route, response.status(), took);
+        if self.config().log.requests {
+            let line = Line { id: &id, method: &method, route, status: response.status(), client, refusal };
+            line.write(took);
+        }
+        response
+    }
+
+    /// Answers what an endpoint of the authority has come to.
+    fn granted(
+        &self,
+        grant: Grant,
+        outcome: Result<Result<Issued, Error>, Error>,
+    ) -> (Response<Body>, Option<ClientId>) {
+        match outcome {
+            Ok(Ok(Issued { response, client })) => {
+                self.metrics.issued(grant);
+                (response.map(Either::Left), Some(client))
+            }
+            Ok(Err(error)) | Err(error) => (error.response::<Full<Bytes>>().map(Either::Left), None),
+        }
+    }
+
+    /// Calls whatever else the router finds.
+    async fn route(
+        &self,
+        from: IpAddr,
+        request: Request<impl RequestBody>,
+    ) -> (Response<Body>, Option<ClientId>) {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(ClientAddress(from));
+        let response = match catch_panic(self.router.clone().oneshot(request)).await {
+            Ok(Ok(response)) => response.map(Either::Right),
+            Err(error) => error.response::<Full<Bytes>>().map(Either::Left),
+        };
+        let client = response.extensions().get::<ClientId>().copied();
+        (response, client)
+    }
+
+    fn count_refusal(&self, response: &Response<Body>) -> Option<String> {
+        let extensions = response.extensions();
+        let denial = extensions.get::<Denial>().map(Refusal::from);
+        let refusal = denial.or_else(|| extensions.get::<Refusal>().cloned())?;
+        self.metrics.refused(refusal.code);
+        if let Some(why) = refusal.token {
+            self.metrics.token_refused(why);
+        }
+        Some(refusal.reason)
+    }
+}
+
+/// Runs a future to its end, or to its panic.
+fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+    CatchPanic { future }
+}
+
+pin_project! {
+    /// The future of [`catch_panic`]. Written out, because an async function would move the future once more, and those
+    /// of the endpoints are large.
+    struct CatchPanic<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            // The panic's message may hold a value of the request; the hook has logged where it happened.
+            Err(_) => Poll::Ready(Err(Error::Internal("a handler panicked".to_owned()))),
+        }
+    }
+}
+
+/// The line that each request has in the log.
+struct Line<'a> {
+    id: &'a RequestId,
+    method: &'a http::Method,
+    route: Route,
+    status: http::StatusCode,
+    client: Option<ClientId>,
+    refusal: Option<String>,
+}
+
+impl Line<'_> {
+    fn write(&self, took: std::time::Duration) {
+        let (mut id, mut client) = ([0; 36], [0; 36]);
+        let request_id = self.id.text(&mut id);
+        let (method, route, status) = (self.method.as_str(), self.route.as_str(), self.status.as_u16());
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let client_id = self.client.as_ref().map(|id| id.encode(&mut client));
+        let reason = self.refusal.as_deref();
+        if self.status.is_server_error() {
+            tracing::error!(target: "tollgate::request", request_id, method, route, status, micros, client_id, reason);
+        } else {
+            tracing::info!(target: "tollgate::request", request_id, method, route, status, micros, client_id, reason);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Secrets and tokens are found in no log line, no error and no metric.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tollgate_server::config::LogFormat;
+use tollgate_server::{Listeners, log, run};
+use tollgate_store::{Status, Store};
+use tracing_subscriber::prelude::*;
+
+use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, claims};
+use crate::faults::{Fault, Faults};
+use crate::stage::{Stage, create, payment};
+
+/// What must be found nowhere.
+#[derive(Default)]
+struct Canaries(Vec<String>);
+
+impl Canaries {
+    fn secret(&mut self, secret: &str) {
+        self.0.push(secret.to_owned());
+    }
+
+    /// A token whole, its signature, and its payload.
+    fn token(&mut self, token: &str) {
+        self.0.extend(token.split('.').skip(1).map(str::to_owned));
+        self.0.push(token.to_owned());
+    }
+
+    #[track_caller]
+    fn assert_not_in(&self, place: &str, text: &str) {
+        for canary in &self.0 {
+            assert!(!text.contains(canary), "{canary} is in {place}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn neither_secrets_nor_tokens_are_in_the_log_the_errors_or_the_metrics() {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let sink = written.clone();
+    let layer = log::layer(LogFormat::Json, move |line, _| sink.lock().unwrap().extend_from_slice(line));
+    // While there is one subscriber only, the first thread to reach an event decides for all whether it is wanted, and the
+    // threads of other tests want none.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    // Everything at TRACE, the libraries below included, which the production filter keeps quiet.
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+
+    let mut canaries = Canaries::default();
+    let faults = Faults::default();
+    let settings = [("TOLLGATE_LISTEN", "127.0.0.1:0"), ("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0")];
+    let mut stage = Stage::with(&settings, |store| faults.in_front_of(store)).await;
+    let refusals = Box::pin(everything(&mut stage, &faults, &mut canaries)).await;
+    let metrics = metrics(stage).await;
+    drop(guard);
+
+    for reply in &refusals {
+        canaries.assert_not_in("an error", reply.text());
+        for value in reply.0.headers().values() {
+            canaries.assert_not_in("a header", value.to_str().unwrap());
+        }
+    }
+    assert!(metrics.contains("tollgate_tokens_issued_total"), "{metrics}");
+    canaries.assert_not_in("the metrics", &metrics);
+    let log = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("\"status\":200") && log.contains("\"status\":401") && log.contains("\"status\":503")
+    );
+    assert!(log.contains("wrong secret") && log.contains("it has expired"), "{log}");
+    canaries.assert_not_in("the log", &log);
+}
+
+#[test]
+#[should_panic(expected = "is in a text")]
+fn a_signature_alone_would_have_been_found() {
+    let mut canaries = Canaries::default();
+    canaries.token("header.payload.signature");
+    canaries.assert_not_in("a text", "it ends in signature");
+}
+
+#[tokio::test]
+async fn the_files_of_the_store_hold_neither_secrets_nor_tokens() {
+    let stage = Stage::open().await;
+    let mut canaries = Canaries::default();
+    canaries.secret(&stage.shop.secret);
+    canaries.secret(&stage.rival.secret);
+    let tokens = stage.tokens(&stage.shop).await;
+    canaries.token(&tokens.access);
+    canaries.token(&tokens.refresh);
+    stage.answer(create(&tokens.access).key("the-key")).await.data();
+    stage.refresh(&tokens.refresh).await.data();
+
+    let mut files = 0;
+    let mut found = false;
+    for file in std::fs::read_dir(stage.path().parent().unwrap()).unwrap() {
+        let text = String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()).into_owned();
+        canaries.assert_not_in("the store", &text);
+        found |= text.contains("the-key");
+        files += 1;
+    }
+    assert!(found && files >= 2, "the store and its log were looked at");
+}
+
+/// Issues tokens in every way and has them refused in every way; returns the refusals.
+async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries) -> Vec<Reply> {
+    let (id, secret) = (stage.shop.id.to_string(), stage.shop.secret.clone());
+    let (_, wrong) = stage.secret(stage.shop.id, None);
+    canaries.secret(&secret);
+    canaries.secret(&wrong);
+
+    let mut scoped = stage.shop.body();
+    scoped["scope"] = "payments:read".into();
+    let (mut access, mut refresh) = (String::new(), String::new());
+    for call in [
+        Call::post(TOKEN).json(&scoped),
+        Call::post(TOKEN).form(&format!("client_id={id}&client_secret={secret}")),
+        Call::post(TOKEN).basic(&id, &secret).form(""),
+        Call::post(TOKEN).json(&stage.shop.body()),
+    ] {
+        let data = stage.answer(call).await.data();
+        data["access_token"].as_str().unwrap().clone_into(&mut access);
+        data["refresh_token"].as_str().unwrap().clone_into(&mut refresh);
+        canaries.token(&access);
+        canaries.token(&refresh);
+    }
+    let refreshed = stage.refresh(&refresh).await.data();
+    canaries.token(refreshed["access_token"].as_str().unwrap());
+    // The header of all tokens is no secret, their names may be logged.
+    assert!(claims(&access)["jti"].is_string());
+    stage.list(&access).await.data();
+    stage.answer(create(&access).key("k")).await.data();
+    stage.answer(create(&access).key("k")).await.data();
+
+    let mut other = payment();
+    other["amount"] = json!(1);
+    let mut refusals = Vec::new();
+    for call in [
+        Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": wrong})),
+        Call::post(TOKEN).basic(&id, &wrong).form(""),
+        Call::post(TOKEN).basic(&secret, &secret).form(""),
+        Call::post(TOKEN).basic(&id, &secret).json(&json!({"client_secret": secret})),
+        Call::post(TOKEN).json(&json!({"client_id": secret, "client_secret": secret})),
+        Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": [secret]})),
+        Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": secret, "grant_type": secret})),
+        Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": secret, "scope": secret})),
+        Call::post(TOKEN)
+            .json(&json!({"client_id": id, "client_secret": secret, "scope": format!("\"{secret}")})),
+        Call::post(TOKEN)
+            .body("application/json", format!(r#"{{"client_id":"{id}","client_secret":"{secret}""#)),
+        Call::post(TOKEN)
+            .body("application/json", format!(r#"{{"client_id":"{id}","client_secret":{secret}}}"#)),
+        Call::post(TOKEN).body("application/json", format!(r#""{secret}""#)),
+        Call::post(TOKEN).body("text/plain", secret.clone()),
+        Call::post(TOKEN).json(&stage.shop.body()).header("origin", "https://evil.example"),
+        Call::get(&format!("{TOKEN}?client_secret={secret}")),
+        Call::post(&format!("/nothing/{secret}?{access}")).bearer(&access),
+        Call::post(REFRESH).json(&json!({"refresh_token": access})),
+        Call::post(REFRESH).json(&json!({"refresh_token": [refresh]})),
+        Call::post(REFRESH).form(&format!("refresh_token={refresh}")),
+        Call::get(LIST).bearer(&refresh),
+        Call::get(LIST).bearer(&access).bearer(&access),
+        Call::get(LIST).bearer(&format!("{access}x")),
+        Call::get(LIST).basic(&id, &secret),
+        Call::get(&format!("{LIST}?limit={access}")).bearer(&access),
+        Call::get(&format!("{LIST}?cursor={access}")).bearer(&access),
+        Call::get(&format!("{LIST}/{access}")).bearer(&access),
+        Call::get(&format!("/pay/{access}")),
+        Call::post(CREATE).bearer(&access).json(&json!({"order_id": [secret], "merchant_id": access})),
+        Call::post(CREATE).bearer(&access).json(&other).key("k"),
+        Call::post(CREATE).bearer(&access).json(&other).key(&access),
+    ] {
+        refusals.push(stage.answer(call).await);
+    }
+    // Nobody has asked for this one yet, so the store is.
+    let stranger = stage.client(stage.kind()).await;
+    canaries.secret(&stranger.secret);
+    for (method, fault) in [
+        ("client", Fault::Panics),
+        ("client", Fault::Refuses),
+        ("payment_requests", Fault::Panics),
+        ("begin", Fault::Refuses),
+        ("create_payment_request", Fault::Panics),
+    ] {
+        faults.set(method, fault);
+        if method == "client" {
+            refusals.push(stage.answer(Call::post(TOKEN).json(&stranger.body())).await);
+        }
+        refusals.push(stage.list(&access).await);
+        refusals.push(stage.answer(create(&access).key("k-2")).await);
+        faults.clear();
+    }
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
+    stage.follow().await;
+    refusals.push(stage.list(&access).await);
+    refusals.push(stage.refresh(&refresh).await);
+    stage.clock.advance(std::time::Duration::from_secs(24 * 60 * 60));
+    refusals.push(stage.list(&access).await);
+    refusals.push(stage.refresh(&refresh).await);
+    for _ in 0..31 {
+        refusals.push(stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await);
+    }
+    refusals.retain(|reply| !reply.status().is_success());
+    refusals
+}
+
+/// What the administration's listener says of all that, over its own socket.
+async fn metrics(stage: Stage) -> String {
+    let listeners = Listeners::bind(&stage.config).await.unwrap();
+    let admin = listeners.admin().unwrap().unwrap();
+    let Stage { server, follower, .. } = stage;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(run(server, follower, listeners, None, async {
+        let _ = stopped.await;
+    }));
+    let mut connection = TcpStream::connect(admin).await.unwrap();
+    connection
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut text = String::new();
+    connection.read_to_string(&mut text).await.unwrap();
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    text
+}

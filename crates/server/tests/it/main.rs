@@ -1,0 +1,19 @@
+//! The server from outside: requests through the production router and store, on a clock that the tests set.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod call;
+mod canary;
+mod faults;
+mod guard;
+mod idempotency;
+mod keys;
+mod page;
+mod payments;
+mod properties;
+mod quiet;
+mod refresh;
+mod revocation;
+mod stage;
+mod surface;
+mod token;

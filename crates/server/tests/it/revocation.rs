@@ -1,0 +1,203 @@
+//! Revocation: what another process wrote counts on the very next request after the change log was read.
+
+use std::time::Duration;
+
+use tollgate_core::{Revocation, Revoked, TokenId};
+use tollgate_store::{Status, Store};
+
+use crate::call::{Call, TOKEN, assert_refused, claims};
+use crate::stage::{Stage, Tokens};
+
+async fn assert_good(stage: &Stage, tokens: &Tokens) {
+    assert_eq!(stage.list(&tokens.access).await.status(), 200);
+    assert_eq!(stage.refresh(&tokens.refresh).await.status(), 200);
+}
+
+async fn assert_ended(stage: &Stage, tokens: &Tokens) {
+    assert_refused(&stage.list(&tokens.access).await, 401, "INVALID_TOKEN");
+    assert_refused(&stage.refresh(&tokens.refresh).await, 401, "INVALID_TOKEN");
+}
+
+#[tokio::test]
+async fn a_disabled_clients_tokens_end_and_no_other_clients() {
+    let mut stage = Stage::open().await;
+    let colleague = stage.client(stage.kind()).await;
+    let (shop, colleagues) = (stage.tokens(&stage.shop).await, stage.tokens(&colleague).await);
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
+    stage.follow().await;
+    assert_ended(&stage, &shop).await;
+    assert_good(&stage, &colleagues).await;
+    let reply = stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await;
+    assert_refused(&reply, 401, "INVALID_CLIENT");
+}
+
+#[tokio::test]
+async fn disabled_and_enabled_within_a_second_the_client_gets_tokens_that_work() {
+    let mut stage = Stage::open().await;
+    let old = stage.tokens(&stage.shop).await;
+    stage.clock.advance(Duration::from_millis(100));
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let store = stage.elsewhere.clone();
+    store.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
+    store.set_client_status(stage.shop.id, Status::Enabled, now, expire).await.unwrap();
+    stage.follow().await;
+    let new = stage.tokens(&stage.shop).await;
+    assert_good(&stage, &new).await;
+    assert_ended(&stage, &old).await;
+    let exp = claims(&new.access)["exp"].as_u64().unwrap();
+    assert_eq!(exp - claims(&new.access)["iat"].as_u64().unwrap(), 900);
+
+    let access = stage.refresh(&new.refresh).await.data();
+    assert_eq!(stage.list(access["access_token"].as_str().unwrap()).await.status(), 200);
+    for _ in 0..3 {
+        stage.clock.advance(Duration::from_secs(1));
+        assert_good(&stage, &new).await;
+        assert_ended(&stage, &old).await;
+        let newer = stage.tokens(&stage.shop).await;
+        assert_good(&stage, &newer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_clients_tokens_end_for_good() {
+    let mut stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    assert!(stage.elsewhere.delete_client(stage.shop.id, now, expire).await.unwrap());
+    // Not having heard of it, the server still issues; what it issues ends as well.
+    stage.clock.advance(Duration::from_secs(1));
+    let late = stage.tokens(&stage.shop).await;
+    stage.follow().await;
+    assert_ended(&stage, &tokens).await;
+    assert_ended(&stage, &late).await;
+    let reply = stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await;
+    assert_refused(&reply, 401, "INVALID_CLIENT");
+}
+
+#[tokio::test]
+async fn a_disabled_merchants_clients_all_end_until_it_is_enabled() {
+    let mut stage = Stage::open().await;
+    let colleague = stage.client(stage.kind()).await;
+    let mut ended = Vec::new();
+    for client in [&stage.shop, &colleague] {
+        ended.push(stage.tokens(client).await);
+    }
+    let rivals = stage.tokens(&stage.rival).await;
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let store = stage.elsewhere.clone();
+    store.set_merchant_status(stage.merchant, Status::Disabled, now, expire).await.unwrap();
+    stage.follow().await;
+    for tokens in &ended {
+        assert_ended(&stage, tokens).await;
+    }
+    assert_good(&stage, &rivals).await;
+    let reply = stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await;
+    assert_refused(&reply, 401, "INVALID_CLIENT");
+
+    store.set_merchant_status(stage.merchant, Status::Enabled, now, expire).await.unwrap();
+    stage.follow().await;
+    let new = stage.tokens(&stage.shop).await;
+    assert_good(&stage, &new).await;
+    for tokens in &ended {
+        assert_ended(&stage, tokens).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_secret_works_until_it_lapses_and_the_new_one_at_once() {
+    let mut stage = Stage::open().await;
+    let old = stage.shop.clone();
+    let (secret, value) = stage.secret(old.id, None);
+    let mut new = old.clone();
+    (new.secret, new.secret_id) = (value, secret.id);
+    let lapse = stage.now().after(Duration::from_secs(60));
+    let now = stage.now();
+    assert!(stage.elsewhere.add_secret(old.id, &secret, Some(lapse), now).await.unwrap());
+    stage.follow().await;
+
+    let of_old = stage.tokens(&old).await;
+    let of_new = stage.tokens(&new).await;
+    stage.clock.advance(Duration::from_millis(59_999));
+    stage.tokens(&old).await;
+    assert_good(&stage, &of_old).await;
+    stage.clock.advance(Duration::from_millis(1));
+    let reply = stage.answer(Call::post(TOKEN).json(&old.body())).await;
+    assert_refused(&reply, 401, "INVALID_CLIENT");
+    assert_refused(&stage.refresh(&of_old.refresh).await, 401, "INVALID_TOKEN");
+    // What was issued while the secret was good lives out its 15 minutes.
+    assert_eq!(stage.list(&of_old.access).await.status(), 200);
+    assert_good(&stage, &of_new).await;
+    stage.tokens(&new).await;
+}
+
+#[tokio::test]
+async fn a_revoked_secret_takes_its_tokens_along_and_no_others() {
+    let mut stage = Stage::open().await;
+    let old = stage.shop.clone();
+    let (secret, value) = stage.secret(old.id, None);
+    let mut new = old.clone();
+    (new.secret, new.secret_id) = (value, secret.id);
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    stage.elsewhere.add_secret(old.id, &secret, None, now).await.unwrap();
+    stage.follow().await;
+    let (of_old, of_new) = (stage.tokens(&old).await, stage.tokens(&new).await);
+    let refreshed = stage.refresh(&of_old.refresh).await.data();
+
+    assert!(stage.elsewhere.revoke_secret(old.id, old.secret_id, now, expire).await.unwrap());
+    stage.follow().await;
+    assert_ended(&stage, &of_old).await;
+    assert_refused(&stage.list(refreshed["access_token"].as_str().unwrap()).await, 401, "INVALID_TOKEN");
+    assert_good(&stage, &of_new).await;
+    let reply = stage.answer(Call::post(TOKEN).json(&old.body())).await;
+    assert_refused(&reply, 401, "INVALID_CLIENT");
+    stage.tokens(&new).await;
+}
+
+#[tokio::test]
+async fn a_single_token_can_be_ended() {
+    let mut stage = Stage::open().await;
+    let (one, other) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.shop).await);
+    for token in [&one.access, &one.refresh] {
+        let jti = claims(token)["jti"].as_str().unwrap().to_owned();
+        let id = {
+            use base64::Engine;
+            let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(jti).unwrap();
+            TokenId::from_bytes(bytes.try_into().unwrap())
+        };
+        let revocation = Revocation {
+            subject: Revoked::Token(id),
+            issued_until: stage.now(),
+            expires_at: stage.tokens_expire_at(),
+        };
+        stage.elsewhere.revoke(&revocation, stage.now()).await.unwrap();
+    }
+    stage.follow().await;
+    assert_ended(&stage, &one).await;
+    assert_good(&stage, &other).await;
+}
+
+#[tokio::test]
+async fn what_was_revoked_stays_so_when_the_server_starts_again() {
+    let mut stage = Stage::open().await;
+    let (tokens, rivals) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.rival).await);
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let (id, secret) = (stage.shop.id, stage.shop.secret_id);
+    stage.elsewhere.revoke_secret(id, secret, now, expire).await.unwrap();
+    stage.follow().await;
+    let stage = stage.restarted().await;
+    assert_ended(&stage, &tokens).await;
+    assert_good(&stage, &rivals).await;
+}
+
+#[tokio::test]
+async fn a_client_that_was_unknown_is_found_once_it_is_created() {
+    let mut stage = Stage::open().await;
+    // The server has looked for it before.
+    let mut later = stage.shop.clone();
+    later.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();
+    let reply = stage.answer(Call::post(TOKEN).json(&later.body())).await;
+    assert_refused(&reply, 401, "INVALID_CLIENT");
+    let created = stage.client(stage.kind()).await;
+    stage.tokens(&created).await;
+}

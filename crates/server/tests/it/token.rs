@@ -1,0 +1,669 @@
+//! `POST /api/v1/oauth2/token`.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_store::{Status, Store};
+
+use crate::call::{Call, REFRESH, Reply, TOKEN, assert_refused, claims};
+use crate::stage::{Credentials, Kind, NOW, Stage};
+
+fn keys(object: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn form(of: &Credentials) -> String {
+    format!("grant_type=client_credentials&client_id={}&client_secret={}", of.id, of.secret)
+}
+
+#[tokio::test]
+async fn credentials_in_json_are_exchanged_for_exactly_four_members() {
+    let stage = Stage::open().await;
+    let reply = stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await;
+    assert_eq!(reply.status(), 200);
+    assert_eq!(reply.header("content-type"), "application/json");
+    let data = reply.data();
+    assert_eq!(keys(&data), ["access_token", "expires_in", "refresh_token", "token_type"]);
+    assert_eq!((&data["token_type"], &data["expires_in"]), (&json!("Bearer"), &json!(900)));
+    let text = reply.text();
+    assert!(
+        text.starts_with(r#"{"success":true,"data":{"access_token":"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."#)
+    );
+    assert!(text.ends_with(r#","token_type":"Bearer","expires_in":900}}"#));
+}
+
+#[tokio::test]
+async fn both_tokens_say_who_for_whom_where_and_how_long() {
+    let stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    for (token, lifetime) in [(&tokens.access, 900), (&tokens.refresh, 24 * 60 * 60)] {
+        assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
+        let claims = claims(token);
+        let jti = claims["jti"].as_str().unwrap();
+        assert_eq!(jti.len(), 22, "128 bits in base64url");
+        assert_eq!(
+            claims,
+            json!({
+                "iss": "http://127.0.0.1:8080",
+                "sub": stage.shop.id,
+                "aud": "payment-api",
+                "iat": NOW.seconds(),
+                "exp": NOW.seconds() + lifetime,
+                "jti": jti,
+                "scope": "payments:read payments:write",
+                "merchant_id": stage.merchant,
+                "env": "test",
+                "sid": stage.shop.secret_id,
+            })
+        );
+    }
+    assert_ne!(claims(&tokens.access)["jti"], claims(&tokens.refresh)["jti"]);
+}
+
+#[tokio::test]
+async fn within_a_second_a_token_still_lives_for_whole_seconds() {
+    let stage = Stage::open().await;
+    stage.clock.advance(Duration::from_millis(999));
+    let claims = claims(&stage.tokens(&stage.shop).await.access);
+    assert_eq!((&claims["iat"], &claims["exp"]), (&json!(NOW.seconds()), &json!(NOW.seconds() + 900)));
+}
+
+#[tokio::test]
+async fn an_absent_grant_type_means_client_credentials() {
+    let stage = Stage::open().await;
+    let Credentials { id, secret, .. } = &stage.shop;
+    for call in [
+        Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": secret})),
+        Call::post(TOKEN).form(&format!("client_id={id}&client_secret={secret}")),
+        Call::post(TOKEN).basic(&id.to_string(), secret).json(&json!({})),
+    ] {
+        assert_eq!(stage.answer(call).await.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn forms_and_http_basic_work_as_well() {
+    let mut stage = Stage::open().await;
+    let odd = stage.client(Kind { secret: Some("pä ss+w:o%rd&="), ..stage.kind() }).await;
+    let shop = stage.shop.clone();
+    let id = shop.id.to_string();
+    for (name, call) in [
+        ("form", Call::post(TOKEN).form(&form(&shop))),
+        ("form, encoded", Call::post(TOKEN).form(&form(&shop).replace('-', "%2D").replace('_', "%5F"))),
+        (
+            "form with UTF-8",
+            Call::post(TOKEN).body("application/x-www-form-urlencoded; charset=UTF-8", form(&shop)),
+        ),
+        (
+            "form with encoded secret",
+            Call::post(TOKEN)
+                .form(&format!("client_id={}&client_secret=p%C3%A4+ss%2Bw%3Ao%25rd%26%3D", odd.id)),
+        ),
+        ("JSON with another secret", Call::post(TOKEN).json(&odd.body())),
+        (
+            "Basic and a form",
+            Call::post(TOKEN).basic(&id, &shop.secret).form("grant_type=client_credentials"),
+        ),
+        (
+            "Basic and JSON",
+            Call::post(TOKEN).basic(&id, &shop.secret).json(&json!({"grant_type": "client_credentials"})),
+        ),
+        ("Basic and the same id", Call::post(TOKEN).basic(&id, &shop.secret).json(&json!({"client_id": id}))),
+        (
+            "Basic, encoded",
+            Call::post(TOKEN)
+                .basic(&id.replace('-', "%2D"), &shop.secret.replace('_', "%5f"))
+                .json(&json!({})),
+        ),
+        (
+            "Basic, encoded oddly",
+            Call::post(TOKEN).basic(&odd.id.to_string(), "p%C3%A4+ss%2Bw%3Ao%25rd%26%3D").form(""),
+        ),
+        (
+            "Basic in another case",
+            Call::post(TOKEN)
+                .header("authorization", format!("bAsIc {}", base64(&format!("{id}:{}", shop.secret))))
+                .json(&json!({})),
+        ),
+        ("another scheme next to the body", Call::post(TOKEN).bearer("a.b.c").json(&shop.body())),
+    ] {
+        let reply = stage.answer(call).await;
+        assert_eq!(reply.status(), 200, "{name}: {}", reply.text());
+    }
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+#[tokio::test]
+async fn a_client_authenticates_in_one_way_only() {
+    let stage = Stage::open().await;
+    let (id, secret) = (stage.shop.id.to_string(), stage.shop.secret.clone());
+    let both = Call::post(TOKEN).basic(&id, &secret).json(&json!({"client_secret": secret}));
+    assert_eq!(stage.answer(both).await.fields(), ["client_secret"]);
+    let other = Call::post(TOKEN).basic(&id, &secret).json(&json!({"client_id": stage.rival.id}));
+    assert_eq!(stage.answer(other).await.fields(), ["client_id"]);
+    let twice = Call::post(TOKEN).basic(&id, &secret).basic(&id, &secret).json(&json!({}));
+    assert_eq!(stage.answer(twice).await.refusal().0, 400);
+}
+
+#[tokio::test]
+async fn a_scope_is_answered_only_to_who_asked_for_one() {
+    let stage = Stage::open().await;
+    for (asked, got) in [
+        ("payments:read", Some("payments:read")),
+        ("payments:write payments:read", Some("payments:write payments:read")),
+        ("", None),
+    ] {
+        let mut body = stage.shop.body();
+        body["scope"] = asked.into();
+        let data = stage.answer(Call::post(TOKEN).json(&body)).await.data();
+        assert_eq!(data.get("scope").map(|scope| scope.as_str().unwrap()), got);
+        assert_eq!(data.as_object().unwrap().len(), if got.is_some() { 5 } else { 4 });
+        let expected = got.unwrap_or("payments:read payments:write");
+        for token in ["access_token", "refresh_token"] {
+            assert_eq!(claims(data[token].as_str().unwrap())["scope"], expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_scope_beyond_the_clients_or_malformed_is_a_problem_of_that_field() {
+    let stage = Stage::open().await;
+    for scope in [
+        "payments:refund",
+        "payments:read payments:refund",
+        "payments",
+        "PAYMENTS:READ",
+        " payments:read",
+        "payments:read  payments:write",
+        "payments:read\"",
+        "payments:read\\",
+        "payments:read\n",
+        "payments:read\u{0}",
+        "päyments",
+    ] {
+        let mut body = stage.shop.body();
+        body["scope"] = scope.into();
+        assert_eq!(stage.answer(Call::post(TOKEN).json(&body)).await.fields(), ["scope"], "{scope:?}");
+    }
+}
+
+/// Otherwise anybody could find out what a client may ask for.
+#[tokio::test]
+async fn only_a_client_that_has_proved_itself_learns_that_a_scope_is_beyond_it() {
+    let stage = Stage::open().await;
+    let mut body = stage.shop.body();
+    body["scope"] = "payments:refund".into();
+    body["client_secret"] = "wrong".into();
+    assert_refused(&stage.answer(Call::post(TOKEN).json(&body)).await, 401, "INVALID_CLIENT");
+}
+
+#[tokio::test]
+async fn another_grant_type_is_a_problem_of_that_field() {
+    let stage = Stage::open().await;
+    for grant in [
+        json!("password"),
+        json!("authorization_code"),
+        json!("implicit"),
+        json!("refresh_token"),
+        json!("Client_Credentials"),
+        json!("client_credentials "),
+        json!(""),
+        json!(["client_credentials"]),
+        json!(1),
+        json!(null),
+        json!({}),
+    ] {
+        let mut body = stage.shop.body();
+        body["grant_type"] = grant.clone();
+        assert_eq!(stage.answer(Call::post(TOKEN).json(&body)).await.fields(), ["grant_type"], "{grant}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_empty_or_ill_typed_credential_is_named() {
+    let stage = Stage::open().await;
+    for field in ["client_id", "client_secret"] {
+        let mut without = stage.shop.body();
+        without.as_object_mut().unwrap().remove(field);
+        assert_eq!(stage.answer(Call::post(TOKEN).json(&without)).await.fields(), [field]);
+        for value in [json!(null), json!(0), json!(1.5), json!(true), json!([]), json!({}), json!("")] {
+            let mut body = stage.shop.body();
+            body[field] = value.clone();
+            assert_eq!(stage.answer(Call::post(TOKEN).json(&body)).await.fields(), [field], "{value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_problem_is_named_at_once() {
+    let stage = Stage::open().await;
+    for call in [
+        Call::post(TOKEN).json(&json!({"grant_type": "password", "scope": "a  b"})),
+        Call::post(TOKEN).form("grant_type=password&scope=a++b"),
+    ] {
+        let mut fields = stage.answer(call).await.fields();
+        fields.sort();
+        assert_eq!(fields, ["client_id", "client_secret", "grant_type", "scope"]);
+    }
+    let ill_typed = json!({"grant_type": 1, "client_id": 2, "client_secret": 3, "scope": 4});
+    let mut fields = stage.answer(Call::post(TOKEN).json(&ill_typed)).await.fields();
+    fields.sort();
+    assert_eq!(fields, ["client_id", "client_secret", "grant_type", "scope"]);
+}
+
+#[tokio::test]
+async fn a_parameter_twice_is_refused_whichever_is_right() {
+    let stage = Stage::open().await;
+    let Credentials { id, secret, .. } = &stage.shop;
+    for (first, second) in [(secret.as_str(), "wrong"), ("wrong", secret), (secret, secret)] {
+        let body = format!(r#"{{"client_id":"{id}","client_secret":"{first}","client_secret":"{second}"}}"#);
+        let reply = stage.answer(Call::post(TOKEN).body("application/json", body)).await;
+        assert_eq!(reply.fields(), ["client_secret"]);
+        let body = format!("client_id={id}&client_secret={first}&client_secret={second}");
+        assert_eq!(stage.answer(Call::post(TOKEN).form(&body)).await.fields(), ["client_secret"]);
+    }
+    let spelled = format!(r#"{{"client_id":"{id}","client_secret":"{secret}","client\u005fsecret":"x"}}"#);
+    let reply = stage.answer(Call::post(TOKEN).body("application/json", spelled)).await;
+    assert_eq!(reply.fields(), ["client_secret"]);
+    let spelled = format!("client_id={id}&client_secret={secret}&client%5Fsecret=x");
+    assert_eq!(stage.answer(Call::post(TOKEN).form(&spelled)).await.fields(), ["client_secret"]);
+}
+
+#[tokio::test]
+async fn unknown_members_are_ignored_and_change_nothing() {
+    let stage = Stage::open().await;
+    let mut body = stage.shop.body();
+    for (name, value) in [
+        ("ttl", json!(9e9)),
+        ("sub", json!("x")),
+        ("aud", json!("*")),
+        ("is_admin", json!(true)),
+        ("exp", json!(4_102_444_800_u64)),
+        ("merchant_id", json!(stage.rival_merchant)),
+        ("env", json!("live")),
+        ("Client_Secret", json!(["nested", {"deep": null}])),
+    ] {
+        body[name] = value;
+    }
+    let data = stage.answer(Call::post(TOKEN).json(&body)).await.data();
+    let claims = claims(data["access_token"].as_str().unwrap());
+    assert_eq!(claims["sub"], json!(stage.shop.id));
+    assert_eq!(claims["merchant_id"], json!(stage.merchant));
+    assert_eq!((&claims["aud"], &claims["env"]), (&json!("payment-api"), &json!("test")));
+    assert_eq!(claims["exp"], NOW.seconds() + 900);
+
+    let with_unknown = format!("{}&ttl=9&sub=x&merchant_id={}", form(&stage.shop), stage.rival_merchant);
+    let data = stage.answer(Call::post(TOKEN).form(&with_unknown)).await.data();
+    assert_eq!(
+        crate::call::claims(data["access_token"].as_str().unwrap())["merchant_id"],
+        json!(stage.merchant)
+    );
+}
+
+#[tokio::test]
+async fn a_body_must_say_that_it_is_json_or_a_form_in_utf_8() {
+    let stage = Stage::open().await;
+    let body = stage.shop.body().to_string();
+    for media in ["application/json", "application/json; charset=UTF-8", "APPLICATION/JSON;charset=\"utf-8\""]
+    {
+        assert_eq!(stage.answer(Call::post(TOKEN).body(media, body.clone())).await.status(), 200, "{media}");
+    }
+    for media in [
+        "text/plain",
+        "text/json",
+        "application/jsonp",
+        "application/xml",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=utf-16",
+        "application/json; charset=iso-8859-1",
+        "application/x-www-form-urlencoded; charset=utf-16",
+        "",
+    ] {
+        let reply = stage.answer(Call::post(TOKEN).body(media, body.clone())).await;
+        assert_refused(&reply, 415, "UNSUPPORTED_MEDIA_TYPE");
+    }
+    for call in [
+        Call::post(TOKEN).raw(body.clone()),
+        Call::post(TOKEN).json(&stage.shop.body()).header("content-type", "application/json"),
+        Call::post(TOKEN).json(&stage.shop.body()).header("content-encoding", "gzip"),
+    ] {
+        assert_refused(&stage.answer(call).await, 415, "UNSUPPORTED_MEDIA_TYPE");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_json_object_in_utf_8_is_a_problem_of_the_body() {
+    let stage = Stage::open().await;
+    let good = stage.shop.body().to_string();
+    let utf_16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let in_secret = |escape: &[u8]| [br#"{"client_id":"x","client_secret":""#, escape, br#""}"#].concat();
+    for (name, body) in [
+        ("nothing", Vec::new()),
+        ("white space", b" \n".to_vec()),
+        ("a byte order mark", [b"\xef\xbb\xbf", good.as_bytes()].concat()),
+        ("UTF-16", utf_16),
+        ("invalid UTF-8", in_secret(b"\xff\xfe")),
+        ("overlong UTF-8", in_secret(b"\xc0\xaf")),
+        ("a lone high surrogate", in_secret(br"\ud800")),
+        ("a lone low surrogate", in_secret(br"\udc00")),
+        ("a raw control character", in_secret(b"\n")),
+        ("an unfinished object", good.as_bytes()[..good.len() - 1].to_vec()),
+        ("two objects", [good.as_bytes(), good.as_bytes()].concat()),
+        ("a comma too many", good.replace('}', ",}").into_bytes()),
+        ("a comment", format!("/**/{good}").into_bytes()),
+        ("single quotes", good.replace('"', "'").into_bytes()),
+        ("an array", format!("[{good}]").into_bytes()),
+        ("a string", br#""client_id""#.to_vec()),
+        ("a number", b"1".to_vec()),
+        ("null", b"null".to_vec()),
+        ("NaN", br#"{"client_id":NaN}"#.to_vec()),
+        ("10,000 arrays", [b"{\"x\":", "[".repeat(10_000).as_bytes()].concat()),
+    ] {
+        let reply = stage.answer(Call::post(TOKEN).body("application/json", body)).await;
+        assert_eq!(reply.fields(), ["body"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+    let stage = Stage::open().await;
+    let padded = |length: usize| {
+        let body = stage.shop.body().to_string();
+        format!("{body}{}", " ".repeat(length - body.len()))
+    };
+    let call = |length| Call::post(TOKEN).body("application/json", padded(length));
+    assert_eq!(stage.answer(call(64 * 1024)).await.status(), 200);
+    assert_eq!(stage.answer_to(call(64 * 1024).in_pieces(1_000)).await.status(), 200);
+    assert_refused(&stage.answer(call(64 * 1024 + 1)).await, 413, "PAYLOAD_TOO_LARGE");
+    assert_refused(&stage.answer_to(call(64 * 1024 + 1).in_pieces(1_000)).await, 413, "PAYLOAD_TOO_LARGE");
+}
+
+/// A body within the limit must not cost more than it weighs.
+#[tokio::test]
+async fn a_flood_of_parameters_is_answered_briefly() {
+    let stage = Stage::open().await;
+    let twice = (0..6_000).map(|n| format!("{n:x}&{n:x}")).collect::<Vec<_>>().join("&");
+    let same = "a&".repeat(32 * 1024);
+    for body in [twice, same] {
+        let reply = stage.answer(Call::post(TOKEN).form(&body)).await;
+        assert_eq!(reply.status(), 400);
+        assert!(reply.text().len() < 4_096, "{} bytes", reply.text().len());
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_a_browser_page_sent_is_refused_and_told_why() {
+    let stage = Stage::open().await;
+    for path in [TOKEN, REFRESH] {
+        for (name, value) in [
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-origin"),
+        ] {
+            for method in ["POST", "OPTIONS", "GET"] {
+                let call = Call::new(method, path).header(name, value).json(&stage.shop.body());
+                let reply = stage.answer(call).await;
+                assert_refused(&reply, 403, "BROWSER_NOT_ALLOWED");
+                assert!(reply.json()["error"]["message"].as_str().unwrap().contains("browser"));
+            }
+        }
+    }
+    let node = Call::post(TOKEN).header("sec-fetch-mode", "cors").json(&stage.shop.body());
+    assert_eq!(stage.answer(node).await.status(), 200);
+}
+
+#[tokio::test]
+async fn only_post_is_answered_and_nothing_is_echoed() {
+    let stage = Stage::open().await;
+    for path in [TOKEN, REFRESH] {
+        for method in ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+            let call = Call::new(method, path).header("x-echo", "canary").json(&stage.shop.body());
+            let reply = stage.answer(call).await;
+            assert_refused(&reply, 405, "METHOD_NOT_ALLOWED");
+            assert_eq!(reply.header("allow"), "POST");
+            assert!(!reply.text().contains("canary") && !reply.text().contains(&stage.shop.secret));
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_in_the_query_are_not_looked_at() {
+    let stage = Stage::open().await;
+    let target = format!("{TOKEN}?{}", form(&stage.shop));
+    assert_eq!(stage.answer(Call::post(&target).form("")).await.fields(), ["client_id", "client_secret"]);
+    assert_eq!(
+        stage.answer(Call::post(&target).json(&json!({}))).await.fields(),
+        ["client_id", "client_secret"]
+    );
+}
+
+#[tokio::test]
+async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
+    let stage = Stage::open().await;
+    for path in [
+        "/api/v1/oauth2/token/",
+        "//api/v1/oauth2/token",
+        "/api//v1/oauth2/token",
+        "/api/v1/oauth2/Token",
+        "/API/v1/oauth2/token",
+        "/api/v1/oauth2/%74oken",
+        "/api/v1/oauth2/token;x",
+        "/api/v1/oauth2/token%00",
+        "/api/v1/./oauth2/token",
+        "/api/v1/x/../oauth2/token",
+    ] {
+        let reply = stage.answer(Call::post(path).json(&stage.shop.body())).await;
+        assert_refused(&reply, 404, "NOT_FOUND");
+    }
+}
+
+/// What every answer of the authority has, whatever it says.
+fn assert_headers(reply: &Reply) {
+    assert_eq!(reply.header("cache-control"), "no-store", "{}", reply.text());
+    assert_eq!(reply.header("pragma"), "no-cache", "{}", reply.text());
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    assert_eq!(reply.header("content-type"), "application/json");
+    assert!(!reply.header("x-request-id").is_empty());
+    assert!(reply.0.headers().keys().all(|name| !name.as_str().starts_with("access-control-")));
+}
+
+#[tokio::test]
+async fn every_answer_forbids_keeping_it_and_none_allows_a_browser() {
+    let stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    let shop = stage.shop.body();
+    let refresh = json!({"refresh_token": tokens.refresh});
+    let long = "x".repeat(64 * 1024 + 1);
+    for (status, call) in [
+        (200, Call::post(TOKEN).json(&shop)),
+        (200, Call::post(TOKEN).json(&shop).header("accept", "text/html")),
+        (200, Call::post(REFRESH).json(&refresh)),
+        (400, Call::post(TOKEN).json(&json!({}))),
+        (400, Call::post(REFRESH).json(&json!({}))),
+        (401, Call::post(TOKEN).json(&json!({"client_id": "x", "client_secret": "y"}))),
+        (401, Call::post(REFRESH).json(&json!({"refresh_token": "x"}))),
+        (403, Call::post(TOKEN).json(&shop).header("origin", "https://evil.example")),
+        (
+            403,
+            Call::new("OPTIONS", TOKEN)
+                .header("origin", "https://evil.example")
+                .header("access-control-request-method", "POST"),
+        ),
+        (405, Call::get(TOKEN)),
+        (405, Call::get(REFRESH)),
+        (413, Call::post(TOKEN).body("application/json", long.clone())),
+        (413, Call::post(REFRESH).body("application/json", long)),
+        (415, Call::post(TOKEN).body("text/plain", "x")),
+        (415, Call::post(REFRESH).form(&format!("refresh_token={}", tokens.refresh))),
+    ] {
+        let reply = stage.answer(call).await;
+        assert_eq!(reply.status(), status, "{}", reply.text());
+        assert_headers(&reply);
+    }
+}
+
+#[tokio::test]
+async fn every_failed_authentication_is_answered_alike() {
+    let mut stage = Stage::open().await;
+    let disabled = stage.client(stage.kind()).await;
+    let deleted = stage.client(stage.kind()).await;
+    let revoked = stage.client(stage.kind()).await;
+    let lapsed = stage.client(stage.kind()).await;
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let store = stage.elsewhere.clone();
+    store.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
+    store.delete_client(deleted.id, now, expire).await.unwrap();
+    store.revoke_secret(revoked.id, revoked.secret_id, now, expire).await.unwrap();
+    let (next, _) = stage.secret(lapsed.id, None);
+    store.add_secret(lapsed.id, &next, Some(now), now).await.unwrap();
+    stage.follow().await;
+
+    let (shop, rival) = (stage.shop.clone(), stage.rival.clone());
+    let of = |id: &str, secret: &str| json!({"client_id": id, "client_secret": secret});
+    let shop_id = shop.id.to_string();
+    let bodies = [
+        ("an unknown client", of("0191e0a1-5c3b-7def-8123-456789abcdef", &shop.secret)),
+        ("the client of zeros", of("00000000-0000-0000-0000-000000000000", &shop.secret)),
+        ("an id that is no UUID", of("shop", &shop.secret)),
+        ("an id with a NUL", of("\u{0}", &shop.secret)),
+        ("a UUID without hyphens", of(&shop_id.replace('-', ""), &shop.secret)),
+        ("a wrong secret", of(&shop_id, "wrong")),
+        ("an empty-looking secret", of(&shop_id, " ")),
+        ("the secret in other letters", of(&shop_id, &shop.secret.to_uppercase())),
+        ("the secret but for its end", of(&shop_id, &shop.secret[..shop.secret.len() - 1])),
+        ("a longer secret", of(&shop_id, &format!("{}x", shop.secret))),
+        ("a very long secret", of(&shop_id, &"x".repeat(60_000))),
+        ("another client's secret", of(&shop_id, &rival.secret)),
+        ("the client's id as its secret", of(&shop_id, &shop_id)),
+        ("a disabled client", disabled.body()),
+        ("a deleted client", deleted.body()),
+        ("a revoked secret", revoked.body()),
+        ("a lapsed secret", lapsed.body()),
+    ];
+    let first = stage.answer(Call::post(TOKEN).json(&bodies[0].1)).await;
+    assert_refused(&first, 401, "INVALID_CLIENT");
+    assert!(first.header("www-authenticate").starts_with("Basic"));
+    for (name, body) in &bodies {
+        let reply = stage.answer(Call::post(TOKEN).json(body)).await;
+        assert_eq!(reply.without_request_id(), first.without_request_id(), "{name}");
+    }
+
+    let basic = |body: &Value| {
+        let part = |name: &str| body[name].as_str().unwrap().to_owned();
+        Call::post(TOKEN).basic(&part("client_id"), &part("client_secret")).form("")
+    };
+    for (name, body) in &bodies {
+        let reply = stage.answer(basic(body)).await;
+        assert_eq!(reply.without_request_id(), first.without_request_id(), "{name} by Basic");
+    }
+    for line in ["Basic ", "Basic !!!", "Basic YQ==", "Basic /w==", "Basic Og"] {
+        let reply = stage.answer(Call::post(TOKEN).header("authorization", line).form("")).await;
+        assert_eq!(reply.without_request_id(), first.without_request_id(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_bound_to_networks_is_refused_from_elsewhere_once_it_has_proved_itself() {
+    let mut stage = Stage::open().await;
+    let bound = stage.client(Kind { addresses: &["192.0.2.0/24"], ..stage.kind() }).await;
+    let (inside, outside) = ("192.0.2.9".parse().unwrap(), "203.0.113.1".parse().unwrap());
+    let call = || Call::post(TOKEN).json(&bound.body());
+    assert_refused(&stage.answer_from(outside, call()).await, 403, "FORBIDDEN");
+    let data = stage.answer_from(inside, call()).await.data();
+    let access = data["access_token"].as_str().unwrap();
+    assert_eq!(claims(access)["net"], "192.0.2.0/24");
+    let list = || Call::get("/api/v1/payment-requests").bearer(access);
+    assert_eq!(stage.answer_from(inside, list()).await.status(), 200);
+    assert_refused(&stage.answer_from(outside, list()).await, 403, "FORBIDDEN");
+    let refresh = || Call::post(REFRESH).json(&json!({"refresh_token": data["refresh_token"]}));
+    assert_eq!(stage.answer_from(inside, refresh()).await.status(), 200);
+    assert_refused(&stage.answer_from(outside, refresh()).await, 403, "FORBIDDEN");
+
+    let mut wrong = bound.body();
+    wrong["client_secret"] = "wrong".into();
+    assert_refused(&stage.answer_from(outside, Call::post(TOKEN).json(&wrong)).await, 401, "INVALID_CLIENT");
+}
+
+#[tokio::test]
+async fn the_31st_failure_in_a_minute_waits_and_no_other_source_is_concerned() {
+    let stage = Stage::open().await;
+    let mut wrong = stage.shop.body();
+    wrong["client_secret"] = "wrong".into();
+    for _ in 0..30 {
+        assert_refused(&stage.answer(Call::post(TOKEN).json(&wrong)).await, 401, "INVALID_CLIENT");
+    }
+    for body in [&wrong, &stage.shop.body()] {
+        let reply = stage.answer(Call::post(TOKEN).json(body)).await;
+        assert_refused(&reply, 429, "TOO_MANY_REQUESTS");
+        assert_eq!(reply.header("retry-after"), "2");
+    }
+    let elsewhere = "203.0.113.9".parse().unwrap();
+    let right = || Call::post(TOKEN).json(&stage.shop.body());
+    assert_eq!(stage.answer_from(elsewhere, right()).await.status(), 200);
+    assert_eq!(stage.answer(Call::post(TOKEN).json(&stage.rival.body())).await.status(), 200);
+    stage.clock.advance(Duration::from_secs(2));
+    assert_eq!(stage.answer(right()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_client_id_is_no_other_client() {
+    let stage = Stage::open().await;
+    let lower = stage.shop.id.to_string();
+    let mut wrong = stage.shop.body();
+    wrong["client_secret"] = "wrong".into();
+    for at in 0..30 {
+        let mut spelled = lower.clone();
+        spelled[at..=at].make_ascii_uppercase();
+        wrong["client_id"] = spelled.into();
+        assert_refused(&stage.answer(Call::post(TOKEN).json(&wrong)).await, 401, "INVALID_CLIENT");
+    }
+    for spelled in [lower.to_uppercase(), lower] {
+        wrong["client_id"] = spelled.into();
+        assert_refused(&stage.answer(Call::post(TOKEN).json(&wrong)).await, 429, "TOO_MANY_REQUESTS");
+    }
+}
+
+#[tokio::test]
+async fn problems_and_successes_are_no_failed_attempts() {
+    let stage = Stage::open().await;
+    for _ in 0..40 {
+        assert_eq!(stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await.status(), 200);
+        let empty = json!({"client_id": stage.shop.id, "client_secret": ""});
+        assert_eq!(stage.answer(Call::post(TOKEN).json(&empty)).await.status(), 400);
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_tokens_of_one_second_have_names_and_signatures_of_their_own() {
+    let stage = Stage::open().await;
+    let mut names = HashSet::new();
+    let mut signatures = HashSet::new();
+    for _ in 0..5_000 {
+        let tokens = stage.tokens(&stage.shop).await;
+        for token in [tokens.access, tokens.refresh] {
+            names.insert(claims(&token)["jti"].as_str().unwrap().to_owned());
+            signatures.insert(token.rsplit('.').next().unwrap().to_owned());
+        }
+    }
+    assert_eq!((names.len(), signatures.len()), (10_000, 10_000));
+}
+
+#[tokio::test]
+async fn a_plain_request_id_is_kept_and_any_other_replaced() {
+    let stage = Stage::open().await;
+    let kept = stage.answer(Call::post(TOKEN).json(&json!({})).header("x-request-id", "Order_7.a-b")).await;
+    assert_eq!(kept.header("x-request-id"), "Order_7.a-b");
+    for id in ["", "a b", &"x".repeat(129), "<script>", "a\"b"] {
+        let reply = stage.answer(Call::post(TOKEN).json(&stage.shop.body()).header("x-request-id", id)).await;
+        let made = uuid::Uuid::parse_str(reply.header("x-request-id")).unwrap();
+        assert_eq!(made.get_version_num(), 7, "{id:?}");
+    }
+}
