@@ -1,0 +1,233 @@
+//! The command line. Secrets are never taken from it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
+
+/// Authentication for payment APIs, both ends of it.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, propagate_version = true)]
+pub(crate) struct Args {
+    /// How to print: text for people, or one JSON document.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs everything on this machine, with a demo merchant and client.
+    Dev(DevArgs),
+    /// Runs the server in production; refuses to start on an unsafe setting.
+    Serve(ServeArgs),
+    /// Creates and shows merchants.
+    #[command(subcommand)]
+    Merchant(MerchantCommand),
+    /// Creates, shows and administers clients.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Adds, shows and revokes the secrets of a client.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Shows and rotates the signing keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Decodes a token from standard input and says why it would be refused.
+    Inspect(StoreArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DevArgs {
+    /// Where to listen; port 0 lets the system choose one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where the store, the master key and the demo credentials are kept.
+    #[arg(long, value_name = "DIR", default_value = "./.tollgate")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file; without it the environment alone configures.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Which store a command acts on. Without either: the one of `./tollgate.toml`, or else the `dev` folder `./.tollgate`.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("store").args(["config", "data"])))]
+pub(crate) struct StoreArgs {
+    /// The configuration file that names the store.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// A folder of `tollgate dev`.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MerchantCommand {
+    /// Creates a merchant.
+    Create {
+        /// What people call it; payment pages show it.
+        #[arg(long, value_parser = name)]
+        name: String,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Shows every merchant.
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Refuses every client of a merchant, and every token they have, until it is enabled again.
+    Disable(MerchantArgs),
+    /// Accepts the clients of a disabled merchant again; the tokens they had stay refused.
+    Enable(MerchantArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MerchantArgs {
+    /// The merchant.
+    #[arg(value_name = "MERCHANT_ID")]
+    pub(crate) merchant: MerchantId,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Creates a client with a secret, and shows the secret: once, it is not kept.
+    #[command(group(ArgGroup::new("for").required(true).args(["merchant", "operator"])))]
+    Create {
+        /// The merchant it acts for.
+        #[arg(long, value_name = "MERCHANT_ID")]
+        merchant: Option<MerchantId>,
+        /// It acts for every merchant.
+        #[arg(long)]
+        operator: bool,
+        /// What people call it.
+        #[arg(long, value_parser = name)]
+        name: String,
+        /// The most its tokens may allow, separated by spaces.
+        #[arg(long, default_value = "payments:read payments:write")]
+        scope: Scope,
+        /// `test` or `live`; without it `test` where the configuration has the sandbox on, and `live` elsewhere.
+        #[arg(long, value_name = "ENVIRONMENT")]
+        env: Option<Environment>,
+        /// A CIDR block that it may call from; may be repeated. Without it: anywhere.
+        #[arg(long = "allow-from", value_name = "CIDR")]
+        allow_from: Vec<ipnet::IpNet>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Shows every client, or those of a merchant.
+    List {
+        /// Only the clients of this merchant.
+        #[arg(long, value_name = "MERCHANT_ID")]
+        merchant: Option<MerchantId>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Shows a client.
+    Show(ClientArgs),
+    /// Refuses a client everywhere, and every token it has, until it is enabled again.
+    Disable(ClientArgs),
+    /// Accepts a disabled client again; the tokens it had stay refused.
+    Enable(ClientArgs),
+    /// Deletes a client with its secrets, and refuses every token it has.
+    Delete(ClientArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClientArgs {
+    /// The client.
+    #[arg(value_name = "CLIENT_ID")]
+    pub(crate) client: ClientId,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Adds a live secret, and shows it: once, it is not kept.
+    Create {
+        #[command(flatten)]
+        client: ClientArgs,
+        /// Lets the older secrets lapse after this time, such as `24h`.
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        old_expires_in: Option<Duration>,
+    },
+    /// Shows the secrets of a client, never their values.
+    List(ClientArgs),
+    /// Refuses a secret from now on, and every token obtained with it.
+    Revoke {
+        #[command(flatten)]
+        client: ClientArgs,
+        /// The secret's id, as `secret list` shows it.
+        #[arg(value_name = "SECRET_ID")]
+        secret: SecretId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Shows the signing keys and their phases.
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Adds a signing key, which signs once every server knows it. No valid token is refused.
+    Rotate {
+        /// The older keys are in wrong hands: refuses every token signed by them, at once.
+        #[arg(long)]
+        compromised: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Validates the configuration and prints the effective one, secrets masked.
+    Check {
+        /// The configuration file; without it the environment alone configures.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// A name for people: 1 to 255 bytes, no control characters.
+fn name(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    match text.len() {
+        1..=255 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err("a name has 1 to 255 bytes and no control characters"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,70 @@
+//! Making clients and secrets.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tollgate_core::{ClientId, ClientSecret, Environment, MasterKey, MerchantId, Scope, SecretId, Timestamp};
+use tollgate_store::{Client, Secret, Status};
+
+/// What a caller needs, in the file that `tollgate dev` writes. The file itself is a valid token request.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Credentials {
+    pub(crate) base_url: String,
+    pub(crate) merchant_id: MerchantId,
+    pub(crate) client_id: ClientId,
+    pub(crate) client_secret: String,
+}
+
+impl Credentials {
+    /// Reads the file in a `dev` folder; `None` if there is none that could be understood.
+    pub(crate) fn read(data: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(data.join("credentials.json")).ok()?).ok()
+    }
+}
+
+/// A new client, and its secret.
+pub(crate) struct NewClient {
+    pub(crate) merchant_id: Option<MerchantId>,
+    pub(crate) name: String,
+    pub(crate) environment: Environment,
+    pub(crate) scope: Scope,
+    pub(crate) addresses: Vec<ipnet::IpNet>,
+}
+
+impl NewClient {
+    /// Draws its id and its first secret.
+    pub(crate) fn draw(self, master_key: &MasterKey, now: Timestamp) -> (Client, ClientSecret) {
+        let id = ClientId::random(&mut rand::rng());
+        let (secret, value) = draw_secret(master_key, id, self.environment, now);
+        let client = Client {
+            id,
+            merchant_id: self.merchant_id,
+            name: self.name,
+            environment: self.environment,
+            scope: self.scope,
+            addresses: self.addresses,
+            status: Status::Enabled,
+            merchant_status: Status::Enabled,
+            revoked_until: Timestamp::from_millis(0),
+            created_at: now,
+            secrets: vec![secret],
+        };
+        (client, value)
+    }
+}
+
+/// Draws a secret for a client.
+pub(crate) fn draw_secret(
+    master_key: &MasterKey,
+    client: ClientId,
+    environment: Environment,
+    now: Timestamp,
+) -> (Secret, ClientSecret) {
+    let mut rng = rand::rng();
+    let value = ClientSecret::generate(environment, &mut rng);
+    let hash = master_key.secret_hasher().hash(client, value.expose_secret().as_bytes());
+    let secret =
+        Secret { id: SecretId::random(&mut rng), hash, created_at: now, expires_at: None, revoked_at: None };
+    (secret, value)
+}

@@ -1,0 +1,188 @@
+//! `tollgate dev`: everything on one machine.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use tollgate_core::{Environment, MasterKey, MerchantId, Timestamp};
+use tollgate_guard::SystemClock;
+use tollgate_server::config::Config;
+use tollgate_server::{Installation, Listeners, Server};
+use tollgate_store::{Merchant, Status, Store};
+
+use crate::args::DevArgs;
+use crate::credentials::{Credentials, NewClient};
+use crate::failure::Failure;
+use crate::{open, serve};
+
+/// Where `dev` listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
+
+/// Runs everything on this machine; a second start reuses the data.
+pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
+    let now = open::now()?;
+    let terminated = serve::terminated()?;
+    let mut config = config(&args)?;
+    let listeners = Listeners::bind(&config).await?;
+    let address = listeners.api().map_err(|error| Failure::new(error.to_string()))?;
+    if config.public_url == format!("http://{}", config.listen) {
+        // The system may have chosen the port.
+        config.public_url = format!("http://{address}");
+    }
+    make_folder(&args.data)?;
+    make_master_key(&args.data)?;
+    let master_key = open::master_key(&config)?;
+    let store = open::store(&config, true)?;
+    let demo_key = open::master_key(&config)?;
+    let base_url = config.public_url.clone();
+    let log = serve::start_log(&config)?;
+    let (installation, follower) =
+        Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
+    make_credentials(&args.data, &base_url, store.as_ref(), &demo_key, now).await?;
+    let server = Server::new(installation, true);
+    print_calls(&args.data, &base_url)
+        .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
+    tollgate_server::run(server, follower, listeners, None, terminated).await;
+    drop(log);
+    Ok(())
+}
+
+/// The configuration of a `dev` folder. What stands on the command line wins over the environment.
+fn config(args: &DevArgs) -> Result<Config, Failure> {
+    let environment =
+        Config::environment().filter(|(name, _)| args.listen.is_none() || name != "TOLLGATE_LISTEN");
+    Config::dev(args.listen.unwrap_or(DEFAULT_LISTEN), &args.data, environment)
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+fn make_folder(data: &Path) -> Result<(), Failure> {
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))
+}
+
+/// Makes the master key on the first start only: a store without its key can't be opened by another.
+fn make_master_key(data: &Path) -> Result<(), Failure> {
+    let (path, store) = (data.join("master.key"), data.join("tollgate.db"));
+    if path.exists() {
+        return Ok(());
+    }
+    if store.exists() {
+        return Err(Failure::new(format!(
+            "{} is gone, and {} can't be opened without it: restore it, or delete the folder to start afresh",
+            path.display(),
+            store.display()
+        )));
+    }
+    let mut text = MasterKey::generate(&mut rand::rng()).expose_hex();
+    text.push('\n');
+    write_private(&path, text.as_bytes())
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let partial = path.with_extension("partial");
+    let written = || -> io::Result<()> {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    written().map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!(
+        "{} can't be written: {error}; choose another folder with --data DIR",
+        path.display()
+    ))
+}
+
+/// Makes the demo merchant and client, unless the credentials of an earlier start still name a client.
+async fn make_credentials(
+    data: &Path,
+    base_url: &str,
+    store: &dyn Store,
+    master_key: &MasterKey,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let credentials = match Credentials::read(data) {
+        Some(earlier) if store.client(earlier.client_id).await?.is_some() => {
+            Credentials { base_url: base_url.to_owned(), ..earlier }
+        }
+        Some(_) | None => make_demo(base_url, store, master_key, now).await?,
+    };
+    let mut json = serde_json::to_vec_pretty(&credentials).expect("strings serialise");
+    json.push(b'\n');
+    write_private(&data.join("credentials.json"), &json)
+}
+
+async fn make_demo(
+    base_url: &str,
+    store: &dyn Store,
+    master_key: &MasterKey,
+    now: Timestamp,
+) -> Result<Credentials, Failure> {
+    let merchant_id = MerchantId::random(&mut rand::rng());
+    let merchant =
+        Merchant { id: merchant_id, name: "Demo Shop".to_owned(), status: Status::Enabled, created_at: now };
+    store.create_merchant(&merchant).await?;
+    let new = NewClient {
+        merchant_id: Some(merchant_id),
+        name: "demo".to_owned(),
+        environment: Environment::Test,
+        scope: "payments:read payments:write".parse().expect("this is a scope"),
+        addresses: Vec::new(),
+    };
+    let (client, secret) = new.draw(master_key, now);
+    store.create_client(&client).await?;
+    Ok(Credentials {
+        base_url: base_url.to_owned(),
+        merchant_id,
+        client_id: client.id,
+        client_secret: secret.expose_secret().to_owned(),
+    })
+}
+
+/// Prints the three calls. Neither secret nor token stands in them: they are read from files in the private folder.
+fn print_calls(data: &Path, base_url: &str) -> io::Result<()> {
+    let credentials = quoted(&data.join("credentials.json"));
+    let tokens = quoted(&data.join("tokens.json"));
+    let json = "-H 'Content-Type: application/json'";
+    let token = |name: &str| format!("$(sed 's/.*\"{name}\":\"\\([^\"]*\\)\".*/\\1/' {tokens})");
+    let payment = concat!(
+        r#"{"amount":1250,"currency":"EUR","locale":"en-GB","payment_reference":"ORDER1","#,
+        r#""customer":{"name":"Ada Lovelace","email":"ada@example.com"},"#,
+        r#""billing_address":{"address_line1":"12 St James Square","city":"London","postal_code":"SW1Y 4JH","country":"GB"}}"#
+    );
+    let mut out = io::stdout().lock();
+    writeln!(out, "Tollgate is up at {base_url} (data in {}). Paste these:\n", data.display())?;
+    writeln!(out, "# 1. Obtain a token: the credentials file is the body of the request")?;
+    writeln!(
+        out,
+        "curl -sS {base_url}/api/v1/oauth2/token {json} -d @{credentials} | (umask 077; tee {tokens})\n"
+    )?;
+    writeln!(out, "# 2. Call the Payment API with it")?;
+    writeln!(
+        out,
+        "curl -sS {base_url}/api/v1/payment-requests:redirect -H \"Authorization: Bearer {}\" {json} -d '{payment}'\n",
+        token("access_token")
+    )?;
+    writeln!(out, "# 3. Refresh: the next token, without the secret")?;
+    writeln!(
+        out,
+        "curl -sS {base_url}/api/v1/oauth2/refresh {json} -d \"{{\\\"refresh_token\\\":\\\"{}\\\"}}\"\n",
+        token("refresh_token")
+    )?;
+    out.flush()
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+,".contains(&byte));
+    if plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}

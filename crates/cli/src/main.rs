@@ -1,0 +1,70 @@
+//! The `tollgate` binary: parses, wires, prints.
+
+mod admin;
+mod args;
+mod credentials;
+mod dev;
+mod failure;
+mod inspect;
+mod keys;
+mod open;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Args, Command, ConfigCommand};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("tollgate: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let format = args.format;
+    match args.command {
+        Command::Dev(args) => on_all_cores(dev::run(args)),
+        Command::Serve(args) => on_all_cores(serve::run(args)),
+        Command::Merchant(command) => on_this_thread(admin::merchant(command, format)),
+        Command::Client(command) => on_this_thread(admin::client(command, format)),
+        Command::Secret(command) => on_this_thread(admin::secret(command, format)),
+        Command::Key(command) => on_this_thread(keys::key(command, format)),
+        Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
+        Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
+    }
+}
+
+fn on_all_cores(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    block_on(Builder::new_multi_thread(), command)
+}
+
+fn on_this_thread(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    block_on(Builder::new_current_thread(), command)
+}
+
+fn block_on(mut runtime: Builder, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = runtime.enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("no threads can be started: {error}")))?;
+    runtime.block_on(async {
+        outlive_the_file_size_limit();
+        command.await
+    })
+}
+
+/// Lets a write beyond the limit on the size of files (`ulimit -f`) fail like one to a full disk; without a handler the
+/// signal would end the process.
+fn outlive_the_file_size_limit() {
+    const SIGXFSZ: i32 = 25;
+    // The handler stays when its receiver goes. Where it can't be had, all is as it was.
+    let _ = signal(SignalKind::from_raw(SIGXFSZ));
+}

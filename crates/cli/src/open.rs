@@ -1,0 +1,147 @@
+//! Opening what a command acts on: the configuration, the master key and the store.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_core::{Clock, MasterKey, Timestamp};
+use tollgate_guard::SystemClock;
+use tollgate_server::config::{Config, Database, MasterKeySource};
+use tollgate_server::{check_master_key, new_signing_key};
+use tollgate_store::{Sqlite, Store};
+use zeroize::Zeroizing;
+
+use crate::args::StoreArgs;
+use crate::credentials::Credentials;
+use crate::failure::Failure;
+
+const DEFAULT_CONFIG: &str = "tollgate.toml";
+const DEFAULT_DATA: &str = ".tollgate";
+
+/// An installation that a command administers.
+pub(crate) struct Opened {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) master_key: MasterKey,
+    pub(crate) now: Timestamp,
+}
+
+impl Opened {
+    /// When the last token that was issued until now will have expired, whatever was issued by a server whose clock is
+    /// somewhat ahead included.
+    pub(crate) fn tokens_expire_at(&self) -> Timestamp {
+        let tokens = &self.config.tokens;
+        self.now.after(tokens.refresh_ttl).after(tokens.exp_leeway).after(std::time::Duration::from_secs(60))
+    }
+}
+
+/// Opens the installation that the arguments name.
+pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
+    let now = now()?;
+    let (config, may_create) = match (&args.config, &args.data) {
+        (Some(file), _) => (load(Some(file))?, true),
+        (None, Some(data)) => (dev_config(data)?, false),
+        (None, None) if Path::new(DEFAULT_CONFIG).exists() => (load(Some(Path::new(DEFAULT_CONFIG)))?, true),
+        (None, None) if Path::new(DEFAULT_DATA).join("tollgate.db").exists() => {
+            (dev_config(Path::new(DEFAULT_DATA))?, false)
+        }
+        (None, None) => {
+            return Err(Failure::new(
+                "no store: name a configuration with --config FILE or a folder of `tollgate dev` with --data DIR",
+            ));
+        }
+    };
+    let master_key = master_key(&config)?;
+    let store = store(&config, may_create)?;
+    if may_create && store.installation().await?.is_none() {
+        store.install(&master_key.check_value(), &new_signing_key(&master_key, now, now)).await?;
+    }
+    check_master_key(store.as_ref(), &master_key).await?;
+    Ok(Opened { config, store, master_key, now })
+}
+
+fn dev_config(data: &Path) -> Result<Config, Failure> {
+    if !data.join("tollgate.db").exists() {
+        return Err(Failure::new(format!(
+            "{} is no folder of `tollgate dev`: there is no tollgate.db in it",
+            data.display()
+        )));
+    }
+    let config = Config::dev(crate::dev::DEFAULT_LISTEN, data, Config::environment());
+    let mut config = config.map_err(|error| Failure::new(error.to_string()))?;
+    let derived = config.public_url == format!("http://{}", config.listen);
+    if let Some(credentials) = Credentials::read(data).filter(|_| derived) {
+        // The issuer of the folder's tokens is wherever `dev` last listened.
+        config.public_url = credentials.base_url;
+    }
+    Ok(config)
+}
+
+/// Reads the configuration: defaults, file, environment.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    Config::load(file, Config::environment()).map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Opens the store that a configuration names.
+pub(crate) fn store(config: &Config, may_create: bool) -> Result<Arc<dyn Store>, Failure> {
+    match &config.database {
+        Database::Sqlite(path) if may_create => Ok(Arc::new(Sqlite::open(path)?)),
+        Database::Sqlite(path) => Ok(Arc::new(Sqlite::open_existing(path)?)),
+        Database::Postgres(_) => {
+            Err(Failure::new("this version has no PostgreSQL backend: give database.url a sqlite:PATH"))
+        }
+    }
+}
+
+/// Reads the master key that a configuration names.
+pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
+    let text = match &config.master_key {
+        None => {
+            return Err(Failure::new(
+                "no master key: make one with `(umask 077; openssl rand -hex 32 > FILE)` and set master_key = \"file:FILE\"",
+            ));
+        }
+        Some(MasterKeySource::File(path)) => key_file(path)?,
+        Some(MasterKeySource::Env(name)) => Config::environment()
+            .find(|(found, _)| found.to_str() == Some(name))
+            .and_then(|(_, value)| value.into_string().ok())
+            .map(Zeroizing::new)
+            .ok_or_else(|| {
+                Failure::new(format!("master_key names the environment variable {name}, which is not set"))
+            })?,
+    };
+    text.parse().map_err(|error| Failure::new(format!("the master key can't be read: {error}")))
+}
+
+/// Reads a key file, which only its owner may be able to read.
+fn key_file(path: &PathBuf) -> Result<Zeroizing<String>, Failure> {
+    let shown = path.display();
+    let metadata = fs::metadata(path).map_err(|error| {
+        Failure::new(format!("the master key file {shown} can't be read: {error}; restore it, without it the store can't be opened"))
+    })?;
+    if !metadata.is_file() {
+        return Err(Failure::new(format!("the master key file {shown} is not a file")));
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(Failure::new(format!(
+            "the master key file {shown} can be read or written by others (mode {mode:04o}): chmod 600 it"
+        )));
+    }
+    if metadata.size() > 4096 {
+        return Err(Failure::new(format!("the master key file {shown} is too long to hold a key")));
+    }
+    fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::new(format!("the master key file {shown} can't be read: {error}")))
+}
+
+/// The current time, on a clock that has been set.
+pub(crate) fn now() -> Result<Timestamp, Failure> {
+    let now = SystemClock.now();
+    if now < Timestamp::YEAR_2020 {
+        return Err(Failure::new("the system's clock shows a time before 2020: set it, tokens depend on it"));
+    }
+    Ok(now)
+}

@@ -1,0 +1,78 @@
+//! `tollgate serve` and `tollgate config check`.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tollgate_guard::SystemClock;
+use tollgate_server::config::Config;
+use tollgate_server::{Installation, Listeners, Server, edge, log};
+
+use crate::args::{Format, ServeArgs};
+use crate::failure::Failure;
+use crate::{open, output};
+
+/// Runs the server in production.
+pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+    open::now()?;
+    // Before anybody is told that it serves: who is told may end it.
+    let terminated = terminated()?;
+    let config = open::load(args.config.as_deref())?;
+    refuse_unsafe(&config)?;
+    let master_key = open::master_key(&config)?;
+    let listeners = Listeners::bind(&config).await?;
+    let store = open::store(&config, true)?;
+    let _log = start_log(&config)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let tls = config.tls.as_ref().map(|tls| edge::tls_config(&tls.cert, &tls.key)).transpose();
+    let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
+    let (installation, follower) =
+        Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
+    let server = Server::new(installation, false);
+    let display = tracing::field::display::<SocketAddr>;
+    let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
+    tracing::info!(listen = api, admin_listen = admin, tls = tls.is_some(), "serving");
+    let drained = tollgate_server::run(server, follower, listeners, tls, terminated).await;
+    tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
+    Ok(())
+}
+
+fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
+    let problems: Vec<String> = config.check_production().iter().map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::new(format!("unsafe: {}", problems.join("; ")))) }
+}
+
+/// Starts the log of a server.
+pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
+    log::init(config.log.format, config.log.level, config.log.requests)
+        .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
+}
+
+/// Completes on SIGTERM or SIGINT.
+pub(crate) fn terminated() -> Result<impl Future<Output = ()>, Failure> {
+    let failed = |error| Failure::new(format!("signals can't be waited for: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Validates the configuration and prints the effective one.
+pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
+    let config = open::load(file)?;
+    match format {
+        Format::Text => output::lines(&config.to_masked_toml())?,
+        Format::Json => output::object(format, &config.to_masked_json())?,
+    }
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    refuse_unsafe(&config)
+}

@@ -1,0 +1,263 @@
+//! The command line: what it prints, and how it ends.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{Dev, Finished, Process, Serve, fails, finish, shell, tollgate};
+
+const COMMANDS: [&[&str]; 25] = [
+    &[],
+    &["dev"],
+    &["serve"],
+    &["merchant"],
+    &["merchant", "create"],
+    &["merchant", "list"],
+    &["merchant", "disable"],
+    &["merchant", "enable"],
+    &["client"],
+    &["client", "create"],
+    &["client", "list"],
+    &["client", "show"],
+    &["client", "disable"],
+    &["client", "enable"],
+    &["client", "delete"],
+    &["secret"],
+    &["secret", "create"],
+    &["secret", "list"],
+    &["secret", "revoke"],
+    &["key"],
+    &["key", "list"],
+    &["key", "rotate"],
+    &["config"],
+    &["config", "check"],
+    &["inspect"],
+];
+
+#[test]
+fn every_command_explains_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in COMMANDS {
+        for help in ["--help", "-h"] {
+            let shown = finish(&mut tollgate(folder.path(), &[command, &[help]].concat())).succeeded();
+            let usage = format!("Usage: {}", [&["tollgate"], command].concat().join(" "));
+            assert!(shown.stdout.contains(&usage), "{usage} in: {}", shown.stdout);
+        }
+    }
+    let shown = finish(&mut tollgate(folder.path(), &["--version"])).succeeded();
+    assert_eq!(shown.stdout, concat!("tollgate ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn no_command_takes_a_secret_as_an_argument() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in COMMANDS {
+        for secret in
+            ["--client-secret", "--secret", "--token", "--access-token", "--master-key", "--password"]
+        {
+            let refused = finish(&mut tollgate(folder.path(), &[command, &[secret, "x"]].concat()));
+            assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{command:?} {secret}");
+        }
+    }
+    let refused =
+        finish(&mut tollgate(folder.path(), &["inspect", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x"]));
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_prints_nothing_on_stdout() {
+    let (folder, _) = installation();
+    for wrong in [
+        "",
+        "frobnicate",
+        "merchant",
+        "merchant create",
+        "merchant create --name",
+        "merchant list --format xml",
+        "merchant list --config a --data b",
+        "client create --name till",
+        "client create --name till --merchant shop",
+        "client create --name till --operator --merchant 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+        "client create --name till --operator --scope \"",
+        "client create --name till --operator --env staging",
+        "client create --name till --operator --allow-from everywhere",
+        "client show",
+        "client show till",
+        "secret create",
+        "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in soon",
+        "secret revoke 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+        "key rotate --now",
+        "dev --listen localhost",
+        "dev --listen 8080",
+        "serve now",
+    ] {
+        let args: Vec<&str> = wrong.split_terminator(' ').collect();
+        let refused = finish(&mut tollgate(folder.path(), &args));
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{wrong}: {refused:?}");
+        assert!(refused.stderr.contains("Usage") || refused.stderr.contains("--help"), "{refused:?}");
+    }
+}
+
+#[test]
+fn what_fails_is_exit_code_1_and_one_line() {
+    let (folder, ids) = installation();
+    let nobody = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff";
+    for args in [
+        &["merchant", "disable", nobody][..],
+        &["merchant", "enable", nobody],
+        &["client", "show", nobody],
+        &["client", "disable", nobody],
+        &["client", "enable", nobody],
+        &["client", "delete", nobody],
+        &["client", "create", "--merchant", nobody, "--name", "till"],
+        &["secret", "create", nobody],
+        &["secret", "list", nobody],
+        &["secret", "revoke", nobody, &ids.secret],
+        &["secret", "revoke", &ids.client, nobody],
+    ] {
+        for format in ["text", "json"] {
+            let said = fails(&mut tollgate(folder.path(), &[args, &["--format", format]].concat()));
+            assert!(said.contains(nobody) && said.contains("`tollgate "), "{args:?}: {said}");
+        }
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let said = fails(&mut tollgate(elsewhere.path(), &["merchant", "list"]));
+    assert!(said.contains("--config") && said.contains("--data"), "{said}");
+    let said = fails(&mut tollgate(elsewhere.path(), &["merchant", "list", "--data", "."]));
+    assert!(said.contains("tollgate.db"), "{said}");
+    fails(&mut tollgate(elsewhere.path(), &["inspect"]));
+}
+
+#[test]
+fn every_printing_command_prints_one_json_document_when_asked_to() {
+    let (folder, ids) = installation();
+    let json = |args: &[&str]| {
+        let before = finish(&mut tollgate(folder.path(), &[&["--format", "json"], args].concat()));
+        before.succeeded().json()
+    };
+    assert_eq!(json(&["merchant", "create", "--name", "Café \"Zoë\""])["name"], "Café \"Zoë\"");
+    assert_eq!(json(&["merchant", "list"]).as_array().unwrap().len(), 2);
+    let client = json(&[
+        "client",
+        "create",
+        "--merchant",
+        &ids.merchant,
+        "--name",
+        "office",
+        "--scope",
+        "payments:read",
+        "--env",
+        "live",
+        "--allow-from",
+        "10.0.0.0/8",
+        "--allow-from",
+        "2001:db8::/32",
+    ]);
+    assert_eq!((&client["scope"], &client["environment"]), (&"payments:read".into(), &"live".into()));
+    assert!(client["client_secret"].as_str().unwrap().starts_with("tg_live_"), "{client}");
+    let operator = json(&["client", "create", "--operator", "--name", "back office"]);
+    assert_eq!(operator["merchant_id"], Value::Null);
+    assert_eq!(json(&["client", "list"]).as_array().unwrap().len(), 3);
+    assert_eq!(json(&["client", "list", "--merchant", &ids.merchant]).as_array().unwrap().len(), 2);
+    let shown = json(&["client", "show", client["client_id"].as_str().unwrap()]);
+    assert_eq!((&shown["status"], &shown["live_secrets"]), (&"enabled".into(), &1.into()));
+    assert_eq!(shown["allow_from"], "10.0.0.0/8 2001:db8::/32");
+    assert!(shown.get("client_secret").is_none(), "a secret is shown once");
+    assert_eq!(json(&["client", "disable", &ids.client])["status"], "disabled");
+    assert_eq!(json(&["client", "enable", &ids.client])["status"], "enabled");
+    let secret = json(&["secret", "create", &ids.client, "--old-expires-in", "24h"]);
+    assert!(secret["client_secret"].is_string() && secret["others_expire_at"].is_string(), "{secret}");
+    let secrets = json(&["secret", "list", &ids.client]);
+    assert_eq!(secrets.as_array().unwrap().len(), 2);
+    assert_eq!(json(&["secret", "revoke", &ids.client, &ids.secret])["status"], "revoked");
+    assert_eq!(json(&["client", "show", &ids.client])["live_secrets"], 1);
+    assert_eq!(json(&["merchant", "disable", &ids.merchant])["status"], "disabled");
+    assert_eq!(json(&["merchant", "enable", &ids.merchant])["status"], "enabled");
+    assert_eq!(json(&["client", "delete", &ids.client])["status"], "deleted");
+    assert!(json(&["key", "rotate"])["key_id"].is_string());
+    let keys = json(&["key", "list"]);
+    assert_eq!(keys.as_array().unwrap().len(), 2);
+    assert!(json(&["key", "rotate", "--compromised"])["key_id"].is_string());
+
+    let checked = finish(&mut tollgate(
+        folder.path(),
+        &["config", "check", "--config", "tollgate.toml", "--format", "json"],
+    ));
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert_eq!(checked.json()["public_url"], "https://pay.example.com");
+    assert!(inspect(folder.path(), &["--format", "json"]).succeeded().json()["accepted"].is_boolean());
+}
+
+#[test]
+fn text_is_for_people_and_names_the_same_things() {
+    let (folder, ids) = installation();
+    for (args, expected) in [
+        (&["merchant", "list"][..], ids.merchant.as_str()),
+        (&["client", "list"], &ids.client),
+        (&["client", "show", &ids.client], "payments:read payments:write"),
+        (&["secret", "list", &ids.client], &ids.secret),
+        (&["key", "list"], "active"),
+    ] {
+        let shown = finish(&mut tollgate(folder.path(), args)).succeeded().stdout;
+        assert!(shown.contains(expected), "{args:?}: {shown}");
+    }
+    assert!(inspect(folder.path(), &[]).succeeded().stdout.starts_with("refused: "));
+    let masked =
+        finish(&mut tollgate(folder.path(), &["config", "check", "--config", "tollgate.toml"])).stdout;
+    assert!(masked.contains("access_ttl = \"15m\""), "{masked}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let (folder, ids) = installation();
+    let show = format!("client show {}", ids.client);
+    for command in [
+        "merchant list",
+        "merchant list --format json",
+        &show,
+        "key list",
+        "inspect",
+        "inspect --format json",
+        "config check --config tollgate.toml",
+        "config check --config tollgate.toml --format json",
+    ] {
+        let script =
+            format!(r#"echo a.b.c | "$TOLLGATE" {command} 2>failure >/dev/full; echo $?; tail -n 1 failure"#);
+        let said = finish(&mut shell(folder.path(), &script)).succeeded().stdout;
+        let (code, said) = said.split_once('\n').unwrap();
+        assert_eq!(code, "1", "{command}: {said}");
+        assert!(said.starts_with("tollgate: standard output can't be written"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn a_dev_folder_is_found_without_being_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(&folder.path().join(".tollgate"));
+    let shown =
+        finish(&mut tollgate(folder.path(), &["client", "list", "--format", "json"])).succeeded().json();
+    assert_eq!(shown[0]["client_id"], dev.client_id());
+}
+
+struct Ids {
+    merchant: String,
+    client: String,
+    secret: String,
+}
+
+/// A folder with a configuration, and one merchant with a client.
+fn installation() -> (TempDir, Ids) {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, _) = Serve::install(folder.path(), "");
+    let json =
+        |args: &[&str]| finish(&mut tollgate(folder.path(), &[args, &["--format", "json"]].concat())).json();
+    let merchant = json(&["client", "show", &client])["merchant_id"].as_str().unwrap().to_owned();
+    let secret = json(&["secret", "list", &client])[0]["secret_id"].as_str().unwrap().to_owned();
+    (folder, Ids { merchant, client, secret })
+}
+
+fn inspect(folder: &Path, args: &[&str]) -> Finished {
+    let mut command = tollgate(folder, &[&["inspect"], args].concat());
+    Process::spawn_with_input(&mut command, "no.token.at-all\n").finish()
+}

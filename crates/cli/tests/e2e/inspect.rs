@@ -1,0 +1,100 @@
+//! `tollgate inspect`.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::{Dev, PATIENCE, Process, Serve, eventually, tollgate};
+
+#[test]
+fn a_token_says_what_it_is_and_whether_it_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = Dev::start(&data);
+    let (access, refresh) = dev.tokens();
+    let shown = inspect(&data, &access);
+    assert_eq!(verdict(&shown), (true, "access", ""), "{shown}");
+    assert_eq!(shown["header"]["alg"], "HS256");
+    assert_eq!(shown["claims"]["sub"], dev.client_id());
+    assert_eq!(shown["claims"]["merchant_id"], dev.credentials["merchant_id"]);
+    let shown = inspect(&data, &refresh);
+    assert_eq!(verdict(&shown), (true, "refresh", ""), "{shown}");
+}
+
+#[test]
+fn a_revoked_token_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = Dev::start(&data);
+    let (access, refresh) = dev.tokens();
+    dev.admin(&["client", "disable", dev.client_id()]);
+    refused(&inspect(&data, &access), "access", "revoked");
+    refused(&inspect(&data, &refresh), "refresh", "revoked");
+}
+
+#[test]
+fn an_expired_token_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = Dev::start_with(&data, &[("TOLLGATE_TOKENS__ACCESS_TTL", "1s")]);
+    let (access, _) = dev.tokens();
+    let shown = eventually("the token expires", PATIENCE, || {
+        let shown = inspect(&data, &access);
+        (shown["accepted"] == false).then_some(shown)
+    });
+    refused(&shown, "access", "expired");
+}
+
+#[test]
+fn a_foreign_token_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    let (_dev, other) = (Dev::start(&ours), Dev::start(&theirs));
+    let shown = inspect(&ours, &other.tokens().0);
+    assert_eq!((&shown["accepted"], &shown["kind"]), (&false.into(), &Value::Null), "{shown}");
+    assert_eq!(shown["claims"]["sub"], other.client_id(), "it is decoded all the same");
+}
+
+#[test]
+fn what_is_no_token_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let _dev = Dev::start(&data);
+    for garbage in ["garbage", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "é", &"x".repeat(5000)] {
+        let shown = inspect(&data, garbage);
+        assert_eq!((&shown["accepted"], &shown["kind"]), (&false.into(), &Value::Null), "{shown}");
+        assert!(shown["reason"].is_string(), "{shown}");
+    }
+}
+
+#[test]
+fn a_token_of_a_configured_server_is_checked_as_that_server_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client_id, client_secret) = Serve::install(folder.path(), "");
+    let serve = Serve::start(folder.path());
+    let (access, _) = serve.api.tokens(&client_id, &client_secret);
+    let run = |folder: &Path| {
+        let mut command = tollgate(folder, &["inspect", "--format", "json"]);
+        Process::spawn_with_input(&mut command, &access).finish().succeeded().json()
+    };
+    assert_eq!(verdict(&run(folder.path())), (true, "access", ""));
+    let elsewhere = run(tempfile::tempdir().unwrap().path());
+    assert_eq!(elsewhere["accepted"], false, "nothing vouches for it there: {elsewhere}");
+    assert_eq!(elsewhere["claims"]["sub"], client_id.as_str());
+}
+
+fn inspect(data: &Path, token: &str) -> Value {
+    let args = ["inspect", "--format", "json", "--data", data.to_str().unwrap()];
+    let mut command = tollgate(data.parent().unwrap(), &args);
+    Process::spawn_with_input(&mut command, token).finish().succeeded().json()
+}
+
+fn verdict(shown: &Value) -> (bool, &str, &str) {
+    let text = |name: &str| shown[name].as_str().unwrap_or_default();
+    (shown["accepted"] == true, text("kind"), text("reason"))
+}
+
+fn refused(shown: &Value, kind: &str, reason: &str) {
+    let (accepted, found, why) = verdict(shown);
+    assert!(!accepted && found == kind && why.contains(reason), "{shown}");
+}

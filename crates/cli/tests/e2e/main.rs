@@ -1,0 +1,23 @@
+//! The binary as its users meet it: started in a folder of its own, spoken to over HTTP, by its command line and by
+//! signals.
+//!
+//! Waiting is asking again until a deadline that only a bug reaches.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, and does not know that all of this is one"
+)]
+
+mod canary;
+mod changes;
+mod commands;
+mod crash;
+mod dependencies;
+mod dev;
+mod failures;
+mod full_disk;
+mod harness;
+mod health;
+mod inspect;
+mod signals;
+mod tls;

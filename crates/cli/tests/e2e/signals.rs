@@ -1,0 +1,79 @@
+//! How a server ends.
+
+use crate::harness::{Connection, Dev, PATIENCE, Serve, eventually, payment};
+
+/// A request whose body has come as far as this.
+fn half_sent(serve: &Serve, access: &str, body: &str) -> Connection {
+    let mut connection = Connection::open(serve.api.0).unwrap();
+    let head = format!(
+        "POST /api/v1/payment-requests:redirect HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\
+         content-type: application/json\r\nauthorization: Bearer {access}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    connection.write(&head).unwrap();
+    // The server asks for the body once it has the request in hand.
+    assert_eq!(connection.interim().unwrap(), 100);
+    connection.write(&body[..10]).unwrap();
+    connection
+}
+
+#[test]
+fn sigterm_turns_readiness_off_and_finishes_what_is_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client_id, client_secret) = Serve::install(folder.path(), "");
+    let serve = Serve::start(folder.path());
+    let (access, _) = serve.api.tokens(&client_id, &client_secret);
+    assert_eq!(serve.admin.get("/readyz").status, 200);
+    let body = payment("DRAIN");
+    let mut under_way = half_sent(&serve, &access, &body);
+
+    serve.process.signal("TERM");
+    let refusal = eventually("it is not ready", PATIENCE, || {
+        let answer = serve.admin.get("/readyz");
+        (answer.status != 200).then_some(answer)
+    });
+    assert_eq!(refusal.error(), (503, "UNAVAILABLE".to_owned()));
+    assert_eq!(serve.admin.get("/healthz").status, 200, "the process is still up");
+
+    under_way.write(&body[10..]).unwrap();
+    let answer = under_way.answer().unwrap();
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(under_way.has_ended());
+    let finished = serve.process.finish();
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:?}");
+}
+
+#[test]
+fn what_outlasts_the_grace_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client_id, client_secret) = Serve::install(folder.path(), r#"shutdown.grace = "1s""#);
+    let serve = Serve::start(folder.path());
+    let (access, _) = serve.api.tokens(&client_id, &client_secret);
+    let mut under_way = half_sent(&serve, &access, &payment("STUCK"));
+    serve.process.signal("TERM");
+    let finished = serve.process.finish();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(under_way.has_ended());
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_the_end_up() {
+    let folder = tempfile::tempdir().unwrap();
+    Serve::write_config(folder.path(), "");
+    let serve = Serve::start(folder.path());
+    let mut idle = Connection::open(serve.api.0).unwrap();
+    assert_eq!(idle.request("GET", "/", &[], "").unwrap().status, 404);
+    serve.process.signal("TERM");
+    assert!(idle.has_ended());
+    assert_eq!(serve.process.finish().code, Some(0));
+}
+
+#[test]
+fn sigint_ends_dev() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(&folder.path().join("data"));
+    dev.process.signal("INT");
+    let finished = dev.process.finish();
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:?}");
+}
