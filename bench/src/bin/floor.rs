@@ -8,10 +8,11 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::Simd;
+use base64::engine::general_purpose::NO_PAD;
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use hmac::{Hmac, KeyInit, Mac};
@@ -174,6 +175,9 @@ impl Answer {
     }
 }
 
+/// The encoding that the real server has, so that it is no faster than its floor by a better one.
+static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
+
 /// The cryptography of an answer, over claims of the real size.
 #[derive(Clone)]
 struct Crypto {
@@ -190,7 +194,7 @@ impl Crypto {
         let json: serde_json::Value = serde_json::from_slice(&answer.body)?;
         let token = json["data"]["access_token"].as_str().ok_or(io::ErrorKind::InvalidData)?;
         let payload = token.split('.').nth(1).ok_or(io::ErrorKind::InvalidData)?;
-        let claims = URL_SAFE_NO_PAD.decode(payload).map_err(io::Error::other)?;
+        let claims = BASE64.decode(payload).map_err(io::Error::other)?;
         let key = Hmac::new_from_slice(&[7; 32]).expect("HMAC takes keys of any length");
         Ok(Self { endpoint, key, token: token.into(), claims: claims.into() })
     }
@@ -215,21 +219,21 @@ impl Crypto {
         let mut token = [0; 2048];
         token[..HEADER].copy_from_slice(&self.token.as_bytes()[..HEADER]);
         let end =
-            HEADER + URL_SAFE_NO_PAD.encode_slice(&self.claims, &mut token[HEADER..]).expect("there is room");
+            HEADER + BASE64.encode_slice(&self.claims, &mut token[HEADER..]).expect("there is room");
         let tag = self.key.clone().chain_update(&token[..end]).finalize().into_bytes();
         token[end] = b'.';
-        URL_SAFE_NO_PAD.encode_slice(tag, &mut token[end + 1..]).expect("there is room");
+        BASE64.encode_slice(tag, &mut token[end + 1..]).expect("there is room");
         std::hint::black_box(&token);
     }
 
     fn verify(&self) {
         let (signed, tag) = self.token.rsplit_once('.').expect("a token has three parts");
         let mut bytes = [0; 2048];
-        URL_SAFE_NO_PAD.decode_slice(tag, &mut bytes).expect("it was encoded");
+        BASE64.decode_slice(tag, &mut bytes).expect("it was encoded");
         let computed = self.key.clone().chain_update(signed).finalize();
         std::hint::black_box(computed.into_bytes()[..] == bytes[..32]);
         let payload = signed.split('.').nth(1).expect("a token has three parts");
-        URL_SAFE_NO_PAD.decode_slice(payload, &mut bytes).expect("it was encoded");
+        BASE64.decode_slice(payload, &mut bytes).expect("it was encoded");
         std::hint::black_box(&bytes);
     }
 }
