@@ -101,8 +101,11 @@ impl<'de> Deserialize<'de> for Parameters<'de> {
     }
 }
 
-/// Accepts known members, each once, each a string. Its errors are never shown.
+/// Accepts members that are strings, each once, and few unknown ones. Its errors are never shown.
 struct ParametersVisitor;
+
+/// How many unknown members a body can have and still be read at once.
+const UNKNOWN: usize = 8;
 
 impl<'de> Visitor<'de> for ParametersVisitor {
     type Value = Parameters<'de>;
@@ -113,10 +116,21 @@ impl<'de> Visitor<'de> for ParametersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut parameters = Parameters::default();
+        let mut unknown: [Option<Cow<'de, str>>; UNKNOWN] = Default::default();
+        let mut met = 0;
         while let Some(Text(name)) = map.next_key()? {
-            let slot = parameters.slot(&name).ok_or_else(|| A::Error::custom("another member"))?;
             let Text(value) = map.next_value()?;
-            if slot.replace(value).is_some() {
+            let is_twice = match parameters.slot(&name) {
+                Some(slot) => slot.replace(value).is_some(),
+                None if met == UNKNOWN => return Err(A::Error::custom("many other members")),
+                None => {
+                    let is_twice = unknown[..met].iter().flatten().any(|other| *other == name);
+                    unknown[met] = Some(name);
+                    met += 1;
+                    is_twice
+                }
+            };
+            if is_twice {
                 return Err(A::Error::custom("a member twice"));
             }
         }
@@ -148,5 +162,61 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the reader of whole documents makes of a body; `None` if anything is wrong with it.
+    fn as_document(body: &[u8]) -> Option<[Option<String>; 5]> {
+        let mut problems = Problems::new();
+        let parameters = Parameters::read_document(body, &mut problems).ok()?;
+        problems.is_empty().then(|| values(&parameters))
+    }
+
+    fn at_once(body: &[u8]) -> Option<[Option<String>; 5]> {
+        serde_json::from_slice(body).ok().map(|parameters| values(&parameters))
+    }
+
+    fn values(parameters: &Parameters<'_>) -> [Option<String>; 5] {
+        let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = parameters;
+        [grant_type, client_id, client_secret, scope, refresh_token]
+            .map(|value| value.as_ref().map(|value| value.clone().into_owned()))
+    }
+
+    #[test]
+    fn the_published_bodies_are_read_at_once() {
+        for body in [
+            r#"{"client_id":"a","client_secret":"b"}"#,
+            r#"{"grant_type":"client_credentials","client_id":"a","client_secret":"b","scope":"c"}"#,
+            r#"{"base_url":"u","merchant_id":"m","client_id":"a","client_secret":"b"}"#,
+            "{ \"refresh_token\" : \"\\u0061\" }\n",
+        ] {
+            assert!(at_once(body.as_bytes()).is_some(), "{body}");
+            assert_eq!(at_once(body.as_bytes()), as_document(body.as_bytes()), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_at_once_is_read_as_a_document_to_the_same(
+            members in prop::collection::vec(
+                (
+                    prop_oneof![Just("client_id"), Just("client_secret"), Just("scope"), Just("x"), Just("y"), Just("")],
+                    prop_oneof![Just("\"a\""), Just("\"\\u0000\""), Just("\"\""), Just("1"), Just("null"), Just("{}")],
+                ),
+                0..12,
+            ),
+        ) {
+            let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            let body = format!("{{{}}}", members.join(","));
+            if let Some(read) = at_once(body.as_bytes()) {
+                prop_assert_eq!(Some(read), as_document(body.as_bytes()));
+            }
+        }
     }
 }
