@@ -5,7 +5,7 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tollgate_core::{Claims, Keyring, PayloadBuffer, Policy, TokenError, TokenKind};
+use tollgate_core::{Claims, Keyring, PayloadBuffer, TokenError, TokenKind};
 use tollgate_guard::{Revocations, SystemClock, Verifier};
 use tollgate_server::open_signing_keys;
 use tollgate_store::Status;
@@ -79,13 +79,7 @@ async fn verify(opened: &Opened, token: &str) -> Result<Verdict, Failure> {
 }
 
 async fn verifier(opened: &Opened) -> Result<Verifier, Failure> {
-    let tokens = &opened.config.tokens;
-    let policy = Policy {
-        issuer: opened.config.public_url.clone(),
-        audience: tokens.audience.clone(),
-        exp_leeway: tokens.exp_leeway,
-        iat_leeway: tokens.iat_leeway,
-    };
+    let policy = opened.config.token_policy();
     let keys = open_signing_keys(&opened.store.signing_keys().await?, &opened.master_key)?;
     let verifier = Verifier::new(Keyring::new(policy, keys), std::sync::Arc::new(SystemClock));
     let mut revocations = Revocations::default();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{Keyring, Policy};
+use tollgate_core::Keyring;
 use tollgate_server::{new_signing_key, open_signing_keys};
 
 use crate::args::{Format, KeyCommand, StoreArgs};
@@ -26,12 +26,7 @@ pub(crate) async fn key(command: KeyCommand, format: Format) -> Result<(), Failu
 async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
     let opened = open::installation(store).await?;
     let sealed = opened.store.signing_keys().await?;
-    let policy = Policy {
-        issuer: opened.config.public_url.clone(),
-        audience: opened.config.tokens.audience.clone(),
-        exp_leeway: opened.config.tokens.exp_leeway,
-        iat_leeway: opened.config.tokens.iat_leeway,
-    };
+    let policy = opened.config.token_policy();
     let keyring = Keyring::new(policy, open_signing_keys(&sealed, &opened.master_key)?);
     let columns =
         &[("key_id", 36), ("phase", 11), ("algorithm", 9), ("activates_at", 20), ("retires_at", 20)];

@@ -33,6 +33,7 @@ use std::{
 
 use ipnet::IpNet;
 use thiserror::Error;
+use tollgate_core::Policy;
 
 use self::{
     layers::{Layers, Origin},
@@ -178,6 +179,16 @@ impl ConfigError {
 }
 
 impl Config {
+    /// What every token must say, for whoever verifies them.
+    pub fn token_policy(&self) -> Policy {
+        Policy {
+            issuer: self.public_url.clone(),
+            audience: self.tokens.audience.clone(),
+            exp_leeway: self.tokens.exp_leeway,
+            iat_leeway: self.tokens.iat_leeway,
+        }
+    }
+
     /// Reads the configuration of a server: defaults, then `file`, then `env`.
     ///
     /// `env` is an argument so that a load depends on nothing else; the process passes [`Config::environment`].

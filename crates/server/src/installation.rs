@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tollgate_core::{
-    Clock, KeyId, Keyring, MasterKey, Policy, Revocation, SecretHasher, SigningKey, Timestamp, UnsealError,
+    Clock, KeyId, Keyring, MasterKey, Revocation, SecretHasher, SigningKey, Timestamp, UnsealError,
 };
 use tollgate_guard::{Revocations, Verifier};
 use tollgate_store::{SigningKey as SealedKey, Store, StoreError};
@@ -63,12 +63,7 @@ impl Installation {
             store.install(&master_key.check_value(), &new_signing_key(&master_key, now, now)).await?;
         }
         check_master_key(store.as_ref(), &master_key).await?;
-        let policy = Policy {
-            issuer: config.public_url.clone(),
-            audience: config.tokens.audience.clone(),
-            exp_leeway: config.tokens.exp_leeway,
-            iat_leeway: config.tokens.iat_leeway,
-        };
+        let policy = config.token_policy();
         let registry = Registry::new(store.clone(), config.limits.client_cache);
         let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock));
         let hasher = master_key.secret_hasher();
