@@ -1,8 +1,5 @@
 //! The wire of the Payment API: the envelope of its answers and the codes of its errors.
 
-/// `token_type` of every token (RFC 6750).
-pub const TOKEN_TYPE: &str = "Bearer";
-
 /// The codes of errors. A code is stable, what its message says is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is spelled as on the wire and explained in docs/http-api.md")]

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed};
@@ -77,6 +78,12 @@ impl Registered {
     /// Says whether tokens obtained with this secret may still be refreshed.
     pub fn vouches_for(&self, secret: SecretId, now: Timestamp) -> bool {
         self.enabled && self.secrets.iter().any(|live| live.id == secret && live.expires_at > now)
+    }
+
+    /// When a token that is made at `now` counts as issued: a client whose tokens were revoked in this very second gets
+    /// tokens of the next one.
+    pub(crate) fn issues_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.revoked_until.after(Duration::from_secs(1)))
     }
 
     /// Says whether the client may call from `address`.

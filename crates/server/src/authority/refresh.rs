@@ -65,7 +65,7 @@ fn issue(
     now: Timestamp,
 ) -> Result<Vec<u8>, Error> {
     let ttl = server.config().tokens.access_ttl;
-    let issued_at = now.max(client.revoked_until.after(std::time::Duration::from_secs(1)));
+    let issued_at = client.issues_at(now);
     let access = Claims {
         issued_at,
         expires_at: issued_at.after(ttl),
