@@ -87,7 +87,7 @@ pub(crate) async fn client(command: ClientCommand, format: Format) -> Result<(),
 
 async fn create_client(opened: &Opened, new: NewClient, format: Format) -> Result<(), Failure> {
     let merchant = new.merchant_id;
-    let (client, secret) = new.draw(&opened.master_key, opened.now);
+    let (client, secret) = new.draw(&opened.master_key.secret_hasher(), opened.now);
     if !opened.store.create_client(&client).await? {
         let merchant = merchant.map(|id| id.to_string()).unwrap_or_default();
         return Err(Failure::new(format!(
@@ -141,7 +141,8 @@ pub(crate) async fn secret(command: SecretCommand, format: Format) -> Result<(),
         SecretCommand::Create { client, old_expires_in } => {
             let opened = open::installation(&client.store).await?;
             let environment = find(&opened, client.client).await?.environment;
-            let (secret, value) = draw_secret(&opened.master_key, client.client, environment, opened.now);
+            let (secret, value) =
+                draw_secret(&opened.master_key.secret_hasher(), client.client, environment, opened.now);
             let lapse = old_expires_in.map(|time| opened.now.after(time));
             known(opened.store.add_secret(client.client, &secret, lapse, opened.now).await?, client.client)?;
             output::object(

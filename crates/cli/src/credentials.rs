@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tollgate_core::{ClientId, ClientSecret, Environment, MasterKey, MerchantId, Scope, SecretId, Timestamp};
+use tollgate_core::{
+    ClientId, ClientSecret, Environment, MerchantId, Scope, SecretHasher, SecretId, Timestamp,
+};
 use tollgate_store::{Client, Secret, Status};
 
 /// What a caller needs, in the file that `tollgate dev` writes. The file itself is a valid token request.
@@ -34,9 +36,9 @@ pub(crate) struct NewClient {
 
 impl NewClient {
     /// Draws its id and its first secret.
-    pub(crate) fn draw(self, master_key: &MasterKey, now: Timestamp) -> (Client, ClientSecret) {
+    pub(crate) fn draw(self, hasher: &SecretHasher, now: Timestamp) -> (Client, ClientSecret) {
         let id = ClientId::random(&mut rand::rng());
-        let (secret, value) = draw_secret(master_key, id, self.environment, now);
+        let (secret, value) = draw_secret(hasher, id, self.environment, now);
         let client = Client {
             id,
             merchant_id: self.merchant_id,
@@ -56,14 +58,14 @@ impl NewClient {
 
 /// Draws a secret for a client.
 pub(crate) fn draw_secret(
-    master_key: &MasterKey,
+    hasher: &SecretHasher,
     client: ClientId,
     environment: Environment,
     now: Timestamp,
 ) -> (Secret, ClientSecret) {
     let mut rng = rand::rng();
     let value = ClientSecret::generate(environment, &mut rng);
-    let hash = master_key.secret_hasher().hash(client, value.expose_secret().as_bytes());
+    let hash = hasher.hash(client, value.expose_secret().as_bytes());
     let secret =
         Secret { id: SecretId::random(&mut rng), hash, created_at: now, expires_at: None, revoked_at: None };
     (secret, value)

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_core::{Environment, MasterKey, MerchantId, Timestamp};
+use tollgate_core::{Environment, MasterKey, MerchantId, SecretHasher, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
 use tollgate_server::{Installation, Listeners, Server};
@@ -36,12 +36,11 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     make_master_key(&args.data)?;
     let master_key = open::master_key(&config)?;
     let store = open::store(&config, true)?;
-    let demo_key = open::master_key(&config)?;
     let base_url = config.public_url.clone();
     let log = serve::start_log(&config)?;
     let (installation, follower) =
         Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
-    make_credentials(&args.data, &base_url, store.as_ref(), &demo_key, now).await?;
+    make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
     let server = Server::new(installation, true);
     print_calls(&args.data, &base_url)
         .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
@@ -106,14 +105,14 @@ async fn make_credentials(
     data: &Path,
     base_url: &str,
     store: &dyn Store,
-    master_key: &MasterKey,
+    hasher: &SecretHasher,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let credentials = match Credentials::read(data) {
         Some(earlier) if store.client(earlier.client_id).await?.is_some() => {
             Credentials { base_url: base_url.to_owned(), ..earlier }
         }
-        Some(_) | None => make_demo(base_url, store, master_key, now).await?,
+        Some(_) | None => make_demo(base_url, store, hasher, now).await?,
     };
     let mut json = serde_json::to_vec_pretty(&credentials).expect("strings serialise");
     json.push(b'\n');
@@ -123,7 +122,7 @@ async fn make_credentials(
 async fn make_demo(
     base_url: &str,
     store: &dyn Store,
-    master_key: &MasterKey,
+    hasher: &SecretHasher,
     now: Timestamp,
 ) -> Result<Credentials, Failure> {
     let merchant_id = MerchantId::random(&mut rand::rng());
@@ -137,7 +136,7 @@ async fn make_demo(
         scope: "payments:read payments:write".parse().expect("this is a scope"),
         addresses: Vec::new(),
     };
-    let (client, secret) = new.draw(master_key, now);
+    let (client, secret) = new.draw(hasher, now);
     store.create_client(&client).await?;
     Ok(Credentials {
         base_url: base_url.to_owned(),

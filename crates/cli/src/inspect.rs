@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tollgate_core::{Claims, Keyring, PayloadBuffer, TokenError, TokenKind};
-use tollgate_guard::{Revocations, SystemClock, Verifier};
+use tollgate_guard::{SystemClock, Verifier};
 use tollgate_server::open_signing_keys;
 use tollgate_store::Status;
 
@@ -82,11 +82,7 @@ async fn verifier(opened: &Opened) -> Result<Verifier, Failure> {
     let policy = opened.config.token_policy();
     let keys = open_signing_keys(&opened.store.signing_keys().await?, &opened.master_key)?;
     let verifier = Verifier::new(Keyring::new(policy, keys), std::sync::Arc::new(SystemClock));
-    let mut revocations = Revocations::default();
-    for revocation in opened.store.revocations(opened.now).await? {
-        revocations.apply(&revocation);
-    }
-    verifier.set_revocations(revocations);
+    verifier.set_revocations(opened.store.revocations(opened.now).await?.into_iter().collect());
     Ok(verifier)
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tollgate_core::{Clock, MasterKey, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_server::config::{Config, Database, MasterKeySource};
-use tollgate_server::{check_master_key, new_signing_key};
+use tollgate_server::{check_master_key, install_if_empty};
 use tollgate_store::{Sqlite, Store};
 use zeroize::Zeroizing;
 
@@ -54,8 +54,8 @@ pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
     };
     let master_key = master_key(&config)?;
     let store = store(&config, may_create)?;
-    if may_create && store.installation().await?.is_none() {
-        store.install(&master_key.check_value(), &new_signing_key(&master_key, now, now)).await?;
+    if may_create {
+        install_if_empty(store.as_ref(), &master_key, now).await?;
     }
     check_master_key(store.as_ref(), &master_key).await?;
     Ok(Opened { config, store, master_key, now })

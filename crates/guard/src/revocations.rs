@@ -61,6 +61,16 @@ impl Revocations {
     }
 }
 
+impl FromIterator<Revocation> for Revocations {
+    fn from_iter<I: IntoIterator<Item = Revocation>>(revocations: I) -> Self {
+        let mut all = Self::default();
+        for revocation in revocations {
+            all.apply(&revocation);
+        }
+        all
+    }
+}
+
 fn widen<K: Eq + Hash>(terms: &mut HashMap<K, Term>, subject: K, new: Term) {
     let term = terms.entry(subject).or_insert(new);
     term.issued_until = term.issued_until.max(new.issued_until);

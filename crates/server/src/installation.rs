@@ -59,9 +59,7 @@ impl Installation {
         clock: Arc<dyn Clock>,
     ) -> Result<(Arc<Self>, Follower), OpenError> {
         let now = clock.now();
-        if store.installation().await?.is_none() {
-            store.install(&master_key.check_value(), &new_signing_key(&master_key, now, now)).await?;
-        }
+        install_if_empty(store.as_ref(), &master_key, now).await?;
         check_master_key(store.as_ref(), &master_key).await?;
         let policy = config.token_policy();
         let registry = Registry::new(store.clone(), config.limits.client_cache);
@@ -120,11 +118,7 @@ impl Installation {
     pub(crate) async fn reload(&self) -> Result<u64, OpenError> {
         let seq = self.store.last_change().await?;
         self.registry.invalidate_all();
-        let mut revocations = Revocations::default();
-        for revocation in self.store.revocations(self.now()).await? {
-            revocations.apply(&revocation);
-        }
-        self.verifier.set_revocations(revocations);
+        self.verifier.set_revocations(self.store.revocations(self.now()).await?.into_iter().collect());
         self.reload_keys().await?;
         self.followed();
         Ok(seq)
@@ -164,6 +158,18 @@ impl Installation {
             Err(error) => tracing::warn!(%error, "expired rows could not be deleted"),
         }
     }
+}
+
+/// Makes an installation of an empty store: its first signing key, sealed by this master key.
+pub async fn install_if_empty(
+    store: &dyn Store,
+    master_key: &MasterKey,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if store.installation().await?.is_none() {
+        store.install(&master_key.check_value(), &new_signing_key(master_key, now, now)).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a master key that the store was not made with.

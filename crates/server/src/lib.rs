@@ -28,6 +28,8 @@ mod server;
 mod throttle;
 
 pub use follower::Follower;
-pub use installation::{Installation, OpenError, check_master_key, new_signing_key, open_signing_keys};
+pub use installation::{
+    Installation, OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys,
+};
 pub use run::{BindError, Listeners, run};
 pub use server::{Body, Server};
