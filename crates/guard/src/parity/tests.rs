@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use http::header::AUTHORIZATION;
-use tollgate_core::Clock;
+use tollgate_core::{Clock, KeyId, Policy, SigningKey};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
