@@ -59,8 +59,8 @@ impl<'a> Claims<'a> {
         let mut uuid = [0; 36];
         let mut jti = [0; 22];
         let mut number = itoa::Buffer::new();
-        member(out, b"{\"iss\":\"", self.issuer);
-        member(out, b"\",\"sub\":\"", self.subject.encode(&mut uuid));
+        Self::begin(self.issuer, out);
+        out.extend_from_slice(self.subject.encode(&mut uuid).as_bytes());
         member(out, b"\",\"aud\":\"", self.audience);
         member(out, b"\",\"iat\":", number.format(self.issued_at.seconds()));
         member(out, b",\"exp\":", number.format(self.expires_at.seconds()));
@@ -75,6 +75,12 @@ impl<'a> Claims<'a> {
             member(out, b"\",\"net\":\"", addresses);
         }
         out.extend_from_slice(b"\"}");
+    }
+
+    /// Appends what all tokens of an issuer begin with.
+    pub(crate) fn begin(issuer: &str, out: &mut Vec<u8>) {
+        member(out, b"{\"iss\":\"", issuer);
+        out.extend_from_slice(b"\",\"sub\":\"");
     }
 
     /// Reads the JSON form. `None` for anything that [`Claims::write`] would not have written, byte for byte.

@@ -17,6 +17,8 @@ use crate::{KeyId, Timestamp};
 
 /// `{"alg":"HS256","typ":"JWT"}` in base64url, and the dot after it.
 const HEADER: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
+/// What SHA-256 hashes at a time.
+const BLOCK: usize = 64;
 /// A longer token is refused unseen.
 const MAX_TOKEN: usize = 4096;
 /// More than what the payload of a usual token decodes to.
@@ -119,8 +121,30 @@ pub struct SigningKey {
     id: KeyId,
     activates_at: Timestamp,
     retires_at: Timestamp,
+    states: States,
+    /// The states after the beginning of this issuer's tokens; a keyring knows that, so it sets them.
+    begun: States,
+}
+
+/// The HMAC states of both kinds of token, over nothing or over what their tokens begin with.
+#[derive(Clone)]
+struct States {
     access: Hmac<Sha256>,
     refresh: Hmac<Sha256>,
+}
+
+impl States {
+    fn of(&self, kind: TokenKind) -> Hmac<Sha256> {
+        match kind {
+            TokenKind::Access => self.access.clone(),
+            TokenKind::Refresh => self.refresh.clone(),
+        }
+    }
+
+    fn after(&self, beginning: &[u8]) -> Self {
+        let after = |kind| self.of(kind).chain_update(beginning);
+        Self { access: after(TokenKind::Access), refresh: after(TokenKind::Refresh) }
+    }
 }
 
 impl SigningKey {
@@ -138,20 +162,12 @@ impl SigningKey {
                 .expect("HKDF-SHA-256 gives 32 bytes");
             Hmac::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length")
         };
-        Self {
-            id,
-            activates_at,
-            retires_at: retires_at.unwrap_or(Timestamp::MAX),
+        let states = States {
             access: derived("tollgate v1 access token"),
             refresh: derived("tollgate v1 refresh token"),
-        }
-    }
-
-    fn state(&self, kind: TokenKind) -> &Hmac<Sha256> {
-        match kind {
-            TokenKind::Access => &self.access,
-            TokenKind::Refresh => &self.refresh,
-        }
+        };
+        let retires_at = retires_at.unwrap_or(Timestamp::MAX);
+        Self { id, activates_at, retires_at, begun: states.clone(), states }
     }
 }
 
@@ -213,6 +229,8 @@ impl Default for PayloadBuffer {
 #[derive(Clone)]
 pub struct Keyring {
     policy: Policy,
+    /// What all tokens of this issuer begin with, as far as it fills a block of SHA-256: header and issuer.
+    beginning: Option<[u8; BLOCK]>,
     /// Latest activation first.
     keys: Vec<SigningKey>,
 }
@@ -221,7 +239,13 @@ impl Keyring {
     /// Puts `keys`, in any order, on a ring.
     pub fn new(policy: Policy, mut keys: Vec<SigningKey>) -> Self {
         keys.sort_by_key(|key| std::cmp::Reverse((key.activates_at, key.id)));
-        Self { policy, keys }
+        let beginning = beginning(&policy.issuer);
+        if let Some(beginning) = &beginning {
+            for key in &mut keys {
+                key.begun = key.states.after(beginning);
+            }
+        }
+        Self { policy, beginning, keys }
     }
 
     /// What every token must say.
@@ -261,7 +285,7 @@ impl Keyring {
     /// Appends a token to `out`, signed by the key that is active at `now`. `None`, and nothing appended, if no key
     /// is, or if the token would be longer than the 4 KiB that a verifier looks at.
     ///
-    /// It allocates nothing if `out` has room for the token and its claims, some 900 bytes.
+    /// It allocates nothing if `out` has room for the token and its claims, about 1,000 bytes.
     pub fn mint(
         &self,
         kind: TokenKind,
@@ -279,14 +303,18 @@ impl Keyring {
             out.truncate(start);
             return None;
         }
-        // The token is made behind its claims and then moved over them.
-        out.resize(claims_end + token_len, b'.');
-        let (claims, token) = out[start..].split_at_mut(claims_end - start);
+        // The token is made behind its claims and then moved over them. Zeros behind the claims change none of the
+        // characters that are kept, and let all of these be encoded in whole vectors.
+        let padded = base64url::in_vectors(claims_end - start);
+        out.resize(start + padded, 0);
+        out.resize(start + padded + HEADER.len() + base64url::encoded_len(padded) + SIGNATURE, b'.');
+        let (claims, token) = out[start..].split_at_mut(padded);
         token[..HEADER.len()].copy_from_slice(HEADER);
-        base64url::encode(claims, &mut token[HEADER.len()..signed_len]);
-        let tag = key.state(kind).clone().chain_update(&token[..signed_len]).finalize().into_bytes();
+        base64url::encode(claims, &mut token[HEADER.len()..]);
+        token[signed_len] = b'.';
+        let tag = self.hmac(key, kind, &token[..signed_len]).finalize().into_bytes();
         base64url::encode(&tag, &mut token[signed_len + 1..]);
-        out.copy_within(claims_end.., start);
+        out.copy_within(start + padded..start + padded + token_len, start);
         out.truncate(start + token_len);
         Some(())
     }
@@ -326,9 +354,17 @@ impl Keyring {
         now: Timestamp,
     ) -> Result<(), TokenError> {
         self.in_force(now)
-            .any(|key| key.state(kind).clone().chain_update(signed).verify(tag.into()).is_ok())
+            .any(|key| self.hmac(key, kind, signed).verify(tag.into()).is_ok())
             .then_some(())
             .ok_or(TokenError::Signature)
+    }
+
+    /// The HMAC of a token's first two segments. Of an own token the first block is hashed already.
+    fn hmac(&self, key: &SigningKey, kind: TokenKind, signed: &[u8]) -> Hmac<Sha256> {
+        match self.beginning.as_ref().and_then(|beginning| signed.strip_prefix(beginning)) {
+            Some(rest) => key.begun.of(kind).chain_update(rest),
+            None => key.states.of(kind).chain_update(signed),
+        }
     }
 
     fn check_claims(&self, claims: &Claims<'_>, now: Timestamp) -> Result<(), TokenError> {
@@ -346,6 +382,19 @@ impl Keyring {
         }
         Ok(())
     }
+}
+
+/// The first block of the tokens of `issuer`; `None` if the issuer is too short for what follows it to be always the
+/// same that far.
+fn beginning(issuer: &str) -> Option<[u8; BLOCK]> {
+    let mut claims = Vec::new();
+    Claims::begin(issuer, &mut claims);
+    // A group of three bytes makes four characters that nothing behind them changes.
+    claims.truncate(claims.len() / 3 * 3);
+    let mut token = HEADER.to_vec();
+    token.resize(HEADER.len() + base64url::encoded_len(claims.len()), 0);
+    base64url::encode(&claims, &mut token[HEADER.len()..]);
+    token.first_chunk().copied()
 }
 
 #[cfg(test)]

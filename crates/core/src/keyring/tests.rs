@@ -39,7 +39,7 @@ fn signed(key: &SigningKey, header: &str, payload: &[u8]) -> String {
     use base64::Engine;
     let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let signed = format!("{}.{}", engine.encode(header), engine.encode(payload));
-    let tag = key.access.clone().chain_update(&signed).finalize().into_bytes();
+    let tag = key.states.access.clone().chain_update(&signed).finalize().into_bytes();
     format!("{signed}.{}", engine.encode(tag))
 }
 
@@ -52,6 +52,20 @@ fn the_header_is_byte_for_byte_the_published_one() {
         base64url::decode(&HEADER[..HEADER.len() - 1], &mut header).unwrap(),
         br#"{"alg":"HS256","typ":"JWT"}"#
     );
+}
+
+#[test]
+fn the_signature_is_the_hmac_of_what_was_signed_however_long_the_issuer_is() {
+    for length in 1..100 {
+        let issuer = "i".repeat(length);
+        let ring = Keyring::new(Policy { issuer: issuer.clone(), ..policy() }, vec![key(1, 0, None)]);
+        let claims = Claims { issuer: &issuer, ..claims() };
+        let mut payload = Vec::new();
+        claims.write(&mut payload);
+        let token = minted(&ring, TokenKind::Access, &claims);
+        assert_eq!(token, signed(&key(1, 0, None), r#"{"alg":"HS256","typ":"JWT"}"#, &payload));
+        assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW), Ok(()));
+    }
 }
 
 #[test]
