@@ -18,6 +18,7 @@ use crate::{ClientAddress, Denial, Principal, Verifier, bearer};
 pub struct GuardLayer {
     verifier: Arc<Verifier>,
     requirement: Requirement,
+    reports_client: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -29,7 +30,7 @@ struct Requirement {
 impl GuardLayer {
     /// Admits whoever has a valid access token.
     pub fn new(verifier: Arc<Verifier>) -> Self {
-        Self { verifier, requirement: Requirement::default() }
+        Self { verifier, requirement: Requirement::default(), reports_client: false }
     }
 
     /// Admits only tokens with this scope; others are answered 403.
@@ -45,13 +46,26 @@ impl GuardLayer {
         self.requirement.environment = Some(environment);
         self
     }
+
+    /// Puts the [`ClientId`] of who was admitted into the response's extensions, for a layer outside that counts or
+    /// logs by client. It costs three allocations, so it is asked for.
+    #[must_use]
+    pub fn report_client(mut self) -> Self {
+        self.reports_client = true;
+        self
+    }
 }
 
 impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard { inner, verifier: self.verifier.clone(), requirement: self.requirement }
+        Guard {
+            inner,
+            verifier: self.verifier.clone(),
+            requirement: self.requirement,
+            reports_client: self.reports_client,
+        }
     }
 }
 
@@ -61,6 +75,7 @@ pub struct Guard<S> {
     inner: S,
     verifier: Arc<Verifier>,
     requirement: Requirement,
+    reports_client: bool,
 }
 
 impl<S> Guard<S> {
@@ -104,7 +119,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.admit(&request) {
             Ok(principal) => {
-                let client = principal.client_id;
+                let client = self.reports_client.then_some(principal.client_id);
                 request.extensions_mut().insert(principal);
                 ResponseFuture { state: State::Admitted { client, inner: self.inner.call(request) } }
             }
@@ -114,8 +129,8 @@ where
 }
 
 pin_project! {
-    /// The future of [`Guard`]. The response's extensions say who was admitted (a [`ClientId`]) or why nobody was (a
-    /// [`Denial`]), for layers outside that count and log.
+    /// The future of [`Guard`]. The response's extensions say why nobody was admitted (a [`Denial`]) and, where
+    /// [`GuardLayer::report_client`] asks for it, who was (a [`ClientId`]), for layers outside that count and log.
     pub struct ResponseFuture<F, R> {
         #[pin]
         state: State<F, R>,
@@ -125,7 +140,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F, R> {
-        Admitted { client: ClientId, #[pin] inner: F },
+        Admitted { client: Option<ClientId>, #[pin] inner: F },
         Denied { response: Option<Response<R>> },
     }
 }
@@ -140,7 +155,9 @@ where
         match self.project().state.project() {
             StateProjection::Admitted { client, inner } => {
                 let mut response = ready!(inner.poll(cx))?;
-                response.extensions_mut().insert(*client);
+                if let Some(client) = client.take() {
+                    response.extensions_mut().insert(client);
+                }
                 Poll::Ready(Ok(response))
             }
             StateProjection::Denied { response } => {

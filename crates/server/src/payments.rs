@@ -36,7 +36,9 @@ use crate::problems::Problem;
 
 /// The routes of the sandbox. Only credentials of the test environment are admitted.
 pub(crate) fn router(installation: &Arc<Installation>) -> Router {
-    let guard = GuardLayer::new(installation.verifier().clone()).require_environment(Environment::Test);
+    let guard = GuardLayer::new(installation.verifier().clone())
+        .require_environment(Environment::Test)
+        .report_client();
     let read = guard.clone().require_scope("payments:read");
     let write = guard.require_scope("payments:write");
     let only = |allow: &'static str| async move || Error::MethodNotAllowed { allow };

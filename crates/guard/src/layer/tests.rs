@@ -105,10 +105,14 @@ async fn the_inner_service_finds_the_principal_in_the_request() {
 }
 
 #[tokio::test]
-async fn the_response_says_who_was_admitted_or_why_nobody_was() {
+async fn the_response_says_why_nobody_was_admitted_and_where_asked_to_who_was() {
     let guard = GuardLayer::new(verifier());
     let admitted = answer(&guard, request(&claims())).await;
     assert_eq!(admitted.body(), "reached");
+    assert!(admitted.extensions().is_empty());
+
+    let guard = guard.report_client();
+    let admitted = answer(&guard, request(&claims())).await;
     assert_eq!(admitted.extensions().get(), Some(&CLIENT));
     assert_eq!(admitted.extensions().get::<Denial>(), None);
 
