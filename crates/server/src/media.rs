@@ -26,6 +26,9 @@ impl Media {
         if lines.next().is_some() || compressed {
             return None;
         }
+        if line == "application/json" {
+            return Some(Self::Json);
+        }
         let (essence, parameters) = line.split_once(';').unwrap_or((line, ""));
         if !parameters.split(';').all(is_harmless) {
             return None;

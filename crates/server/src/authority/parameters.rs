@@ -31,9 +31,9 @@ impl<'a> Parameters<'a> {
     /// error.
     pub(super) fn read(media: Media, body: &'a [u8], problems: &mut Problems) -> Result<Self, Problem> {
         match media {
-            Media::Json => match serde_json::from_slice(body) {
-                Ok(parameters) => Ok(parameters),
-                Err(_) => Self::read_document(body, problems),
+            Media::Json => match at_once(body) {
+                Some(parameters) => Ok(parameters),
+                None => Self::read_document(body, problems),
             },
             Media::Form => Ok(Self::read_form(body, problems)),
         }
@@ -80,6 +80,11 @@ impl<'a> Parameters<'a> {
             _ => None,
         }
     }
+}
+
+/// Reads what nearly everybody sends. It is checked to be UTF-8 as a whole, which costs less than string by string.
+fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
+    serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
 }
 
 /// Takes a parameter that must be there. Without a value it counts as omitted (RFC 6749 §3.2).
@@ -179,7 +184,7 @@ mod tests {
     }
 
     fn at_once(body: &[u8]) -> Option<[Option<String>; 5]> {
-        serde_json::from_slice(body).ok().map(|parameters| values(&parameters))
+        super::at_once(body).map(|parameters| values(&parameters))
     }
 
     fn values(parameters: &Parameters<'_>) -> [Option<String>; 5] {

@@ -117,7 +117,7 @@ fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
     if hosts.next().is_some() {
         return Err(Refusal::invalid("The request has more than one Host."));
     }
-    if host.is_some_and(|host| !host.as_bytes().iter().copied().all(is_host_byte)) {
+    if host.is_some_and(|host| !host.as_bytes().iter().all(|byte| IN_HOST[usize::from(*byte)])) {
         return Err(Refusal::invalid("The Host of the request is not valid."));
     }
     let authority = (request.version() >= Version::HTTP_2).then(|| request.uri().authority()).flatten();
@@ -127,10 +127,22 @@ fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
     Ok(host)
 }
 
-/// RFC 3986 §3.2.2 and a port; no user information, no list.
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
-}
+/// The bytes of a host and its port (RFC 3986 §3.2.2); no user information, no list.
+const IN_HOST: [bool; 256] = {
+    let mut host = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        host[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~%!$&'()*+;=:[]";
+    let mut at = 0;
+    while at < others.len() {
+        host[others[at] as usize] = true;
+        at += 1;
+    }
+    host
+};
 
 /// Requires a target that begins with `/`, and takes an absolute one (RFC 9112 §3.2.2) back to that form.
 ///

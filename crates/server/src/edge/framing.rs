@@ -1,5 +1,7 @@
 //! Finds requests that say the length of their body twice.
 
+use memchr::memchr;
+
 /// The longest start of an unfinished line that is kept for the next read: a length's line fits.
 const KEPT: usize = 64;
 
@@ -58,7 +60,7 @@ impl Framing {
                     }
                 }
                 Position::Head(head) => {
-                    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+                    let Some(end) = memchr(b'\n', bytes) else {
                         keep(&mut self.line, bytes);
                         return false;
                     };
@@ -107,7 +109,7 @@ impl Head {
     }
 
     fn header(&mut self, line: &[u8]) {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { return };
+        let Some(colon) = memchr(b':', line) else { return };
         let (name, value) = (&line[..colon], &line[colon + 1..]);
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.has_encoding = true;

@@ -2,6 +2,8 @@
 
 use std::{fmt, io::Write};
 
+use memchr::memchr;
+
 /// Appends text as the inside of a JSON string.
 ///
 /// Beyond what JSON asks for, it escapes what could act on a terminal or on the eye: DEL, the C1 controls (U+009B opens
@@ -35,24 +37,36 @@ fn escape_odd(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Tells whether text has to be quoted to be one value in a line of text.
 pub(super) fn needs_quotes(text: &str, spaces_too: bool) -> bool {
-    let needs = |(at, byte): (usize, u8)| {
-        byte == b'=' || (byte == b' ' && spaces_too) || escaped_length(&text.as_bytes()[at..]) > 0
-    };
-    text.is_empty() || text.bytes().enumerate().any(needs)
+    let bytes = text.as_bytes();
+    let separates = memchr(b'=', bytes).is_some() || (spaces_too && memchr(b' ', bytes).is_some());
+    separates || text.is_empty() || has_escapes(bytes)
 }
 
-/// Tells that there is nothing to escape, as in nearly every value; eight bytes at a time, because this is where a line
+fn has_escapes(bytes: &[u8]) -> bool {
+    !is_plain_ascii(bytes) && (0..bytes.len()).any(|at| escaped_length(&bytes[at..]) > 0)
+}
+
+/// Tells that there is nothing to escape, as in nearly every value; a vector at a time, because this is where a line
 /// spends its time.
 fn is_plain_ascii(bytes: &[u8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The high bit of each byte that is less than `limit`, an ASCII one, in a word that is ASCII up to that byte.
-    let less = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let equal = |word: u64, byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
-    let odd = |word| word | less(word, b' ') | equal(word, b'"') | equal(word, b'\\') | equal(word, 0x7f);
-    let (words, rest) = bytes.as_chunks();
-    words.iter().all(|word| odd(u64::from_ne_bytes(*word)) & HIGHS == 0)
-        && rest.iter().all(|byte| matches!(CLASS[usize::from(*byte)], Class::Plain) && byte.is_ascii())
+    if let Some(last) = bytes.last_chunk::<16>() {
+        // What is no whole chunk is within the last one.
+        bytes.as_chunks::<16>().0.iter().all(are_plain) && are_plain(last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        are_plain(first) && are_plain(last)
+    } else {
+        bytes.iter().all(|byte| odd_bit(*byte) == 0)
+    }
+}
+
+/// Looks at all of them, whatever it finds: without a way out in between, the compiler makes vectors of it.
+fn are_plain<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(0, |odd, byte| odd | odd_bit(*byte)) == 0
+}
+
+/// 1 for a byte that is not printable ASCII, a quote or a backslash.
+const fn odd_bit(byte: u8) -> u8 {
+    (byte.wrapping_sub(b' ') >= 0x7f - b' ') as u8 | (byte == b'"') as u8 | (byte == b'\\') as u8
 }
 
 /// Escapes what is formatted through it.

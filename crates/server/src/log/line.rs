@@ -22,7 +22,7 @@ const KEPT: usize = 64 << 10;
 pub(super) struct Scratch {
     line: Vec<u8>,
     value: String,
-    names: Vec<&'static str>,
+    names: Names,
     stamp: Stamp,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Line<'a> {
     format: LogFormat,
     out: &'a mut Vec<u8>,
     value: &'a mut String,
-    names: &'a mut Vec<&'static str>,
+    names: &'a mut Names,
 }
 
 impl<'a> Line<'a> {
@@ -134,10 +134,9 @@ impl<'a> Line<'a> {
     /// Begins a field, unless the line has one of this name.
     fn name(&mut self, name: &'static str) -> bool {
         let is_first = self.names.is_empty();
-        if self.names.contains(&name) {
+        if !self.names.insert(name) {
             return false;
         }
-        self.names.push(name);
         let shown = name.strip_prefix("r#").unwrap_or(name);
         match self.format {
             LogFormat::Json if name == MESSAGE => self.out.extend_from_slice(b",\"msg\":"),
@@ -155,6 +154,37 @@ impl<'a> Line<'a> {
                 self.out.push(b'=');
             }
         }
+        true
+    }
+}
+
+/// The names of the fields that a line has.
+#[derive(Default)]
+struct Names {
+    list: Vec<&'static str>,
+    /// One bit for each, by its length and its last letter: where none is set, no name has to be compared.
+    seen: u64,
+}
+
+impl Names {
+    fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.list.clear();
+        self.seen = 0;
+    }
+
+    /// Adds a name, unless it is there.
+    fn insert(&mut self, name: &'static str) -> bool {
+        let last = name.bytes().next_back().unwrap_or_default();
+        let bit = 1 << ((name.len() * 7 + usize::from(last)) % 64);
+        if self.seen & bit != 0 && self.list.contains(&name) {
+            return false;
+        }
+        self.seen |= bit;
+        self.list.push(name);
         true
     }
 }
