@@ -26,7 +26,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let now = open::now()?;
     let terminated = serve::terminated()?;
     let mut config = config(&args)?;
-    let listeners = Listeners::bind(&config).await?;
+    let listeners = Listeners::bind(&config)?;
     let address = listeners.api().map_err(|error| Failure::new(error.to_string()))?;
     if config.public_url == format!("http://{}", config.listen) {
         // The system may have chosen the port.

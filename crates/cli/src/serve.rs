@@ -21,7 +21,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let config = open::load(args.config.as_deref())?;
     refuse_unsafe(&config)?;
     let master_key = open::master_key(&config)?;
-    let listeners = Listeners::bind(&config).await?;
+    let listeners = Listeners::bind(&config)?;
     let store = open::store(&config, true)?;
     let _log = start_log(&config)?;
     for warning in config.warnings() {

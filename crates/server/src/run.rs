@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::Request;
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -48,10 +48,10 @@ pub struct Listeners {
 
 impl Listeners {
     /// Binds what the configuration names.
-    pub async fn bind(config: &Config) -> Result<Self, BindError> {
-        let api = bind(config.listen, "listen").await?;
+    pub fn bind(config: &Config) -> Result<Self, BindError> {
+        let api = bind(config.listen, "listen")?;
         let admin = match config.admin_listen {
-            Some(address) => Some(bind(address, "admin_listen").await?),
+            Some(address) => Some(bind(address, "admin_listen")?),
             None => None,
         };
         Ok(Self { api, admin })
@@ -68,11 +68,23 @@ impl Listeners {
     }
 }
 
-async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+/// Connections that may wait in the kernel, as far as it lets them (`net.core.somaxconn`). With few, a crowd that comes
+/// at once is made to try again, a second later.
+const BACKLOG: u32 = 4096;
+
+fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
+    listen(address).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken { address, key },
         _ => BindError::Refused { address, key, source },
     })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of an earlier process that are still closing don't hold the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `shutdown` completes, then drains: readiness goes off, what runs is finished, and what has not by the

@@ -208,7 +208,7 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
 
 /// What the administration's listener says of all that, over its own socket.
 async fn metrics(stage: Stage) -> String {
-    let listeners = Listeners::bind(&stage.config).await.unwrap();
+    let listeners = Listeners::bind(&stage.config).unwrap();
     let admin = listeners.admin().unwrap().unwrap();
     let Stage { server, follower, .. } = stage;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
