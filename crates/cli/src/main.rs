@@ -44,8 +44,15 @@ fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-fn on_all_cores(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    block_on(Builder::new_multi_thread(), command)
+/// As a task of the runtime, not on this thread: its wake-ups would each be a switch of threads.
+fn on_all_cores(command: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
+    let mut runtime = Builder::new_multi_thread();
+    // Whose turn it is goes by who came first. By default connections that wait in the queue of all workers, as they do
+    // when there are very many, are passed over for seconds by those in a worker's own.
+    runtime.global_queue_interval(1);
+    block_on(runtime, async {
+        tokio::spawn(command).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    })
 }
 
 fn on_this_thread(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
