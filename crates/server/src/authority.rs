@@ -4,6 +4,7 @@
 //! next access token. Neither writes anything to the store.
 
 mod authenticated;
+mod grant;
 mod parameters;
 pub(crate) mod refresh;
 pub(crate) mod token;

@@ -25,6 +25,9 @@ pub enum Error {
     /// Its body or parameters are not as they must be.
     #[error("{} problems in the request", .0.iter().count())]
     Invalid(Problems),
+    /// The scope is malformed or goes beyond what is allowed.
+    #[error("the scope is malformed or goes beyond what is allowed")]
+    Scope(Problems),
     /// The client is unknown or disabled, or its secret is wrong, revoked or lapsed.
     #[error("unknown client or wrong secret")]
     InvalidClient,
@@ -109,7 +112,7 @@ impl Error {
     /// Its code on the wire.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) | Self::BrokenBody => Code::ValidationError,
+            Self::Invalid(_) | Self::Scope(_) | Self::BrokenBody => Code::ValidationError,
             Self::InvalidClient => Code::InvalidClient,
             Self::InvalidToken(_) | Self::RefreshRefused => Code::InvalidToken,
             Self::Browser => Code::BrowserNotAllowed,
@@ -135,7 +138,7 @@ impl Error {
     /// What the caller is told.
     pub const fn message(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "The request has problems: see metadata.errors.",
+            Self::Invalid(_) | Self::Scope(_) => "The request has problems: see metadata.errors.",
             Self::InvalidClient => "The client is unknown, or its secret is wrong or no longer valid.",
             Self::InvalidToken(_) | Self::RefreshRefused => {
                 "The refresh token is malformed, expired or revoked. Obtain a new one with the client's credentials."
@@ -192,6 +195,7 @@ impl Error {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Invalid(_)
+            | Self::Scope(_)
             | Self::Browser
             | Self::Address
             | Self::NotFound
@@ -221,7 +225,7 @@ impl Error {
         }
         let broken = Problems::from(Problem::body("broke off, or its framing is not valid HTTP"));
         let metadata = match &self {
-            Self::Invalid(problems) => Some(problems),
+            Self::Invalid(problems) | Self::Scope(problems) => Some(problems),
             Self::BrokenBody => Some(&broken),
             _ => None,
         };

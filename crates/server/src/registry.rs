@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
-use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed};
+use tollgate_core::{
+    Claims, ClientId, Environment, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
+};
 use tollgate_store::{Client, Status, Store, StoreError};
 
 use crate::known::Known;
@@ -75,9 +77,12 @@ impl Registered {
         found.filter(|_| self.enabled)
     }
 
-    /// Says whether tokens obtained with this secret may still be refreshed.
-    pub fn vouches_for(&self, secret: SecretId, now: Timestamp) -> bool {
-        self.enabled && self.secrets.iter().any(|live| live.id == secret && live.expires_at > now)
+    /// Says whether a refresh token of this client may still be used: the client, the secret that it was obtained with
+    /// and what has been revoked since are asked.
+    pub fn vouches_for(&self, refresh: &Claims<'_>, now: Timestamp) -> bool {
+        self.enabled
+            && refresh.issued_at > self.revoked_until
+            && self.secrets.iter().any(|live| live.id == refresh.secret_id && live.expires_at > now)
     }
 
     /// When a token that is made at `now` counts as issued: a client whose tokens were revoked in this very second gets
@@ -115,6 +120,16 @@ impl Registry {
             return Ok(None);
         }
         self.load(id).await
+    }
+
+    /// The client behind a refresh token, if it still vouches for it.
+    pub async fn vouching(
+        &self,
+        refresh: &Claims<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Registered>>, StoreError> {
+        let client = self.client(refresh.subject).await?;
+        Ok(client.filter(|client| client.vouches_for(refresh, now)))
     }
 
     async fn load(&self, id: ClientId) -> Result<Option<Arc<Registered>>, StoreError> {

@@ -1,13 +1,12 @@
 //! `POST /api/v1/oauth2/refresh`: the next access token, without the secret (RFC 6749 §6).
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use http::Request;
-use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenId, TokenKind};
+use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenKind};
 
 use crate::authority::parameters::{Parameters, required};
-use crate::authority::{Issued, answer, check_caller};
+use crate::authority::{Issued, answer, check_caller, grant};
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
 use crate::media::{MAX_BODY, Media};
@@ -35,27 +34,13 @@ pub(crate) async fn post(
     let mut buffer = Box::new(PayloadBuffer::new());
     let claims =
         server.installation().verifier().verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffer)?;
-    let client = vouching_client(server, &claims, now).await?;
+    let client = server.installation().registry().vouching(&claims, now).await?;
+    let client = client.ok_or(Error::RefreshRefused)?;
     if !client.allows(from) {
         return Err(Error::Address);
     }
     let body = issue(server, &claims, &client, now)?;
     Ok(Issued { response: answer(body), client: claims.subject })
-}
-
-/// The client behind a refresh token, if it and the secret that the token was obtained with are still good.
-async fn vouching_client(
-    server: &Server,
-    claims: &Claims<'_>,
-    now: Timestamp,
-) -> Result<Arc<Registered>, Error> {
-    server
-        .installation()
-        .registry()
-        .client(claims.subject)
-        .await?
-        .filter(|client| client.vouches_for(claims.secret_id, now) && claims.issued_at > client.revoked_until)
-        .ok_or(Error::RefreshRefused)
 }
 
 fn issue(
@@ -64,21 +49,15 @@ fn issue(
     client: &Registered,
     now: Timestamp,
 ) -> Result<Vec<u8>, Error> {
-    let ttl = server.config().tokens.access_ttl;
-    let issued_at = client.issues_at(now);
-    let access = Claims {
-        issued_at,
-        expires_at: issued_at.after(ttl),
-        id: TokenId::random(&mut rand::rng()),
-        addresses: client.addresses.as_deref(),
-        ..*refresh
-    };
+    let access = grant::refresh_token(server, refresh, client, None, now)?;
     let mut body = Vec::with_capacity(1024);
     body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
     let keyring = server.installation().verifier().keyring();
     keyring.mint(TokenKind::Access, &access, now, &mut body).ok_or(Error::NoSigningKey)?;
     body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
-    body.extend_from_slice(itoa::Buffer::new().format(ttl.as_secs()).as_bytes());
+    body.extend_from_slice(
+        itoa::Buffer::new().format(server.config().tokens.access_ttl.as_secs()).as_bytes(),
+    );
     body.extend_from_slice(b"}}");
     Ok(body)
 }

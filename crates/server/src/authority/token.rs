@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::Request;
-use tollgate_core::{Claims, Scope, Timestamp, TokenId, TokenKind};
+use tollgate_core::{Scope, Timestamp, TokenKind};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::parameters::Parameters;
-use crate::authority::{Issued, answer, check_caller};
+use crate::authority::{Issued, answer, check_caller, grant};
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
 use crate::media::{MAX_BODY, Media};
@@ -29,10 +29,13 @@ pub(crate) async fn post(
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);
-    let scope = requested_scope(parameters.scope.take(), &mut problems);
+    let scope = grant::requested_scope(parameters.scope.take());
+    let scope = scope.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
     let authenticated = problems.or(credentials)?.authenticate(server, from, now).await?;
-    check_scope(scope.as_ref(), &authenticated)?;
     let body = issue(server, &authenticated, scope.as_ref(), now)?;
     Ok(Issued { response: answer(body), client: authenticated.id })
 }
@@ -48,22 +51,6 @@ fn check_grant_type(grant_type: Option<Cow<'_, str>>, problems: &mut Problems) {
     }
 }
 
-/// RFC 6749 §3.3; an empty scope counts as omitted.
-fn requested_scope(scope: Option<Cow<'_, str>>, problems: &mut Problems) -> Option<Scope> {
-    let scope = scope.filter(|scope| !scope.is_empty())?;
-    scope.parse().map_err(|error| problems.push(Problem::new("scope", format!("is malformed: {error}")))).ok()
-}
-
-/// A scope beyond the client's is refused, not trimmed, and only a client that has proved itself learns of it.
-fn check_scope(requested: Option<&Scope>, authenticated: &Authenticated) -> Result<(), Error> {
-    match requested {
-        Some(scope) if !scope.is_subset_of(&authenticated.client.scope) => {
-            Err(Problem::new("scope", "goes beyond what this client may ask for").into())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Writes the answer, with both tokens minted into it.
 fn issue(
     server: &Server,
@@ -71,25 +58,7 @@ fn issue(
     requested: Option<&Scope>,
     now: Timestamp,
 ) -> Result<Vec<u8>, Error> {
-    let tokens = &server.config().tokens;
-    let mut rng = rand::rng();
-    let issued_at = of.client.issues_at(now);
-    let access = Claims {
-        issuer: &server.config().public_url,
-        subject: of.id,
-        audience: &tokens.audience,
-        issued_at,
-        expires_at: issued_at.after(tokens.access_ttl),
-        id: TokenId::random(&mut rng),
-        scope: requested.unwrap_or(&of.client.scope).as_str(),
-        merchant_id: of.client.merchant_id,
-        environment: of.client.environment,
-        secret_id: of.secret_id,
-        addresses: of.client.addresses.as_deref(),
-    };
-    let refresh =
-        Claims { id: TokenId::random(&mut rng), expires_at: issued_at.after(tokens.refresh_ttl), ..access };
-
+    let (access, refresh) = grant::client_credentials(server, of, requested, now)?;
     let keyring = server.installation().verifier().keyring();
     let mut body = Vec::with_capacity(1536);
     body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
@@ -97,7 +66,9 @@ fn issue(
     body.extend_from_slice(b"\",\"refresh_token\":\"");
     keyring.mint(TokenKind::Refresh, &refresh, now, &mut body).ok_or(Error::NoSigningKey)?;
     body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
-    body.extend_from_slice(itoa::Buffer::new().format(tokens.access_ttl.as_secs()).as_bytes());
+    body.extend_from_slice(
+        itoa::Buffer::new().format(server.config().tokens.access_ttl.as_secs()).as_bytes(),
+    );
     if let Some(scope) = requested {
         // A scope has no character that JSON would escape.
         body.extend_from_slice(b",\"scope\":\"");

@@ -15,10 +15,11 @@ use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
 use crate::stage::{Stage, create};
 
-/// Every variant but `Invalid`, which only a request can bring about. A new one does not compile here until it is added.
+/// Every variant but `Invalid` and `Scope`, which only a request can bring about. A new one does not compile here until it is added.
 fn errors() -> Vec<Error> {
     let known = |error: &Error| match error {
         Error::Invalid(_)
+        | Error::Scope(_)
         | Error::InvalidClient
         | Error::InvalidToken(_)
         | Error::RefreshRefused
@@ -145,6 +146,11 @@ async fn every_refusal_has_this_status_these_headers_and_this_body() {
         ("another type for the refresh", Call::post(REFRESH).form("refresh_token=x")),
         ("another type for a payment", Call::post(CREATE).bearer(token).form("amount=1")),
         ("problems of a token request", Call::post(TOKEN).json(&json!({"grant_type": "x"}))),
+        (
+            "a scope beyond the client's",
+            Call::post(TOKEN)
+                .json(&json!({"client_id": stage.shop.id, "client_secret": stage.shop.secret, "scope": "x"})),
+        ),
         ("problems of a payment", Call::post(CREATE).bearer(token).json(&json!({"amount": 0}))),
         ("problems of a query", Call::get(&format!("{LIST}?limit=0")).bearer(token)),
     ] {

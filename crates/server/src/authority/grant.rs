@@ -1,0 +1,78 @@
+//! What a grant gives: the claims of its tokens.
+//!
+//! The endpoints differ in how they read a request and write the answer. What a client gets is decided here, once.
+
+use std::borrow::Cow;
+
+use tollgate_core::{Claims, Scope, Timestamp, TokenId};
+
+use crate::authority::authenticated::Authenticated;
+use crate::error::Error;
+use crate::problems::Problem;
+use crate::registry::Registered;
+use crate::server::Server;
+
+/// Reads the scope that a request names (RFC 6749 §3.3); an empty one counts as omitted.
+pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scope>, Problem> {
+    let Some(scope) = scope.filter(|scope| !scope.is_empty()) else { return Ok(None) };
+    scope.parse().map(Some).map_err(|error| Problem::new("scope", format!("is malformed: {error}")))
+}
+
+/// Grants an access and a refresh token to a client that has proved itself (RFC 6749 §4.4).
+pub(crate) fn client_credentials<'a>(
+    server: &'a Server,
+    of: &'a Authenticated,
+    requested: Option<&'a Scope>,
+    now: Timestamp,
+) -> Result<(Claims<'a>, Claims<'a>), Error> {
+    check_scope(requested, |word| of.client.scope.contains(word))?;
+    let tokens = &server.config().tokens;
+    let mut rng = rand::rng();
+    let issued_at = of.client.issues_at(now);
+    let access = Claims {
+        issuer: &server.config().public_url,
+        subject: of.id,
+        audience: &tokens.audience,
+        issued_at,
+        expires_at: issued_at.after(tokens.access_ttl),
+        id: TokenId::random(&mut rng),
+        scope: requested.unwrap_or(&of.client.scope).as_str(),
+        merchant_id: of.client.merchant_id,
+        environment: of.client.environment,
+        secret_id: of.secret_id,
+        addresses: of.client.addresses.as_deref(),
+    };
+    let refresh =
+        Claims { id: TokenId::random(&mut rng), expires_at: issued_at.after(tokens.refresh_ttl), ..access };
+    Ok((access, refresh))
+}
+
+/// Grants the next access token for a refresh token (RFC 6749 §6) that `client` still vouches for.
+pub(crate) fn refresh_token<'a>(
+    server: &Server,
+    refresh: &Claims<'a>,
+    client: &'a Registered,
+    requested: Option<&'a Scope>,
+    now: Timestamp,
+) -> Result<Claims<'a>, Error> {
+    check_scope(requested, |word| refresh.allows(word))?;
+    let issued_at = client.issues_at(now);
+    Ok(Claims {
+        issued_at,
+        expires_at: issued_at.after(server.config().tokens.access_ttl),
+        id: TokenId::random(&mut rand::rng()),
+        scope: requested.map_or(refresh.scope, Scope::as_str),
+        addresses: client.addresses.as_deref(),
+        ..*refresh
+    })
+}
+
+/// A scope beyond what is allowed is refused, not trimmed, and only a client that has proved itself learns of it.
+fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
+    match requested {
+        Some(scope) if !scope.words().all(allows) => {
+            Err(Error::Scope(Problem::new("scope", "goes beyond what this client may ask for").into()))
+        }
+        _ => Ok(()),
+    }
+}
