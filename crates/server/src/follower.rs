@@ -82,7 +82,7 @@ impl Follower {
                 Changed::Revocation(revocation) => revocations.push(revocation),
             }
         }
-        installation.apply_revocations(&revocations);
+        installation.apply_revocations(&revocations).await;
         if keys_changed {
             installation.reload_keys().await?;
         }

@@ -46,6 +46,8 @@ pub struct Installation {
     verifier: Arc<Verifier>,
     registry: Registry,
     hasher: SecretHasher,
+    /// Held by whoever replaces the revocations: of two who did so at once, one would undo what the other added.
+    revising: tokio::sync::Mutex<()>,
     /// When the change log was last read, in milliseconds since the epoch.
     followed_at: AtomicU64,
 }
@@ -66,8 +68,9 @@ impl Installation {
         let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock));
         let hasher = master_key.secret_hasher();
         let followed_at = AtomicU64::new(0);
+        let revising = tokio::sync::Mutex::default();
         let installation =
-            Arc::new(Self { config, store, master_key, verifier, registry, hasher, followed_at });
+            Arc::new(Self { config, store, master_key, verifier, registry, hasher, revising, followed_at });
         let seq = installation.reload().await?;
         Ok((installation.clone(), Follower::new(installation, seq)))
     }
@@ -118,7 +121,7 @@ impl Installation {
     pub(crate) async fn reload(&self) -> Result<u64, OpenError> {
         let seq = self.store.last_change().await?;
         self.registry.invalidate_all();
-        self.verifier.set_revocations(self.store.revocations(self.now()).await?.into_iter().collect());
+        self.reload_revocations().await?;
         self.reload_keys().await?;
         self.followed();
         Ok(seq)
@@ -132,11 +135,18 @@ impl Installation {
         Ok(())
     }
 
+    async fn reload_revocations(&self) -> Result<(), OpenError> {
+        let _revising = self.revising.lock().await;
+        self.verifier.set_revocations(self.store.revocations(self.now()).await?.into_iter().collect());
+        Ok(())
+    }
+
     /// Lets revocations count from the next request on.
-    pub(crate) fn apply_revocations(&self, new: &[Revocation]) {
+    pub(crate) async fn apply_revocations(&self, new: &[Revocation]) {
         if new.is_empty() {
             return;
         }
+        let _revising = self.revising.lock().await;
         let mut revocations = Revocations::clone(&self.verifier.revocations());
         for revocation in new {
             revocations.apply(revocation);
@@ -147,15 +157,20 @@ impl Installation {
     /// Deletes what has expired, in memory and in the store.
     pub(crate) async fn purge(&self) {
         let now = self.now();
-        if !self.verifier.revocations().is_empty() {
-            let mut revocations = Revocations::clone(&self.verifier.revocations());
-            revocations.forget_expired(now);
-            self.verifier.set_revocations(revocations);
-        }
+        self.forget_expired_revocations(now).await;
         match self.store.purge(now).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
             Err(error) => tracing::warn!(%error, "expired rows could not be deleted"),
+        }
+    }
+
+    async fn forget_expired_revocations(&self, now: Timestamp) {
+        let _revising = self.revising.lock().await;
+        if !self.verifier.revocations().is_empty() {
+            let mut revocations = Revocations::clone(&self.verifier.revocations());
+            revocations.forget_expired(now);
+            self.verifier.set_revocations(revocations);
         }
     }
 }
