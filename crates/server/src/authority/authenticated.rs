@@ -11,7 +11,7 @@ use http::header::AUTHORIZATION;
 use tollgate_core::{ClientId, SecretId, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::authority::parameters::{Parameters, required};
+use crate::authority::parameters::{Parameters, present, required};
 use crate::error::Error;
 use crate::problems::{Problem, Problems};
 use crate::registry::Registered;
@@ -31,28 +31,32 @@ pub(super) struct Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
-    /// Takes the credentials from the header or the parameters; both at once are refused.
+    /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
     pub(super) fn read(
         headers: &HeaderMap,
         parameters: &mut Parameters<'a>,
         problems: &mut Problems,
     ) -> Result<Option<Self>, Error> {
         let (id, secret) = (parameters.client_id.take(), parameters.client_secret.take());
-        let Some(basic) = basic(headers)? else {
-            let (id, secret) =
-                (required(id, "client_id", problems), required(secret, "client_secret", problems));
-            return Ok(id.zip(secret).map(|(client_id, client_secret)| Self { client_id, client_secret }));
-        };
-        if secret.is_some() {
+        if let Some(basic) = basic(headers)? {
+            return Ok(Some(basic.alone(id, secret, problems)));
+        }
+        let (id, secret) = (required(id, "client_id", problems), required(secret, "client_secret", problems));
+        Ok(id.zip(secret).map(|(client_id, client_secret)| Self { client_id, client_secret }))
+    }
+
+    /// Itself, from the header: what the body says beside it must not be another way of authenticating.
+    fn alone(self, id: Option<Cow<'_, str>>, secret: Option<Cow<'_, str>>, problems: &mut Problems) -> Self {
+        if present(secret).is_some() {
             problems.push(Problem::new(
                 "client_secret",
                 "is there twice: in the header Authorization and in the body",
             ));
         }
-        if id.is_some_and(|id| id != basic.client_id) {
+        if present(id).is_some_and(|id| id != self.client_id) {
             problems.push(Problem::new("client_id", "is another one than in the header Authorization"));
         }
-        Ok(Some(basic))
+        self
     }
 
     /// Proves them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is

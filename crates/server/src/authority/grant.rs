@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use tollgate_core::{Claims, Scope, Timestamp, TokenId};
 
 use crate::authority::authenticated::Authenticated;
+use crate::authority::parameters::present;
 use crate::error::Error;
 use crate::problems::Problem;
 use crate::registry::Registered;
@@ -14,7 +15,7 @@ use crate::server::Server;
 
 /// Reads the scope that a request names (RFC 6749 §3.3); an empty one counts as omitted.
 pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scope>, Problem> {
-    let Some(scope) = scope.filter(|scope| !scope.is_empty()) else { return Ok(None) };
+    let Some(scope) = present(scope) else { return Ok(None) };
     scope.parse().map(Some).map_err(|error| Problem::new("scope", format!("is malformed: {error}")))
 }
 

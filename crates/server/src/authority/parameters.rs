@@ -56,20 +56,15 @@ impl<'a> Parameters<'a> {
 
     fn read_form(body: &'a [u8], problems: &mut Problems) -> Self {
         let mut parameters = Self::default();
-        let (mut names, mut twice) = (HashSet::new(), HashSet::new());
-        for (name, value) in form_urlencoded::parse(body) {
-            if let Some(slot) = parameters.slot(&name) {
+        read_form(body, problems, |name, value| {
+            if let Some(slot) = parameters.slot(name) {
                 *slot = Some(value);
             }
-            if names.insert(name.clone()) || twice.len() == MAX_DUPLICATES || twice.contains(&name) {
-                continue;
-            }
-            problems.push(Problem::new(name.clone(), "duplicate parameter"));
-            twice.insert(name);
-        }
+        });
         parameters
     }
 
+    /// Where the value of a parameter belongs, if it is known.
     fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
         match name {
             "grant_type" => Some(&mut self.grant_type),
@@ -87,13 +82,35 @@ fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
 }
 
-/// Takes a parameter that must be there. Without a value it counts as omitted (RFC 6749 §3.2).
+/// Hands each parameter of a form to `take`; one that is there twice is a problem, known or not (RFC 6749 §3.2).
+pub(super) fn read_form<'a>(
+    body: &'a [u8],
+    problems: &mut Problems,
+    mut take: impl FnMut(&str, Cow<'a, str>),
+) {
+    let (mut names, mut twice) = (HashSet::new(), HashSet::new());
+    for (name, value) in form_urlencoded::parse(body) {
+        take(&name, value);
+        if names.insert(name.clone()) || twice.len() == MAX_DUPLICATES || twice.contains(&name) {
+            continue;
+        }
+        problems.push(Problem::new(name.clone(), "duplicate parameter"));
+        twice.insert(name);
+    }
+}
+
+/// Without a value a parameter counts as omitted (RFC 6749 §3.2).
+pub(super) fn present(value: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    value.filter(|value| !value.is_empty())
+}
+
+/// Takes a parameter that must be there.
 pub(super) fn required<'a>(
     value: Option<Cow<'a, str>>,
     name: &'static str,
     problems: &mut Problems,
 ) -> Option<Cow<'a, str>> {
-    let value = value.filter(|value| !value.is_empty());
+    let value = present(value);
     if value.is_none() && !problems.iter().any(|problem| problem.field == name) {
         problems.push(Problem::new(name, "is required"));
     }

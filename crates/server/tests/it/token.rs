@@ -111,6 +111,7 @@ async fn forms_and_http_basic_work_as_well() {
             "Basic and JSON",
             Call::post(TOKEN).basic(&id, &shop.secret).json(&json!({"grant_type": "client_credentials"})),
         ),
+        ("Basic and nothing", Call::post(TOKEN).basic(&id, &shop.secret).form("client_id=&client_secret=")),
         ("Basic and the same id", Call::post(TOKEN).basic(&id, &shop.secret).json(&json!({"client_id": id}))),
         (
             "Basic, encoded",
