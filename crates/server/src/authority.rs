@@ -1,11 +1,12 @@
 //! The authority: the part that issues tokens.
 //!
 //! [`token`] exchanges a client's credentials for an access and a refresh token, [`refresh`] a refresh token for the
-//! next access token. Neither writes anything to the store.
+//! next access token. Neither writes anything to the store. The endpoints of the standards
+//! authenticate clients and grant tokens by the same rules, which are here.
 
-mod authenticated;
-mod grant;
-mod parameters;
+pub(crate) mod authenticated;
+pub(crate) mod grant;
+pub(crate) mod parameters;
 pub(crate) mod refresh;
 pub(crate) mod token;
 
@@ -31,7 +32,7 @@ pub(crate) struct Issued {
 /// Takes `POST` only, and only from servers (contract: a secret or token never reaches a browser).
 ///
 /// `Sec-Fetch-Mode` alone is no sign of a browser: server runtimes send it with their `fetch`.
-fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+pub(crate) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
     const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
     if headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE) {
         return Err(Error::Browser);
@@ -43,7 +44,7 @@ fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// An answer with tokens in it, which nothing may keep (RFC 6749 §5.1).
-fn answer(body: Vec<u8>) -> Response<Full<Bytes>> {
+pub(crate) fn answer(body: Vec<u8>) -> Response<Full<Bytes>> {
     // A map is copied in a third of the time that it takes to fill one.
     static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
         let mut headers = HeaderMap::new();

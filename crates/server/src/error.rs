@@ -1,8 +1,11 @@
-//! What a refusal looks like: the one place where errors become answers.
+//! What a refusal looks like: the one place where errors become answers in the envelope.
+//!
+//! The endpoints of the standards answer the same errors in another form, in one place as well: `standards/error.rs`.
 //!
 //! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
 //! `Display`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::response::IntoResponse;
@@ -28,6 +31,9 @@ pub enum Error {
     /// The scope is malformed or goes beyond what is allowed.
     #[error("the scope is malformed or goes beyond what is allowed")]
     Scope(Problems),
+    /// The grant type is none that is served.
+    #[error("unsupported grant type")]
+    GrantType(Problems),
     /// The client is unknown or disabled, or its secret is wrong, revoked or lapsed.
     #[error("unknown client or wrong secret")]
     InvalidClient,
@@ -37,6 +43,9 @@ pub enum Error {
     /// The client or the secret behind a refresh token is no longer good.
     #[error("the client or the secret behind the refresh token is no longer good")]
     RefreshRefused,
+    /// The token was issued to another client than the one that presents it.
+    #[error("the token was issued to another client")]
+    AnothersToken,
     /// A page in a browser sent it.
     #[error("sent by a page in a browser")]
     Browser,
@@ -112,9 +121,11 @@ impl Error {
     /// Its code on the wire.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) | Self::Scope(_) | Self::BrokenBody => Code::ValidationError,
+            Self::Invalid(_) | Self::Scope(_) | Self::GrantType(_) | Self::BrokenBody => {
+                Code::ValidationError
+            }
             Self::InvalidClient => Code::InvalidClient,
-            Self::InvalidToken(_) | Self::RefreshRefused => Code::InvalidToken,
+            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => Code::InvalidToken,
             Self::Browser => Code::BrowserNotAllowed,
             Self::Address => Code::Forbidden,
             Self::NotFound => Code::NotFound,
@@ -138,9 +149,11 @@ impl Error {
     /// What the caller is told.
     pub const fn message(&self) -> &'static str {
         match self {
-            Self::Invalid(_) | Self::Scope(_) => "The request has problems: see metadata.errors.",
+            Self::Invalid(_) | Self::Scope(_) | Self::GrantType(_) => {
+                "The request has problems: see metadata.errors."
+            }
             Self::InvalidClient => "The client is unknown, or its secret is wrong or no longer valid.",
-            Self::InvalidToken(_) | Self::RefreshRefused => {
+            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => {
                 "The refresh token is malformed, expired or revoked. Obtain a new one with the client's credentials."
             }
             Self::Browser => {
@@ -174,14 +187,12 @@ impl Error {
         }
     }
 
-    fn add_headers(&self, headers: &mut http::HeaderMap) {
+    /// Adds the headers that belong to it in any form.
+    pub(crate) fn add_headers(&self, headers: &mut http::HeaderMap) {
         match self {
             // RFC 6749 §5.2, RFC 9110 §15.5.2
             Self::InvalidClient => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""));
-            }
-            Self::InvalidToken(_) | Self::RefreshRefused => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -196,6 +207,10 @@ impl Error {
             }
             Self::Invalid(_)
             | Self::Scope(_)
+            | Self::GrantType(_)
+            | Self::InvalidToken(_)
+            | Self::RefreshRefused
+            | Self::AnothersToken
             | Self::Browser
             | Self::Address
             | Self::NotFound
@@ -206,6 +221,19 @@ impl Error {
             | Self::Decided
             | Self::PageExpired
             | Self::Internal(_) => {}
+        }
+    }
+
+    /// What is wrong with the parts of the request, if that is it.
+    pub(crate) fn problems(&self) -> Option<Cow<'_, Problems>> {
+        match self {
+            Self::Invalid(problems) | Self::Scope(problems) | Self::GrantType(problems) => {
+                Some(Cow::Borrowed(problems))
+            }
+            Self::BrokenBody => {
+                Some(Cow::Owned(Problem::body("broke off, or its framing is not valid HTTP").into()))
+            }
+            _ => None,
         }
     }
 
@@ -223,12 +251,8 @@ impl Error {
             #[serde(skip_serializing_if = "Option::is_none")]
             metadata: Option<&'a Problems>,
         }
-        let broken = Problems::from(Problem::body("broke off, or its framing is not valid HTTP"));
-        let metadata = match &self {
-            Self::Invalid(problems) | Self::Scope(problems) => Some(problems),
-            Self::BrokenBody => Some(&broken),
-            _ => None,
-        };
+        let problems = self.problems();
+        let metadata = problems.as_deref();
         let error = Body { code: self.code().as_str(), message: self.message(), metadata };
         let body = serde_json::to_vec(&Envelope { success: false, error }).expect("strings serialise");
         let mut response = Response::new(B::from(Bytes::from(body)));
@@ -239,11 +263,11 @@ impl Error {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         self.add_headers(headers);
-        let token = match &self {
-            Self::InvalidToken(why) => Some(*why),
-            _ => None,
-        };
-        response.extensions_mut().insert(Refusal { code: self.code(), reason: self.to_string(), token });
+        if self.code() == Code::InvalidToken {
+            // RFC 6750 §3
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        }
+        response.extensions_mut().insert(Refusal::from(&self));
         response
     }
 }
@@ -262,6 +286,16 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// Why a token was not accepted, if that is it.
     pub(crate) token: Option<TokenError>,
+}
+
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        let token = match error {
+            Error::InvalidToken(why) => Some(*why),
+            _ => None,
+        };
+        Self { code: error.code(), reason: error.to_string(), token }
+    }
 }
 
 impl From<&Denial> for Refusal {

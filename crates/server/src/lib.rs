@@ -25,6 +25,7 @@ mod request_id;
 mod route;
 mod run;
 mod server;
+mod standards;
 mod throttle;
 
 pub use follower::Follower;

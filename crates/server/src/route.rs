@@ -5,6 +5,7 @@
 pub(crate) enum Route {
     Token,
     Refresh,
+    StandardToken,
     CreatePayment,
     ListPayments,
     ShowPayment,
@@ -24,6 +25,7 @@ impl Route {
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Token,
         Self::Refresh,
+        Self::StandardToken,
         Self::CreatePayment,
         Self::ListPayments,
         Self::ShowPayment,
@@ -40,6 +42,7 @@ impl Route {
         match path {
             "/api/v1/oauth2/token" => Self::Token,
             "/api/v1/oauth2/refresh" => Self::Refresh,
+            "/oauth2/token" => Self::StandardToken,
             "/api/v1/payment-requests:redirect" => Self::CreatePayment,
             "/api/v1/payment-requests" => Self::ListPayments,
             "/healthz" => Self::Health,
@@ -52,11 +55,17 @@ impl Route {
         }
     }
 
+    /// Whether it belongs to the endpoints of the standards.
+    pub(crate) const fn is_of_the_standards(self) -> bool {
+        matches!(self, Self::StandardToken)
+    }
+
     /// Its path, as a template.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "/api/v1/oauth2/token",
             Self::Refresh => "/api/v1/oauth2/refresh",
+            Self::StandardToken => "/oauth2/token",
             Self::CreatePayment => "/api/v1/payment-requests:redirect",
             Self::ListPayments => "/api/v1/payment-requests",
             Self::ShowPayment => "/api/v1/payment-requests/{id}",

@@ -33,7 +33,7 @@ use crate::registry::Registered;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
 use crate::throttle::Throttle;
-use crate::{health, payments};
+use crate::{health, payments, standards};
 
 /// The body of an answer: whole for the authority's own, as it comes for everything else.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
@@ -124,7 +124,10 @@ impl Server {
             Route::Health | Route::Ready | Route::Metrics if self.health => {
                 (health::answer(self, route, &method), None)
             }
-            // Boxed, or every token request would carry the room for it.
+            // Boxed, or every token request would carry the room for them.
+            route if route.is_of_the_standards() => {
+                Box::pin(standards::answer(self, route, from, now, request)).await
+            }
             _ => Box::pin(self.route(from, request)).await,
         };
         let (mut response, client) = answered;
@@ -185,14 +188,14 @@ impl Server {
 }
 
 /// Runs a future to its end, or to its panic.
-fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+pub(crate) fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
     CatchPanic { future }
 }
 
 pin_project! {
     /// The future of [`catch_panic`]. Written out, because an async function would move the future once more, and those
     /// of the endpoints are large.
-    struct CatchPanic<F> {
+    pub(crate) struct CatchPanic<F> {
         #[pin]
         future: F,
     }

@@ -18,21 +18,21 @@ use crate::registry::Registered;
 use crate::server::Server;
 
 /// A client that has proved who it is.
-pub(super) struct Authenticated {
-    pub(super) id: ClientId,
-    pub(super) secret_id: SecretId,
-    pub(super) client: Arc<Registered>,
+pub(crate) struct Authenticated {
+    pub(crate) id: ClientId,
+    pub(crate) secret_id: SecretId,
+    pub(crate) client: Arc<Registered>,
 }
 
 /// What a client claims to be, by exactly one way of authenticating (RFC 6749 §2.3).
-pub(super) struct Credentials<'a> {
+pub(crate) struct Credentials<'a> {
     client_id: Cow<'a, str>,
     client_secret: Cow<'a, str>,
 }
 
 impl<'a> Credentials<'a> {
     /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
-    pub(super) fn read(
+    pub(crate) fn read(
         headers: &HeaderMap,
         parameters: &mut Parameters<'a>,
         problems: &mut Problems,
@@ -43,6 +43,22 @@ impl<'a> Credentials<'a> {
         }
         let (id, secret) = (required(id, "client_id", problems), required(secret, "client_secret", problems));
         Ok(id.zip(secret).map(|(client_id, client_secret)| Self { client_id, client_secret }))
+    }
+
+    /// Takes the credentials likewise, for endpoints where a request without them has failed to authenticate
+    /// (RFC 6749 §5.2: "no client authentication included").
+    pub(crate) fn read_or_refuse(
+        headers: &HeaderMap,
+        parameters: &mut Parameters<'a>,
+    ) -> Result<Self, Error> {
+        let (id, secret) = (parameters.client_id.take(), parameters.client_secret.take());
+        if let Some(basic) = basic(headers)? {
+            let mut problems = Problems::new();
+            let basic = basic.alone(id, secret, &mut problems);
+            return Ok(problems.or(Some(basic))?);
+        }
+        let (client_id, client_secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
+        Ok(Self { client_id, client_secret })
     }
 
     /// Itself, from the header: what the body says beside it must not be another way of authenticating.
@@ -61,7 +77,7 @@ impl<'a> Credentials<'a> {
 
     /// Proves them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
     /// hashed for whatever client was named, and compared with the secrets of that client or of nobody.
-    pub(super) async fn authenticate(
+    pub(crate) async fn authenticate(
         &self,
         server: &Server,
         from: IpAddr,

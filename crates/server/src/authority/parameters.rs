@@ -18,12 +18,12 @@ const MAX_DUPLICATES: usize = 20;
 
 /// The parameters that are known, as they were sent; unknown ones are ignored (RFC 6749 §3.2).
 #[derive(Default)]
-pub(super) struct Parameters<'a> {
-    pub(super) grant_type: Option<Cow<'a, str>>,
-    pub(super) client_id: Option<Cow<'a, str>>,
-    pub(super) client_secret: Option<Cow<'a, str>>,
-    pub(super) scope: Option<Cow<'a, str>>,
-    pub(super) refresh_token: Option<Cow<'a, str>>,
+pub(crate) struct Parameters<'a> {
+    pub(crate) grant_type: Option<Cow<'a, str>>,
+    pub(crate) client_id: Option<Cow<'a, str>>,
+    pub(crate) client_secret: Option<Cow<'a, str>>,
+    pub(crate) scope: Option<Cow<'a, str>>,
+    pub(crate) refresh_token: Option<Cow<'a, str>>,
 }
 
 impl<'a> Parameters<'a> {
@@ -65,7 +65,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// Where the value of a parameter belongs, if it is known.
-    fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
+    pub(crate) fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
         match name {
             "grant_type" => Some(&mut self.grant_type),
             "client_id" => Some(&mut self.client_id),
@@ -83,7 +83,7 @@ fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
 }
 
 /// Hands each parameter of a form to `take`; one that is there twice is a problem, known or not (RFC 6749 §3.2).
-pub(super) fn read_form<'a>(
+pub(crate) fn read_form<'a>(
     body: &'a [u8],
     problems: &mut Problems,
     mut take: impl FnMut(&str, Cow<'a, str>),
@@ -100,12 +100,12 @@ pub(super) fn read_form<'a>(
 }
 
 /// Without a value a parameter counts as omitted (RFC 6749 §3.2).
-pub(super) fn present(value: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+pub(crate) fn present(value: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
     value.filter(|value| !value.is_empty())
 }
 
 /// Takes a parameter that must be there.
-pub(super) fn required<'a>(
+pub(crate) fn required<'a>(
     value: Option<Cow<'a, str>>,
     name: &'static str,
     problems: &mut Problems,

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 pub(crate) const TOKEN: &str = "/api/v1/oauth2/token";
 pub(crate) const REFRESH: &str = "/api/v1/oauth2/refresh";
+pub(crate) const OAUTH_TOKEN: &str = "/oauth2/token";
 pub(crate) const CREATE: &str = "/api/v1/payment-requests:redirect";
 pub(crate) const LIST: &str = "/api/v1/payment-requests";
 
@@ -169,6 +170,19 @@ impl Reply {
         (self.status().as_u16(), error["code"].as_str().unwrap().to_owned())
     }
 
+    /// Status and code of a refusal in the form of RFC 6749 §5.2, which it checks.
+    #[track_caller]
+    pub(crate) fn oauth_refusal(&self) -> (u16, String) {
+        let json = self.json();
+        assert_eq!(json.as_object().unwrap().len(), 2, "{json}");
+        assert_eq!(self.header("content-type"), "application/json");
+        assert_eq!((self.header("cache-control"), self.header("pragma")), ("no-store", "no-cache"));
+        let description = json["error_description"].as_str().unwrap();
+        let permitted = |c| matches!(c, ' '..='~') && c != '"' && c != '\\';
+        assert!(!description.is_empty() && description.chars().all(permitted), "{json}");
+        (self.status().as_u16(), json["error"].as_str().unwrap().to_owned())
+    }
+
     /// The fields that a `VALIDATION_ERROR` names.
     #[track_caller]
     pub(crate) fn fields(&self) -> Vec<String> {
@@ -191,6 +205,12 @@ impl Reply {
 #[track_caller]
 pub(crate) fn assert_refused(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.refusal(), (status, code.to_owned()), "{}", reply.text());
+}
+
+/// Asserts that a reply is a refusal in the form of RFC 6749 §5.2, with this status and code.
+#[track_caller]
+pub(crate) fn assert_oauth_refused(reply: &Reply, status: u16, error: &str) {
+    assert_eq!(reply.oauth_refusal(), (status, error.to_owned()), "{}", reply.text());
 }
 
 /// What a token says.

@@ -15,5 +15,6 @@ mod quiet;
 mod refresh;
 mod revocation;
 mod stage;
+mod standards;
 mod surface;
 mod token;

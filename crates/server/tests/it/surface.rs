@@ -15,14 +15,16 @@ use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
 use crate::stage::{Stage, create};
 
-/// Every variant but `Invalid` and `Scope`, which only a request can bring about. A new one does not compile here until it is added.
-fn errors() -> Vec<Error> {
+/// Every variant but `Invalid`, `Scope` and `GrantType`, which only a request can bring about. A new one does not compile here until it is added.
+pub(crate) fn errors() -> Vec<Error> {
     let known = |error: &Error| match error {
         Error::Invalid(_)
         | Error::Scope(_)
+        | Error::GrantType(_)
         | Error::InvalidClient
         | Error::InvalidToken(_)
         | Error::RefreshRefused
+        | Error::AnothersToken
         | Error::Browser
         | Error::Address
         | Error::NotFound
@@ -48,6 +50,7 @@ fn errors() -> Vec<Error> {
         Error::InvalidClient,
         Error::InvalidToken(TokenError::Expired),
         Error::RefreshRefused,
+        Error::AnothersToken,
         Error::Browser,
         Error::Address,
         Error::NotFound,
@@ -92,7 +95,7 @@ fn denials() -> Vec<Denial> {
 }
 
 /// Adds an answer as it goes over the wire, but for the id that each request has of its own.
-fn add(surface: &mut String, name: &str, answer: &Response<impl AsRef<[u8]>>) {
+pub(crate) fn add(surface: &mut String, name: &str, answer: &Response<impl AsRef<[u8]>>) {
     let mut headers: Vec<_> = answer
         .headers()
         .iter()

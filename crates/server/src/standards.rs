@@ -1,0 +1,48 @@
+//! The endpoints that every OAuth client knows: requests and answers as the RFCs have them, without the envelope.
+//!
+//! What they decide is decided by the same code as under `/api/v1`: a client proves itself by
+//! [`authenticated`](crate::authority::authenticated), and what it gets is said by [`grant`](crate::authority::grant).
+//! Only the form of requests, answers and errors is of this room.
+
+mod error;
+mod form;
+mod token;
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{Either, Full};
+use tollgate_core::{ClientId, Timestamp};
+
+use crate::edge::RequestBody;
+use crate::error::Error;
+use crate::route::Route;
+use crate::server::{Body, Server, catch_panic};
+
+/// What an endpoint has come to.
+struct Answered {
+    response: Response<Full<Bytes>>,
+    /// Who asked.
+    client: ClientId,
+}
+
+/// Answers a request to one of the endpoints. A panic becomes 500.
+pub(crate) async fn answer(
+    server: &Server,
+    route: Route,
+    from: IpAddr,
+    now: Timestamp,
+    request: Request<impl RequestBody>,
+) -> (Response<Body>, Option<ClientId>) {
+    let outcome = catch_panic(async {
+        match route {
+            Route::StandardToken => token::post(server, from, now, request).await,
+            _ => Err(Error::NotFound),
+        }
+    });
+    match outcome.await {
+        Ok(Ok(Answered { response, client })) => (response.map(Either::Left), Some(client)),
+        Ok(Err(error)) | Err(error) => (error.oauth_response::<Full<Bytes>>().map(Either::Left), None),
+    }
+}

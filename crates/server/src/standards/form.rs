@@ -1,0 +1,69 @@
+//! A request to an endpoint of this room: a form that a server posted, with the client's credentials.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use tollgate_core::Timestamp;
+
+use crate::authority::authenticated::{Authenticated, Credentials};
+use crate::authority::check_caller;
+use crate::authority::parameters::{Parameters, present, read_form};
+use crate::edge::{RequestBody, read_body};
+use crate::error::Error;
+use crate::media::{MAX_BODY, Media};
+use crate::problems::{Problem, Problems};
+use crate::server::Server;
+
+/// Takes a `POST` of a form from a server, and reads it whole.
+pub(super) async fn receive(
+    server: &Server,
+    request: Request<impl RequestBody>,
+) -> Result<(HeaderMap, Bytes), Error> {
+    const MEDIA: Error = Error::MediaType {
+        expected: "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.",
+    };
+    let (head, body) = request.into_parts();
+    check_caller(&head.method, &head.headers)?;
+    if Media::of(&head.headers) != Some(Media::Form) {
+        return Err(MEDIA);
+    }
+    let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    Ok((head.headers, body))
+}
+
+/// The parameters that are known; others are ignored (RFC 6749 §3.2).
+pub(super) struct Form<'a> {
+    pub(super) parameters: Parameters<'a>,
+}
+
+impl<'a> Form<'a> {
+    /// Reads a body. A parameter twice, known or not, is refused (RFC 6749 §3.2).
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
+        let mut form = Self { parameters: Parameters::default() };
+        let mut problems = Problems::new();
+        read_form(body, &mut problems, |name, value| {
+            if let Some(slot) = form.parameters.slot(name) {
+                *slot = Some(value);
+            }
+        });
+        Ok(problems.or(Some(form))?)
+    }
+
+    /// Has the client prove itself, by Basic or in the body (RFC 6749 §2.3.1).
+    pub(super) async fn authenticate(
+        &mut self,
+        headers: &HeaderMap,
+        server: &Server,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<Authenticated, Error> {
+        Credentials::read_or_refuse(headers, &mut self.parameters)?.authenticate(server, from, now).await
+    }
+}
+
+/// Takes a parameter that must be there.
+pub(super) fn required<'a>(value: Option<Cow<'a, str>>, name: &'static str) -> Result<Cow<'a, str>, Error> {
+    present(value).ok_or_else(|| Problem::new(name, "is required").into())
+}
