@@ -6,6 +6,7 @@ pub(crate) enum Route {
     Token,
     Refresh,
     StandardToken,
+    Introspect,
     CreatePayment,
     ListPayments,
     ShowPayment,
@@ -26,6 +27,7 @@ impl Route {
         Self::Token,
         Self::Refresh,
         Self::StandardToken,
+        Self::Introspect,
         Self::CreatePayment,
         Self::ListPayments,
         Self::ShowPayment,
@@ -43,6 +45,7 @@ impl Route {
             "/api/v1/oauth2/token" => Self::Token,
             "/api/v1/oauth2/refresh" => Self::Refresh,
             "/oauth2/token" => Self::StandardToken,
+            "/oauth2/introspect" => Self::Introspect,
             "/api/v1/payment-requests:redirect" => Self::CreatePayment,
             "/api/v1/payment-requests" => Self::ListPayments,
             "/healthz" => Self::Health,
@@ -57,7 +60,7 @@ impl Route {
 
     /// Whether it belongs to the endpoints of the standards.
     pub(crate) const fn is_of_the_standards(self) -> bool {
-        matches!(self, Self::StandardToken)
+        matches!(self, Self::StandardToken | Self::Introspect)
     }
 
     /// Its path, as a template.
@@ -66,6 +69,7 @@ impl Route {
             Self::Token => "/api/v1/oauth2/token",
             Self::Refresh => "/api/v1/oauth2/refresh",
             Self::StandardToken => "/oauth2/token",
+            Self::Introspect => "/oauth2/introspect",
             Self::CreatePayment => "/api/v1/payment-requests:redirect",
             Self::ListPayments => "/api/v1/payment-requests",
             Self::ShowPayment => "/api/v1/payment-requests/{id}",

@@ -6,6 +6,8 @@
 
 mod error;
 mod form;
+mod introspect;
+mod presented;
 mod token;
 
 use std::net::IpAddr;
@@ -38,6 +40,7 @@ pub(crate) async fn answer(
     let outcome = catch_panic(async {
         match route {
             Route::StandardToken => token::post(server, from, now, request).await,
+            Route::Introspect => introspect::post(server, from, now, request).await,
             _ => Err(Error::NotFound),
         }
     });

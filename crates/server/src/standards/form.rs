@@ -36,17 +36,18 @@ pub(super) async fn receive(
 /// The parameters that are known; others are ignored (RFC 6749 §3.2).
 pub(super) struct Form<'a> {
     pub(super) parameters: Parameters<'a>,
+    pub(super) token: Option<Cow<'a, str>>,
 }
 
 impl<'a> Form<'a> {
     /// Reads a body. A parameter twice, known or not, is refused (RFC 6749 §3.2).
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
-        let mut form = Self { parameters: Parameters::default() };
+        let mut form = Self { parameters: Parameters::default(), token: None };
         let mut problems = Problems::new();
-        read_form(body, &mut problems, |name, value| {
-            if let Some(slot) = form.parameters.slot(name) {
-                *slot = Some(value);
-            }
+        read_form(body, &mut problems, |name, value| match form.parameters.slot(name) {
+            Some(slot) => *slot = Some(value),
+            None if name == "token" => form.token = Some(value),
+            None => {}
         });
         Ok(problems.or(Some(form))?)
     }

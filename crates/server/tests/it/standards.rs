@@ -1,11 +1,12 @@
 //! The endpoints that every OAuth client knows.
 
+mod introspect;
 mod surface;
 mod token;
 
 use serde_json::Value;
 
-use crate::call::{Call, OAUTH_TOKEN, Reply};
+use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, Reply};
 use crate::stage::{Credentials, Stage, Tokens};
 
 /// A form to `path`, from a client that authenticates by Basic.
@@ -23,6 +24,11 @@ async fn grant(stage: &Stage, of: &Credentials, form: &str) -> Reply {
 async fn refresh(stage: &Stage, of: &Credentials, token: &str, form: &str) -> Reply {
     let form = format!("grant_type=refresh_token&refresh_token={token}&{form}");
     stage.answer(post_as(of, OAUTH_TOKEN, &form)).await
+}
+
+/// Asks what a token is.
+async fn introspect(stage: &Stage, of: &Credentials, token: &str) -> Reply {
+    stage.answer(post_as(of, INTROSPECT, &format!("token={token}"))).await
 }
 
 /// What a success says.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::post_as;
-use crate::call::{Call, OAUTH_TOKEN, Reply};
+use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, Reply};
 use crate::faults::{Fault, Faults};
 use crate::stage::Stage;
 use crate::surface::{add, errors};
@@ -35,7 +35,11 @@ async fn every_refusal_to_an_oauth_client_has_this_status_these_headers_and_this
         ("no refresh token", shop("grant_type=refresh_token")),
         ("a wrong refresh token", shop("grant_type=refresh_token&refresh_token=x")),
         ("a browser page", shop(grant).header("origin", "https://shop.example")),
+        ("introspection without a client", Call::post(INTROSPECT).form("token=x")),
+        ("introspection of nothing", post_as(&stage.shop, INTROSPECT, "token=")),
+        ("introspection by a page", Call::post(INTROSPECT).header("origin", "null").form("token=x")),
         ("GET of the token endpoint", Call::get(OAUTH_TOKEN)),
+        ("GET of introspection", Call::get(INTROSPECT)),
         ("too long a body", shop(&"x".repeat(65_537))),
         ("another type", Call::post(OAUTH_TOKEN).body("application/json", "{}")),
     ] {

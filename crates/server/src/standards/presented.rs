@@ -1,0 +1,20 @@
+//! A token that a client presents without saying for certain what it is.
+
+use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
+use tollgate_guard::Verifier;
+
+/// Verifies a token of either kind. A hint of the caller's would not help: what a token is, its signature says, and a
+/// wrong hint must not hide a token anyway (RFC 7009 §2.1, RFC 7662 §2.1).
+pub(super) fn verify<'b>(
+    verifier: &Verifier,
+    token: &[u8],
+    now: Timestamp,
+    [access, refresh]: &'b mut [PayloadBuffer; 2],
+) -> Result<(TokenKind, Claims<'b>), TokenError> {
+    match verifier.verify(TokenKind::Access, token, now, access) {
+        Err(TokenError::Signature) => {
+            Ok((TokenKind::Refresh, verifier.verify(TokenKind::Refresh, token, now, refresh)?))
+        }
+        verified => Ok((TokenKind::Access, verified?)),
+    }
+}

@@ -1,0 +1,237 @@
+//! `POST /oauth2/introspect`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_core::{Environment, Revocation, Revoked};
+use tollgate_store::{Status, Store};
+
+use super::{introspect, post_as, refresh, said, tokens};
+use crate::call::{Call, INTROSPECT, assert_oauth_refused, claims};
+use crate::faults::{Fault, Faults};
+use crate::stage::{Kind, NOW, Stage};
+
+#[track_caller]
+fn assert_inactive(answer: &Value) {
+    assert_eq!(*answer, json!({"active": false}));
+}
+
+#[tokio::test]
+async fn a_good_token_says_what_it_is() {
+    let stage = Stage::open().await;
+    let issued = stage.tokens(&stage.shop).await;
+    let answer = said(&introspect(&stage, &stage.shop, &issued.access).await);
+    let mut expected = json!({
+        "active": true,
+        "scope": "payments:read payments:write",
+        "client_id": stage.shop.id,
+        "token_type": "Bearer",
+        "exp": NOW.seconds() + 900,
+        "iat": NOW.seconds(),
+        "sub": stage.shop.id,
+        "aud": "payment-api",
+        "iss": "http://127.0.0.1:8080",
+        "jti": claims(&issued.access)["jti"],
+        "merchant_id": stage.merchant,
+        "env": "test",
+    });
+    assert_eq!(answer, expected);
+    // A refresh token has no token type, so that nobody takes it for an access token.
+    let answer = said(&introspect(&stage, &stage.shop, &issued.refresh).await);
+    expected.as_object_mut().unwrap().remove("token_type");
+    expected["exp"] = json!(NOW.seconds() + 86_400);
+    expected["jti"] = claims(&issued.refresh)["jti"].clone();
+    assert_eq!(answer, expected);
+}
+
+#[tokio::test]
+async fn a_token_bound_to_networks_says_so() {
+    let mut stage = Stage::open().await;
+    let bound = stage.client(Kind { addresses: &["198.51.100.0/24"], ..stage.kind() }).await;
+    let issued = stage.tokens(&bound).await;
+    assert_eq!(said(&introspect(&stage, &stage.shop, &issued.access).await)["net"], "198.51.100.0/24");
+}
+
+#[tokio::test]
+async fn a_hint_is_only_a_hint() {
+    let stage = Stage::open().await;
+    let issued = stage.tokens(&stage.shop).await;
+    for hint in ["access_token", "refresh_token", "saml2", "", "%22"] {
+        for token in [&issued.access, &issued.refresh] {
+            let form = format!("token={token}&token_type_hint={hint}");
+            let answer = said(&stage.answer(post_as(&stage.shop, INTROSPECT, &form)).await);
+            assert_eq!((&answer["active"], &answer["jti"]), (&json!(true), &claims(token)["jti"]), "{hint}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_sees_the_tokens_of_its_merchant_and_environment() {
+    let mut stage = Stage::open().await;
+    let colleague = stage.client(stage.kind()).await;
+    let live = stage.client(Kind { environment: Environment::Live, ..stage.kind() }).await;
+    let operator = stage.client(Kind { merchant: None, ..stage.kind() }).await;
+    let live_operator =
+        stage.client(Kind { merchant: None, environment: Environment::Live, ..stage.kind() }).await;
+    let clients = [&stage.shop, &colleague, &stage.rival, &live, &operator, &live_operator];
+    // Who (a row) sees whose tokens (a column), in that order.
+    let sees = [
+        [true, true, false, false, false, false],
+        [true, true, false, false, false, false],
+        [false, false, true, false, false, false],
+        [false, false, false, true, false, false],
+        [true, true, true, false, true, false],
+        [false, false, false, true, false, true],
+    ];
+    for (whose, column) in clients.into_iter().zip(0..) {
+        let issued = stage.tokens(whose).await;
+        for (who, row) in clients.into_iter().zip(sees) {
+            for token in [&issued.access, &issued.refresh] {
+                let answer = said(&introspect(&stage, who, token).await);
+                if row[column] {
+                    assert_eq!((&answer["active"], &answer["sub"]), (&json!(true), &json!(whose.id)));
+                } else {
+                    assert_inactive(&answer);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operators_token_acts_for_no_single_merchant() {
+    let mut stage = Stage::open().await;
+    let operator = stage.client(Kind { merchant: None, ..stage.kind() }).await;
+    let issued = stage.tokens(&operator).await;
+    let answer = said(&introspect(&stage, &operator, &issued.access).await);
+    assert_eq!((&answer["active"], answer.get("merchant_id")), (&json!(true), None));
+}
+
+#[tokio::test]
+async fn what_is_no_good_token_is_inactive_and_nothing_more() {
+    let mut stage = Stage::open().await;
+    let issued = stage.tokens(&stage.shop).await;
+    let (signed, signature) = issued.access.rsplit_once('.').unwrap();
+    let (other, _) = issued.refresh.rsplit_once('.').unwrap();
+    for token in [
+        "x",
+        ".",
+        "%00",
+        "%C3%A9",
+        &format!("{signed}."),
+        &format!("{other}.{signature}"),
+        &format!("{}%3D", issued.access),
+        &format!("+{}", issued.access),
+        &"e".repeat(60_000),
+    ] {
+        assert_inactive(&said(&introspect(&stage, &stage.shop, token).await));
+    }
+
+    let revoked = stage.tokens(&stage.shop).await;
+    let revocation = Revocation {
+        subject: Revoked::Secret(stage.shop.secret_id),
+        issued_until: stage.now(),
+        expires_at: stage.tokens_expire_at(),
+    };
+    let colleague = stage.client(stage.kind()).await;
+    stage.elsewhere.revoke(&revocation, stage.now()).await.unwrap();
+    stage.follow().await;
+    for token in [&revoked.access, &revoked.refresh] {
+        assert_inactive(&said(&introspect(&stage, &colleague, token).await));
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_active_until_the_millisecond_of_its_end() {
+    let stage = Stage::open().await;
+    let issued = stage.tokens(&stage.shop).await;
+    for (token, lifetime) in [(&issued.access, 900_000), (&issued.refresh, 85_500_000)] {
+        stage.clock.advance(Duration::from_millis(lifetime - 1));
+        assert_eq!(said(&introspect(&stage, &stage.shop, token).await)["active"], true);
+        stage.clock.advance(Duration::from_millis(1));
+        assert_inactive(&said(&introspect(&stage, &stage.shop, token).await));
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_active_as_long_as_it_would_be_exchanged() {
+    let mut stage = Stage::open().await;
+    let colleague = stage.client(stage.kind()).await;
+    let lapsing = stage.client(stage.kind()).await;
+    let issued = stage.tokens(&lapsing).await;
+    let (next, _) = stage.secret(lapsing.id, None);
+    let (now, lapse) = (stage.now(), stage.now().after(Duration::from_secs(60)));
+    stage.elsewhere.add_secret(lapsing.id, &next, Some(lapse), now).await.unwrap();
+    stage.follow().await;
+    stage.clock.advance(Duration::from_millis(59_999));
+    said(&refresh(&stage, &lapsing, &issued.refresh, "").await);
+    assert_eq!(said(&introspect(&stage, &colleague, &issued.refresh).await)["active"], true);
+    stage.clock.advance(Duration::from_millis(1));
+    assert_inactive(&said(&introspect(&stage, &colleague, &issued.refresh).await));
+    // The access token lives out its time.
+    assert_eq!(said(&introspect(&stage, &colleague, &issued.access).await)["active"], true);
+
+    let disabled = stage.client(stage.kind()).await;
+    let issued = stage.tokens(&disabled).await;
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
+    stage.follow().await;
+    for token in [&issued.access, &issued.refresh] {
+        assert_inactive(&said(&introspect(&stage, &colleague, token).await));
+    }
+}
+
+#[tokio::test]
+async fn introspection_takes_a_client_and_one_token() {
+    let stage = Stage::open().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    for call in [
+        Call::post(INTROSPECT).form(&format!("token={token}")),
+        Call::post(INTROSPECT).bearer(&token).form(&format!("token={token}")),
+        Call::post(INTROSPECT).basic(&stage.shop.id.to_string(), "wrong").form(&format!("token={token}")),
+    ] {
+        let reply = stage.answer(call).await;
+        assert_oauth_refused(&reply, 401, "invalid_client");
+        assert!(reply.header("www-authenticate").starts_with("Basic"));
+    }
+    for form in ["", "token=", &format!("token={token}&token={token}"), &format!("access_token={token}")] {
+        let reply = stage.answer(post_as(&stage.shop, INTROSPECT, form)).await;
+        assert_oauth_refused(&reply, 400, "invalid_request");
+    }
+    // Never from the query.
+    let target = format!("{INTROSPECT}?token={token}");
+    assert_oauth_refused(&stage.answer(post_as(&stage.shop, &target, "")).await, 400, "invalid_request");
+    let (id, secret) = (stage.shop.id, &stage.shop.secret);
+    let by_post = format!("token={token}&client_id={id}&client_secret={secret}");
+    assert_eq!(said(&stage.answer(Call::post(INTROSPECT).form(&by_post)).await)["active"], true);
+}
+
+#[tokio::test]
+async fn guesses_at_a_secret_are_counted_here_as_well() {
+    let stage = Stage::open().await;
+    let mut wrong = stage.shop.clone();
+    wrong.secret = "wrong".to_owned();
+    for _ in 0..30 {
+        assert_oauth_refused(&introspect(&stage, &wrong, "x").await, 401, "invalid_client");
+    }
+    assert_oauth_refused(&introspect(&stage, &stage.shop, "x").await, 429, "temporarily_unavailable");
+}
+
+/// Saying "inactive" of a token that may be good would have it thrown away.
+#[tokio::test]
+async fn a_refresh_token_that_nobody_can_ask_about_is_not_called_inactive() {
+    let faults = Faults::default();
+    let mut stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    let colleague = stage.client(stage.kind()).await;
+    let issued = tokens(&said(&super::grant(&stage, &colleague, "").await));
+    // Read anew from now on.
+    let (secret, _) = stage.secret(colleague.id, None);
+    let now = stage.now();
+    stage.elsewhere.add_secret(colleague.id, &secret, None, now).await.unwrap();
+    said(&introspect(&stage, &stage.shop, &issued.access).await);
+    stage.follow().await;
+    faults.set("client", Fault::Refuses);
+    let reply = introspect(&stage, &stage.shop, &issued.refresh).await;
+    assert_oauth_refused(&reply, 503, "temporarily_unavailable");
+    assert_eq!(said(&introspect(&stage, &stage.shop, &issued.access).await)["active"], true);
+}
