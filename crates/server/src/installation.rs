@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tollgate_core::{
-    Clock, KeyId, Keyring, MasterKey, Revocation, SecretHasher, SigningKey, Timestamp, UnsealError,
+    Claims, Clock, KeyId, Keyring, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, Timestamp,
+    UnsealError,
 };
 use tollgate_guard::{Revocations, Verifier};
 use tollgate_store::{SigningKey as SealedKey, Store, StoreError};
@@ -16,6 +17,10 @@ use crate::registry::Registry;
 
 /// How long a server goes on issuing without having read the change log before it calls itself not ready.
 const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// How much longer than its token a revocation is remembered: the clocks of other servers may be behind, and each must
+/// have read it before it is deleted.
+const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
 /// Why an installation can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +143,18 @@ impl Installation {
     async fn reload_revocations(&self) -> Result<(), OpenError> {
         let _revising = self.revising.lock().await;
         self.verifier.set_revocations(self.store.revocations(self.now()).await?.into_iter().collect());
+        Ok(())
+    }
+
+    /// Ends a token: once this has returned it is refused here, and will be by every other server, whatever happens.
+    pub(crate) async fn revoke_token(&self, token: &Claims<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let revocation = Revocation {
+            subject: Revoked::Token(token.id),
+            issued_until: token.issued_at,
+            expires_at: token.expires_at.after(self.config.tokens.exp_leeway).after(REMEMBERED_FOR),
+        };
+        self.store.revoke(&revocation, now).await?;
+        self.apply_revocations(&[revocation]).await;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ pub(crate) enum Route {
     Refresh,
     StandardToken,
     Introspect,
+    Revoke,
     CreatePayment,
     ListPayments,
     ShowPayment,
@@ -28,6 +29,7 @@ impl Route {
         Self::Refresh,
         Self::StandardToken,
         Self::Introspect,
+        Self::Revoke,
         Self::CreatePayment,
         Self::ListPayments,
         Self::ShowPayment,
@@ -46,6 +48,7 @@ impl Route {
             "/api/v1/oauth2/refresh" => Self::Refresh,
             "/oauth2/token" => Self::StandardToken,
             "/oauth2/introspect" => Self::Introspect,
+            "/oauth2/revoke" => Self::Revoke,
             "/api/v1/payment-requests:redirect" => Self::CreatePayment,
             "/api/v1/payment-requests" => Self::ListPayments,
             "/healthz" => Self::Health,
@@ -60,7 +63,7 @@ impl Route {
 
     /// Whether it belongs to the endpoints of the standards.
     pub(crate) const fn is_of_the_standards(self) -> bool {
-        matches!(self, Self::StandardToken | Self::Introspect)
+        matches!(self, Self::StandardToken | Self::Introspect | Self::Revoke)
     }
 
     /// Its path, as a template.
@@ -70,6 +73,7 @@ impl Route {
             Self::Refresh => "/api/v1/oauth2/refresh",
             Self::StandardToken => "/oauth2/token",
             Self::Introspect => "/oauth2/introspect",
+            Self::Revoke => "/oauth2/revoke",
             Self::CreatePayment => "/api/v1/payment-requests:redirect",
             Self::ListPayments => "/api/v1/payment-requests",
             Self::ShowPayment => "/api/v1/payment-requests/{id}",

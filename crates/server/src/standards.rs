@@ -8,6 +8,7 @@ mod error;
 mod form;
 mod introspect;
 mod presented;
+mod revoke;
 mod token;
 
 use std::net::IpAddr;
@@ -41,6 +42,7 @@ pub(crate) async fn answer(
         match route {
             Route::StandardToken => token::post(server, from, now, request).await,
             Route::Introspect => introspect::post(server, from, now, request).await,
+            Route::Revoke => revoke::post(server, from, now, request).await,
             _ => Err(Error::NotFound),
         }
     });

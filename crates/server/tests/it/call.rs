@@ -17,6 +17,7 @@ pub(crate) const TOKEN: &str = "/api/v1/oauth2/token";
 pub(crate) const REFRESH: &str = "/api/v1/oauth2/refresh";
 pub(crate) const OAUTH_TOKEN: &str = "/oauth2/token";
 pub(crate) const INTROSPECT: &str = "/oauth2/introspect";
+pub(crate) const REVOKE: &str = "/oauth2/revoke";
 pub(crate) const CREATE: &str = "/api/v1/payment-requests:redirect";
 pub(crate) const LIST: &str = "/api/v1/payment-requests";
 

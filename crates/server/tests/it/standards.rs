@@ -1,12 +1,13 @@
 //! The endpoints that every OAuth client knows.
 
 mod introspect;
+mod revoke;
 mod surface;
 mod token;
 
 use serde_json::Value;
 
-use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, Reply};
+use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, REVOKE, Reply};
 use crate::stage::{Credentials, Stage, Tokens};
 
 /// A form to `path`, from a client that authenticates by Basic.
@@ -29,6 +30,11 @@ async fn refresh(stage: &Stage, of: &Credentials, token: &str, form: &str) -> Re
 /// Asks what a token is.
 async fn introspect(stage: &Stage, of: &Credentials, token: &str) -> Reply {
     stage.answer(post_as(of, INTROSPECT, &format!("token={token}"))).await
+}
+
+/// Ends a token.
+async fn revoke(stage: &Stage, of: &Credentials, token: &str) -> Reply {
+    stage.answer(post_as(of, REVOKE, &format!("token={token}"))).await
 }
 
 /// What a success says.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::post_as;
-use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, Reply};
+use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, REVOKE, Reply};
 use crate::faults::{Fault, Faults};
 use crate::stage::Stage;
 use crate::surface::{add, errors};
@@ -22,6 +22,7 @@ async fn every_refusal_to_an_oauth_client_has_this_status_these_headers_and_this
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let shop = |form| post_as(&stage.shop, OAUTH_TOKEN, form);
+    let token = stage.tokens(&stage.shop).await.access;
     let grant = "grant_type=client_credentials";
     for (name, call) in [
         ("no client", Call::post(OAUTH_TOKEN).form(grant)),
@@ -38,13 +39,20 @@ async fn every_refusal_to_an_oauth_client_has_this_status_these_headers_and_this
         ("introspection without a client", Call::post(INTROSPECT).form("token=x")),
         ("introspection of nothing", post_as(&stage.shop, INTROSPECT, "token=")),
         ("introspection by a page", Call::post(INTROSPECT).header("origin", "null").form("token=x")),
+        ("revocation without a client", Call::post(REVOKE).form("token=x")),
+        ("revocation of nothing", post_as(&stage.shop, REVOKE, "")),
+        ("revocation of another client's token", post_as(&stage.rival, REVOKE, &format!("token={token}"))),
         ("GET of the token endpoint", Call::get(OAUTH_TOKEN)),
         ("GET of introspection", Call::get(INTROSPECT)),
+        ("GET of revocation", Call::get(REVOKE)),
         ("too long a body", shop(&"x".repeat(65_537))),
         ("another type", Call::post(OAUTH_TOKEN).body("application/json", "{}")),
     ] {
         add(&mut surface, name, &stage.answer(call).await.0);
     }
+    faults.set("revoke", Fault::Refuses);
+    let call = post_as(&stage.shop, REVOKE, &format!("token={token}"));
+    add(&mut surface, "a revocation that can't be kept", &stage.answer(call).await.0);
     faults.set("client", Fault::Panics);
     let mut stranger = stage.shop.clone();
     stranger.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();

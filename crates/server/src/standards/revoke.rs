@@ -1,0 +1,47 @@
+//! `POST /oauth2/revoke` (RFC 7009): a client ends a token of its own before its time.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, PRAGMA};
+use http::{HeaderValue, Request, Response};
+use http_body_util::Full;
+use tollgate_core::{PayloadBuffer, Timestamp};
+
+use crate::edge::RequestBody;
+use crate::error::Error;
+use crate::server::Server;
+use crate::standards::form::{Form, receive, required};
+use crate::standards::{Answered, presented};
+
+/// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
+/// answered alike (RFC 7009 §2.2); a good one of another client is refused, as §2.1 asks.
+pub(super) async fn post(
+    server: &Server,
+    from: IpAddr,
+    now: Timestamp,
+    request: Request<impl RequestBody>,
+) -> Result<Answered, Error> {
+    let (headers, body) = receive(server, request).await?;
+    let mut form = Form::read(&body)?;
+    let client = form.authenticate(&headers, server, from, now).await?;
+    let token = required(form.token, "token")?;
+    // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
+    let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
+    let installation = server.installation();
+    match presented::verify(installation.verifier(), token.as_bytes(), now, &mut buffers) {
+        Ok((_, claims)) if claims.subject == client.id => installation.revoke_token(&claims, now).await?,
+        Ok(_) => return Err(Error::AnothersToken),
+        Err(_) => {}
+    }
+    Ok(Answered { response: done(), client: client.id })
+}
+
+/// The status says it all (RFC 7009 §2.2).
+fn done() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,200 @@
+//! `POST /oauth2/revoke`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tollgate_core::Revoked;
+use tollgate_server::{Installation, Server};
+use tollgate_store::{Sqlite, Status, Store};
+
+use super::{grant, introspect, post_as, refresh, revoke, said, tokens};
+use crate::call::{Call, REVOKE, Reply, assert_oauth_refused, assert_refused};
+use crate::faults::{Fault, Faults};
+use crate::stage::{PEER, Stage, answer, create, master_key};
+
+#[track_caller]
+fn assert_done(reply: &Reply) {
+    assert_eq!((reply.status().as_u16(), reply.text()), (200, ""), "{}", reply.text());
+    assert_eq!((reply.header("cache-control"), reply.header("pragma")), ("no-store", "no-cache"));
+    assert_eq!(reply.header("content-type"), "");
+    assert!(!reply.header("x-request-id").is_empty());
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_on_the_very_next_request() {
+    let stage = Stage::open().await;
+    let (ended, other) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.shop).await);
+    assert_eq!(stage.list(&ended.access).await.status(), 200);
+    assert_done(&revoke(&stage, &stage.shop, &ended.access).await);
+    assert_refused(&stage.list(&ended.access).await, 401, "INVALID_TOKEN");
+    assert_refused(&stage.answer(create(&ended.access)).await, 401, "INVALID_TOKEN");
+    assert_eq!(said(&introspect(&stage, &stage.shop, &ended.access).await), json!({"active": false}));
+
+    // Each by itself: the refresh token goes on until it is revoked as well.
+    said(&refresh(&stage, &stage.shop, &ended.refresh, "").await);
+    assert_done(&revoke(&stage, &stage.shop, &ended.refresh).await);
+    assert_oauth_refused(&refresh(&stage, &stage.shop, &ended.refresh, "").await, 400, "invalid_grant");
+    assert_refused(&stage.refresh(&ended.refresh).await, 401, "INVALID_TOKEN");
+    assert_eq!(said(&introspect(&stage, &stage.shop, &ended.refresh).await), json!({"active": false}));
+
+    assert_eq!(stage.list(&other.access).await.status(), 200);
+    assert_eq!(stage.refresh(&other.refresh).await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_came_of_a_refresh_token_ends_by_itself_or_is_revoked_as_well() {
+    let stage = Stage::open().await;
+    let issued = stage.tokens(&stage.shop).await;
+    let refreshed = tokens(&said(&refresh(&stage, &stage.shop, &issued.refresh, "").await)).access;
+    assert_done(&revoke(&stage, &stage.shop, &issued.refresh).await);
+    for access in [&issued.access, &refreshed] {
+        assert_eq!(stage.list(access).await.status(), 200);
+    }
+    assert_done(&revoke(&stage, &stage.shop, &refreshed).await);
+    assert_refused(&stage.list(&refreshed).await, 401, "INVALID_TOKEN");
+    stage.clock.advance(Duration::from_secs(900));
+    assert_refused(&stage.list(&issued.access).await, 401, "INVALID_TOKEN");
+}
+
+#[tokio::test]
+async fn a_hint_may_be_wrong_and_the_client_may_come_by_post() {
+    let stage = Stage::open().await;
+    for hint in ["access_token", "refresh_token", "x"] {
+        let issued = stage.tokens(&stage.shop).await;
+        let form = format!("token={}&token_type_hint={hint}", issued.access);
+        assert_done(&stage.answer(post_as(&stage.shop, REVOKE, &form)).await);
+        assert_refused(&stage.list(&issued.access).await, 401, "INVALID_TOKEN");
+        let (id, secret) = (stage.shop.id, &stage.shop.secret);
+        let form =
+            format!("token={}&token_type_hint={hint}&client_id={id}&client_secret={secret}", issued.refresh);
+        assert_done(&stage.answer(Call::post(REVOKE).form(&form)).await);
+        assert_refused(&stage.refresh(&issued.refresh).await, 401, "INVALID_TOKEN");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_good_token_is_done_already_and_nothing_is_written() {
+    let mut stage = Stage::open().await;
+    let (expired, revoked) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.shop).await);
+    let disabled = stage.client(stage.kind()).await;
+    let of_disabled = stage.tokens(&disabled).await;
+    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
+    stage.follow().await;
+    assert_done(&revoke(&stage, &stage.shop, &revoked.refresh).await);
+    stage.clock.advance(Duration::from_secs(900));
+    let before = stage.elsewhere.last_change().await.unwrap();
+    for token in
+        ["x", "%00", &"e".repeat(60_000), &expired.access, &revoked.refresh, &of_disabled.refresh, "a.b.c"]
+    {
+        assert_done(&revoke(&stage, &stage.shop, token).await);
+    }
+    assert_eq!(stage.elsewhere.last_change().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn another_clients_token_is_refused_and_stays_good() {
+    let mut stage = Stage::open().await;
+    let colleague = stage.client(stage.kind()).await;
+    let issued = stage.tokens(&stage.shop).await;
+    for of in [&colleague, &stage.rival] {
+        for token in [&issued.access, &issued.refresh] {
+            assert_oauth_refused(&revoke(&stage, of, token).await, 400, "invalid_grant");
+        }
+    }
+    assert_eq!(stage.list(&issued.access).await.status(), 200);
+    assert_eq!(stage.refresh(&issued.refresh).await.status(), 200);
+}
+
+#[tokio::test]
+async fn revocation_takes_a_client_and_one_token() {
+    let stage = Stage::open().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    for call in [
+        Call::post(REVOKE).form(&format!("token={token}")),
+        Call::post(REVOKE).bearer(&token).form(&format!("token={token}")),
+        Call::post(REVOKE).basic(&stage.shop.id.to_string(), "wrong").form(&format!("token={token}")),
+    ] {
+        assert_oauth_refused(&stage.answer(call).await, 401, "invalid_client");
+    }
+    for form in ["", "token=", &format!("token={token}&token={token}")] {
+        assert_oauth_refused(&stage.answer(post_as(&stage.shop, REVOKE, form)).await, 400, "invalid_request");
+    }
+    assert_eq!(stage.list(&token).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_revocation_that_was_answered_outlives_the_server() {
+    let stage = Stage::open().await;
+    let issued = stage.tokens(&stage.shop).await;
+    assert_done(&revoke(&stage, &stage.shop, &issued.access).await);
+    assert_done(&revoke(&stage, &stage.shop, &issued.refresh).await);
+    let stage = stage.restarted().await;
+    assert_refused(&stage.list(&issued.access).await, 401, "INVALID_TOKEN");
+    assert_refused(&stage.refresh(&issued.refresh).await, 401, "INVALID_TOKEN");
+}
+
+#[tokio::test]
+async fn another_server_refuses_the_token_once_it_has_read_the_change() {
+    let stage = Stage::open().await;
+    let store = Arc::new(Sqlite::open_existing(&stage.path()).unwrap());
+    let opened = Installation::open(stage.config.clone(), store, master_key(), stage.clock.clone()).await;
+    let (installation, mut follower) = opened.unwrap();
+    let other = Server::new(installation, false);
+    let token = stage.tokens(&stage.shop).await.access;
+    let list = || Call::get(crate::call::LIST).bearer(&token).whole();
+    assert_eq!(answer(&other, PEER, list()).await.status(), 200);
+    assert_done(&revoke(&stage, &stage.shop, &token).await);
+    follower.step().await.unwrap();
+    assert_refused(&answer(&other, PEER, list()).await, 401, "INVALID_TOKEN");
+}
+
+#[tokio::test]
+async fn what_the_store_can_not_keep_is_not_answered_as_done() {
+    let faults = Faults::default();
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    let issued = tokens(&said(&grant(&stage, &stage.shop, "").await));
+    for fault in [Fault::Refuses, Fault::AnswerLost] {
+        faults.set("revoke", fault);
+        let reply = revoke(&stage, &stage.shop, &issued.access).await;
+        assert_oauth_refused(&reply, 503, "temporarily_unavailable");
+        assert_eq!(reply.header("retry-after"), "1");
+        assert_eq!(stage.list(&issued.access).await.status(), 200);
+    }
+    faults.clear();
+    assert_done(&revoke(&stage, &stage.shop, &issued.access).await);
+    assert_refused(&stage.list(&issued.access).await, 401, "INVALID_TOKEN");
+}
+
+/// Longer than the token, or it would be good again; not much longer, or they would pile up.
+#[tokio::test]
+async fn a_revocation_is_kept_a_little_longer_than_its_token_is_accepted() {
+    let stage = Stage::with(&[("TOLLGATE_TOKENS__EXP_LEEWAY", "30s")], |store| Arc::new(store)).await;
+    let issued = stage.tokens(&stage.shop).await;
+    assert_done(&revoke(&stage, &stage.shop, &issued.access).await);
+    let kept = stage.elsewhere.revocations(stage.now()).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert!(matches!(kept[0].subject, Revoked::Token(_)));
+    assert_eq!(kept[0].expires_at, stage.now().after(Duration::from_secs(900 + 30 + 60)));
+    stage.clock.advance(Duration::from_millis(929_999));
+    assert_refused(&stage.list(&issued.access).await, 401, "INVALID_TOKEN");
+}
+
+/// Of two that copy the revocations, add one and put them back at once, one must not lose the other's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_revocations_at_once_none_is_lost() {
+    let stage = Arc::new(Stage::open().await);
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..1_000 {
+        let stage = stage.clone();
+        running.spawn(async move {
+            let token = stage.tokens(&stage.shop).await.access;
+            assert_done(&revoke(&stage, &stage.shop, &token).await);
+            token
+        });
+    }
+    for token in running.join_all().await {
+        assert_refused(&stage.list(&token).await, 401, "INVALID_TOKEN");
+    }
+}
