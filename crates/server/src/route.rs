@@ -8,6 +8,8 @@ pub(crate) enum Route {
     StandardToken,
     Introspect,
     Revoke,
+    ServerMetadata,
+    KeySet,
     CreatePayment,
     ListPayments,
     ShowPayment,
@@ -30,6 +32,8 @@ impl Route {
         Self::StandardToken,
         Self::Introspect,
         Self::Revoke,
+        Self::ServerMetadata,
+        Self::KeySet,
         Self::CreatePayment,
         Self::ListPayments,
         Self::ShowPayment,
@@ -49,12 +53,15 @@ impl Route {
             "/oauth2/token" => Self::StandardToken,
             "/oauth2/introspect" => Self::Introspect,
             "/oauth2/revoke" => Self::Revoke,
+            "/oauth2/jwks" => Self::KeySet,
+            "/.well-known/oauth-authorization-server" => Self::ServerMetadata,
             "/api/v1/payment-requests:redirect" => Self::CreatePayment,
             "/api/v1/payment-requests" => Self::ListPayments,
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
             _ if path.starts_with("/api/v1/payment-requests/") => Self::ShowPayment,
+            _ if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
             _ if path.starts_with("/pay/") => Self::PaymentPage,
             _ if path.starts_with("/assets/") => Self::Asset,
             _ => Self::Unknown,
@@ -63,7 +70,10 @@ impl Route {
 
     /// Whether it belongs to the endpoints of the standards.
     pub(crate) const fn is_of_the_standards(self) -> bool {
-        matches!(self, Self::StandardToken | Self::Introspect | Self::Revoke)
+        matches!(
+            self,
+            Self::StandardToken | Self::Introspect | Self::Revoke | Self::ServerMetadata | Self::KeySet
+        )
     }
 
     /// Its path, as a template.
@@ -74,6 +84,8 @@ impl Route {
             Self::StandardToken => "/oauth2/token",
             Self::Introspect => "/oauth2/introspect",
             Self::Revoke => "/oauth2/revoke",
+            Self::ServerMetadata => "/.well-known/oauth-authorization-server",
+            Self::KeySet => "/oauth2/jwks",
             Self::CreatePayment => "/api/v1/payment-requests:redirect",
             Self::ListPayments => "/api/v1/payment-requests",
             Self::ShowPayment => "/api/v1/payment-requests/{id}",

@@ -7,6 +7,7 @@
 mod error;
 mod form;
 mod introspect;
+mod metadata;
 mod presented;
 mod revoke;
 mod token;
@@ -18,6 +19,7 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tollgate_core::{ClientId, Timestamp};
 
+use crate::authority::authenticated::Authenticated;
 use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::route::Route;
@@ -26,8 +28,18 @@ use crate::server::{Body, Server, catch_panic};
 /// What an endpoint has come to.
 struct Answered {
     response: Response<Full<Bytes>>,
-    /// Who asked.
-    client: ClientId,
+    /// Who asked, where a client must prove itself.
+    client: Option<ClientId>,
+}
+
+impl Answered {
+    fn to(client: &Authenticated, response: Response<Full<Bytes>>) -> Self {
+        Self { response, client: Some(client.id) }
+    }
+
+    fn to_anybody(response: Response<Full<Bytes>>) -> Self {
+        Self { response, client: None }
+    }
 }
 
 /// Answers a request to one of the endpoints. A panic becomes 500.
@@ -43,11 +55,17 @@ pub(crate) async fn answer(
             Route::StandardToken => token::post(server, from, now, request).await,
             Route::Introspect => introspect::post(server, from, now, request).await,
             Route::Revoke => revoke::post(server, from, now, request).await,
+            Route::ServerMetadata => {
+                let path = request.uri().path();
+                metadata::describe(&server.config().public_url, request.method(), path)
+                    .map(Answered::to_anybody)
+            }
+            Route::KeySet => metadata::keys(request.method()).map(Answered::to_anybody),
             _ => Err(Error::NotFound),
         }
     });
     match outcome.await {
-        Ok(Ok(Answered { response, client })) => (response.map(Either::Left), Some(client)),
+        Ok(Ok(Answered { response, client })) => (response.map(Either::Left), client),
         Ok(Err(error)) | Err(error) => (error.oauth_response::<Full<Bytes>>().map(Either::Left), None),
     }
 }

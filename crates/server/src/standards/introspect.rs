@@ -33,7 +33,7 @@ pub(super) async fn post(
         Some((kind, claims)) if is_good(server, kind, &claims, now).await? => active(kind, &claims),
         Some(_) | None => INACTIVE.to_vec(),
     };
-    Ok(Answered { response: answer(body), client: client.id })
+    Ok(Answered::to(&client, answer(body)))
 }
 
 /// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).

@@ -34,7 +34,7 @@ pub(super) async fn post(
         Ok(_) => return Err(Error::AnothersToken),
         Err(_) => {}
     }
-    Ok(Answered { response: done(), client: client.id })
+    Ok(Answered::to(&client, done()))
 }
 
 /// The status says it all (RFC 7009 §2.2).

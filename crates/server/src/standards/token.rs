@@ -36,7 +36,7 @@ pub(super) async fn post(
         }
     };
     server.metrics().issued(grant);
-    Ok(Answered { response: answer(body), client: client.id })
+    Ok(Answered::to(&client, answer(body)))
 }
 
 /// RFC 6749 §4.4.2, §6. Here the name must be there: a client that omits it is no OAuth client.

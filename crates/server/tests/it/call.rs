@@ -18,6 +18,8 @@ pub(crate) const REFRESH: &str = "/api/v1/oauth2/refresh";
 pub(crate) const OAUTH_TOKEN: &str = "/oauth2/token";
 pub(crate) const INTROSPECT: &str = "/oauth2/introspect";
 pub(crate) const REVOKE: &str = "/oauth2/revoke";
+pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
+pub(crate) const KEYS: &str = "/oauth2/jwks";
 pub(crate) const CREATE: &str = "/api/v1/payment-requests:redirect";
 pub(crate) const LIST: &str = "/api/v1/payment-requests";
 

@@ -1,6 +1,7 @@
 //! The endpoints that every OAuth client knows.
 
 mod introspect;
+mod metadata;
 mod revoke;
 mod surface;
 mod token;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::post_as;
-use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, REVOKE, Reply};
+use crate::call::{Call, INTROSPECT, KEYS, METADATA, OAUTH_TOKEN, REVOKE, Reply};
 use crate::faults::{Fault, Faults};
 use crate::stage::Stage;
 use crate::surface::{add, errors};
@@ -45,6 +45,9 @@ async fn every_refusal_to_an_oauth_client_has_this_status_these_headers_and_this
         ("GET of the token endpoint", Call::get(OAUTH_TOKEN)),
         ("GET of introspection", Call::get(INTROSPECT)),
         ("GET of revocation", Call::get(REVOKE)),
+        ("POST to the metadata", Call::post(METADATA)),
+        ("POST to the keys", Call::post(KEYS)),
+        ("the metadata of another issuer", Call::get(&format!("{METADATA}/other"))),
         ("too long a body", shop(&"x".repeat(65_537))),
         ("another type", Call::post(OAUTH_TOKEN).body("application/json", "{}")),
     ] {
