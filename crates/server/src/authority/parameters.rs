@@ -225,6 +225,21 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_form_is_read_as_it_was_written_and_what_is_there_twice_is_named(
+            pairs in prop::collection::vec((prop_oneof![any::<String>(), "[ab]"], any::<String>()), 0..8),
+        ) {
+            let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let (mut problems, mut read) = (Problems::new(), Vec::new());
+            read_form(body.as_bytes(), &mut problems, |name, value| read.push((name.to_owned(), value.into_owned())));
+            prop_assert_eq!(&read, &pairs);
+            let named: HashSet<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+            let names = || pairs.iter().map(|(name, _)| name.as_str());
+            let twice: HashSet<_> = names().filter(|name| names().filter(|other| other == name).count() > 1).collect();
+            prop_assert_eq!(named.len(), problems.iter().count());
+            prop_assert_eq!(named, twice);
+        }
+
+        #[test]
         fn what_is_read_at_once_is_read_as_a_document_to_the_same(
             members in prop::collection::vec(
                 (

@@ -10,9 +10,10 @@ use tollgate_server::{Listeners, log, run};
 use tollgate_store::{Status, Store};
 use tracing_subscriber::prelude::*;
 
-use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, claims};
+use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
 use crate::stage::{Stage, create, payment};
+use crate::standards::post_as;
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -173,6 +174,7 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
     ] {
         refusals.push(stage.answer(call).await);
     }
+    refusals.extend(by_an_oauth_client(stage, &wrong, canaries).await);
     // Nobody has asked for this one yet, so the store is.
     let stranger = stage.client(stage.kind()).await;
     canaries.secret(&stranger.secret);
@@ -204,6 +206,60 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
     }
     refusals.retain(|reply| !reply.status().is_success());
     refusals
+}
+
+/// The same at the endpoints of the standards; returns the refusals among the answers.
+async fn by_an_oauth_client(stage: &Stage, wrong: &str, canaries: &mut Canaries) -> Vec<Reply> {
+    const GRANT: &str = "grant_type=client_credentials";
+    let shop = &stage.shop;
+    let (id, secret) = (shop.id.to_string(), &shop.secret);
+    let issued = stage.answer(post_as(shop, OAUTH_TOKEN, GRANT)).await.json();
+    let (access, refresh) =
+        (issued["access_token"].as_str().unwrap(), issued["refresh_token"].as_str().unwrap());
+    canaries.token(access);
+    canaries.token(refresh);
+    let mut replies = Vec::new();
+    for call in [
+        Call::post(OAUTH_TOKEN).form(&format!("{GRANT}&client_id={id}&client_secret={wrong}")),
+        Call::post(OAUTH_TOKEN).basic(&id, wrong).form(GRANT),
+        Call::post(OAUTH_TOKEN).basic(secret, secret).form(GRANT),
+        Call::post(OAUTH_TOKEN).bearer(access).form(GRANT),
+        Call::post(OAUTH_TOKEN).json(&shop.body()),
+        Call::get(&format!("{OAUTH_TOKEN}?client_secret={secret}")),
+        post_as(shop, OAUTH_TOKEN, &format!("{GRANT}&client_secret={secret}")),
+        post_as(shop, OAUTH_TOKEN, &format!("{GRANT}&client_id={secret}")),
+        post_as(shop, OAUTH_TOKEN, &format!("{GRANT}&scope={secret}")),
+        post_as(shop, OAUTH_TOKEN, &format!("{GRANT}&scope=%22{secret}")),
+        post_as(shop, OAUTH_TOKEN, &format!("grant_type={secret}")),
+        post_as(shop, OAUTH_TOKEN, &format!("grant_type=refresh_token&refresh_token={access}")),
+        post_as(
+            shop,
+            OAUTH_TOKEN,
+            &format!("grant_type=refresh_token&refresh_token={refresh}&scope={secret}"),
+        ),
+        post_as(&stage.rival, OAUTH_TOKEN, &format!("grant_type=refresh_token&refresh_token={refresh}")),
+        Call::post(INTROSPECT).form(&format!("token={access}")),
+        Call::post(INTROSPECT).header("origin", "null").form(&format!("token={access}")),
+        post_as(shop, INTROSPECT, &format!("token={access}&token={access}")),
+        post_as(&stage.rival, REVOKE, &format!("token={access}")),
+        post_as(&stage.rival, REVOKE, &format!("token={refresh}")),
+        post_as(shop, &format!("{REVOKE}?token={access}"), ""),
+        Call::get(&format!("/.well-known/oauth-authorization-server/{access}")),
+        Call::post(&format!("/oauth2/jwks?{secret}")).form(secret),
+    ] {
+        let reply = stage.answer(call).await;
+        assert!(reply.status().is_client_error(), "{} {}", reply.status(), reply.text());
+        replies.push(reply);
+    }
+    // And what is answered well says nothing of the tokens but what they are.
+    for token in [access, refresh] {
+        for path in [INTROSPECT, REVOKE, INTROSPECT] {
+            let reply = stage.answer(post_as(shop, path, &format!("token={token}"))).await;
+            assert_eq!(reply.status(), 200, "{}", reply.text());
+            canaries.assert_not_in("an answer", reply.text());
+        }
+    }
+    replies
 }
 
 /// What the administration's listener says of all that, over its own socket.

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::call::{CREATE, Call, LIST, REFRESH, TOKEN};
+use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN};
 use crate::stage::{Stage, payment};
+use crate::standards::post_as;
 
 /// A stage for all cases of a property.
 struct Kept {
@@ -23,10 +24,15 @@ impl Kept {
     }
 
     fn status(&self, call: Call) -> u16 {
-        let reply = self.runtime.block_on(self.stage.answer(call));
-        assert!(!reply.header("x-request-id").is_empty());
+        let reply = self.reply(call);
         reply.json();
         reply.status().as_u16()
+    }
+
+    fn reply(&self, call: Call) -> Reply {
+        let reply = self.runtime.block_on(self.stage.answer(call));
+        assert!(!reply.header("x-request-id").is_empty());
+        reply
     }
 }
 
@@ -175,6 +181,74 @@ fn an_arbitrary_idempotency_key_is_taken_or_refused() {
         let call = Call::post(CREATE).bearer(&kept.token).json(&payment()).header("idempotency-key", key);
         let status = kept.status(call);
         prop_assert!(matches!(status, 201 | 400), "{}", status);
+        Ok(())
+    });
+}
+
+/// Says whether an endpoint of the standards gave nothing for a form in which no token is a good one.
+fn is_refused_or_nothing(target: &str, reply: &Reply) -> bool {
+    match (target, reply.status().as_u16()) {
+        (INTROSPECT, 200) => reply.text() == r#"{"active":false}"#,
+        (REVOKE, 200) => reply.text().is_empty(),
+        (_, status) => {
+            matches!((status, &*reply.oauth_refusal().1), (400, error) if error != "access_denied")
+        }
+    }
+}
+
+fn of_the_standards() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![OAUTH_TOKEN, INTROSPECT, REVOKE])
+}
+
+#[test]
+fn arbitrary_bytes_as_a_form_obtain_nothing() {
+    let bodies = prop::collection::vec(any::<u8>(), 0..400);
+    check((of_the_standards(), bodies), |kept, (target, body)| {
+        let call = post_as(&kept.stage.shop, target, "").raw(body);
+        prop_assert!(is_refused_or_nothing(target, &kept.reply(call)));
+        Ok(())
+    });
+}
+
+#[test]
+fn arbitrary_parameters_obtain_nothing_that_they_do_not_ask_for() {
+    let name = prop_oneof![
+        prop::sample::select(vec![
+            "client_id",
+            "client_secret",
+            "scope",
+            "refresh_token",
+            "token",
+            "token_type_hint"
+        ])
+        .prop_map(str::to_owned),
+        any::<String>().prop_filter("a grant could be one", |name| name != "grant_type"),
+    ];
+    let parameters = prop::collection::vec((name, any::<String>()), 0..6);
+    check((of_the_standards(), parameters), |kept, (target, parameters)| {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        prop_assert!(is_refused_or_nothing(target, &kept.reply(post_as(&kept.stage.shop, target, &form))));
+        Ok(())
+    });
+}
+
+#[test]
+fn an_arbitrary_authorization_is_no_client() {
+    let line = prop_oneof![
+        prop::collection::vec(in_a_header(), 0..200),
+        "[Bb]asic +[A-Za-z0-9+/=]{0,200}".prop_map(String::into_bytes),
+        "Bearer [A-Za-z0-9_.=-]{0,200}".prop_map(String::into_bytes),
+    ];
+    check((of_the_standards(), prop::collection::vec(line, 0..3)), |kept, (target, lines)| {
+        let two = lines.len() > 1;
+        let call = lines
+            .into_iter()
+            .fold(Call::post(target).form("grant_type=client_credentials&token=x"), |call, line| {
+                call.header("authorization", line)
+            });
+        let expected = if two { (400, "invalid_request") } else { (401, "invalid_client") };
+        let (status, error) = kept.reply(call).oauth_refusal();
+        prop_assert_eq!((status, &*error), expected);
         Ok(())
     });
 }

@@ -3,8 +3,9 @@
 use serde_json::json;
 use tollgate_store::Store;
 
-use crate::call::{Call, REFRESH, TOKEN};
+use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, REFRESH, REVOKE, TOKEN};
 use crate::stage::{PEER, Stage};
+use crate::standards::post_as;
 
 const TOKENS: usize = 100_000;
 
@@ -56,6 +57,28 @@ async fn refusals_write_nothing_either() {
         stage.answer(Call::post(TOKEN).json(&json!({"client_id": "x", "client_secret": "y"}))).await;
         stage.refresh("x").await;
         stage.list("x").await;
+        stage.answer(post_as(&stage.shop, REVOKE, "token=x")).await;
     }
     assert_eq!(commits.seen(), before);
+}
+
+#[tokio::test]
+async fn granting_to_oauth_clients_and_telling_what_a_token_is_write_nothing() {
+    let stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    let commits = Commits(rusqlite::Connection::open(stage.path()).unwrap());
+    let before = commits.seen();
+    for (path, form) in [
+        (OAUTH_TOKEN, "grant_type=client_credentials".to_owned()),
+        (OAUTH_TOKEN, format!("grant_type=refresh_token&refresh_token={}", tokens.refresh)),
+        (INTROSPECT, format!("token={}", tokens.access)),
+        (INTROSPECT, format!("token={}", tokens.refresh)),
+    ] {
+        assert_eq!(stage.answer(post_as(&stage.shop, path, &form)).await.status(), 200, "{form}");
+    }
+    assert_eq!(commits.seen(), before);
+    // What is counted is counted.
+    let form = format!("token={}", tokens.access);
+    assert_eq!(stage.answer(post_as(&stage.shop, REVOKE, &form)).await.status(), 200);
+    assert_ne!(commits.seen(), before);
 }
