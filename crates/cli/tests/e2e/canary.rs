@@ -27,6 +27,7 @@ fn no_secret_appears_in_any_output_error_metric_or_file() {
     assert_eq!(dev.api.list(&access, "").status, 200);
     let renewed = dev.api.refresh(&refresh).data();
     canaries.add("the renewed token", renewed["access_token"].as_str().unwrap());
+    revoke_and_ask(dev.api, dev.client_id(), &secret, renewed["access_token"].as_str().unwrap());
     for _ in 0..2 {
         let created = dev.api.create(&access, "canary", &payment("CANARY")).unwrap();
         assert_eq!(created.status, 201);
@@ -81,6 +82,9 @@ fn refused_calls(api: Api, id: &str, secret: &str, access: &str, refresh: &str) 
     let token = |headers: &[(&str, &str)], body: &str| {
         api.request("POST", "/api/v1/oauth2/token", headers, body).unwrap()
     };
+    let oauth = |path: &str, headers: &[(&str, &str)], body: &str| {
+        api.request("POST", &format!("/oauth2/{path}"), headers, body).unwrap()
+    };
     let create = |headers: &[(&str, &str)], body: &str| {
         api.request("POST", "/api/v1/payment-requests:redirect", headers, body).unwrap()
     };
@@ -99,6 +103,13 @@ fn refused_calls(api: Api, id: &str, secret: &str, access: &str, refresh: &str) 
         token(&[json, basic, ("origin", "https://shop.example")], "{}"),
         token(&[("content-type", "text/plain")], secret),
         api.request("GET", &format!("/api/v1/oauth2/token?client_secret={secret}"), &[basic], "").unwrap(),
+        oauth("token", &[form], &format!("grant_type={secret}&client_id={id}&client_secret={secret}")),
+        oauth("token", &[form, basic], &format!("grant_type=client_credentials&client_secret={secret}")),
+        oauth("token", &[form, basic], &format!("grant_type=client_credentials&scope={secret}")),
+        oauth("token", &[form, basic], &format!("grant_type=refresh_token&refresh_token={access}")),
+        oauth("introspect", &[form, bearer], &format!("token={access}")),
+        oauth("introspect", &[form, basic], &format!("token={access}&token={refresh}")),
+        oauth("revoke", &[form], &format!("token={refresh}&client_id={id}&client_secret={secret}x")),
         api.refresh(access),
         api.refresh(&format!("{refresh}x")),
         api.list(refresh, ""),
@@ -115,6 +126,15 @@ fn refused_calls(api: Api, id: &str, secret: &str, access: &str, refresh: &str) 
         create(&[json, bearer], &format!("{{\"access_token\":\"{access}\"")),
         create(&[("content-type", access), bearer], "{}"),
     ]
+}
+
+/// Ends a token and asks what it is, as an OAuth client.
+fn revoke_and_ask(api: Api, id: &str, secret: &str, token: &str) {
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let body = format!("token={token}&client_id={id}&client_secret={secret}");
+    for path in ["/oauth2/introspect", "/oauth2/revoke", "/oauth2/introspect"] {
+        assert_eq!(api.request("POST", path, &[form], &body).unwrap().status, 200, "{path}");
+    }
 }
 
 /// What must not be found.

@@ -19,5 +19,6 @@ mod full_disk;
 mod harness;
 mod health;
 mod inspect;
+mod oauth;
 mod signals;
 mod tls;
