@@ -31,7 +31,7 @@ fn a_token_is_obtained_by_curl_looked_at_revoked_and_then_refused_by_the_guard()
     assert_eq!(said["client_id"], dev.client_id());
 
     let revoked = curl.run(path("revocation_endpoint"), &format!("-K client -d token={token}"));
-    assert_eq!(revoked, (200, String::new()));
+    assert_eq!(revoked, (200, "{}".to_owned()));
     assert_eq!(ask(), json!({"active": false}));
     let (status, refused) = list();
     let refused: Value = serde_json::from_str(&refused).unwrap();

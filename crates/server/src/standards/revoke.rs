@@ -2,12 +2,10 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, PRAGMA};
-use http::{HeaderValue, Request, Response};
-use http_body_util::Full;
+use http::Request;
 use tollgate_core::{PayloadBuffer, Timestamp};
 
+use crate::authority::answer;
 use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::server::Server;
@@ -34,14 +32,8 @@ pub(super) async fn post(
         Ok(_) => return Err(Error::AnothersToken),
         Err(_) => {}
     }
-    Ok(Answered::to(&client, done()))
+    Ok(Answered::to(&client, answer(DONE.to_vec())))
 }
 
-/// The status says it all (RFC 7009 §2.2).
-fn done() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    response
-}
+/// The status says it all (RFC 7009 §2.2), but some clients refuse an answer that is no JSON.
+const DONE: &[u8] = b"{}";
