@@ -2,7 +2,7 @@
 //! `GET /oauth2/jwks` (RFC 7517).
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response};
 use http_body_util::Full;
 use serde::Serialize;
@@ -70,17 +70,14 @@ struct Metadata<'a> {
 
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-/// An answer for everybody, which may be kept. To `HEAD` it says how long it would be.
+/// An answer for everybody, which may be kept.
 fn answer(method: &Method, body: Vec<u8>, keep: &'static str) -> Result<Response<Full<Bytes>>, Error> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
-    let length = HeaderValue::from(body.len());
-    let body = if *method == Method::HEAD { Full::default() } else { Full::from(body) };
-    let mut response = Response::new(body);
+    let mut response = Response::new(Full::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, length);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
     Ok(response)
 }

@@ -318,11 +318,13 @@ async fn only_a_form_is_read_and_only_in_a_post() {
     assert_oauth_refused(&reply, 415, "invalid_request");
     let media = "application/x-www-form-urlencoded; charset=UTF-8";
     said(&stage.answer(Call::post(OAUTH_TOKEN).body(media, body.clone())).await);
-    for method in ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
+    for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
         let reply = stage.answer(Call::new(method, OAUTH_TOKEN).form(&body)).await;
         assert_oauth_refused(&reply, 405, "invalid_request");
         assert_eq!(reply.header("allow"), "POST");
     }
+    let reply = stage.answer(Call::new("HEAD", OAUTH_TOKEN)).await;
+    assert_eq!((reply.status().as_u16(), reply.text(), reply.header("allow")), (405, "", "POST"));
     let long = format!("{body}&x={}", "x".repeat(64 * 1024));
     assert_oauth_refused(&stage.answer(Call::post(OAUTH_TOKEN).form(&long)).await, 413, "invalid_request");
     for path in ["/oauth2/token/", "/oauth2//token", "/oauth2/Token", "/oauth2/%74oken", "/oauth2"] {
