@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::Request;
+use http::{Method, Request};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use crate::edge::{self, Drained, OpenConnections};
 use crate::follower::Follower;
 use crate::health;
 use crate::route::Route;
-use crate::server::Server;
+use crate::server::{Server, without_body};
 
 /// A listener that can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +135,7 @@ async fn serve_admin(
         let server = server.clone();
         tower::service_fn(move |request: Request<Incoming>| {
             let answer = health::answer(&server, Route::of(request.uri().path()), request.method());
+            let answer = if request.method() == Method::HEAD { without_body(answer) } else { answer };
             async move { Ok::<_, Infallible>(answer) }
         })
     };

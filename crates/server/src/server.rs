@@ -13,8 +13,9 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use bytes::Bytes;
-use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::{HeaderValue, Request, Response};
+use http::header::{CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method, Request, Response};
+use http_body::Body as _;
 use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -131,6 +132,9 @@ impl Server {
             _ => Box::pin(self.route(from, request)).await,
         };
         let (mut response, client) = answered;
+        if method == Method::HEAD {
+            response = without_body(response);
+        }
         let refusal = self.count_refusal(&response);
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -185,6 +189,15 @@ impl Server {
         }
         Some(refusal.reason)
     }
+}
+
+/// The answer to `HEAD` says how long the body would be (RFC 9110 §9.3.2). Over HTTP/2 one that is there would be sent.
+pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
+    if let Some(length) = response.body().size_hint().exact() {
+        // The router may have done so already.
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+    response.map(|_| Either::Left(Full::default()))
 }
 
 /// Runs a future to its end, or to its panic.

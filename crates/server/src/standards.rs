@@ -15,9 +15,7 @@ mod token;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response};
-use http_body::Body as _;
+use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tollgate_core::{ClientId, Timestamp};
 
@@ -52,7 +50,6 @@ pub(crate) async fn answer(
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> (Response<Body>, Option<ClientId>) {
-    let is_head = request.method() == Method::HEAD;
     let outcome = catch_panic(async {
         match route {
             Route::StandardToken => token::post(server, from, now, request).await,
@@ -71,15 +68,5 @@ pub(crate) async fn answer(
         Ok(Ok(Answered { response, client })) => (response, client),
         Ok(Err(error)) | Err(error) => (error.oauth_response(), None),
     };
-    let response = if is_head { without_body(response) } else { response };
     (response.map(Either::Left), client)
-}
-
-/// The answer to `HEAD` says how long the body would be (RFC 9110 §9.3.2). HTTP/2 would send one that is there.
-fn without_body(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    if let Some(length) = response.body().size_hint().exact() {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    *response.body_mut() = Full::default();
-    response
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -93,8 +93,13 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
                     message = refusal.message,
                     "request refused at the edge"
                 );
-                let response = Some(refusal.response(request.version(), request.headers()));
-                Handling::Refused { response, in_flight }
+                let mut response = refusal.response(request.version(), request.headers());
+                if request.method() == Method::HEAD {
+                    let length = HeaderValue::from(response.body().len());
+                    response.headers_mut().insert(CONTENT_LENGTH, length);
+                    *response.body_mut() = Bytes::new();
+                }
+                Handling::Refused { response: Some(response), in_flight }
             }
         }
     }
