@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenKind};
 
 use crate::authority::parameters::{Parameters, required};
-use crate::authority::{Issued, answer, check_caller, grant};
+use crate::authority::{Issued, answer, body, check_caller, grant};
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
 use crate::media::{MAX_BODY, Media};
@@ -43,21 +44,16 @@ pub(crate) async fn post(
     Ok(Issued { response: answer(body), client: claims.subject })
 }
 
-fn issue(
-    server: &Server,
-    refresh: &Claims<'_>,
-    client: &Registered,
-    now: Timestamp,
-) -> Result<Vec<u8>, Error> {
+fn issue(server: &Server, refresh: &Claims<'_>, client: &Registered, now: Timestamp) -> Result<Bytes, Error> {
     let access = grant::refresh_token(server, refresh, client, None, now)?;
-    let mut body = Vec::with_capacity(1024);
-    body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
     let keyring = server.installation().verifier().keyring();
-    keyring.mint(TokenKind::Access, &access, now, &mut body).ok_or(Error::NoSigningKey)?;
-    body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
-    body.extend_from_slice(
-        itoa::Buffer::new().format(server.config().tokens.access_ttl.as_secs()).as_bytes(),
-    );
-    body.extend_from_slice(b"}}");
-    Ok(body)
+    let life = server.config().tokens.access_ttl.as_secs();
+    body(|body| {
+        body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
+        keyring.mint(TokenKind::Access, &access, now, body)?;
+        body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
+        body.extend_from_slice(itoa::Buffer::new().format(life).as_bytes());
+        body.extend_from_slice(b"}}");
+        Some(())
+    })
 }

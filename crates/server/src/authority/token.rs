@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Scope, Timestamp, TokenKind};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::parameters::Parameters;
-use crate::authority::{Issued, answer, check_caller, grant};
+use crate::authority::{Issued, answer, body, check_caller, grant};
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
 use crate::media::{MAX_BODY, Media};
@@ -57,24 +58,24 @@ fn issue(
     of: &Authenticated,
     requested: Option<&Scope>,
     now: Timestamp,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Bytes, Error> {
     let (access, refresh) = grant::client_credentials(server, of, requested, now)?;
     let keyring = server.installation().verifier().keyring();
-    let mut body = Vec::with_capacity(1536);
-    body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
-    keyring.mint(TokenKind::Access, &access, now, &mut body).ok_or(Error::NoSigningKey)?;
-    body.extend_from_slice(b"\",\"refresh_token\":\"");
-    keyring.mint(TokenKind::Refresh, &refresh, now, &mut body).ok_or(Error::NoSigningKey)?;
-    body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
-    body.extend_from_slice(
-        itoa::Buffer::new().format(server.config().tokens.access_ttl.as_secs()).as_bytes(),
-    );
-    if let Some(scope) = requested {
-        // A scope has no character that JSON would escape.
-        body.extend_from_slice(b",\"scope\":\"");
-        body.extend_from_slice(scope.as_str().as_bytes());
-        body.push(b'"');
-    }
-    body.extend_from_slice(b"}}");
-    Ok(body)
+    let life = server.config().tokens.access_ttl.as_secs();
+    body(|body| {
+        body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
+        keyring.mint(TokenKind::Access, &access, now, body)?;
+        body.extend_from_slice(b"\",\"refresh_token\":\"");
+        keyring.mint(TokenKind::Refresh, &refresh, now, body)?;
+        body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
+        body.extend_from_slice(itoa::Buffer::new().format(life).as_bytes());
+        if let Some(scope) = requested {
+            // A scope has no character that JSON would escape.
+            body.extend_from_slice(b",\"scope\":\"");
+            body.extend_from_slice(scope.as_str().as_bytes());
+            body.push(b'"');
+        }
+        body.extend_from_slice(b"}}");
+        Some(())
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, PayloadBuffer, Timestamp, TokenKind};
@@ -31,7 +32,7 @@ pub(super) async fn post(
     let found = presented::verify(verifier, token.as_bytes(), now, &mut buffers).ok();
     let body = match found.filter(|(_, claims)| may_see(&client.client, claims)) {
         Some((kind, claims)) if is_good(server, kind, &claims, now).await? => active(kind, &claims),
-        Some(_) | None => INACTIVE.to_vec(),
+        Some(_) | None => Bytes::from_static(INACTIVE),
     };
     Ok(Answered::to(&client, answer(body)))
 }
@@ -79,7 +80,7 @@ struct Introspection<'a> {
     net: Option<&'a str>,
 }
 
-fn active(kind: TokenKind, claims: &Claims<'_>) -> Vec<u8> {
+fn active(kind: TokenKind, claims: &Claims<'_>) -> Bytes {
     let said = Introspection {
         active: true,
         scope: claims.scope,
@@ -96,5 +97,5 @@ fn active(kind: TokenKind, claims: &Claims<'_>) -> Vec<u8> {
         env: claims.environment,
         net: claims.addresses,
     };
-    serde_json::to_vec(&said).expect("claims serialise")
+    serde_json::to_vec(&said).expect("claims serialise").into()
 }

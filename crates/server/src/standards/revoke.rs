@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::Request;
 use tollgate_core::{PayloadBuffer, Timestamp};
 
@@ -32,7 +33,7 @@ pub(super) async fn post(
         Ok(_) => return Err(Error::AnothersToken),
         Err(_) => {}
     }
-    Ok(Answered::to(&client, answer(DONE.to_vec())))
+    Ok(Answered::to(&client, answer(Bytes::from_static(DONE))))
 }
 
 /// The status says it all (RFC 7009 §2.2), but some clients refuse an answer that is no JSON.

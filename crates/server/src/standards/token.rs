@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::Request;
 use tollgate_core::{PayloadBuffer, Scope, Timestamp, TokenKind};
 
 use crate::authority::authenticated::Authenticated;
-use crate::authority::{answer, grant};
+use crate::authority::{answer, body, grant};
 use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::metrics::Grant;
@@ -55,15 +56,17 @@ fn client_credentials(
     of: &Authenticated,
     requested: Option<&Scope>,
     now: Timestamp,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Bytes, Error> {
     let (access, refresh) = grant::client_credentials(server, of, requested, now)?;
     let keyring = server.installation().verifier().keyring();
-    let mut body = Vec::with_capacity(1536);
-    body.extend_from_slice(b"{\"access_token\":\"");
-    keyring.mint(TokenKind::Access, &access, now, &mut body).ok_or(Error::NoSigningKey)?;
-    body.extend_from_slice(b"\",\"refresh_token\":\"");
-    keyring.mint(TokenKind::Refresh, &refresh, now, &mut body).ok_or(Error::NoSigningKey)?;
-    Ok(finished(body, server, access.scope))
+    body(|body| {
+        body.extend_from_slice(b"{\"access_token\":\"");
+        keyring.mint(TokenKind::Access, &access, now, body)?;
+        body.extend_from_slice(b"\",\"refresh_token\":\"");
+        keyring.mint(TokenKind::Refresh, &refresh, now, body)?;
+        finish(body, server, access.scope);
+        Some(())
+    })
 }
 
 /// The refresh token must be one of the client that presents it (RFC 6749 §6). It is answered as it came: it is never
@@ -74,7 +77,7 @@ fn refresh_token(
     token: &str,
     requested: Option<&Scope>,
     now: Timestamp,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Bytes, Error> {
     let verifier = server.installation().verifier();
     let mut buffer = PayloadBuffer::new();
     let refresh = verifier.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffer)?;
@@ -85,21 +88,22 @@ fn refresh_token(
         return Err(Error::RefreshRefused);
     }
     let access = grant::refresh_token(server, &refresh, &of.client, requested, now)?;
-    let mut body = Vec::with_capacity(1536);
-    body.extend_from_slice(b"{\"access_token\":\"");
-    verifier.keyring().mint(TokenKind::Access, &access, now, &mut body).ok_or(Error::NoSigningKey)?;
-    body.extend_from_slice(b"\",\"refresh_token\":\"");
-    body.extend_from_slice(token.as_bytes());
-    Ok(finished(body, server, access.scope))
+    body(|body| {
+        body.extend_from_slice(b"{\"access_token\":\"");
+        verifier.keyring().mint(TokenKind::Access, &access, now, body)?;
+        body.extend_from_slice(b"\",\"refresh_token\":\"");
+        body.extend_from_slice(token.as_bytes());
+        finish(body, server, access.scope);
+        Some(())
+    })
 }
 
 /// Adds what follows the tokens (RFC 6749 §5.1). A scope has no character that JSON would escape, nor has a token.
-fn finished(mut body: Vec<u8>, server: &Server, scope: &str) -> Vec<u8> {
+fn finish(body: &mut Vec<u8>, server: &Server, scope: &str) {
     body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
     let seconds = server.config().tokens.access_ttl.as_secs();
     body.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
     body.extend_from_slice(b",\"scope\":\"");
     body.extend_from_slice(scope.as_bytes());
     body.extend_from_slice(b"\"}");
-    body
 }
