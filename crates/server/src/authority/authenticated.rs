@@ -87,7 +87,8 @@ impl<'a> Credentials<'a> {
         let id = self.client_id.parse().unwrap_or(NOBODY);
         // Failures count under the one spelling of an id: another one is no other client.
         let mut spelled = [0; 36];
-        let name = if id == NOBODY { &*self.client_id } else { id.encode(&mut spelled) };
+        let spelled = id.encode(&mut spelled);
+        let name = if id == NOBODY { &*self.client_id } else { spelled };
         let source = server.throttle().source(name, from);
         server.throttle().check(source, now).map_err(|retry_after| Error::TooMany { retry_after })?;
 
