@@ -153,13 +153,17 @@ impl<'a> Rest<'a> {
 
     /// A whole number of seconds without sign, fraction, exponent or leading zero.
     fn seconds(&mut self) -> Option<Timestamp> {
-        let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
-        let (value, rest) = self.0.split_at(digits);
-        if digits == 0 || digits > 12 || (digits > 1 && value.starts_with('0')) {
-            return None;
+        let (mut value, mut digits) = (0_u64, 0);
+        for byte in self.0.bytes().take_while(u8::is_ascii_digit) {
+            // Nothing that long is a time, and behind a leading zero nothing may follow.
+            if value > LAST_SECOND || (value == 0 && digits > 0) {
+                return None;
+            }
+            value = value * 10 + u64::from(byte - b'0');
+            digits += 1;
         }
-        self.0 = rest;
-        value.parse().ok().filter(|value| *value <= LAST_SECOND).map(Timestamp::from_seconds)
+        self.0 = &self.0[digits..];
+        (digits > 0 && value <= LAST_SECOND).then(|| Timestamp::from_seconds(value))
     }
 }
 

@@ -60,15 +60,21 @@ impl Scope {
 
 /// Says whether `token` is a word of the scope text `scope`.
 pub(crate) fn contains(scope: &str, token: &str) -> bool {
-    scope.split(' ').any(|word| word == token) && !token.is_empty()
+    scope.as_bytes().split(|byte| *byte == b' ').any(|word| word == token.as_bytes()) && !token.is_empty()
 }
 
 /// Says whether `text` could be a scope: `scope-token *( SP scope-token )`, or nothing at all.
 pub(crate) fn is_well_formed(text: &str) -> bool {
-    text.is_empty()
-        || text.split(' ').all(|word| {
-            !word.is_empty() && word.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-        })
+    // Before the text, between its words and behind it there is one space.
+    let mut before = b' ';
+    for byte in text.bytes().chain((!text.is_empty()).then_some(b' ')) {
+        let is_of_a_word = matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        if !is_of_a_word && (byte != b' ' || before == b' ') {
+            return false;
+        }
+        before = byte;
+    }
+    true
 }
 
 impl FromStr for Scope {
