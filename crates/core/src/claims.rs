@@ -40,6 +40,8 @@ pub struct Claims<'a> {
 
 /// The last second of the year 9999: what lies beyond is no time of a token.
 const LAST_SECOND: u64 = 253_402_300_799;
+/// How many digits that has.
+const LONGEST: usize = 12;
 
 impl<'a> Claims<'a> {
     /// Says whether `scope` is one of the words of the token's scope.
@@ -153,17 +155,14 @@ impl<'a> Rest<'a> {
 
     /// A whole number of seconds without sign, fraction, exponent or leading zero.
     fn seconds(&mut self) -> Option<Timestamp> {
-        let (mut value, mut digits) = (0_u64, 0);
-        for byte in self.0.bytes().take_while(u8::is_ascii_digit) {
-            // Nothing that long is a time, and behind a leading zero nothing may follow.
-            if value > LAST_SECOND || (value == 0 && digits > 0) {
-                return None;
-            }
-            value = value * 10 + u64::from(byte - b'0');
-            digits += 1;
+        let digits = self.0.bytes().take(LONGEST + 1).take_while(u8::is_ascii_digit).count();
+        let (value, rest) = self.0.split_at(digits);
+        if digits == 0 || digits > LONGEST || (digits > 1 && value.starts_with('0')) {
+            return None;
         }
-        self.0 = &self.0[digits..];
-        (digits > 0 && value <= LAST_SECOND).then(|| Timestamp::from_seconds(value))
+        self.0 = rest;
+        let value = value.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
+        (value <= LAST_SECOND).then(|| Timestamp::from_seconds(value))
     }
 }
 
