@@ -218,8 +218,7 @@ impl Crypto {
         const HEADER: usize = 37;
         let mut token = [0; 2048];
         token[..HEADER].copy_from_slice(&self.token.as_bytes()[..HEADER]);
-        let end =
-            HEADER + BASE64.encode_slice(&self.claims, &mut token[HEADER..]).expect("there is room");
+        let end = HEADER + BASE64.encode_slice(&self.claims, &mut token[HEADER..]).expect("there is room");
         let tag = self.key.clone().chain_update(&token[..end]).finalize().into_bytes();
         token[end] = b'.';
         BASE64.encode_slice(tag, &mut token[end + 1..]).expect("there is room");

@@ -8,9 +8,9 @@
 //! call of the system and parsed as far as its length, nothing is allocated on the way, and no runtime stands between the
 //! events of the sockets and what is done about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -139,7 +139,12 @@ struct Connection {
     due: Instant,
     answer: Vec<u8>,
     filled: usize,
+    /// A request is under way on it.
+    is_busy: bool,
 }
+
+/// How long whoever is answered 503 stays away, as its `Retry-After` says.
+const REST: Duration = Duration::from_secs(1);
 
 /// A run of the load.
 struct Run {
@@ -148,6 +153,8 @@ struct Run {
     connections: Vec<Connection>,
     /// Those of them that have nothing under way, in the open loop.
     idle: Vec<usize>,
+    /// Those that were answered 503, and when they may try again.
+    resting: VecDeque<(Instant, usize)>,
     schedule: Schedule,
     requests: Vec<Vec<u8>>,
     /// Where in each request a number stands that makes it another one.
@@ -187,7 +194,13 @@ impl Run {
         let mut connections = Vec::new();
         for at in 0..args.connections {
             let stream = connect(args.address, &poll, at)?;
-            connections.push(Connection { stream, due: started, answer: vec![0; 16 * 1024], filled: 0 });
+            connections.push(Connection {
+                stream,
+                due: started,
+                answer: vec![0; 16 * 1024],
+                filled: 0,
+                is_busy: false,
+            });
         }
         let started = Instant::now();
         let (from, until) = match args.count {
@@ -199,6 +212,7 @@ impl Run {
             address: args.address,
             poll,
             idle: (0..connections.len()).rev().collect(),
+            resting: VecDeque::new(),
             connections,
             schedule: Schedule { started, until, count: args.count.unwrap_or(u64::MAX), interval },
             number_at: memmem::find(&requests[0], message::NUMBER),
@@ -235,6 +249,7 @@ impl Run {
             // Timers are too coarse for the open loop: it polls the clock.
             let wait =
                 if self.schedule.interval.is_some() { Duration::ZERO } else { Duration::from_millis(100) };
+            self.wake_rested()?;
             self.send_due()?;
             if self.under_way == 0 && self.schedule.is_over(self.sent, Instant::now()) {
                 return Ok(());
@@ -244,6 +259,19 @@ impl Run {
                 self.receive(event.token().0)?;
             }
         }
+    }
+
+    /// Lets those try again that have stayed away long enough, on new connections.
+    fn wake_rested(&mut self) -> io::Result<()> {
+        while let Some((until, at)) = self.resting.front().copied()
+            && until <= Instant::now()
+            && !self.schedule.is_over(self.sent, until)
+        {
+            self.resting.pop_front();
+            self.connections[at].stream = connect(self.address, &self.poll, at)?;
+            self.idle.push(at);
+        }
+        Ok(())
     }
 
     /// Sends what is due on the connections that are idle.
@@ -266,6 +294,7 @@ impl Run {
         self.sent += 1;
         self.under_way += 1;
         let connection = &mut self.connections[at];
+        connection.is_busy = true;
         connection.due = due;
         // It fits into the socket's buffer, which is empty.
         if connection.stream.write_all(&self.requests[which]).is_err() {
@@ -283,9 +312,16 @@ impl Run {
                 match message::head(&connection.answer[..connection.filled]) {
                     Some(head) if head.len <= connection.filled => {
                         connection.filled = 0;
+                        connection.is_busy = false;
                         let now = Instant::now();
                         self.noted.note(connection.due, now, head.status);
                         self.under_way -= 1;
+                        if head.status == 503 {
+                            // The answer says that the connection ends; whoever waits for the other side holds it up.
+                            let _ = connection.stream.shutdown(Shutdown::Both);
+                            self.resting.push_back((now + REST, at));
+                            return Ok(());
+                        }
                         self.next(at, now)
                     }
                     // The rest is an event of its own, unless it has come meanwhile.
@@ -293,6 +329,8 @@ impl Run {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            // Where no request is under way the server has said that it would: it is found out by the next one.
+            Ok(0) | Err(_) if !connection.is_busy => Ok(()),
             Ok(0) | Err(_) => self.reconnect(at),
         }
     }
@@ -312,6 +350,7 @@ impl Run {
         self.noted.broken += 1;
         self.under_way -= 1;
         self.connections[at].filled = 0;
+        self.connections[at].is_busy = false;
         self.connections[at].stream = connect(self.address, &self.poll, at)?;
         self.idle.push(at);
         Ok(())

@@ -205,6 +205,8 @@ pub(crate) fn overload(setup: &Setup) -> io::Result<Vec<(&'static str, String)>>
         ("half", "32", half.as_str()),
         ("five times", "32", &five_times),
         ("five times", "2000", &five_times),
+        ("five times", "8000", &five_times),
+        ("five times", "12000", &five_times),
     ] {
         let args = ["--set", "token", "--connections", connections, "--rate", rate];
         let before = process::cpu_seconds(&server.process.id().to_string())?;
