@@ -9,12 +9,11 @@ use std::time::Duration;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::base64url;
 use crate::claims::Claims;
-use crate::{KeyId, Timestamp};
+use crate::{KeyId, Timestamp, constant_time};
 
 /// `{"alg":"HS256","typ":"JWT"}` in base64url, and the dot after it.
 const HEADER: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
@@ -356,7 +355,7 @@ impl Keyring {
         // Compared as text, in constant time: so there is one spelling of a signature, and none has to be decoded.
         let is_made_by = |key: &SigningKey| {
             let tag = self.hmac(key, kind, signed).finalize().into_bytes();
-            bool::from(base64url::encode(&tag, &mut expected).ct_eq(signature))
+            constant_time::equal(base64url::encode(&tag, &mut expected), signature)
         };
         if self.in_force(now).any(is_made_by) {
             return Ok(());

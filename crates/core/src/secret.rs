@@ -5,10 +5,9 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use rand::CryptoRng;
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::{ClientId, Environment};
+use crate::{ClientId, Environment, constant_time};
 
 /// 43 base62 digits hold 256 bits.
 const DIGITS: usize = 43;
@@ -100,7 +99,7 @@ impl SecretHash {
 
     /// Compares in constant time.
     pub fn matches(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        constant_time::equal(&self.0, &other.0)
     }
 }
 
