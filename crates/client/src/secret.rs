@@ -1,0 +1,33 @@
+//! What a client authenticates with, and where it comes from.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use zeroize::Zeroizing;
+
+/// A secret. It shows itself to nobody who doesn't ask for it by name, and is wiped when it goes.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// The secret itself.
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+/// Where a secret is kept. It is read when it is first needed, and again when the authority refuses it.
+pub trait SecretSource: Send + Sync + 'static {
+    /// Reads the secret as it is now.
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>>;
+}
+
+/// Why a secret could not be read. It never holds a secret or what a secret store answered.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {}
