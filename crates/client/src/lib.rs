@@ -1,6 +1,58 @@
 //! The caller's side of a payment API: holds an access token, renews it in time and never loses it.
+//!
+//! - A [`TokenSource`] obtains a token: [`ClientCredentials`] does over HTTP, as a client of the Payment API or of any
+//!   token endpoint of RFC 6749.
+//! - [`Cached`] holds it and renews it on a task of its own. Reading it takes no lock, waits for nothing and allocates
+//!   nothing. While a token is valid it is served, whatever the authority does.
+//! - An [`Authorizer`] adds it to requests, and knows what a 401 means.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use tollgate_client::{Cached, Clock, Obtaining, Settings, Token, TokenSource};
+//!
+//! /// Stands for an authority. Programs use `ClientCredentials` in its place.
+//! struct Authority;
+//!
+//! impl TokenSource for Authority {
+//!     fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a> {
+//!         let life = Duration::from_secs(900);
+//!         Box::pin(async move { Ok(Token::new("abc.def", clock.now(), life).expect("it is one")) })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cached = Cached::new(Authority, Settings::default());
+//! let authorization = cached.ready().await?;
+//! assert_eq!(authorization.header(), "Bearer abc.def");
+//!
+//! // Where there is a token, nobody waits.
+//! assert!(cached.authorization().is_some());
+//! # Ok(())
+//! # }
+//! ```
 
+mod authorizer;
+mod cached;
+mod clock;
+mod credentials;
+mod origin;
+mod renewal;
+mod schedule;
 mod secret;
+mod source;
+mod telemetry;
 mod tls;
+mod token;
+mod unauthorized;
 
+pub use authorizer::{Attempt, Authorizer};
+pub use cached::{Cached, Settings, Unavailable};
+pub use clock::{Clock, Moment, SystemClock};
+pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face};
+pub use origin::{ConfigurationError, Origin};
 pub use secret::{Secret, SecretError, SecretSource};
+pub use source::{Fault, ObtainError, Obtaining, Refusal, TokenSource};
+pub use telemetry::{Change, State};
+pub use token::{Authorization, Generation, NotAToken, Token};

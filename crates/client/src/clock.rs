@@ -1,0 +1,95 @@
+//! Time, by two clocks: one that never goes back, and one that goes on while the machine sleeps.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// Tells the time by both clocks.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Moment;
+}
+
+/// One instant, by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Since some instant of the clock's own. It never goes back, and may stand still while the machine is suspended.
+    pub monotonic: Duration,
+    /// Since 1970 in UTC. It goes on while the machine is suspended, and may be set.
+    pub wall: Duration,
+}
+
+impl Moment {
+    /// The moment this much later.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self { monotonic: self.monotonic.saturating_add(duration), wall: self.wall.saturating_add(duration) }
+    }
+
+    /// How long it takes until `later`, by the clock that is there first. Zero when one of them is there.
+    pub fn until(self, later: Self) -> Duration {
+        let monotonic = later.monotonic.saturating_sub(self.monotonic);
+        monotonic.min(later.wall.saturating_sub(self.wall))
+    }
+
+    /// Whether both clocks are before `later`.
+    pub fn is_before(self, later: Self) -> bool {
+        self.monotonic < later.monotonic && self.wall < later.wall
+    }
+}
+
+/// The system's clocks. The monotonic one is tokio's, so that tests can pause it.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// Begins to count the monotonic time.
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
+    fn now(&self) -> Moment {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Moment { monotonic: self.start.elapsed(), wall: wall.unwrap_or_default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment { monotonic: Duration::from_secs(100), wall: Duration::from_secs(5_000) };
+
+    #[test]
+    fn the_clock_that_is_there_first_counts() {
+        let end = NOW.after(Duration::from_secs(60));
+        assert_eq!(NOW.until(end), Duration::from_secs(60));
+        let suspended = Moment { wall: NOW.wall + Duration::from_secs(3_600), ..NOW };
+        assert_eq!(suspended.until(end), Duration::ZERO);
+        assert!(!suspended.is_before(end));
+        let set_back = Moment { wall: Duration::from_secs(1_400), ..NOW };
+        assert_eq!(set_back.until(end), Duration::from_secs(60));
+        let set_back_and_over = Moment { monotonic: end.monotonic, ..set_back };
+        assert!(!set_back_and_over.is_before(end));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_system_clock_follows_tokio_and_the_wall() {
+        let clock = SystemClock::new();
+        let before = clock.now();
+        tokio::time::advance(Duration::from_secs(7)).await;
+        assert_eq!(clock.now().monotonic, before.monotonic + Duration::from_secs(7));
+        assert!(before.wall > Duration::from_secs(1_700_000_000));
+    }
+}

@@ -1,0 +1,322 @@
+//! One call to the authority: the request, its bounds, and what its answer means.
+
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use form_urlencoded::{Serializer, byte_serialize};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Request, Response, Url};
+use serde::Serialize;
+use tracing::Instrument;
+use zeroize::Zeroizing;
+
+use super::face::{Answer, ClientAuthentication, Face, Kind};
+use crate::origin::is_loopback;
+use crate::{Clock, ConfigurationError, Fault, Moment, ObtainError, Refusal, Secret, Token, telemetry, tls};
+
+/// No token response is longer, in bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+/// Hardly any request is longer, in bytes.
+const USUAL_BODY: usize = 4 * 1024;
+/// How long a token is believed to live where the authority does not say. RFC 6749 §5.1 recommends to say.
+const DEFAULT_LIFE: Duration = Duration::from_secs(300);
+
+/// Calls one authority.
+pub(super) struct Exchange {
+    face: Kind,
+    scope: Option<String>,
+    http: Client,
+}
+
+/// What a token is asked for with. A client is its id and its secret.
+pub(super) enum Grant<'a> {
+    Client((&'a str, &'a str)),
+    Refresh { token: &'a str, client: Option<(&'a str, &'a str)> },
+}
+
+/// What was granted.
+pub(super) struct Granted {
+    pub(super) token: Token,
+    pub(super) refresh_token: Option<Secret>,
+}
+
+/// Why nothing was granted.
+pub(super) enum Failure {
+    /// What it was asked for with is refused.
+    Refused(Refusal),
+    /// Anything else.
+    Other(ObtainError),
+}
+
+impl From<ObtainError> for Failure {
+    fn from(error: ObtainError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Other(fault.into())
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(
+        Face(face): Face,
+        scope: Option<String>,
+        timeout: Duration,
+    ) -> Result<Self, ConfigurationError> {
+        let loopback = is_loopback(face.token_url());
+        let tls = tls::config().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(!loopback)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .timeout(timeout)
+            // Token calls are minutes apart; a connection kept in between is one that may have died.
+            .pool_idle_timeout(Duration::from_secs(10))
+            .user_agent(concat!("tollgate-client/", env!("CARGO_PKG_VERSION")));
+        let builder = if loopback { builder.no_proxy() } else { builder };
+        let http = builder.build().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
+        Ok(Self { face, scope, http })
+    }
+
+    /// Whether the refresh token is sent along with the client's own credentials.
+    pub(super) fn refreshes_as_client(&self) -> bool {
+        matches!(self.face, Kind::Standard { .. })
+    }
+
+    /// Makes the call.
+    pub(super) async fn call(&self, grant: &Grant<'_>, clock: &dyn Clock) -> Result<Granted, Failure> {
+        let span = tracing::debug_span!("token_call", grant = grant.label());
+        let outcome = self.exchange(grant, clock).instrument(span).await;
+        telemetry::called(
+            grant.label(),
+            match &outcome {
+                Ok(_) => "granted",
+                Err(Failure::Refused(_)) => "refused",
+                Err(Failure::Other(error)) => error.label(),
+            },
+        );
+        outcome
+    }
+
+    async fn exchange(&self, grant: &Grant<'_>, clock: &dyn Clock) -> Result<Granted, Failure> {
+        let request = self.request(grant);
+        let sent = clock.now();
+        let response = self.http.execute(request).await.map_err(|error| fault(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read(response).await;
+        if status != StatusCode::OK {
+            let code = body.ok().and_then(|body| self.face.code(&body));
+            let refusal = Refusal { status: status.as_u16(), code, request_id: request_id(&headers) };
+            return Err(grant.failure(refusal, retry_after(&headers, clock.now())));
+        }
+        let body = body?;
+        let answer = self.face.answer(&body).ok_or(Fault::Malformed)?;
+        granted(&answer, sent).ok_or_else(|| Fault::Malformed.into())
+    }
+
+    fn request(&self, grant: &Grant<'_>) -> Request {
+        match &self.face {
+            Kind::PaymentApi { token, refresh } => {
+                let (url, body) = match grant {
+                    Grant::Refresh { token, .. } => {
+                        (refresh, written(&RefreshRequest { refresh_token: token }))
+                    }
+                    Grant::Client((client_id, client_secret)) => {
+                        let (grant_type, scope) = ("client_credentials", self.scope.as_deref());
+                        (token, written(&TokenRequest { grant_type, client_id, client_secret, scope }))
+                    }
+                };
+                post(url, "application/json", body)
+            }
+            Kind::Standard { token, authentication } => {
+                let (basic, form) = self.form(grant, *authentication);
+                let mut request = post(token, "application/x-www-form-urlencoded", form);
+                if let Some(basic) = basic {
+                    request.headers_mut().insert(AUTHORIZATION, basic);
+                }
+                request
+            }
+        }
+    }
+
+    /// The request of RFC 6749 §4.4.2 or §6.
+    fn form(
+        &self,
+        grant: &Grant<'_>,
+        authentication: ClientAuthentication,
+    ) -> (Option<HeaderValue>, Vec<u8>) {
+        let mut form = Serializer::new(String::with_capacity(USUAL_BODY));
+        let client = match grant {
+            Grant::Client(client) => {
+                form.append_pair("grant_type", "client_credentials");
+                form.extend_pairs(self.scope.iter().map(|scope| ("scope", scope)));
+                Some(client)
+            }
+            Grant::Refresh { token, client } => {
+                form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token);
+                client.as_ref()
+            }
+        };
+        let basic = client.and_then(|(id, secret)| match authentication {
+            ClientAuthentication::Basic => Some(basic(id, secret)),
+            ClientAuthentication::Post => {
+                form.append_pair("client_id", id).append_pair("client_secret", secret);
+                None
+            }
+        });
+        (basic, form.finish().into_bytes())
+    }
+}
+
+impl Grant<'_> {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Client(_) => "client_credentials",
+            Self::Refresh { .. } => "refresh_token",
+        }
+    }
+
+    /// What an answer that is no token means. Whatever is wrong with a refresh token, the secret may do; with the
+    /// secret, only what is said about the client is a refusal of it, and anything else may pass.
+    fn failure(&self, refusal: Refusal, retry_after: Option<Duration>) -> Failure {
+        let refused = match (self, refusal.status) {
+            (_, 408 | 429) => false,
+            (_, 401 | 403) => true,
+            (Self::Refresh { .. }, status) => (400..500).contains(&status),
+            (Self::Client(_), status) => status == 400 && refusal.code.is_some(),
+        };
+        if refused {
+            return Failure::Refused(refusal);
+        }
+        Failure::Other(ObtainError::Transient { fault: Fault::Status(refusal), retry_after })
+    }
+}
+
+impl Kind {
+    fn token_url(&self) -> &Url {
+        match self {
+            Self::PaymentApi { token, .. } | Self::Standard { token, .. } => token,
+        }
+    }
+}
+
+/// The body of `POST /api/v1/oauth2/token`.
+#[derive(Serialize)]
+struct TokenRequest<'a> {
+    grant_type: &'static str,
+    client_id: &'a str,
+    client_secret: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+}
+
+/// The body of `POST /api/v1/oauth2/refresh`.
+#[derive(Serialize)]
+struct RefreshRequest<'a> {
+    refresh_token: &'a str,
+}
+
+fn written(body: &impl Serialize) -> Vec<u8> {
+    // Long enough not to be moved, which would leave a copy behind.
+    let mut written = Vec::with_capacity(USUAL_BODY);
+    serde_json::to_writer(&mut written, body).expect("texts are written to memory");
+    written
+}
+
+fn post(url: &Url, content_type: &'static str, body: Vec<u8>) -> Request {
+    let mut request = Request::new(http::Method::POST, url.clone());
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    // The secret is in it: it is wiped when it has been sent.
+    *request.body_mut() = Some(Bytes::from_owner(Zeroizing::new(body)).into());
+    request
+}
+
+/// Id and secret are form-encoded before they are put together (RFC 6749 §2.3.1).
+fn basic(id: &str, secret: &str) -> HeaderValue {
+    let mut pair = Zeroizing::new(String::with_capacity(USUAL_BODY));
+    pair.extend(byte_serialize(id.as_bytes()));
+    pair.push(':');
+    pair.extend(byte_serialize(secret.as_bytes()));
+    let mut line = String::with_capacity(USUAL_BODY);
+    line.push_str("Basic ");
+    STANDARD.encode_string(pair.as_bytes(), &mut line);
+    let line = Bytes::from_owner(Zeroizing::new(line.into_bytes()));
+    let mut value = HeaderValue::from_maybe_shared(line).expect("base64 is visible ASCII");
+    value.set_sensitive(true);
+    value
+}
+
+/// Reads an answer up to its bound.
+async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let mut body = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+    while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(Fault::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn granted(answer: &Answer<'_>, sent: Moment) -> Option<Granted> {
+    if answer.token_type.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return None;
+    }
+    let life = match &answer.expires_in {
+        Some(seconds) => seconds.duration()?,
+        None => DEFAULT_LIFE,
+    };
+    let token = Token::new(answer.access_token.as_deref()?, sent, life).ok()?;
+    let refresh_token = answer.refresh_token.as_deref().filter(|token| !token.is_empty());
+    Some(Granted { token, refresh_token: refresh_token.map(|token| Secret::from(token.to_owned())) })
+}
+
+fn fault(error: &reqwest::Error) -> Fault {
+    if error.is_timeout() {
+        return Fault::Timeout;
+    }
+    // Neither the URL nor what a peer wrote: only what the system or TLS says.
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return Fault::Unreachable(tls.to_string());
+        }
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            return Fault::Unreachable(tls.map_or_else(|| io.kind().to_string(), ToString::to_string));
+        }
+        source = cause.source();
+    }
+    Fault::Unreachable(if error.is_connect() { "no connection" } else { "the connection broke" }.to_owned())
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    (plain && (1..=128).contains(&id.len())).then(|| id.to_owned())
+}
+
+/// `Retry-After` in both of its forms (RFC 9110 §10.2.3). A date is compared with the answer's own, so that a clock set
+/// wrongly on either side makes no difference.
+fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let now = date.unwrap_or_else(|| SystemTime::UNIX_EPOCH + now.wall);
+    Some(at.duration_since(now).unwrap_or_default())
+}

@@ -1,0 +1,98 @@
+//! The task that renews. It never ends by itself, whatever the source does.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::cached::{Held, Shared};
+use crate::telemetry::{self, Change, State};
+use crate::{Authorization, Fault, Moment, ObtainError, Token};
+
+/// The clocks are looked at again at least so often: a timer does not notice that the machine slept or a clock was set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+/// A source that takes longer for one token has got stuck. It has its own, shorter limits for each of its calls.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
+
+/// Renews for ever; whoever spawned it aborts it.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut told = State::Waiting;
+    // Another task may have been cut off in a call, with its runtime.
+    shared.schedule().end();
+    loop {
+        let now = shared.clock.now();
+        shared.show(now);
+        shared.tell(&mut told);
+        let due = shared.schedule().due(now);
+        if due.is_zero() {
+            shared.renew(now).await;
+            continue;
+        }
+        // Elapsed or woken: either way it is looked at again.
+        _ = timeout(due.min(LONGEST_SLEEP), shared.wake.notified()).await;
+    }
+}
+
+impl Shared {
+    async fn renew(&self, began: Moment) {
+        let trigger = self.schedule().begin(began);
+        let span = tracing::debug_span!("renew_token", trigger = trigger.label());
+        let obtained = self.attempt().instrument(span).await;
+        let now = self.clock.now();
+        let outcome = obtained.and_then(|token| self.take(&token, now)).map_err(Arc::new);
+        if let Err(error) = &outcome {
+            self.schedule().fail(error.clone(), now);
+        }
+        let took = now.monotonic.saturating_sub(began.monotonic);
+        telemetry::renewed(trigger, outcome.err().as_deref(), took);
+        self.attempted.send_replace(());
+    }
+
+    /// Replaces the token at hand. The old one was used until now.
+    fn take(&self, token: &Token, now: Moment) -> Result<(), ObtainError> {
+        let mut schedule = self.schedule();
+        let (generation, usable_until) = schedule.succeed(token, now)?;
+        let authorization = Authorization::new(token, generation);
+        // Still under the lock: who learns of the generation there finds it here.
+        self.held.store(Some(Arc::new(Held { authorization, usable_until })));
+        Ok(())
+    }
+
+    /// Asks the source once. A panic of it is a failure like any other.
+    async fn attempt(&self) -> Result<Token, ObtainError> {
+        let mut obtaining = pin!(async { self.source.obtain(&*self.clock).await });
+        let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| obtaining.as_mut().poll(cx))) {
+            Ok(poll) => poll,
+            Err(_) => Poll::Ready(Err(Fault::Panicked.into())),
+        });
+        timeout(LONGEST_ATTEMPT, caught).await.unwrap_or(Err(Fault::Timeout.into()))
+    }
+
+    fn show(&self, now: Moment) {
+        let (age, failures) = {
+            let schedule = self.schedule();
+            (schedule.age(now), schedule.failing().map_or(0, |(_, failures)| failures))
+        };
+        telemetry::shown(age, self.usable_for(now), failures);
+    }
+
+    /// Says once when the state has changed.
+    fn tell(&self, told: &mut State) {
+        let state = self.state();
+        if state == *told {
+            return;
+        }
+        *told = state;
+        let change = Change { state, error: self.schedule().failing().map(|(error, _)| error.clone()) };
+        change.log();
+        if let Some(observer) = &self.settings.observer {
+            // An observer that panics has only itself to blame; renewing goes on.
+            _ = catch_unwind(AssertUnwindSafe(|| observer(&change)));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+use rand::SeedableRng;
+
+use super::*;
+use crate::Refusal;
+
+const START: Moment =
+    Moment { monotonic: Duration::from_secs(1_000), wall: Duration::from_secs(1_764_000_000) };
+const LIFE: Duration = Duration::from_secs(900);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn schedule(seed: u64) -> Schedule {
+    Schedule::new(&Settings::default(), StdRng::seed_from_u64(seed))
+}
+
+fn token(sent: Moment, life: Duration) -> Token {
+    Token::new("abc", sent, life).unwrap()
+}
+
+fn refused() -> Arc<ObtainError> {
+    let refusal = Refusal { status: 401, code: None, request_id: None };
+    Arc::new(ObtainError::RefusedClient(refusal))
+}
+
+fn transient(retry_after: Option<Duration>) -> Arc<ObtainError> {
+    Arc::new(ObtainError::Transient { fault: Fault::Timeout, retry_after })
+}
+
+/// A schedule that has a token since `START`.
+fn holding(seed: u64) -> Schedule {
+    let mut schedule = schedule(seed);
+    assert_eq!(schedule.due(START), Duration::ZERO);
+    assert_eq!(schedule.begin(START), Trigger::Cold);
+    schedule.succeed(&token(START, LIFE), START).unwrap();
+    schedule
+}
+
+#[test]
+fn a_token_is_renewed_a_minute_before_its_end_and_up_to_half_a_minute_earlier() {
+    let due: Vec<_> = (0..1_000).map(|seed| holding(seed).due(START)).collect();
+    assert!(due.iter().all(|due| (seconds(810)..=seconds(840)).contains(due)));
+    assert!(due.iter().min().unwrap() < &seconds(811) && due.iter().max().unwrap() > &seconds(839));
+}
+
+#[test]
+fn the_jitter_is_drawn_once_for_each_token() {
+    let schedule = holding(1);
+    let due = schedule.due(START);
+    for passed in 0..800 {
+        assert_eq!(schedule.due(START.after(seconds(passed))) + seconds(passed), due);
+    }
+}
+
+#[test]
+fn a_short_life_is_renewed_about_halfway() {
+    for life in [2, 10, 60] {
+        let mut schedule = schedule(life);
+        schedule.begin(START);
+        schedule.succeed(&token(START, seconds(life)), START).unwrap();
+        let due = schedule.due(START);
+        assert!(due <= seconds(life) / 2 && due >= seconds(life) * 9 / 20, "{due:?} of {life} s");
+    }
+}
+
+#[test]
+fn a_token_that_can_not_be_used_is_a_failed_renewal() {
+    for (sent, life) in [(START, Duration::from_millis(1_999)), (START, Duration::ZERO), (START, seconds(1))]
+    {
+        assert_eq!(schedule(1).succeed(&token(sent, life), START), Err(Fault::ShortLived));
+    }
+    let late = START.after(seconds(899));
+    assert_eq!(schedule(1).succeed(&token(START, LIFE), late), Err(Fault::ShortLived));
+}
+
+#[test]
+fn the_pause_doubles_from_half_a_second_to_ten() {
+    let mut schedule = schedule(1);
+    for longest in [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000] {
+        schedule.begin(START);
+        schedule.fail(transient(None), START);
+        let due = schedule.due(START);
+        let longest = Duration::from_millis(longest);
+        assert!(due <= longest && due >= longest / 2, "{due:?}, not up to {longest:?}");
+    }
+}
+
+#[test]
+fn a_call_that_took_its_time_does_not_put_the_next_one_off_by_more_than_a_quarter_of_the_pause() {
+    let mut schedule = schedule(1);
+    for _ in 0..10 {
+        schedule.begin(START);
+        schedule.fail(transient(None), START.after(seconds(30)));
+    }
+    assert!(schedule.due(START.after(seconds(30))) <= Duration::from_millis(2_500));
+}
+
+#[test]
+fn a_refused_client_is_probed_for_ever_every_half_minute_to_five() {
+    let mut schedule = schedule(1);
+    for longest in [30, 60, 120, 240, 300, 300, 300] {
+        schedule.begin(START);
+        schedule.fail(refused(), START);
+        let due = schedule.due(START);
+        assert!(due <= seconds(longest) && due >= seconds(longest) / 2, "{due:?}, not up to {longest} s");
+    }
+}
+
+#[test]
+fn what_the_authority_asks_for_is_waited_for() {
+    let mut schedule = holding(1);
+    schedule.begin(START);
+    schedule.fail(transient(Some(seconds(120))), START);
+    let generation = schedule.generation;
+    assert_eq!(schedule.refuse(generation, START, seconds(3)), Verdict::Declined);
+    assert_eq!(schedule.due(START), seconds(120));
+    assert_eq!(schedule.due(START.after(LIFE)), Duration::ZERO);
+    schedule.fail(transient(Some(seconds(1_000_000_000))), START);
+    assert_eq!(schedule.due(START), LONGEST_RETRY_AFTER);
+}
+
+#[test]
+fn only_the_first_refusal_of_the_current_token_counts() {
+    let mut schedule = holding(1);
+    let old = schedule.generation;
+    let later = START.after(seconds(100));
+    assert_eq!(schedule.refuse(old, later, seconds(3)), Verdict::Renewing);
+    assert_eq!(schedule.due(later), Duration::ZERO);
+    assert_eq!(schedule.begin(later), Trigger::Refused);
+    assert_eq!(schedule.refuse(old, later, seconds(3)), Verdict::Renewing);
+    schedule.succeed(&token(later, LIFE), later).unwrap();
+    assert_eq!(schedule.refuse(old, later, seconds(3)), Verdict::Superseded);
+    assert!(schedule.due(later) >= seconds(810));
+}
+
+#[test]
+fn three_fresh_tokens_refused_in_a_row_leave_one_call_in_half_a_minute() {
+    let mut schedule = holding(1);
+    let mut now = START;
+    let mut calls = Vec::new();
+    while now.monotonic < START.monotonic + seconds(300) {
+        let generation = schedule.generation;
+        schedule.refuse(generation, now, seconds(3));
+        if schedule.due(now).is_zero() {
+            schedule.begin(now);
+            schedule.succeed(&token(now, LIFE), now).unwrap();
+            calls.push(now.monotonic.saturating_sub(START.monotonic));
+        }
+        now = now.after(seconds(1));
+    }
+    let expected: Vec<_> = [0, 1].into_iter().chain((31..300).step_by(30)).map(seconds).collect();
+    assert_eq!(calls, expected);
+}
+
+#[test]
+fn a_token_that_was_good_for_a_while_closes_the_breaker() {
+    let mut schedule = holding(1);
+    for _ in 0..3 {
+        let generation = schedule.generation;
+        schedule.refuse(generation, START, seconds(3));
+        schedule.begin(START);
+        schedule.succeed(&token(START, LIFE), START).unwrap();
+    }
+    let later = START.after(seconds(31));
+    let generation = schedule.generation;
+    assert_eq!(schedule.refuse(generation, later, seconds(3)), Verdict::Renewing);
+    assert_eq!(schedule.fresh_refusals, 0);
+}
+
+#[test]
+fn nobody_waits_for_what_will_not_come_in_time() {
+    let limit = seconds(10);
+    let mut schedule = schedule(1);
+    assert_eq!(schedule.patience(START, START.monotonic, limit).unwrap(), START.monotonic + limit);
+    schedule.begin(START);
+    schedule.fail(transient(None), START);
+    assert_eq!(schedule.patience(START, START.monotonic, limit).unwrap(), START.monotonic + limit);
+    // Down for long: those who come now learn it at once.
+    let later = START.after(limit);
+    let error = schedule.patience(later, later.monotonic, limit).unwrap_err();
+    assert!(error.error.is_some());
+    schedule.fail(refused(), START);
+    let error = schedule.patience(START, START.monotonic, limit).unwrap_err();
+    assert!(error.retry_after >= seconds(15));
+}

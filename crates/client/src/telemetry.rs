@@ -1,0 +1,88 @@
+//! What is told about a cache: metrics, spans, and changes of its state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+use crate::ObtainError;
+use crate::schedule::Trigger;
+
+/// How a cache fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It has none that can be used, and waits for one.
+    Waiting,
+    /// It has one that can be used.
+    Holding,
+    /// It has one that can be used, and can't renew it for now.
+    Failing,
+    /// It has none that can be used, and can't get one for now.
+    Down,
+}
+
+/// What a callback is told when the state of a cache changes.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The state now.
+    pub state: State,
+    /// Why the last token call failed, where it did.
+    pub error: Option<Arc<ObtainError>>,
+}
+
+impl Change {
+    pub(crate) fn log(&self) {
+        let error = self.error.as_deref().map(tracing::field::display);
+        match self.state {
+            State::Waiting => tracing::debug!("the access token is over, or there is none yet"),
+            State::Holding => tracing::info!("an access token is at hand"),
+            State::Failing => tracing::warn!(error, "the access token can't be renewed for now"),
+            State::Down => tracing::error!(error, "there is no access token"),
+        }
+    }
+}
+
+/// A callback for changes of state.
+pub(crate) type Observer = Arc<dyn Fn(&Change) + Send + Sync>;
+
+impl Trigger {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Due => "due",
+            Self::Over => "over",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Counts an attempt to renew: `tollgate_client_renewals_total`, `tollgate_client_renewal_seconds`.
+pub(crate) fn renewed(trigger: Trigger, outcome: Option<&ObtainError>, took: Duration) {
+    let outcome = outcome.map_or("renewed", ObtainError::label);
+    counter!("tollgate_client_renewals_total", "trigger" => trigger.label(), "outcome" => outcome)
+        .increment(1);
+    histogram!("tollgate_client_renewal_seconds").record(took);
+}
+
+/// Shows how the token at hand fares: `tollgate_client_token_age_seconds`, `…_usable_seconds`, and
+/// `tollgate_client_consecutive_failures`.
+pub(crate) fn shown(age: Option<Duration>, usable_for: Duration, failures: u32) {
+    gauge!("tollgate_client_token_age_seconds").set(age.unwrap_or_default().as_secs_f64());
+    gauge!("tollgate_client_token_usable_seconds").set(usable_for.as_secs_f64());
+    gauge!("tollgate_client_consecutive_failures").set(failures);
+}
+
+/// Counts a call to the authority: `tollgate_client_token_calls_total`.
+pub(crate) fn called(grant: &'static str, outcome: &'static str) {
+    counter!("tollgate_client_token_calls_total", "grant" => grant, "outcome" => outcome).increment(1);
+}
+
+/// Records how long somebody waited for a token: `tollgate_client_wait_seconds`.
+pub(crate) fn waited(took: Duration, outcome: &'static str) {
+    histogram!("tollgate_client_wait_seconds", "outcome" => outcome).record(took);
+}
+
+/// Counts a 401 of the API: `tollgate_client_unauthorized_total`.
+pub(crate) fn unauthorized(result: &'static str) {
+    counter!("tollgate_client_unauthorized_total", "result" => result).increment(1);
+}

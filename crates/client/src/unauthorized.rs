@@ -1,0 +1,196 @@
+//! What a 401 of the API means (RFC 6750 §3), and whether the request is sent once more. Pure.
+
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+
+/// The header that makes a request safe to repeat.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What to do about an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    /// It is the caller's: no word about the token.
+    PassOn,
+    /// The token is refused; the answer is the caller's, for the request can't be sent again.
+    Renew,
+    /// The token is refused; the request is sent again with another one.
+    Resend,
+}
+
+/// Decides about the answer to a request that was sent once. `replayable` is whether its body is still at hand.
+pub(crate) fn react(status: StatusCode, headers: &HeaderMap, repeatable: bool, replayable: bool) -> Reaction {
+    if status != StatusCode::UNAUTHORIZED {
+        return Reaction::PassOn;
+    }
+    let before_the_handler = match challenge(headers) {
+        Challenge::None | Challenge::Other => return Reaction::PassOn,
+        Challenge::Bare => false,
+        // The guard's own refusal: nothing was done yet.
+        Challenge::InvalidToken => true,
+    };
+    if replayable && (repeatable || before_the_handler) { Reaction::Resend } else { Reaction::Renew }
+}
+
+/// Whether a request may arrive twice without harm: its method is idempotent (RFC 9110 §9.2.2), or it has a key.
+pub(crate) fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
+    method.is_idempotent() || headers.contains_key(IDEMPOTENCY_KEY)
+}
+
+/// What the challenges of an answer say about the bearer token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Challenge {
+    /// There is none for bearer tokens.
+    None,
+    /// A bearer token is wanted, without a reason.
+    Bare,
+    /// `error="invalid_token"`.
+    InvalidToken,
+    /// Another error, which another token would not mend.
+    Other,
+}
+
+fn challenge(headers: &HeaderMap) -> Challenge {
+    let mut found = Challenge::None;
+    let mut bearer = false;
+    for line in headers.get_all(WWW_AUTHENTICATE) {
+        let Ok(line) = line.to_str() else { continue };
+        for item in items(line) {
+            let parameter = match scheme(item) {
+                Some((scheme, rest)) => {
+                    bearer = scheme.eq_ignore_ascii_case("bearer");
+                    if bearer && found == Challenge::None {
+                        found = Challenge::Bare;
+                    }
+                    rest
+                }
+                None => item,
+            };
+            if bearer && let Some(error) = error(parameter) {
+                match error {
+                    "invalid_token" => return Challenge::InvalidToken,
+                    _ => found = Challenge::Other,
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What commas outside of quotes part: a scheme with its first parameter, or another parameter of it (RFC 9110 §11.6.1).
+fn items(line: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let mut escaped = false;
+    line.split(move |c| {
+        if escaped {
+            escaped = false;
+            return false;
+        }
+        match c {
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ',' => return !quoted,
+            _ => {}
+        }
+        false
+    })
+    .map(str::trim)
+}
+
+/// The scheme that an item begins with, and what follows it.
+fn scheme(item: &str) -> Option<(&str, &str)> {
+    let (first, rest) = item.split_once([' ', '\t']).unwrap_or((item, ""));
+    let rest = rest.trim_start();
+    (!first.is_empty() && !first.contains('=') && !rest.starts_with('=')).then_some((first, rest))
+}
+
+fn error(parameter: &str) -> Option<&str> {
+    let (name, value) = parameter.split_once('=')?;
+    name.trim().eq_ignore_ascii_case("error").then(|| value.trim().trim_matches('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answer(challenges: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for challenge in challenges {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(challenge).unwrap());
+        }
+        headers
+    }
+
+    fn reaction(challenges: &[&str], repeatable: bool, replayable: bool) -> Reaction {
+        react(StatusCode::UNAUTHORIZED, &answer(challenges), repeatable, replayable)
+    }
+
+    #[test]
+    fn the_refusal_of_the_guard_lets_anything_be_sent_again_whose_body_is_at_hand() {
+        let guard = &["Bearer error=\"invalid_token\""];
+        assert_eq!(reaction(guard, true, true), Reaction::Resend);
+        assert_eq!(reaction(guard, false, true), Reaction::Resend);
+        assert_eq!(reaction(guard, true, false), Reaction::Renew);
+    }
+
+    #[test]
+    fn a_bare_challenge_may_come_from_behind_the_handler() {
+        assert_eq!(reaction(&["Bearer"], true, true), Reaction::Resend);
+        assert_eq!(reaction(&["Bearer"], false, true), Reaction::Renew);
+        assert_eq!(reaction(&["Bearer realm=\"a, b=c\""], false, true), Reaction::Renew);
+    }
+
+    #[test]
+    fn what_another_token_would_not_mend_is_passed_on() {
+        for challenges in [
+            &[][..],
+            &["Basic realm=\"x\""],
+            &["Basic error=\"invalid_token\""],
+            &["Basic realm=\"Bearer error=\\\"invalid_token\\\"\""],
+            &["Bearer error=\"insufficient_scope\", scope=\"payments:write\""],
+            &["Bearer error=invalid_request"],
+            &["DPoP error=\"invalid_token\""],
+        ] {
+            assert_eq!(reaction(challenges, true, true), Reaction::PassOn, "{challenges:?}");
+        }
+        for status in [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::PROXY_AUTHENTICATION_REQUIRED] {
+            let headers = answer(&["Bearer error=\"invalid_token\""]);
+            assert_eq!(react(status, &headers, true, true), Reaction::PassOn, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_challenge_is_found_among_others() {
+        for challenges in [
+            &["bearer error=\"invalid_token\""][..],
+            &["BEARER realm=\"r\" , error = \"invalid_token\""],
+            &["Basic realm=\"x, y\", Bearer realm=\"z\", error=\"invalid_token\""],
+            &["Bearer error=invalid_token, Basic realm=\"x\""],
+            &["Negotiate", "Bearer error=\"invalid_token\", error_description=\"it \\\"expired\\\", sorry\""],
+        ] {
+            assert_eq!(reaction(challenges, false, true), Reaction::Resend, "{challenges:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_or_an_idempotent_method_makes_a_request_repeatable() {
+        let mut headers = HeaderMap::new();
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE] {
+            assert!(is_repeatable(&method, &headers), "{method}");
+        }
+        for method in [Method::POST, Method::PATCH, Method::CONNECT] {
+            assert!(!is_repeatable(&method, &headers), "{method}");
+        }
+        headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_static("k"));
+        assert!(is_repeatable(&Method::POST, &headers));
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_without_a_panic(line in "[ -~\t]{0,64}") {
+            challenge(&answer(&[&line]));
+        }
+    }
+}
