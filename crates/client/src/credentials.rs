@@ -207,6 +207,3 @@ impl PartialEq for Credentials {
         self.exposed() == other.exposed()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,3 +4,6 @@
 
 mod authority;
 mod cache;
+mod http;
+mod issuer;
+mod server;
