@@ -53,16 +53,27 @@ impl Authorizer {
         uri: &Uri,
         headers: &mut HeaderMap,
     ) -> Result<Option<Attempt>, Unavailable> {
-        if headers.contains_key(AUTHORIZATION) || !self.origins.iter().any(|origin| origin.is_of(uri)) {
+        if !self.prepare(method, uri, headers) {
             return Ok(None);
+        }
+        let authorization = self.cached.ready().await?;
+        Ok(Some(Attempt::new(&authorization, method, headers)))
+    }
+
+    /// Adds what a request needs besides the token. Whether it is to have one.
+    pub(crate) fn prepare(&self, method: &Method, uri: &Uri, headers: &mut HeaderMap) -> bool {
+        if headers.contains_key(AUTHORIZATION) || !self.covers(uri) {
+            return false;
         }
         if self.keys && method == Method::POST && !headers.contains_key(IDEMPOTENCY_KEY) {
             headers.insert(IDEMPOTENCY_KEY, new_key(self.cached.clock().now()));
         }
-        let authorization = self.cached.ready().await?;
-        headers.insert(AUTHORIZATION, authorization.header().clone());
-        let repeatable = is_repeatable(method, headers);
-        Ok(Some(Attempt { generation: authorization.generation(), repeatable }))
+        true
+    }
+
+    /// Whether requests there are authorized.
+    pub(crate) fn covers(&self, uri: &Uri) -> bool {
+        self.origins.iter().any(|origin| origin.is_of(uri))
     }
 
     /// With what the request is to be sent once more, all else the same; none where the answer is the caller's.
@@ -97,6 +108,14 @@ impl Authorizer {
             telemetry::unauthorized("refused_again");
             self.cached.note_refused(resent.generation());
         }
+    }
+}
+
+impl Attempt {
+    /// Adds the token.
+    pub(crate) fn new(authorization: &Authorization, method: &Method, headers: &mut HeaderMap) -> Self {
+        headers.insert(AUTHORIZATION, authorization.header().clone());
+        Self { generation: authorization.generation(), repeatable: is_repeatable(method, headers) }
     }
 }
 

@@ -34,11 +34,16 @@
 //! ```
 
 mod authorizer;
+mod blocking;
 mod cached;
 mod clock;
 mod credentials;
+mod layer;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
 mod origin;
 mod renewal;
+mod replay;
 mod schedule;
 mod secret;
 mod source;
@@ -48,10 +53,13 @@ mod token;
 mod unauthorized;
 
 pub use authorizer::{Attempt, Authorizer};
+pub use blocking::Blocking;
 pub use cached::{Cached, Settings, Unavailable};
 pub use clock::{Clock, Moment, SystemClock};
 pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face};
+pub use layer::{Authorize, CallError, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};
+pub use replay::Replay;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use source::{Fault, ObtainError, Obtaining, Refusal, TokenSource};
 pub use telemetry::{Change, State};

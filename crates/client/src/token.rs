@@ -94,6 +94,11 @@ impl Authorization {
         &self.header
     }
 
+    /// The value of the `Authorization` header, marked sensitive.
+    pub fn into_header(self) -> HeaderValue {
+        self.header
+    }
+
     /// Which token it is, to be named when the token is refused.
     pub fn generation(&self) -> Generation {
         self.generation

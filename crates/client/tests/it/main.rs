@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod authority;
+mod blocking;
 mod cache;
+mod duplicates;
 mod http;
 mod issuer;
+mod layer;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
 mod server;

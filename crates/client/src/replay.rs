@@ -1,0 +1,193 @@
+//! A body that is kept while it streams, so that it can be sent once more.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+
+/// A longer body is not kept, in bytes.
+const LONGEST: usize = 64 * 1024;
+/// What keeping one frame costs besides its bytes.
+const FRAME: usize = 64;
+
+/// A body that is kept while it streams, up to 64 KiB. Longer ones stream as they are.
+pub struct Replay<B>(Option<Reader<B>>);
+
+/// Sends the body once more.
+pub(crate) struct Rewind<B>(Option<Arc<Mutex<Tape<B>>>>);
+
+struct Reader<B> {
+    tape: Arc<Mutex<Tape<B>>>,
+    turn: u8,
+    next: usize,
+    trailed: bool,
+}
+
+struct Tape<B> {
+    body: Pin<Box<B>>,
+    frames: Vec<Bytes>,
+    trailers: Option<HeaderMap>,
+    /// The body has been read to its end.
+    whole: bool,
+    /// How much more is kept; none once something was not.
+    room: Option<usize>,
+    /// Which reader has the body: the first, or the second.
+    turn: u8,
+    waiting: Option<Waker>,
+}
+
+/// The request is being sent once more, so that this sending of it is over.
+#[derive(Debug, thiserror::Error)]
+#[error("the request is being sent once more")]
+struct Superseded;
+
+impl<B: Body> Replay<B> {
+    /// Keeps `body` while it is read.
+    pub(crate) fn new(body: B) -> (Self, Rewind<B>) {
+        if body.is_end_stream() {
+            return (Self(None), Rewind(None));
+        }
+        let tape = Tape::of(body, Some(LONGEST));
+        (Self(Some(Reader { tape: tape.clone(), turn: 0, next: 0, trailed: false })), Rewind(Some(tape)))
+    }
+
+    /// Only streams `body`.
+    pub(crate) fn once(body: B) -> Self {
+        Self(Some(Reader { tape: Tape::of(body, None), turn: 0, next: 0, trailed: false }))
+    }
+}
+
+impl<B> Rewind<B> {
+    /// Whether all that was read has been kept.
+    pub(crate) fn is_possible(&self) -> bool {
+        self.0.as_ref().is_none_or(|tape| lock(tape).room.is_some())
+    }
+
+    /// The body from its beginning. Whoever still reads it is cut off.
+    pub(crate) fn rewind(self) -> Option<Replay<B>> {
+        let Some(tape) = self.0 else { return Some(Replay(None)) };
+        {
+            let mut tape = lock(&tape);
+            tape.room?;
+            tape.turn = 1;
+            if let Some(first) = tape.waiting.take() {
+                first.wake();
+            }
+        }
+        Some(Replay(Some(Reader { tape, turn: 1, next: 0, trailed: false })))
+    }
+}
+
+impl<B> Tape<B> {
+    fn of(body: B, room: Option<usize>) -> Arc<Mutex<Self>> {
+        let (frames, trailers, whole, turn, waiting) = (Vec::new(), None, false, 0, None);
+        Arc::new(Mutex::new(Self { body: Box::pin(body), frames, trailers, whole, room, turn, waiting }))
+    }
+
+    /// Keeps a frame that the first reader gets. The second has no successor.
+    fn keep(&mut self, data: &Bytes) {
+        if self.turn > 0 {
+            return;
+        }
+        self.room = self.room.and_then(|room| room.checked_sub(data.len() + FRAME));
+        match self.room {
+            Some(_) => self.frames.push(data.clone()),
+            None => self.frames = Vec::new(),
+        }
+    }
+}
+
+impl<B> Reader<B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Read>> {
+        let mut tape = lock(&self.tape);
+        let tape = &mut *tape;
+        if tape.turn != self.turn {
+            return Poll::Ready(Some(Err(Superseded.into())));
+        }
+        if let Some(kept) = tape.frames.get(self.next) {
+            self.next += 1;
+            return Poll::Ready(Some(Ok(Frame::data(kept.clone()))));
+        }
+        if tape.whole {
+            let trailers = tape.trailers.clone().filter(|_| !self.trailed);
+            self.trailed = true;
+            return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+        }
+        let polled = tape.body.as_mut().poll_frame(cx);
+        if polled.is_pending() {
+            tape.waiting = Some(cx.waker().clone());
+        }
+        let frame = match ready!(polled) {
+            Some(Ok(frame)) => frame.map_data(|mut data| data.copy_to_bytes(data.remaining())),
+            Some(Err(error)) => {
+                tape.room = None;
+                return Poll::Ready(Some(Err(error.into())));
+            }
+            None => {
+                tape.whole = true;
+                return Poll::Ready(None);
+            }
+        };
+        if let Some(data) = frame.data_ref() {
+            tape.keep(data);
+            self.next = tape.frames.len();
+        } else if let Some(trailers) = frame.trailers_ref() {
+            tape.trailers = Some(trailers.clone());
+            self.trailed = true;
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+type Read = Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>;
+
+impl<B> Body for Replay<B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Read>> {
+        self.0.as_mut().map_or(Poll::Ready(None), |reader| reader.poll(cx))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|reader| {
+            let tape = lock(&reader.tape);
+            let trailed = reader.trailed || tape.trailers.is_none();
+            let ended = if tape.whole { trailed } else { tape.body.is_end_stream() };
+            tape.turn == reader.turn && reader.next >= tape.frames.len() && ended
+        })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let Some(reader) = &self.0 else { return SizeHint::with_exact(0) };
+        let tape = lock(&reader.tape);
+        let kept: u64 = tape.frames.iter().skip(reader.next).map(|data| data.len() as u64).sum();
+        let rest = if tape.whole { SizeHint::with_exact(0) } else { tape.body.size_hint() };
+        let mut hint = SizeHint::new();
+        hint.set_lower(kept + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(kept.saturating_add(upper));
+        }
+        hint
+    }
+}
+
+/// A body that panicked while it was read leaves nothing behind that matters.
+fn lock<B>(tape: &Mutex<Tape<B>>) -> MutexGuard<'_, Tape<B>> {
+    tape.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

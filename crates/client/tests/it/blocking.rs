@@ -1,0 +1,86 @@
+//! Use without async.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use http::{Request, Response, StatusCode};
+use tollgate_client::{Blocking, CallError, Origin, Settings};
+
+use crate::authority::seconds;
+use crate::issuer::Issuer;
+
+fn blocking(issuer: &Issuer) -> Blocking {
+    let origins = [Origin::of("https://api.example.com").unwrap()];
+    Blocking::new(issuer.credentials(), Settings::default(), origins).unwrap()
+}
+
+fn request() -> Request<&'static str> {
+    Request::post("https://api.example.com/payments").body("hello").unwrap()
+}
+
+fn answer(status: StatusCode) -> Response<()> {
+    let answer = Response::builder().status(status);
+    answer.header("www-authenticate", "Bearer error=\"invalid_token\"").body(()).unwrap()
+}
+
+#[test]
+fn many_threads_share_one_token_call() {
+    let issuer = Issuer::start();
+    let blocking = blocking(&issuer);
+    thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| assert_eq!(blocking.authorization().unwrap().header(), "Bearer access-s1"));
+        }
+    });
+    assert_eq!(issuer.granted(), (1, 0));
+    let refused = blocking.authorization().unwrap().generation();
+    assert_eq!(blocking.refused(refused).unwrap().header(), "Bearer access-r1");
+}
+
+#[test]
+fn a_refused_request_is_sent_once_more() {
+    let issuer = Issuer::start();
+    let mut sent = Vec::new();
+    let outcome = blocking(&issuer).send(request(), |request| {
+        sent.push(request);
+        let status = if sent.len() == 1 { StatusCode::UNAUTHORIZED } else { StatusCode::CREATED };
+        Ok::<_, std::io::Error>(answer(status))
+    });
+    assert_eq!(outcome.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(sent.len(), 2);
+    assert!(sent.iter().all(|request| *request.body() == "hello"));
+    assert_eq!(sent[0].headers()["authorization"], "Bearer access-s1");
+    assert_eq!(sent[1].headers()["authorization"], "Bearer access-r1");
+    assert_eq!(sent[0].headers()["idempotency-key"], sent[1].headers()["idempotency-key"]);
+}
+
+#[test]
+fn a_request_is_sent_at_most_twice() {
+    let issuer = Issuer::start();
+    let sent = AtomicUsize::new(0);
+    let outcome = blocking(&issuer).send(request(), |_| {
+        sent.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, std::io::Error>(answer(StatusCode::UNAUTHORIZED))
+    });
+    assert_eq!(outcome.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(sent.into_inner(), 2);
+}
+
+#[test]
+fn without_a_token_nothing_is_sent() {
+    let issuer = Issuer::start();
+    issuer.secret.set("wrong");
+    let outcome = blocking(&issuer).send(request(), |_| -> Result<Response<()>, std::io::Error> {
+        panic!("it is not sent");
+    });
+    let Err(CallError::Unavailable(unavailable)) = outcome else { panic!("there is no token") };
+    assert!(unavailable.retry_after > seconds(10));
+}
+
+#[tokio::test]
+async fn it_may_be_used_and_dropped_within_a_runtime() {
+    let issuer = Issuer::start();
+    let blocking = blocking(&issuer);
+    assert_eq!(blocking.authorization().unwrap().header(), "Bearer access-s1");
+    drop(blocking);
+}
