@@ -184,3 +184,36 @@ fn nobody_waits_for_what_will_not_come_in_time() {
     let error = schedule.patience(START, START.monotonic, limit).unwrap_err();
     assert!(error.retry_after >= seconds(15));
 }
+
+/// Runs clients that start within `spread`, and counts their token calls by the second.
+fn fleet(clients: u64, spread: Duration, hours: u64) -> Vec<u32> {
+    let end = START.monotonic + seconds(hours * 3_600);
+    let mut calls = vec![0; usize::try_from(hours * 3_600).unwrap()];
+    let latency = Duration::from_millis(20);
+    for client in 0..clients {
+        let mut schedule = schedule(client);
+        let mut now = START.after(spread.mul_f64(schedule.rng.random_range(0.0..=1.0)));
+        while now.monotonic < end {
+            let second = now.monotonic.saturating_sub(START.monotonic).as_secs();
+            calls[usize::try_from(second).unwrap()] += 1;
+            schedule.begin(now);
+            let came = now.after(latency);
+            schedule.succeed(&token(now, LIFE), came).unwrap();
+            now = came.after(schedule.due(came));
+        }
+    }
+    calls
+}
+
+#[test]
+fn ten_thousand_clients_started_together_do_not_stay_together() {
+    for spread in [Duration::ZERO, seconds(10)] {
+        let calls = fleet(10_000, spread, 24);
+        let peak = |from: usize| *calls[from..].iter().max().unwrap();
+        // The renewals of the first cycle come after 810 s; 20 cycles are over after 20 × 840 s.
+        assert!(peak(100) <= 400, "{} in the first cycle, spread {spread:?}", peak(100));
+        assert!(peak(16_800) <= 150, "{} after 20 cycles, spread {spread:?}", peak(16_800));
+        let day: u32 = calls.iter().sum();
+        assert!(day / 10_000 <= 106, "{day} in a day");
+    }
+}

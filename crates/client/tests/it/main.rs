@@ -5,10 +5,14 @@
 mod authority;
 mod blocking;
 mod cache;
+mod clocks;
 mod duplicates;
+mod flights;
 mod http;
 mod issuer;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
+mod outage;
 mod server;
+mod steady;
