@@ -139,10 +139,10 @@ impl Cached {
         let shared = &self.0.shared;
         let mut attempted = shared.attempted.subscribe();
         loop {
-            self.wake();
             if let Some(newer) = shared.authorization().filter(|newer| newer.generation() > generation) {
                 return newer;
             }
+            self.wake();
             attempted.changed().await.expect("a handle is here, so the sender is");
         }
     }
@@ -167,10 +167,10 @@ impl Cached {
         let mut attempted = shared.attempted.subscribe();
         let began = shared.clock.now().monotonic;
         let outcome = loop {
-            self.wake();
             if let Some(authorization) = shared.authorization() {
                 break Ok(authorization);
             }
+            self.wake();
             let now = shared.clock.now();
             let deadline = match shared.schedule().patience(now, began, shared.settings.wait) {
                 Ok(deadline) => deadline,

@@ -32,6 +32,22 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What can be watched
+//!
+//! A callback is told of every change of [`State`] ([`Settings::on_change`]), `tracing` gets a line for each, and these
+//! are counted through the facade `metrics`:
+//!
+//! | metric | labels | what |
+//! | --- | --- | --- |
+//! | `tollgate_client_token_calls_total` | `grant`, `outcome` | calls to the authority |
+//! | `tollgate_client_renewals_total` | `trigger` (`cold`, `due`, `over`, `refused`), `outcome` | attempts to renew |
+//! | `tollgate_client_renewal_seconds` | | how long an attempt took |
+//! | `tollgate_client_wait_seconds` | `outcome` | how long callers waited, of those who had to |
+//! | `tollgate_client_unauthorized_total` | `result` | 401s about the token: resent or not, and why not |
+//! | `tollgate_client_token_age_seconds` | | how old the token at hand is |
+//! | `tollgate_client_token_usable_seconds` | | how long it can be used; zero without one |
+//! | `tollgate_client_consecutive_failures` | | attempts that failed in a row |
 
 mod authorizer;
 mod blocking;

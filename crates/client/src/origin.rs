@@ -50,7 +50,9 @@ impl Origin {
 #[non_exhaustive]
 pub enum ConfigurationError {
     /// It is no such URL.
-    #[error("this must be an absolute https URL without user, password, query and fragment")]
+    #[error(
+        "this must be an absolute https URL without user, password and fragment, and a base URL also without query"
+    )]
     Url,
     /// What is secret would be readable on the way.
     #[error("the URL must begin with https:// unless it is on this machine (localhost)")]
@@ -64,7 +66,7 @@ pub enum ConfigurationError {
 pub(crate) fn secure(url: &str) -> Result<Url, ConfigurationError> {
     let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if !plain || url.query().is_some() || url.host().is_none() {
+    if !plain || url.host().is_none() {
         return Err(ConfigurationError::Url);
     }
     match url.scheme() {
@@ -126,8 +128,7 @@ mod tests {
         ] {
             assert!(matches!(secure(url), Err(ConfigurationError::Insecure)), "{url}");
         }
-        for url in ["", "a.example", "ftp://a.example", "https://u@a.example", "https://a/?b", "https://a/#c"]
-        {
+        for url in ["", "a.example", "ftp://a.example", "https://u@a.example", "https://a/#c"] {
             assert!(matches!(secure(url), Err(ConfigurationError::Url)), "{url}");
         }
     }

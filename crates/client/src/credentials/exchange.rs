@@ -320,3 +320,16 @@ fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
     let now = date.unwrap_or_else(|| SystemTime::UNIX_EPOCH + now.wall);
     Some(at.duration_since(now).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_in_the_header_is_form_encoded_first_and_sensitive() {
+        let value = basic("a:b", "c d");
+        assert!(value.is_sensitive());
+        let pair = STANDARD.decode(value.to_str().unwrap().strip_prefix("Basic ").unwrap()).unwrap();
+        assert_eq!(pair, b"a%3Ab:c+d");
+    }
+}

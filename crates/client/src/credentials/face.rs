@@ -32,13 +32,16 @@ impl Face {
     /// The Payment API: JSON, at `/api/v1/oauth2/token` and `…/refresh` below this URL.
     pub fn payment_api(base_url: &str) -> Result<Self, ConfigurationError> {
         let base = base_url.trim_end_matches('/');
+        if base.contains('?') {
+            return Err(ConfigurationError::Url);
+        }
         Ok(Self(Kind::PaymentApi {
             token: secure(&format!("{base}/api/v1/oauth2/token"))?,
             refresh: secure(&format!("{base}/api/v1/oauth2/refresh"))?,
         }))
     }
 
-    /// A token endpoint as RFC 6749 defines it.
+    /// A token endpoint as RFC 6749 defines it. Its URL may have a query (§3.2).
     pub fn standard(
         token_url: &str,
         authentication: ClientAuthentication,
@@ -124,5 +127,21 @@ impl Kind {
                 known_code(&answer.error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoints_are_below_the_base_url() {
+        for base in ["https://a.example/base", "https://a.example/base/"] {
+            let Kind::PaymentApi { token, refresh } = Face::payment_api(base).unwrap().0 else { panic!() };
+            assert_eq!(token.as_str(), "https://a.example/base/api/v1/oauth2/token");
+            assert_eq!(refresh.as_str(), "https://a.example/base/api/v1/oauth2/refresh");
+        }
+        assert!(Face::payment_api("https://a.example/?b").is_err());
+        assert!(Face::standard("https://a.example/token?tenant=b", ClientAuthentication::Basic).is_ok());
     }
 }

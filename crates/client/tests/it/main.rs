@@ -7,6 +7,7 @@ mod blocking;
 mod cache;
 mod clocks;
 mod duplicates;
+mod early;
 mod flights;
 mod http;
 mod issuer;
