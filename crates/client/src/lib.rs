@@ -77,6 +77,6 @@ pub use layer::{Authorize, CallError, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};
 pub use replay::Replay;
 pub use secret::{Secret, SecretError, SecretSource};
-pub use source::{Fault, ObtainError, Obtaining, Refusal, TokenSource};
+pub use source::{Fault, ObtainError, Obtaining, Rejection, TokenSource};
 pub use telemetry::{Change, State};
 pub use token::{Authorization, Generation, NotAToken, Token};

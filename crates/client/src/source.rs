@@ -31,7 +31,7 @@ pub enum ObtainError {
     },
     /// The authority knows no such client, or not with this secret, or not for this.
     #[error("the authority refuses this client ({0}): check its id, its secret, and what it may do")]
-    RefusedClient(Refusal),
+    RefusedClient(Rejection),
     /// The id or the secret of the client could not be read.
     #[error("the credentials of the client can't be read: {0}")]
     Secret(#[source] Arc<SecretError>),
@@ -72,7 +72,7 @@ pub enum Fault {
     Timeout,
     /// It answered, but with no token.
     #[error("it answered {0}")]
-    Status(Refusal),
+    Status(Rejection),
     /// What it answered is no token response.
     #[error("its answer is no token response")]
     Malformed,
@@ -104,7 +104,7 @@ impl Fault {
 /// What is kept of an answer that is no token: enough to find it in the authority's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("status {status}{}{}", Labelled(" ", *.code), Labelled(", request id ", .request_id.as_deref()))]
-pub struct Refusal {
+pub struct Rejection {
     /// The status.
     pub status: u16,
     /// The code of the error, where it is one that RFC 6749 or the Payment API defines.
@@ -144,13 +144,13 @@ mod tests {
     #[test]
     fn an_error_says_what_to_look_for_and_nothing_else() {
         let refusal =
-            Refusal { status: 401, code: known_code("INVALID_CLIENT"), request_id: Some("r-1".into()) };
+            Rejection { status: 401, code: known_code("INVALID_CLIENT"), request_id: Some("r-1".into()) };
         assert_eq!(
             ObtainError::RefusedClient(refusal.clone()).to_string(),
             "the authority refuses this client (status 401 INVALID_CLIENT, request id r-1): \
              check its id, its secret, and what it may do"
         );
-        let bare = Refusal { code: known_code("a secret in place of a code"), request_id: None, ..refusal };
+        let bare = Rejection { code: known_code("a secret in place of a code"), request_id: None, ..refusal };
         assert_eq!(
             ObtainError::from(Fault::Status(bare)).to_string(),
             "no token from the authority: it answered status 401"

@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 
 use super::face::{Answer, ClientAuthentication, Face, Kind};
 use crate::origin::is_loopback;
-use crate::{Clock, ConfigurationError, Fault, Moment, ObtainError, Refusal, Secret, Token, telemetry, tls};
+use crate::{
+    Clock, ConfigurationError, Fault, Moment, ObtainError, Rejection, Secret, Token, telemetry, tls,
+};
 
 /// No token response is longer, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -48,7 +50,7 @@ pub(super) struct Granted {
 /// Why nothing was granted.
 pub(super) enum Failure {
     /// What it was asked for with is refused.
-    Refused(Refusal),
+    Refused(Rejection),
     /// Anything else.
     Other(ObtainError),
 }
@@ -116,7 +118,7 @@ impl Exchange {
         let body = read(response).await;
         if status != StatusCode::OK {
             let code = body.ok().and_then(|body| self.face.code(&body));
-            let refusal = Refusal { status: status.as_u16(), code, request_id: request_id(&headers) };
+            let refusal = Rejection { status: status.as_u16(), code, request_id: request_id(&headers) };
             return Err(grant.failure(refusal, retry_after(&headers, clock.now())));
         }
         let body = body?;
@@ -188,7 +190,7 @@ impl Grant<'_> {
 
     /// What an answer that is no token means. Whatever is wrong with a refresh token, the secret may do; with the
     /// secret, only what is said about the client is a refusal of it, and anything else may pass.
-    fn failure(&self, refusal: Refusal, retry_after: Option<Duration>) -> Failure {
+    fn failure(&self, refusal: Rejection, retry_after: Option<Duration>) -> Failure {
         let refused = match (self, refusal.status) {
             (_, 408 | 429) => false,
             (_, 401 | 403) => true,

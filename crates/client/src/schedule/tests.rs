@@ -1,7 +1,7 @@
 use rand::SeedableRng;
 
 use super::*;
-use crate::Refusal;
+use crate::Rejection;
 
 const START: Moment =
     Moment { monotonic: Duration::from_secs(1_000), wall: Duration::from_secs(1_764_000_000) };
@@ -20,7 +20,7 @@ fn token(sent: Moment, life: Duration) -> Token {
 }
 
 fn refused() -> Arc<ObtainError> {
-    let refusal = Refusal { status: 401, code: None, request_id: None };
+    let refusal = Rejection { status: 401, code: None, request_id: None };
     Arc::new(ObtainError::RefusedClient(refusal))
 }
 

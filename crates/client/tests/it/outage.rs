@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
-use tollgate_client::{Cached, Fault, ObtainError, Refusal, Settings, State};
+use tollgate_client::{Cached, Fault, ObtainError, Rejection, Settings, State};
 
 use crate::authority::{Authority, Behaviour, TestClock, seconds, settings};
 
@@ -69,7 +69,7 @@ fn nobody_notices_295_seconds_with_the_resilient_profile() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_is_served_until_its_end_whatever_the_authority_does() {
-    let refusal = Refusal { status: 401, code: None, request_id: None };
+    let refusal = Rejection { status: 401, code: None, request_id: None };
     for away in [Behaviour::down(), Behaviour::Hang, Behaviour::Panic, refused(refusal), short()] {
         let authority = Authority::new(move |at| match at {
             at if at < seconds(1) => Behaviour::Grant(seconds(900)),
@@ -87,7 +87,7 @@ async fn a_token_is_served_until_its_end_whatever_the_authority_does() {
     }
 }
 
-fn refused(refusal: Refusal) -> Behaviour {
+fn refused(refusal: Rejection) -> Behaviour {
     Behaviour::Fail(ObtainError::RefusedClient(refusal))
 }
 
@@ -122,7 +122,7 @@ async fn the_pause_that_the_authority_asks_for_is_never_violated() {
         }
         let pause = seconds([1, 5, 30, 120][usize::try_from(n % 4).unwrap()]);
         *until = at + pause;
-        let refusal = Refusal { status: 429, code: None, request_id: None };
+        let refusal = Rejection { status: 429, code: None, request_id: None };
         Behaviour::Fail(ObtainError::Transient { fault: Fault::Status(refusal), retry_after: Some(pause) })
     });
     let clock = TestClock::new();
@@ -143,7 +143,7 @@ async fn the_pause_that_the_authority_asks_for_is_never_violated() {
 
 #[tokio::test(start_paused = true)]
 async fn who_would_wait_in_vain_for_the_end_of_a_pause_learns_it_at_once() {
-    let refusal = Refusal { status: 503, code: None, request_id: None };
+    let refusal = Rejection { status: 503, code: None, request_id: None };
     let error = ObtainError::Transient { fault: Fault::Status(refusal), retry_after: Some(seconds(40)) };
     let cached =
         Cached::new(Authority::new(move |_| Behaviour::Fail(error.clone())), settings(&TestClock::new()));
