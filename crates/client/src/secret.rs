@@ -5,6 +5,21 @@ use std::pin::Pin;
 
 use zeroize::Zeroizing;
 
+mod aws;
+mod env;
+mod error;
+mod file;
+mod gcp;
+mod http;
+mod kept;
+mod payload;
+mod reference;
+mod vault;
+
+pub use env::Environment;
+pub use error::{Reason, Refusal, SecretError};
+pub use reference::{Reference, ReferenceError};
+
 /// A secret. It shows itself to nobody who doesn't ask for it by name, and is wiped when it goes.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -27,7 +42,3 @@ pub trait SecretSource: Send + Sync + 'static {
     /// Reads the secret as it is now.
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>>;
 }
-
-/// Why a secret could not be read. It never holds a secret or what a secret store answered.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {}

@@ -1,0 +1,190 @@
+//! AWS Secrets Manager.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::{Method, Url};
+use serde::Deserialize;
+use tollgate_core::Timestamp;
+use zeroize::Zeroizing;
+
+use super::http::{self, Answer, Http};
+use super::kept::Kept;
+use super::reference::is_word;
+use super::{Environment, Reason, Refusal, Secret, payload};
+use credentials::Credentials;
+
+mod credentials;
+mod signature;
+
+pub(super) const FORM: &str = "NAME-or-ARN[#FIELD]";
+
+#[derive(Clone)]
+pub(super) struct Name {
+    id: String,
+    /// The one that an ARN names.
+    region: Option<String>,
+    field: Option<String>,
+}
+
+impl Name {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (id, field) = match text.split_once('#') {
+            Some((id, field)) => (id, Some(field.to_owned())),
+            None => (text, None),
+        };
+        let region = match id.splitn(7, ':').collect::<Vec<_>>()[..] {
+            ["arn", _, "secretsmanager", region, _, "secret", name] if is_word(name, NAME) => {
+                Some(region.to_owned())
+            }
+            [name] if is_word(name, NAME) => None,
+            _ => return None,
+        };
+        let is_region = region.as_deref().is_none_or(|region| is_word(region, "-"));
+        (is_region && field.as_deref() != Some("")).then(|| Self { id: id.to_owned(), region, field })
+    }
+}
+
+/// What names of secrets have besides letters and digits.
+const NAME: &str = "/_+=.@-!";
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)?;
+        self.field.iter().try_for_each(|field| write!(f, "#{field}"))
+    }
+}
+
+pub(super) struct Aws {
+    name: Name,
+    environment: Environment,
+    http: Http,
+    credentials: Kept<Credentials>,
+}
+
+impl Aws {
+    pub(super) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
+        Ok(Self { name, environment, http: Http::new()?, credentials: Kept::nothing() })
+    }
+
+    pub(super) async fn read(&self) -> Result<Secret, Reason> {
+        self.credentials.reading(|| self.read_once()).await
+    }
+
+    async fn read_once(&self) -> Result<Secret, Reason> {
+        let region = self.region()?;
+        let now = self.environment.now();
+        let obtained = credentials::obtain(&self.environment, &self.http, &region);
+        let credentials = self.credentials.or(now, obtained).await?;
+        let answer = self.ask(&credentials, &region, now).await?;
+        if answer.status != 200 {
+            return Err(refused(&answer));
+        }
+        let unexpected =
+            Reason::Unexpected("the answer is not one of Secrets Manager: check AWS_ENDPOINT_URL");
+        match answer.json() {
+            Some(Value { text: Some(text), .. }) => {
+                payload::pick(Zeroizing::new(text.into_owned()).as_bytes(), self.name.field.as_deref())
+            }
+            Some(Value { binary: Some(binary), .. }) => {
+                let bytes = Zeroizing::new(BASE64_STANDARD.decode(&*binary).map_err(|_| unexpected)?);
+                payload::pick(&bytes, self.name.field.as_deref())
+            }
+            _ => Err(unexpected),
+        }
+    }
+
+    fn region(&self) -> Result<String, Reason> {
+        if let Some(region) = &self.name.region {
+            return Ok(region.clone());
+        }
+        let variable = |name: &str| self.environment.variable(name);
+        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+        region.filter(|region| is_word(region, "-")).ok_or_else(|| Reason::Setting {
+            name: "AWS_REGION".to_owned(),
+            problem: "is not set to a region: set it, or give the secret's ARN",
+        })
+    }
+
+    async fn ask(&self, credentials: &Credentials, region: &str, now: Timestamp) -> Result<Answer, Reason> {
+        let url = endpoint(&self.environment, "AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager", region)?;
+        let body = serde_json::json!({ "SecretId": self.name.id }).to_string();
+        let (host, date) = (http::host(&url), signature::date(now));
+        let mut headers = vec![
+            ("content-type", "application/x-amz-json-1.1"),
+            ("host", &host),
+            ("x-amz-date", &date),
+            ("x-amz-target", "secretsmanager.GetSecretValue"),
+        ];
+        if let Some(token) = &credentials.token {
+            headers.insert(3, ("x-amz-security-token", token.expose_secret()));
+        }
+        let signed = signature::Signed { path: url.path(), headers: &headers, body: &body, date: &date };
+        let authorization = signed.authorization(credentials, region, "secretsmanager");
+        let mut request = self.http.request(Method::POST, url)?;
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
+            request = request.header(*name, http::sensitive(value)?);
+        }
+        http::send(request.header("authorization", http::sensitive(&authorization)?).body(body)).await
+    }
+}
+
+/// Where a service is: as the AWS SDKs find out.
+fn endpoint(environment: &Environment, own: &str, service: &str, region: &str) -> Result<Url, Reason> {
+    for name in [own, "AWS_ENDPOINT_URL"] {
+        if let Some(address) = environment.variable(name) {
+            return http::address(name, &address);
+        }
+    }
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    http::address("AWS_REGION", &format!("https://{service}.{region}.{domain}/"))
+}
+
+fn refused(answer: &Answer) -> Reason {
+    // In the header or in the body, with a namespace before it or an address behind it.
+    let code =
+        answer.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(Cow::Borrowed);
+    let code = code.or_else(|| answer.json().map(|Failure { code }| code)).unwrap_or_default();
+    let code = code.rsplit_once('#').map_or(&*code, |(_, code)| code);
+    let code = code.split_once(':').map_or(code, |(code, _)| code);
+    let (refusal, advice) = match code {
+        "ResourceNotFoundException" => (
+            Refusal::Absent,
+            "Secrets Manager has no such secret in this region: check the name and AWS_REGION",
+        ),
+        "InvalidRequestException" => {
+            (Refusal::Absent, "the secret is marked for deletion: restore it, or name another one")
+        }
+        "AccessDeniedException" | "DecryptionFailure" => (
+            Refusal::Denied,
+            "AWS denies access: allow secretsmanager:GetSecretValue, and kms:Decrypt for the secret's key",
+        ),
+        "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
+            (Refusal::Denied, "AWS doesn't know these credentials, or they have expired: exchange them")
+        }
+        "InvalidSignatureException" | "SignatureDoesNotMatch" => {
+            (Refusal::Denied, "AWS refuses the signature: check AWS_SECRET_ACCESS_KEY and the clock")
+        }
+        "ThrottlingException" | "InternalServiceError" | "ServiceUnavailable" => {
+            (Refusal::Unavailable, "Secrets Manager can't answer now: try again")
+        }
+        _ => (answer.refusal(), "Secrets Manager refuses"),
+    };
+    answer.refused(refusal, Some(code), advice)
+}
+
+#[derive(Deserialize)]
+struct Value<'a> {
+    #[serde(rename = "SecretString", borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(rename = "SecretBinary", borrow)]
+    binary: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Failure<'a> {
+    #[serde(rename = "__type", borrow)]
+    code: Cow<'a, str>,
+}

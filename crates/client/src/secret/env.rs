@@ -1,0 +1,89 @@
+//! The process's environment: the one place that reads it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tollgate_core::{Clock, Timestamp};
+
+use super::{Reason, Secret, payload};
+
+type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What a source may know of where it runs: the variables of the environment, and the time.
+#[derive(Clone)]
+pub struct Environment {
+    variables: Variables,
+    clock: Arc<dyn Clock>,
+}
+
+impl Environment {
+    /// The environment of this process and the system's clock.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment that everything else is given")]
+    pub fn process() -> Self {
+        Self::new(|name| std::env::var(name).ok(), SystemClock)
+    }
+
+    /// An environment of other variables and another clock.
+    pub fn new(
+        variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        clock: impl Clock,
+    ) -> Self {
+        Self { variables: Arc::new(variables), clock: Arc::new(clock) }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A variable. One that is empty counts as not set, as it does for the tools of all three stores.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.variables)(name).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn required(&self, name: &str, problem: &'static str) -> Result<String, Reason> {
+        self.variable(name).ok_or_else(|| Reason::Setting { name: name.to_owned(), problem })
+    }
+
+    /// The secret that a variable holds.
+    pub(super) fn secret(&self, name: &str) -> Result<Secret, Reason> {
+        payload::text(self.required(name, "is not set, is empty or is not UTF-8: set it to the secret")?)
+    }
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
+    fn now(&self) -> Timestamp {
+        SystemTime::now().into()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An environment of these variables, where time stands still.
+    pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
+        let variables: std::collections::HashMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Environment::new(move |name| variables.get(name).cloned(), Stopped)
+    }
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_seconds(1_764_000_000)
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_is_not_set() {
+        let environment = environment(&[("EMPTY", ""), ("NEWLINE", "\n"), ("SET", "one")]);
+        assert_eq!(environment.secret("SET").unwrap().expose_secret(), "one");
+        for name in ["EMPTY", "ABSENT", "NEWLINE"] {
+            assert!(environment.secret(name).is_err(), "{name}");
+        }
+    }
+}

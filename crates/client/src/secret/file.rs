@@ -1,0 +1,65 @@
+//! A secret in a file, as Kubernetes, systemd and Docker hand one over.
+
+use std::fs::Metadata;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use zeroize::Zeroizing;
+
+use super::{Reason, Secret, payload};
+
+pub(super) struct File {
+    path: PathBuf,
+    warned: AtomicBool,
+}
+
+impl File {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, warned: AtomicBool::new(false) }
+    }
+
+    pub(super) async fn read(&self) -> Result<Secret, Reason> {
+        let (bytes, metadata) = open_and_read(&self.path).await?;
+        if is_open_to_others(&metadata) && !self.warned.swap(true, Ordering::Relaxed) {
+            let path = self.path.display();
+            tracing::warn!(%path, "every user of this machine may read the secret: chmod o-rwx");
+        }
+        payload::pick(&bytes, None)
+    }
+}
+
+/// Reads a whole file of at most [`payload::LIMIT`] bytes.
+pub(super) async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Reason> {
+    Ok(open_and_read(path).await?.0)
+}
+
+async fn open_and_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), Reason> {
+    let owned = path.to_owned();
+    // Not on the runtime's own threads: the file may be a pipe, or on a network.
+    let reading = tokio::task::spawn_blocking(move || {
+        let file = std::fs::File::open(owned)?;
+        let metadata = file.metadata()?;
+        // All of it at once, because a vector that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(payload::LIMIT + 1));
+        file.take(payload::LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+        Ok((bytes, metadata))
+    });
+    let read = reading.await.unwrap_or_else(|broken| Err(io::Error::other(broken)));
+    let (bytes, metadata) = read.map_err(|error| Reason::File { path: path.to_owned(), error })?;
+    if bytes.len() > payload::LIMIT {
+        return Err(payload::TOO_LONG);
+    }
+    Ok((bytes, metadata))
+}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o004 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Metadata) -> bool {
+    false
+}

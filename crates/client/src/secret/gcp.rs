@@ -1,0 +1,282 @@
+//! Google Secret Manager, by the metadata server's token or a service account's key.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use reqwest::{Method, RequestBuilder, Url};
+use rustls::SignatureScheme;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::Deserialize;
+use tollgate_core::Timestamp;
+use zeroize::Zeroizing;
+
+use super::http::{self, Answer, Http};
+use super::kept::Kept;
+use super::reference::is_word;
+use super::{Environment, Reason, Refusal, Secret, file, payload};
+
+pub(super) const FORM: &str = "projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]";
+
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+const KEY: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+
+#[derive(Clone)]
+pub(super) struct Name {
+    /// With the version.
+    resource: String,
+    /// A regional secret is kept there and nowhere else.
+    location: Option<String>,
+    field: Option<String>,
+}
+
+impl Name {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (resource, field) = match text.split_once('#') {
+            Some((resource, field)) => (resource, Some(field)),
+            None => (text, None),
+        };
+        let segments: Vec<&str> = resource.split('/').collect();
+        let (location, version) = match segments[..] {
+            ["projects", _, "secrets", _] => (None, "/versions/latest"),
+            ["projects", _, "secrets", _, "versions", _] => (None, ""),
+            ["projects", _, "locations", location, "secrets", _] => (Some(location), "/versions/latest"),
+            ["projects", _, "locations", location, "secrets", _, "versions", _] => (Some(location), ""),
+            _ => return None,
+        };
+        // Projects of the old kind are domain:name.
+        let is_resource =
+            segments.iter().all(|segment| is_word(segment, "-_.:") && !segment.starts_with('.'));
+        (is_resource && location.is_none_or(|location| is_word(location, "-")) && field != Some("")).then(
+            || Self {
+                resource: format!("{resource}{version}"),
+                location: location.map(str::to_owned),
+                field: field.map(str::to_owned),
+            },
+        )
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.resource)?;
+        self.field.iter().try_for_each(|field| write!(f, "#{field}"))
+    }
+}
+
+pub(super) struct Gcp {
+    name: Name,
+    environment: Environment,
+    http: Http,
+    token: Kept<Secret>,
+}
+
+impl Gcp {
+    pub(super) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
+        Ok(Self { name, environment, http: Http::new()?, token: Kept::nothing() })
+    }
+
+    pub(super) async fn read(&self) -> Result<Secret, Reason> {
+        self.token.reading(|| self.read_once()).await
+    }
+
+    async fn read_once(&self) -> Result<Secret, Reason> {
+        let token = self.token.or(self.environment.now(), self.obtain()).await?;
+        let request = self.http.request(Method::GET, self.address()?)?;
+        let bearer = http::sensitive(&format!("Bearer {}", token.expose_secret()))?;
+        let answer = http::send(request.header("authorization", bearer)).await?;
+        if answer.status != 200 {
+            return Err(refused(&answer));
+        }
+        let unexpected = Reason::Unexpected("the answer is not one of Secret Manager");
+        let Some(Version { payload: kept }) = answer.json() else { return Err(unexpected) };
+        let Ok(data) = BASE64_STANDARD.decode(&*kept.data).map(Zeroizing::new) else {
+            return Err(unexpected);
+        };
+        if kept.data_crc32c.is_some_and(|sum| *sum != crc32c(&data).to_string()) {
+            return Err(Reason::Unexpected("the secret was damaged on its way: read it again"));
+        }
+        payload::pick(&data, self.name.field.as_deref())
+    }
+
+    fn address(&self) -> Result<Url, Reason> {
+        // The variable by which gcloud is pointed elsewhere.
+        const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER";
+        let host = self.environment.variable(OVERRIDE).unwrap_or_else(|| match &self.name.location {
+            Some(location) => format!("https://secretmanager.{location}.rep.googleapis.com"),
+            None => "https://secretmanager.googleapis.com".to_owned(),
+        });
+        http::address(OVERRIDE, &format!("{}/v1/{}:access", host.trim_end_matches('/'), self.name.resource))
+    }
+
+    async fn obtain(&self) -> Result<(Secret, Timestamp), Reason> {
+        let now = self.environment.now();
+        let request = match self.environment.variable(KEY) {
+            Some(path) => self.by_key(Path::new(&path), now).await?,
+            None => self.by_machine()?,
+        };
+        let answer = http::send(request).await?;
+        if answer.status != 200 {
+            let refusal = match answer.refusal() {
+                Refusal::Unavailable => Refusal::Unavailable,
+                _ => Refusal::Denied,
+            };
+            let code = answer.json().map(|TokenError { error }| error);
+            return Err(answer.refused(refusal, code.as_deref(), "Google gives out no token: check that the service account exists, its key is not revoked and the clock is right"));
+        }
+        let token: Token = answer.json().ok_or(Reason::Unexpected(
+            "the answer has no access token: check token_uri or GCE_METADATA_HOST",
+        ))?;
+        // The metadata server gives out the same token until five minutes before its end.
+        let until = now.after(Duration::from_secs(token.expires_in.saturating_sub(60)));
+        Ok((token.access_token, until))
+    }
+
+    fn by_machine(&self) -> Result<RequestBuilder, Reason> {
+        let host =
+            self.environment.variable("GCE_METADATA_HOST").unwrap_or_else(|| "169.254.169.254".to_owned());
+        let address = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");
+        let mut url = http::address("GCE_METADATA_HOST", &address)?;
+        url.query_pairs_mut().append_pair("scopes", SCOPE);
+        Ok(self.http.request(Method::GET, url)?.header("metadata-flavor", "Google"))
+    }
+
+    /// The grant of RFC 7523 §2.1: an assertion, signed by the service account.
+    async fn by_key(&self, path: &Path, now: Timestamp) -> Result<RequestBuilder, Reason> {
+        let file = file::read(path).await?;
+        let invalid = || Reason::Setting {
+            name: KEY.to_owned(),
+            problem: "is not the file of a service account's key: create one in the console",
+        };
+        let Kind { kind } = serde_json::from_slice(&file).map_err(|_| invalid())?;
+        if kind != "service_account" {
+            return Err(Reason::Unsupported(
+                "the credentials file is not a service account's key: only those and the metadata server work here, not gcloud's login nor workload identity federation",
+            ));
+        }
+        let key: Key = serde_json::from_slice(&file).map_err(|_| invalid())?;
+        let assertion = key.assertion(now).ok_or_else(invalid)?;
+        let url = http::address("token_uri", &key.token_uri)?;
+        let grant =
+            [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", &assertion)];
+        Ok(self.http.request(Method::POST, url)?.form(&grant))
+    }
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    #[serde(rename = "private_key_id")]
+    id: String,
+    #[serde(rename = "private_key", deserialize_with = "payload::secret")]
+    pem: Secret,
+    client_email: String,
+    #[serde(default = "token_uri")]
+    token_uri: String,
+}
+
+fn token_uri() -> String {
+    "https://oauth2.googleapis.com/token".to_owned()
+}
+
+impl Key {
+    fn assertion(&self, now: Timestamp) -> Option<Zeroizing<String>> {
+        let header = serde_json::json!({ "alg": "RS256", "typ": "JWT", "kid": self.id });
+        let claims = serde_json::json!({
+            "iss": self.client_email, "scope": SCOPE, "aud": self.token_uri,
+            "iat": now.seconds(), "exp": now.seconds() + 3600,
+        });
+        let encode = |part: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(part);
+        let message =
+            format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+        let key =
+            any_supported_type(&PrivateKeyDer::from_pem_slice(self.pem.expose_secret().as_bytes()).ok()?)
+                .ok()?;
+        let signature =
+            key.choose_scheme(&[SignatureScheme::RSA_PKCS1_SHA256])?.sign(message.as_bytes()).ok()?;
+        Some(Zeroizing::new(format!("{message}.{}", encode(&signature))))
+    }
+}
+
+fn refused(answer: &Answer) -> Reason {
+    let code = answer.json().map(|Status { error }| error.status);
+    let (refusal, advice) = match answer.status.as_u16() {
+        400 if code.as_deref() == Some("FAILED_PRECONDITION") => (
+            Refusal::Absent,
+            "the version of the secret is disabled or destroyed: enable it or add a new one",
+        ),
+        401 | 403 => (
+            Refusal::Denied,
+            "Secret Manager denies access: give the service account roles/secretmanager.secretAccessor, and check that the API is enabled",
+        ),
+        404 => (Refusal::Absent, "Secret Manager has no such secret or version: check the reference"),
+        _ => (answer.refusal(), "Secret Manager can't answer"),
+    };
+    answer.refused(refusal, code.as_deref(), advice)
+}
+
+/// The checksum that Secret Manager keeps with each version: CRC-32C (RFC 3720 §12.1). What it sums up is short.
+fn crc32c(data: &[u8]) -> u32 {
+    !data.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0x82f6_3b78 & (sum & 1).wrapping_neg()))
+    })
+}
+
+#[derive(Deserialize)]
+struct Version<'a> {
+    #[serde(borrow)]
+    payload: Payload<'a>,
+}
+
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(borrow, default)]
+    data: Cow<'a, str>,
+    #[serde(rename = "dataCrc32c", borrow)]
+    data_crc32c: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    #[serde(deserialize_with = "payload::secret")]
+    access_token: Secret,
+    expires_in: u64,
+}
+
+#[derive(Deserialize)]
+struct TokenError {
+    error: String,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    error: StatusError,
+}
+
+#[derive(Deserialize)]
+struct StatusError {
+    status: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_crc32c() {
+        // RFC 3720 §B.4, and the check value of the catalogue of CRCs.
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+    }
+}

@@ -1,0 +1,153 @@
+//! How secret stores are spoken to: one attempt, no redirects, short answers, and nothing secret in the clear.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode, Url, redirect, retry};
+use rustls::ClientConfig;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{Reason, Refusal, payload};
+use crate::tls;
+
+/// Where machines in a cloud get their identity: by HTTP, because these addresses end on the machine's own host.
+const METADATA: [&str; 6] = [
+    "169.254.169.254",
+    "fd00:ec2::254",
+    "169.254.170.2",
+    "169.254.170.23",
+    "fd00:ec2::23",
+    "metadata.google.internal",
+];
+
+pub(super) struct Http {
+    outward: Client,
+    /// To this machine, and never by a proxy: that would be told the secrets.
+    local: Client,
+}
+
+impl Http {
+    /// Trusts what the system trusts.
+    pub(super) fn new() -> Result<Self, Reason> {
+        let config = tls::config().map_err(|_| Reason::Setting {
+            name: "the system's list of trusted authorities".to_owned(),
+            problem: "can't be read: install ca-certificates, or name a list by SSL_CERT_FILE",
+        })?;
+        Ok(Self::with_tls(config))
+    }
+
+    pub(super) fn with_tls(config: ClientConfig) -> Self {
+        let build =
+            |builder: ClientBuilder| builder.build().expect("the configuration of TLS is one of rustls");
+        Self { outward: build(client(config.clone())), local: build(client(config).no_proxy()) }
+    }
+
+    pub(super) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, Reason> {
+        let is_local = is_local(&url);
+        if url.scheme() != "https" && !is_local {
+            return Err(Reason::Insecure { host: host(&url) });
+        }
+        Ok(if is_local { &self.local } else { &self.outward }.request(method, url))
+    }
+}
+
+fn client(config: ClientConfig) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(config)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .timeout(Duration::from_secs(5))
+}
+
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || METADATA.contains(&host) || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+pub(super) fn host(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", url.host_str().unwrap_or_default())
+}
+
+/// The address that a setting names.
+pub(super) fn address(name: &str, text: &str) -> Result<Url, Reason> {
+    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+    url.ok_or_else(|| Reason::Setting {
+        name: name.to_owned(),
+        problem: "is not the address of a server: it must look like https://store.example.com",
+    })
+}
+
+/// A header's value that no log shows.
+pub(super) fn sensitive(text: &str) -> Result<HeaderValue, Reason> {
+    let value = HeaderValue::try_from(text);
+    let mut value = value.map_err(|_| Reason::Unexpected("the token for the secret store is no token"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// Sends the request and reads the answer.
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Reason> {
+    let mut response = request.send().await.map_err(|error| unreachable(&error))?;
+    let mut body = Zeroizing::new(Vec::with_capacity(payload::LIMIT));
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
+        if body.len() + chunk.len() > payload::LIMIT {
+            return Err(Reason::Unexpected(
+                "the answer is longer than 64 KiB: is this the address of the secret store?",
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
+}
+
+/// The innermost error says what happened; those around it say that something did.
+fn unreachable(error: &reqwest::Error) -> Reason {
+    let host = error.url().map(host).unwrap_or_default();
+    if error.is_timeout() {
+        return Reason::Unreachable { host, problem: "it didn't answer within 5 s".to_owned() };
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    Reason::Unreachable { host, problem: innermost.to_string() }
+}
+
+impl Answer {
+    pub(super) fn json<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.body).ok()
+    }
+
+    /// What the status alone says about a refusal.
+    pub(super) fn refusal(&self) -> Refusal {
+        match self.status.as_u16() {
+            401 | 403 => Refusal::Denied,
+            404 => Refusal::Absent,
+            408 | 429 | 500.. => Refusal::Unavailable,
+            _ => Refusal::Other,
+        }
+    }
+
+    /// The refusal as an error. A code that doesn't look like one is left away: it could be anything.
+    pub(super) fn refused(&self, refusal: Refusal, code: Option<&str>, advice: &'static str) -> Reason {
+        let is_code = |code: &&str| {
+            (1..=64).contains(&code.len())
+                && code.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        };
+        let code = code.filter(is_code).map(str::to_owned);
+        Reason::Refused { refusal, status: self.status.as_u16(), code, advice }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a store keeps, and the secret in it.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize as _, Deserializer};
+use serde_json::value::RawValue;
+use zeroize::Zeroize as _;
+
+use super::{Reason, Secret};
+
+/// How long what a store keeps may be, in bytes. No store takes longer secrets.
+pub(super) const LIMIT: usize = 64 * 1024;
+
+pub(super) const TOO_LONG: Reason = Reason::Content("is longer than 64 KiB: check what is kept there");
+
+/// The members of a JSON object, where they were read: no copy of those that nobody asks for.
+pub(super) type Fields<'a> = HashMap<String, &'a RawValue>;
+
+/// The secret in what is kept: all of it, or one field of the JSON object that it is.
+pub(super) fn pick(payload: &[u8], field: Option<&str>) -> Result<Secret, Reason> {
+    if let Some(field) = field {
+        let fields: Fields<'_> = serde_json::from_slice(payload).map_err(|_| {
+            Reason::Content("is not a JSON object: leave #FIELD away, or keep an object there")
+        })?;
+        return member(&fields, field);
+    }
+    let payload = std::str::from_utf8(payload);
+    text(payload.map_err(|_| Reason::Content("is not UTF-8: keep text there"))?.to_owned())
+}
+
+pub(super) fn member(fields: &Fields<'_>, field: &str) -> Result<Secret, Reason> {
+    let value = fields.get(field).ok_or(Reason::Content("has no such field: check what follows #"))?;
+    let value = serde_json::from_str(value.get());
+    text(value.map_err(|_| Reason::Content("has that field, but not as a string: keep a string there"))?)
+}
+
+/// A newline at the end is the editor's or the shell's, wherever the secret is kept.
+pub(super) fn text(mut text: String) -> Result<Secret, Reason> {
+    let length = text.trim_end_matches(['\r', '\n']).len();
+    if length == 0 {
+        return Err(Reason::Content("is empty: check what is kept there"));
+    }
+    if length > LIMIT {
+        text.zeroize();
+        return Err(TOO_LONG);
+    }
+    text.truncate(length);
+    Ok(Secret::from(text))
+}
+
+/// A member of an answer that is a secret from the moment on that it is read.
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::from)
+}

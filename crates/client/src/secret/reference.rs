@@ -1,0 +1,166 @@
+//! References: a secret, or where to find it.
+
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::aws::{self, Aws};
+use super::file::File;
+use super::gcp::{self, Gcp};
+use super::vault::{self, Vault};
+use super::{Environment, Reason, Secret, SecretError, SecretSource};
+
+/// A value, or where to find it: what settings like `TOLLGATE_CLIENT_SECRET` hold.
+///
+/// | text | where the value is |
+/// | --- | --- |
+/// | `file:PATH` | in a file |
+/// | `env:NAME` | in a variable of the environment |
+/// | `vault:MOUNT/PATH#FIELD` | in Vault, KV version 2. A mount with slashes in its name ends with two: `vault:team/kv//app#secret` |
+/// | `gcp:projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]` | in Google Secret Manager, in the latest version unless one is named |
+/// | `aws:NAME-or-ARN[#FIELD]` | in AWS Secrets Manager |
+///
+/// Any other text is the value itself, colons or not. `#FIELD` names a member of a JSON object. A newline at the end
+/// of what is found is not part of it. `docs/adr/0011-secret-sources.md` says how each
+/// store is found, and how it is told who asks.
+///
+/// ```
+/// use tollgate_client::Reference;
+///
+/// let reference = Reference::parse("vault:secret/tollgate#client_secret")?;
+/// assert_eq!(reference.to_string(), "vault:secret/tollgate#client_secret");
+/// assert_eq!(Reference::parse("https://core.example.com")?.to_string(), "a plain value");
+/// assert!(Reference::parse("vault:secret").is_err());
+/// # Ok::<(), tollgate_client::ReferenceError>(())
+/// ```
+#[derive(Clone)]
+pub struct Reference(Place);
+
+#[derive(Clone)]
+enum Place {
+    Plain(Secret),
+    File(PathBuf),
+    Env(String),
+    Vault(vault::Name),
+    Gcp(gcp::Name),
+    Aws(aws::Name),
+}
+
+/// A text that begins like a reference and isn't one. It doesn't hold the text, which may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "what begins with {scheme}: must be {scheme}:{form} (a secret that begins so can be given by file:PATH)"
+)]
+pub struct ReferenceError {
+    scheme: &'static str,
+    form: &'static str,
+}
+
+impl Reference {
+    /// Reads a text, and nothing else: what it refers to need not exist yet.
+    pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+        let plain = || Place::Plain(Secret::from(text.to_owned()));
+        let Some((scheme, rest)) = text.split_once(':') else { return Ok(Self(plain())) };
+        let (scheme, form, place) = match scheme {
+            "file" => ("file", "PATH", is_path(rest).then(|| Place::File(rest.into()))),
+            "env" => ("env", "NAME", is_variable(rest).then(|| Place::Env(rest.to_owned()))),
+            "vault" => ("vault", vault::FORM, vault::Name::parse(rest).map(Place::Vault)),
+            "gcp" => ("gcp", gcp::FORM, gcp::Name::parse(rest).map(Place::Gcp)),
+            "aws" => ("aws", aws::FORM, aws::Name::parse(rest).map(Place::Aws)),
+            _ => return Ok(Self(plain())),
+        };
+        place.map(Self).ok_or(ReferenceError { scheme, form })
+    }
+
+    /// Makes a source of it, which looks again whenever it is read.
+    ///
+    /// Settings of the stores are read from `environment` with each secret, except `VAULT_CACERT`, which is read here.
+    pub fn open(&self, environment: Environment) -> Result<Arc<dyn SecretSource>, SecretError> {
+        let reference = self.to_string();
+        let store = match &self.0 {
+            Place::Plain(secret) => Ok(Store::Plain(secret.clone())),
+            Place::File(path) => Ok(Store::File(File::new(path.clone()))),
+            Place::Env(name) => Ok(Store::Env(name.clone(), environment)),
+            Place::Vault(name) => Vault::open(name.clone(), environment).map(Store::Vault),
+            Place::Gcp(name) => Gcp::open(name.clone(), environment).map(Store::Gcp),
+            Place::Aws(name) => Aws::open(name.clone(), environment).map(Store::Aws),
+        };
+        match store {
+            Ok(store) => Ok(Arc::new(Source { reference, store })),
+            Err(reason) => Err(SecretError::new(reference, reason)),
+        }
+    }
+}
+
+fn is_path(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_control)
+}
+
+fn is_variable(text: &str) -> bool {
+    !text.starts_with(|first: char| first.is_ascii_digit()) && is_word(text, "_")
+}
+
+/// Whether the text is not empty and of ASCII letters, digits and the marks.
+pub(super) fn is_word(text: &str, marks: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Plain(_) => f.write_str("a plain value"),
+            Place::File(path) => write!(f, "file:{}", path.display()),
+            Place::Env(name) => write!(f, "env:{name}"),
+            Place::Vault(name) => write!(f, "vault:{name}"),
+            Place::Gcp(name) => write!(f, "gcp:{name}"),
+            Place::Aws(name) => write!(f, "aws:{name}"),
+        }
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reference({self})")
+    }
+}
+
+struct Source {
+    reference: String,
+    store: Store,
+}
+
+enum Store {
+    Plain(Secret),
+    File(File),
+    Env(String, Environment),
+    Vault(Vault),
+    Gcp(Gcp),
+    Aws(Aws),
+}
+
+impl Store {
+    async fn read(&self) -> Result<Secret, Reason> {
+        match self {
+            Self::Plain(secret) => Ok(secret.clone()),
+            Self::File(file) => file.read().await,
+            Self::Env(name, environment) => environment.secret(name),
+            Self::Vault(vault) => vault.read().await,
+            Self::Gcp(gcp) => gcp.read().await,
+            Self::Aws(aws) => aws.read().await,
+        }
+    }
+}
+
+impl SecretSource for Source {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
+        Box::pin(async {
+            let secret = self.store.read().await;
+            secret.map_err(|reason| SecretError::new(&self.reference, reason))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
