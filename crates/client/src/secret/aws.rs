@@ -1,7 +1,6 @@
 //! AWS Secrets Manager.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::http::{self, Answer, Http};
 use super::kept::Kept;
-use super::reference::is_word;
+use super::reference::{Name, is_word};
 use super::{Environment, Reason, Refusal, Secret, payload};
 use credentials::Credentials;
 
@@ -21,39 +20,12 @@ mod signature;
 
 pub(super) const FORM: &str = "NAME-or-ARN[#FIELD]";
 
-#[derive(Clone)]
-pub(super) struct Name {
-    id: String,
-    /// The one that an ARN names.
-    region: Option<String>,
-    field: Option<String>,
-}
-
-impl Name {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (id, field) = match text.split_once('#') {
-            Some((id, field)) => (id, Some(field.to_owned())),
-            None => (text, None),
-        };
-        let region = match id.splitn(7, ':').collect::<Vec<_>>()[..] {
-            ["arn", _, "secretsmanager", region, _, "secret", name] if is_word(name, NAME) => {
-                Some(region.to_owned())
-            }
-            [name] if is_word(name, NAME) => None,
-            _ => return None,
-        };
-        let is_region = region.as_deref().is_none_or(|region| is_word(region, "-"));
-        (is_region && field.as_deref() != Some("")).then(|| Self { id: id.to_owned(), region, field })
-    }
-}
-
-/// What names of secrets have besides letters and digits.
-const NAME: &str = "/_+=.@-!";
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.id)?;
-        self.field.iter().try_for_each(|field| write!(f, "#{field}"))
+pub(super) fn is_id(id: &str) -> bool {
+    let is_name = |name| is_word(name, "/_+=.@-!");
+    match id.splitn(7, ':').collect::<Vec<_>>()[..] {
+        ["arn", _, "secretsmanager", region, _, "secret", name] => is_word(region, "-") && is_name(name),
+        [name] => is_name(name),
+        _ => false,
     }
 }
 
@@ -70,7 +42,7 @@ impl Aws {
     }
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
-        self.credentials.reading(|| self.read_once()).await
+        self.credentials.reading(self.environment.now(), || self.read_once()).await
     }
 
     async fn read_once(&self) -> Result<Secret, Reason> {
@@ -97,8 +69,8 @@ impl Aws {
     }
 
     fn region(&self) -> Result<String, Reason> {
-        if let Some(region) = &self.name.region {
-            return Ok(region.clone());
+        if let Some(region) = self.name.id.split(':').nth(3) {
+            return Ok(region.to_owned());
         }
         let variable = |name: &str| self.environment.variable(name);
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
@@ -144,11 +116,9 @@ fn endpoint(environment: &Environment, own: &str, service: &str, region: &str) -
 
 fn refused(answer: &Answer) -> Reason {
     // In the header or in the body, with a namespace before it or an address behind it.
-    let code =
-        answer.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(Cow::Borrowed);
-    let code = code.or_else(|| answer.json().map(|Failure { code }| code)).unwrap_or_default();
-    let code = code.rsplit_once('#').map_or(&*code, |(_, code)| code);
-    let code = code.split_once(':').map_or(code, |(code, _)| code);
+    let (header, error) = (answer.headers.get("x-amzn-errortype"), answer.error());
+    let code = header.and_then(|value| value.to_str().ok()).or(error["__type"].as_str()).unwrap_or_default();
+    let code = code.split(':').next().and_then(|code| code.rsplit('#').next()).unwrap_or_default();
     let (refusal, advice) = match code {
         "ResourceNotFoundException" => (
             Refusal::Absent,
@@ -181,10 +151,4 @@ struct Value<'a> {
     text: Option<Cow<'a, str>>,
     #[serde(rename = "SecretBinary", borrow)]
     binary: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Failure<'a> {
-    #[serde(rename = "__type", borrow)]
-    code: Cow<'a, str>,
 }

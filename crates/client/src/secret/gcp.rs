@@ -1,7 +1,6 @@
 //! Google Secret Manager, by the metadata server's token or a service account's key.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::http::{self, Answer, Http};
 use super::kept::Kept;
-use super::reference::is_word;
+use super::reference::{Name, is_word};
 use super::{Environment, Reason, Refusal, Secret, file, payload};
 
 pub(super) const FORM: &str = "projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]";
@@ -26,47 +25,18 @@ pub(super) const FORM: &str = "projects/P[/locations/L]/secrets/S[/versions/V][#
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const KEY: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 
-#[derive(Clone)]
-pub(super) struct Name {
-    /// With the version.
-    resource: String,
-    /// A regional secret is kept there and nowhere else.
-    location: Option<String>,
-    field: Option<String>,
-}
-
-impl Name {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (resource, field) = match text.split_once('#') {
-            Some((resource, field)) => (resource, Some(field)),
-            None => (text, None),
-        };
-        let segments: Vec<&str> = resource.split('/').collect();
-        let (location, version) = match segments[..] {
-            ["projects", _, "secrets", _] => (None, "/versions/latest"),
-            ["projects", _, "secrets", _, "versions", _] => (None, ""),
-            ["projects", _, "locations", location, "secrets", _] => (Some(location), "/versions/latest"),
-            ["projects", _, "locations", location, "secrets", _, "versions", _] => (Some(location), ""),
-            _ => return None,
-        };
-        // Projects of the old kind are domain:name.
-        let is_resource =
-            segments.iter().all(|segment| is_word(segment, "-_.:") && !segment.starts_with('.'));
-        (is_resource && location.is_none_or(|location| is_word(location, "-")) && field != Some("")).then(
-            || Self {
-                resource: format!("{resource}{version}"),
-                location: location.map(str::to_owned),
-                field: field.map(str::to_owned),
-            },
-        )
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.resource)?;
-        self.field.iter().try_for_each(|field| write!(f, "#{field}"))
-    }
+pub(super) fn is_id(id: &str) -> bool {
+    let segments: Vec<&str> = id.split('/').collect();
+    let version = match segments[..] {
+        ["projects", _, "secrets", _, ref version @ ..] => version,
+        ["projects", _, "locations", location, "secrets", _, ref version @ ..] if is_word(location, "-") => {
+            version
+        }
+        _ => return false,
+    };
+    // Projects of the old kind are domain:name.
+    let is_segment = |segment: &&str| is_word(segment, "-_.:") && !segment.starts_with('.');
+    matches!(version, [] | ["versions", _]) && segments.iter().all(is_segment)
 }
 
 pub(super) struct Gcp {
@@ -82,7 +52,7 @@ impl Gcp {
     }
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
-        self.token.reading(|| self.read_once()).await
+        self.token.reading(self.environment.now(), || self.read_once()).await
     }
 
     async fn read_once(&self) -> Result<Secret, Reason> {
@@ -107,11 +77,17 @@ impl Gcp {
     fn address(&self) -> Result<Url, Reason> {
         // The variable by which gcloud is pointed elsewhere.
         const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER";
-        let host = self.environment.variable(OVERRIDE).unwrap_or_else(|| match &self.name.location {
-            Some(location) => format!("https://secretmanager.{location}.rep.googleapis.com"),
-            None => "https://secretmanager.googleapis.com".to_owned(),
-        });
-        http::address(OVERRIDE, &format!("{}/v1/{}:access", host.trim_end_matches('/'), self.name.resource))
+        let id = &self.name.id;
+        let host =
+            self.environment.variable(OVERRIDE).unwrap_or_else(|| match *id.split('/').collect::<Vec<_>>() {
+                // A regional secret is kept there and nowhere else.
+                [_, _, "locations", location, ..] => {
+                    format!("https://secretmanager.{location}.rep.googleapis.com")
+                }
+                _ => "https://secretmanager.googleapis.com".to_owned(),
+            });
+        let version = if id.contains("/versions/") { "" } else { "/versions/latest" };
+        http::address(OVERRIDE, &format!("{}/v1/{id}{version}:access", host.trim_end_matches('/')))
     }
 
     async fn obtain(&self) -> Result<(Secret, Timestamp), Reason> {
@@ -126,12 +102,12 @@ impl Gcp {
                 Refusal::Unavailable => Refusal::Unavailable,
                 _ => Refusal::Denied,
             };
-            let code = answer.json().map(|TokenError { error }| error);
-            return Err(answer.refused(refusal, code.as_deref(), "Google gives out no token: check that the service account exists, its key is not revoked and the clock is right"));
+            let advice =
+                "Google gives out no token: check that the service account and its key live, and the clock";
+            return Err(answer.refused(refusal, answer.error()["error"].as_str(), advice));
         }
-        let token: Token = answer.json().ok_or(Reason::Unexpected(
-            "the answer has no access token: check token_uri or GCE_METADATA_HOST",
-        ))?;
+        let unexpected = "the answer has no access token: check token_uri or GCE_METADATA_HOST";
+        let token: Token = answer.json().ok_or(Reason::Unexpected(unexpected))?;
         // The metadata server gives out the same token until five minutes before its end.
         let until = now.after(Duration::from_secs(token.expires_in.saturating_sub(60)));
         Ok((token.access_token, until))
@@ -156,15 +132,15 @@ impl Gcp {
         let Kind { kind } = serde_json::from_slice(&file).map_err(|_| invalid())?;
         if kind != "service_account" {
             return Err(Reason::Unsupported(
-                "the credentials file is not a service account's key: only those and the metadata server work here, not gcloud's login nor workload identity federation",
+                "GOOGLE_APPLICATION_CREDENTIALS names no service account's key, and gcloud's login, impersonation and \
+                 identity federation are not supported: use a key or the metadata server",
             ));
         }
         let key: Key = serde_json::from_slice(&file).map_err(|_| invalid())?;
         let assertion = key.assertion(now).ok_or_else(invalid)?;
         let url = http::address("token_uri", &key.token_uri)?;
-        let grant =
-            [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", &assertion)];
-        Ok(self.http.request(Method::POST, url)?.form(&grant))
+        let kind = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        Ok(self.http.request(Method::POST, url)?.form(&[("grant_type", kind), ("assertion", &assertion)]))
     }
 }
 
@@ -197,32 +173,29 @@ impl Key {
             "iat": now.seconds(), "exp": now.seconds() + 3600,
         });
         let encode = |part: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(part);
-        let message =
-            format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
-        let key =
-            any_supported_type(&PrivateKeyDer::from_pem_slice(self.pem.expose_secret().as_bytes()).ok()?)
-                .ok()?;
-        let signature =
-            key.choose_scheme(&[SignatureScheme::RSA_PKCS1_SHA256])?.sign(message.as_bytes()).ok()?;
+        let [header, claims] = [header, claims].map(|part| encode(part.to_string().as_bytes()));
+        let message = format!("{header}.{claims}");
+        let key = PrivateKeyDer::from_pem_slice(self.pem.expose_secret().as_bytes()).ok()?;
+        let signer = any_supported_type(&key).ok()?.choose_scheme(&[SignatureScheme::RSA_PKCS1_SHA256])?;
+        let signature = signer.sign(message.as_bytes()).ok()?;
         Some(Zeroizing::new(format!("{message}.{}", encode(&signature))))
     }
 }
 
 fn refused(answer: &Answer) -> Reason {
-    let code = answer.json().map(|Status { error }| error.status);
+    let error = answer.error();
+    let code = error["error"]["status"].as_str();
     let (refusal, advice) = match answer.status.as_u16() {
-        400 if code.as_deref() == Some("FAILED_PRECONDITION") => (
-            Refusal::Absent,
-            "the version of the secret is disabled or destroyed: enable it or add a new one",
-        ),
-        401 | 403 => (
-            Refusal::Denied,
-            "Secret Manager denies access: give the service account roles/secretmanager.secretAccessor, and check that the API is enabled",
-        ),
+        400 if code == Some("FAILED_PRECONDITION") => {
+            (Refusal::Absent, "the version of the secret is disabled or destroyed: enable it or add another")
+        }
+        401 | 403 => {
+            (Refusal::Denied, "Secret Manager denies access: it takes the role secretmanager.secretAccessor")
+        }
         404 => (Refusal::Absent, "Secret Manager has no such secret or version: check the reference"),
         _ => (answer.refusal(), "Secret Manager can't answer"),
     };
-    answer.refused(refusal, code.as_deref(), advice)
+    answer.refused(refusal, code, advice)
 }
 
 /// The checksum that Secret Manager keeps with each version: CRC-32C (RFC 3720 §12.1). What it sums up is short.
@@ -251,21 +224,6 @@ struct Token {
     #[serde(deserialize_with = "payload::secret")]
     access_token: Secret,
     expires_in: u64,
-}
-
-#[derive(Deserialize)]
-struct TokenError {
-    error: String,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    error: StatusError,
-}
-
-#[derive(Deserialize)]
-struct StatusError {
-    status: String,
 }
 
 #[cfg(test)]

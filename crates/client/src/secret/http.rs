@@ -127,6 +127,11 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// What an answer says that is an error: nothing, if it is no JSON.
+    pub(super) fn error(&self) -> serde_json::Value {
+        self.json().unwrap_or_default()
+    }
+
     pub(super) fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.body).ok()
     }

@@ -33,11 +33,11 @@ impl<T: Clone> Kept<T> {
     }
 
     /// Reads once, and once more without what was kept where that is refused: it may have been revoked.
-    pub(super) async fn reading<F>(&self, read: impl Fn() -> F) -> Result<Secret, Reason>
+    pub(super) async fn reading<F>(&self, now: Timestamp, read: impl Fn() -> F) -> Result<Secret, Reason>
     where
         F: Future<Output = Result<Secret, Reason>>,
     {
-        let was_kept = self.0.lock().await.is_some();
+        let was_kept = self.0.lock().await.as_ref().is_some_and(|(_, until)| now < *until);
         match read().await {
             Err(Reason::Refused { refusal: Refusal::Denied, .. }) if was_kept => {
                 self.0.lock().await.take();

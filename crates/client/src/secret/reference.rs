@@ -18,11 +18,12 @@ use super::{Environment, Reason, Secret, SecretError, SecretSource};
 /// | --- | --- |
 /// | `file:PATH` | in a file |
 /// | `env:NAME` | in a variable of the environment |
-/// | `vault:MOUNT/PATH#FIELD` | in Vault, KV version 2. A mount with slashes in its name ends with two: `vault:team/kv//app#secret` |
-/// | `gcp:projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]` | in Google Secret Manager, in the latest version unless one is named |
+/// | `vault:MOUNT/PATH#FIELD` | in Vault, KV version 2 |
+/// | `gcp:projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]` | in Google Secret Manager, the latest version by default |
 /// | `aws:NAME-or-ARN[#FIELD]` | in AWS Secrets Manager |
 ///
-/// Any other text is the value itself, colons or not. `#FIELD` names a member of a JSON object. A newline at the end
+/// Any other text is the value itself, colons or not. A mount with slashes in its name is ended by two of them:
+/// `vault:team/kv//app#secret`. `#FIELD` names a member of a JSON object. A newline at the end
 /// of what is found is not part of it. `docs/adr/0011-secret-sources.md` says how each
 /// store is found, and how it is told who asks.
 ///
@@ -43,9 +44,31 @@ enum Place {
     Plain(Secret),
     File(PathBuf),
     Env(String),
-    Vault(vault::Name),
-    Gcp(gcp::Name),
-    Aws(aws::Name),
+    Vault(Name),
+    Gcp(Name),
+    Aws(Name),
+}
+
+/// What a store knows a secret by, and the field of it that is meant.
+#[derive(Clone)]
+pub(super) struct Name {
+    pub(super) id: String,
+    pub(super) field: Option<String>,
+}
+
+impl Name {
+    fn parse(text: &str, is_id: fn(&str) -> bool) -> Option<Self> {
+        let (id, field) = text.rsplit_once('#').map_or((text, None), |(id, field)| (id, Some(field)));
+        let is_name = is_id(id) && field != Some("") && !text.contains(char::is_control);
+        is_name.then(|| Self { id: id.to_owned(), field: field.map(str::to_owned) })
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)?;
+        self.field.iter().try_for_each(|field| write!(f, "#{field}"))
+    }
 }
 
 /// A text that begins like a reference and isn't one. It doesn't hold the text, which may be a secret.
@@ -66,9 +89,13 @@ impl Reference {
         let (scheme, form, place) = match scheme {
             "file" => ("file", "PATH", is_path(rest).then(|| Place::File(rest.into()))),
             "env" => ("env", "NAME", is_variable(rest).then(|| Place::Env(rest.to_owned()))),
-            "vault" => ("vault", vault::FORM, vault::Name::parse(rest).map(Place::Vault)),
-            "gcp" => ("gcp", gcp::FORM, gcp::Name::parse(rest).map(Place::Gcp)),
-            "aws" => ("aws", aws::FORM, aws::Name::parse(rest).map(Place::Aws)),
+            "vault" => (
+                "vault",
+                vault::FORM,
+                Name::parse(rest, vault::is_id).filter(|name| name.field.is_some()).map(Place::Vault),
+            ),
+            "gcp" => ("gcp", gcp::FORM, Name::parse(rest, gcp::is_id).map(Place::Gcp)),
+            "aws" => ("aws", aws::FORM, Name::parse(rest, aws::is_id).map(Place::Aws)),
             _ => return Ok(Self(plain())),
         };
         place.map(Self).ok_or(ReferenceError { scheme, form })

@@ -1,6 +1,5 @@
 //! Vault: the KV secrets engine, version 2, by token or `AppRole`.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,33 +13,20 @@ use tollgate_core::Timestamp;
 use super::http::{self, Answer, Http};
 use super::kept::Kept;
 use super::payload::{self, Fields};
+use super::reference::Name;
 use super::{Environment, Reason, Refusal, Secret, file};
 use crate::tls;
 
 pub(super) const FORM: &str = "MOUNT/PATH#FIELD";
 
-#[derive(Clone)]
-pub(super) struct Name {
-    mount: String,
-    path: String,
-    field: String,
+pub(super) fn is_id(id: &str) -> bool {
+    let is_path = |path: &str| path.split('/').all(|segment| !["", ".", ".."].contains(&segment));
+    mount_and_path(id).is_some_and(|(mount, path)| is_path(mount) && is_path(path))
 }
 
-impl Name {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (place, field) = text.rsplit_once('#')?;
-        let (mount, path) = place.split_once("//").or_else(|| place.split_once('/'))?;
-        let is_path = |path: &str| path.split('/').all(|segment| !["", ".", ".."].contains(&segment));
-        (is_path(mount) && is_path(path) && !field.is_empty() && !text.contains(char::is_control))
-            .then(|| Self { mount: mount.to_owned(), path: path.to_owned(), field: field.to_owned() })
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slashes = if self.mount.contains('/') { "//" } else { "/" };
-        write!(f, "{}{slashes}{}#{}", self.mount, self.path, self.field)
-    }
+/// Two slashes end a mount that has slashes in its name.
+fn mount_and_path(id: &str) -> Option<(&str, &str)> {
+    id.split_once("//").or_else(|| id.split_once('/'))
 }
 
 pub(super) struct Vault {
@@ -60,42 +46,35 @@ impl Vault {
     }
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
-        self.token.reading(|| self.read_once()).await
+        self.token.reading(self.environment.now(), || self.read_once()).await
     }
 
     async fn read_once(&self) -> Result<Secret, Reason> {
         let token = self.token().await?;
-        let path = format!("{}/data/{}", self.name.mount, self.name.path);
-        let request = self.request(Method::GET, &path)?;
-        let answer =
-            http::send(request.header("x-vault-token", http::sensitive(token.expose_secret())?)).await?;
-        let body: Body<'_> = answer.json().unwrap_or_default();
-        match body.data {
-            Some(Data { data: Some(fields), .. }) if answer.status == 200 => {
-                payload::member(&fields, &self.name.field)
-            }
-            Some(Data { metadata: Some(version), .. }) if answer.status == 404 => {
-                Err(version.refused(&answer))
-            }
-            _ if answer.status == 200 => Err(Reason::Unexpected(
-                "the answer is not one of KV version 2: check VAULT_ADDR and the mount",
-            )),
-            _ => Err(refused(&answer, &body.errors)),
+        let (mount, path) = mount_and_path(&self.name.id).expect("a reference to Vault names both");
+        let request = self.request(Method::GET, &format!("{mount}/data/{path}"))?;
+        let token = http::sensitive(token.expose_secret())?;
+        let answer = http::send(request.header("x-vault-token", token)).await?;
+        if answer.status != 200 {
+            return Err(refused(&answer));
         }
+        let body: Option<Body<'_>> = answer.json();
+        let unexpected = "the answer is not one of KV version 2: check VAULT_ADDR and the mount";
+        let field = self.name.field.as_deref().expect("a reference to Vault names a field");
+        payload::member(&body.ok_or(Reason::Unexpected(unexpected))?.data.data, field)
     }
 
     async fn token(&self) -> Result<Secret, Reason> {
-        match self.environment.secret("VAULT_TOKEN") {
-            Ok(token) => Ok(token),
-            Err(_) => self.token.or(self.environment.now(), self.log_in()).await,
+        match self.environment.variable("VAULT_TOKEN") {
+            Some(token) => payload::text(token),
+            None => self.token.or(self.environment.now(), self.log_in()).await,
         }
     }
 
     async fn log_in(&self) -> Result<(Secret, Timestamp), Reason> {
-        let role = self.environment.required(
-            "VAULT_ROLE_ID",
-            "is not set, nor is VAULT_TOKEN: set the token, or VAULT_ROLE_ID with VAULT_SECRET_ID or VAULT_SECRET_ID_FILE",
-        )?;
+        let absent =
+            "is not set, nor is VAULT_TOKEN: set the token, or the role id and VAULT_SECRET_ID(_FILE)";
+        let role = self.environment.required("VAULT_ROLE_ID", absent)?;
         let secret = match self.environment.variable("VAULT_SECRET_ID_FILE") {
             Some(path) => payload::pick(&file::read(Path::new(&path)).await?, None)?,
             None => self.environment.secret("VAULT_SECRET_ID")?,
@@ -106,16 +85,15 @@ impl Vault {
         let body = serde_json::json!({ "role_id": role, "secret_id": secret.expose_secret() });
         let answer = http::send(request.json(&body)).await?;
         if answer.status != 200 {
-            // Vault has answered an unknown role or secret with 400, 403 and 500 over the years.
-            let body: Body<'_> = answer.json().unwrap_or_default();
+            let advice =
+                "Vault refuses the AppRole: check VAULT_ROLE_ID, and that the secret id has not expired";
             return Err(match answer.status.as_u16() {
-                400 | 403 => answer.refused(Refusal::Denied, None, "Vault refuses the AppRole: check VAULT_ROLE_ID and the secret id, which may have expired"),
-                _ => refused(&answer, &body.errors),
+                400 | 403 => answer.refused(Refusal::Denied, None, advice),
+                _ => refused(&answer),
             });
         }
-        let login: Login = answer
-            .json()
-            .ok_or(Reason::Unexpected("the answer to the login has no token: check VAULT_ADDR"))?;
+        let unexpected = "the answer to the login has no token: check VAULT_ADDR";
+        let login: Login = answer.json().ok_or(Reason::Unexpected(unexpected))?;
         let until = match login.auth.lease_duration {
             0 => Timestamp::MAX,
             seconds => now.after(Duration::from_secs(seconds - seconds.div_ceil(10).min(30))),
@@ -132,7 +110,7 @@ impl Vault {
             .pop_if_empty()
             .push("v1")
             .extend(path.split('/'));
-        // Vault wants the second header of everybody, against requests that a server was tricked into.
+        // An agent may insist on this header, which nobody can be tricked into sending.
         let mut request = self.http.request(method, url)?.header("x-vault-request", "true");
         if let Some(namespace) = self.environment.variable("VAULT_NAMESPACE") {
             request = request.header("x-vault-namespace", namespace);
@@ -154,20 +132,28 @@ fn roots(path: &Path) -> Result<RootCertStore, Reason> {
     Ok(roots)
 }
 
-fn refused(answer: &Answer, errors: &[String]) -> Reason {
+fn refused(answer: &Answer) -> Reason {
+    let error = answer.error();
+    let version = &error["data"]["metadata"];
+    let is_unmounted = |error: &str| error.starts_with("no handler for route");
     let (refusal, advice) = match answer.status.as_u16() {
         403 => (
             Refusal::Denied,
-            "Vault denies permission: check that the token is alive and its policy allows reading MOUNT/data/PATH",
+            "Vault denies permission: check that the token lives and may read MOUNT/data/PATH",
         ),
-        404 if errors.iter().any(|error| error.starts_with("no handler for route")) => {
+        404 if version["destroyed"] == true => {
+            (Refusal::Absent, "the latest version of the secret is destroyed: write a new one")
+        }
+        404 if version.is_object() => {
+            (Refusal::Absent, "the latest version of the secret is deleted: undelete it or write a new one")
+        }
+        404 if error["errors"][0].as_str().is_some_and(is_unmounted) => {
             (Refusal::Absent, "Vault has no secrets engine at that mount: check MOUNT")
         }
         404 => (Refusal::Absent, "Vault has no such secret: check PATH, and that the mount is KV version 2"),
-        300..400 | 429 | 472 | 473 => (
-            Refusal::Unavailable,
-            "this node of Vault is a standby or over its limit: set VAULT_ADDR to the active one",
-        ),
+        300..400 | 429 | 472 | 473 => {
+            (Refusal::Unavailable, "this node of Vault is a standby or over its limit: ask the active one")
+        }
         412 => (Refusal::Unavailable, "this node of Vault is behind the active one: try again"),
         503 => (Refusal::Unavailable, "Vault is sealed or in maintenance: unseal it"),
         _ => (answer.refusal(), "Vault refuses: its log says why"),
@@ -175,35 +161,16 @@ fn refused(answer: &Answer, errors: &[String]) -> Reason {
     answer.refused(refusal, None, advice)
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    data: Option<Data<'a>>,
-    #[serde(default)]
-    errors: Vec<String>,
+    data: Data<'a>,
 }
 
 #[derive(Deserialize)]
 struct Data<'a> {
     #[serde(borrow)]
-    data: Option<Fields<'a>>,
-    metadata: Option<Version>,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    destroyed: bool,
-}
-
-impl Version {
-    fn refused(&self, answer: &Answer) -> Reason {
-        let advice = if self.destroyed {
-            "the latest version of the secret is destroyed: write a new one"
-        } else {
-            "the latest version of the secret is deleted: undelete it or write a new one"
-        };
-        answer.refused(Refusal::Absent, None, advice)
-    }
+    data: Fields<'a>,
 }
 
 #[derive(Deserialize)]

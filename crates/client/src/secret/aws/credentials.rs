@@ -5,18 +5,33 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tollgate_core::Timestamp;
 
 use super::super::http::{self, Answer, Http};
 use super::super::{Environment, Reason, Refusal, Secret, file, payload};
 use super::endpoint;
 
-#[derive(Clone)]
+/// Credentials, as containers and instances get them.
+#[derive(Clone, Deserialize)]
 pub(super) struct Credentials {
+    #[serde(rename = "AccessKeyId")]
     pub(super) id: String,
+    #[serde(rename = "SecretAccessKey", deserialize_with = "payload::secret")]
     pub(super) secret: Secret,
+    #[serde(rename = "Token", deserialize_with = "token")]
     pub(super) token: Option<Secret>,
+    #[serde(rename = "Expiration", deserialize_with = "time")]
+    pub(super) until: Timestamp,
+}
+
+fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    payload::secret(deserializer).map(Some)
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    humantime::parse_rfc3339(&text).map(Timestamp::from).map_err(serde::de::Error::custom)
 }
 
 /// The credentials and until when to keep them.
@@ -29,8 +44,9 @@ pub(super) async fn obtain(
     if let Some(id) = variable("AWS_ACCESS_KEY_ID") {
         let secret = environment.secret("AWS_SECRET_ACCESS_KEY")?;
         let token = variable("AWS_SESSION_TOKEN").map(Secret::from);
-        // Not kept: a variable is as near.
-        return Ok((Credentials { id, secret, token }, Timestamp::from_seconds(0)));
+        // They are not kept: a variable is as near.
+        let until = Timestamp::from_seconds(0);
+        return Ok((Credentials { id, secret, token, until }, until));
     }
     if variable("AWS_PROFILE").is_some() {
         return Err(Reason::Unsupported(
@@ -51,25 +67,7 @@ pub(super) async fn obtain(
         by_instance(environment, http).await?
     };
     let until = issued.until.before(Duration::from_secs(300));
-    Ok((Credentials { id: issued.id, secret: issued.secret, token: Some(issued.token) }, until))
-}
-
-/// Credentials for a time, as containers and instances get them.
-#[derive(Deserialize)]
-struct Issued {
-    #[serde(rename = "AccessKeyId")]
-    id: String,
-    #[serde(rename = "SecretAccessKey", deserialize_with = "payload::secret")]
-    secret: Secret,
-    #[serde(rename = "Token", deserialize_with = "payload::secret")]
-    token: Secret,
-    #[serde(rename = "Expiration", deserialize_with = "time")]
-    until: Timestamp,
-}
-
-fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_rfc3339(&text).map(Timestamp::from).map_err(serde::de::Error::custom)
+    Ok((issued, until))
 }
 
 async fn by_web_identity(
@@ -77,7 +75,7 @@ async fn by_web_identity(
     http: &Http,
     region: &str,
     path: &Path,
-) -> Result<Issued, Reason> {
+) -> Result<Credentials, Reason> {
     let role = environment
         .required("AWS_ROLE_ARN", "is not set: set it to the role of AWS_WEB_IDENTITY_TOKEN_FILE")?;
     let token = payload::pick(&file::read(path).await?, None)?;
@@ -98,13 +96,15 @@ async fn by_web_identity(
             _ if answer.refusal() == Refusal::Unavailable => Refusal::Unavailable,
             _ => Refusal::Denied,
         };
-        return Err(answer.refused(refusal, element(text, "Code"), "STS doesn't give the role: check AWS_ROLE_ARN, its trust policy and that the web identity token is fresh"));
+        let advice =
+            "STS doesn't give the role: check AWS_ROLE_ARN, its trust policy and the age of the token";
+        return Err(answer.refused(refusal, element(text, "Code"), advice));
     }
     let issued = || {
-        Some(Issued {
+        Some(Credentials {
             id: element(text, "AccessKeyId")?.to_owned(),
             secret: Secret::from(element(text, "SecretAccessKey")?.to_owned()),
-            token: Secret::from(element(text, "SessionToken")?.to_owned()),
+            token: Some(Secret::from(element(text, "SessionToken")?.to_owned())),
             until: humantime::parse_rfc3339(element(text, "Expiration")?).ok()?.into(),
         })
     };
@@ -128,7 +128,7 @@ fn container(environment: &Environment) -> Result<Option<Url>, Reason> {
     }
 }
 
-async fn by_container(environment: &Environment, http: &Http, address: Url) -> Result<Issued, Reason> {
+async fn by_container(environment: &Environment, http: &Http, address: Url) -> Result<Credentials, Reason> {
     let mut request = http.request(Method::GET, address)?;
     let token = match environment.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
         Some(path) => Some(payload::pick(&file::read(Path::new(&path)).await?, None)?),
@@ -144,7 +144,7 @@ async fn by_container(environment: &Environment, http: &Http, address: Url) -> R
 }
 
 /// By `IMDSv2`: a token for the session first, so that a server that was tricked into a request can't ask.
-async fn by_instance(environment: &Environment, http: &Http) -> Result<Issued, Reason> {
+async fn by_instance(environment: &Environment, http: &Http) -> Result<Credentials, Reason> {
     const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
     const ADVICE: &str =
         "the instance metadata service refuses: attach a role to the instance, or set AWS_ACCESS_KEY_ID";
@@ -171,7 +171,7 @@ fn text<'a>(answer: &'a Answer, advice: &'static str) -> Result<&'a str, Reason>
     }
 }
 
-fn issued(answer: &Answer, advice: &'static str) -> Result<Issued, Reason> {
+fn issued(answer: &Answer, advice: &'static str) -> Result<Credentials, Reason> {
     if answer.status != 200 {
         return Err(answer.refused(answer.refusal(), None, advice));
     }

@@ -130,6 +130,7 @@ mod tests {
             id: "AKIDEXAMPLE".to_owned(),
             secret: Secret::from("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()),
             token: None,
+            until: Timestamp::MAX,
         };
         for (name, headers, body, signature) in cases {
             let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
