@@ -152,3 +152,17 @@ struct Value<'a> {
     #[serde(rename = "SecretBinary", borrow)]
     binary: Option<Cow<'a, str>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::env::tests::environment;
+
+    #[test]
+    fn a_service_is_asked_in_the_region_and_its_partition() {
+        let environment = environment(&[]);
+        let address = |service, region| endpoint(&environment, "X", service, region).unwrap().to_string();
+        assert_eq!(address("secretsmanager", "eu-west-1"), "https://secretsmanager.eu-west-1.amazonaws.com/");
+        assert_eq!(address("sts", "cn-north-1"), "https://sts.cn-north-1.amazonaws.com.cn/");
+    }
+}

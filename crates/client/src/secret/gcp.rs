@@ -229,6 +229,23 @@ struct Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::env::tests::environment;
+
+    #[test]
+    fn a_regional_secret_is_asked_for_in_its_region() {
+        let host = "https://secretmanager";
+        for (id, address) in [
+            ("projects/p/secrets/s", ".googleapis.com/v1/projects/p/secrets/s/versions/latest:access"),
+            (
+                "projects/p/locations/us-east1/secrets/s/versions/7",
+                ".us-east1.rep.googleapis.com/v1/projects/p/locations/us-east1/secrets/s/versions/7:access",
+            ),
+        ] {
+            let name = Name { id: id.to_owned(), field: None };
+            let gcp = Gcp::open(name, environment(&[])).unwrap();
+            assert_eq!(gcp.address().unwrap().as_str(), format!("{host}{address}"));
+        }
+    }
 
     #[test]
     fn the_checksum_is_crc32c() {

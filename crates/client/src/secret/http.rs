@@ -156,3 +156,40 @@ impl Answer {
         Reason::Refused { refusal, status: self.status.as_u16(), code, advice }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_and_its_metadata_are_spoken_to_in_the_clear() {
+        let http = Http::new().unwrap();
+        let is_allowed = |address: &str| http.request(Method::GET, address.parse().unwrap()).is_ok();
+        for address in [
+            "http://127.0.0.1:8200",
+            "http://127.9.9.9",
+            "http://[::1]:8200",
+            "http://localhost:8200",
+            "http://LOCALHOST",
+            "http://169.254.169.254",
+            "http://[fd00:ec2::254]",
+            "http://169.254.170.23/v1/credentials",
+            "http://metadata.google.internal",
+            "https://vault.example.com",
+        ] {
+            assert!(is_allowed(address), "{address}");
+        }
+        for address in [
+            "http://vault.example.com",
+            "http://10.0.0.1",
+            "http://0.0.0.0",
+            "http://169.254.1.1",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://[::ffff:10.0.0.1]",
+            "http://metadata.google.internal.example.com",
+        ] {
+            assert!(!is_allowed(address), "{address}");
+        }
+    }
+}

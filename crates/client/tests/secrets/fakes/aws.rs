@@ -145,7 +145,10 @@ impl State {
         }
         let names: Vec<&str> = part("SignedHeaders")?.split(';').collect();
         let must = request.headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
-        if !names.contains(&"host") || !must.into_iter().all(|name| names.contains(&name)) {
+        if !names.is_sorted()
+            || !names.contains(&"host")
+            || !must.into_iter().all(|name| names.contains(&name))
+        {
             return Err("InvalidSignatureException");
         }
         let message = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", canonical(request, &names));

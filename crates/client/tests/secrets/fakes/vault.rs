@@ -54,7 +54,7 @@ impl State {
                 ("secret".to_owned(), "tollgate".to_owned()),
                 json!({ "client_secret": "canary-1", "port": 5432, "nothing": null }),
             ),
-            (("team/kv".to_owned(), "a b/c%d".to_owned()), json!({ "x": "canary-2\n" })),
+            (("team/kv".to_owned(), "a b/c%41?d".to_owned()), json!({ "x": "canary-2\n" })),
         ];
         Self {
             secrets: secrets.into(),
