@@ -12,7 +12,7 @@ use crate::fakes::google::Google;
 use crate::fakes::vault::{ROLE as APPROLE, ROOT, Vault};
 use crate::key;
 use crate::server::{Server, answer};
-use crate::world::World;
+use crate::world::{self, World};
 
 /// Everything that was logged, by `tracing` and by `log`, at every level.
 #[derive(Clone, Default)]
@@ -93,11 +93,13 @@ async fn no_secret_shows_in_an_error_or_a_log() {
     through_vault(&mut shown).await;
     through_google(&mut shown).await;
     through_aws(&mut shown).await;
-    through_files(&mut shown).await;
+    let open_to_others = through_files(&mut shown).await;
 
     let logged = everything.0.lock().unwrap().clone();
     assert!(logged.contains("hyper_util::client"), "the stack below logs: {logged}");
-    assert!(logged.contains("every user of this machine may read the secret"), "{logged}");
+    let warned = logged.lines().filter(|line| line.contains(&open_to_others)).collect::<Vec<_>>();
+    assert_eq!(warned.len(), usize::from(cfg!(unix)), "a warning is given once: {warned:?}");
+    assert!(warned.iter().all(|line| line.contains("every user of this machine may read the secret")));
     let key = &key::PRIVATE[40..80];
     for text in [&*shown, &*logged] {
         for canary in ["canary", "Y2FuYXJ5", key] {
@@ -183,17 +185,21 @@ async fn through_aws(shown: &mut String) {
     }
 }
 
-async fn through_files(shown: &mut String) {
+/// Gives the path of a file that everybody may read, which was read twice.
+async fn through_files(shown: &mut String) -> String {
     let world = World::new();
-    let path = world.file("secret", b"canary\xff");
-    assert!(!read(&world, &format!("file:{}", path.display()), shown).await);
+    let no_text = world.file("no text", b"canary\xff");
+    assert!(!read(&world, &format!("file:{}", no_text.display()), shown).await);
+    let path = world.file("secret", b"canary");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o604)).unwrap();
     }
-    world.file("secret", b"canary");
-    assert!(read(&world, &format!("file:{}", path.display()), shown).await);
+    let source = world.open(&format!("file:{}", path.display())).unwrap();
+    for _ in 0..2 {
+        assert_eq!(world::read(&*source).await.unwrap(), "canary");
+    }
     world.set("NAME", "canary\n\n");
     assert!(read(&world, "env:NAME", shown).await);
     assert!(read(&world, "canary", shown).await);
@@ -201,4 +207,5 @@ async fn through_files(shown: &mut String) {
         writeln!(shown, "{:?}", tollgate_client::Reference::parse(reference)).unwrap();
     }
     writeln!(shown, "{:?}", tollgate_client::Reference::parse("vault:canary")).unwrap();
+    path.to_str().unwrap().to_owned()
 }
