@@ -1,7 +1,7 @@
 //! The caller's side of a payment API: holds an access token, renews it in time and never loses it.
 //!
 //! - A [`TokenSource`] obtains a token: [`ClientCredentials`] does over HTTP, as a client of the Payment API or of any
-//!   token endpoint of RFC 6749.
+//!   token endpoint of RFC 6749. A [`Caller`] is set up from the environment.
 //! - [`Cached`] holds it and renews it on a task of its own. Reading it takes no lock, waits for nothing and allocates
 //!   nothing. While a token is valid it is served, whatever the authority does.
 //! - An [`Authorizer`] adds it to requests, and knows what a 401 means.
@@ -52,6 +52,7 @@
 mod authorizer;
 mod blocking;
 mod cached;
+mod caller;
 mod clock;
 mod credentials;
 mod layer;
@@ -71,6 +72,7 @@ mod unauthorized;
 pub use authorizer::{Attempt, Authorizer};
 pub use blocking::Blocking;
 pub use cached::{Cached, Settings, Unavailable};
+pub use caller::{Caller, CallerError};
 pub use clock::{Clock, Moment, SystemClock};
 pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face};
 pub use layer::{Authorize, CallError, ResponseFuture};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -17,6 +18,8 @@ mod reference;
 mod vault;
 
 pub use env::Environment;
+#[cfg(test)]
+pub(crate) use env::tests::environment;
 pub use error::{Reason, Refusal, SecretError};
 pub use reference::{Reference, ReferenceError};
 
@@ -41,4 +44,10 @@ impl From<String> for Secret {
 pub trait SecretSource: Send + Sync + 'static {
     /// Reads the secret as it is now.
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>>;
+}
+
+impl<S: SecretSource + ?Sized> SecretSource for Arc<S> {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
+        (**self).read()
+    }
 }

@@ -36,7 +36,7 @@ impl Environment {
     }
 
     /// A variable. One that is empty counts as not set, as it does for the tools of all three stores.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         (self.variables)(name).filter(|value| !value.is_empty())
     }
 
@@ -60,7 +60,7 @@ impl Clock for SystemClock {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An environment of these variables, where time stands still.

@@ -1,0 +1,176 @@
+//! Who calls, and which API: what every program on the caller's side is told.
+
+use std::sync::Arc;
+
+use crate::{
+    Authorizer, Cached, ClientCredentials, ConfigurationError, Environment, Face, Origin, Reference,
+    ReferenceError, SecretError, SecretSource, Settings,
+};
+
+const BASE_URL: &str = "TOLLGATE_BASE_URL";
+const CLIENT_ID: &str = "TOLLGATE_CLIENT_ID";
+const CLIENT_SECRET: &str = "TOLLGATE_CLIENT_SECRET";
+
+/// A client of the Payment API: where the API is, and what the client authenticates with.
+///
+/// ```no_run
+/// use tollgate_client::{Caller, Environment, Settings};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let caller = Caller::from_environment(&Environment::process()).await?;
+/// let authorizer = caller.authorizer(Settings::default())?;
+/// println!("calls {} with {}", caller.base_url(), authorizer.cached().ready().await?.header().len());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Caller {
+    base_url: String,
+    face: Face,
+    origin: Origin,
+    id: Arc<dyn SecretSource>,
+    secret: Arc<dyn SecretSource>,
+}
+
+impl Caller {
+    /// A client of the API at this base URL, with or without a slash at its end.
+    pub fn new(
+        base_url: &str,
+        id: impl SecretSource,
+        secret: impl SecretSource,
+    ) -> Result<Self, ConfigurationError> {
+        Ok(Self {
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            face: Face::payment_api(base_url)?,
+            origin: Origin::of(base_url)?,
+            id: Arc::new(id),
+            secret: Arc::new(secret),
+        })
+    }
+
+    /// The client that the environment describes: `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and
+    /// `TOLLGATE_CLIENT_SECRET`, each a value or a [`Reference`].
+    ///
+    /// The base URL is read here; id and secret are when they are needed, and again when the authority refuses them.
+    pub async fn from_environment(environment: &Environment) -> Result<Self, CallerError> {
+        let open = |name, what| open(environment, name, what);
+        let base_url = open(BASE_URL, "the URL that the API's paths begin below")?;
+        let (id, secret) = (open(CLIENT_ID, "the client's id")?, open(CLIENT_SECRET, "the client's secret")?);
+        let base_url = base_url.read().await.map_err(|error| CallerError::of(BASE_URL, error))?;
+        Self::new(base_url.expose_secret(), id, secret).map_err(|error| CallerError::of(BASE_URL, error))
+    }
+
+    /// Whether the environment has any of the three variables.
+    pub fn is_in_environment(environment: &Environment) -> bool {
+        [BASE_URL, CLIENT_ID, CLIENT_SECRET].iter().any(|name| environment.variable(name).is_some())
+    }
+
+    /// The URL that the API's paths begin below, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Where tokens may be sent.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Obtains tokens as this client. It fails where TLS can't be set up.
+    pub fn credentials(&self) -> Result<ClientCredentials, ConfigurationError> {
+        ClientCredentials::builder(self.face.clone(), self.id.clone(), self.secret.clone()).build()
+    }
+
+    /// Authorizes requests to the API as this client. It fails where TLS can't be set up.
+    pub fn authorizer(&self, settings: Settings) -> Result<Authorizer, ConfigurationError> {
+        Ok(Authorizer::new(Cached::new(self.credentials()?, settings), [self.origin.clone()]))
+    }
+}
+
+/// What a variable holds or refers to.
+fn open(
+    environment: &Environment,
+    name: &'static str,
+    what: &'static str,
+) -> Result<Arc<dyn SecretSource>, CallerError> {
+    let value = environment.variable(name).ok_or(CallerError { name, problem: Problem::Missing(what) })?;
+    // A newline at its end is the shell's or the editor's, as it is where a reference leads.
+    let reference = Reference::parse(value.trim_end_matches(['\r', '\n']));
+    let reference = reference.map_err(|error| CallerError::of(name, error))?;
+    reference.open(environment.clone()).map_err(|error| CallerError::of(name, error))
+}
+
+/// What is wrong with a variable that describes a client, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}{problem}")]
+pub struct CallerError {
+    name: &'static str,
+    problem: Problem,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error(
+        " is not set, is empty or is not UTF-8: set it to {0}, or to where that is kept \
+         (file:…, env:…, vault:…, gcp:…, aws:…)"
+    )]
+    Missing(&'static str),
+    #[error(": {0}")]
+    Reference(#[from] ReferenceError),
+    #[error(": {0}")]
+    Secret(#[from] SecretError),
+    #[error(": {0}")]
+    Configuration(#[from] ConfigurationError),
+}
+
+impl CallerError {
+    fn of(name: &'static str, problem: impl Into<Problem>) -> Self {
+        Self { name, problem: problem.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::environment;
+
+    async fn caller(base_url: &str, id: &str, secret: &str) -> Result<Caller, CallerError> {
+        let variables = [(BASE_URL, base_url), (CLIENT_ID, id), (CLIENT_SECRET, secret), ("KEPT", "s3cret")];
+        Caller::from_environment(&environment(&variables)).await
+    }
+
+    async fn error(base_url: &str, id: &str, secret: &str) -> String {
+        caller(base_url, id, secret).await.err().unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn values_and_references_describe_a_client() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("base_url");
+        std::fs::write(&path, "https://core.example.com/base/\n").unwrap();
+        let caller = caller(&format!("file:{}", path.display()), "an-id\n", "env:KEPT").await.unwrap();
+        assert_eq!(caller.base_url(), "https://core.example.com/base");
+        assert_eq!(*caller.origin(), Origin::of("https://core.example.com").unwrap());
+        assert_eq!(caller.id.read().await.unwrap().expose_secret(), "an-id");
+        assert_eq!(caller.secret.read().await.unwrap().expose_secret(), "s3cret");
+        assert!(caller.authorizer(Settings::default()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_error_names_the_variable_and_says_what_to_do() {
+        let url = "https://core.example.com";
+        let missing = "is not set, is empty or is not UTF-8: set it to the client's secret, or to where";
+        assert!(error(url, "an-id", "").await.starts_with(&format!("{CLIENT_SECRET} {missing}")));
+        assert!(error("", "", "").await.starts_with(&format!("{BASE_URL} is not set")));
+        assert!(error(url, "vault:x", "s").await.starts_with(&format!("{CLIENT_ID}: ")));
+        assert!(error("file:/nowhere", "i", "s").await.starts_with(&format!("{BASE_URL}: file:/nowhere: ")));
+        let insecure = error("http://core.example.com", "i", "s3cret").await;
+        assert!(insecure.starts_with(&format!("{BASE_URL}: the URL must begin with https://")), "{insecure}");
+        assert!(error("https://core.example.com/?a", "i", "s").await.starts_with(BASE_URL));
+    }
+
+    #[test]
+    fn one_variable_is_enough_to_mean_the_environment() {
+        assert!(!Caller::is_in_environment(&environment(&[(BASE_URL, ""), ("OTHER", "x")])));
+        assert!(Caller::is_in_environment(&environment(&[(CLIENT_ID, "x")])));
+    }
+}
