@@ -1,11 +1,11 @@
 //! The process's environment: the one place that reads it.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use tollgate_core::{Clock, Timestamp};
+use tollgate_core::Timestamp;
 
 use super::{Reason, Secret, payload};
+use crate::{Clock, SystemClock};
 
 type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -20,7 +20,7 @@ impl Environment {
     /// The environment of this process and the system's clock.
     #[expect(clippy::disallowed_methods, reason = "this is the environment that everything else is given")]
     pub fn process() -> Self {
-        Self::new(|name| std::env::var(name).ok(), SystemClock)
+        Self::new(|name| std::env::var(name).ok(), SystemClock::new())
     }
 
     /// An environment of other variables and another clock.
@@ -32,7 +32,7 @@ impl Environment {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+        Timestamp::from_millis(0).after(self.clock.now().wall)
     }
 
     /// A variable. One that is empty counts as not set, as it does for the tools of all three stores.
@@ -50,18 +50,12 @@ impl Environment {
     }
 }
 
-struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
-    fn now(&self) -> Timestamp {
-        SystemTime::now().into()
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::Moment;
 
     /// An environment of these variables, where time stands still.
     pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -73,8 +67,8 @@ pub(crate) mod tests {
     struct Stopped;
 
     impl Clock for Stopped {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_seconds(1_764_000_000)
+        fn now(&self) -> Moment {
+            Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(1_764_000_000) }
         }
     }
 

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tollgate_client::secret::{Reason, Refusal};
-use tollgate_client::{Environment, Reference, SecretError, SecretSource};
-use tollgate_core::{Clock, Timestamp};
+use tollgate_client::{Clock, Environment, Moment, Reference, SecretError, SecretSource};
 
 #[derive(Clone)]
 pub(crate) struct World {
@@ -51,6 +51,11 @@ impl World {
         self.seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 
+    /// The time, in seconds since 1970.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.seconds.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn open(&self, reference: &str) -> Result<Arc<dyn SecretSource>, SecretError> {
         let variables = Arc::clone(&self.variables);
         let environment =
@@ -73,8 +78,8 @@ impl World {
 }
 
 impl Clock for World {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(self.seconds.load(Ordering::Relaxed))
+    fn now(&self) -> Moment {
+        Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(self.seconds()) }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use hyper::header::HeaderName;
 use ring::{digest, hmac};
 use serde_json::{Value, json};
-use tollgate_core::{Clock, Timestamp};
+use tollgate_core::Timestamp;
 
 use crate::server::{Answer, Received, Server, answer};
 use crate::world::World;
@@ -136,7 +136,7 @@ impl State {
             return Err("UnrecognizedClientException");
         }
         let date = request.header("x-amz-date").ok_or("IncompleteSignatureException")?;
-        let now = self.world.now().seconds();
+        let now = self.world.seconds();
         if now.abs_diff(seconds(date)) > 900 {
             return Err("InvalidSignatureException");
         }
@@ -232,7 +232,7 @@ impl State {
         let (id, key) = (format!("ASIA{}", self.issued), format!("canary/issued+{}", self.issued));
         let token = format!("IQoJ//canary-session+{}==", self.issued);
         self.keys.insert(id.clone(), (key.clone(), Some(token.clone())));
-        let end = Timestamp::from_seconds(self.world.now().seconds() + 3600);
+        let end = Timestamp::from_seconds(self.world.seconds() + 3600);
         (id, key, token, humantime::format_rfc3339_seconds(SystemTime::from(end)).to_string())
     }
 }
