@@ -55,6 +55,7 @@ mod cached;
 mod caller;
 mod clock;
 mod credentials;
+mod http_client;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
@@ -75,6 +76,7 @@ pub use cached::{Cached, Settings, Unavailable};
 pub use caller::{Caller, CallerError};
 pub use clock::{Clock, Moment, SystemClock};
 pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face};
+pub use http_client::http_client_builder;
 pub use layer::{Authorize, CallError, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};
 pub use replay::Replay;

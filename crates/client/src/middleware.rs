@@ -13,11 +13,13 @@ use crate::{Authorizer, Replay};
 /// token off where one leads to another origin.
 ///
 /// ```
-/// use tollgate_client::{Authorizer, Cached, Origin};
+/// use tollgate_client::{Authorizer, Cached, Origin, http_client_builder};
 ///
 /// fn client(cached: Cached) -> Result<reqwest_middleware::ClientWithMiddleware, Box<dyn std::error::Error>> {
-///     let authorizer = Authorizer::new(cached, [Origin::of("https://core.example.com")?]);
-///     Ok(reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(authorizer).build())
+///     let url = "https://core.example.com";
+///     let authorizer = Authorizer::new(cached, [Origin::of(url)?]);
+///     let client = http_client_builder(url)?.build()?;
+///     Ok(reqwest_middleware::ClientBuilder::new(client).with(authorizer).build())
 /// }
 /// ```
 #[async_trait]

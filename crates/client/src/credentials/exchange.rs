@@ -9,16 +9,15 @@ use bytes::Bytes;
 use form_urlencoded::{Serializer, byte_serialize};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Request, Response, Url};
 use serde::Serialize;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use super::face::{Answer, ClientAuthentication, Face, Kind};
-use crate::origin::is_loopback;
 use crate::{
-    Clock, ConfigurationError, Fault, Moment, ObtainError, Rejection, Secret, Token, telemetry, tls,
+    Clock, ConfigurationError, Fault, Moment, ObtainError, Rejection, Secret, Token, http_client_builder,
+    telemetry,
 };
 
 /// No token response is longer, in bytes.
@@ -73,20 +72,12 @@ impl Exchange {
         scope: Option<String>,
         timeout: Duration,
     ) -> Result<Self, ConfigurationError> {
-        let loopback = is_loopback(face.token_url());
-        let tls = tls::config().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
-        let builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .https_only(!loopback)
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
+        let http = http_client_builder(face.token_url().as_str())?
             .timeout(timeout)
             // Token calls are minutes apart; a connection kept in between is one that may have died.
             .pool_idle_timeout(Duration::from_secs(10))
-            .user_agent(concat!("tollgate-client/", env!("CARGO_PKG_VERSION")));
-        let builder = if loopback { builder.no_proxy() } else { builder };
-        let http = builder.build().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
+            .build()
+            .map_err(|error| ConfigurationError::Tls(error.to_string()))?;
         Ok(Self { face, scope, http })
     }
 
