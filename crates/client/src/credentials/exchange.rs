@@ -280,19 +280,25 @@ fn fault(error: &reqwest::Error) -> Fault {
     if error.is_timeout() {
         return Fault::Timeout;
     }
-    // Neither the URL nor what a peer wrote: only what the system or TLS says.
     let mut source = error.source();
     while let Some(cause) = source {
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return Fault::Unreachable(tls.to_string());
-        }
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            return Fault::Unreachable(tls.map_or_else(|| io.kind().to_string(), ToString::to_string));
+        if let Some(problem) = problem(cause, error.is_connect()) {
+            return Fault::Unreachable(problem);
         }
         source = cause.source();
     }
     Fault::Unreachable(if error.is_connect() { "no connection" } else { "the connection broke" }.to_owned())
+}
+
+/// What the system or TLS says. Neither the URL nor what a peer wrote: before there is a connection, it wrote nothing.
+fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(tls.to_string());
+    }
+    let io = cause.downcast_ref::<std::io::Error>()?;
+    // Of one error made of another, the inner one says more; to `source` both are one.
+    let inner = io.get_ref().and_then(|inner| problem(inner, connecting));
+    Some(inner.unwrap_or_else(|| if connecting { io.to_string() } else { io.kind().to_string() }))
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {

@@ -284,10 +284,21 @@ async fn a_server_that_says_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_in_the_system_s_words() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let face = Face::payment_api(&format!("http://{address}")).unwrap();
-    let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("s"));
-    let error = obtain(&credentials.build().unwrap()).await.unwrap_err();
-    assert_eq!(error.to_string(), "no token from the authority: it can't be reached (connection refused)");
+async fn what_prevents_a_connection_is_told_in_the_words_of_the_system_or_of_tls() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        std::io::Write::write_all(&mut listener.accept().unwrap().0, b"HTTP/1.1 400 x")
+    });
+    for (url, words) in [
+        (format!("http://{nobody}"), "Connection refused"),
+        (format!("https://{plain}"), "received corrupt message of type"),
+    ] {
+        let face = Face::payment_api(&url).unwrap();
+        let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("s"));
+        let error = obtain(&credentials.build().unwrap()).await.unwrap_err().to_string();
+        let begins = format!("no token from the authority: it can't be reached ({words}");
+        assert!(error.starts_with(&begins), "{error}");
+    }
 }
