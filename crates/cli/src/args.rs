@@ -48,6 +48,8 @@ pub(crate) enum Command {
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Obtains an access token as a client, and prints it.
+    Token(CallerArgs),
     /// Decodes a token from standard input and says why it would be refused.
     Inspect(StoreArgs),
 }
@@ -80,6 +82,21 @@ pub(crate) struct StoreArgs {
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) data: Option<PathBuf>,
 }
+
+/// Which client calls, and which API. Without it: the client that `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and
+/// `TOLLGATE_CLIENT_SECRET` describe, each a value or a reference; or else the one of the `dev` folder `./.tollgate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = WHO_CALLS)]
+pub(crate) struct CallerArgs {
+    /// A folder of `tollgate dev`, whose client calls.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+const WHO_CALLS: &str = "\
+Who calls: the client of the folder that --data names. Without --data: the client that TOLLGATE_BASE_URL, \
+TOLLGATE_CLIENT_ID and TOLLGATE_CLIENT_SECRET describe, each a value or where it is kept (file:PATH, env:NAME, vault:…, \
+gcp:…, aws:…). Where none of the three is set: the client of ./.tollgate.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MerchantCommand {

@@ -1,13 +1,14 @@
 //! Making clients and secrets.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use tollgate_core::{
     ClientId, ClientSecret, Environment, MerchantId, Scope, SecretHasher, SecretId, Timestamp,
 };
 use tollgate_store::{Client, Secret, Status};
+use zeroize::Zeroizing;
 
 /// What a caller needs, in the file that `tollgate dev` writes. The file itself is a valid token request.
 #[derive(Serialize, Deserialize)]
@@ -19,9 +20,16 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// Reads the file in a `dev` folder; `None` if there is none that could be understood.
-    pub(crate) fn read(data: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(data.join("credentials.json")).ok()?).ok()
+    /// Where the file is in a `dev` folder.
+    pub(crate) fn path(data: &Path) -> PathBuf {
+        data.join("credentials.json")
+    }
+
+    /// Reads the file in a `dev` folder.
+    pub(crate) fn read(data: &Path) -> io::Result<Self> {
+        let json = Zeroizing::new(fs::read(Self::path(data))?);
+        // What the parser says might show a part of the secret.
+        serde_json::from_slice(&json).map_err(|_| io::ErrorKind::InvalidData.into())
     }
 }
 

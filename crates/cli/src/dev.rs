@@ -109,14 +109,14 @@ async fn make_credentials(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let credentials = match Credentials::read(data) {
-        Some(earlier) if store.client(earlier.client_id).await?.is_some() => {
+        Ok(earlier) if store.client(earlier.client_id).await?.is_some() => {
             Credentials { base_url: base_url.to_owned(), ..earlier }
         }
-        Some(_) | None => make_demo(base_url, store, hasher, now).await?,
+        Ok(_) | Err(_) => make_demo(base_url, store, hasher, now).await?,
     };
     let mut json = serde_json::to_vec_pretty(&credentials).expect("strings serialise");
     json.push(b'\n');
-    write_private(&data.join("credentials.json"), &json)
+    write_private(&Credentials::path(data), &json)
 }
 
 async fn make_demo(
@@ -148,7 +148,7 @@ async fn make_demo(
 
 /// Prints the three calls. Neither secret nor token stands in them: they are read from files in the private folder.
 fn print_calls(data: &Path, base_url: &str) -> io::Result<()> {
-    let credentials = quoted(&data.join("credentials.json"));
+    let credentials = quoted(&Credentials::path(data));
     let tokens = quoted(&data.join("tokens.json"));
     let json = "-H 'Content-Type: application/json'";
     let token = |name: &str| format!("$(sed 's/.*\"{name}\":\"\\([^\"]*\\)\".*/\\1/' {tokens})");

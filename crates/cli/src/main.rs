@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod caller;
 mod credentials;
 mod dev;
 mod failure;
@@ -10,6 +11,7 @@ mod keys;
 mod open;
 mod output;
 mod serve;
+mod token;
 
 use std::process::ExitCode;
 
@@ -39,6 +41,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Client(command) => on_this_thread(admin::client(command, format)),
         Command::Secret(command) => on_this_thread(admin::secret(command, format)),
         Command::Key(command) => on_this_thread(keys::key(command, format)),
+        Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }

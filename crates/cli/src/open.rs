@@ -17,7 +17,7 @@ use crate::credentials::Credentials;
 use crate::failure::Failure;
 
 const DEFAULT_CONFIG: &str = "tollgate.toml";
-const DEFAULT_DATA: &str = ".tollgate";
+pub(crate) const DEFAULT_DATA: &str = ".tollgate";
 
 /// An installation that a command administers.
 pub(crate) struct Opened {
@@ -71,7 +71,7 @@ fn dev_config(data: &Path) -> Result<Config, Failure> {
     let config = Config::dev(crate::dev::DEFAULT_LISTEN, data, Config::environment());
     let mut config = config.map_err(|error| Failure::new(error.to_string()))?;
     let derived = config.public_url == format!("http://{}", config.listen);
-    if let Some(credentials) = Credentials::read(data).filter(|_| derived) {
+    if derived && let Ok(credentials) = Credentials::read(data) {
         // The issuer of the folder's tokens is wherever `dev` last listened.
         config.public_url = credentials.base_url;
     }

@@ -1,0 +1,80 @@
+//! Who calls, and which API, for the commands of the caller's side.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use tollgate_client::secret::Reason;
+use tollgate_client::{
+    Caller, ConfigurationError, Environment, Fault, ObtainError, Secret, SecretError, SecretSource,
+};
+
+use crate::args::CallerArgs;
+use crate::credentials::Credentials;
+use crate::failure::Failure;
+use crate::open::DEFAULT_DATA;
+
+/// The client that the arguments or the environment name.
+pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
+    let (environment, default) = (Environment::process(), Path::new(DEFAULT_DATA));
+    if let Some(data) = &args.data {
+        return of_folder(data);
+    }
+    if !Caller::is_in_environment(&environment) && Credentials::path(default).exists() {
+        return of_folder(default);
+    }
+    Caller::from_environment(&environment)
+        .await
+        .map_err(|error| Failure::new(format!("{error}; or name a folder of `tollgate dev` by --data DIR")))
+}
+
+/// Says why there is no token, and what to do.
+pub(crate) fn without_token(caller: &Caller, error: &ObtainError) -> Failure {
+    let base_url = caller.base_url();
+    let advice = match error {
+        ObtainError::Transient { fault: Fault::Unreachable(_) | Fault::Timeout, .. } => {
+            format!("; check that {base_url} is its base URL and that it is up")
+        }
+        ObtainError::Transient { fault: Fault::Malformed | Fault::TooLong, .. } => {
+            format!("; check that {base_url} is the base URL of a Payment API")
+        }
+        ObtainError::Transient { fault: Fault::Status(answer), .. } if answer.status < 500 => {
+            format!("; check that {base_url} is the base URL of a Payment API")
+        }
+        ObtainError::Transient { .. } => "; try again".to_owned(),
+        ObtainError::RefusedClient(_) | ObtainError::Secret(_) => String::new(),
+    };
+    Failure::new(format!("{error}{advice}"))
+}
+
+/// The client of a `dev` folder. Its credentials are read again when they are refused: the folder may be a new one.
+fn of_folder(data: &Path) -> Result<Caller, Failure> {
+    let read = Credentials::read(data).map_err(|error| {
+        let path = Credentials::path(data);
+        Failure::new(format!("{}: {error}; is this the folder of a `tollgate dev`?", path.display()))
+    })?;
+    let id = InFolder { data: data.to_owned(), member: |credentials| credentials.client_id.to_string() };
+    let secret = InFolder { data: data.to_owned(), member: |credentials| credentials.client_secret };
+    Caller::new(&read.base_url, id, secret).map_err(Failure::from)
+}
+
+/// A member of the credentials in a `dev` folder.
+struct InFolder {
+    data: PathBuf,
+    member: fn(Credentials) -> String,
+}
+
+impl SecretSource for InFolder {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
+        let read = Credentials::read(&self.data).map(self.member).map(Secret::from);
+        let path = Credentials::path(&self.data);
+        let read =
+            read.map_err(|error| SecretError::new(path.display().to_string(), Reason::File { path, error }));
+        Box::pin(async move { read })
+    }
+}
+
+impl From<ConfigurationError> for Failure {
+    fn from(error: ConfigurationError) -> Self {
+        Self::new(error.to_string())
+    }
+}

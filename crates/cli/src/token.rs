@@ -1,0 +1,26 @@
+//! `tollgate token`: an access token for programs that can't obtain one.
+
+use serde_json::json;
+use tollgate_client::{SystemClock, TokenSource};
+
+use crate::args::{CallerArgs, Format};
+use crate::failure::Failure;
+use crate::{caller, output};
+
+/// Obtains a token, by one attempt, and prints it.
+pub(crate) async fn run(args: CallerArgs, format: Format) -> Result<(), Failure> {
+    let caller = caller::open(&args).await?;
+    let obtained = caller.credentials()?.obtain(&SystemClock::new()).await;
+    let token = obtained.map_err(|error| caller::without_token(&caller, &error))?;
+    match format {
+        Format::Text => output::lines(&format!("{}\n", token.expose_token())),
+        Format::Json => output::object(
+            format,
+            &json!({
+                "access_token": token.expose_token(),
+                "token_type": "Bearer",
+                "expires_in": token.life().as_secs(),
+            }),
+        ),
+    }
+}
