@@ -1,7 +1,9 @@
 //! The `tollgate` binary: parses, wires, prints.
 
 mod admin;
+mod answer;
 mod args;
+mod call;
 mod caller;
 mod credentials;
 mod dev;
@@ -42,6 +44,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Secret(command) => on_this_thread(admin::secret(command, format)),
         Command::Key(command) => on_this_thread(keys::key(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
+        Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }

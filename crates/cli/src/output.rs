@@ -83,7 +83,8 @@ impl List {
     }
 }
 
-fn closed(error: &io::Error) -> Failure {
+/// Says that nobody takes what is printed.
+pub(crate) fn closed(error: &io::Error) -> Failure {
     Failure::new(format!("standard output can't be written: {error}"))
 }
 

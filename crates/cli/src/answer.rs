@@ -1,0 +1,132 @@
+//! How the answer to a call is printed: its body byte for byte, or all of it as one JSON document.
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::call::cause;
+use crate::failure::Failure;
+use crate::output::closed;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// No error in an envelope is longer, in bytes.
+const LONGEST_ERROR: usize = 64 * 1024;
+
+/// Prints the body as it comes, after the head where that is wanted. Of an error it returns what to say about it.
+pub(crate) async fn stream(mut response: Response, include: bool) -> Result<Option<String>, Failure> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut out = io::stdout().lock();
+    if include {
+        out.write_all(&head(&response)).map_err(|error| closed(&error))?;
+    }
+    let mut beginning = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
+        if beginning.len() < LONGEST_ERROR {
+            beginning.extend_from_slice(&chunk);
+        }
+        out.write_all(&chunk).and_then(|()| out.flush()).map_err(|error| closed(&error))?;
+    }
+    out.flush().map_err(|error| closed(&error))?;
+    Ok(refusal(status, &headers, &beginning))
+}
+
+/// Prints one JSON document: `status`, `headers`, `body`. Of an error it returns what to say about it.
+///
+/// The body is what it is where it is JSON, and a text elsewhere; bytes that are no text are in `body_base64`. There is
+/// none where there is nothing in it.
+pub(crate) async fn document(mut response: Response) -> Result<Option<String>, Failure> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
+        body.extend_from_slice(&chunk);
+    }
+    let mut out = io::stdout().lock();
+    write!(out, r#"{{"status":{},"headers":{}"#, status.as_u16(), values(&headers))
+        .and_then(|()| match std::str::from_utf8(&body) {
+            Ok("") => Ok(()),
+            // As it was written: a number may have more digits than a parser keeps.
+            Ok(text) => match serde_json::from_str::<&RawValue>(text) {
+                Ok(raw) => write!(out, r#","body":{raw}"#),
+                Err(_) => write!(out, r#","body":{}"#, json!(text)),
+            },
+            Err(_) => write!(out, r#","body_base64":"{}""#, STANDARD.encode(&body)),
+        })
+        .and_then(|()| writeln!(out, "}}"))
+        .and_then(|()| out.flush())
+        .map_err(|error| closed(&error))?;
+    Ok(refusal(status, &headers, &body))
+}
+
+fn broken(error: &reqwest::Error) -> Failure {
+    Failure::new(format!("the answer breaks off ({}): it is not whole", cause(error)))
+}
+
+/// The status line and the headers, as curl shows them.
+fn head(response: &Response) -> Vec<u8> {
+    let reason = response.status().canonical_reason().unwrap_or_default();
+    let mut head =
+        format!("{:?} {} {reason}\r\n", response.version(), response.status().as_u16()).into_bytes();
+    for (name, value) in response.headers() {
+        head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    head.extend(b"\r\n");
+    head
+}
+
+/// Each header with its values, of which some have several.
+fn values(headers: &HeaderMap) -> Value {
+    let values = |name| {
+        let values = headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect::<Vec<_>>()
+    };
+    headers.keys().map(|name| (name.to_string(), json!(values(name)))).collect::<Map<_, _>>().into()
+}
+
+/// What to say about an answer that is an error: the status, the code of its envelope, and what finds it in the log.
+fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    if status.as_u16() < 400 {
+        return None;
+    }
+    let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let code = envelope["error"]["code"].as_str().filter(|code| is_plain(code));
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| is_plain(text));
+    let seconds = header(RETRY_AFTER).and_then(|text| text.parse::<u32>().ok());
+    let parts = [
+        Some(status.as_u16().to_string()),
+        code.map(|code| format!(" {code}")),
+        header(REQUEST_ID).map(|id| format!(", request id {id}")),
+        seconds.map(|seconds| format!(": try again in {seconds} s")),
+    ];
+    Some(parts.into_iter().flatten().collect())
+}
+
+/// Whether a text is no more than a name: what else a server may write does not belong on a terminal.
+fn is_plain(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    plain && (1..=128).contains(&text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_named_by_status_code_and_request_id_and_by_nothing_else() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, "r-1".parse().unwrap());
+        headers.insert(RETRY_AFTER, "7".parse().unwrap());
+        let body = br#"{"success":false,"error":{"code":"UNAVAILABLE","message":"m"}}"#;
+        let refusal = |status, body: &[u8]| refusal(StatusCode::from_u16(status).unwrap(), &headers, body);
+        assert_eq!(refusal(503, body).unwrap(), "503 UNAVAILABLE, request id r-1: try again in 7 s");
+        let evil = br#"{"error":{"code":"\u001b[2J"}}"#;
+        assert_eq!(refusal(404, evil).unwrap(), "404, request id r-1: try again in 7 s");
+        assert_eq!(refusal(404, b"no JSON").unwrap(), "404, request id r-1: try again in 7 s");
+        assert_eq!(refusal(302, body), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! `tollgate call`: one request to the API, with the whole life of a token around it.
+
+use std::error::Error;
+use std::io::Read;
+use std::time::Duration;
+use std::{fs, io};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Client, Request, Response, Url};
+use tollgate_client::{Authorizer, Caller, Settings, http_client_builder};
+
+use crate::args::{Body, CallArgs, Format};
+use crate::failure::Failure;
+use crate::{answer, caller};
+
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// How long the authority may be away.
+const WAIT_FOR_TOKEN: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the API may be silent, before and within its answer.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Makes the call, prints the answer, and fails where that says so.
+pub(crate) async fn run(args: CallArgs, format: Format) -> Result<(), Failure> {
+    let caller = caller::open(&args.caller).await?;
+    let include = args.include;
+    let request = request(args, &caller)?;
+    let called = format!("{} {}", request.method(), request.url().path());
+    let authorizer = caller.authorizer(Settings::default().wait(WAIT_FOR_TOKEN))?;
+    let client = http_client_builder(caller.base_url())?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(SILENCE)
+        .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Failure::new(cause(&error)))?;
+    let response = send(&client, &authorizer, &caller, request).await?;
+    let refusal = match format {
+        Format::Text => answer::stream(response, include).await?,
+        Format::Json => answer::document(response).await?,
+    };
+    refusal.map_or(Ok(()), |refusal| Err(Failure::new(format!("{called} answered {refusal}"))))
+}
+
+fn request(args: CallArgs, caller: &Caller) -> Result<Request, Failure> {
+    let mut request = Request::new(args.method, url(caller.base_url(), &args.path)?);
+    for (name, value) in args.header {
+        request.headers_mut().append(name, value);
+    }
+    if let Some(key) = args.idempotency_key {
+        request.headers_mut().insert(IDEMPOTENCY_KEY, key);
+    }
+    if let Some(body) = args.body {
+        *request.body_mut() = Some(read(body)?.into());
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().entry(CONTENT_TYPE).or_insert(json);
+    }
+    Ok(request)
+}
+
+/// Where a path leads. It must stay below the base URL: a token goes nowhere else.
+fn url(base_url: &str, path: &str) -> Result<Url, Failure> {
+    let base = Url::parse(&format!("{base_url}/")).expect("a caller has a URL");
+    let text = if path.starts_with('/') { format!("{base_url}{path}") } else { path.to_owned() };
+    let mut url = Url::parse(&text).map_err(|error| Failure::new(format!("PATH is none: {error}")))?;
+    if !url.as_str().starts_with(base.as_str()) {
+        return Err(Failure::new(format!(
+            "PATH leads away from {base_url}, and a token goes nowhere else: give a path below it"
+        )));
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+fn read(body: Body) -> Result<Vec<u8>, Failure> {
+    let (name, read) = match body {
+        Body::Text(text) => return Ok(text.into_bytes()),
+        Body::File(path) => (path.display().to_string(), fs::read(path)),
+        Body::Stdin => {
+            let mut bytes = Vec::new();
+            ("standard input".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes))
+        }
+    };
+    read.map_err(|error| Failure::new(format!("{name} can't be read: {error}")))
+}
+
+/// Sends the request with a token, and once more with another one where that may help.
+async fn send(
+    client: &Client,
+    authorizer: &Authorizer,
+    caller: &Caller,
+    mut request: Request,
+) -> Result<Response, Failure> {
+    let uri = request.url().as_str().parse();
+    let uri = uri.map_err(|_| Failure::new("PATH has characters that can't be sent: percent-encode them"))?;
+    let method = request.method().clone();
+    let attempt = authorizer.authorize(&method, &uri, request.headers_mut()).await;
+    let attempt = attempt.map_err(|unavailable| match &unavailable.error {
+        Some(error) => caller::without_token(caller, error),
+        None => Failure::new(format!("{unavailable}")),
+    })?;
+    let attempt = attempt.expect("the URL is below the caller's, and the request has no authorization");
+    let mut again = request.try_clone().expect("the body is in memory");
+    let unanswered = |error: &reqwest::Error, request: &Request| unanswered(error, request, caller);
+    let first = client.execute(request).await.map_err(|error| unanswered(&error, &again))?;
+    let Some(newer) = authorizer.answered(attempt, first.status(), first.headers(), true).await else {
+        return Ok(first);
+    };
+    drop(first);
+    again.headers_mut().insert(AUTHORIZATION, newer.into_header());
+    let sent = again.try_clone().expect("the body is in memory");
+    client.execute(sent).await.map_err(|error| unanswered(&error, &again))
+}
+
+/// Says that there is no answer to a request, and how it can be repeated without harm.
+fn unanswered(error: &reqwest::Error, request: &Request, caller: &Caller) -> Failure {
+    let (cause, base_url) = (cause(error), caller.base_url());
+    if error.is_connect() {
+        return Failure::new(format!("{base_url} can't be reached ({cause}): check that it is up"));
+    }
+    let method = request.method();
+    let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
+    let advice = match key {
+        Some(key) => format!("it may have arrived: repeat it with --idempotency-key '{key}'"),
+        None if method.is_safe() => "try again".to_owned(),
+        None => "it may have arrived: look before you repeat it".to_owned(),
+    };
+    Failure::new(format!("no answer to {method} {} ({cause}): {advice}", request.url().path()))
+}
+
+/// The cause behind all others. The outer ones only say that there is one.
+pub(crate) fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "the time for it is over".to_owned();
+    }
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_below_the_base_url() {
+        let url = |path| url("https://core.example.com/base", path).map(String::from);
+        for (path, expected) in [
+            ("/", "https://core.example.com/base/"),
+            ("/a/b:c?d=e#f", "https://core.example.com/base/a/b:c?d=e"),
+            ("/a/../b", "https://core.example.com/base/b"),
+            ("//evil.example/a", "https://core.example.com/base//evil.example/a"),
+            ("/@evil.example/a", "https://core.example.com/base/@evil.example/a"),
+            ("https://core.example.com:443/base/a", "https://core.example.com/base/a"),
+        ] {
+            assert_eq!(url(path).unwrap(), expected);
+        }
+        for path in [
+            "/../a",
+            "/a/%2e%2E/..\\../b",
+            "https://core.example.com/other",
+            "https://core.example.com/base.evil.example/",
+            "http://core.example.com/base/a",
+            "https://core.example.com:8443/base/a",
+            "https://core.example.com@evil.example/base/a",
+            "https://evil.example/base/a",
+        ] {
+            assert!(url(path).is_err(), "{path}");
+        }
+    }
+}
