@@ -94,7 +94,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
         return None;
     }
     let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let code = envelope["error"]["code"].as_str().filter(|code| is_plain(code));
+    let code = envelope["error"]["code"].as_str().filter(|code| is_code(code));
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| is_plain(text));
     let seconds = header(RETRY_AFTER).and_then(|text| text.parse::<u32>().ok());
     let parts = [
@@ -104,6 +104,12 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
         seconds.map(|seconds| format!(": try again in {seconds} s")),
     ];
     Some(parts.into_iter().flatten().collect())
+}
+
+/// Whether a text looks like the code of an error. A token doesn't.
+fn is_code(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    plain && (1..=64).contains(&text.len())
 }
 
 /// Whether a text is no more than a name: what else a server may write does not belong on a terminal.

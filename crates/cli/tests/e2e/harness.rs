@@ -1,6 +1,7 @@
 //! Starts the binary and talks to it.
 
 mod api;
+mod fake;
 mod http;
 mod process;
 mod server;
@@ -8,6 +9,7 @@ mod server;
 use std::time::Duration;
 
 pub(crate) use api::{Api, payment};
+pub(crate) use fake::{Fake, answer};
 pub(crate) use http::{Connection, Response};
 pub(crate) use process::{Finished, Process, fails, finish, shell, tollgate};
 pub(crate) use server::{Dev, Serve, write_master_key};

@@ -8,6 +8,8 @@
     reason = "clippy.toml allows it in tests, and does not know that all of this is one"
 )]
 
+mod call;
+mod caller;
 mod canary;
 mod changes;
 mod commands;
