@@ -1,6 +1,9 @@
 //! Who calls, and which API: what every program on the caller's side is told.
 
+use std::io;
 use std::sync::Arc;
+
+use tokio::runtime::Builder;
 
 use crate::{
     Authorizer, Cached, ClientCredentials, ConfigurationError, Environment, Face, Origin, Reference,
@@ -60,6 +63,13 @@ impl Caller {
         Self::new(base_url.expose_secret(), id, secret).map_err(|error| CallerError::of(BASE_URL, error))
     }
 
+    /// The same for a program that is not async. It must not be called where a runtime runs.
+    pub fn from_environment_blocking(environment: &Environment) -> Result<Self, CallerError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| CallerError::of(BASE_URL, error))?;
+        runtime.block_on(Self::from_environment(environment))
+    }
+
     /// Whether the environment has any of the three variables.
     pub fn is_in_environment(environment: &Environment) -> bool {
         [BASE_URL, CLIENT_ID, CLIENT_SECRET].iter().any(|name| environment.variable(name).is_some())
@@ -114,6 +124,8 @@ enum Problem {
          (file:…, env:…, vault:…, gcp:…, aws:…)"
     )]
     Missing(&'static str),
+    #[error(" can't be read, because no runtime starts: {0}")]
+    Runtime(#[from] io::Error),
     #[error(": {0}")]
     Reference(#[from] ReferenceError),
     #[error(": {0}")]

@@ -16,6 +16,7 @@ mod commands;
 mod crash;
 mod dependencies;
 mod dev;
+mod examples;
 mod failures;
 mod full_disk;
 mod harness;
