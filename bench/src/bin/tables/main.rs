@@ -1,6 +1,7 @@
 //! Runs the benchmarks and writes what they found into the tables of `docs/benchmarks.md`. `scripts/bench` builds
 //! everything and calls it.
 
+mod client;
 mod codec;
 mod creates;
 mod document;
@@ -69,11 +70,21 @@ enum Section {
     Timing,
     /// Minting and verifying alone.
     Codec,
+    /// Reading a fresh token in the caller.
+    Client,
 }
 
 impl Section {
-    const ALL: [Self; 7] =
-        [Self::Rates, Self::Overload, Self::Million, Self::Start, Self::Creates, Self::Timing, Self::Codec];
+    const ALL: [Self; 8] = [
+        Self::Rates,
+        Self::Overload,
+        Self::Million,
+        Self::Start,
+        Self::Creates,
+        Self::Timing,
+        Self::Codec,
+        Self::Client,
+    ];
 
     fn run(self, setup: &Setup) -> io::Result<Vec<(&'static str, String)>> {
         match self {
@@ -84,6 +95,7 @@ impl Section {
             Self::Creates => creates::run(setup),
             Self::Timing => timing::run(setup),
             Self::Codec => codec::run(setup),
+            Self::Client => client::run(setup),
         }
     }
 }
