@@ -16,11 +16,12 @@ fn the_examples_call_the_api() {
     }
 }
 
-/// Runs an example. Cargo puts them beside the folder of the tests, and builds them with all targets.
+/// Runs an example. Cargo puts them beside the folder of the tests, and builds them for `cargo test` unless that
+/// names targets.
 fn run(name: &str, dev: &Dev) -> Finished {
     let tests = std::env::current_exe().unwrap();
     let example = tests.parent().unwrap().with_file_name("examples").join(name);
-    assert!(example.exists(), "first build the examples: cargo build -p tollgate-client --examples");
+    assert!(example.exists(), "first build the examples: cargo build --workspace --examples");
     let mut command = Command::new(example);
     command.env_clear().env("TOLLGATE_BASE_URL", &dev.base_url);
     command.env("TOLLGATE_CLIENT_ID", dev.client_id()).env("TOLLGATE_CLIENT_SECRET", dev.client_secret());
