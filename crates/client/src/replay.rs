@@ -11,8 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 
 /// A longer body is not kept, in bytes.
 const LONGEST: usize = 64 * 1024;
-/// What keeping one frame costs besides its bytes.
-const FRAME: usize = 64;
+/// A body in more frames is not kept either: each costs something besides its bytes.
+const MOST_FRAMES: usize = 1_024;
 
 /// A body that is kept while it streams, up to 64 KiB. Longer ones stream as they are.
 pub struct Replay<B>(Option<Reader<B>>);
@@ -33,7 +33,7 @@ struct Tape<B> {
     trailers: Option<HeaderMap>,
     /// The body has been read to its end.
     whole: bool,
-    /// How much more is kept; none once something was not.
+    /// How many more bytes are kept; none once something was not.
     room: Option<usize>,
     /// Which reader has the body: the first, or the second.
     turn: u8,
@@ -93,7 +93,8 @@ impl<B> Tape<B> {
         if self.turn > 0 {
             return;
         }
-        self.room = self.room.and_then(|room| room.checked_sub(data.len() + FRAME));
+        let room = self.room.filter(|_| self.frames.len() < MOST_FRAMES);
+        self.room = room.and_then(|room| room.checked_sub(data.len()));
         match self.room {
             Some(_) => self.frames.push(data.clone()),
             None => self.frames = Vec::new(),

@@ -81,8 +81,11 @@ async fn an_empty_body_stays_empty() {
 
 #[tokio::test]
 async fn a_body_over_the_bound_is_read_whole_and_not_kept() {
-    let (first, rewind) = Replay::new(Stream::of(&[40_000, 40_000]));
-    assert_eq!(read(first).await.len(), 80_000);
+    let (first, rewind) = Replay::new(Stream::of(&[32 * 1024, 32 * 1024]));
+    assert_eq!(read(first).await.len(), 64 * 1024);
+    assert_eq!(read(rewind.rewind().unwrap()).await.len(), 64 * 1024);
+    let (first, rewind) = Replay::new(Stream::of(&[32 * 1024, 32 * 1024, 1]));
+    assert_eq!(read(first).await.len(), 64 * 1024 + 1);
     assert!(!rewind.is_possible());
     assert!(rewind.rewind().is_none());
 }
