@@ -66,7 +66,7 @@ impl Authorizer {
             return false;
         }
         if self.keys && method == Method::POST && !headers.contains_key(IDEMPOTENCY_KEY) {
-            headers.insert(IDEMPOTENCY_KEY, new_key(self.cached.clock().now()));
+            headers.insert(IDEMPOTENCY_KEY, uuid_v7(self.cached.clock().now()));
         }
         true
     }
@@ -120,11 +120,11 @@ impl Attempt {
 }
 
 /// A UUIDv7 (RFC 9562 §5.7).
-fn new_key(now: Moment) -> HeaderValue {
+pub(crate) fn uuid_v7(now: Moment) -> HeaderValue {
     let mut random = [0; 10];
     rand::rng().fill_bytes(&mut random);
     let millis = u64::try_from(now.wall.as_millis()).unwrap_or_default();
-    let key = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
-    let text = key.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned();
+    let uuid = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+    let text = uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned();
     HeaderValue::try_from(text).expect("a UUID is visible ASCII")
 }
