@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
+use tollgate_client::agent::Endpoint;
 use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
 
 /// Authentication for payment APIs, both ends of it.
@@ -61,6 +62,11 @@ pub(crate) enum Command {
     /// the token is answered by another token and the same request, once. Redirects are not followed. Each call obtains
     /// a token, and none is kept: for many calls run `tollgate agent`.
     Call(CallArgs),
+    /// Adds the token to the requests of other programs: a local proxy, a file with the token, or both.
+    ///
+    /// It forwards every request to the API and adds the access token. Over TCP it wants the header X-Tollgate-Agent: 1.
+    /// Its log is in the format that --format names.
+    Agent(AgentArgs),
     /// Decodes a token from standard input and says why it would be refused.
     Inspect(StoreArgs),
 }
@@ -138,6 +144,25 @@ pub(crate) enum Body {
     Text(String),
     File(PathBuf),
     Stdin,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AgentArgs {
+    /// Where to listen: a loopback address or unix:PATH; may be repeated. Without it 127.0.0.1:7070, or nothing where a
+    /// token file is kept.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Vec<Endpoint>,
+    /// Where to forward to; without it the base URL of the API.
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: Option<String>,
+    /// Where to show /healthz (process up), /readyz (a token is at hand) and /metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin_listen: Option<Endpoint>,
+    /// A file to keep the current access token in, for programs that read one. It is replaced at each renewal.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) caller: CallerArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! The `tollgate` binary: parses, wires, prints.
 
 mod admin;
+mod agent;
 mod answer;
 mod args;
 mod call;
@@ -45,6 +46,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Key(command) => on_this_thread(keys::key(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
+        Command::Agent(args) => on_all_cores(agent::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }

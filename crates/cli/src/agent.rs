@@ -1,0 +1,78 @@
+//! `tollgate agent`: the token for programs in any language.
+
+use std::path::Path;
+
+use tollgate_client::agent::{Agent, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream};
+use tollgate_client::{Cached, Settings};
+use tollgate_server::config::{LogFormat, LogLevel};
+use tollgate_server::log;
+
+use crate::args::{AgentArgs, Format};
+use crate::failure::Failure;
+use crate::{caller, serve};
+
+/// Where the agent listens unless told otherwise.
+const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
+
+/// Runs the local proxy, or keeps the token file, or both, until it is told to stop.
+pub(crate) async fn run(args: AgentArgs, format: Format) -> Result<(), Failure> {
+    let terminated = serve::terminated()?;
+    let caller = caller::open(&args.caller).await?;
+    let upstream = args.upstream.as_deref().unwrap_or(caller.base_url());
+    let upstream = Upstream::new(upstream).map_err(|error| Failure::new(format!("{upstream}: {error}")))?;
+    let listeners = bind(&args).await?;
+    let admin = match &args.admin_listen {
+        Some(endpoint) => Some(Listener::bind(endpoint).await?),
+        None => None,
+    };
+    let _log = start_log(format)?;
+    // Before the first counter is looked up.
+    let recorder = Recorder::default();
+    recorder.install().map_err(|error| Failure::new(format!("nothing can be counted: {error}")))?;
+    let cached = Cached::new(caller.credentials()?, Settings::default());
+    let agent = Agent::new(upstream, cached.clone(), Limits::default())?;
+    let file = args.token_file.as_deref().map(|path| keep(path, cached)).transpose()?;
+    let listen =
+        listeners.iter().map(|listener| listener.endpoint().to_string()).collect::<Vec<_>>().join(" ");
+    let admin_listen = admin.as_ref().map(|listener| tracing::field::display(listener.endpoint()));
+    let token_file = args.token_file.as_ref().map(|path| tracing::field::display(path.display()));
+    tracing::info!(listen, admin_listen, token_file, "serving");
+    let drained = agent.serve(listeners, admin.map(|listener| (listener, recorder)), terminated).await;
+    drop(file);
+    tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
+    Ok(())
+}
+
+/// Binds what the arguments name. An agent that only keeps a token file needs no listener.
+async fn bind(args: &AgentArgs) -> Result<Vec<Listener>, Failure> {
+    let default = [DEFAULT_LISTEN.parse::<Endpoint>().expect("it is one")];
+    let is_default = args.listen.is_empty() && args.token_file.is_none();
+    let endpoints = if is_default { &default[..] } else { &args.listen };
+    let mut listeners = Vec::new();
+    for endpoint in endpoints {
+        listeners.push(Listener::bind(endpoint).await?);
+    }
+    Ok(listeners)
+}
+
+fn keep(path: &Path, cached: Cached) -> Result<TokenFile, Failure> {
+    TokenFile::keep(path, cached).map_err(|error| {
+        Failure::new(format!("{}: {error}; name a file in a folder that can be written", path.display()))
+    })
+}
+
+/// The log has the format that the command line asks for.
+fn start_log(format: Format) -> Result<log::Guard, Failure> {
+    let format = match format {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    };
+    log::init(format, LogLevel::Info, false)
+        .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        Self::new(error.to_string())
+    }
+}
