@@ -8,6 +8,7 @@
     reason = "clippy.toml allows it in tests, and does not know that all of this is one"
 )]
 
+mod agent;
 mod call;
 mod caller;
 mod canary;
