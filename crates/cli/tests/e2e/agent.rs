@@ -7,7 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Api, Dev, PATIENCE, Process, Serve, eventually, fails, finish, payment, shell, tollgate};
+use crate::harness::{
+    Api, Dev, PATIENCE, Process, Serve, eventually, fails, finish, payment, shell, tollgate,
+};
 
 /// An agent for the client of a `dev` folder, with everything that it has.
 struct Agent {
