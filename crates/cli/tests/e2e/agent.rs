@@ -92,6 +92,17 @@ fn a_token_in_a_file_is_accepted_by_the_api() {
     let token = eventually("there is a token", PATIENCE, || fs::read_to_string(&agent.token_file).ok());
     assert_eq!(dev.api.list(&token, "").status, 200);
     assert_eq!(fs::metadata(&agent.token_file).unwrap().permissions().mode() & 0o777, 0o600);
+
+    // An agent that only keeps the file listens nowhere.
+    let args = ["agent", "--format", "json", "--data", "data", "--token-file", "alone"];
+    let alone = Process::spawn(&mut tollgate(folder.path(), &args));
+    let path = folder.path().join("alone");
+    let token = eventually("there is a token", PATIENCE, || fs::read_to_string(&path).ok());
+    assert_eq!(dev.api.list(&token, "").status, 200);
+    alone.wait_for(|said| said.contains(r#""listen":"""#).then_some(()));
+    alone.signal("INT");
+    assert_eq!(alone.finish().code, Some(0));
+    assert!(!path.exists());
 }
 
 #[test]
