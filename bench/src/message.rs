@@ -1,5 +1,7 @@
 //! HTTP/1.1 messages as bytes: requests built beforehand, answers parsed as far as their length.
 
+use std::net::SocketAddr;
+
 use memchr::memmem;
 
 use crate::credentials::Credentials;
@@ -39,13 +41,25 @@ pub fn guarded(access_token: &str) -> Vec<u8> {
 pub fn create(access_token: &str) -> Vec<u8> {
     let number = String::from_utf8_lossy(NUMBER);
     let headers = format!("Authorization: Bearer {access_token}\r\nIdempotency-Key: {number}\r\n");
-    let payment = concat!(
-        r#"{"amount":1250,"currency":"EUR","locale":"en-GB","payment_reference":"ORDER1","#,
-        r#""customer":{"name":"Ada Lovelace","email":"ada@example.com"},"#,
-        r#""billing_address":{"address_line1":"12 St James Square","city":"London","postal_code":"SW1Y 4JH","country":"GB"}}"#
-    );
-    post(CREATE, &headers, payment)
+    post(CREATE, &headers, PAYMENT)
 }
+
+/// Creates a payment request by an agent at this address, which adds token and key.
+pub fn forwarded(agent: SocketAddr) -> Vec<u8> {
+    let length = PAYMENT.len();
+    format!(
+        "POST {CREATE} HTTP/1.1\r\nHost: {agent}\r\nUser-Agent: tollgate-bench\r\nAccept: application/json\r\n\
+         X-Tollgate-Agent: 1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{PAYMENT}"
+    )
+    .into_bytes()
+}
+
+/// A payment request.
+const PAYMENT: &str = concat!(
+    r#"{"amount":1250,"currency":"EUR","locale":"en-GB","payment_reference":"ORDER1","#,
+    r#""customer":{"name":"Ada Lovelace","email":"ada@example.com"},"#,
+    r#""billing_address":{"address_line1":"12 St James Square","city":"London","postal_code":"SW1Y 4JH","country":"GB"}}"#
+);
 
 /// The headers that every request has.
 const COMMON: &str = "Host: 127.0.0.1:8080\r\nUser-Agent: tollgate-bench\r\nAccept: application/json\r\n";

@@ -75,6 +75,8 @@ enum Set {
     Mixed,
     /// Payment requests, each under an idempotency key of its own.
     Create,
+    /// Payment requests to an agent, which adds token and key.
+    Forwarded,
 }
 
 impl Set {
@@ -95,6 +97,7 @@ impl Set {
                 .collect(),
             Self::Refresh => obtained("refresh_token")?.iter().map(|token| message::refresh(token)).collect(),
             Self::Guarded => obtained("access_token")?.iter().map(|token| message::guarded(token)).collect(),
+            Self::Forwarded => vec![message::forwarded(args.address)],
             Self::Create => obtained("access_token")?.iter().map(|token| message::create(token)).collect(),
         })
     }

@@ -1,6 +1,7 @@
 //! Runs the benchmarks and writes what they found into the tables of `docs/benchmarks.md`. `scripts/bench` builds
 //! everything and calls it.
 
+mod agent;
 mod client;
 mod codec;
 mod creates;
@@ -66,6 +67,8 @@ enum Section {
     Start,
     /// Payment requests created a second, each under an idempotency key.
     Creates,
+    /// What the agent adds to a request.
+    Agent,
     /// Whether the time of a refusal tells its reason.
     Timing,
     /// Minting and verifying alone.
@@ -75,12 +78,13 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Rates,
         Self::Overload,
         Self::Million,
         Self::Start,
         Self::Creates,
+        Self::Agent,
         Self::Timing,
         Self::Codec,
         Self::Client,
@@ -93,6 +97,7 @@ impl Section {
             Self::Million => many::run(setup),
             Self::Start => start::run(setup),
             Self::Creates => creates::run(setup),
+            Self::Agent => agent::run(setup),
             Self::Timing => timing::run(setup),
             Self::Codec => codec::run(setup),
             Self::Client => client::run(setup),

@@ -11,7 +11,7 @@ use crate::document::{count, table};
 use crate::servers::{Floor, Setup, Tollgate};
 
 /// Something that answers.
-struct Contender {
+pub(crate) struct Contender {
     name: &'static str,
     address: SocketAddr,
     process: u32,
@@ -20,7 +20,7 @@ struct Contender {
 }
 
 impl Contender {
-    fn floor(name: &'static str, floor: &Floor) -> Self {
+    pub(crate) fn floor(name: &'static str, floor: &Floor) -> Self {
         Self { name, address: floor.address, process: floor.process.id(), issues: false }
     }
 
@@ -30,24 +30,24 @@ impl Contender {
 }
 
 /// What was found about a contender, in the order of the rounds.
-struct Found {
-    name: &'static str,
+pub(crate) struct Found {
+    pub(crate) name: &'static str,
     runs: Vec<Figures>,
     /// The server's processor time for a request, in microseconds.
-    micros: Vec<f64>,
+    pub(crate) micros: Vec<f64>,
 }
 
 impl Found {
-    fn median(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+    pub(crate) fn median(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
         median(self.runs.iter().map(figure))
     }
 
-    fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.median(|run| run.per_second)
     }
 
     /// The median of the ratios within a round, which the machine's drift leaves alone.
-    fn ratio(&self, of: &Self, figure: impl Fn(&Figures) -> f64) -> f64 {
+    pub(crate) fn ratio(&self, of: &Self, figure: impl Fn(&Figures) -> f64) -> f64 {
         median(self.runs.iter().zip(&of.runs).map(|(own, other)| figure(own) / figure(other)))
     }
 }
@@ -108,13 +108,13 @@ pub(crate) fn run(setup: &Setup) -> io::Result<Vec<(&'static str, String)>> {
 }
 
 /// What a handler that does nothing answers.
-fn empty() -> plain::Answer {
+pub(crate) fn empty() -> plain::Answer {
     let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec();
     plain::Answer { head: message::head(&bytes).expect("the head is whole"), bytes }
 }
 
 /// Loads all of them in turn, round after round.
-fn compete(
+pub(crate) fn compete(
     setup: &Setup,
     authority: &Tollgate,
     load: &[&str],

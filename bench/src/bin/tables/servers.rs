@@ -92,9 +92,28 @@ impl Setup {
         fs::write(&answer, &like.bytes)?;
         let mut floor = self.pinned(self.server_core, self.program("floor"));
         floor.args(["--listen", &address.to_string()]).arg("--answer").arg(&answer).args(args);
-        let process = Running::start(&mut floor)?;
-        wait_until("the floor listens", Duration::from_millis(1), || TcpStream::connect(address).is_ok())?;
-        Ok(Floor { process, address })
+        listening(address, &mut floor)
+    }
+
+    /// Starts a proxy without tokens in front of a floor.
+    pub(crate) fn proxy(&self, upstream: SocketAddr) -> io::Result<Floor> {
+        let address = free_address()?;
+        let mut proxy = self.pinned(self.server_core, self.program("proxy"));
+        proxy.args(["--listen", &address.to_string(), "--upstream", &upstream.to_string()]);
+        listening(address, &mut proxy)
+    }
+
+    /// Starts the agent in front of a floor, with tokens of `authority`.
+    pub(crate) fn agent(&self, authority: &Tollgate, upstream: SocketAddr) -> io::Result<Floor> {
+        let address = free_address()?;
+        let client = authority.client()?;
+        let mut agent = self.pinned(self.server_core, self.program("tollgate"));
+        agent
+            .args(["agent", "--listen", &address.to_string(), "--upstream", &format!("http://{upstream}")])
+            .env("TOLLGATE_BASE_URL", format!("http://{}", authority.api))
+            .env("TOLLGATE_CLIENT_ID", client.client_id)
+            .env("TOLLGATE_CLIENT_SECRET", client.client_secret);
+        listening(address, &mut agent)
     }
 
     /// Loads a server; `args` say with what.
@@ -118,6 +137,13 @@ impl Setup {
         );
         Ok(figures)
     }
+}
+
+/// Starts what will listen there.
+fn listening(address: SocketAddr, command: &mut Command) -> io::Result<Floor> {
+    let process = Running::start(command)?;
+    wait_until("it listens", Duration::from_millis(1), || TcpStream::connect(address).is_ok())?;
+    Ok(Floor { process, address })
 }
 
 /// Runs a command to its end, and returns what it printed.
@@ -189,7 +215,7 @@ impl Tollgate {
     }
 }
 
-/// A floor.
+/// A floor, or what stands in front of one.
 pub(crate) struct Floor {
     pub(crate) process: Running,
     pub(crate) address: SocketAddr,
