@@ -25,6 +25,20 @@ pub use sqlite::Sqlite;
 /// disabled, and these end, too.
 pub const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long a change that is no revocation stays in the log: a process that was away for longer loads everything.
+const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a retired signing key is kept.
+const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The most rows of each table that one call of [`Store::purge`] deletes one by one.
+const PURGED_AT_ONCE: u32 = 1000;
+
+/// The last second whose tokens end when their client or merchant is disabled at `now`.
+fn revoked_until(now: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(now.after(HEARD_WITHIN).seconds())
+}
+
 /// Why a store could not do as asked. Nothing was changed, unless the error says that this is unknown.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {

@@ -21,7 +21,6 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -29,8 +28,8 @@ use tokio::sync::oneshot;
 use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
 
 use crate::{
-    Answer, Begun, Change, Changed, Client, HEARD_WITHIN, IdempotencyScope, Lease, Merchant, PaymentRequest,
-    PaymentStatus, Secret, SigningKey, Status, Store, StoreError,
+    Answer, Begun, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE,
+    PaymentRequest, PaymentStatus, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
 };
 use queue::Queue;
 use reader::Read;
@@ -41,12 +40,6 @@ const QUEUE: usize = 4096;
 
 /// One that is busy with a page of clients must not hold up a login.
 const READERS: usize = 2;
-
-/// The most rows of each table that one call of [`Store::purge`] deletes.
-const PURGED_AT_ONCE: u32 = 1000;
-
-/// How long a retired signing key is kept.
-const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A store in one SQLite file, which several processes on the same machine may have open.
 ///
@@ -110,11 +103,6 @@ impl Sqlite {
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
-}
-
-/// The last second whose tokens end when their client or merchant is disabled at `now`.
-fn revoked_until(now: Timestamp) -> Timestamp {
-    Timestamp::from_seconds(now.after(HEARD_WITHIN).seconds())
 }
 
 fn unanswered<T>() -> Result<T, StoreError> {

@@ -1,19 +1,14 @@
 //! The change log, and the revocations in it.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params, types};
 use tollgate_core::{ClientId, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
 
 use super::column::{optional_time, time};
-use crate::{Change, Changed};
-
-/// How long a change that is no revocation stays in the log: a process that was away for longer loads everything.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::{CHANGES_KEPT, Change, Changed};
 
 /// Adds an entry, in the transaction of what it tells. For what is created, `now` is its creation.
 pub(super) fn record(connection: &Connection, what: Changed, now: Timestamp) -> Result<()> {
-    let kept = now.after(KEPT);
+    let kept = now.after(CHANGES_KEPT);
     let (kind, id, issued_until, until) = match &what {
         Changed::Client(id) => ("client", Some(id.as_bytes()), None, kept),
         Changed::Merchant(id) => ("merchant", Some(id.as_bytes()), None, kept),

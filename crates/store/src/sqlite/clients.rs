@@ -5,8 +5,7 @@ use tollgate_core::{ClientId, MerchantId, Revoked, SecretHash, SecretId, Timesta
 
 use super::changes;
 use super::column::{optional_time, parsed, status, time};
-use super::revoked_until;
-use crate::{Changed, Client, Secret, Status};
+use crate::{Changed, Client, Secret, Status, revoked_until};
 
 pub(super) fn create(connection: &Connection, client: &Client) -> Result<bool> {
     if let Some(merchant) = client.merchant_id

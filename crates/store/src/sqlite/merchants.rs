@@ -5,8 +5,7 @@ use tollgate_core::{MerchantId, Revoked, Timestamp};
 
 use super::changes;
 use super::column::{status, time};
-use super::revoked_until;
-use crate::{Changed, Merchant, Status};
+use crate::{Changed, Merchant, Status, revoked_until};
 
 pub(super) fn create(connection: &Connection, merchant: &Merchant) -> Result<()> {
     connection
