@@ -7,6 +7,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod postgres;
 mod record;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tollgate_core::{ClientId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
 
+pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use record::{
     Answer, Begun, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
     Secret, SigningKey, Status,

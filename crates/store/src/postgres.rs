@@ -1,0 +1,253 @@
+//! The backend for many nodes: PostgreSQL 15 or later, also behind a pooler in transaction mode.
+//!
+//! A method is a statement, or two where one must see what the other waited for, sent in one round trip and committed by
+//! itself. What the statements do stands in the modules below, by subject; the pool says what happens when one fails.
+
+mod address;
+mod changes;
+mod clients;
+mod column;
+mod error;
+mod idempotency;
+mod installation;
+mod merchants;
+mod migrate;
+mod payments;
+mod pool;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use async_trait::async_trait;
+use tokio_postgres::Row;
+use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+
+use crate::{
+    Answer, Begun, Change, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
+    RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
+};
+use column::{Param, unsigned};
+use pool::{Pool, Statement};
+
+pub use address::PostgresAddress;
+pub use pool::PostgresOptions;
+
+/// A store in a PostgreSQL database, which any number of processes on any number of machines may have open.
+///
+/// It needs the tokio runtime that it was opened in for as long as it lives.
+pub struct Postgres {
+    pool: Pool,
+}
+
+impl Postgres {
+    /// Opens the store, and creates its tables or brings them up to date where that is needed.
+    ///
+    /// The error says what is wrong and what to do.
+    pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        let store = Self { pool: Pool::new(options)? };
+        migrate::migrate(&store.pool.connect().await?).await?;
+        Ok(store)
+    }
+
+    /// Reads. It is sent again if the connection breaks.
+    async fn read(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.pool.run(Statement { sql, params, lock: None, repeatable: true }).await
+    }
+
+    /// Reads the first row.
+    async fn read_one(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        Ok(self.read(sql, params).await?.into_iter().next())
+    }
+
+    /// Reads a number.
+    async fn read_count(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        self.read_one(sql, params).await?.map_or(Ok(0), |row| unsigned(&row, 0))
+    }
+
+    /// Writes, in a transaction of its own.
+    async fn write(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.pool.run(Statement { sql, params, lock: None, repeatable: false }).await
+    }
+
+    /// Writes, and says how many rows.
+    async fn write_count(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        self.write(sql, params).await?.first().map_or(Ok(0), |row| unsigned(row, 0))
+    }
+
+    /// Writes once it has what `lock` takes, and with all in view that was committed until then.
+    async fn write_locked(
+        &self,
+        lock: (&str, &[Param<'_>]),
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.pool.run(Statement { sql, params, lock: Some(lock), repeatable: false }).await
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
+        installation::install(self, check, key).await
+    }
+
+    async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        installation::check(self).await
+    }
+
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
+        installation::signing_keys(self).await
+    }
+
+    async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError> {
+        installation::add_signing_key(self, key, others_retire_at).await
+    }
+
+    async fn last_change(&self) -> Result<u64, StoreError> {
+        changes::last(self).await
+    }
+
+    async fn changes_since(&self, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+        changes::since(self, seq, limit).await
+    }
+
+    async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+        changes::revocations(self, now).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, _now: Timestamp) -> Result<(), StoreError> {
+        changes::revoke(self, revocation).await
+    }
+
+    async fn create_merchant(&self, merchant: &Merchant) -> Result<(), StoreError> {
+        merchants::create(self, merchant).await
+    }
+
+    async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
+        merchants::one(self, id).await
+    }
+
+    async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError> {
+        merchants::page(self, after, limit).await
+    }
+
+    async fn set_merchant_status(
+        &self,
+        id: MerchantId,
+        status: Status,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        merchants::set_status(self, id, status, now, tokens_expire_at).await
+    }
+
+    async fn create_client(&self, client: &Client) -> Result<bool, StoreError> {
+        clients::create(self, client).await
+    }
+
+    async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        clients::one(self, id).await
+    }
+
+    async fn clients(
+        &self,
+        merchant: Option<MerchantId>,
+        after: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError> {
+        clients::page(self, merchant, after, limit).await
+    }
+
+    async fn client_ids(&self, after: Option<ClientId>, limit: u32) -> Result<Vec<ClientId>, StoreError> {
+        clients::ids(self, after, limit).await
+    }
+
+    async fn set_client_status(
+        &self,
+        id: ClientId,
+        status: Status,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        clients::set_status(self, id, status, now, tokens_expire_at).await
+    }
+
+    async fn delete_client(
+        &self,
+        id: ClientId,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        clients::delete(self, id, now, tokens_expire_at).await
+    }
+
+    async fn add_secret(
+        &self,
+        client: ClientId,
+        secret: &Secret,
+        others_expire_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        clients::add_secret(self, client, secret, others_expire_at, now).await
+    }
+
+    async fn revoke_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        now: Timestamp,
+        tokens_expire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        clients::revoke_secret(self, client, secret, now, tokens_expire_at).await
+    }
+
+    async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
+        idempotency::begin(self, lease, now).await
+    }
+
+    async fn abandon(&self, lease: &Lease) -> Result<(), StoreError> {
+        idempotency::abandon(self, lease).await
+    }
+
+    async fn is_taken(&self, scope: &IdempotencyScope, now: Timestamp) -> Result<bool, StoreError> {
+        idempotency::is_taken(self, scope, now).await
+    }
+
+    async fn create_payment_request(
+        &self,
+        request: &PaymentRequest,
+        answer: Option<(&Lease, &Answer)>,
+    ) -> Result<bool, StoreError> {
+        payments::create(self, request, answer).await
+    }
+
+    async fn payment_request(&self, id: PaymentRequestId) -> Result<Option<PaymentRequest>, StoreError> {
+        payments::one(self, id).await
+    }
+
+    async fn payment_requests(
+        &self,
+        merchant: MerchantId,
+        environment: Environment,
+        after: Option<(Timestamp, PaymentRequestId)>,
+        limit: u32,
+    ) -> Result<Vec<PaymentRequest>, StoreError> {
+        payments::page(self, merchant, environment, after, limit).await
+    }
+
+    async fn decide_payment_request(
+        &self,
+        id: PaymentRequestId,
+        status: PaymentStatus,
+        now: Timestamp,
+    ) -> Result<Option<PaymentRequest>, StoreError> {
+        payments::decide(self, id, status, now).await
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let changes = changes::purge(self, now).await?;
+        let retired = installation::purge(self, now.before(RETIRED_KEPT)).await?;
+        let keys = idempotency::purge(self, now).await?;
+        Ok(changes + retired + keys)
+    }
+}

@@ -1,0 +1,161 @@
+//! Where a PostgreSQL database is: the URL, as far as it is understood.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+/// Where a PostgreSQL database is, and as whom it is entered.
+///
+/// Parsed from `postgres://user@host:port/database`. Several hosts, separated by commas, are the members of one cluster:
+/// the one that takes writes is looked for among them. A folder in the place of the host (percent-encoded) is that of a
+/// Unix socket.
+///
+/// `sslmode=verify-full` with `sslrootcert=FILE` asks for TLS; `sslmode=disable` is the default where the connection
+/// can't leave the machine, and must be said elsewhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresAddress {
+    pub(super) config: Config,
+    /// The certificates (PEM) of who may have signed the server's; `None` without TLS.
+    pub(super) roots: Option<PathBuf>,
+}
+
+impl PostgresAddress {
+    /// Whether the URL held a password.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    /// Sets the password.
+    pub fn set_password(&mut self, password: &str) {
+        self.config.password(password);
+    }
+
+    /// The hosts and ports, for people.
+    pub(super) fn place(&self) -> String {
+        let ports = self.config.get_ports();
+        let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+        let hosts = self.config.get_hosts().iter().enumerate().map(|(index, host)| match host {
+            Host::Tcp(host) => format!("{host}:{}", port(index)),
+            Host::Unix(folder) => format!("{}/.s.PGSQL.{}", folder.display(), port(index)),
+        });
+        format!("PostgreSQL at {}", hosts.collect::<Vec<_>>().join(", "))
+    }
+
+    pub(super) fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
+    pub(super) fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_else(|| self.user())
+    }
+}
+
+const FORM: &str = "postgres://user@host/database";
+const TLS: &str = "sslmode=verify-full and sslrootcert=FILE (PEM) in the URL, or sslmode=disable on a network that you trust";
+
+impl FromStr for PostgresAddress {
+    type Err = &'static str;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value),
+                Some(("sslrootcert", value)) if !value.is_empty() => roots = Some(PathBuf::from(value)),
+                // It is decided here: a member of the cluster that takes no writes is of no use.
+                Some(("target_session_attrs", "read-write")) => {}
+                Some(("target_session_attrs", _)) => return Err("target_session_attrs=read-write"),
+                _ => rest.push(pair),
+            }
+        }
+        let mut config: Config = format!("{place}?{}", rest.join("&")).parse().map_err(|_| FORM)?;
+        if config.get_hosts().is_empty() || config.get_user().is_none_or(str::is_empty) {
+            return Err(FORM);
+        }
+        let is_here = config.get_hosts().iter().all(is_on_this_machine);
+        let roots = match (mode, roots) {
+            (Some("disable"), None) => None,
+            (None, None) if is_here => None,
+            (Some("verify-full") | None, Some(roots)) => Some(roots),
+            _ => return Err(TLS),
+        };
+        config.ssl_mode(if roots.is_some() { SslMode::Require } else { SslMode::Disable });
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        if config.get_application_name().is_none() {
+            config.application_name("tollgate");
+        }
+        Ok(Self { config, roots })
+    }
+}
+
+fn is_on_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
+    }
+}
+
+/// Never shows the password.
+impl fmt::Debug for PostgresAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresAddress({} on {})", self.database(), self.place())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_leaves_the_machine_says_whether_it_is_encrypted() {
+        for accepted in [
+            "postgres://u@127.0.0.1/d",
+            "postgres://u@localhost:5433/d",
+            "postgres://u@%2Frun%2Fpostgresql/d",
+            "postgresql://u@[::1]/d",
+            "postgres://u@db.example.com/d?sslmode=disable",
+            "postgres://u@a,b:5433/d?sslmode=verify-full&sslrootcert=/etc/ca.pem&target_session_attrs=read-write",
+            "postgres://u@db.example.com/d?sslrootcert=/etc/ca.pem",
+        ] {
+            assert!(accepted.parse::<PostgresAddress>().is_ok(), "{accepted}");
+        }
+        for refused in [
+            "postgres://u@db.example.com/d",
+            "postgres://u@db.example.com/d?sslmode=require",
+            "postgres://u@db.example.com/d?sslmode=prefer",
+            "postgres://u@db.example.com/d?sslmode=verify-full",
+            "postgres://u@127.0.0.1,db.example.com/d",
+            "postgres://u@127.0.0.1/d?sslmode=disable&sslrootcert=/etc/ca.pem",
+        ] {
+            assert_eq!(refused.parse::<PostgresAddress>(), Err(TLS), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for refused in [
+            "",
+            "postgres://",
+            "postgres://127.0.0.1/d",
+            "postgres://u@127.0.0.1:x/d",
+            "postgres://u@h/d?a=b",
+        ] {
+            assert!(refused.parse::<PostgresAddress>().is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn it_says_where_it_is_and_never_the_password() {
+        let address: PostgresAddress = "postgres://u:geheim@127.0.0.1,127.0.0.2:5433/d".parse().unwrap();
+        assert!(address.has_password());
+        assert_eq!(
+            format!("{address:?}"),
+            "PostgresAddress(d on PostgreSQL at 127.0.0.1:5432, 127.0.0.2:5433)"
+        );
+    }
+}

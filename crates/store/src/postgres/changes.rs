@@ -1,0 +1,143 @@
+//! The change log, and the revocations in it.
+//!
+//! Whoever adds an entry takes its number from the one row of `installation`, and holds that row until it commits. So
+//! numbers are committed in their order, and whoever has seen one has seen all before it.
+
+use tokio_postgres::Row;
+use tollgate_core::{ClientId, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
+
+use super::Postgres;
+use super::column::{
+    column, id, id_bytes, millis, never_written, number, optional_time, params, time, unsigned,
+};
+use crate::{CHANGES_KEPT, Change, Changed, PURGED_AT_ONCE, StoreError};
+
+/// Until when a change made at `now` stays in the log.
+pub(super) fn kept(now: Timestamp) -> i64 {
+    millis(now.after(CHANGES_KEPT))
+}
+
+/// Makes a statement that does something and adds entries to the change log if it did.
+///
+/// `$done` is a list of common table expressions, with one named `done` that has a row if something was done; `$news`
+/// selects the entries, each with its place among them from 1 on; `$answer` is the statement's result.
+macro_rules! recorded {
+    ($done:expr, $news:expr, $answer:expr) => {
+        concat!(
+            "WITH ",
+            $done,
+            ", news (place, kind, id, issued_until, until) AS (",
+            $news,
+            "), counter AS (
+                 UPDATE installation SET last_change = last_change + (SELECT count(*) FROM news)
+                 WHERE EXISTS (SELECT FROM news)
+                 RETURNING last_change - (SELECT count(*) FROM news) AS before
+             ), logged AS (
+                 INSERT INTO changes (seq, kind, id, issued_until, until)
+                 SELECT before + place, kind, news.id, issued_until, until FROM counter, news
+             ) ",
+            $answer
+        )
+    };
+}
+pub(super) use recorded;
+
+pub(super) async fn revoke(store: &Postgres, revocation: &Revocation) -> Result<(), StoreError> {
+    let Revocation { subject, issued_until, expires_at } = revocation;
+    let (kind, subject) = match subject {
+        Revoked::Token(token) => ("token revoked", id(token.as_bytes())),
+        Revoked::Secret(secret) => ("secret revoked", id(secret.as_bytes())),
+        Revoked::Client(client) => ("client revoked", id(client.as_bytes())),
+        Revoked::Merchant(merchant) => ("merchant revoked", id(merchant.as_bytes())),
+    };
+    store
+        .write(
+            recorded!(
+                "done AS (SELECT $1 AS kind, $2 AS id, $3 AS issued_until, $4 AS until)",
+                "SELECT 1, kind, id, issued_until, until FROM done",
+                "SELECT FROM done"
+            ),
+            params![kind, subject, millis(*issued_until), millis(*expires_at)],
+        )
+        .await
+        .map(drop)
+}
+
+pub(super) async fn last(store: &Postgres) -> Result<u64, StoreError> {
+    let row = store.read_one("SELECT last_change FROM installation", params![]).await?;
+    unsigned(&row.ok_or_else(never_written)?, 0)
+}
+
+pub(super) async fn since(store: &Postgres, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+    let rows = store
+        .read(
+            "SELECT purged_change, last_change, c.seq, c.kind, c.id, c.issued_until, c.until
+             FROM installation
+                 LEFT JOIN LATERAL (SELECT * FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2) c ON true
+             ORDER BY c.seq",
+            params![number(seq), i64::from(limit)],
+        )
+        .await?;
+    let first = rows.first().ok_or_else(never_written)?;
+    // A number from the future: the store was replaced by an older copy of itself.
+    if seq < unsigned(first, 0)? || seq > unsigned(first, 1)? {
+        return Ok(None);
+    }
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(seq) = column::<Option<i64>>(row, 2)? {
+            let seq = u64::try_from(seq).map_err(|_| never_written())?;
+            changes.push(Change { seq, what: changed(row, 3)? });
+        }
+    }
+    Ok(Some(changes))
+}
+
+pub(super) async fn revocations(store: &Postgres, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+    let rows = store
+        .read(
+            "SELECT kind, id, issued_until, until FROM changes WHERE issued_until IS NOT NULL AND until > $1",
+            params![millis(now)],
+        )
+        .await?;
+    let revocation = |row: &Row| match changed(row, 0)? {
+        Changed::Revocation(revocation) => Ok(revocation),
+        Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Err(never_written()),
+    };
+    rows.iter().map(revocation).collect()
+}
+
+/// Deletes entries that have expired at `now`, some at a time, and remembers the greatest number among them.
+pub(super) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
+    store
+        .write_count(
+            "WITH gone AS (
+                 DELETE FROM changes WHERE seq = ANY (ARRAY(
+                     SELECT seq FROM changes WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
+                 RETURNING seq
+             ), noted AS (
+                 UPDATE installation SET purged_change = greatest(purged_change, (SELECT max(seq) FROM gone))
+                 WHERE EXISTS (SELECT FROM gone)
+             )
+             SELECT count(*) FROM gone",
+            params![millis(now), i64::from(PURGED_AT_ONCE)],
+        )
+        .await
+}
+
+/// Reads a change from the columns `kind`, `id`, `issued_until` and `until`, the first of which is at `index`.
+fn changed(row: &Row, index: usize) -> Result<Changed, StoreError> {
+    let bytes = || id_bytes(row, index + 1);
+    let subject = match column(row, index)? {
+        "client" => return Ok(Changed::Client(ClientId::from_bytes(bytes()?))),
+        "merchant" => return Ok(Changed::Merchant(MerchantId::from_bytes(bytes()?))),
+        "signing keys" => return Ok(Changed::SigningKeys),
+        "token revoked" => Revoked::Token(TokenId::from_bytes(bytes()?)),
+        "secret revoked" => Revoked::Secret(SecretId::from_bytes(bytes()?)),
+        "client revoked" => Revoked::Client(ClientId::from_bytes(bytes()?)),
+        "merchant revoked" => Revoked::Merchant(MerchantId::from_bytes(bytes()?)),
+        _ => return Err(never_written()),
+    };
+    let issued_until = optional_time(row, index + 2)?.unwrap_or(Timestamp::MAX);
+    Ok(Changed::Revocation(Revocation { subject, issued_until, expires_at: time(row, index + 3)? }))
+}

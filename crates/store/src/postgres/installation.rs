@@ -1,0 +1,103 @@
+//! The installation's check value and the signing keys.
+
+use tokio_postgres::Row;
+use tollgate_core::{KeyId, Timestamp};
+
+use super::Postgres;
+use super::changes::{kept, recorded};
+use super::column::{column, id, id_bytes, millis, never_written, optional_time, params, time};
+use crate::{SigningKey, StoreError};
+
+pub(super) async fn install(
+    store: &Postgres,
+    check_value: &[u8],
+    key: &SigningKey,
+) -> Result<Vec<u8>, StoreError> {
+    store
+        .write(
+            "WITH first AS (
+                 UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
+             )
+             INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
+             SELECT $2, $3, $4, $5, $6 FROM first",
+            params![
+                check_value,
+                id(key.id.as_bytes()),
+                key.sealed.as_slice(),
+                millis(key.created_at),
+                millis(key.activates_at),
+                key.retires_at.map(millis),
+            ],
+        )
+        .await?;
+    // Whoever came first, it is there now and never changes.
+    check(store).await?.ok_or_else(never_written)
+}
+
+pub(super) async fn check(store: &Postgres) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = store.read_one("SELECT check_value FROM installation", params![]).await?;
+    column(&row.ok_or_else(never_written)?, 0)
+}
+
+pub(super) async fn signing_keys(store: &Postgres) -> Result<Vec<SigningKey>, StoreError> {
+    let rows = store
+        .read(
+            "SELECT id, sealed, created_at, activates_at, retires_at FROM signing_keys ORDER BY created_at, id",
+            params![],
+        )
+        .await?;
+    rows.iter().map(signing_key).collect()
+}
+
+pub(super) async fn add_signing_key(
+    store: &Postgres,
+    key: &SigningKey,
+    others_retire_at: Timestamp,
+) -> Result<(), StoreError> {
+    store
+        .write_locked(
+            // Of two that are added at once, the second retires the first.
+            ("SELECT FROM installation FOR UPDATE", params![]),
+            recorded!(
+                "retired AS (
+                     UPDATE signing_keys SET retires_at = least(retires_at, $6)
+                 ), done AS (
+                     INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
+                     VALUES ($1, $2, $3, $4, $5) RETURNING id
+                 )",
+                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $7 FROM done",
+                "SELECT FROM done"
+            ),
+            params![
+                id(key.id.as_bytes()),
+                key.sealed.as_slice(),
+                millis(key.created_at),
+                millis(key.activates_at),
+                key.retires_at.map(millis),
+                millis(others_retire_at),
+                kept(key.created_at),
+            ],
+        )
+        .await
+        .map(drop)
+}
+
+/// Deletes the keys that retired at `until` or before.
+pub(super) async fn purge(store: &Postgres, until: Timestamp) -> Result<u64, StoreError> {
+    store
+        .write_count(
+            "WITH gone AS (DELETE FROM signing_keys WHERE retires_at <= $1 RETURNING id) SELECT count(*) FROM gone",
+            params![millis(until)],
+        )
+        .await
+}
+
+fn signing_key(row: &Row) -> Result<SigningKey, StoreError> {
+    Ok(SigningKey {
+        id: KeyId::from_bytes(id_bytes(row, 0)?),
+        sealed: column(row, 1)?,
+        created_at: time(row, 2)?,
+        activates_at: time(row, 3)?,
+        retires_at: optional_time(row, 4)?,
+    })
+}

@@ -1,0 +1,100 @@
+//! Brings the schema up to date.
+//!
+//! Several versions of the program may run on one database while it is upgraded node by node. So a step only adds: what
+//! an older program reads and writes stays as it is (expand). What nobody needs any more is removed by a later step,
+//! when the programs that needed it are gone (contract), and that step says how new a program must be.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::{Client, Row};
+
+use super::column::{Param, column, params};
+use super::error;
+use crate::StoreError;
+
+/// A step from one version of the schema to the next. One that was released never changes.
+struct Step {
+    sql: &'static str,
+    /// The oldest version whose programs can work with what the step leaves behind.
+    oldest: i32,
+}
+
+/// The schema's versions, each as the step from the one before.
+const STEPS: &[Step] = &[Step { sql: include_str!("schema.sql"), oldest: 1 }];
+
+/// Held by whoever brings the schema up to date: "TGST".
+const LOCK: i64 = 0x5447_5354;
+
+/// How long all steps may take, waiting for other processes that take them included.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Takes the steps that the schema lacks, in one transaction, unless another process was faster.
+pub(super) async fn migrate(client: &Client) -> Result<(), StoreError> {
+    // Without a lock at first: usually there is nothing to do, and the role need not have the right to.
+    if version(client).await? == known() {
+        return Ok(());
+    }
+    match timeout(PATIENCE, take_steps(client)).await {
+        Ok(result) => result,
+        Err(_) => Err(StoreError::Unavailable(
+            "its schema is being changed by another process for too long".to_owned(),
+        )),
+    }
+}
+
+async fn take_steps(client: &Client) -> Result<(), StoreError> {
+    execute(client, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    run(client, "SELECT pg_advisory_xact_lock($1)", params![LOCK]).await?;
+    let found = version(client).await?;
+    if found == 0 {
+        execute(
+            client,
+            "CREATE TABLE tollgate_schema (
+                 id      integer PRIMARY KEY CHECK (id = 1),
+                 version integer NOT NULL, -- how many steps have been taken
+                 oldest  integer NOT NULL  -- how many a program must know at least
+             );
+             INSERT INTO tollgate_schema (id, version, oldest) VALUES (1, 0, 0)",
+        )
+        .await?;
+    }
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        execute(client, step.sql).await?;
+        let note = "UPDATE tollgate_schema SET version = version + 1, oldest = $1";
+        run(client, note, params![step.oldest]).await?;
+    }
+    execute(client, "COMMIT").await
+}
+
+/// The version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
+async fn version(client: &Client) -> Result<i32, StoreError> {
+    // By the catalogue itself: `to_regclass` may answer from before the lock was waited for.
+    let sql = "SELECT FROM pg_class WHERE relname = 'tollgate_schema' AND pg_table_is_visible(oid)";
+    if run(client, sql, params![]).await?.is_empty() {
+        return Ok(0);
+    }
+    let rows = run(client, "SELECT version, oldest FROM tollgate_schema", params![]).await?;
+    rows.first().map_or(Ok(0), usable)
+}
+
+fn usable(row: &Row) -> Result<i32, StoreError> {
+    let (version, oldest): (i32, i32) = (column(row, 0)?, column(row, 1)?);
+    if oldest > known() {
+        let unsigned = |number: i32| u32::try_from(number).unwrap_or(u32::MAX);
+        return Err(StoreError::Newer { found: unsigned(version), known: unsigned(known()) });
+    }
+    Ok(version.min(known()))
+}
+
+fn known() -> i32 {
+    i32::try_from(STEPS.len()).expect("there are few steps")
+}
+
+async fn run(client: &Client, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+    client.query_typed(sql, params).await.map_err(|error| error::statement(&error))
+}
+
+async fn execute(client: &Client, sql: &str) -> Result<(), StoreError> {
+    client.batch_execute(sql).await.map_err(|error| error::statement(&error))
+}

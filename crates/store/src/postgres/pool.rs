@@ -1,0 +1,209 @@
+//! A few connections, and what is done when one of them fails.
+//!
+//! A statement goes out whole, with the types of its parameters, and is a transaction by itself: one round trip, and
+//! nothing that must survive on the connection. So a pooler that gives each transaction another session may stand
+//! between, and a caller who goes away leaves no transaction open.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_postgres::{Client, Row};
+
+use super::address::PostgresAddress;
+use super::column::Param;
+use super::error::{self, Outcome};
+use super::tls::Tls;
+use crate::StoreError;
+
+/// The most callers that wait for a connection; one more is refused.
+const QUEUE: usize = 4096;
+
+/// How often a statement is sent at most, as long as it has no effect.
+const ATTEMPTS: u32 = 10;
+
+/// The longest pause before the second attempt; it doubles with each.
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// How to reach a PostgreSQL database, and how long to wait for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Where it is.
+    pub address: PostgresAddress,
+    /// The most connections that are open at a time; at least one.
+    pub pool_size: usize,
+    /// How long making a connection may take, to all hosts together.
+    pub connect_timeout: Duration,
+    /// How long a method of the store may take, waiting for a connection and all attempts included.
+    pub statement_timeout: Duration,
+}
+
+/// A statement that is a transaction by itself.
+#[derive(Clone, Copy)]
+pub(super) struct Statement<'a> {
+    pub(super) sql: &'a str,
+    pub(super) params: &'a [Param<'a>],
+    /// What is run before it in the same transaction, so that it sees what others did until it had the lock.
+    pub(super) lock: Option<(&'a str, &'a [Param<'a>])>,
+    /// Whether it may be sent again when nobody knows what became of it.
+    pub(super) repeatable: bool,
+}
+
+/// The connections.
+pub(super) struct Pool {
+    options: PostgresOptions,
+    tls: Tls,
+    /// One for each connection that may be open.
+    free: Semaphore,
+    /// One for each caller that may wait.
+    queue: Semaphore,
+    idle: Mutex<Vec<Client>>,
+}
+
+impl Pool {
+    pub(super) fn new(options: PostgresOptions) -> Result<Self, StoreError> {
+        let tls = Tls::new(options.address.roots.as_deref())?;
+        let free = Semaphore::new(options.pool_size);
+        Ok(Self { options, tls, free, queue: Semaphore::new(QUEUE), idle: Mutex::default() })
+    }
+
+    /// Runs a statement, again where it had no effect, until the time for it is up.
+    pub(super) async fn run(&self, statement: Statement<'_>) -> Result<Vec<Row>, StoreError> {
+        let Ok(_place) = self.queue.try_acquire() else {
+            return Err(StoreError::Unavailable("too many requests are waiting for it".to_owned()));
+        };
+        let deadline = Instant::now() + self.options.statement_timeout;
+        for attempt in 1.. {
+            let mut leased = self.lease(deadline).await?;
+            let Ok(result) = timeout_at(deadline, send(leased.client(), statement)).await else {
+                leased.cancel(self.tls.clone());
+                return Err(unanswered("PostgreSQL did not answer in time", statement));
+            };
+            let error = match result {
+                Ok(rows) => return Ok(rows),
+                Err(error) => error,
+            };
+            match error::outcome(&error) {
+                Outcome::Refused => return Err(error::statement(&error)),
+                Outcome::Nothing { fresh: false } => {}
+                Outcome::Nothing { fresh: true } => leased.discard(),
+                Outcome::Unknown if statement.repeatable => leased.discard(),
+                Outcome::Unknown => {
+                    leased.discard();
+                    return Err(unanswered("the connection to PostgreSQL broke", statement));
+                }
+            }
+            drop(leased);
+            if attempt == ATTEMPTS {
+                return Err(error::statement(&error));
+            }
+            sleep(rand::random_range(Duration::ZERO..PAUSE * (1 << attempt.min(8)))).await;
+        }
+        unreachable!("attempts end")
+    }
+
+    /// Makes a connection that belongs to the caller alone.
+    pub(super) async fn connect(&self) -> Result<Client, StoreError> {
+        let address = &self.options.address;
+        let connecting = address.config.connect(self.tls.clone());
+        let (client, connection) = timeout(self.options.connect_timeout, connecting)
+            .await
+            .map_err(|_| StoreError::Unavailable(format!("{} does not answer in time", address.place())))?
+            .map_err(|error| error::connecting(&error, address))?;
+        // It ends when the client is dropped. Its errors are seen by whoever waits for an answer.
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Takes a connection that is idle, or makes one.
+    async fn lease(&self, deadline: Instant) -> Result<Leased<'_>, StoreError> {
+        let busy = |_| StoreError::Unavailable("all connections to PostgreSQL are busy".to_owned());
+        let permit = timeout_at(deadline, self.free.acquire()).await.map_err(busy)?;
+        let permit = permit.expect("the semaphore is never closed");
+        let mut leased = Leased { pool: self, client: self.take_idle(), _permit: permit };
+        if leased.client.is_none() {
+            let late =
+                |_| StoreError::Unavailable(format!("{} does not answer", self.options.address.place()));
+            leased.client = Some(timeout_at(deadline, self.connect()).await.map_err(late)??);
+        }
+        Ok(leased)
+    }
+
+    /// The connection that was used last, as long as it is still one: the server may have ended.
+    fn take_idle(&self) -> Option<Client> {
+        let mut idle = self.idle();
+        std::iter::from_fn(|| idle.pop()).find(|client| !client.is_closed())
+    }
+
+    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    fn idle(&self) -> MutexGuard<'_, Vec<Client>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection on loan. It goes back when it is dropped, even if an answer is still on its way.
+struct Leased<'a> {
+    pool: &'a Pool,
+    client: Option<Client>,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Leased<'_> {
+    fn client(&self) -> &Client {
+        self.client.as_ref().expect("it has one until it is discarded")
+    }
+
+    /// Closes the connection.
+    fn discard(&mut self) {
+        self.client = None;
+    }
+
+    /// Closes the connection, and has the server end what it is doing for it: otherwise it would go on waiting for a
+    /// lock, and take effect at any later time.
+    fn cancel(&mut self, tls: Tls) {
+        let Some(client) = self.client.take() else { return };
+        let (token, patience) = (client.cancel_token(), self.pool.options.connect_timeout);
+        tokio::spawn(async move {
+            // Best effort: the server that doesn't answer may not answer to this, either.
+            let _ = timeout(patience, token.cancel_query(tls)).await;
+            drop(client);
+        });
+    }
+}
+
+impl Drop for Leased<'_> {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take().filter(|client| !client.is_closed()) {
+            self.pool.idle().push(client);
+        }
+    }
+}
+
+/// Sends a statement, and waits until it is committed.
+async fn send(client: &Client, statement: Statement<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let work = client.query_typed(statement.sql, statement.params);
+    let Some((sql, params)) = statement.lock else { return work.await };
+    // All of it leaves at once. If one fails, the server takes the others for a rollback.
+    let (begun, locked, rows, committed) = tokio::join!(
+        biased;
+        client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        client.query_typed(sql, params),
+        work,
+        client.batch_execute("COMMIT"),
+    );
+    begun?;
+    locked?;
+    let rows = rows?;
+    committed?;
+    Ok(rows)
+}
+
+/// What the caller learns when no answer came.
+fn unanswered(what: &str, statement: Statement<'_>) -> StoreError {
+    StoreError::Unavailable(if statement.repeatable {
+        what.to_owned()
+    } else {
+        format!("{what}: whether the change was made is not known")
+    })
+}

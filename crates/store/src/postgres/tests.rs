@@ -1,0 +1,147 @@
+//! The conformance suite on PostgreSQL, directly and through a pooler, and what only PostgreSQL can get wrong.
+
+mod failing;
+mod keys;
+mod log;
+mod opening;
+mod server;
+
+use std::time::Duration;
+
+use tollgate_core::{
+    ClientId, Environment, MerchantId, PaymentRequestId, Revocation, Revoked, Timestamp, TokenId,
+};
+
+use crate::{
+    Answer, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus, Postgres,
+    PostgresOptions, Status,
+};
+
+mod conformance {
+    use std::sync::Arc;
+
+    use super::server::Database;
+    use crate::Store;
+
+    async fn open() -> (Arc<dyn Store>, Database) {
+        let database = Database::create();
+        (Arc::new(super::open(&database.url).await), database)
+    }
+
+    crate::conformance_tests!(open);
+}
+
+mod conformance_through_a_pooler {
+    use std::sync::Arc;
+
+    use super::server::{Database, Server, pooler};
+    use crate::Store;
+
+    async fn open() -> (Arc<dyn Store>, Database) {
+        let database = Server::shared().database();
+        (Arc::new(super::open(&database.by(pooler())).await), database)
+    }
+
+    crate::conformance_tests!(open);
+}
+
+const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+
+/// Opens the store at a URL.
+async fn open(url: &str) -> Postgres {
+    Postgres::open(options(url)).await.unwrap()
+}
+
+fn options(url: &str) -> PostgresOptions {
+    PostgresOptions {
+        address: url.parse().unwrap(),
+        pool_size: 8,
+        connect_timeout: Duration::from_secs(30),
+        statement_timeout: Duration::from_secs(60),
+    }
+}
+
+/// A session of another program.
+async fn session(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Waits until `count` sessions of the database wait for a lock.
+async fn until_waiting(url: &str, count: i64) {
+    const SQL: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // Not by a session in a transaction: there the view never changes.
+    let session = session(url).await;
+    let reached = async {
+        while session.query_one(SQL, &[]).await.unwrap().get::<_, i64>(0) != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reached)
+        .await
+        .expect("only a bug keeps it from being reached");
+}
+
+fn bytes(number: u32) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+fn revocation(number: u32) -> Revocation {
+    let expires_at = NOW.after(Duration::from_secs(3600));
+    Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(number))), issued_until: NOW, expires_at }
+}
+
+fn merchant(number: u32) -> Merchant {
+    let id = MerchantId::from_bytes(bytes(number));
+    Merchant { id, name: "Shop".to_owned(), status: Status::Enabled, created_at: NOW }
+}
+
+fn client(number: u32) -> Client {
+    Client {
+        id: ClientId::from_bytes(bytes(number)),
+        merchant_id: Some(merchant(1).id),
+        name: "till".to_owned(),
+        environment: Environment::Test,
+        scope: "payments:read".parse().unwrap(),
+        addresses: Vec::new(),
+        status: Status::Enabled,
+        merchant_status: Status::Enabled,
+        revoked_until: Timestamp::from_millis(0),
+        created_at: NOW,
+        secrets: Vec::new(),
+    }
+}
+
+fn lease(key: u32, owner: u32, until: Timestamp) -> Lease {
+    Lease {
+        scope: IdempotencyScope {
+            merchant_id: merchant(1).id,
+            environment: Environment::Test,
+            route: "POST /",
+            key: key.to_string(),
+        },
+        fingerprint: [3; 32],
+        owner: bytes(owner),
+        until,
+    }
+}
+
+fn answer(expires_at: Timestamp) -> Answer {
+    Answer { status: 201, body: b"{}".to_vec(), expires_at }
+}
+
+fn payment(number: u32) -> PaymentRequest {
+    PaymentRequest {
+        id: PaymentRequestId::from_bytes(bytes(number)),
+        merchant_id: merchant(1).id,
+        environment: Environment::Test,
+        details: "{}".to_owned(),
+        status: PaymentStatus::Pending,
+        created_at: NOW,
+        expires_at: NOW.after(Duration::from_secs(60)),
+        decided_at: None,
+    }
+}

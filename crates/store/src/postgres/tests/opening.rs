@@ -1,0 +1,63 @@
+//! First starts, and schemas of other versions.
+
+use super::server::Database;
+use super::{merchant, open, options};
+use crate::{Postgres, Store, StoreError};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_processes_may_start_at_once_on_an_empty_database() {
+    let database = Database::create();
+    let starts: Vec<_> = (0..10)
+        .map(|_| {
+            let options = options(&database.url);
+            tokio::spawn(async move { Postgres::open(options).await })
+        })
+        .collect();
+    for (number, start) in (0..).zip(starts) {
+        start.await.unwrap().unwrap().create_merchant(&merchant(number)).await.unwrap();
+    }
+    assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "1|1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
+    let database = Database::create();
+    drop(open(&database.url).await);
+    database.psql("UPDATE tollgate_schema SET version = 9");
+    open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
+    database.psql("UPDATE tollgate_schema SET oldest = 9");
+    let refused = Postgres::open(options(&database.url)).await.err();
+    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 1 })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_another_program_are_left_alone() {
+    let database = Database::create();
+    database.psql("CREATE TABLE clients (id text)");
+    let refused = Postgres::open(options(&database.url)).await.err();
+    assert!(
+        matches!(&refused, Some(StoreError::Unavailable(text)) if text.contains("another program")),
+        "{refused:?}"
+    );
+    assert_eq!(database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "1");
+}
+
+/// Whoever serves need not be able to change the schema.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_rights_to_the_schema_uses_what_another_has_made() {
+    let database = Database::create();
+    let role = format!("serves_{}", database.url.rsplit('/').next().unwrap());
+    database.psql(&format!("CREATE ROLE {role} LOGIN"));
+    let served = database.url.replace("postgres://postgres@", &format!("postgres://{role}@"));
+    let refused = Postgres::open(options(&served)).await.err();
+    assert!(matches!(&refused, Some(StoreError::Unavailable(text)) if text.contains("42501")), "{refused:?}");
+    drop(open(&database.url).await);
+    database.psql(&format!(
+        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO {role}"
+    ));
+    let store = open(&served).await;
+    store.create_merchant(&merchant(1)).await.unwrap();
+    assert_eq!(store.purge(super::NOW).await.unwrap(), 0);
+    database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}

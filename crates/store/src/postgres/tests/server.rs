@@ -1,0 +1,234 @@
+//! A PostgreSQL server for tests, in a temporary folder, ended with the process that started it.
+//!
+//! Of the standard library and `tempfile` only, because the end-to-end tests use this file as well.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Waits until its standard input is closed, which it is when the process that started it ends, however. Then it runs what
+/// ends a server, and removes the folder. What interrupts the tests must not end it first.
+const KEEPER: &str = r#"folder=$1; shift; trap '' INT TERM HUP; read -r _; "$@"; rm -rf "$folder""#;
+
+/// A user that servers run as: PostgreSQL and pgbouncer refuse to be root.
+const NOBODY: u32 = 65534;
+
+/// A database of a test's own; dropping it drops the database.
+pub(crate) struct Database {
+    /// Where it is, with the rights to everything in it.
+    pub(crate) url: String,
+    name: String,
+    /// The database from which it is made and dropped.
+    from: String,
+}
+
+impl Database {
+    /// Makes one on the server that `TOLLGATE_TEST_POSTGRES_URL` names, or on one that is started for this process.
+    pub(crate) fn create() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "it chooses the server of the tests and is no setting")]
+        match std::env::var("TOLLGATE_TEST_POSTGRES_URL") {
+            Ok(url) => Self::create_from(url),
+            Err(_) => Server::shared().database(),
+        }
+    }
+
+    fn create_from(from: String) -> Self {
+        static CREATED: AtomicU32 = AtomicU32::new(0);
+        let name =
+            format!("tollgate_test_{}_{}", std::process::id(), CREATED.fetch_add(1, Ordering::Relaxed));
+        psql(&from, &format!("CREATE DATABASE {name}"));
+        Self { url: at_database(&from, &name), name, from }
+    }
+
+    /// Runs SQL in it as another program would, and returns what that prints.
+    pub(crate) fn psql(&self, sql: &str) -> String {
+        psql(&self.url, sql)
+    }
+
+    /// The same database by another URL of its server.
+    pub(crate) fn by(&self, url: &str) -> String {
+        at_database(url, &self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        psql(&self.from, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// A server of this process.
+pub(crate) struct Server {
+    folder: PathBuf,
+    port: u16,
+    settings: &'static str,
+    _keeper: Child,
+}
+
+impl Server {
+    /// The one that all tests of the process share. It is reached by its Unix socket only.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("-c listen_addresses= -c max_connections=400", |_| {}))
+    }
+
+    /// Makes a server with settings of its own, as arguments. `prepare` finds its data folder as `initdb` left it.
+    pub(crate) fn start(settings: &'static str, prepare: impl FnOnce(&Path)) -> Self {
+        let folder = folder();
+        let data = folder.join("data");
+        let mut initdb = unprivileged(&folder, &program("initdb"));
+        initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]);
+        succeeded(initdb.arg("-D").arg(&data));
+        prepare(&data);
+        let keeper = keep(&folder, &pg_ctl(&folder, &["stop", "-m", "immediate"]));
+        let server = Self { folder, port: free_port(), settings, _keeper: keeper };
+        server.run();
+        server
+    }
+
+    /// The database of its administrator, by its Unix socket.
+    pub(crate) fn url(&self) -> String {
+        socket_url(&self.folder, self.port)
+    }
+
+    /// A database for one test.
+    pub(crate) fn database(&self) -> Database {
+        Database::create_from(self.url())
+    }
+
+    /// Ends it as a crash would, and starts it again.
+    pub(crate) fn crash_and_restart(&self) {
+        succeeded(&mut pg_ctl(&self.folder, &["stop", "-m", "immediate"]));
+        self.run();
+    }
+
+    fn run(&self) {
+        let Self { folder, port, settings, .. } = self;
+        // What is lost with the machine's power no test here looks for.
+        let options =
+            format!("-p {port} -c unix_socket_directories={} -c fsync=off {settings}", folder.display());
+        let log = folder.join("log");
+        let mut start = pg_ctl(folder, &["start", "-w", "-t", "120", "-o", &options]);
+        let status = start.arg("-l").arg(&log).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(status.success(), "{}", fs::read_to_string(log).unwrap_or_default());
+    }
+}
+
+/// A pooler in transaction mode in front of the shared server. It has fewer sessions than its callers, so that two
+/// transactions of one connection seldom meet the same one.
+pub(crate) fn pooler() -> &'static str {
+    static POOLER: OnceLock<(String, Child, Child)> = OnceLock::new();
+    let (url, ..) = POOLER.get_or_init(|| {
+        let (server, folder, port) = (Server::shared(), folder(), free_port());
+        let config = folder.join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\n* = host={} port={} user=postgres\n[pgbouncer]\nlisten_port = {port}\n\
+             unix_socket_dir = {}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 3\n\
+             max_client_conn = 1000\n",
+            server.folder.display(),
+            server.port,
+            folder.display(),
+        );
+        fs::write(&config, text).unwrap();
+        let mut command = unprivileged(&folder, &pgbouncer());
+        let pooler = command.args(["-q"]).arg(&config).stderr(Stdio::null()).spawn().unwrap();
+        let mut end = Command::new("kill");
+        end.arg(pooler.id().to_string());
+        let keeper = keep(&folder, &end);
+        let socket = folder.join(format!(".s.PGSQL.{port}"));
+        while !socket.exists() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        (socket_url(&folder, port), pooler, keeper)
+    });
+    url
+}
+
+/// A folder that only the user whom servers run as can enter.
+fn folder() -> PathBuf {
+    let folder = tempfile::tempdir().unwrap().keep();
+    if is_root(&folder) {
+        chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    folder
+}
+
+fn is_root(own: &Path) -> bool {
+    // Of a folder that this process made, or that it gave away.
+    [0, NOBODY].contains(&fs::metadata(own).unwrap().uid()) && fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// A command that is not run as root.
+fn unprivileged(folder: &Path, program: &Path) -> Command {
+    let mut command = if is_root(folder) {
+        let mut command = Command::new("setpriv");
+        command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()]);
+        command.arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn pg_ctl(folder: &Path, args: &[&str]) -> Command {
+    let mut command = unprivileged(folder, &program("pg_ctl"));
+    command.arg("-D").arg(folder.join("data")).args(args);
+    command
+}
+
+/// Has `end` run when this process has ended.
+fn keep(folder: &Path, end: &Command) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER, "keeper"]).arg(folder).arg(end.get_program()).args(end.get_args());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// A program of the newest PostgreSQL that is installed. Debian keeps each version's in a folder of its own.
+fn program(name: &str) -> PathBuf {
+    let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin").join(name)).collect();
+    found.retain(|program| program.exists());
+    found.sort();
+    found.pop().unwrap_or_else(|| name.into())
+}
+
+fn pgbouncer() -> PathBuf {
+    let installed = PathBuf::from("/usr/sbin/pgbouncer");
+    if installed.exists() { installed } else { "pgbouncer".into() }
+}
+
+/// A port of 127.0.0.1 that nobody had a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn socket_url(folder: &Path, port: u16) -> String {
+    format!("postgres://postgres@{}:{port}/postgres", folder.display().to_string().replace('/', "%2F"))
+}
+
+/// `url` with another database.
+fn at_database(url: &str, name: &str) -> String {
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let (server, _) = place.rsplit_once('/').unwrap();
+    if query.is_empty() { format!("{server}/{name}") } else { format!("{server}/{name}?{query}") }
+}
+
+fn psql(url: &str, sql: &str) -> String {
+    let mut command = Command::new("psql");
+    succeeded(command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))
+}
+
+fn succeeded(command: &mut Command) -> String {
+    let output =
+        command.stdout(Stdio::piped()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
