@@ -35,7 +35,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     make_folder(&args.data)?;
     make_master_key(&args.data)?;
     let master_key = open::master_key(&config)?;
-    let store = open::store(&config, true)?;
+    let store = open::store(&config, true).await?;
     let base_url = config.public_url.clone();
     let log = serve::start_log(&config)?;
     let (installation, follower) =

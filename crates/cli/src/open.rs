@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_core::{Clock, MasterKey, Timestamp};
 use tollgate_guard::SystemClock;
-use tollgate_server::config::{Config, Database, MasterKeySource};
+use tollgate_server::config::{Config, Database, SecretSource};
 use tollgate_server::{check_master_key, install_if_empty};
-use tollgate_store::{Sqlite, Store};
+use tollgate_store::{Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
 use zeroize::Zeroizing;
 
 use crate::args::StoreArgs;
@@ -53,7 +53,7 @@ pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
         }
     };
     let master_key = master_key(&config)?;
-    let store = store(&config, may_create)?;
+    let store = store(&config, may_create).await?;
     if may_create {
         install_if_empty(store.as_ref(), &master_key, now).await?;
     }
@@ -84,57 +84,77 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
 }
 
 /// Opens the store that a configuration names.
-pub(crate) fn store(config: &Config, may_create: bool) -> Result<Arc<dyn Store>, Failure> {
+pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn Store>, Failure> {
     match &config.database {
         Database::Sqlite(path) if may_create => Ok(Arc::new(Sqlite::open(path)?)),
         Database::Sqlite(path) => Ok(Arc::new(Sqlite::open_existing(path)?)),
-        Database::Postgres(_) => {
-            Err(Failure::new("this version has no PostgreSQL backend: give database.url a sqlite:PATH"))
-        }
+        Database::Postgres(url) => Ok(Arc::new(Postgres::open(postgres(config, url)?).await?)),
     }
+}
+
+fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
+    let connections = &config.connections;
+    let mut address: PostgresAddress = url.parse().expect("the configuration has accepted it");
+    if let Some(source) = &connections.password {
+        let password = secret(source, "the password file", "database.password")?;
+        address.set_password(password.trim_end_matches(['\r', '\n']));
+    }
+    Ok(PostgresOptions {
+        address,
+        pool_size: connections.pool_size,
+        connect_timeout: connections.connect_timeout,
+        statement_timeout: connections.statement_timeout,
+    })
 }
 
 /// Reads the master key that a configuration names.
 pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
-    let text = match &config.master_key {
-        None => {
-            return Err(Failure::new(
-                "no master key: make one with `(umask 077; openssl rand -hex 32 > FILE)` and set master_key = \"file:FILE\"",
-            ));
+    let Some(source) = &config.master_key else {
+        return Err(Failure::new(
+            "no master key: make one with `(umask 077; openssl rand -hex 32 > FILE)` and set master_key = \"file:FILE\"",
+        ));
+    };
+    let text = match (source, secret(source, "the master key file", "master_key")) {
+        (SecretSource::File(path), Err(failure)) if !path.exists() => {
+            return Err(Failure::new(format!("{failure}; restore it, without it the store can't be opened")));
         }
-        Some(MasterKeySource::File(path)) => key_file(path)?,
-        Some(MasterKeySource::Env(name)) => Config::environment()
-            .find(|(found, _)| found.to_str() == Some(name))
-            .and_then(|(_, value)| value.into_string().ok())
-            .map(Zeroizing::new)
-            .ok_or_else(|| {
-                Failure::new(format!("master_key names the environment variable {name}, which is not set"))
-            })?,
+        (_, text) => text?,
     };
     text.parse().map_err(|error| Failure::new(format!("the master key can't be read: {error}")))
 }
 
-/// Reads a key file, which only its owner may be able to read.
-fn key_file(path: &PathBuf) -> Result<Zeroizing<String>, Failure> {
+/// Reads a secret from where the setting `key` says that it is.
+fn secret(source: &SecretSource, file: &str, key: &str) -> Result<Zeroizing<String>, Failure> {
+    match source {
+        SecretSource::File(path) => secret_file(path, file),
+        SecretSource::Env(name) => Config::environment()
+            .find(|(found, _)| found.to_str() == Some(name))
+            .and_then(|(_, value)| value.into_string().ok())
+            .map(Zeroizing::new)
+            .ok_or_else(|| {
+                Failure::new(format!("{key} names the environment variable {name}, which is not set"))
+            }),
+    }
+}
+
+/// Reads a file with a secret, which only its owner may be able to read.
+fn secret_file(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {
     let shown = path.display();
-    let metadata = fs::metadata(path).map_err(|error| {
-        Failure::new(format!("the master key file {shown} can't be read: {error}; restore it, without it the store can't be opened"))
-    })?;
+    let unreadable = |error| Failure::new(format!("{what} {shown} can't be read: {error}"));
+    let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(Failure::new(format!("the master key file {shown} is not a file")));
+        return Err(Failure::new(format!("{what} {shown} is not a file")));
     }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(Failure::new(format!(
-            "the master key file {shown} can be read or written by others (mode {mode:04o}): chmod 600 it"
+            "{what} {shown} can be read or written by others (mode {mode:04o}): chmod 600 it"
         )));
     }
     if metadata.size() > 4096 {
-        return Err(Failure::new(format!("the master key file {shown} is too long to hold a key")));
+        return Err(Failure::new(format!("{what} {shown} is too long to hold a secret")));
     }
-    fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|error| Failure::new(format!("the master key file {shown} can't be read: {error}")))
+    fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable)
 }
 
 /// The current time, on a clock that has been set.

@@ -41,7 +41,7 @@ use self::{
 };
 pub use self::{
     safety::Unsafe,
-    values::{Database, LogFormat, LogLevel, MasterKeySource, Rate},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource},
 };
 
 /// The defaults, commented: what `config.default.toml` holds.
@@ -62,13 +62,15 @@ pub struct Config {
     /// stands in for a value that was not set.
     pub public_url: String,
     /// Where the master key is; `None` if nobody said.
-    pub master_key: Option<MasterKeySource>,
+    pub master_key: Option<SecretSource>,
     /// Whether the sandbox Payment API and the playground are served.
     pub sandbox: bool,
     /// Networks of the proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The store (`database.url`).
     pub database: Database,
+    /// How PostgreSQL is reached (the other keys of `[database]`).
+    pub connections: Connections,
     /// `[tokens]`.
     pub tokens: Tokens,
     /// `[idempotency]`.
@@ -83,6 +85,19 @@ pub struct Config {
     pub log: Log,
     /// `[shutdown]`.
     pub shutdown: Shutdown,
+}
+
+/// How PostgreSQL is reached. It means nothing to `SQLite`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connections {
+    /// Where the password is; `None` if it stands in the URL or none is asked for.
+    pub password: Option<SecretSource>,
+    /// Connections open at the same time.
+    pub pool_size: usize,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
+    /// How long a read or a write may take, all attempts included.
+    pub statement_timeout: Duration,
 }
 
 /// Lifetimes and claims of the tokens. Durations are whole seconds, as the claims are.
@@ -260,7 +275,8 @@ impl Config {
         let mut reader = Reader::new(layers);
         let config = Self::read(&mut reader);
         config.check_together(&mut reader);
-        match reader.finish(config.master_key.as_ref()) {
+        let secrets = [config.master_key.as_ref(), config.connections.password.as_ref()];
+        match reader.finish(secrets) {
             problems if problems.is_empty() => Ok(config),
             problems => Err(ConfigError { problems }),
         }
@@ -273,10 +289,16 @@ impl Config {
             admin_listen: reader.optional_socket("admin_listen"),
             admin_allow_remote: reader.boolean("admin_allow_remote"),
             public_url: reader.public_url("public_url").unwrap_or_else(|| format!("http://{listen}")),
-            master_key: reader.master_key("master_key"),
+            master_key: reader.secret("master_key"),
             sandbox: reader.boolean("sandbox"),
             trusted_proxies: reader.networks("trusted_proxies"),
             database: reader.database("database.url"),
+            connections: Connections {
+                password: reader.secret("database.password"),
+                pool_size: reader.count("database.pool_size"),
+                connect_timeout: reader.duration("database.connect_timeout"),
+                statement_timeout: reader.duration("database.statement_timeout"),
+            },
             tokens: Tokens {
                 access_ttl: reader.whole_seconds("tokens.access_ttl"),
                 refresh_ttl: reader.whole_seconds("tokens.refresh_ttl"),
@@ -320,6 +342,12 @@ impl Config {
             reader.conflict(
                 ["idempotency.lease", "idempotency.ttl"],
                 "a key would be forgotten while its request runs; make the lease the shorter one",
+            );
+        }
+        if self.database.has_password() && self.connections.password.is_some() {
+            reader.conflict(
+                ["database.url", "database.password"],
+                "both give a password; keep the reference and take the password out of the URL",
             );
         }
         if self.listen.port() != 0 && self.admin_listen == Some(self.listen) {

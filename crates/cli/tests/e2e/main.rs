@@ -24,5 +24,9 @@ mod harness;
 mod health;
 mod inspect;
 mod oauth;
+mod postgres;
+#[allow(dead_code, reason = "the tests of the store use more of it")]
+#[path = "../../../store/src/postgres/tests/server.rs"]
+mod postgres_server;
 mod signals;
 mod tls;

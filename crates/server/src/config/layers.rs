@@ -16,7 +16,7 @@ pub(super) struct Layers {
     values: BTreeMap<String, (Value, Origin)>,
     sections: Vec<String>,
     problems: Vec<String>,
-    /// Variables that are no setting. They are judged last: the master key may be in one of them.
+    /// Variables that are no setting. They are judged last: a secret may be in one of them.
     unknown_variables: Vec<OsString>,
 }
 
@@ -121,10 +121,10 @@ impl Layers {
         self.values.keys().map(String::as_str)
     }
 
-    /// Hands over the problems, with the unknown variables except the one that holds the master key.
-    pub(super) fn into_problems(mut self, master_key_variable: Option<&str>) -> Vec<String> {
+    /// Hands over the problems, with the unknown variables except those that hold secrets.
+    pub(super) fn into_problems(mut self, secrets: &[Option<&str>]) -> Vec<String> {
         for name in std::mem::take(&mut self.unknown_variables) {
-            if master_key_variable.is_some_and(|variable| name == variable) {
+            if secrets.iter().flatten().any(|variable| name == *variable) {
                 continue;
             }
             let name = name.to_string_lossy();

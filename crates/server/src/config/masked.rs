@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, Connections};
 
 impl Config {
     /// Writes the effective configuration as TOML; a password in `database.url` reads `***`, and `master_key` is only
@@ -31,7 +31,7 @@ impl Config {
             ("master_key", master_key.into()),
             ("sandbox", self.sandbox.into()),
             ("trusted_proxies", proxies.into()),
-            ("database", table([("url", self.database.masked().into())]).into()),
+            ("database", self.masked_database().into()),
             ("tokens", self.masked_tokens().into()),
             (
                 "idempotency",
@@ -42,6 +42,17 @@ impl Config {
             ("tls", self.masked_tls().into()),
             ("log", self.masked_log().into()),
             ("shutdown", table([("grace", time(self.shutdown.grace))]).into()),
+        ])
+    }
+
+    fn masked_database(&self) -> Table {
+        let Connections { password, pool_size, connect_timeout, statement_timeout } = &self.connections;
+        table([
+            ("url", self.database.masked().into()),
+            ("password", password.as_ref().map_or_else(String::new, ToString::to_string).into()),
+            ("pool_size", count(*pool_size)),
+            ("connect_timeout", time(*connect_timeout)),
+            ("statement_timeout", time(*statement_timeout)),
         ])
     }
 

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use toml::Value;
 
 use super::{
-    Database, MasterKeySource, Rate, Tls,
+    Database, Rate, SecretSource, Tls,
     layers::{Layers, Origin, kind},
 };
 
@@ -20,7 +20,7 @@ use super::{
 const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 /// Keys whose value may hold a secret, even by mistake: no message repeats it.
-const SECRET: [&str; 2] = ["master_key", "database.url"];
+const SECRET: [&str; 3] = ["master_key", "database.url", "database.password"];
 
 /// A parser's answer: the value, or what was expected instead.
 type Parsed<T> = Result<T, &'static str>;
@@ -64,8 +64,9 @@ impl Reader {
         self.text(key, |text| optional(text, |text| check_public_url(text).map(|()| text.to_owned())))
     }
 
-    pub(super) fn master_key(&mut self, key: &'static str) -> Option<MasterKeySource> {
-        self.text(key, |text| optional(text, MasterKeySource::from_str))
+    /// Where a secret is; `None` if nobody said.
+    pub(super) fn secret(&mut self, key: &'static str) -> Option<SecretSource> {
+        self.text(key, |text| optional(text, SecretSource::from_str))
     }
 
     pub(super) fn database(&mut self, key: &'static str) -> Database {
@@ -165,12 +166,12 @@ impl Reader {
         self.layers.problem(format!("{one} against {other}: {problem}"));
     }
 
-    /// Hands over all problems of the load.
-    pub(super) fn finish(self, master_key: Option<&MasterKeySource>) -> Vec<String> {
-        self.layers.into_problems(match master_key {
-            Some(MasterKeySource::Env(name)) => Some(name),
-            _ => None,
-        })
+    /// Hands over all problems of the load. The variables that hold `secrets` are no settings and no problem.
+    pub(super) fn finish(self, secrets: [Option<&SecretSource>; 2]) -> Vec<String> {
+        self.layers.into_problems(&secrets.map(|secret| match secret {
+            Some(SecretSource::Env(name)) => Some(name.as_str()),
+            Some(SecretSource::File(_)) | None => None,
+        }))
     }
 
     #[cfg(test)]

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 use proptest::prelude::*;
 
 use super::{
-    Config, ConfigError, Database, LogFormat, LogLevel, MasterKeySource, Rate, layers::Layers, reader::Reader,
+    Config, ConfigError, Database, LogFormat, LogLevel, Rate, SecretSource, layers::Layers, reader::Reader,
 };
 
 const NO_ENV: [(&str, &str); 0] = [];
@@ -121,7 +121,7 @@ fn defaults_are_those_of_the_contract() {
 fn the_documented_example_loads() {
     let config = load(EXAMPLE).unwrap();
     assert_eq!(config.public_url, "https://core.example.com");
-    assert_eq!(config.master_key, Some(MasterKeySource::File("/etc/tollgate/master.key".into())));
+    assert_eq!(config.master_key, Some(SecretSource::File("/etc/tollgate/master.key".into())));
     assert_eq!(config.database, Database::Sqlite("/var/lib/tollgate/tollgate.db".into()));
 }
 
@@ -200,7 +200,7 @@ fn an_unknown_variable_is_refused_with_the_nearest() {
 fn the_variable_that_holds_the_master_key_is_no_unknown_setting() {
     let env = [("TOLLGATE_MASTER_KEY", "env:TOLLGATE_KEY"), ("TOLLGATE_KEY", "s3cret")];
     let config = Config::load(None, env).unwrap();
-    assert_eq!(config.master_key, Some(MasterKeySource::Env("TOLLGATE_KEY".to_owned())));
+    assert_eq!(config.master_key, Some(SecretSource::Env("TOLLGATE_KEY".to_owned())));
     assert!(problem_of_env([("TOLLGATE_MASTER_KEY", "env:TOLLGATE_MASTER_KEY")]).contains("another name"));
 }
 
@@ -312,6 +312,11 @@ fn each_value_out_of_its_range_is_refused() {
         "database.url = \"sqlite::memory:\"",
         "database.url = \"sqlite://relative.db\"",
         "database.url = \"postgres://\"",
+        "database.url = \"postgres://u@db.example.com/d\"",
+        "database.url = \"postgres://u@db.example.com/d?sslmode=require\"",
+        "database.password = \"geheim\"",
+        "database.pool_size = 0",
+        "database.statement_timeout = \"0s\"",
         "master_key = \"/etc/key\"",
         "master_key = \"file:\"",
         "master_key = \"env:A-B\"",
@@ -377,7 +382,7 @@ fn dev_lives_in_its_folder_with_the_environment_on_top() {
     let listen = "127.0.0.1:8080".parse().unwrap();
     let config = Config::dev(listen, Path::new("//tmp/x"), [("TOLLGATE_TOKENS__ACCESS_TTL", "2s")]).unwrap();
     assert_eq!(config.database, Database::Sqlite("/tmp/x/tollgate.db".into()));
-    assert_eq!(config.master_key, Some(MasterKeySource::File("/tmp/x/master.key".into())));
+    assert_eq!(config.master_key, Some(SecretSource::File("/tmp/x/master.key".into())));
     assert_eq!(config.public_url, "http://127.0.0.1:8080");
     assert_eq!(config.admin_listen, None);
     assert_eq!(config.log.format, LogFormat::Text);
@@ -424,11 +429,14 @@ fn production_only_mentions_the_sandbox_and_proxies() {
 #[test]
 fn passwords_are_masked_wherever_they_stand() {
     for (url, masked) in [
-        ("postgres://u:p@h/d", "postgres://u:***@h/d"),
-        ("postgresql://u:p@w:/?x@h:5432/d", "postgresql://u:***@h:5432/d"),
-        ("postgres://u@h/d?sslmode=require", "postgres://u@h/d?sslmode=require"),
-        ("postgres://h/d?password=p&a=b", "postgres://h/d?password=***&a=b"),
-        ("postgres://h/d?pass%77ord=p", "postgres://h/d?pass%77ord=***"),
+        ("postgres://u:p@127.0.0.1/d", "postgres://u:***@127.0.0.1/d"),
+        ("postgresql://u:p%40w%3A@localhost:5432/d", "postgresql://u:***@localhost:5432/d"),
+        ("postgres://u@h/d?sslmode=disable", "postgres://u@h/d?sslmode=disable"),
+        (
+            "postgres://u@[::1]/d?password=p&application_name=b",
+            "postgres://u@[::1]/d?password=***&application_name=b",
+        ),
+        ("postgres://u@[::1]/d?pass%77ord=p", "postgres://u@[::1]/d?pass%77ord=***"),
         ("sqlite:///var/x.db", "sqlite:/var/x.db"),
     ] {
         let config = load(format!("database.url = \"{url}\"")).unwrap();
@@ -436,6 +444,22 @@ fn passwords_are_masked_wherever_they_stand() {
         assert_eq!(config.to_masked_json()["database"]["url"], masked);
         assert_eq!(format!("{:?}", config.database), format!("Database({masked})"));
     }
+}
+
+#[test]
+fn a_password_is_given_once() {
+    let url = ("TOLLGATE_DATABASE__URL", "postgres://u:geheim@127.0.0.1/d");
+    assert!(Config::load(None, [url]).unwrap().database.has_password());
+    let problem = problem_of_env([url, ("TOLLGATE_DATABASE__PASSWORD", "env:TOLLGATE_PG")]);
+    assert!(problem.contains("both give a password"), "{problem}");
+    assert!(!problem.contains("geheim"), "{problem}");
+
+    let url = ("TOLLGATE_DATABASE__URL", "postgres://u@127.0.0.1/d");
+    let env = [url, ("TOLLGATE_DATABASE__PASSWORD", "env:TOLLGATE_PG"), ("TOLLGATE_PG", "geheim")];
+    let config = Config::load(None, env).unwrap();
+    assert_eq!(config.connections.password, Some(SecretSource::Env("TOLLGATE_PG".to_owned())));
+    assert_eq!(config.to_masked_json()["database"]["password"], "env:TOLLGATE_PG");
+    assert!(problem_of("database.password = \"geheim\"").ends_with("found a string (not shown)"));
 }
 
 #[test]
@@ -467,7 +491,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_values_never_panic_and_stay_one_line(value in any::<String>(), key in 0_usize..29) {
+    fn arbitrary_values_never_panic_and_stay_one_line(value in any::<String>(), key in 0_usize..33) {
         let key = Layers::defaults().keys().nth(key).unwrap().to_owned();
         let content = format!("{key} = {}", toml::Value::from(value));
         if let Err(error) = load(content) {

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use tollgate_store::PostgresAddress;
+
 /// The store that the configuration names.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
@@ -12,6 +14,14 @@ pub enum Database {
 }
 
 impl Database {
+    /// Whether the URL itself holds a password.
+    pub fn has_password(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(url) => url.parse().is_ok_and(|address: PostgresAddress| address.has_password()),
+        }
+    }
+
     /// Shows the URL with every password in it as `***`.
     pub fn masked(&self) -> String {
         match self {
@@ -40,7 +50,9 @@ impl FromStr for Database {
         }
         let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
         match rest {
-            Some(rest) if !rest.is_empty() && !rest.contains(' ') => Ok(Self::Postgres(text.into())),
+            Some(rest) if !rest.is_empty() && !rest.contains(' ') => {
+                text.parse::<PostgresAddress>().map(|_| Self::Postgres(text.into()))
+            }
             _ => Err(DATABASE),
         }
     }
@@ -53,7 +65,7 @@ impl fmt::Debug for Database {
     }
 }
 
-const DATABASE: &str = "sqlite:PATH or postgres://user:password@host/db";
+const DATABASE: &str = "sqlite:PATH or postgres://user@host/db";
 
 /// Replaces passwords in the user part and in the query.
 ///
@@ -92,16 +104,16 @@ fn names_a_password(name: &str) -> bool {
     name.contains("pass") || name.contains("secret")
 }
 
-/// Where the master key is: a reference, never the key.
+/// Where a secret is: a reference, never the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MasterKeySource {
+pub enum SecretSource {
     /// A file that holds it.
     File(PathBuf),
     /// The name of an environment variable that holds it.
     Env(String),
 }
 
-impl FromStr for MasterKeySource {
+impl FromStr for SecretSource {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -109,16 +121,16 @@ impl FromStr for MasterKeySource {
             Some(("file", path)) if !path.is_empty() && !path.contains(char::is_control) => {
                 Ok(Self::File(path.into()))
             }
-            Some(("env", "TOLLGATE_MASTER_KEY")) => {
-                Err("env:NAME with another name, as TOLLGATE_MASTER_KEY is this very setting")
+            Some(("env", "TOLLGATE_MASTER_KEY" | "TOLLGATE_DATABASE__PASSWORD")) => {
+                Err("env:NAME with another name, as this one is that of a setting")
             }
             Some(("env", name)) if is_variable_name(name) => Ok(Self::Env(name.into())),
-            _ => Err("file:PATH or env:NAME (a reference, never the key itself)"),
+            _ => Err("file:PATH or env:NAME (a reference, never the secret itself)"),
         }
     }
 }
 
-impl fmt::Display for MasterKeySource {
+impl fmt::Display for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "file:{}", path.display()),

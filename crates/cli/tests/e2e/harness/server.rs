@@ -106,7 +106,8 @@ impl Serve {
         (text("client_id"), text("client_secret"))
     }
 
-    /// Writes `tollgate.toml` (the sandbox, ports that the system chooses, and `more`) and a master key.
+    /// Writes `tollgate.toml` (the sandbox, ports that the system chooses, a store in the folder unless `more` names
+    /// another, and `more`) and a master key.
     pub(crate) fn write_config(folder: &Path, more: &str) {
         write_master_key(&folder.join("master.key"));
         let config = r#"
@@ -115,9 +116,9 @@ impl Serve {
             public_url = "https://pay.example.com"
             master_key = "file:master.key"
             sandbox = true
-            database.url = "sqlite:tollgate.db"
         "#;
-        fs::write(folder.join("tollgate.toml"), format!("{config}\n{more}\n")).unwrap();
+        let store = if more.contains("database.url") { "" } else { r#"database.url = "sqlite:tollgate.db""# };
+        fs::write(folder.join("tollgate.toml"), format!("{config}\n{store}\n{more}\n")).unwrap();
     }
 }
 
