@@ -13,6 +13,7 @@ mod changes;
 mod clients;
 mod idempotency;
 mod payments;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use changes::*;
 pub use clients::*;
 pub use idempotency::*;
 pub use payments::*;
+pub use transfer::*;
 
 /// Declares a test for each case. `$open` is an async function without arguments that returns an empty
 /// `Arc<dyn Store>` and whatever must live as long as the store.
@@ -92,6 +94,11 @@ macro_rules! conformance_tests {
             a_merchants_payment_requests_are_its_own
             a_payment_request_is_decided_once
             an_expired_payment_request_is_not_decided
+
+            what_was_exported_is_imported_and_exported_the_same
+            an_import_is_as_good_as_what_it_was_made_from
+            an_import_that_ends_early_leaves_nothing
+            an_export_shows_one_moment
         }
     };
     (@each $open:path: $($case:ident)*) => {

@@ -10,10 +10,12 @@ pub mod conformance;
 mod postgres;
 mod record;
 mod sqlite;
+mod table;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 use tollgate_core::{ClientId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
 
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
@@ -22,6 +24,7 @@ pub use record::{
     Secret, SigningKey, Status,
 };
 pub use sqlite::Sqlite;
+pub use table::{Part, Row, Table, Value};
 
 /// How soon every process has heard of a change. Whoever has not may issue tokens to a client for so long after it was
 /// disabled, and these end, too.
@@ -208,4 +211,10 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes what no longer counts at `now`, a bounded number of rows at a time: idempotency keys and changes
     /// that have expired, signing keys retired for a day. Returns how many rows went.
     async fn purge(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Sends everything that it holds, as of one moment: rows by [`Table::ALL`] and by their keys, then [`Part::End`].
+    async fn export(&self, parts: mpsc::Sender<Part>) -> Result<(), StoreError>;
+
+    /// Takes what another store exports, all of it or nothing. `false`, and nothing taken, if it holds anything.
+    async fn import(&self, parts: mpsc::Receiver<Part>) -> Result<bool, StoreError>;
 }

@@ -17,13 +17,15 @@ mod pool;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod transfer;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
 
 use crate::{
-    Answer, Begun, Change, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
+    Answer, Begun, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest, PaymentStatus,
     RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
 };
 use column::{Param, unsigned};
@@ -249,5 +251,13 @@ impl Store for Postgres {
         let retired = installation::purge(self, now.before(RETIRED_KEPT)).await?;
         let keys = idempotency::purge(self, now).await?;
         Ok(changes + retired + keys)
+    }
+
+    async fn export(&self, parts: mpsc::Sender<Part>) -> Result<(), StoreError> {
+        transfer::export(self, &parts).await
+    }
+
+    async fn import(&self, mut parts: mpsc::Receiver<Part>) -> Result<bool, StoreError> {
+        transfer::import(self, &mut parts).await
     }
 }

@@ -16,6 +16,7 @@ mod queue;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod writer;
 
 use std::path::Path;
@@ -24,11 +25,11 @@ use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
 
 use crate::{
-    Answer, Begun, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE,
+    Answer, Begun, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE, Part,
     PaymentRequest, PaymentStatus, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
 };
 use queue::Queue;
@@ -323,5 +324,13 @@ impl Store for Sqlite {
             Ok((keys + changes + retired) as u64)
         })
         .await
+    }
+
+    async fn export(&self, parts: mpsc::Sender<Part>) -> Result<(), StoreError> {
+        self.read(move |connection| transfer::export(connection, &parts)).await
+    }
+
+    async fn import(&self, mut parts: mpsc::Receiver<Part>) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| transfer::import(connection, &mut parts)).await
     }
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
-    Answer, Begun, Change, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus, Secret,
-    SigningKey, Sqlite, Status, Store, StoreError,
+    Answer, Begun, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest, PaymentStatus,
+    Secret, SigningKey, Sqlite, Status, Store, StoreError,
 };
 
 /// How a method fails.
@@ -103,4 +104,6 @@ delegated! {
     ) -> Vec<PaymentRequest>;
     decide_payment_request(id: PaymentRequestId, status: PaymentStatus, now: Timestamp) -> Option<PaymentRequest>;
     purge(now: Timestamp) -> u64;
+    export(parts: mpsc::Sender<Part>) -> ();
+    import(parts: mpsc::Receiver<Part>) -> bool;
 }

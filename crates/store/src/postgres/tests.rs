@@ -5,6 +5,7 @@ mod keys;
 mod log;
 mod opening;
 mod server;
+mod transfer;
 
 use std::time::Duration;
 

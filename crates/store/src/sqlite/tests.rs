@@ -2,6 +2,7 @@
 
 mod commits;
 mod opening;
+mod transfer;
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,204 @@
+//! Export and import.
+
+use tokio::sync::mpsc;
+
+use super::{
+    DAY, HOUR, NAME, NOW, Shared, answer, changed_since, client, client_id, lease, merchant, merchant_id,
+    payment, payment_id, secret, signing_key, the_client, with_client,
+};
+use crate::{Begun, Part, PaymentStatus, Row, Status, StoreError, Table, Value};
+
+pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) {
+    fill(&store).await;
+    let parts = exported(&store).await;
+    assert_eq!(parts.last(), Some(&Part::End));
+    for table in Table::ALL {
+        assert_ne!(rows(&parts, table), Vec::<Row>::new(), "{table:?}");
+    }
+    assert_eq!(rows(&parts, Table::Merchants).len(), 1201);
+    assert!(parts.iter().all(|part| !matches!(part, Part::Rows(_, rows) if rows.len() > 500)));
+    let mut order = parts.iter().filter_map(|part| match part {
+        Part::Rows(table, _) => Some(*table),
+        Part::End => None,
+    });
+    assert!(order.by_ref().is_sorted());
+    assert!(!imported(&store, parts.clone()).await.unwrap(), "it is not empty");
+    assert_eq!(exported(&store).await, parts);
+}
+
+pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
+    let (id, bytes) =
+        (|number: u32| Value::Id(super::bytes(number)), |byte: u8| Value::Bytes(vec![byte; 32]));
+    let (text, time) = (|text: &str| Value::Text(text.to_owned()), Value::Number(NOW.millis()));
+    let later = Value::Number(NOW.after(DAY).millis());
+    let none = || Value::Null;
+    let (zero, no) = (Value::Number(0), Value::Flag(false));
+    let key = lease("key", 1);
+    let parts = vec![
+        Part::Rows(
+            Table::SigningKeys,
+            vec![vec![
+                id(1),
+                Value::Bytes(vec![0, 0xff, 7]),
+                time.clone(),
+                Value::Number(NOW.after(HOUR).millis()),
+                none(),
+            ]],
+        ),
+        Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), no.clone(), zero.clone(), time.clone()]]),
+        Part::Rows(
+            Table::Clients,
+            vec![vec![
+                id(1),
+                id(1),
+                text(NAME),
+                text("test"),
+                text("payments:read payments:write"),
+                text("192.0.2.0/24 2001:db8::/32"),
+                no,
+                zero,
+                time.clone(),
+            ]],
+        ),
+        Part::Rows(
+            Table::Secrets,
+            vec![vec![
+                id(1),
+                id(1),
+                Value::Bytes(secret(1).hash.as_bytes().to_vec()),
+                time.clone(),
+                none(),
+                none(),
+            ]],
+        ),
+        Part::Rows(
+            Table::IdempotencyKeys,
+            vec![vec![
+                id(1),
+                text("test"),
+                text(key.scope.route),
+                text("key"),
+                id(1),
+                bytes(3),
+                later.clone(),
+                Value::Number(201),
+                Value::Bytes(answer().body),
+            ]],
+        ),
+        Part::Rows(
+            Table::PaymentRequests,
+            vec![vec![
+                id(1),
+                id(1),
+                text("test"),
+                text(&payment(1, 1).details),
+                text("pending"),
+                time.clone(),
+                Value::Number(NOW.after(HOUR).millis()),
+                none(),
+            ]],
+        ),
+        Part::Rows(Table::Changes, vec![vec![Value::Number(7), text("client"), id(1), none(), later]]),
+        Part::Rows(
+            Table::Installation,
+            vec![vec![Value::Bytes(b"check".to_vec()), Value::Number(6), Value::Number(8)]],
+        ),
+        Part::End,
+    ];
+    assert!(imported(&store, parts.clone()).await.unwrap());
+    assert_eq!(exported(&store).await, parts);
+
+    assert_eq!(store.installation().await.unwrap().unwrap(), b"check");
+    assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
+    assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(merchant(1)));
+    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+    assert_eq!(store.begin(&key, NOW).await.unwrap(), Begun::Answered(answer()));
+    assert_eq!(store.payment_request(payment_id(1)).await.unwrap(), Some(payment(1, 1)));
+    // The numbers go on where they were, even where the last of them has been purged.
+    assert_eq!(store.last_change().await.unwrap(), 8);
+    assert_eq!(store.changes_since(5, 10).await.unwrap(), None);
+    store.create_client(&client(2, Some(1))).await.unwrap();
+    assert_eq!(changed_since(&store, 8).await, [crate::Changed::Client(client_id(2))]);
+    assert_eq!(store.last_change().await.unwrap(), 9);
+}
+
+pub async fn an_import_that_ends_early_leaves_nothing(store: Shared) {
+    let row = vec![
+        Value::Id(super::bytes(1)),
+        Value::Text("Shop".to_owned()),
+        Value::Flag(false),
+        Value::Number(0),
+        Value::Number(0),
+    ];
+    let early = vec![Part::Rows(Table::Merchants, vec![row])];
+    assert!(matches!(imported(&store, early).await, Err(StoreError::Unavailable(_))));
+    assert_eq!(store.merchants(None, 10).await.unwrap(), []);
+    assert!(imported(&store, vec![Part::End]).await.unwrap());
+}
+
+pub async fn an_export_shows_one_moment(store: Shared) {
+    fill(&store).await;
+    let (sender, mut receiver) = mpsc::channel(1);
+    let exporting = tokio::spawn({
+        let store = store.clone();
+        async move { store.export(sender).await }
+    });
+    // It has begun, and waits for somebody to take the next part.
+    let mut parts = vec![receiver.recv().await.unwrap()];
+    let before = store.last_change().await.unwrap();
+    store.create_merchant(&merchant(5000)).await.unwrap();
+    store.create_client(&client(5000, Some(5000))).await.unwrap();
+    while let Some(part) = receiver.recv().await {
+        parts.push(part);
+    }
+    exporting.await.unwrap().unwrap();
+    assert_eq!(rows(&parts, Table::Merchants).len(), 1201);
+    assert_eq!(rows(&parts, Table::Clients).len(), 1);
+    assert_eq!(rows(&parts, Table::Installation)[0][2], Value::Number(before));
+}
+
+/// Something in every table, and more merchants than fit into two parts.
+async fn fill(store: &Shared) {
+    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    with_client(store).await;
+    for number in 2..1202 {
+        store.create_merchant(&merchant(number)).await.unwrap();
+    }
+    store.set_merchant_status(merchant_id(2), Status::Disabled, NOW, NOW.after(DAY)).await.unwrap();
+    store.add_secret(client_id(1), &secret(2), Some(NOW.after(HOUR)), NOW).await.unwrap();
+    store.begin(&lease("held", 1), NOW).await.unwrap();
+    let answered = lease("answered", 2);
+    store.begin(&answered, NOW).await.unwrap();
+    store.create_payment_request(&payment(1, 1), Some((&answered, &answer()))).await.unwrap();
+    store.decide_payment_request(payment_id(1), PaymentStatus::Approved, NOW).await.unwrap();
+}
+
+async fn exported(store: &Shared) -> Vec<Part> {
+    let (sender, mut receiver) = mpsc::channel(4);
+    let taking = tokio::spawn(async move {
+        let mut parts = Vec::new();
+        while let Some(part) = receiver.recv().await {
+            parts.push(part);
+        }
+        parts
+    });
+    store.export(sender).await.unwrap();
+    taking.await.unwrap()
+}
+
+async fn imported(store: &Shared, parts: Vec<Part>) -> Result<bool, StoreError> {
+    let (sender, receiver) = mpsc::channel(parts.len());
+    for part in parts {
+        sender.send(part).await.unwrap();
+    }
+    drop(sender);
+    store.import(receiver).await
+}
+
+fn rows(parts: &[Part], wanted: Table) -> Vec<Row> {
+    let of = |part: &Part| match part {
+        Part::Rows(table, rows) if *table == wanted => rows.clone(),
+        Part::Rows(..) | Part::End => Vec::new(),
+    };
+    parts.iter().flat_map(of).collect()
+}

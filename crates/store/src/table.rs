@@ -1,0 +1,188 @@
+//! What a store holds, table by table, in a form that every backend reads and writes: to move it to another engine.
+
+/// A table, by the same name on every engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    /// The signing keys.
+    SigningKeys,
+    /// The merchants.
+    Merchants,
+    /// The clients, without their secrets.
+    Clients,
+    /// The clients' secrets.
+    Secrets,
+    /// The idempotency keys.
+    IdempotencyKeys,
+    /// The payment requests.
+    PaymentRequests,
+    /// The change log.
+    Changes,
+    /// One row: the check value, and where the change log begins and ends.
+    Installation,
+}
+
+impl Table {
+    /// Every table. Rows refer only to tables that come earlier.
+    pub const ALL: [Self; 8] = [
+        Self::SigningKeys,
+        Self::Merchants,
+        Self::Clients,
+        Self::Secrets,
+        Self::IdempotencyKeys,
+        Self::PaymentRequests,
+        Self::Changes,
+        Self::Installation,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SigningKeys => "signing_keys",
+            Self::Merchants => "merchants",
+            Self::Clients => "clients",
+            Self::Secrets => "secrets",
+            Self::IdempotencyKeys => "idempotency_keys",
+            Self::PaymentRequests => "payment_requests",
+            Self::Changes => "changes",
+            Self::Installation => "installation",
+        }
+    }
+
+    /// Its columns, in the order of a row's values. Those of the key come first.
+    pub(crate) const fn columns(self) -> &'static [Column] {
+        use Kind::{Bytes, Flag, Id, Number, Text, Written};
+        match self {
+            Self::SigningKeys => &[
+                Column("id", Id),
+                Column("sealed", Bytes),
+                Column("created_at", Number),
+                Column("activates_at", Number),
+                Column("retires_at", Number),
+            ],
+            Self::Merchants => &[
+                Column("id", Id),
+                Column("name", Written),
+                Column("disabled", Flag),
+                Column("revoked_until", Number),
+                Column("created_at", Number),
+            ],
+            Self::Clients => &[
+                Column("id", Id),
+                Column("merchant_id", Id),
+                Column("name", Written),
+                Column("environment", Text),
+                Column("scope", Text),
+                Column("addresses", Text),
+                Column("disabled", Flag),
+                Column("revoked_until", Number),
+                Column("created_at", Number),
+            ],
+            Self::Secrets => &[
+                Column("client_id", Id),
+                Column("id", Id),
+                Column("hash", Bytes),
+                Column("created_at", Number),
+                Column("expires_at", Number),
+                Column("revoked_at", Number),
+            ],
+            Self::IdempotencyKeys => &[
+                Column("merchant_id", Id),
+                Column("environment", Text),
+                Column("route", Text),
+                Column("key", Text),
+                Column("owner", Id),
+                Column("fingerprint", Bytes),
+                Column("until", Number),
+                Column("status", Number),
+                Column("body", Bytes),
+            ],
+            Self::PaymentRequests => &[
+                Column("id", Id),
+                Column("merchant_id", Id),
+                Column("environment", Text),
+                Column("details", Written),
+                Column("status", Text),
+                Column("created_at", Number),
+                Column("expires_at", Number),
+                Column("decided_at", Number),
+            ],
+            Self::Changes => &[
+                Column("seq", Number),
+                Column("kind", Text),
+                Column("id", Id),
+                Column("issued_until", Number),
+                Column("until", Number),
+            ],
+            Self::Installation => &[
+                Column("check_value", Bytes),
+                Column("purged_change", Number),
+                Column("last_change", Number),
+            ],
+        }
+    }
+
+    /// The columns by which rows are told apart, and in whose order they are exported.
+    pub(crate) fn key(self) -> &'static [Column] {
+        let count = match self {
+            Self::SigningKeys | Self::Merchants | Self::Clients | Self::PaymentRequests | Self::Changes => 1,
+            Self::Secrets => 2,
+            Self::IdempotencyKeys => 4,
+            Self::Installation => 0,
+        };
+        &self.columns()[..count]
+    }
+
+    /// The names of its columns, separated by commas.
+    pub(crate) fn column_names(self) -> String {
+        self.columns().iter().map(|column| column.0).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A column's name, and what its values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Column(pub(crate) &'static str, pub(crate) Kind);
+
+/// What the values of a column are, unless they are [`Value::Null`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Id,
+    Bytes,
+    /// Text of ours, which is ASCII.
+    Text,
+    /// Text of other people, which may have any character.
+    Written,
+    Number,
+    Flag,
+}
+
+/// A value in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// There is none.
+    Null,
+    /// An id.
+    Id([u8; 16]),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Text.
+    Text(String),
+    /// A number, or a time in milliseconds.
+    Number(u64),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// The values of a row, in the order of its table's columns.
+pub type Row = Vec<Value>;
+
+/// A part of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Rows of a table.
+    Rows(Table, Vec<Row>),
+    /// All has been said. Without it an export is not whole.
+    End,
+}
+
+/// The most rows in one part: it bounds the memory that an export takes.
+pub(crate) const ROWS_IN_A_PART: usize = 500;
