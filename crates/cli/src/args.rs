@@ -12,6 +12,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use tollgate_client::agent::Endpoint;
 use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
+use tollgate_server::config::{Database, SecretSource};
 
 /// Authentication for payment APIs, both ends of it.
 #[derive(Debug, Parser)]
@@ -67,6 +68,9 @@ pub(crate) enum Command {
     /// It forwards every request to the API and adds the access token. Over TCP it wants the header X-Tollgate-Agent: 1.
     /// Its log is in the format that --format names.
     Agent(AgentArgs),
+    /// Prepares the store, and moves it to another engine.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Decodes a token from standard input and says why it would be refused.
     Inspect(StoreArgs),
 }
@@ -295,6 +299,31 @@ pub(crate) enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Creates the schema of the store, or brings it up to date. Servers do so themselves, if they have the right to.
+    Migrate {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Copies everything into another store, which must be empty. Stop the servers first: it shows one moment.
+    Copy(TransferArgs),
+    /// Compares everything with another store, table by table; fails if there is a difference.
+    Verify(TransferArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TransferArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// The other store, as in `database.url`; without a password.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Database,
+    /// Where the password of the other store is, as in `database.password`: `file:PATH` or `env:NAME`.
+    #[arg(long, value_name = "REFERENCE")]
+    pub(crate) to_password: Option<SecretSource>,
 }
 
 /// A name for people: 1 to 255 bytes, no control characters.

@@ -15,6 +15,7 @@ mod open;
 mod output;
 mod serve;
 mod token;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Agent(args) => on_all_cores(agent::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
+        Command::Store(command) => on_this_thread(transfer::store(command, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }
 }

@@ -39,7 +39,19 @@ impl Opened {
 /// Opens the installation that the arguments name.
 pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
     let now = now()?;
-    let (config, may_create) = match (&args.config, &args.data) {
+    let (config, may_create) = configuration(args)?;
+    let master_key = master_key(&config)?;
+    let store = store(&config, may_create).await?;
+    if may_create {
+        install_if_empty(store.as_ref(), &master_key, now).await?;
+    }
+    check_master_key(store.as_ref(), &master_key).await?;
+    Ok(Opened { config, store, master_key, now })
+}
+
+/// Reads the configuration that the arguments name, and says whether its store may be created.
+pub(crate) fn configuration(args: &StoreArgs) -> Result<(Config, bool), Failure> {
+    Ok(match (&args.config, &args.data) {
         (Some(file), _) => (load(Some(file))?, true),
         (None, Some(data)) => (dev_config(data)?, false),
         (None, None) if Path::new(DEFAULT_CONFIG).exists() => (load(Some(Path::new(DEFAULT_CONFIG)))?, true),
@@ -51,14 +63,7 @@ pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
                 "no store: name a configuration with --config FILE or a folder of `tollgate dev` with --data DIR",
             ));
         }
-    };
-    let master_key = master_key(&config)?;
-    let store = store(&config, may_create).await?;
-    if may_create {
-        install_if_empty(store.as_ref(), &master_key, now).await?;
-    }
-    check_master_key(store.as_ref(), &master_key).await?;
-    Ok(Opened { config, store, master_key, now })
+    })
 }
 
 fn dev_config(data: &Path) -> Result<Config, Failure> {

@@ -30,3 +30,4 @@ mod postgres;
 mod postgres_server;
 mod signals;
 mod tls;
+mod transfer;
