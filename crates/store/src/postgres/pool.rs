@@ -26,6 +26,9 @@ const ATTEMPTS: u32 = 10;
 /// The longest pause before the second attempt; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(4);
 
+/// How long an idle connection is silent before it is asked whether it still is one.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// How to reach a PostgreSQL database, and how long to wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
@@ -62,7 +65,10 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(options: PostgresOptions) -> Result<Self, StoreError> {
+    pub(super) fn new(mut options: PostgresOptions) -> Result<Self, StoreError> {
+        // A server whose machine is gone says nothing at all.
+        let config = &mut options.address.config;
+        config.keepalives_idle(SILENCE).tcp_user_timeout(options.statement_timeout);
         let tls = Tls::new(options.address.roots.as_deref())?;
         let free = Semaphore::new(options.pool_size);
         Ok(Self { options, tls, free, queue: Semaphore::new(QUEUE), idle: Mutex::default() })
@@ -78,6 +84,8 @@ impl Pool {
             let mut leased = self.lease(deadline).await?;
             let Ok(result) = timeout_at(deadline, send(leased.client(), statement)).await else {
                 leased.cancel(self.tls.clone());
+                // The others lead to the same server, which may be gone.
+                self.idle().clear();
                 return Err(unanswered("PostgreSQL did not answer in time", statement));
             };
             let error = match result {
