@@ -8,6 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use tollgate_core::wire::is_request_id;
 
 use crate::call::cause;
 use crate::failure::Failure;
@@ -95,12 +96,15 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
     }
     let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let code = envelope["error"]["code"].as_str().filter(|code| is_code(code));
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| is_plain(text));
-    let seconds = header(RETRY_AFTER).and_then(|text| text.parse::<u32>().ok());
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    // What else a server may write does not belong on a terminal.
+    let request_id = header(REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
+    let seconds = header(RETRY_AFTER).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let seconds = seconds.and_then(|text| text.parse::<u32>().ok());
     let parts = [
         Some(status.as_u16().to_string()),
         code.map(|code| format!(" {code}")),
-        header(REQUEST_ID).map(|id| format!(", request id {id}")),
+        request_id.map(|id| format!(", request id {id}")),
         seconds.map(|seconds| format!(": try again in {seconds} s")),
     ];
     Some(parts.into_iter().flatten().collect())
@@ -110,12 +114,6 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
 fn is_code(text: &str) -> bool {
     let plain = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     plain && (1..=64).contains(&text.len())
-}
-
-/// Whether a text is no more than a name: what else a server may write does not belong on a terminal.
-fn is_plain(text: &str) -> bool {
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    plain && (1..=128).contains(&text.len())
 }
 
 #[cfg(test)]

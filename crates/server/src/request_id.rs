@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::Rng;
 use tollgate_core::Timestamp;
+use tollgate_core::wire::is_request_id;
 use uuid::{Builder, Uuid};
 
 /// Where it stands, in requests and answers.
@@ -20,7 +21,7 @@ impl RequestId {
     /// Keeps an inbound `X-Request-Id` of 1 to 128 of `[A-Za-z0-9._-]`, and makes a UUIDv7 otherwise.
     pub(crate) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
         match headers.get(X_REQUEST_ID) {
-            Some(id) if is_plain(id.as_bytes()) => Self::Inbound(id.clone()),
+            Some(id) if is_request_id(id.as_bytes()) => Self::Inbound(id.clone()),
             Some(_) | None => Self::new(now),
         }
     }
@@ -49,11 +50,6 @@ impl RequestId {
             }
         }
     }
-}
-
-fn is_plain(id: &[u8]) -> bool {
-    (1..=128).contains(&id.len())
-        && id.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use tollgate_core::wire::{Code, error_body};
+use tollgate_core::wire::{Code, is_request_id, request_error_body};
 
 use crate::Clock;
 use crate::authorizer::uuid_v7;
@@ -144,7 +144,7 @@ impl Refusal {
     /// The answer, with the request's own `X-Request-Id` or else a new one.
     pub(super) fn response(self, request_id: Option<HeaderValue>, clock: &dyn Clock) -> Response<Bytes> {
         let (status, code, message) = self.kind.answer();
-        let mut response = Response::new(Bytes::from(body(code, message)));
+        let mut response = Response::new(Bytes::from(request_error_body(code, message)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -163,20 +163,9 @@ impl Refusal {
     }
 }
 
-fn body(code: Code, message: &str) -> String {
-    if code != Code::ValidationError {
-        return error_body(code, message);
-    }
-    let code = code.as_str();
-    let metadata = format!(r#"{{"errors":[{{"field":"request","message":"{message}"}}]}}"#);
-    format!(r#"{{"success":false,"error":{{"code":"{code}","message":"{message}","metadata":{metadata}}}}}"#)
-}
-
 /// The request's own id, where it is well formed (contract, section 2).
 pub(super) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let is_mark = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-    let id = headers.get(X_REQUEST_ID)?;
-    ((1..=128).contains(&id.len()) && id.as_bytes().iter().all(is_mark)).then(|| id.clone())
+    headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes())).cloned()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::{Client, Request, Response, Url};
 use serde::Serialize;
+use tollgate_core::wire::is_request_id;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
@@ -303,8 +304,7 @@ fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
-    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    (plain && (1..=128).contains(&id.len())).then(|| id.to_owned())
+    is_request_id(id.as_bytes()).then(|| id.to_owned())
 }
 
 /// `Retry-After` in both of its forms (RFC 9110 §10.2.3). A date is compared with the answer's own, so that a clock set

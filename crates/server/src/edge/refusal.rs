@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use tollgate_core::Clock;
-use tollgate_core::wire::{Code, error_body};
+use tollgate_core::wire::{Code, request_error_body};
 use tollgate_guard::SystemClock;
 
 use crate::request_id::{RequestId, X_REQUEST_ID};
@@ -39,20 +39,9 @@ impl Refusal {
         StatusCode::from_u16(self.code.status()).expect("codes have valid statuses")
     }
 
-    fn body(&self) -> String {
-        if self.code != Code::ValidationError {
-            return error_body(self.code, self.message);
-        }
-        let (code, message) = (self.code.as_str(), self.message);
-        let metadata = format!(r#"{{"errors":[{{"field":"request","message":"{message}"}}]}}"#);
-        format!(
-            r#"{{"success":false,"error":{{"code":"{code}","message":"{message}","metadata":{metadata}}}}}"#
-        )
-    }
-
     /// The answer to a request with these headers; its own `X-Request-Id` is kept when it is well formed.
     pub(super) fn response(&self, version: Version, request: &HeaderMap) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::from(self.body()));
+        let mut response = Response::new(Bytes::from(request_error_body(self.code, self.message)));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
