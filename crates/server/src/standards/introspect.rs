@@ -12,7 +12,6 @@ use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::registry::Registered;
 use crate::server::Server;
-use crate::standards::form::{Form, receive, required};
 use crate::standards::{Answered, presented};
 
 /// Answers what a token is, to a client that may know.
@@ -22,10 +21,7 @@ pub(super) async fn post(
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let (headers, body) = receive(server, request).await?;
-    let mut form = Form::read(&body)?;
-    let client = form.authenticate(&headers, server, from, now).await?;
-    let token = required(form.token, "token")?;
+    let (client, token) = presented::receive(server, from, now, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
     let verifier = server.installation().verifier();

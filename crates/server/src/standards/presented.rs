@@ -1,7 +1,29 @@
 //! A token that a client presents without saying for certain what it is.
 
+use std::net::IpAddr;
+
+use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::Verifier;
+
+use crate::authority::authenticated::Authenticated;
+use crate::edge::RequestBody;
+use crate::error::Error;
+use crate::server::Server;
+use crate::standards::form::{self, Form, required};
+
+/// Takes the request of a client that proves itself and presents a token (RFC 7009 §2.1, RFC 7662 §2.1).
+pub(super) async fn receive(
+    server: &Server,
+    from: IpAddr,
+    now: Timestamp,
+    request: Request<impl RequestBody>,
+) -> Result<(Authenticated, String), Error> {
+    let (headers, body) = form::receive(server, request).await?;
+    let mut form = Form::read(&body)?;
+    let client = form.authenticate(&headers, server, from, now).await?;
+    Ok((client, required(form.token, "token")?.into_owned()))
+}
 
 /// Verifies a token of either kind. A hint of the caller's would not help: what a token is, its signature says, and a
 /// wrong hint must not hide a token anyway (RFC 7009 §2.1, RFC 7662 §2.1).

@@ -10,7 +10,6 @@ use crate::authority::answer;
 use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::server::Server;
-use crate::standards::form::{Form, receive, required};
 use crate::standards::{Answered, presented};
 
 /// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
@@ -21,10 +20,7 @@ pub(super) async fn post(
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let (headers, body) = receive(server, request).await?;
-    let mut form = Form::read(&body)?;
-    let client = form.authenticate(&headers, server, from, now).await?;
-    let token = required(form.token, "token")?;
+    let (client, token) = presented::receive(server, from, now, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
     let installation = server.installation();
