@@ -7,67 +7,21 @@
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "agent/caller.rs"]
 mod caller;
+mod listening;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "agent/upstream.rs"]
 mod upstream;
 
-use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tollgate_client::agent::{Agent, Limits, Listener, Recorder, TokenFile, Upstream};
 use tollgate_client::{Cached, Clock, Obtaining, Settings, Token, TokenSource};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::caller::{Message, Wire};
+use crate::listening::{listen, said, say};
 use crate::upstream::{answer, invalid_token};
-
-/// All that was said, by anybody.
-static SAID: LazyLock<Mutex<String>> = LazyLock::new(Mutex::default);
-
-fn say(what: &dyn Debug) {
-    writeln!(SAID.lock().unwrap(), "{what:?}").unwrap();
-}
-
-struct Listening;
-
-impl Visit for Listening {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        say(&(field.name(), format!("{value:?}")));
-    }
-}
-
-impl<S: Subscriber> Layer<S> for Listening {
-    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        attributes.record(&mut Listening);
-    }
-
-    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
-        values.record(&mut Listening);
-    }
-
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        say(&event.metadata().target());
-        event.record(&mut Listening);
-    }
-}
-
-impl log::Log for Listening {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        say(record.args());
-    }
-
-    fn flush(&self) {}
-}
 
 #[derive(Default)]
 struct Tokens(AtomicUsize);
@@ -94,9 +48,7 @@ fn script(seen: &Message) -> Vec<u8> {
 
 #[tokio::test]
 async fn nothing_secret_comes_out() {
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Listening)).unwrap();
-    log::set_logger(&Listening).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    listen();
     let recorder = Recorder::default();
     recorder.install().unwrap();
 
@@ -126,7 +78,7 @@ async fn nothing_secret_comes_out() {
     say(&serving.await.unwrap());
     say(&recorder.render());
 
-    let said = SAID.lock().unwrap();
+    let said = said();
     for heard in ["tollgate_agent_requests_total", "tollgate_client::agent", "hyper", "kind", "Authorization"]
     {
         assert!(said.contains(heard), "nothing was heard of {heard}");

@@ -6,14 +6,13 @@
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "it/issuer.rs"]
 mod issuer;
+mod listening;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "it/server.rs"]
 mod server;
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::fmt::{Debug, Write as _};
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -26,58 +25,15 @@ use tollgate_client::{
     Authorizer, Cached, ClientAuthentication, ClientCredentials, Face, Origin, Replay, Settings,
 };
 use tower::{Layer as _, ServiceExt, service_fn};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::issuer::{Issuer, Kept};
+use crate::listening::{listen, said, say};
 use crate::server::{Reply, Server};
 
-/// All that was said, by anybody.
-static SAID: LazyLock<Mutex<String>> = LazyLock::new(Mutex::default);
+/// Repeats the names and labels of all that is counted.
+struct Counted;
 
-fn say(what: &dyn Debug) {
-    writeln!(SAID.lock().unwrap(), "{what:?}").unwrap();
-}
-
-struct Listening;
-
-impl Visit for Listening {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        say(&(field.name(), format!("{value:?}")));
-    }
-}
-
-impl<S: Subscriber> Layer<S> for Listening {
-    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        say(&attributes.metadata().name());
-        attributes.record(&mut Listening);
-    }
-
-    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
-        values.record(&mut Listening);
-    }
-
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        say(&event.metadata().target());
-        event.record(&mut Listening);
-    }
-}
-
-impl log::Log for Listening {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        say(record.args());
-    }
-
-    fn flush(&self) {}
-}
-
-impl Recorder for Listening {
+impl Recorder for Counted {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -143,10 +99,8 @@ async fn fail(reply: impl Fn() -> Reply + Send + Sync + 'static) {
 
 #[tokio::test]
 async fn nothing_secret_comes_out() {
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Listening)).unwrap();
-    log::set_logger(&Listening).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    metrics::set_global_recorder(Listening).unwrap();
+    listen();
+    metrics::set_global_recorder(Counted).unwrap();
 
     let issuers = [Issuer::start(), Issuer::start(), Issuer::start()];
     for issuer in &issuers {
@@ -173,7 +127,7 @@ async fn nothing_secret_comes_out() {
     fail(|| Reply::Silence).await;
     say_error(&Face::payment_api("https://user:canary-secret-1@a.example").unwrap_err());
 
-    let said = SAID.lock().unwrap();
+    let said = said();
     // It listened: to our spans, our metrics, the libraries below, and the values.
     for heard in ["token_call", "tollgate_client_renewals_total", "hyper", "RefusedClient", "Authorization"] {
         assert!(said.contains(heard), "nothing was heard of {heard}");
