@@ -2,6 +2,7 @@
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, retry};
+use rustls::ClientConfig;
 
 use crate::origin::{is_loopback, secure};
 use crate::{ConfigurationError, tls};
@@ -18,12 +19,14 @@ use crate::{ConfigurationError, tls};
 pub fn http_client_builder(url: &str) -> Result<ClientBuilder, ConfigurationError> {
     let loopback = is_loopback(&secure(url)?);
     let tls = tls::config().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
+    let builder = plain(tls)
         .https_only(!loopback)
-        .redirect(Policy::none())
-        .retry(retry::never())
         .referer(false)
         .user_agent(concat!("tollgate-client/", env!("CARGO_PKG_VERSION")));
     Ok(if loopback { builder.no_proxy() } else { builder })
+}
+
+/// Begins a client that carries secrets: each request goes out once, and where it was sent.
+pub(crate) fn plain(tls: ClientConfig) -> ClientBuilder {
+    Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).retry(retry::never())
 }

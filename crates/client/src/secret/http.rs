@@ -1,16 +1,16 @@
 //! How secret stores are spoken to: one attempt, no redirects, short answers, and nothing secret in the clear.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode, Url, redirect, retry};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode, Url};
 use rustls::ClientConfig;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{Reason, Refusal, payload};
-use crate::tls;
+use crate::origin::is_loopback;
+use crate::{http_client, tls};
 
 /// Where machines in a cloud get their identity: by HTTP, because these addresses end on the machine's own host.
 const METADATA: [&str; 6] = [
@@ -54,16 +54,12 @@ impl Http {
 }
 
 fn client(config: ClientConfig) -> ClientBuilder {
-    Client::builder()
-        .tls_backend_preconfigured(config)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .timeout(Duration::from_secs(5))
+    http_client::plain(config).timeout(Duration::from_secs(5))
 }
 
 fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || METADATA.contains(&host) || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    is_loopback(url) || METADATA.contains(&host)
 }
 
 pub(super) fn host(url: &Url) -> String {
