@@ -67,7 +67,7 @@ async fn main() {
         .expect("the store takes writes");
     installation.registry().learn_ids().await.expect("the store can be read");
     tracing::subscriber::set_global_default(
-        tracing_subscriber::registry().with(log::filter(LogLevel::Info, true)).with(log::layer(
+        tracing_subscriber::registry().with(log::filter(LogLevel::Info)).with(log::layer(
             LogFormat::Json,
             |line, _| {
                 std::hint::black_box(line);

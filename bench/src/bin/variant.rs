@@ -57,7 +57,7 @@ fn main() -> io::Result<()> {
     let args = Args::parse();
     let environment = [("TOLLGATE_LIMITS__AUTH_FAILURES", "80000000/d"), ("TOLLGATE_LOG__FORMAT", "json")];
     let config = Config::dev(args.listen, &args.data, environment).map_err(io::Error::other)?;
-    let _log = log::init(config.log.format, config.log.level, args.log)?;
+    let log = log::init(config.log.format, config.log.level)?;
     let key: MasterKey =
         std::fs::read_to_string(args.data.join("master.key"))?.parse().map_err(io::Error::other)?;
     let store = Arc::new(Sqlite::open_existing(&args.data.join("tollgate.db")).map_err(io::Error::other)?);
@@ -68,6 +68,7 @@ fn main() -> io::Result<()> {
     let opened = first.block_on(Installation::open(config, store, key, Arc::new(SystemClock)));
     let (installation, follower) = opened.map_err(io::Error::other)?;
     let server = Server::new(installation, true);
+    server.log_requests(log.requests());
     first.spawn(follower.run());
     match args.runtime {
         Runtime::Multi => first.block_on(serve(&server, listener(args.listen)?)),

@@ -67,7 +67,7 @@ fn start_log(format: Format) -> Result<log::Guard, Failure> {
         Format::Text => LogFormat::Text,
         Format::Json => LogFormat::Json,
     };
-    log::init(format, LogLevel::Info, false)
+    log::init(format, LogLevel::Info)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }
 

@@ -42,6 +42,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
     make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
     let server = Server::new(installation, true);
+    server.log_requests(log.requests());
     print_calls(&args.data, &base_url)
         .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
     tollgate_server::run(server, follower, listeners, None, terminated).await;

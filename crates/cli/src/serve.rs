@@ -23,7 +23,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let master_key = open::master_key(&config)?;
     let listeners = Listeners::bind(&config)?;
     let store = open::store(&config, true).await?;
-    let _log = start_log(&config)?;
+    let log = start_log(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -32,6 +32,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let (installation, follower) =
         Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
     let server = Server::new(installation, false);
+    server.log_requests(log.requests());
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
     tracing::info!(listen = api, admin_listen = admin, tls = tls.is_some(), "serving");
@@ -47,7 +48,7 @@ fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
 
 /// Starts the log of a server.
 pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
-    log::init(config.log.format, config.log.level, config.log.requests)
+    log::init(config.log.format, config.log.level)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }
 

@@ -1,7 +1,8 @@
 //! The structured log: one event, one line on stdout, in JSON or in text.
 //!
-//! Each request is an event, so a line must be cheap: it is built in a buffer that its thread reuses and handed to a
-//! thread that writes, so that no request ever waits for stdout. Whatever a value holds, a line stays one line.
+//! Each request has a line ([`Requests`]), so one must be cheap: it is built in a buffer that its thread reuses and
+//! handed to a thread that writes, so that no request ever waits for stdout. Whatever a value holds, a line stays one
+//! line.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@
 
 mod escape;
 mod line;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -50,8 +52,8 @@ use self::{
 };
 use crate::config::{LogFormat, LogLevel};
 
-/// The target of the one event per request; the setting `log.requests` turns it off.
-pub const REQUESTS: &str = "tollgate::request";
+pub(crate) use self::requests::Request;
+pub use self::requests::Requests;
 
 /// Bytes that may wait for stdout, before lines are dropped rather than memory filled.
 const CAPACITY: usize = 8 << 20;
@@ -64,15 +66,14 @@ static INSTALLED: OnceLock<Lines> = OnceLock::new();
 
 /// Installs the log for the whole process, together with a panic hook.
 ///
-/// `requests` is whether events of the target [`REQUESTS`] are logged. Keep the guard until the end of `main`: what
-/// still waits is written when it drops.
+/// Keep the guard until the end of `main`: what still waits is written when it drops.
 ///
 /// Fails if a subscriber is installed already, or if no thread can be started.
-pub fn init(format: LogFormat, level: LogLevel, requests: bool) -> io::Result<Guard> {
-    let guard = Guard::start(format, io::stdout(), CAPACITY)?;
+pub fn init(format: LogFormat, level: LogLevel) -> io::Result<Guard> {
+    let guard = Guard::start(format, level, io::stdout(), CAPACITY)?;
     let lines = guard.lines.clone();
     let layer = layer(format, move |line, level| lines.append(line, level));
-    let subscriber = tracing_subscriber::registry().with(filter(level, requests)).with(layer);
+    let subscriber = tracing_subscriber::registry().with(filter(level)).with(layer);
     tracing::subscriber::set_global_default(subscriber)
         .map_err(|error| io::Error::new(io::ErrorKind::AlreadyExists, error))?;
     // Only the first subscriber gets here, so nothing can be installed yet.
@@ -88,18 +89,21 @@ pub fn init(format: LogFormat, level: LogLevel, requests: bool) -> io::Result<Gu
 ///
 /// The libraries below never speak under `warn`, because what they say at `debug` and `trace` may hold headers, and so
 /// tokens.
-pub fn filter(level: LogLevel, requests: bool) -> Targets {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("tollgate", level)
-        .with_target(REQUESTS, if requests { level } else { LevelFilter::OFF })
+pub fn filter(level: LogLevel) -> Targets {
+    let level = LevelFilter::from(level);
+    Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("tollgate", level)
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
 }
 
 /// Makes the layer that turns each event into one line, newline included, and calls `write` with it.
@@ -178,6 +182,8 @@ fn with_scratch(write: impl FnOnce(&mut Scratch)) {
 #[must_use = "the log ends when the guard is dropped"]
 #[derive(Debug)]
 pub struct Guard {
+    format: LogFormat,
+    level: LogLevel,
     lines: Lines,
     thread: Option<WriterThread>,
 }
@@ -188,14 +194,25 @@ impl Guard {
         self.lines.dropped()
     }
 
+    /// Writes the lines of requests, among the others.
+    pub fn requests(&self) -> Requests {
+        let lines = self.lines.clone();
+        Requests::new(self.format, self.level, move |line, level| lines.append(line, level))
+    }
+
     /// Waits until what was logged so far is written, but no longer than `patience`; returns whether it is.
     pub fn flush(&self, patience: Duration) -> bool {
         self.lines.flush(patience)
     }
 
-    fn start(format: LogFormat, out: impl Write + Send + 'static, capacity: usize) -> io::Result<Self> {
+    fn start(
+        format: LogFormat,
+        level: LogLevel,
+        out: impl Write + Send + 'static,
+        capacity: usize,
+    ) -> io::Result<Self> {
         let (lines, thread) = writer::start(out, capacity, move |dropped| dropped_line(format, dropped))?;
-        Ok(Self { lines, thread: Some(thread) })
+        Ok(Self { format, level, lines, thread: Some(thread) })
     }
 }
 

@@ -4,24 +4,19 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::Rng;
 use tollgate_core::Timestamp;
 use tollgate_core::wire::is_request_id;
-use uuid::{Builder, Uuid};
+use uuid::Builder;
 
 /// Where it stands, in requests and answers.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, by which its log line is found.
-pub(crate) enum RequestId {
-    /// The caller's.
-    Inbound(HeaderValue),
-    /// A UUIDv7.
-    New(Uuid),
-}
+/// The id of a request, by which its log line is found; as a header.
+pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     /// Keeps an inbound `X-Request-Id` of 1 to 128 of `[A-Za-z0-9._-]`, and makes a UUIDv7 otherwise.
     pub(crate) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
         match headers.get(X_REQUEST_ID) {
-            Some(id) if is_request_id(id.as_bytes()) => Self::Inbound(id.clone()),
+            Some(id) if is_request_id(id.as_bytes()) => Self(id.clone()),
             Some(_) | None => Self::new(now),
         }
     }
@@ -30,40 +25,30 @@ impl RequestId {
     fn new(now: Timestamp) -> Self {
         let mut random = [0; 10];
         rand::rng().fill_bytes(&mut random);
-        Self::New(Builder::from_unix_timestamp_millis(now.millis(), &random).into_uuid())
+        let id = Builder::from_unix_timestamp_millis(now.millis(), &random).into_uuid();
+        let mut text = [0; 36];
+        let text = id.hyphenated().encode_lower(&mut text);
+        Self(HeaderValue::from_str(text).expect("a UUID is printable ASCII"))
     }
 
-    /// As text, for which a new one needs `buffer`.
-    pub(crate) fn text<'a>(&'a self, buffer: &'a mut [u8; 36]) -> &'a str {
-        match self {
-            Self::Inbound(id) => id.to_str().expect("an inbound id is kept only if it is plain"),
-            Self::New(id) => id.hyphenated().encode_lower(buffer),
-        }
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().expect("an id is made of visible ASCII characters")
     }
 
-    /// As a header.
-    pub(crate) fn to_header(&self) -> HeaderValue {
-        match self {
-            Self::Inbound(id) => id.clone(),
-            Self::New(_) => {
-                HeaderValue::from_str(self.text(&mut [0; 36])).expect("a UUID is printable ASCII")
-            }
-        }
+    pub(crate) fn into_header(self) -> HeaderValue {
+        self.0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
     fn of(id: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert("x-request-id", HeaderValue::from_bytes(id.as_bytes()).unwrap());
-        RequestId::of(&headers, Timestamp::from_seconds(1_764_000_000))
-            .to_header()
-            .to_str()
-            .unwrap()
-            .to_owned()
+        RequestId::of(&headers, Timestamp::from_seconds(1_764_000_000)).as_str().to_owned()
     }
 
     #[test]

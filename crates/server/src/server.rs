@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -34,7 +34,7 @@ use crate::registry::Registered;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
 use crate::throttle::Throttle;
-use crate::{health, payments, standards};
+use crate::{health, log, payments, standards};
 
 /// The body of an answer: whole for the authority's own, as it comes for everything else.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
@@ -46,6 +46,8 @@ pub struct Server {
     metrics: Metrics,
     nobody: Arc<Registered>,
     draining: AtomicBool,
+    /// Where each request has a line.
+    requests: OnceLock<log::Requests>,
     /// The connections to the API.
     connections: OpenConnections,
     /// Whether what the administration's listener answers is also answered here, next to the API.
@@ -66,6 +68,7 @@ impl Server {
             metrics: Metrics::new(),
             nobody: Arc::new(Registered::nobody()),
             draining: AtomicBool::new(false),
+            requests: OnceLock::new(),
             connections: OpenConnections::default(),
             health,
             router: router.fallback(async || Error::NotFound),
@@ -96,6 +99,13 @@ impl Server {
     /// The client that an unknown one is compared with.
     pub(crate) fn nobody(&self) -> &Arc<Registered> {
         &self.nobody
+    }
+
+    /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
+    pub fn log_requests(&self, log: log::Requests) {
+        if self.config().log.requests {
+            let _ = self.requests.set(log);
+        }
     }
 
     /// From now on the server calls itself not ready, so that no new work is sent to it.
@@ -136,15 +146,22 @@ impl Server {
             response = without_body(response);
         }
         let refusal = self.count_refusal(&response);
-        let headers = response.headers_mut();
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(X_REQUEST_ID, id.to_header());
         let took = start.elapsed();
         self.metrics.request(route, response.status(), took);
-        if self.config().log.requests {
-            let line = Line { id: &id, method: &method, route, status: response.status(), client, refusal };
-            line.write(took);
+        if let Some(log) = self.requests.get() {
+            log.write(&log::Request {
+                id: id.as_str(),
+                method: method.as_str(),
+                route: route.as_str(),
+                status: response.status().as_u16(),
+                micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                client,
+                reason: refusal.as_deref(),
+            });
         }
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(X_REQUEST_ID, id.into_header());
         response
     }
 
@@ -223,32 +240,6 @@ impl<F: Future> Future for CatchPanic<F> {
             Ok(poll) => poll.map(Ok),
             // The panic's message may hold a value of the request; the hook has logged where it happened.
             Err(_) => Poll::Ready(Err(Error::Internal("a handler panicked".to_owned()))),
-        }
-    }
-}
-
-/// The line that each request has in the log.
-struct Line<'a> {
-    id: &'a RequestId,
-    method: &'a http::Method,
-    route: Route,
-    status: http::StatusCode,
-    client: Option<ClientId>,
-    refusal: Option<String>,
-}
-
-impl Line<'_> {
-    fn write(&self, took: std::time::Duration) {
-        let (mut id, mut client) = ([0; 36], [0; 36]);
-        let request_id = self.id.text(&mut id);
-        let (method, route, status) = (self.method.as_str(), self.route.as_str(), self.status.as_u16());
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let client_id = self.client.as_ref().map(|id| id.encode(&mut client));
-        let reason = self.refusal.as_deref();
-        if self.status.is_server_error() {
-            tracing::error!(target: "tollgate::request", request_id, method, route, status, micros, client_id, reason);
-        } else {
-            tracing::info!(target: "tollgate::request", request_id, method, route, status, micros, client_id, reason);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(X_REQUEST_ID, RequestId::of(request, SystemClock.now()).to_header());
+        headers.insert(X_REQUEST_ID, RequestId::of(request, SystemClock.now()).into_header());
         if self.code == Code::Unavailable {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

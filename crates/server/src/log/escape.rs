@@ -2,8 +2,6 @@
 
 use std::{fmt, io::Write};
 
-use memchr::memchr;
-
 /// Appends text as the inside of a JSON string.
 ///
 /// Beyond what JSON asks for, it escapes what could act on a terminal or on the eye: DEL, the C1 controls (U+009B opens
@@ -38,30 +36,44 @@ fn escape_odd(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Tells whether text has to be quoted to be one value in a line of text.
 pub(super) fn needs_quotes(text: &str, spaces_too: bool) -> bool {
     let bytes = text.as_bytes();
-    let separates = memchr(b'=', bytes).is_some() || (spaces_too && memchr(b' ', bytes).is_some());
-    separates || text.is_empty() || has_escapes(bytes)
+    let separates = |byte: u8| u8::from(byte == b'=') | u8::from(byte == b' ' && spaces_too);
+    if none(bytes, |byte| odd_bit(byte) | separates(byte)) {
+        return bytes.is_empty();
+    }
+    bytes.iter().any(|byte| separates(*byte) != 0)
+        || (0..bytes.len()).any(|at| escaped_length(&bytes[at..]) > 0)
 }
 
-fn has_escapes(bytes: &[u8]) -> bool {
-    !is_plain_ascii(bytes) && (0..bytes.len()).any(|at| escaped_length(&bytes[at..]) > 0)
-}
-
-/// Tells that there is nothing to escape, as in nearly every value; a vector at a time, because this is where a line
-/// spends its time.
+/// Tells that there is nothing to escape, as in nearly every value.
 fn is_plain_ascii(bytes: &[u8]) -> bool {
+    none(bytes, odd_bit)
+}
+
+/// Tells that `is_odd` is 0 of every byte; a vector at a time, because this is where a line spends its time.
+fn none(bytes: &[u8], is_odd: impl Fn(u8) -> u8) -> bool {
+    // What is no whole chunk is within the last one.
     if let Some(last) = bytes.last_chunk::<16>() {
-        // What is no whole chunk is within the last one.
-        bytes.as_chunks::<16>().0.iter().all(are_plain) && are_plain(last)
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        are_plain(first) && are_plain(last)
+        let mut odd = [0; 16];
+        for chunk in bytes.as_chunks().0 {
+            mark(&mut odd, chunk, &is_odd);
+        }
+        mark(&mut odd, last, &is_odd);
+        odd == [0; 16]
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk()) {
+        let mut odd = [0; 8];
+        mark(&mut odd, first, &is_odd);
+        mark(&mut odd, last, &is_odd);
+        odd == [0; 8]
     } else {
-        bytes.iter().all(|byte| odd_bit(*byte) == 0)
+        bytes.iter().all(|byte| is_odd(*byte) == 0)
     }
 }
 
 /// Looks at all of them, whatever it finds: without a way out in between, the compiler makes vectors of it.
-fn are_plain<const N: usize>(bytes: &[u8; N]) -> bool {
-    bytes.iter().fold(0, |odd, byte| odd | odd_bit(*byte)) == 0
+fn mark<const N: usize>(odd: &mut [u8; N], bytes: &[u8; N], is_odd: impl Fn(u8) -> u8) {
+    for (odd, byte) in odd.iter_mut().zip(bytes) {
+        *odd |= is_odd(*byte);
+    }
 }
 
 /// 1 for a byte that is not printable ASCII, a quote or a backslash.

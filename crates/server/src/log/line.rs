@@ -86,11 +86,32 @@ impl<'a> Line<'a> {
 
     pub(super) fn text(&mut self, name: &'static str, value: &str) {
         let leads = name == MESSAGE && self.names.is_empty();
-        if !self.name(name) {
-            return;
+        if self.name(name) {
+            // The message leads a line of text, where its spaces are no separators.
+            self.text_value(value, !leads);
         }
-        // The message leads a line of text, where its spaces are no separators.
-        if self.format == LogFormat::Text && !needs_quotes(value, !leads) {
+    }
+
+    pub(super) fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
+        if self.name(name) {
+            self.number_value(value);
+        }
+    }
+
+    /// A text under a name that no other field of the line has.
+    pub(super) fn known_text(&mut self, name: Known, value: &str) {
+        self.out.extend_from_slice(name.of(self.format).as_bytes());
+        self.text_value(value, true);
+    }
+
+    /// A number under a name that no other field of the line has.
+    pub(super) fn known_number(&mut self, name: Known, value: impl itoa::Integer) {
+        self.out.extend_from_slice(name.of(self.format).as_bytes());
+        self.number_value(value);
+    }
+
+    fn text_value(&mut self, value: &str, spaces_separate: bool) {
+        if self.format == LogFormat::Text && !needs_quotes(value, spaces_separate) {
             self.out.extend_from_slice(value.as_bytes());
         } else {
             self.out.push(b'"');
@@ -99,10 +120,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(super) fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
-        if self.name(name) {
-            self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        }
+    fn number_value(&mut self, value: impl itoa::Integer) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     fn literal(&mut self, name: &'static str, value: &str) {
@@ -157,6 +176,30 @@ impl<'a> Line<'a> {
         true
     }
 }
+
+/// A name that the program knows beforehand, as it stands before a value. Made by [`known`].
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    pub(super) json: &'static str,
+    pub(super) text: &'static str,
+}
+
+impl Known {
+    fn of(self, format: LogFormat) -> &'static str {
+        match format {
+            LogFormat::Json => self.json,
+            LogFormat::Text => self.text,
+        }
+    }
+}
+
+/// Makes a [`Known`] of a name that needs no escaping.
+macro_rules! known {
+    ($name:literal) => {
+        $crate::log::line::Known { json: concat!(",\"", $name, "\":"), text: concat!(" ", $name, "=") }
+    };
+}
+pub(super) use known;
 
 /// The names of the fields that a line has.
 #[derive(Default)]

@@ -6,32 +6,28 @@ use std::{
 
 use proptest::prelude::*;
 use serde_json::Value;
+use tollgate_core::ClientId;
 use tracing::{Level, debug, error, info, info_span, warn};
 use tracing_subscriber::prelude::*;
 
-use super::{Guard, Lines, filter, layer};
+use super::{Guard, Lines, Request, Requests, filter, layer};
 use crate::config::{LogFormat, LogLevel};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs `events` and returns what they wrote, line by line.
 fn lines_of(format: LogFormat, events: impl FnOnce()) -> Vec<String> {
-    filtered_lines_of(format, LogLevel::Trace, true, events)
+    filtered_lines_of(format, LogLevel::Trace, events)
 }
 
-fn filtered_lines_of(
-    format: LogFormat,
-    level: LogLevel,
-    requests: bool,
-    events: impl FnOnce(),
-) -> Vec<String> {
+fn filtered_lines_of(format: LogFormat, level: LogLevel, events: impl FnOnce()) -> Vec<String> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let written = lines.clone();
     let layer = layer(format, move |line: &[u8], _| {
         let line = std::str::from_utf8(line).unwrap().strip_suffix('\n').unwrap();
         written.lock().unwrap().push(line.to_owned());
     });
-    let subscriber = tracing_subscriber::registry().with(filter(level, requests)).with(layer);
+    let subscriber = tracing_subscriber::registry().with(filter(level)).with(layer);
     tracing::subscriber::with_default(subscriber, events);
     std::mem::take(&mut *lines.lock().unwrap())
 }
@@ -142,8 +138,8 @@ fn the_level_filters() {
         info!("i");
         warn!("w");
     };
-    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Info, true, events).len(), 2);
-    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Error, true, events).len(), 0);
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Info, events).len(), 2);
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Error, events).len(), 0);
 }
 
 #[test]
@@ -152,15 +148,59 @@ fn libraries_never_speak_under_warn() {
         tracing::trace!(target: "h2::codec", "headers");
         tracing::warn!(target: "h2::codec", "odd");
     };
-    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Trace, true, events).len(), 1);
-    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Error, true, events).len(), 0);
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Trace, events).len(), 1);
+    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Error, events).len(), 0);
+}
+
+/// The line of a request without its time.
+fn request_line(format: LogFormat, level: LogLevel, request: &Request<'_>) -> Option<String> {
+    let written = Arc::new(Mutex::new(String::new()));
+    let sink = written.clone();
+    let write = move |line: &[u8], _| sink.lock().unwrap().push_str(std::str::from_utf8(line).unwrap());
+    Requests::new(format, level, write).write(request);
+    let line = std::mem::take(&mut *written.lock().unwrap());
+    Some(line.split_once(if format == LogFormat::Json { ",\"level\"" } else { " " })?.1.to_owned())
+}
+
+const REQUEST: Request<'_> = Request {
+    id: "the-id",
+    method: "POST",
+    route: "/api/v1/oauth2/token",
+    status: 200,
+    micros: 17,
+    client: Some(ClientId::from_bytes([0x3f; 16])),
+    reason: None,
+};
+
+#[test]
+fn a_request_has_one_line_in_either_format() {
+    assert_eq!(
+        request_line(LogFormat::Json, LogLevel::Info, &REQUEST).unwrap(),
+        concat!(
+            r#":"INFO","target":"tollgate::request","request_id":"the-id","method":"POST","#,
+            r#""route":"/api/v1/oauth2/token","status":200,"micros":17,"client_id":"3f3f3f3f-3f3f-3f3f-3f3f-3f3f3f3f3f3f"}"#,
+            "\n"
+        )
+    );
+    let refused = Request { status: 503, client: None, reason: Some("a \"lock\"\nwas lost"), ..REQUEST };
+    assert_eq!(
+        request_line(LogFormat::Text, LogLevel::Error, &refused).unwrap(),
+        concat!(
+            "ERROR tollgate::request: request_id=the-id method=POST route=/api/v1/oauth2/token status=503 ",
+            r#"micros=17 reason="a \"lock\"\nwas lost""#,
+            "\n"
+        )
+    );
 }
 
 #[test]
-fn request_lines_can_be_turned_off() {
-    let events = || info!(target: super::REQUESTS, "request");
-    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Info, true, events).len(), 1);
-    assert_eq!(filtered_lines_of(LogFormat::Json, LogLevel::Info, false, events).len(), 0);
+fn the_level_filters_the_lines_of_requests() {
+    for status in [200, 404, 499] {
+        let request = Request { status, ..REQUEST };
+        assert!(request_line(LogFormat::Json, LogLevel::Info, &request).is_some());
+        assert!(request_line(LogFormat::Json, LogLevel::Warn, &request).is_none());
+    }
+    assert!(request_line(LogFormat::Json, LogLevel::Error, &Request { status: 500, ..REQUEST }).is_some());
 }
 
 #[test]
@@ -267,7 +307,7 @@ proptest! {
 }
 
 fn start(output: &Output, capacity: usize) -> Guard {
-    Guard::start(LogFormat::Json, output.clone(), capacity).unwrap()
+    Guard::start(LogFormat::Json, LogLevel::Info, output.clone(), capacity).unwrap()
 }
 
 /// An output that can be blocked and broken.

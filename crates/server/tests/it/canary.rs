@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tollgate_server::config::LogFormat;
+use tollgate_server::config::{LogFormat, LogLevel};
 use tollgate_server::{Listeners, log, run};
 use tollgate_store::{Status, Store};
 use tracing_subscriber::prelude::*;
@@ -42,7 +42,8 @@ impl Canaries {
 async fn neither_secrets_nor_tokens_are_in_the_log_the_errors_or_the_metrics() {
     let written = Arc::new(Mutex::new(Vec::new()));
     let sink = written.clone();
-    let layer = log::layer(LogFormat::Json, move |line, _| sink.lock().unwrap().extend_from_slice(line));
+    let write = move |line: &[u8], _| sink.lock().unwrap().extend_from_slice(line);
+    let layer = log::layer(LogFormat::Json, write.clone());
     // While there is one subscriber only, the first thread to reach an event decides for all whether it is wanted, and the
     // threads of other tests want none.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
@@ -53,6 +54,7 @@ async fn neither_secrets_nor_tokens_are_in_the_log_the_errors_or_the_metrics() {
     let faults = Faults::default();
     let settings = [("TOLLGATE_LISTEN", "127.0.0.1:0"), ("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0")];
     let mut stage = Stage::with(&settings, |store| faults.in_front_of(store)).await;
+    stage.server.log_requests(log::Requests::new(LogFormat::Json, LogLevel::Trace, write));
     let refusals = Box::pin(everything(&mut stage, &faults, &mut canaries)).await;
     let metrics = metrics(stage).await;
     drop(guard);
