@@ -17,6 +17,7 @@ mod known;
 pub mod log;
 mod media;
 mod metrics;
+mod pages;
 mod payments;
 mod problems;
 mod proxies;

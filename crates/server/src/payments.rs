@@ -14,7 +14,6 @@ pub(crate) mod page;
 pub(crate) mod redirect_url;
 mod show;
 mod stored;
-pub(crate) mod stylesheet;
 pub(crate) mod text;
 pub(crate) mod view;
 
@@ -53,7 +52,6 @@ pub(crate) fn router(installation: &Arc<Installation>) -> Router {
         )
         .route("/api/v1/payment-requests/{id}", get(show::one).route_layer(read).fallback(only("GET, HEAD")))
         .route("/pay/{id}", get(checkout::get).post(checkout::post).fallback(only("GET, HEAD, POST")))
-        .route(stylesheet::PATH, get(checkout::style).fallback(only("GET, HEAD")))
         .with_state(installation.clone())
 }
 

@@ -34,7 +34,7 @@ use crate::registry::Registered;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
 use crate::throttle::Throttle;
-use crate::{health, log, payments, standards};
+use crate::{health, log, pages, payments, standards};
 
 /// The body of an answer: whole for the authority's own, as it comes for everything else.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
@@ -61,7 +61,7 @@ impl Server {
     /// the API.
     pub fn new(installation: Arc<Installation>, health: bool) -> Arc<Self> {
         let throttle = Throttle::new(installation.config().limits.auth_failures, installation.now());
-        let router =
+        let sandbox =
             if installation.config().sandbox { payments::router(&installation) } else { Router::new() };
         Arc::new(Self {
             throttle,
@@ -71,7 +71,7 @@ impl Server {
             requests: OnceLock::new(),
             connections: OpenConnections::default(),
             health,
-            router: router.fallback(async || Error::NotFound),
+            router: pages::router().merge(sandbox).fallback(async || Error::NotFound),
             installation,
         })
     }

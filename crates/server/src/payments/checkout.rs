@@ -19,7 +19,6 @@ use crate::payments::decision::{Decision, Status};
 use crate::payments::named::Named;
 use crate::payments::page::{Checkout, Page, render};
 use crate::payments::stored::Stored;
-use crate::payments::stylesheet;
 
 pub(super) async fn get(
     State(installation): State<Arc<Installation>>,
@@ -48,14 +47,6 @@ pub(super) async fn post(
         decide(&installation, id, decision, &head.headers, now).await
     };
     decided.await.unwrap_or_else(|error| refuse(error, &head.headers))
-}
-
-pub(super) async fn style() -> Response {
-    let headers = [
-        ("content-type", HeaderValue::from_static(stylesheet::CONTENT_TYPE)),
-        ("cache-control", HeaderValue::from_static(stylesheet::CACHE_CONTROL)),
-    ];
-    (headers, stylesheet::BODY).into_response()
 }
 
 async fn find(installation: &Installation, Named(id): Named) -> Result<PaymentRequest, Error> {

@@ -2,16 +2,14 @@
 //! elsewhere.
 
 use askama::Template;
-use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use tollgate_core::Timestamp;
 
 use super::body::NewPayment;
 use super::decision::Status;
 use super::text::{Locale, RedirectUrl};
 use super::view::rfc3339;
+use crate::pages::{self, Policy};
 
 /// What the person is shown.
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +73,12 @@ pub(crate) fn render(page: &Page<'_>) -> (StatusCode, HeaderMap, String) {
             ),
         ),
     };
-    let origins = match page {
+    let form_origins = match page {
         Page::Payment(Checkout { payment, status: Status::Pending, .. }) => form_origins(payment),
         _ => Vec::new(),
     };
-    (status, headers(&origins), html.expect("a template writes into a string, which never fails"))
+    let headers = pages::headers(Policy { form_origins: &form_origins, ..Policy::default() });
+    (status, headers, html.expect("a template writes into a string, which never fails"))
 }
 
 fn payment(checkout: &Checkout<'_>) -> (StatusCode, askama::Result<String>) {
@@ -104,21 +103,6 @@ fn form_origins(payment: &NewPayment) -> Vec<String> {
     let mut origins: Vec<_> = urls.into_iter().flatten().map(RedirectUrl::csp_source).collect();
     origins.dedup();
     origins
-}
-
-fn headers(form_origins: &[String]) -> HeaderMap {
-    let form_action = form_origins.iter().fold("'self'".to_owned(), |list, origin| list + " " + origin);
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
-    );
-    let policy = HeaderValue::try_from(policy).expect("an origin is made of visible ASCII characters");
-    HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (CONTENT_SECURITY_POLICY, policy),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ])
 }
 
 #[derive(Template)]

@@ -152,3 +152,21 @@ async fn what_a_caller_wrote_is_text_on_the_page() {
     let text = page(&stage, &id, HTML).await.text().to_owned();
     assert!(!text.contains("<b onload") && !text.contains("<img"), "{text}");
 }
+
+#[tokio::test]
+async fn what_a_page_loads_is_named_by_its_content_and_kept_for_ever() {
+    let stage = Stage::open().await;
+    let (_, id) = created(&stage).await;
+    let html = page(&stage, &id, HTML).await.text().to_owned();
+    let assets: Vec<_> = html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(assets.len(), 2, "{html}");
+    for (path, media) in assets.into_iter().zip(["image/svg+xml", "text/css; charset=utf-8"]) {
+        let asset = stage.answer(Call::get(path)).await;
+        assert_eq!((asset.status().as_u16(), asset.header("content-type")), (200, media), "{path}");
+        assert_eq!(asset.header("cache-control"), "public, max-age=31536000, immutable");
+        assert_refused(&stage.answer(Call::post(path)).await, 405, "METHOD_NOT_ALLOWED");
+    }
+    for path in ["/assets/tollgate.css", "/assets/tollgate.0000000000000000.css", "/assets/%ff", "/assets/"] {
+        assert_refused(&stage.answer(Call::get(path)).await, 404, "NOT_FOUND");
+    }
+}

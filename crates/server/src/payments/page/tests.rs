@@ -1,6 +1,8 @@
+use http::header::CONTENT_SECURITY_POLICY;
+
 use super::*;
+use crate::pages::asset::{ICON, STYLE};
 use crate::payments::body::samples;
-use crate::payments::stylesheet;
 
 fn checkout(payment: &NewPayment, status: Status) -> Checkout<'_> {
     Checkout {
@@ -11,12 +13,14 @@ fn checkout(payment: &NewPayment, status: Status) -> Checkout<'_> {
     }
 }
 
-/// A page as text: status, headers, HTML. The hash of the stylesheet, which changes with it, is left out.
+/// A page as text: status, headers, HTML. The hashes of its assets, which change with them, are left out.
 fn shown(page: Page<'_>) -> String {
     let (status, headers, html) = render(&page);
     let headers: Vec<_> =
         headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
-    format!("{status}\n{}\n{}", headers.concat(), html.replace(stylesheet::PATH, "/assets/tollgate.HASH.css"))
+    let html = html.replace(&STYLE.to_string(), "/assets/tollgate.HASH.css");
+    let html = html.replace(&ICON.to_string(), "/assets/icon.HASH.svg");
+    format!("{status}\n{}\n{html}", headers.concat())
 }
 
 fn html(payment: &NewPayment, status: Status) -> String {
@@ -110,7 +114,8 @@ fn an_amount_has_the_decimals_of_its_currency() {
 fn the_policy_lets_the_form_lead_to_the_merchant_and_nothing_else() {
     let fixed = |form_action: &str| {
         format!(
-            "default-src 'none'; style-src 'self'; form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action {form_action}; base-uri 'none'; \
+             frame-ancestors 'none'"
         )
     };
     assert_eq!(policy(&samples::minimal()), fixed("'self'"));

@@ -1,0 +1,104 @@
+//! What pages load beside themselves: embedded, and each under an address that changes with what is in it.
+
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Uri};
+
+use crate::error::Error;
+
+/// A file that is served below `/assets/`. Shown, it is its path, such as `/assets/tollgate.0123456789abcdef.css`.
+pub(crate) struct Asset {
+    stem: &'static str,
+    kind: Kind,
+    content: &'static str,
+    hash: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Css,
+    Svg,
+}
+
+/// What all pages look like.
+pub(crate) static STYLE: Asset = Asset::new("tollgate", Kind::Css, include_str!("../../assets/tollgate.css"));
+
+/// The icon of all pages. Without one, browsers ask for `/favicon.ico`.
+pub(crate) static ICON: Asset = Asset::new("icon", Kind::Svg, include_str!("../../assets/icon.svg"));
+
+/// All of them.
+static ALL: [&Asset; 2] = [&STYLE, &ICON];
+
+/// A change of a file changes its address, so what is there may be kept for ever (RFC 8246).
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// `GET /assets/{name}`.
+pub(super) async fn get(uri: Uri) -> Result<Response, Error> {
+    let asset = ALL.into_iter().find(|asset| asset.to_string() == uri.path()).ok_or(Error::NotFound)?;
+    let headers = [(CONTENT_TYPE, asset.kind.media_type()), (CACHE_CONTROL, FOR_EVER)];
+    Ok((headers.map(|(name, value)| (name, HeaderValue::from_static(value))), asset.content).into_response())
+}
+
+impl Asset {
+    const fn new(stem: &'static str, kind: Kind, content: &'static str) -> Self {
+        Self { stem, kind, content, hash: fnv1a(content.as_bytes()) }
+    }
+}
+
+impl fmt::Display for Asset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/assets/{}.{:016x}.{}", self.stem, self.hash, self.kind.extension())
+    }
+}
+
+impl Kind {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Css => "css",
+            Self::Svg => "svg",
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Css => "text/css; charset=utf-8",
+            Self::Svg => "image/svg+xml",
+        }
+    }
+}
+
+/// FNV-1a in 64 bits: it tells versions of a file apart, which is all that is asked of it.
+const fn fnv1a(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_carries_the_hash_of_the_content() {
+        let hash = fnv1a(STYLE.content.as_bytes());
+        assert_eq!(STYLE.to_string(), format!("/assets/tollgate.{hash:016x}.css"));
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn an_asset_asks_for_nothing_from_elsewhere() {
+        for asset in ALL {
+            let content = asset.content.replace("http://www.w3.org/2000/svg", "");
+            for word in ["url(", "@import", "http:", "https:", "import(", "eval("] {
+                assert!(!content.contains(word), "{word} in {asset}");
+            }
+        }
+    }
+}
