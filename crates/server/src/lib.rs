@@ -11,6 +11,7 @@ mod fields;
 mod follower;
 mod health;
 mod idempotency;
+mod inspection;
 mod installation;
 mod json;
 mod known;
@@ -30,6 +31,7 @@ mod standards;
 mod throttle;
 
 pub use follower::Follower;
+pub use inspection::{Verdict, inspect};
 pub use installation::{
     Installation, OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys,
 };
