@@ -24,6 +24,8 @@ pub struct Figures {
     pub latency: Latency,
     /// Latency of the answers with a status below 400, where there were others.
     pub latency_of_successes: Option<Latency>,
+    /// Latency of the answers with a status below 400, from when each request was sent.
+    pub latency_from_sending: Latency,
     /// Processor time of `load` itself, in microseconds an answer, warm-up included.
     pub own_micros: f64,
 }

@@ -140,6 +140,8 @@ struct Connection {
     stream: TcpStream,
     /// When that request was due.
     due: Instant,
+    /// When it was sent.
+    sent: Instant,
     answer: Vec<u8>,
     filled: usize,
     /// A request is under way on it.
@@ -184,6 +186,8 @@ struct Noted {
     until: Instant,
     all: Histogram<u64>,
     successes: Histogram<u64>,
+    /// Of the successes, from when each request was sent.
+    sent_successes: Histogram<u64>,
     /// Answers by status.
     statuses: Vec<u64>,
     broken: u64,
@@ -200,6 +204,7 @@ impl Run {
             connections.push(Connection {
                 stream,
                 due: started,
+                sent: started,
                 answer: vec![0; 16 * 1024],
                 filled: 0,
                 is_busy: false,
@@ -229,7 +234,7 @@ impl Run {
 
     fn figures(mut self) -> io::Result<Figures> {
         self.run()?;
-        let Noted { from, until, all, successes, statuses, broken, last } = self.noted;
+        let Noted { from, until, all, successes, sent_successes, statuses, broken, last } = self.noted;
         let end = if self.schedule.count == u64::MAX { until } else { last };
         let seconds = (end - from).as_secs_f64();
         let answers = all.len();
@@ -242,6 +247,7 @@ impl Run {
             broken,
             latency: Latency::of(&all),
             latency_of_successes: (successes.len() != answers).then(|| Latency::of(&successes)),
+            latency_from_sending: Latency::of(&sent_successes),
             own_micros: process::cpu_seconds("self")? * 1e6 / self.sent as f64,
         })
     }
@@ -299,6 +305,7 @@ impl Run {
         let connection = &mut self.connections[at];
         connection.is_busy = true;
         connection.due = due;
+        connection.sent = Instant::now();
         // It fits into the socket's buffer, which is empty.
         if connection.stream.write_all(&self.requests[which]).is_err() {
             self.reconnect(at)?;
@@ -317,7 +324,7 @@ impl Run {
                         connection.filled = 0;
                         connection.is_busy = false;
                         let now = Instant::now();
-                        self.noted.note(connection.due, now, head.status);
+                        self.noted.note(connection.due, connection.sent, now, head.status);
                         self.under_way -= 1;
                         if head.status == 503 {
                             // The answer says that the connection ends; whoever waits for the other side holds it up.
@@ -395,21 +402,23 @@ impl Noted {
             until,
             all: histogram(),
             successes: histogram(),
+            sent_successes: histogram(),
             statuses: vec![0; 1000],
             broken: 0,
             last: from,
         }
     }
 
-    fn note(&mut self, due: Instant, now: Instant, status: u16) {
+    fn note(&mut self, due: Instant, sent: Instant, now: Instant, status: u16) {
         self.last = now;
         if now < self.from || now >= self.until {
             return;
         }
-        let nanos = u64::try_from((now - due).as_nanos()).unwrap_or(u64::MAX);
-        self.all.saturating_record(nanos);
+        let nanos = |from: Instant| u64::try_from((now - from).as_nanos()).unwrap_or(u64::MAX);
+        self.all.saturating_record(nanos(due));
         if status < 400 {
-            self.successes.saturating_record(nanos);
+            self.successes.saturating_record(nanos(due));
+            self.sent_successes.saturating_record(nanos(sent));
         }
         self.statuses[usize::from(status.min(999))] += 1;
     }
