@@ -11,6 +11,7 @@
 
 mod changes;
 mod clients;
+mod elected;
 mod idempotency;
 mod payments;
 mod transfer;
@@ -23,12 +24,13 @@ use tollgate_core::{
 };
 
 use crate::{
-    Answer, Changed, Client, HEARD_WITHIN, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
-    Secret, SigningKey, Status, Store,
+    Answer, Candidacy, Changed, Client, HEARD_WITHIN, IdempotencyScope, Lease, Merchant, PaymentRequest,
+    PaymentStatus, Secret, SigningKey, Status, Store,
 };
 
 pub use changes::*;
 pub use clients::*;
+pub use elected::*;
 pub use idempotency::*;
 pub use payments::*;
 pub use transfer::*;
@@ -52,6 +54,13 @@ macro_rules! conformance_tests {
             a_revocation_counts_until_it_expires
             every_kind_of_revocation_is_kept
             purging_is_bounded
+
+            an_office_has_one_holder_until_its_term_ends
+            a_holder_prolongs_its_term_and_resigns
+            of_many_candidates_one_is_elected
+            of_many_successors_of_a_key_one_is_added
+            a_key_that_has_a_successor_gets_no_other
+            an_election_is_no_change
 
             a_merchant_is_as_it_was_created
             an_id_is_taken_once
@@ -184,6 +193,11 @@ fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
         activates_at: created_at.after(HOUR),
         retires_at: None,
     }
+}
+
+/// A candidacy for a minute from [`NOW`] on.
+fn candidacy(office: &'static str, holder: u32) -> Candidacy {
+    Candidacy { office, holder: bytes(holder), until: NOW.after(Duration::from_secs(60)) }
 }
 
 fn scope(merchant: u32, key: &str) -> IdempotencyScope {

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{ClientId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+use tollgate_core::{ClientId, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
 
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use record::{
-    Answer, Begun, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
-    Secret, SigningKey, Status,
+    Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest,
+    PaymentStatus, Secret, SigningKey, Status,
 };
 pub use sqlite::Sqlite;
 pub use table::{Part, Row, Table, Value};
@@ -34,7 +34,7 @@ pub const HEARD_WITHIN: Duration = Duration::from_secs(1);
 const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a retired signing key is kept.
-const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most rows of each table that one call of [`Store::purge`] deletes one by one.
 const PURGED_AT_ONCE: u32 = 1000;
@@ -78,6 +78,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds a signing key, and lets all others retire at `others_retire_at` where that is sooner than they would.
     async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError>;
+
+    /// Adds a signing key likewise, but only as the successor of `predecessor`. `false`, and nothing added, if that one
+    /// has a successor already, or is gone.
+    async fn succeed_signing_key(
+        &self,
+        predecessor: KeyId,
+        key: &SigningKey,
+        others_retire_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives an office to a candidate if nobody holds it at `now`, or prolongs it if the candidate does. Says whether the
+    /// candidate now holds it. Need not survive a power cut: then nobody holds it.
+    ///
+    /// Clocks differ, so two may believe that they hold it: what the holder does must be right even then.
+    async fn elect(&self, candidacy: &Candidacy, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Gives an office back. Nothing happens if it is held no longer.
+    async fn resign(&self, candidacy: &Candidacy) -> Result<(), StoreError>;
 
     /// The number of the newest change; 0 if there never was one.
     async fn last_change(&self) -> Result<u64, StoreError>;

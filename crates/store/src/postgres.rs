@@ -7,6 +7,7 @@ mod address;
 mod changes;
 mod clients;
 mod column;
+mod elected;
 mod error;
 mod idempotency;
 mod installation;
@@ -22,11 +23,13 @@ mod transfer;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
-use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+use tollgate_core::{
+    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
+};
 
 use crate::{
-    Answer, Begun, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest, PaymentStatus,
-    RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
+    Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
+    PaymentStatus, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
 };
 use column::{Param, unsigned};
 use pool::{Pool, Statement};
@@ -102,7 +105,24 @@ impl Store for Postgres {
     }
 
     async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError> {
-        installation::add_signing_key(self, key, others_retire_at).await
+        installation::add_signing_key(self, None, key, others_retire_at).await.map(drop)
+    }
+
+    async fn succeed_signing_key(
+        &self,
+        predecessor: KeyId,
+        key: &SigningKey,
+        others_retire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        installation::add_signing_key(self, Some(predecessor), key, others_retire_at).await
+    }
+
+    async fn elect(&self, candidacy: &Candidacy, now: Timestamp) -> Result<bool, StoreError> {
+        elected::elect(self, candidacy, now).await
+    }
+
+    async fn resign(&self, candidacy: &Candidacy) -> Result<(), StoreError> {
+        elected::resign(self, candidacy).await
     }
 
     async fn last_change(&self) -> Result<u64, StoreError> {

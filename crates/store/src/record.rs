@@ -86,6 +86,17 @@ pub struct SigningKey {
     pub retires_at: Option<Timestamp>,
 }
 
+/// What a process that wants to do a task for all that share the store asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidacy {
+    /// The task, of which there is one holder at a time.
+    pub office: &'static str,
+    /// Who asks: drawn at random by each process.
+    pub holder: [u8; 16],
+    /// Until when it would hold it.
+    pub until: Timestamp,
+}
+
 /// An entry of the change log: what other processes must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {

@@ -6,6 +6,7 @@
 mod changes;
 mod clients;
 mod column;
+mod elected;
 mod error;
 mod idempotency;
 mod installation;
@@ -26,11 +27,13 @@ use std::thread::{self, JoinHandle};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+use tollgate_core::{
+    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
+};
 
 use crate::{
-    Answer, Begun, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE, Part,
-    PaymentRequest, PaymentStatus, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
+    Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE,
+    Part, PaymentRequest, PaymentStatus, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
 };
 use queue::Queue;
 use reader::Read;
@@ -145,6 +148,29 @@ impl Store for Sqlite {
             installation::add_signing_key(connection, &key, others_retire_at)
         })
         .await
+    }
+
+    async fn succeed_signing_key(
+        &self,
+        predecessor: KeyId,
+        key: &SigningKey,
+        others_retire_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = key.clone();
+        self.write(Durability::Power, move |connection| {
+            installation::succeed_signing_key(connection, predecessor, &key, others_retire_at)
+        })
+        .await
+    }
+
+    async fn elect(&self, candidacy: &Candidacy, now: Timestamp) -> Result<bool, StoreError> {
+        let candidacy = candidacy.clone();
+        self.write(Durability::Process, move |connection| elected::elect(connection, &candidacy, now)).await
+    }
+
+    async fn resign(&self, candidacy: &Candidacy) -> Result<(), StoreError> {
+        let candidacy = candidacy.clone();
+        self.write(Durability::Process, move |connection| elected::resign(connection, &candidacy)).await
     }
 
     async fn last_change(&self) -> Result<u64, StoreError> {

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{ClientId, Environment, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+use tollgate_core::{
+    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
+};
 use tollgate_store::{
-    Answer, Begun, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest, PaymentStatus,
-    Secret, SigningKey, Sqlite, Status, Store, StoreError,
+    Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
+    PaymentStatus, Secret, SigningKey, Sqlite, Status, Store, StoreError,
 };
 
 /// How a method fails.
@@ -75,6 +77,9 @@ delegated! {
     installation() -> Option<Vec<u8>>;
     signing_keys() -> Vec<SigningKey>;
     add_signing_key(key: &SigningKey, others_retire_at: Timestamp) -> ();
+    succeed_signing_key(predecessor: KeyId, key: &SigningKey, others_retire_at: Timestamp) -> bool;
+    elect(candidacy: &Candidacy, now: Timestamp) -> bool;
+    resign(candidacy: &Candidacy) -> ();
     last_change() -> u64;
     changes_since(seq: u64, limit: u32) -> Option<Vec<Change>>;
     revocations(now: Timestamp) -> Vec<Revocation>;

@@ -49,24 +49,30 @@ pub(super) async fn signing_keys(store: &Postgres) -> Result<Vec<SigningKey>, St
     rows.iter().map(signing_key).collect()
 }
 
+/// Adds a key; as the successor of `predecessor`, if one is given, and then only if that has none. Says whether it did.
 pub(super) async fn add_signing_key(
     store: &Postgres,
+    predecessor: Option<KeyId>,
     key: &SigningKey,
     others_retire_at: Timestamp,
-) -> Result<(), StoreError> {
-    store
+) -> Result<bool, StoreError> {
+    let added = store
         .write_locked(
             // Of two that are added at once, the second retires the first.
             ("SELECT FROM installation FOR UPDATE", params![]),
             recorded!(
-                "retired AS (
-                     UPDATE signing_keys SET retires_at = least(retires_at, $6)
+                // Whatever is added lets all others retire, so the newest key alone has no end.
+                "due AS (
+                     SELECT WHERE $8 IS NULL
+                         OR EXISTS (SELECT FROM signing_keys WHERE id = $8 AND retires_at IS NULL)
+                 ), retired AS (
+                     UPDATE signing_keys SET retires_at = least(retires_at, $6) WHERE EXISTS (SELECT FROM due)
                  ), done AS (
                      INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
-                     VALUES ($1, $2, $3, $4, $5) RETURNING id
+                     SELECT $1, $2, $3, $4, $5 FROM due RETURNING id
                  )",
                 "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $7 FROM done",
-                "SELECT FROM done"
+                "SELECT id FROM done"
             ),
             params![
                 id(key.id.as_bytes()),
@@ -76,10 +82,11 @@ pub(super) async fn add_signing_key(
                 key.retires_at.map(millis),
                 millis(others_retire_at),
                 kept(key.created_at),
+                predecessor.as_ref().map(|key| id(key.as_bytes())),
             ],
         )
-        .await
-        .map(drop)
+        .await?;
+    Ok(!added.is_empty())
 }
 
 /// Deletes the keys that retired at `until` or before.

@@ -21,7 +21,10 @@ struct Step {
 }
 
 /// The schema's versions, each as the step from the one before.
-const STEPS: &[Step] = &[Step { sql: include_str!("schema.sql"), oldest: 1 }];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("schema.sql"), oldest: 1 },
+    Step { sql: include_str!("elected.sql"), oldest: 1 },
+];
 
 /// Held by whoever brings the schema up to date: "TGST".
 const LOCK: i64 = 0x5447_5354;

@@ -41,6 +41,23 @@ pub(super) fn signing_keys(connection: &Connection) -> Result<Vec<SigningKey>> {
         .collect()
 }
 
+/// Adds a key as the successor of `predecessor`, if that has none.
+pub(super) fn succeed_signing_key(
+    connection: &Connection,
+    predecessor: KeyId,
+    key: &SigningKey,
+    others_retire_at: Timestamp,
+) -> Result<bool> {
+    // Whatever is added lets all others retire, so the newest key alone has no end.
+    let is_newest = connection
+        .prepare_cached("SELECT 1 FROM signing_keys WHERE id = ?1 AND retires_at IS NULL")?
+        .exists([predecessor.as_bytes()])?;
+    if is_newest {
+        add_signing_key(connection, key, others_retire_at)?;
+    }
+    Ok(is_newest)
+}
+
 pub(super) fn add_signing_key(
     connection: &Connection,
     key: &SigningKey,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use super::{Fixture, NOW, beside, child, fixture, given_path, merchant, raw};
-use crate::{Sqlite, Store, StoreError};
+use crate::{Candidacy, Sqlite, Store, StoreError};
 
 /// What `open` says: one line that names the file.
 fn refusal(path: &Path) -> StoreError {
@@ -159,7 +159,18 @@ async fn a_value_that_is_none_of_ours_is_damage() {
 fn a_newer_schema_is_refused() {
     let fixture = fixture();
     raw(&fixture.path).pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 1 }));
+    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 2 }));
+}
+
+#[tokio::test]
+async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_holds() {
+    let fixture = fixture();
+    fixture.store.create_merchant(&merchant(1)).await.unwrap();
+    raw(&fixture.path).execute_batch("DROP TABLE elected; PRAGMA user_version = 1").unwrap();
+    let store = Sqlite::open_existing(&fixture.path).unwrap();
+    let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
+    assert!(store.elect(&candidacy, NOW).await.unwrap());
+    assert!(store.merchant(merchant(1).id).await.unwrap().is_some());
 }
 
 #[test]
