@@ -1,10 +1,12 @@
-//! What a refusal looks like: the one mapping from reasons to 401 and 403.
+//! What a refusal looks like: the one mapping from reasons to 401, 403 and 503.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::TokenError;
 use tollgate_core::wire::{Code, error_body};
+
+use crate::Unverified;
 
 /// Why the guard refused a request. It is put into the response's extensions for whoever counts and logs; the caller
 /// learns no more than the code.
@@ -25,7 +27,13 @@ pub enum Denial {
     /// A valid token, from an address that its client may not use.
     #[error("the client may not call from this address")]
     Address,
+    /// A token of which nobody can tell here whether it is good.
+    #[error("keys and revocations have not been read for too long")]
+    Stale,
 }
+
+/// How long a caller should wait before it tries again, in seconds.
+const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
 
 impl Denial {
     /// Its code on the wire.
@@ -34,6 +42,7 @@ impl Denial {
             Self::NoToken => Code::NoToken,
             Self::InvalidToken(_) | Self::Environment => Code::InvalidToken,
             Self::InsufficientScope(_) | Self::Address => Code::Forbidden,
+            Self::Stale => Code::Unavailable,
         }
     }
 
@@ -47,6 +56,9 @@ impl Denial {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if self == Self::Stale {
+            headers.insert(RETRY_AFTER, RETRY_SOON);
         }
         response.extensions_mut().insert(self);
         response
@@ -62,6 +74,7 @@ impl Denial {
                 return error_body(self.code(), &format!("The access token lacks the scope {scope}.")).into();
             }
             Self::Address => "This client may not call from this address.",
+            Self::Stale => "The service can't answer right now. Try again shortly.",
         };
         error_body(self.code(), message).into()
     }
@@ -76,7 +89,16 @@ impl Denial {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
                 Some(HeaderValue::try_from(challenge).expect("a scope is printable ASCII"))
             }
-            Self::Address => None,
+            Self::Address | Self::Stale => None,
+        }
+    }
+}
+
+impl From<Unverified> for Denial {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Refused(error) => Self::InvalidToken(error),
+            Unverified::Stale => Self::Stale,
         }
     }
 }

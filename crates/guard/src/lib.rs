@@ -48,4 +48,4 @@ pub use denial::Denial;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::{ClientAddress, Principal};
 pub use revocations::Revocations;
-pub use verifier::Verifier;
+pub use verifier::{Freshness, Unverified, Verifier};

@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{
     ClientId, Environment, Keyring, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
 };
 
+mod stale;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -52,18 +53,19 @@ const INSUFFICIENT_SCOPE: Refusal = Refusal {
     challenge: Some("Bearer error=\"insufficient_scope\", scope=\"payments:read\""),
 };
 const ADDRESS: Refusal = Refusal { code: Code::Forbidden, challenge: None };
+const STALE: Refusal = Refusal { code: Code::Unavailable, challenge: None };
 
 impl Case {
     /// Compares an answer with what is expected, and says how it differs.
     ///
-    /// A request counts as admitted unless it is answered 401 or 403: what is behind the guard may refuse it still.
+    /// A request counts as admitted unless it is answered 401, 403 or 503: what is behind the guard may refuse it still.
     pub fn check(&self, answer: &Response<impl AsRef<[u8]>>) -> Result<(), String> {
         let status = answer.status();
         let body = String::from_utf8_lossy(answer.body().as_ref());
         let challenges: Vec<_> = answer.headers().get_all(WWW_AUTHENTICATE).iter().collect();
         let Err(refusal) = self.expected else {
-            let admitted = status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN;
-            return same("admitted", &(admitted && challenges.is_empty()), &true)
+            let admitted = !REFUSED.contains(&status) && challenges.is_empty();
+            return same("admitted", &admitted, &true)
                 .map_err(|difference| format!("{}: {difference}, {status} {body}", self.name));
         };
         let code = format!("{{\"success\":false,\"error\":{{\"code\":\"{}\",", refusal.code.as_str());
@@ -71,10 +73,13 @@ impl Case {
             .and_then(|()| same("envelope", &body.starts_with(&code), &true))
             .and_then(|()| same("challenge", &challenges, &refusal.challenge.as_slice().to_vec()))
             .and_then(|()| same("type", &answer.headers().get(CONTENT_TYPE), &Some(&JSON)))
+            .and_then(|()| same("retry", &answer.headers().contains_key(RETRY_AFTER), &(refusal == STALE)))
             .map_err(|difference| format!("{}: {difference}, {status} {body}", self.name))
     }
 }
 
+const REFUSED: [StatusCode; 3] =
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn same<A: PartialEq<B> + std::fmt::Debug, B: std::fmt::Debug>(
@@ -125,4 +130,16 @@ pub fn cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
         table.permissions(),
     ]
     .concat()
+}
+
+/// The table for a mount like that of [`cases`] whose keys and revocations are too old to say anything of a token
+/// ([`Freshness::until`](crate::Freshness::until) has come).
+pub fn stale_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
+    Table { keyring, now }.stale()
+}
+
+/// The table for a mount like that of [`cases`] that may not know the newest key
+/// ([`Freshness::keys_until`](crate::Freshness::keys_until) has come).
+pub fn doubtful_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
+    Table { keyring, now }.doubtful()
 }

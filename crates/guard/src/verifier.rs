@@ -1,6 +1,7 @@
-//! Verification as a whole: keys, claims, time, revocations.
+//! Verification as a whole: keys, claims, time, revocations, and whether all that is known of them is recent enough.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::{ArcSwap, Guard};
 use tollgate_core::{Claims, Clock, Keyring, PayloadBuffer, Timestamp, TokenError, TokenKind};
@@ -12,13 +13,43 @@ use crate::Revocations;
 pub struct Verifier {
     keyring: ArcSwap<Keyring>,
     revocations: ArcSwap<Revocations>,
+    /// The parts of a [`Freshness`], in milliseconds since the epoch.
+    keys_until: AtomicU64,
+    until: AtomicU64,
     clock: Arc<dyn Clock>,
 }
 
+/// Until when a verifier's keys and revocations may be relied on. Whoever reads them from elsewhere moves it on each
+/// time it has; who has them at first hand need not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// From then on a signature of no known key is not called wrong: there may be a key that is not known here yet.
+    pub keys_until: Timestamp,
+    /// From then on nothing is said of any token: it may have been revoked.
+    pub until: Timestamp,
+}
+
+/// Why a token was not found to be good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// It is not.
+    #[error(transparent)]
+    Refused(#[from] TokenError),
+    /// Nobody can tell here: what is known of keys and revocations is too old.
+    #[error("keys and revocations have not been read for too long")]
+    Stale,
+}
+
 impl Verifier {
-    /// Starts with `keyring` and no revocations.
+    /// Starts with `keyring` and no revocations, and relies on them until [`Verifier::set_freshness`] says otherwise.
     pub fn new(keyring: Keyring, clock: Arc<dyn Clock>) -> Self {
-        Self { keyring: ArcSwap::from_pointee(keyring), revocations: ArcSwap::default(), clock }
+        Self {
+            keyring: ArcSwap::from_pointee(keyring),
+            revocations: ArcSwap::default(),
+            keys_until: forever(),
+            until: forever(),
+            clock,
+        }
     }
 
     /// The current time, to be read once a request.
@@ -52,8 +83,21 @@ impl Verifier {
         Self {
             keyring: ArcSwap::new(self.keyring.load_full()),
             revocations: ArcSwap::new(self.revocations.load_full()),
+            keys_until: forever(),
+            until: forever(),
             clock: Arc::new(Standing(moment)),
         }
+    }
+
+    /// Relies on keys and revocations until then, from the next request on.
+    pub fn set_freshness(&self, freshness: Freshness) {
+        self.keys_until.store(freshness.keys_until.millis(), Relaxed);
+        self.until.store(freshness.until.millis(), Relaxed);
+    }
+
+    /// Says whether what is known is too old at `now` to say anything of a token.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        now.millis() >= self.until.load(Relaxed)
     }
 
     /// Verifies a token as one of `kind`: signature first, then claims, time, and whether it was revoked.
@@ -63,13 +107,30 @@ impl Verifier {
         token: &[u8],
         now: Timestamp,
         buffer: &'b mut PayloadBuffer,
-    ) -> Result<Claims<'b>, TokenError> {
-        let claims = self.keyring.load().verify(kind, token, now, buffer)?;
+    ) -> Result<Claims<'b>, Unverified> {
+        if self.is_stale(now) {
+            return Err(Unverified::Stale);
+        }
+        let claims =
+            self.keyring.load().verify(kind, token, now, buffer).map_err(|error| self.doubted(error, now))?;
         if self.revocations.load().revoked(&claims) {
-            return Err(TokenError::Revoked);
+            return Err(TokenError::Revoked.into());
         }
         Ok(claims)
     }
+
+    /// What is wrong with a token is so for ever, but for its signature: a key that made it may be news.
+    fn doubted(&self, error: TokenError, now: Timestamp) -> Unverified {
+        match error {
+            TokenError::Signature if now.millis() >= self.keys_until.load(Relaxed) => Unverified::Stale,
+            error => Unverified::Refused(error),
+        }
+    }
+}
+
+/// What is known at first hand may be relied on.
+fn forever() -> AtomicU64 {
+    AtomicU64::new(Timestamp::MAX.millis())
 }
 
 /// A clock that stands.

@@ -41,7 +41,7 @@ use self::{
 };
 pub use self::{
     safety::Unsafe,
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, WhenStale},
 };
 
 /// The defaults, commented: what `config.default.toml` holds.
@@ -113,6 +113,10 @@ pub struct Tokens {
     pub exp_leeway: Duration,
     /// How far in the future `iat` and `nbf` may lie; at most 60 s.
     pub iat_leeway: Duration,
+    /// How long what is known counts without hearing from the store; 5 s to 15 min.
+    pub stale_after: Duration,
+    /// What happens then.
+    pub when_stale: WhenStale,
 }
 
 /// How long idempotency keys are held.
@@ -305,6 +309,8 @@ impl Config {
                 audience: reader.audience("tokens.audience"),
                 exp_leeway: reader.leeway("tokens.exp_leeway"),
                 iat_leeway: reader.leeway("tokens.iat_leeway"),
+                stale_after: reader.staleness("tokens.stale_after"),
+                when_stale: reader.named("tokens.when_stale", WhenStale::ALL, "refuse or serve"),
             },
             idempotency: Idempotency {
                 ttl: reader.duration("idempotency.ttl"),

@@ -16,10 +16,11 @@ use http_body_util::Full;
 use serde::Serialize;
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
-use tollgate_guard::Denial;
+use tollgate_guard::{Denial, Unverified};
 use tollgate_store::StoreError;
 
 use crate::edge::BodyError;
+use crate::installation::NotReady;
 use crate::problems::{Problem, Problems};
 
 /// Why a request is refused.
@@ -39,7 +40,7 @@ pub enum Error {
     InvalidClient,
     /// The refresh token is not accepted.
     #[error("invalid refresh token: {0}")]
-    InvalidToken(#[from] TokenError),
+    InvalidToken(TokenError),
     /// The client or the secret behind a refresh token is no longer good.
     #[error("the client or the secret behind the refresh token is no longer good")]
     RefreshRefused,
@@ -109,6 +110,12 @@ pub enum Error {
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
+    /// What is known of clients, keys and revocations is too old to decide by it.
+    #[error("what others changed has not been read for too long")]
+    Stale,
+    /// The server would rather not be sent any work.
+    #[error("not ready: {0}")]
+    NotReady(NotReady),
     /// A defect of ours; the request id finds it in the log.
     #[error("{0}")]
     Internal(String),
@@ -140,7 +147,7 @@ impl Error {
             Self::Decided => Code::PaymentRequestDecided,
             Self::PageExpired => Code::PaymentRequestExpired,
             Self::TooMany { .. } => Code::TooManyRequests,
-            Self::Store(_) | Self::NoSigningKey => Code::Unavailable,
+            Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => Code::Unavailable,
             Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
             Self::Internal(_) => Code::InternalError,
         }
@@ -177,7 +184,14 @@ impl Error {
             Self::TooMany { .. } => {
                 "Too many failed attempts with this client from this source. Try again later."
             }
-            Self::Store(_) | Self::NoSigningKey => "The service can't answer right now. Try again shortly.",
+            Self::Store(_) | Self::NoSigningKey | Self::Stale => {
+                "The service can't answer right now. Try again shortly."
+            }
+            Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
+            Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
+            Self::NotReady(NotReady::Stale) => {
+                "Not ready: what others changed has not been read from the store for too long."
+            }
             Self::IdempotencyStore(_) => {
                 "Nothing was done: the idempotency key can't be kept right now. Try again."
             }
@@ -198,9 +212,12 @@ impl Error {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
             Self::TooMany { retry_after } => retry(headers, *retry_after),
-            Self::InProgress | Self::Store(_) | Self::IdempotencyStore(_) | Self::NoSigningKey => {
-                retry(headers, SOON);
-            }
+            Self::InProgress
+            | Self::Store(_)
+            | Self::IdempotencyStore(_)
+            | Self::NoSigningKey
+            | Self::Stale
+            | Self::NotReady(_) => retry(headers, SOON),
             // What is left of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -302,9 +319,22 @@ impl From<&Denial> for Refusal {
     fn from(denial: &Denial) -> Self {
         let token = match denial {
             Denial::InvalidToken(why) => Some(*why),
-            Denial::NoToken | Denial::Environment | Denial::InsufficientScope(_) | Denial::Address => None,
+            Denial::NoToken
+            | Denial::Environment
+            | Denial::InsufficientScope(_)
+            | Denial::Address
+            | Denial::Stale => None,
         };
         Self { code: denial.code(), reason: denial.to_string(), token }
+    }
+}
+
+impl From<Unverified> for Error {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Refused(why) => Self::InvalidToken(why),
+            Unverified::Stale => Self::Stale,
+        }
     }
 }
 

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Interval, MissedTickBehavior};
 use tollgate_store::{Change, Changed};
 
+use crate::config::WhenStale;
 use crate::installation::{Installation, OpenError};
 
 /// How often the log is read. A change made elsewhere counts here within this time and a read of the store.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// How many changes are read at once.
 const BATCH: u32 = 1_000;
-/// How many intervals pass between two purges of what has expired: a minute.
-const PURGE_EVERY: u32 = 240;
+/// How often what has expired is deleted.
+const PURGE_EVERY: Duration = Duration::from_secs(60);
 
 /// Follows the change log of an installation.
 pub struct Follower {
@@ -20,31 +22,31 @@ pub struct Follower {
     /// The last change that was applied.
     seq: u64,
     failing: bool,
+    stale: bool,
 }
 
 impl Follower {
     /// Follows from change number `seq` on.
     pub(crate) fn new(installation: Arc<Installation>, seq: u64) -> Self {
-        Self { installation, seq, failing: false }
+        Self { installation, seq, failing: false, stale: false }
     }
 
-    /// Follows for ever, and deletes what has expired meanwhile.
+    /// Follows for ever, reads the clients' ids and deletes what has expired meanwhile: neither may hold up the log.
     pub async fn run(mut self) {
-        if let Err(error) = self.installation.registry().learn_ids().await {
-            tracing::warn!(%error, "the clients' ids could not be read: unknown clients are looked up in the store");
-        }
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for tick in 0_u32.. {
+        let installation = self.installation.clone();
+        tokio::join!(self.follow(), learn_ids(&installation), purge(&installation));
+    }
+
+    async fn follow(&mut self) {
+        let mut ticks = ticks(INTERVAL);
+        loop {
             ticks.tick().await;
             self.step_or_warn().await;
-            if tick % PURGE_EVERY == PURGE_EVERY - 1 {
-                self.installation.purge().await;
-            }
         }
     }
 
-    async fn step_or_warn(&mut self) {
+    /// Applies every change that has been written so far, or says why it can't: once, and once that it can again.
+    pub async fn step_or_warn(&mut self) {
         let result = self.step().await;
         match &result {
             Err(error) if !self.failing => tracing::error!(%error, "changes made elsewhere can't be read"),
@@ -52,19 +54,50 @@ impl Follower {
             Ok(()) | Err(_) => {}
         }
         self.failing = result.is_err();
+        if result.is_err() {
+            self.installation.not_followed();
+        }
+        self.say_if_stale();
+    }
+
+    /// Says once that what is known has become too old, and once that it no longer is.
+    fn say_if_stale(&mut self) {
+        let stale = self.installation.is_stale();
+        if stale != self.stale {
+            self.stale = stale;
+            let seconds = self.installation.unread_for().as_secs();
+            match (stale, self.installation.config().tokens.when_stale) {
+                (true, WhenStale::Refuse) => {
+                    tracing::error!(
+                        seconds,
+                        "changes made elsewhere were not read for too long: tokens are refused"
+                    );
+                }
+                (true, WhenStale::Serve) => {
+                    tracing::error!(
+                        seconds,
+                        "changes made elsewhere were not read for too long: revoked tokens may pass"
+                    );
+                }
+                (false, _) => {
+                    tracing::info!("tokens are issued and checked by all that was changed elsewhere");
+                }
+            }
+        }
     }
 
     /// Applies every change that has been written so far.
     pub async fn step(&mut self) -> Result<(), OpenError> {
         loop {
+            let asked_at = self.installation.now();
             let Some(changes) = self.installation.store().changes_since(self.seq, BATCH).await? else {
                 tracing::warn!("the change log has a gap: everything is read afresh");
                 self.seq = self.installation.reload().await?;
                 continue;
             };
             self.apply(&changes).await?;
-            self.installation.followed();
             if changes.len() < BATCH as usize {
+                self.installation.followed(asked_at);
                 return Ok(());
             }
         }
@@ -91,4 +124,26 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+async fn learn_ids(installation: &Installation) {
+    if let Err(error) = installation.registry().learn_ids().await {
+        tracing::warn!(%error, "the clients' ids could not be read: unknown clients are looked up in the store");
+    }
+}
+
+async fn purge(installation: &Installation) {
+    let mut ticks = ticks(PURGE_EVERY);
+    // The first tick comes at once, when there is more to do than this.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        installation.purge().await;
+    }
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response};
 use http_body_util::{Either, Full};
-use tollgate_store::StoreError;
 
 use crate::error::Error;
 use crate::route::Route;
@@ -20,13 +19,17 @@ pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response
     }
     match route {
         Route::Metrics => plain("text/plain; version=0.0.4; charset=utf-8", metrics(server)),
-        Route::Ready if !server.is_ready() => {
-            error(Error::Store(StoreError::Unavailable("not ready".to_owned())))
-        }
-        Route::Ready => plain("application/json", status("ready")),
+        Route::Ready => match server.readiness() {
+            Ok(()) if server.installation().is_stale() => plain("application/json", STALE.to_owned()),
+            Ok(()) => plain("application/json", status("ready")),
+            Err(reason) => error(Error::NotReady(reason)),
+        },
         _ => plain("application/json", status("up")),
     }
 }
+
+/// It serves, and says that what it knows may be out of date (`tokens.when_stale = "serve"`).
+const STALE: &str = r#"{"success":true,"data":{"status":"ready","stale":true}}"#;
 
 fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
@@ -36,7 +39,13 @@ fn metrics(server: &Server) -> String {
     let installation = server.installation();
     server.metrics().render(&[
         ("tollgate_connections", "Open connections to the API.", server.connections().count() as u64),
-        ("tollgate_ready", "1 if tokens can be issued here.", server.is_ready().into()),
+        ("tollgate_ready", "1 if tokens can be issued here.", server.readiness().is_ok().into()),
+        (
+            "tollgate_change_log_unread_seconds",
+            "How long ago the change log was last read.",
+            installation.unread_for().as_secs(),
+        ),
+        ("tollgate_stale", "1 if that is longer than tokens.stale_after.", installation.is_stale().into()),
         ("tollgate_cached_clients", "Clients in memory.", installation.registry().len() as u64),
         ("tollgate_revocations", "Revocations in force.", installation.verifier().revocations().len() as u64),
         ("tollgate_log_lines_dropped", "Log lines dropped: their reader is too slow.", crate::log::dropped()),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
+use tollgate_guard::Unverified::{Refused, Stale};
 use tollgate_guard::Verifier;
 use tollgate_store::{Status, Store, StoreError};
 
@@ -39,16 +40,22 @@ pub async fn inspect(
     let refresh = verifier.verify(TokenKind::Refresh, token.as_bytes(), now, refresh);
     // A signature is of one kind only: whichever does not fail there says what the token is.
     let (kind, reason) = match (access, refresh) {
-        (Err(error @ (TokenError::TooLong | TokenError::UnknownHeader | TokenError::Malformed)), _) => {
-            (None, Some(error.to_string()))
-        }
-        (Err(error @ TokenError::Signature), Err(TokenError::Signature)) => (None, Some(error.to_string())),
-        (Err(TokenError::Signature), Err(error)) => (Some("refresh"), Some(error.to_string())),
-        (Err(TokenError::Signature), Ok(claims)) => {
+        (Ok(_), _) => (Some("access"), None),
+        (
+            Err(Refused(error @ (TokenError::TooLong | TokenError::UnknownHeader | TokenError::Malformed))),
+            _,
+        ) => (None, Some(error.to_string())),
+        (Err(Refused(TokenError::Signature) | Stale), Ok(claims)) => {
             (Some("refresh"), no_longer_vouched_for(store, &claims, now).await?)
         }
+        (
+            Err(error @ (Refused(TokenError::Signature) | Stale)),
+            Err(Refused(TokenError::Signature) | Stale),
+        ) => (None, Some(error.to_string())),
+        (Err(Refused(TokenError::Signature) | Stale), Err(error)) => {
+            (Some("refresh"), Some(error.to_string()))
+        }
         (Err(error), _) => (Some("access"), Some(error.to_string())),
-        (Ok(_), _) => (Some("access"), None),
     };
     Ok(Verdict { kind, reason })
 }

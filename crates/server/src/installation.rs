@@ -8,15 +8,17 @@ use tollgate_core::{
     Claims, Clock, KeyId, Keyring, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, Timestamp,
     UnsealError,
 };
-use tollgate_guard::{Revocations, Verifier};
+use tollgate_guard::{Freshness, Revocations, Verifier};
 use tollgate_store::{SigningKey as SealedKey, Store, StoreError};
 
-use crate::config::Config;
+use crate::config::{Config, WhenStale};
+use crate::error::Error;
 use crate::follower::Follower;
 use crate::registry::Registry;
 
-/// How long a server goes on issuing without having read the change log before it calls itself not ready.
-const STALE_AFTER: Duration = Duration::from_secs(60);
+/// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
+/// signature for a wrong one, because a key that it doesn't know may have made it.
+const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// How much longer than its token a revocation is remembered: the clocks of other servers may be behind, and each must
 /// have read it before it is deleted.
@@ -57,6 +59,20 @@ pub struct Installation {
     followed_at: AtomicU64,
 }
 
+/// Why tokens can't be issued here, or new work should not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// It is about to end.
+    #[error("the server is draining")]
+    Draining,
+    /// No signing key is in force.
+    #[error("no signing key is in force")]
+    NoSigningKey,
+    /// What it knows is too old.
+    #[error("what others changed has not been read for too long")]
+    Stale,
+}
+
 impl Installation {
     /// Opens the installation in `store`, or makes one of an empty store.
     pub async fn open(
@@ -72,10 +88,16 @@ impl Installation {
         let registry = Registry::new(store.clone(), config.limits.client_cache);
         let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock));
         let hasher = master_key.secret_hasher();
-        let followed_at = AtomicU64::new(0);
-        let revising = tokio::sync::Mutex::default();
-        let installation =
-            Arc::new(Self { config, store, master_key, verifier, registry, hasher, revising, followed_at });
+        let installation = Arc::new(Self {
+            config,
+            store,
+            master_key,
+            verifier,
+            registry,
+            hasher,
+            revising: tokio::sync::Mutex::default(),
+            followed_at: AtomicU64::new(0),
+        });
         let seq = installation.reload().await?;
         Ok((installation.clone(), Follower::new(installation, seq)))
     }
@@ -110,25 +132,58 @@ impl Installation {
         self.verifier.now()
     }
 
-    /// Says whether tokens can be issued: a key signs, and what other processes write is being read.
-    pub fn is_ready(&self) -> bool {
+    /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.
+    pub fn readiness(&self) -> Result<(), NotReady> {
         let now = self.now();
-        let followed_at = Timestamp::from_millis(self.followed_at.load(Relaxed));
-        self.verifier.keyring().can_sign(now) && now.since(followed_at) < STALE_AFTER
+        if !self.verifier.keyring().can_sign(now) {
+            return Err(NotReady::NoSigningKey);
+        }
+        if self.verifier.is_stale(now) { Err(NotReady::Stale) } else { Ok(()) }
     }
 
-    /// Notes that the change log has just been read to its end.
-    pub(crate) fn followed(&self) {
-        self.followed_at.store(self.now().millis(), Relaxed);
+    /// Refuses to decide about clients and tokens by what is too old.
+    pub(crate) fn check_fresh(&self, now: Timestamp) -> Result<(), Error> {
+        if self.verifier.is_stale(now) { Err(Error::Stale) } else { Ok(()) }
+    }
+
+    /// How long ago the change log was last read to its end.
+    pub fn unread_for(&self) -> Duration {
+        self.now().since(Timestamp::from_millis(self.followed_at.load(Relaxed)))
+    }
+
+    /// Says whether the change log has not been read for `tokens.stale_after`, whatever follows from it.
+    pub fn is_stale(&self) -> bool {
+        self.unread_for() >= self.config.tokens.stale_after
+    }
+
+    /// Notes that all that others had written at `at` has been read.
+    pub(crate) fn followed(&self, at: Timestamp) {
+        self.followed_at.store(at.millis(), Relaxed);
+        let tokens = &self.config.tokens;
+        let until = match tokens.when_stale {
+            WhenStale::Refuse => at.after(tokens.stale_after),
+            WhenStale::Serve => Timestamp::MAX,
+        };
+        self.verifier.set_freshness(Freshness { keys_until: at.after(KEYS_KNOWN_WITHIN), until });
+    }
+
+    /// Notes that the change log could not be read. If the clock was set back meanwhile, what is known must not count for
+    /// longer by that.
+    pub(crate) fn not_followed(&self) {
+        let now = self.now();
+        if self.followed_at.load(Relaxed) > now.millis() {
+            self.followed(now);
+        }
     }
 
     /// Reads everything afresh, and returns the number of the change from which to follow.
     pub(crate) async fn reload(&self) -> Result<u64, OpenError> {
+        let asked_at = self.now();
         let seq = self.store.last_change().await?;
         self.registry.invalidate_all();
         self.reload_revocations().await?;
         self.reload_keys().await?;
-        self.followed();
+        self.followed(asked_at);
         Ok(seq)
     }
 

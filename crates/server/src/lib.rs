@@ -33,7 +33,7 @@ mod throttle;
 pub use follower::Follower;
 pub use inspection::{Verdict, inspect};
 pub use installation::{
-    Installation, OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys,
+    Installation, NotReady, OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys,
 };
 pub use run::{BindError, Listeners, run};
 pub use server::{Body, Server};

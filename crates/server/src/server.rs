@@ -27,7 +27,7 @@ use crate::authority::{Issued, refresh, token};
 use crate::config::Config;
 use crate::edge::{OpenConnections, RequestBody};
 use crate::error::{Error, Refusal};
-use crate::installation::Installation;
+use crate::installation::{Installation, NotReady};
 use crate::metrics::{Grant, Metrics};
 use crate::proxies;
 use crate::registry::Registered;
@@ -76,7 +76,7 @@ impl Server {
         })
     }
 
-    pub(crate) fn installation(&self) -> &Installation {
+    pub(crate) fn installation(&self) -> &Arc<Installation> {
         &self.installation
     }
 
@@ -114,8 +114,8 @@ impl Server {
     }
 
     /// Says whether tokens can be issued here and new work may be sent.
-    pub fn is_ready(&self) -> bool {
-        !self.draining.load(Relaxed) && self.installation.is_ready()
+    pub fn readiness(&self) -> Result<(), NotReady> {
+        if self.draining.load(Relaxed) { Err(NotReady::Draining) } else { self.installation.readiness() }
     }
 
     /// Answers a request that came from `peer`.

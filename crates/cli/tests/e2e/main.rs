@@ -23,6 +23,7 @@ mod full_disk;
 mod harness;
 mod health;
 mod inspect;
+mod nodes;
 mod oauth;
 mod postgres;
 #[allow(dead_code, reason = "the tests of the store use more of it")]

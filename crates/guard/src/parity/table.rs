@@ -21,7 +21,7 @@ pub(super) struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn claims(&self) -> Claims<'_> {
+    pub(super) fn claims(&self) -> Claims<'_> {
         let policy = self.keyring.policy();
         Claims {
             issuer: &policy.issuer,
@@ -42,7 +42,7 @@ impl Table<'_> {
         minted(self.keyring, TokenKind::Access, &self.claims(), self.now)
     }
 
-    fn says(&self, name: &str, claims: &Claims<'_>, expected: Result<(), Refusal>) -> Case {
+    pub(super) fn says(&self, name: &str, claims: &Claims<'_>, expected: Result<(), Refusal>) -> Case {
         bearer(name, &minted(self.keyring, TokenKind::Access, claims, self.now), expected)
     }
 
@@ -420,13 +420,13 @@ impl Table<'_> {
     }
 }
 
-fn minted(keyring: &Keyring, kind: TokenKind, claims: &Claims<'_>, now: Timestamp) -> String {
+pub(super) fn minted(keyring: &Keyring, kind: TokenKind, claims: &Claims<'_>, now: Timestamp) -> String {
     let mut token = Vec::new();
     keyring.mint(kind, claims, now, &mut token).expect("a key signs, and the claims are short");
     String::from_utf8(token).expect("a token is ASCII")
 }
 
-fn bearer(name: &str, token: &str, expected: Result<(), Refusal>) -> Case {
+pub(super) fn bearer(name: &str, token: &str, expected: Result<(), Refusal>) -> Case {
     case(name, &[format!("Bearer {token}").as_bytes()], expected)
 }
 

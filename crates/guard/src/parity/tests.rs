@@ -9,7 +9,7 @@ use tollgate_core::{Clock, KeyId, Policy, SigningKey};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
-use crate::{ClientAddress, GuardLayer, Revocations, Verifier};
+use crate::{ClientAddress, Freshness, GuardLayer, Revocations, Verifier};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
@@ -59,6 +59,38 @@ async fn the_bare_layer_answers_as_the_table_says() {
     }
     assert!(differences.is_empty(), "{differences:#?}");
     assert!(cases.len() > 3_000, "{} cases", cases.len());
+}
+
+#[tokio::test]
+async fn a_stale_layer_says_nothing_of_a_token() {
+    let verifier = verifier();
+    let guard = GuardLayer::new(verifier.clone()).require_scope(SCOPE).require_environment(ENVIRONMENT);
+    let cases = stale_cases(&verifier.keyring(), NOW);
+    verifier.set_freshness(Freshness { keys_until: NOW, until: NOW });
+    for case in &cases {
+        case.check(&answer(&guard, case).await).unwrap();
+    }
+    assert!(cases.iter().filter(|case| case.expected == Err(STALE)).count() > 8);
+    verifier.set_freshness(Freshness { keys_until: NOW, until: NOW.after(Duration::from_millis(1)) });
+    let good = cases.iter().find(|case| case.name == "a good token").unwrap();
+    assert!(good.check(&answer(&guard, good).await).is_err(), "a moment earlier it was admitted");
+}
+
+#[tokio::test]
+async fn a_layer_that_may_lack_a_key_calls_no_signature_wrong() {
+    let verifier = verifier();
+    let guard = GuardLayer::new(verifier.clone()).require_scope(SCOPE).require_environment(ENVIRONMENT);
+    let cases = doubtful_cases(&verifier.keyring(), NOW);
+    verifier.set_freshness(Freshness { keys_until: NOW, until: NOW.after(SECOND) });
+    for case in &cases {
+        case.check(&answer(&guard, case).await).unwrap();
+    }
+    verifier.set_freshness(Freshness {
+        keys_until: NOW.after(Duration::from_millis(1)),
+        until: NOW.after(SECOND),
+    });
+    let news = cases.iter().find(|case| case.name == "a token of the next key").unwrap();
+    assert!(news.check(&answer(&guard, news).await).is_err(), "a moment earlier it was 401");
 }
 
 /// A table that any mount passes would say nothing.

@@ -84,6 +84,8 @@ impl<'a> Credentials<'a> {
         now: Timestamp,
     ) -> Result<Authenticated, Error> {
         let installation = server.installation();
+        // Before anything is said of the client: a secret that is not known here may be news.
+        installation.check_fresh(now)?;
         let id = self.client_id.parse().unwrap_or(NOBODY);
         // Failures count under the one spelling of an id: another one is no other client.
         let mut spelled = [0; 36];

@@ -63,6 +63,8 @@ impl Config {
             ("audience", self.tokens.audience.clone().into()),
             ("exp_leeway", time(self.tokens.exp_leeway)),
             ("iat_leeway", time(self.tokens.iat_leeway)),
+            ("stale_after", time(self.tokens.stale_after)),
+            ("when_stale", self.tokens.when_stale.to_string().into()),
         ])
     }
 

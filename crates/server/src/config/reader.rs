@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     str::FromStr,
     time::Duration,
 };
@@ -19,6 +20,7 @@ use super::{
 /// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
+const STALENESS: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(15 * 60);
 /// Keys whose value may hold a secret, even by mistake: no message repeats it.
 const SECRET: [&str; 3] = ["master_key", "database.url", "database.password"];
 
@@ -111,6 +113,15 @@ impl Reader {
                 Err("whole seconds, at most 60s; a clock that is further off must be set right")
             }
             duration => Ok(duration),
+        })
+    }
+
+    /// How long what is known counts. Shorter, and a failover of the store would be an outage here; longer, and a
+    /// revocation would not be worth much.
+    pub(super) fn staleness(&mut self, key: &'static str) -> Duration {
+        self.text(key, |text| match duration(text)? {
+            duration if STALENESS.contains(&duration) => Ok(duration),
+            _ => Err("5s to 15m"),
         })
     }
 

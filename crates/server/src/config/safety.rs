@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use http::Uri;
 
-use super::Config;
+use super::{Config, WhenStale};
 
 const LONGEST_ACCESS_TTL: Duration = Duration::from_secs(3600);
 const LONGEST_REFRESH_TTL: Duration = Duration::from_secs(30 * 86_400);
@@ -52,6 +52,13 @@ impl Config {
             warnings.push(
                 "trusted_proxies: empty, but public_url is https and there is no [tls], so a proxy must be in front: every caller seems to come from the proxy's address and all share its \
                  limits; name the proxy's network"
+                    .to_owned(),
+            );
+        }
+        if self.tokens.when_stale == WhenStale::Serve {
+            warnings.push(
+                "tokens.when_stale: a server that can't read from the store goes on accepting tokens that were revoked \
+                 meanwhile; use refuse unless that is what you want"
                     .to_owned(),
             );
         }

@@ -1,3 +1,4 @@
+mod nodes;
 mod passwords;
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};

@@ -193,6 +193,25 @@ impl fmt::Display for Rate {
     }
 }
 
+/// What a server does that has not read from the store for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenStale {
+    /// It neither issues nor checks tokens.
+    Refuse,
+    /// It goes on with what it knows.
+    Serve,
+}
+
+impl WhenStale {
+    pub(super) const ALL: &[(&'static str, Self)] = &[("refuse", Self::Refuse), ("serve", Self::Serve)];
+}
+
+impl fmt::Display for WhenStale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(name_in(Self::ALL, self))
+    }
+}
+
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

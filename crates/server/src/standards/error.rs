@@ -47,9 +47,12 @@ impl Error {
             Self::GrantType(_) => "unsupported_grant_type",
             Self::Scope(_) => "invalid_scope",
             Self::Browser | Self::Address => "access_denied",
-            Self::TooMany { .. } | Self::Store(_) | Self::IdempotencyStore(_) | Self::NoSigningKey => {
-                "temporarily_unavailable"
-            }
+            Self::TooMany { .. }
+            | Self::Store(_)
+            | Self::IdempotencyStore(_)
+            | Self::NoSigningKey
+            | Self::Stale
+            | Self::NotReady(_) => "temporarily_unavailable",
             Self::Internal(_) => "server_error",
         }
     }

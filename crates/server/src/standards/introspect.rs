@@ -25,7 +25,7 @@ pub(super) async fn post(
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
     let verifier = server.installation().verifier();
-    let found = presented::verify(verifier, token.as_bytes(), now, &mut buffers).ok();
+    let found = presented::verify(verifier, token.as_bytes(), now, &mut buffers)?;
     let body = match found.filter(|(_, claims)| may_see(&client.client, claims)) {
         Some((kind, claims)) if is_good(server, kind, &claims, now).await? => active(kind, &claims),
         Some(_) | None => Bytes::from_static(INACTIVE),

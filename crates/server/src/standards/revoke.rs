@@ -24,10 +24,10 @@ pub(super) async fn post(
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
     let installation = server.installation();
-    match presented::verify(installation.verifier(), token.as_bytes(), now, &mut buffers) {
-        Ok((_, claims)) if claims.subject == client.id => installation.revoke_token(&claims, now).await?,
-        Ok(_) => return Err(Error::AnothersToken),
-        Err(_) => {}
+    match presented::verify(installation.verifier(), token.as_bytes(), now, &mut buffers)? {
+        Some((_, claims)) if claims.subject == client.id => installation.revoke_token(&claims, now).await?,
+        Some(_) => return Err(Error::AnothersToken),
+        None => {}
     }
     Ok(Answered::to(&client, answer(Bytes::from_static(DONE))))
 }

@@ -200,7 +200,7 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
     stage.follow().await;
     refusals.push(stage.list(&access).await);
     refusals.push(stage.refresh(&refresh).await);
-    stage.clock.advance(std::time::Duration::from_secs(24 * 60 * 60));
+    stage.advance(std::time::Duration::from_secs(24 * 60 * 60)).await;
     refusals.push(stage.list(&access).await);
     refusals.push(stage.refresh(&refresh).await);
     for _ in 0..31 {
@@ -268,7 +268,7 @@ async fn by_an_oauth_client(stage: &Stage, wrong: &str, canaries: &mut Canaries)
 async fn metrics(stage: Stage) -> String {
     let listeners = Listeners::bind(&stage.config).unwrap();
     let admin = listeners.admin().unwrap().unwrap();
-    let Stage { server, follower, .. } = stage;
+    let (server, follower, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(run(server, follower, listeners, None, async {
         let _ = stopped.await;

@@ -1,5 +1,7 @@
 //! The guard in front of the sandbox.
 
+use std::time::Duration;
+
 use tollgate_guard::parity;
 use tollgate_store::Store;
 
@@ -8,7 +10,7 @@ use crate::stage::{Kind, NOW, Stage, create};
 
 #[tokio::test]
 async fn the_server_answers_as_the_table_of_all_mounts_says() {
-    let mut stage = Stage::open().await;
+    let stage = Stage::open().await;
     for revocation in parity::revocations(NOW) {
         stage.elsewhere.revoke(&revocation, NOW).await.unwrap();
     }
@@ -24,6 +26,27 @@ async fn the_server_answers_as_the_table_of_all_mounts_says() {
     }
     assert!(differences.is_empty(), "{differences:#?}");
     assert!(cases.len() > 3_000, "{} cases", cases.len());
+}
+
+#[tokio::test]
+async fn a_server_that_was_cut_off_answers_as_the_tables_of_all_mounts_say() {
+    let stage = Stage::open().await;
+    for revocation in parity::revocations(NOW.after(Duration::from_secs(60))) {
+        stage.elsewhere.revoke(&revocation, NOW).await.unwrap();
+    }
+    stage.follow().await;
+    let tables = [(5, parity::doubtful_cases as fn(&_, _) -> _), (60, parity::stale_cases)];
+    for (seconds, table) in tables {
+        let now = NOW.after(Duration::from_secs(seconds));
+        stage.clock.set(now);
+        for case in table(&stage.installation.verifier().keyring(), now) {
+            let mut call = Call::get(LIST);
+            for line in &case.authorization {
+                call = call.header("authorization", line.as_bytes());
+            }
+            case.check(&stage.answer(call).await.0).unwrap();
+        }
+    }
 }
 
 #[tokio::test]

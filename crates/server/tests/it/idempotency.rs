@@ -38,7 +38,7 @@ async fn a_repeat_gets_the_same_bytes_and_has_no_effect() {
     assert_eq!(first.status(), 201);
     assert_eq!(first.header("idempotent-replayed"), "");
     for _ in 0..3 {
-        stage.clock.advance(Duration::from_secs(60));
+        stage.advance(Duration::from_secs(60)).await;
         assert_replayed(&stage.answer(create(&token).key("k-1")).await, &first);
     }
     assert_eq!(stage.count().await, 1);
@@ -176,7 +176,7 @@ async fn refused_requests_leave_the_key_free() {
 async fn authentication_comes_before_the_replay() {
     let (stage, token) = open().await;
     stage.answer(create(&token).key("k")).await.data();
-    stage.clock.advance(Duration::from_secs(900));
+    stage.advance(Duration::from_secs(900)).await;
     assert_refused(&stage.answer(create(&token).key("k")).await, 401, "INVALID_TOKEN");
     assert_refused(&stage.answer(Call::post(CREATE).json(&payment()).key("k")).await, 401, "NO_TOKEN");
 }
@@ -250,9 +250,9 @@ async fn while_the_first_request_runs_a_repeat_is_told_to_wait_until_the_lease_e
     other["amount"] = json!(1);
     assert_refused(&stage.answer(with(&token, &other).key("k")).await, 422, "IDEMPOTENCY_KEY_REUSED");
 
-    stage.clock.advance(Duration::from_millis(29_999));
+    stage.advance(Duration::from_millis(29_999)).await;
     assert_eq!(stage.answer(create(&token).key("k")).await.status(), 409);
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     let first = stage.answer(create(&token).key("k")).await;
     assert_eq!((first.status().as_u16(), first.header("idempotent-replayed")), (201, ""));
     assert_replayed(&stage.answer(create(&token).key("k")).await, &first);
@@ -276,10 +276,10 @@ async fn a_lease_that_is_given_back_frees_the_key_at_once() {
 async fn a_key_is_free_again_after_24_hours() {
     let (stage, token) = open().await;
     let first = stage.answer(create(&token).key("k")).await;
-    stage.clock.advance(Duration::from_millis(24 * 60 * 60 * 1000 - 1));
+    stage.advance(Duration::from_millis(24 * 60 * 60 * 1000 - 1)).await;
     let token = stage.tokens(&stage.shop).await.access;
     assert_replayed(&stage.answer(create(&token).key("k")).await, &first);
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     let next = stage.answer(create(&token).key("k")).await;
     assert_eq!((next.status().as_u16(), next.header("idempotent-replayed")), (201, ""));
     assert_eq!(stage.count().await, 2);
@@ -291,9 +291,9 @@ async fn the_time_that_a_key_is_kept_is_a_setting() {
     let stage = Stage::with(&settings, |store| std::sync::Arc::new(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
     let first = stage.answer(create(&token).key("k")).await;
-    stage.clock.advance(Duration::from_millis(59_999));
+    stage.advance(Duration::from_millis(59_999)).await;
     assert_replayed(&stage.answer(create(&token).key("k")).await, &first);
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     assert_eq!(stage.answer(create(&token).key("k")).await.header("idempotent-replayed"), "");
 }
 
@@ -356,7 +356,7 @@ async fn a_key_that_can_t_be_given_back_is_free_when_its_lease_ends() {
     assert_refused(&reply, 503, "IDEMPOTENCY_STORE_UNAVAILABLE");
     faults.clear();
     assert_eq!(stage.answer(create(&token).key("k")).await.status(), 409);
-    stage.clock.advance(Duration::from_secs(30));
+    stage.advance(Duration::from_secs(30)).await;
     assert_eq!(stage.answer(create(&token).key("k")).await.status(), 201);
     assert_eq!(stage.count().await, 1);
 }
@@ -386,7 +386,7 @@ async fn a_request_that_panics_leaves_a_key_that_is_free_when_its_lease_ends() {
     faults.set("create_payment_request", Fault::Panics);
     assert_refused(&stage.answer(create(&token).key("k")).await, 500, "INTERNAL_ERROR");
     faults.clear();
-    stage.clock.advance(Duration::from_secs(30));
+    stage.advance(Duration::from_secs(30)).await;
     assert_eq!(stage.answer(create(&token).key("k")).await.status(), 201);
     assert_eq!(stage.count().await, 1);
 }

@@ -16,6 +16,7 @@ mod quiet;
 mod refresh;
 mod revocation;
 mod stage;
+mod stale;
 mod standards;
 mod surface;
 mod token;

@@ -44,7 +44,7 @@ async fn a_person_approves_and_is_sent_on() {
     let pending = page(&stage, &id, HTML).await;
     assert_html(&pending, 200);
     assert!(pending.text().contains("Shop") && pending.text().contains("19.99"));
-    stage.clock.advance(Duration::from_millis(61_500));
+    stage.advance(Duration::from_millis(61_500)).await;
     let sent = decide(&stage, &id, "decision=approve", HTML).await;
     assert_eq!((sent.status().as_u16(), sent.header("location")), (303, "https://shop.example/ok"));
     let shown = shown(&stage, &token, &id).await;
@@ -80,7 +80,7 @@ async fn deciding_again_leads_to_the_same_place_and_deciding_otherwise_changes_n
     let (token, id) = created(&stage).await;
     decide(&stage, &id, "decision=approve", HTML).await;
     let decided = shown(&stage, &token, &id).await;
-    stage.clock.advance(Duration::from_secs(60));
+    stage.advance(Duration::from_secs(60)).await;
     let again = decide(&stage, &id, "decision=approve", HTML).await;
     assert_eq!((again.status().as_u16(), again.header("location")), (303, "https://shop.example/ok"));
     assert_html(&decide(&stage, &id, "decision=decline", HTML).await, 409);
@@ -93,9 +93,9 @@ async fn deciding_again_leads_to_the_same_place_and_deciding_otherwise_changes_n
 async fn a_page_expires_in_the_millisecond_that_was_told() {
     let stage = Stage::open().await;
     let (_, id) = created(&stage).await;
-    stage.clock.advance(Duration::from_millis(15 * 60 * 1000 - 1));
+    stage.advance(Duration::from_millis(15 * 60 * 1000 - 1)).await;
     assert_html(&page(&stage, &id, HTML).await, 200);
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     let token = stage.tokens(&stage.shop).await.access;
     assert_eq!(shown(&stage, &token, &id).await["status"], "expired");
     assert_html(&page(&stage, &id, HTML).await, 410);
@@ -113,7 +113,7 @@ async fn a_decided_page_does_not_expire() {
     let stage = Stage::open().await;
     let (_, id) = created(&stage).await;
     decide(&stage, &id, "decision=approve", HTML).await;
-    stage.clock.advance(Duration::from_secs(24 * 60 * 60));
+    stage.advance(Duration::from_secs(24 * 60 * 60)).await;
     assert_html(&page(&stage, &id, HTML).await, 200);
     assert_eq!(page(&stage, &id, "*/*").await.status(), 200);
 }

@@ -109,7 +109,7 @@ async fn pages_follow_each_other_newest_first_without_gap_or_repeat() {
     let mut ids = Vec::new();
     for n in 0..25 {
         // Some are of the same millisecond.
-        stage.clock.advance(Duration::from_millis(n % 3));
+        stage.advance(Duration::from_millis(n % 3)).await;
         ids.push(payment_id(&stage.answer(create(&token)).await));
     }
     let mut seen = Vec::new();
@@ -142,7 +142,7 @@ async fn a_cursor_shows_nothing_of_another_merchant() {
     let (shop, rival) = (stage.tokens(&stage.shop).await.access, stage.tokens(&stage.rival).await.access);
     for _ in 0..3 {
         stage.answer(create(&shop)).await.data();
-        stage.clock.advance(Duration::from_secs(1));
+        stage.advance(Duration::from_secs(1)).await;
     }
     let page = stage.answer(Call::get(&format!("{LIST}?limit=1")).bearer(&shop)).await.data();
     let cursor = page["next_cursor"].as_str().unwrap();

@@ -50,15 +50,15 @@ async fn a_refresh_token_is_reused_until_its_end_which_does_not_move() {
     let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
     for _ in 0..95 {
-        stage.clock.advance(Duration::from_secs(15 * 60));
+        stage.advance(Duration::from_secs(15 * 60)).await;
         let access = stage.refresh(&tokens.refresh).await.data();
         assert_eq!(stage.list(access["access_token"].as_str().unwrap()).await.status(), 200);
     }
-    stage.clock.advance(Duration::from_millis(15 * 60 * 1000 - 1));
+    stage.advance(Duration::from_millis(15 * 60 * 1000 - 1)).await;
     let last = stage.refresh(&tokens.refresh).await.data();
     // An access token of the last second lives its whole 15 minutes, past the end of the refresh token.
     assert_eq!(claims(last["access_token"].as_str().unwrap())["exp"], NOW.seconds() + 86_399 + 900);
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     assert_refused(&stage.refresh(&tokens.refresh).await, 401, "INVALID_TOKEN");
     assert_eq!(stage.list(last["access_token"].as_str().unwrap()).await.status(), 200);
 }
@@ -186,9 +186,9 @@ async fn a_refresh_asks_whether_client_and_secret_are_still_good() {
         let reply = stage.refresh(token).await;
         assert_eq!(reply.without_request_id(), unknown.without_request_id());
     }
-    stage.clock.advance(Duration::from_millis(59_999));
+    stage.advance(Duration::from_millis(59_999)).await;
     assert_eq!(stage.refresh(&tokens[3]).await.status(), 200);
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     assert_refused(&stage.refresh(&tokens[3]).await, 401, "INVALID_TOKEN");
 }
 

@@ -34,9 +34,9 @@ async fn a_disabled_clients_tokens_end_and_no_other_clients() {
 
 #[tokio::test]
 async fn disabled_and_enabled_within_a_second_the_client_gets_tokens_that_work() {
-    let mut stage = Stage::open().await;
+    let stage = Stage::open().await;
     let old = stage.tokens(&stage.shop).await;
-    stage.clock.advance(Duration::from_millis(100));
+    stage.advance(Duration::from_millis(100)).await;
     let (now, expire) = (stage.now(), stage.tokens_expire_at());
     let store = stage.elsewhere.clone();
     store.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
@@ -51,7 +51,7 @@ async fn disabled_and_enabled_within_a_second_the_client_gets_tokens_that_work()
     let access = stage.refresh(&new.refresh).await.data();
     assert_eq!(stage.list(access["access_token"].as_str().unwrap()).await.status(), 200);
     for _ in 0..3 {
-        stage.clock.advance(Duration::from_secs(1));
+        stage.advance(Duration::from_secs(1)).await;
         assert_good(&stage, &new).await;
         assert_ended(&stage, &old).await;
         let newer = stage.tokens(&stage.shop).await;
@@ -61,7 +61,7 @@ async fn disabled_and_enabled_within_a_second_the_client_gets_tokens_that_work()
 
 #[tokio::test]
 async fn a_deleted_clients_tokens_end_for_good() {
-    let mut stage = Stage::open().await;
+    let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
     let (now, expire) = (stage.now(), stage.tokens_expire_at());
     assert!(stage.elsewhere.delete_client(stage.shop.id, now, expire).await.unwrap());
@@ -118,10 +118,10 @@ async fn a_rotated_secret_works_until_it_lapses_and_the_new_one_at_once() {
 
     let of_old = stage.tokens(&old).await;
     let of_new = stage.tokens(&new).await;
-    stage.clock.advance(Duration::from_millis(59_999));
+    stage.advance(Duration::from_millis(59_999)).await;
     stage.tokens(&old).await;
     assert_good(&stage, &of_old).await;
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     let reply = stage.answer(Call::post(TOKEN).json(&old.body())).await;
     assert_refused(&reply, 401, "INVALID_CLIENT");
     assert_refused(&stage.refresh(&of_old.refresh).await, 401, "INVALID_TOKEN");
@@ -156,7 +156,7 @@ async fn a_revoked_secret_takes_its_tokens_along_and_no_others() {
 
 #[tokio::test]
 async fn a_single_token_can_be_ended() {
-    let mut stage = Stage::open().await;
+    let stage = Stage::open().await;
     let (one, other) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.shop).await);
     for token in [&one.access, &one.refresh] {
         let jti = claims(token)["jti"].as_str().unwrap().to_owned();
@@ -179,7 +179,7 @@ async fn a_single_token_can_be_ended() {
 
 #[tokio::test]
 async fn what_was_revoked_stays_so_when_the_server_starts_again() {
-    let mut stage = Stage::open().await;
+    let stage = Stage::open().await;
     let (tokens, rivals) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.rival).await);
     let (now, expire) = (stage.now(), stage.tokens_expire_at());
     let (id, secret) = (stage.shop.id, stage.shop.secret_id);

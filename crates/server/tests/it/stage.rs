@@ -13,6 +13,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tollgate_core::{ClientId, ClientSecret, Clock, Environment, MasterKey, MerchantId, SecretId, Timestamp};
 use tollgate_server::config::Config;
 use tollgate_server::edge::RequestBody;
@@ -32,6 +33,14 @@ const MASTER_KEY: &str = "424242424242424242424242424242424242424242424242424242
 pub(crate) struct ManualClock(AtomicU64);
 
 impl ManualClock {
+    pub(crate) fn at(now: Timestamp) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(now.millis())))
+    }
+
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.store(now.millis(), Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, time: Duration) {
         self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -78,7 +87,7 @@ pub(crate) struct Kind {
 pub(crate) struct Stage {
     pub(crate) server: Arc<Server>,
     pub(crate) installation: Arc<Installation>,
-    pub(crate) follower: Follower,
+    follower: Mutex<Follower>,
     /// The same store as another process has it open.
     pub(crate) elsewhere: Arc<Sqlite>,
     pub(crate) clock: Arc<ManualClock>,
@@ -103,7 +112,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let listen = "127.0.0.1:8080".parse().unwrap();
         let config = Config::dev(listen, folder.path(), settings.iter().copied()).unwrap();
-        let clock = Arc::new(ManualClock(AtomicU64::new(NOW.millis())));
+        let clock = ManualClock::at(NOW);
         let path = folder.path().join("tollgate.db");
         let (server, installation, follower) =
             serve(&config, wrap(Sqlite::open(&path).unwrap()), clock.clone()).await;
@@ -117,7 +126,7 @@ impl Stage {
         let mut stage = Self {
             server,
             installation,
-            follower,
+            follower: Mutex::new(follower),
             elsewhere,
             clock,
             config,
@@ -144,7 +153,7 @@ impl Stage {
         let store = Arc::new(Sqlite::open_existing(&path).unwrap());
         let (server, installation, follower) = serve(&self.config, store, self.clock.clone()).await;
         let elsewhere = Arc::new(Sqlite::open_existing(&path).unwrap());
-        Self { server, installation, follower, elsewhere, folder, ..self }
+        Self { server, installation, follower: Mutex::new(follower), elsewhere, folder, ..self }
     }
 
     /// Where the store is.
@@ -162,8 +171,24 @@ impl Stage {
     }
 
     /// Lets the server see what was written elsewhere.
-    pub(crate) async fn follow(&mut self) {
-        self.follower.step().await.unwrap();
+    pub(crate) async fn follow(&self) {
+        self.follower.lock().await.step().await.unwrap();
+    }
+
+    /// Lets the server read the change log as it does every now and then, whether it can or not.
+    pub(crate) async fn try_to_follow(&self) {
+        self.follower.lock().await.step_or_warn().await;
+    }
+
+    /// Ends the stage, and leaves what runs a server.
+    pub(crate) fn into_parts(self) -> (Arc<Server>, Follower, TempDir) {
+        (self.server, self.follower.into_inner(), self.folder)
+    }
+
+    /// Lets time pass, in which the server goes on reading what was written elsewhere.
+    pub(crate) async fn advance(&self, time: Duration) {
+        self.clock.advance(time);
+        self.follow().await;
     }
 
     async fn create_merchant(&mut self, id: MerchantId, name: &str) {

@@ -8,6 +8,7 @@ use http::Response;
 use serde_json::json;
 use tollgate_core::TokenError;
 use tollgate_guard::Denial;
+use tollgate_server::NotReady;
 use tollgate_server::error::Error;
 use tollgate_store::StoreError;
 
@@ -43,6 +44,8 @@ pub(crate) fn errors() -> Vec<Error> {
         | Error::Store(_)
         | Error::IdempotencyStore(_)
         | Error::NoSigningKey
+        | Error::Stale
+        | Error::NotReady(_)
         | Error::Internal(_) => (),
     };
     let store = || StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned());
@@ -69,6 +72,10 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::Store(store()),
         Error::IdempotencyStore(store()),
         Error::NoSigningKey,
+        Error::Stale,
+        Error::NotReady(NotReady::Draining),
+        Error::NotReady(NotReady::NoSigningKey),
+        Error::NotReady(NotReady::Stale),
         Error::Internal("a handler panicked".to_owned()),
     ];
     errors.iter().for_each(known);
@@ -81,7 +88,8 @@ fn denials() -> Vec<Denial> {
         | Denial::InvalidToken(_)
         | Denial::Environment
         | Denial::InsufficientScope(_)
-        | Denial::Address => (),
+        | Denial::Address
+        | Denial::Stale => (),
     };
     let denials = vec![
         Denial::NoToken,
@@ -89,6 +97,7 @@ fn denials() -> Vec<Denial> {
         Denial::Environment,
         Denial::InsufficientScope("payments:write"),
         Denial::Address,
+        Denial::Stale,
     ];
     denials.iter().for_each(known);
     denials
@@ -206,17 +215,21 @@ async fn known_clients_get_tokens_while_the_store_is_down_and_unknown_ones_wait(
 
 #[tokio::test]
 async fn the_server_is_ready_while_it_follows_the_changes_of_others() {
-    let mut stage = Stage::open().await;
+    let stage = Stage::open().await;
     let get = |path: &'static str| Call::get(path);
     assert_eq!(stage.answer(get("/healthz")).await.data()["status"], "up");
     assert_eq!(stage.answer(get("/readyz")).await.data()["status"], "ready");
     stage.clock.advance(Duration::from_secs(60));
-    assert_refused(&stage.answer(get("/readyz")).await, 503, "UNAVAILABLE");
+    let reply = stage.answer(get("/readyz")).await;
+    assert_refused(&reply, 503, "UNAVAILABLE");
+    assert!(reply.text().contains("has not been read from the store"), "{}", reply.text());
     assert_eq!(stage.answer(get("/healthz")).await.status(), 200);
     stage.follow().await;
     assert_eq!(stage.answer(get("/readyz")).await.status(), 200);
     stage.server.start_draining();
-    assert_refused(&stage.answer(get("/readyz")).await, 503, "UNAVAILABLE");
+    let reply = stage.answer(get("/readyz")).await;
+    assert_refused(&reply, 503, "UNAVAILABLE");
+    assert!(reply.text().contains("draining"), "{}", reply.text());
 }
 
 /// Whatever the route and the method, an answer of the API is the envelope with an id.

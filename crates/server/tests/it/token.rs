@@ -66,7 +66,7 @@ async fn both_tokens_say_who_for_whom_where_and_how_long() {
 #[tokio::test]
 async fn within_a_second_a_token_still_lives_for_whole_seconds() {
     let stage = Stage::open().await;
-    stage.clock.advance(Duration::from_millis(999));
+    stage.advance(Duration::from_millis(999)).await;
     let claims = claims(&stage.tokens(&stage.shop).await.access);
     assert_eq!((&claims["iat"], &claims["exp"]), (&json!(NOW.seconds()), &json!(NOW.seconds() + 900)));
 }
@@ -610,7 +610,7 @@ async fn the_31st_failure_in_a_minute_waits_and_no_other_source_is_concerned() {
     let right = || Call::post(TOKEN).json(&stage.shop.body());
     assert_eq!(stage.answer_from(elsewhere, right()).await.status(), 200);
     assert_eq!(stage.answer(Call::post(TOKEN).json(&stage.rival.body())).await.status(), 200);
-    stage.clock.advance(Duration::from_secs(2));
+    stage.advance(Duration::from_secs(2)).await;
     assert_eq!(stage.answer(right()).await.status(), 200);
 }
 

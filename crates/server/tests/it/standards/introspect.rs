@@ -146,9 +146,9 @@ async fn a_token_is_active_until_the_millisecond_of_its_end() {
     let stage = Stage::open().await;
     let issued = stage.tokens(&stage.shop).await;
     for (token, lifetime) in [(&issued.access, 900_000), (&issued.refresh, 85_500_000)] {
-        stage.clock.advance(Duration::from_millis(lifetime - 1));
+        stage.advance(Duration::from_millis(lifetime - 1)).await;
         assert_eq!(said(&introspect(&stage, &stage.shop, token).await)["active"], true);
-        stage.clock.advance(Duration::from_millis(1));
+        stage.advance(Duration::from_millis(1)).await;
         assert_inactive(&said(&introspect(&stage, &stage.shop, token).await));
     }
 }
@@ -163,10 +163,10 @@ async fn a_refresh_token_is_active_as_long_as_it_would_be_exchanged() {
     let (now, lapse) = (stage.now(), stage.now().after(Duration::from_secs(60)));
     stage.elsewhere.add_secret(lapsing.id, &next, Some(lapse), now).await.unwrap();
     stage.follow().await;
-    stage.clock.advance(Duration::from_millis(59_999));
+    stage.advance(Duration::from_millis(59_999)).await;
     said(&refresh(&stage, &lapsing, &issued.refresh, "").await);
     assert_eq!(said(&introspect(&stage, &colleague, &issued.refresh).await)["active"], true);
-    stage.clock.advance(Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1)).await;
     assert_inactive(&said(&introspect(&stage, &colleague, &issued.refresh).await));
     // The access token lives out its time.
     assert_eq!(said(&introspect(&stage, &colleague, &issued.access).await)["active"], true);

@@ -50,7 +50,7 @@ async fn what_came_of_a_refresh_token_ends_by_itself_or_is_revoked_as_well() {
     }
     assert_done(&revoke(&stage, &stage.shop, &refreshed).await);
     assert_refused(&stage.list(&refreshed).await, 401, "INVALID_TOKEN");
-    stage.clock.advance(Duration::from_secs(900));
+    stage.advance(Duration::from_secs(900)).await;
     assert_refused(&stage.list(&issued.access).await, 401, "INVALID_TOKEN");
 }
 
@@ -80,7 +80,7 @@ async fn what_is_no_good_token_is_done_already_and_nothing_is_written() {
     stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
     stage.follow().await;
     assert_done(&revoke(&stage, &stage.shop, &revoked.refresh).await);
-    stage.clock.advance(Duration::from_secs(900));
+    stage.advance(Duration::from_secs(900)).await;
     let before = stage.elsewhere.last_change().await.unwrap();
     for token in
         ["x", "%00", &"e".repeat(60_000), &expired.access, &revoked.refresh, &of_disabled.refresh, "a.b.c"]
@@ -174,7 +174,7 @@ async fn a_revocation_is_kept_a_little_longer_than_its_token_is_accepted() {
     assert_eq!(kept.len(), 1);
     assert!(matches!(kept[0].subject, Revoked::Token(_)));
     assert_eq!(kept[0].expires_at, stage.now().after(Duration::from_secs(900 + 30 + 60)));
-    stage.clock.advance(Duration::from_millis(929_999));
+    stage.advance(Duration::from_millis(929_999)).await;
     assert_refused(&stage.list(&issued.access).await, 401, "INVALID_TOKEN");
 }
 

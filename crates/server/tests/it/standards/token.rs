@@ -146,7 +146,7 @@ async fn failures_here_and_under_api_v1_are_counted_together() {
         assert_eq!(reply.header("retry-after"), "2");
         assert_refused(&stage.answer(Call::post(TOKEN).json(&of.body())).await, 429, "TOO_MANY_REQUESTS");
     }
-    stage.clock.advance(Duration::from_secs(2));
+    stage.advance(Duration::from_secs(2)).await;
     said(&grant(&stage, &stage.shop, "").await);
 }
 
@@ -218,7 +218,7 @@ async fn a_refresh_token_is_exchanged_and_answered_as_it_came() {
     let stage = Stage::open().await;
     let issued = tokens(&said(&grant(&stage, &stage.shop, "").await));
     for _ in 0..3 {
-        stage.clock.advance(Duration::from_secs(900));
+        stage.advance(Duration::from_secs(900)).await;
         let answer = said(&refresh(&stage, &stage.shop, &issued.refresh, "").await);
         let members: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members, ["access_token", "refresh_token", "token_type", "expires_in", "scope"]);
@@ -296,12 +296,12 @@ async fn what_is_no_good_refresh_token_is_answered_like_any_other() {
     let mut renewed = stage.shop.clone();
     renewed.secret = value;
     said(&refresh(&stage, &renewed, &issued.refresh, "").await);
-    stage.clock.advance(Duration::from_secs(60));
+    stage.advance(Duration::from_secs(60)).await;
     let reply = refresh(&stage, &renewed, &issued.refresh, "").await;
     assert_eq!(reply.without_request_id(), unknown.without_request_id());
 
     let late = tokens(&said(&grant(&stage, &renewed, "").await)).refresh;
-    stage.clock.advance(Duration::from_secs(86_400));
+    stage.advance(Duration::from_secs(86_400)).await;
     let reply = refresh(&stage, &renewed, &late, "").await;
     assert_eq!(reply.without_request_id(), unknown.without_request_id());
 }

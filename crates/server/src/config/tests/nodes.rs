@@ -1,0 +1,33 @@
+//! The settings of servers that share a store.
+
+use std::time::Duration;
+
+use super::{Config, NO_ENV, load, problem_of};
+use crate::config::WhenStale;
+
+#[test]
+fn what_is_stale_is_refused_unless_told_otherwise() {
+    let config = Config::load(None, NO_ENV).unwrap();
+    assert_eq!(config.tokens.stale_after, Duration::from_secs(60));
+    assert_eq!(config.tokens.when_stale, WhenStale::Refuse);
+    assert_eq!(config.warnings(), [] as [&str; 0]);
+}
+
+#[test]
+fn staleness_has_its_bounds() {
+    for good in ["5s", "15m", "90s"] {
+        load(format!("tokens.stale_after = \"{good}\"")).unwrap();
+    }
+    for bad in ["0s", "4999ms", "15m 1ms", "1d"] {
+        let problem = problem_of(&format!("tokens.stale_after = \"{bad}\""));
+        assert!(problem.contains("expected 5s to 15m"), "{problem}");
+    }
+    assert!(problem_of("tokens.when_stale = \"ignore\"").contains("expected refuse or serve"));
+}
+
+#[test]
+fn serving_what_is_stale_is_mentioned() {
+    let config = load("tokens.when_stale = \"serve\"").unwrap();
+    assert!(config.warnings().iter().any(|warning| warning.starts_with("tokens.when_stale: ")));
+    assert!(config.to_masked_toml().contains("when_stale = \"serve\""));
+}
