@@ -1,20 +1,16 @@
 //! Signing keys: what there are, and the next one.
 
-use std::time::Duration;
-
 use serde_json::json;
-use tollgate_core::Keyring;
-use tollgate_server::{new_signing_key, open_signing_keys};
+use tollgate_core::{Keyring, Phase, Timestamp};
+use tollgate_server::{
+    KEYS_KNOWN_WITHIN, new_signing_key, next_activation, open_signing_keys, others_retire_at,
+};
+use tollgate_store::{RETIRED_KEPT, SigningKey};
 
 use crate::args::{Format, KeyCommand, StoreArgs};
 use crate::failure::Failure;
-use crate::open;
+use crate::open::{self, Opened};
 use crate::output::{self, List};
-
-/// How long a new key is known before it signs: every server has read it by then, several times over.
-const LEAD: Duration = Duration::from_secs(5);
-/// How much longer than its longest token an old key verifies.
-const MARGIN: Duration = Duration::from_secs(60);
 
 pub(crate) async fn key(command: KeyCommand, format: Format) -> Result<(), Failure> {
     match command {
@@ -28,30 +24,54 @@ async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
     let sealed = opened.store.signing_keys().await?;
     let policy = opened.config.token_policy();
     let keyring = Keyring::new(policy, open_signing_keys(&sealed, &opened.master_key)?);
-    let columns =
-        &[("key_id", 36), ("phase", 11), ("algorithm", 9), ("activates_at", 20), ("retires_at", 20)];
+    let columns = &[
+        ("key_id", 36),
+        ("phase", 11),
+        ("algorithm", 9),
+        ("activates_at", 20),
+        ("retires_at", 20),
+        ("advances_at", 20),
+    ];
     let mut list = List::start(format, columns)?;
     for key in &sealed {
+        let phase = keyring.phase(key.id, opened.now);
         list.item(&json!({
             "key_id": key.id,
-            "phase": keyring.phase(key.id, opened.now).map(tollgate_core::Phase::as_str),
+            "phase": phase.map(Phase::as_str),
             "algorithm": "HS256",
             "created_at": output::time(key.created_at),
             "activates_at": output::time(key.activates_at),
             "retires_at": key.retires_at.map(output::time),
+            "advances_at": phase.and_then(|phase| advances_at(&opened, &sealed, key, phase)).map(output::time),
         }))?;
     }
     list.end()
 }
 
+/// When a key leaves its phase; `None` if nobody knows yet. A retired one is deleted then.
+fn advances_at(opened: &Opened, keys: &[SigningKey], key: &SigningKey, phase: Phase) -> Option<Timestamp> {
+    match phase {
+        Phase::Next => Some(key.activates_at),
+        Phase::Active => {
+            // One that retires before it ever signs is next to nothing.
+            let will_sign = |key: &&SigningKey| {
+                key.activates_at > opened.now && key.retires_at.is_none_or(|at| at > key.activates_at)
+            };
+            let next = keys.iter().filter(will_sign).map(|key| key.activates_at).min();
+            next.or_else(|| next_activation(&opened.config, keys, opened.now))
+        }
+        Phase::VerifyOnly => key.retires_at,
+        Phase::Retired => key.retires_at.map(|at| at.after(RETIRED_KEPT)),
+    }
+}
+
 async fn rotate(store: &StoreArgs, compromised: bool, format: Format) -> Result<(), Failure> {
     let opened = open::installation(store).await?;
-    let tokens = &opened.config.tokens;
-    let activates_at = if compromised { opened.now } else { opened.now.after(LEAD) };
-    let others_retire_at = if compromised {
-        opened.now
+    let (activates_at, others_retire_at) = if compromised {
+        (opened.now, opened.now)
     } else {
-        activates_at.after(tokens.refresh_ttl).after(tokens.exp_leeway).after(MARGIN)
+        let activates_at = opened.now.after(KEYS_KNOWN_WITHIN);
+        (activates_at, others_retire_at(&opened.config, activates_at))
     };
     let key = new_signing_key(&opened.master_key, opened.now, activates_at);
     opened.store.add_signing_key(&key, others_retire_at).await?;

@@ -73,6 +73,8 @@ pub struct Config {
     pub connections: Connections,
     /// `[tokens]`.
     pub tokens: Tokens,
+    /// `[keys]`.
+    pub keys: Keys,
     /// `[idempotency]`.
     pub idempotency: Idempotency,
     /// `[limits]`.
@@ -117,6 +119,13 @@ pub struct Tokens {
     pub stale_after: Duration,
     /// What happens then.
     pub when_stale: WhenStale,
+}
+
+/// The signing keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// How long a key signs, at least an hour; `None` leaves rotation to people.
+    pub rotation: Option<Duration>,
 }
 
 /// How long idempotency keys are held.
@@ -312,6 +321,7 @@ impl Config {
                 stale_after: reader.staleness("tokens.stale_after"),
                 when_stale: reader.named("tokens.when_stale", WhenStale::ALL, "refuse or serve"),
             },
+            keys: Keys { rotation: reader.rotation("keys.rotation") },
             idempotency: Idempotency {
                 ttl: reader.duration("idempotency.ttl"),
                 lease: reader.duration("idempotency.lease"),

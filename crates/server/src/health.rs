@@ -46,6 +46,11 @@ fn metrics(server: &Server) -> String {
             installation.unread_for().as_secs(),
         ),
         ("tollgate_stale", "1 if that is longer than tokens.stale_after.", installation.is_stale().into()),
+        (
+            "tollgate_rotates_keys",
+            "1 if this server advances the signing keys for all that share the store.",
+            installation.rotates_keys().into(),
+        ),
         ("tollgate_cached_clients", "Clients in memory.", installation.registry().len() as u64),
         ("tollgate_revocations", "Revocations in force.", installation.verifier().revocations().len() as u64),
         ("tollgate_log_lines_dropped", "Log lines dropped: their reader is too slow.", crate::log::dropped()),

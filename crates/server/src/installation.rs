@@ -1,7 +1,7 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tollgate_core::{
@@ -18,7 +18,7 @@ use crate::registry::Registry;
 
 /// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
 /// signature for a wrong one, because a key that it doesn't know may have made it.
-const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
+pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// How much longer than its token a revocation is remembered: the clocks of other servers may be behind, and each must
 /// have read it before it is deleted.
@@ -57,6 +57,8 @@ pub struct Installation {
     revising: tokio::sync::Mutex<()>,
     /// When the change log was last read, in milliseconds since the epoch.
     followed_at: AtomicU64,
+    /// Whether this server advances the signing keys for all that share the store.
+    rotates_keys: AtomicBool,
 }
 
 /// Why tokens can't be issued here, or new work should not be sent.
@@ -97,6 +99,7 @@ impl Installation {
             hasher,
             revising: tokio::sync::Mutex::default(),
             followed_at: AtomicU64::new(0),
+            rotates_keys: AtomicBool::new(false),
         });
         let seq = installation.reload().await?;
         Ok((installation.clone(), Follower::new(installation, seq)))
@@ -174,6 +177,21 @@ impl Installation {
         if self.followed_at.load(Relaxed) > now.millis() {
             self.followed(now);
         }
+    }
+
+    /// Says whether this server advances the signing keys for all that share the store.
+    pub fn rotates_keys(&self) -> bool {
+        self.rotates_keys.load(Relaxed)
+    }
+
+    /// Notes whether it does; says whether that is news.
+    pub(crate) fn set_rotates_keys(&self, rotates: bool) -> bool {
+        self.rotates_keys.swap(rotates, Relaxed) != rotates
+    }
+
+    /// Draws a signing key that will sign from `activates_at` on.
+    pub(crate) fn new_signing_key(&self, now: Timestamp, activates_at: Timestamp) -> SealedKey {
+        new_signing_key(&self.master_key, now, activates_at)
     }
 
     /// Reads everything afresh, and returns the number of the change from which to follow.

@@ -24,6 +24,7 @@ mod problems;
 mod proxies;
 mod registry;
 mod request_id;
+mod rotation;
 mod route;
 mod run;
 mod server;
@@ -33,7 +34,9 @@ mod throttle;
 pub use follower::Follower;
 pub use inspection::{Verdict, inspect};
 pub use installation::{
-    Installation, NotReady, OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys,
+    Installation, KEYS_KNOWN_WITHIN, NotReady, OpenError, check_master_key, install_if_empty,
+    new_signing_key, open_signing_keys,
 };
+pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
 pub use server::{Body, Server};

@@ -4,16 +4,19 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Request};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::edge::{self, Drained, OpenConnections};
 use crate::follower::Follower;
 use crate::health;
+use crate::rotation::Rotation;
 use crate::route::Route;
 use crate::server::{Server, without_body};
 
@@ -87,6 +90,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// How long a server that ends waits to tell the others: a store that is away must not hold it up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Serves until `shutdown` completes, then drains: readiness goes off, what runs is finished, and what has not by the
 /// end of the grace is cut off.
 pub async fn run(
@@ -99,6 +105,8 @@ pub async fn run(
     let open = server.connections().clone();
     let following = tokio::spawn(follower.run());
     let (stop, stopped) = watch::channel(());
+    let rotation = Rotation::new(server.installation().clone());
+    let rotating = tokio::spawn(rotation.run(stopped.clone()));
     let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(server.clone(), listener, stopped)));
     let draining = {
         let server = server.clone();
@@ -122,6 +130,7 @@ pub async fn run(
         let _ = admin.await;
     }
     following.abort();
+    let _ = timeout(LAST_WORDS, rotating).await;
     drained
 }
 

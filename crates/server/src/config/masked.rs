@@ -33,6 +33,7 @@ impl Config {
             ("trusted_proxies", proxies.into()),
             ("database", self.masked_database().into()),
             ("tokens", self.masked_tokens().into()),
+            ("keys", table([("rotation", time(self.keys.rotation.unwrap_or_default()))]).into()),
             (
                 "idempotency",
                 table([("ttl", time(self.idempotency.ttl)), ("lease", time(self.idempotency.lease))]).into(),

@@ -21,6 +21,8 @@ use super::{
 const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 const STALENESS: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(15 * 60);
+/// Longer than it takes to make a key known everywhere, whatever `tokens.stale_after` is.
+const SHORTEST_ROTATION: Duration = Duration::from_secs(60 * 60);
 /// Keys whose value may hold a secret, even by mistake: no message repeats it.
 const SECRET: [&str; 3] = ["master_key", "database.url", "database.password"];
 
@@ -122,6 +124,15 @@ impl Reader {
         self.text(key, |text| match duration(text)? {
             duration if STALENESS.contains(&duration) => Ok(duration),
             _ => Err("5s to 15m"),
+        })
+    }
+
+    /// How long a signing key signs; `None` if it is for people to say.
+    pub(super) fn rotation(&mut self, key: &'static str) -> Option<Duration> {
+        self.text(key, |text| match duration(text)? {
+            Duration::ZERO => Ok(None),
+            duration if duration >= SHORTEST_ROTATION => Ok(Some(duration)),
+            _ => Err("at least 1h, or 0s for no rotation"),
         })
     }
 

@@ -9,6 +9,7 @@ mod faults;
 mod guard;
 mod idempotency;
 mod keys;
+mod nodes;
 mod page;
 mod payments;
 mod properties;

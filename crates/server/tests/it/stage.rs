@@ -17,10 +17,10 @@ use tokio::sync::Mutex;
 use tollgate_core::{ClientId, ClientSecret, Clock, Environment, MasterKey, MerchantId, SecretId, Timestamp};
 use tollgate_server::config::Config;
 use tollgate_server::edge::RequestBody;
-use tollgate_server::{Follower, Installation, Server};
+use tollgate_server::{Follower, Installation, Rotation, Server};
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
-use crate::call::{CREATE, Call, REFRESH, Reply, TOKEN};
+use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
 
 /// When every test begins: at a whole second.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -100,6 +100,43 @@ pub(crate) struct Stage {
     pub(crate) rival: Credentials,
     rng: StdRng,
     folder: TempDir,
+}
+
+/// One of the servers that share a store.
+pub(crate) struct Node {
+    pub(crate) server: Arc<Server>,
+    pub(crate) installation: Arc<Installation>,
+    pub(crate) follower: Follower,
+    pub(crate) rotation: Rotation,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl Node {
+    pub(crate) async fn follow(&mut self) {
+        self.follower.step().await.unwrap();
+    }
+
+    pub(crate) async fn answer(&self, call: Call) -> Reply {
+        answer(&self.server, PEER, call.whole()).await
+    }
+
+    pub(crate) async fn grant(&self, of: &Credentials) -> Reply {
+        self.answer(Call::post(TOKEN).json(&of.body())).await
+    }
+
+    pub(crate) async fn tokens(&self, of: &Credentials) -> Tokens {
+        let data = self.grant(of).await.data();
+        let token = |name: &str| data[name].as_str().unwrap().to_owned();
+        Tokens { access: token("access_token"), refresh: token("refresh_token") }
+    }
+
+    pub(crate) async fn list(&self, token: &str) -> Reply {
+        self.answer(Call::get(LIST).bearer(token)).await
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Reply {
+        self.answer(Call::post(REFRESH).json(&json!({"refresh_token": token}))).await
+    }
 }
 
 impl Stage {
@@ -189,6 +226,14 @@ impl Stage {
     pub(crate) async fn advance(&self, time: Duration) {
         self.clock.advance(time);
         self.follow().await;
+    }
+
+    /// Starts another server on the same store, with a clock of its own.
+    pub(crate) async fn node(&self, clock: Arc<ManualClock>) -> Node {
+        let store = Arc::new(Sqlite::open_existing(&self.path()).unwrap());
+        let (server, installation, follower) = serve(&self.config, store, clock.clone()).await;
+        let rotation = Rotation::new(installation.clone());
+        Node { server, installation, follower, rotation, clock }
     }
 
     async fn create_merchant(&mut self, id: MerchantId, name: &str) {

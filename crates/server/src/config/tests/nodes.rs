@@ -6,11 +6,30 @@ use super::{Config, NO_ENV, load, problem_of};
 use crate::config::WhenStale;
 
 #[test]
-fn what_is_stale_is_refused_unless_told_otherwise() {
+fn keys_rotate_every_quarter_and_what_is_stale_is_refused_unless_told_otherwise() {
     let config = Config::load(None, NO_ENV).unwrap();
+    assert_eq!(config.keys.rotation, Some(Duration::from_secs(90 * 86_400)));
     assert_eq!(config.tokens.stale_after, Duration::from_secs(60));
     assert_eq!(config.tokens.when_stale, WhenStale::Refuse);
     assert_eq!(config.warnings(), [] as [&str; 0]);
+}
+
+#[test]
+fn rotation_is_an_hour_or_more_or_none() {
+    assert_eq!(load("keys.rotation = \"0s\"").unwrap().keys.rotation, None);
+    assert_eq!(load("keys.rotation = \"1h\"").unwrap().keys.rotation, Some(Duration::from_secs(3600)));
+    let problem = problem_of("keys.rotation = \"59m\"");
+    assert!(
+        problem.contains("keys.rotation in FILE: expected at least 1h, or 0s for no rotation"),
+        "{problem}"
+    );
+    assert!(load("keys.rotation = \"0s\"").unwrap().to_masked_toml().contains("rotation = \"0s\""));
+}
+
+#[test]
+fn a_key_is_known_everywhere_within_the_time_that_the_one_before_signs() {
+    let config = load("keys.rotation = \"1h\"\ntokens.stale_after = \"15m\"").unwrap();
+    assert!(config.tokens.stale_after * 2 < config.keys.rotation.unwrap());
 }
 
 #[test]

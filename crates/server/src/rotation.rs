@@ -1,0 +1,144 @@
+//! Rotation of the signing keys, by one server of those that share a store.
+//!
+//! A key's phase follows from its times, so every server that has read the keys advances them alike. What somebody has to
+//! do is to add the next key in time. The store elects who does. Two may believe that they are elected, since clocks
+//! differ: the store also adds no second successor to a key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tollgate_core::Timestamp;
+use tollgate_store::{Candidacy, SigningKey, StoreError};
+
+use crate::config::Config;
+use crate::installation::Installation;
+
+/// The name of what the elected server does.
+const OFFICE: &str = "signing keys";
+/// For how long it is elected. If it dies, the keys are without a server that advances them for so long at most.
+const TERM: Duration = Duration::from_secs(60);
+/// How often it has itself elected anew, and the others ask.
+const INTERVAL: Duration = Duration::from_secs(20);
+/// How far the clocks of servers may differ.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// When the next key is to sign, on the clock that shows `now`: when the newest has signed for the configured time, and
+/// not before all servers know the next one. `None` if that is for people to say, or if there is no key.
+pub fn next_activation(config: &Config, keys: &[SigningKey], now: Timestamp) -> Option<Timestamp> {
+    let due = newest(keys)?.activates_at.after(config.keys.rotation?);
+    Some(due.max(now.after(lead(config))))
+}
+
+/// When the other keys retire, if the next one signs from `activates_at` on: when the last token that they signed has
+/// expired, on whatever server it was issued or is checked.
+pub fn others_retire_at(config: &Config, activates_at: Timestamp) -> Timestamp {
+    let tokens = &config.tokens;
+    activates_at
+        // A server that has not heard of the next key goes on signing with the old one for as long.
+        .after(tokens.stale_after)
+        .after(SKEW)
+        .after(tokens.refresh_ttl)
+        .after(tokens.exp_leeway)
+}
+
+/// How long a key is known before it signs: longer than a server that has not heard of it answers at all.
+fn lead(config: &Config) -> Duration {
+    config.tokens.stale_after + SKEW
+}
+
+/// The key that has no successor.
+fn newest(keys: &[SigningKey]) -> Option<&SigningKey> {
+    keys.iter().filter(|key| key.retires_at.is_none()).max_by_key(|key| key.activates_at)
+}
+
+/// Advances the signing keys of an installation while this server is elected to.
+pub struct Rotation {
+    installation: Arc<Installation>,
+    /// Tells this server from the others.
+    holder: [u8; 16],
+    failing: bool,
+}
+
+impl Rotation {
+    /// Of an installation's keys, as its configuration says.
+    pub fn new(installation: Arc<Installation>) -> Self {
+        Self { installation, holder: rand::random(), failing: false }
+    }
+
+    /// Does so until `stopped` has no sender any more, then gives the office back.
+    pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
+        if self.installation.config().keys.rotation.is_none() {
+            return;
+        }
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.step_or_warn().await,
+                _ = stopped.changed() => break,
+            }
+        }
+        if self.installation.rotates_keys() {
+            // Best effort: otherwise the others wait for the end of its term.
+            let _ = self.resign().await;
+        }
+    }
+
+    async fn step_or_warn(&mut self) {
+        let result = self.step().await;
+        match &result {
+            Err(error) if !self.failing => tracing::warn!(%error, "the signing keys can't be advanced"),
+            Ok(()) if self.failing => tracing::info!("the signing keys can be advanced again"),
+            Ok(()) | Err(_) => {}
+        }
+        self.failing = result.is_err();
+    }
+
+    /// Stands for election and, if elected, adds the next key where it is time.
+    pub async fn step(&self) -> Result<(), StoreError> {
+        let now = self.installation.now();
+        let elected = self.installation.store().elect(&self.candidacy(now), now).await;
+        if self.installation.set_rotates_keys(matches!(elected, Ok(true))) {
+            tracing::info!(
+                elected = self.installation.rotates_keys(),
+                "who advances the signing keys has changed"
+            );
+        }
+        if elected? { self.add_key_in_time().await } else { Ok(()) }
+    }
+
+    /// Gives the office back, so that another server need not wait for the end of its term.
+    pub async fn resign(&self) -> Result<(), StoreError> {
+        let candidacy = self.candidacy(self.installation.now());
+        self.installation.set_rotates_keys(false);
+        self.installation.store().resign(&candidacy).await
+    }
+
+    fn candidacy(&self, now: Timestamp) -> Candidacy {
+        Candidacy { office: OFFICE, holder: self.holder, until: now.after(TERM) }
+    }
+
+    async fn add_key_in_time(&self) -> Result<(), StoreError> {
+        let (config, store) = (self.installation.config(), self.installation.store());
+        let keys = store.signing_keys().await?;
+        // Now that the store has answered: the time for which the key is known before it signs begins here.
+        let now = self.installation.now();
+        let Some((newest, activates_at)) = newest(&keys).zip(next_activation(config, &keys, now)) else {
+            return Ok(());
+        };
+        if activates_at > now.after(lead(config)).after(INTERVAL) {
+            return Ok(());
+        }
+        let key = self.installation.new_signing_key(now, activates_at);
+        let retire_at = others_retire_at(config, activates_at);
+        if store.succeed_signing_key(newest.id, &key, retire_at).await? {
+            tracing::info!(
+                key_id = %key.id,
+                signs_in_seconds = activates_at.since(now).as_secs(),
+                "the next signing key was added"
+            );
+        }
+        Ok(())
+    }
+}
