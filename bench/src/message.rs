@@ -9,6 +9,8 @@ use crate::credentials::Credentials;
 const TOKEN: &str = "/api/v1/oauth2/token";
 const REFRESH: &str = "/api/v1/oauth2/refresh";
 const CREATE: &str = "/api/v1/payment-requests:redirect";
+const LIST: &str = "/api/v1/payment-requests";
+const REVOKE: &str = "/oauth2/revoke";
 /// A path whose handler does nothing, on servers of these benchmarks.
 const EMPTY: &str = "/empty";
 
@@ -35,6 +37,23 @@ pub fn refresh(refresh_token: &str) -> Vec<u8> {
 /// Calls a guarded handler that does nothing.
 pub fn guarded(access_token: &str) -> Vec<u8> {
     format!("GET {EMPTY} HTTP/1.1\r\n{COMMON}Authorization: Bearer {access_token}\r\n\r\n").into_bytes()
+}
+
+/// Asks the sandbox for payment requests, of which there are none.
+pub fn list(access_token: &str) -> Vec<u8> {
+    format!("GET {LIST} HTTP/1.1\r\n{COMMON}Authorization: Bearer {access_token}\r\n\r\n").into_bytes()
+}
+
+/// Ends a token of the client's.
+pub fn revoke(client: &Credentials, token: &str) -> Vec<u8> {
+    let Credentials { client_id, client_secret } = client;
+    let body = format!("client_id={client_id}&client_secret={client_secret}&token={token}");
+    let length = body.len();
+    format!(
+        "POST {REVOKE} HTTP/1.1\r\n{COMMON}Content-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// Creates a payment request under an idempotency key of its own.

@@ -34,23 +34,40 @@ impl Answer {
     }
 }
 
-/// Sends one request on a connection of its own.
-pub fn ask(address: SocketAddr, request: &[u8]) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    stream.write_all(request)?;
-    let mut bytes = Vec::new();
-    loop {
-        let mut piece = [0; 4096];
-        let read = stream.read(&mut piece)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        bytes.extend_from_slice(&piece[..read]);
-        if let Some(head) = message::head(&bytes).filter(|head| head.len <= bytes.len()) {
-            return Ok(Answer { head, bytes });
+/// A connection that is kept.
+#[derive(Debug)]
+pub struct Connection(TcpStream);
+
+impl Connection {
+    /// Connects.
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+
+    /// Sends a request, and waits for its answer.
+    pub fn ask(&mut self, request: &[u8]) -> io::Result<Answer> {
+        self.0.write_all(request)?;
+        let mut bytes = Vec::new();
+        loop {
+            let mut piece = [0; 4096];
+            let read = self.0.read(&mut piece)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            bytes.extend_from_slice(&piece[..read]);
+            if let Some(head) = message::head(&bytes).filter(|head| head.len <= bytes.len()) {
+                return Ok(Answer { head, bytes });
+            }
         }
     }
+}
+
+/// Sends one request on a connection of its own.
+pub fn ask(address: SocketAddr, request: &[u8]) -> io::Result<Answer> {
+    Connection::open(address)?.ask(request)
 }
 
 /// Asks for a path without a body, and returns the status.

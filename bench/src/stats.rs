@@ -11,6 +11,14 @@ pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
+/// The smallest figure that so many of a hundred don't exceed.
+pub fn percentile(figures: &[f64], percent: usize) -> f64 {
+    let mut figures = figures.to_vec();
+    figures.sort_by(f64::total_cmp);
+    let rank = (figures.len() * percent).div_ceil(100).max(1);
+    figures.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
 /// Mean and variance of a sample, gathered one by one (Welford).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Moments {
@@ -52,6 +60,16 @@ mod tests {
     fn the_median_is_in_the_middle() {
         assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
         assert!((median([4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_figures() {
+        let figures: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        let found = [50, 99, 100].map(|percent| percentile(&figures, percent));
+        assert!(
+            found.iter().zip([100.0, 198.0, 200.0]).all(|(found, expected)| (found - expected).abs() < 1e-9)
+        );
+        assert!(percentile(&[], 50).is_nan());
     }
 
     #[test]

@@ -8,6 +8,15 @@ mod creates;
 mod document;
 mod machine;
 mod many;
+mod nodes;
+#[allow(
+    dead_code,
+    unfulfilled_lint_expectations,
+    clippy::unwrap_used,
+    reason = "it is of the tests of the store, which use more of it"
+)]
+#[path = "../../../../crates/store/src/postgres/tests/server.rs"]
+mod postgres_server;
 mod rates;
 mod servers;
 mod start;
@@ -67,6 +76,8 @@ enum Section {
     Start,
     /// Payment requests created a second, each under an idempotency key.
     Creates,
+    /// Several servers on one PostgreSQL: how soon a change counts on another one, and what a request costs.
+    Nodes,
     /// What the agent adds to a request.
     Agent,
     /// Whether the time of a refusal tells its reason.
@@ -78,12 +89,13 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Rates,
         Self::Overload,
         Self::Million,
         Self::Start,
         Self::Creates,
+        Self::Nodes,
         Self::Agent,
         Self::Timing,
         Self::Codec,
@@ -97,6 +109,7 @@ impl Section {
             Self::Million => many::run(setup),
             Self::Start => start::run(setup),
             Self::Creates => creates::run(setup),
+            Self::Nodes => nodes::run(setup),
             Self::Agent => agent::run(setup),
             Self::Timing => timing::run(setup),
             Self::Codec => codec::run(setup),

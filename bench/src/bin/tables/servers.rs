@@ -65,15 +65,28 @@ impl Setup {
 
     /// Starts `tollgate serve` on the store in `data`, with a line for each request or without.
     pub(crate) fn tollgate(&self, data: &Path, log: bool) -> io::Result<Tollgate> {
-        let (api, admin) = (free_address()?, free_address()?);
+        let api = free_address()?;
+        self.node(data, &sqlite_url(data), api, &format!("http://{api}"), log)
+    }
+
+    /// Starts `tollgate serve` at an address, on a store of which others may serve as well, with the key in `data`.
+    pub(crate) fn node(
+        &self,
+        data: &Path,
+        store: &str,
+        api: SocketAddr,
+        public_url: &str,
+        log: bool,
+    ) -> io::Result<Tollgate> {
+        let admin = free_address()?;
         let mut serve = self.pinned(self.server_core, self.program("tollgate"));
         serve
             .arg("serve")
             .env("TOLLGATE_LISTEN", api.to_string())
             .env("TOLLGATE_ADMIN_LISTEN", admin.to_string())
-            .env("TOLLGATE_PUBLIC_URL", format!("http://{api}"))
+            .env("TOLLGATE_PUBLIC_URL", public_url)
             .env("TOLLGATE_MASTER_KEY", format!("file:{}", data.join("master.key").display()))
-            .env("TOLLGATE_DATABASE__URL", format!("sqlite:{}", data.join("tollgate.db").display()))
+            .env("TOLLGATE_DATABASE__URL", store)
             .env("TOLLGATE_SANDBOX", "true")
             // What is refused is measured too, and not the throttle.
             .env("TOLLGATE_LIMITS__AUTH_FAILURES", "80000000/d")
@@ -137,6 +150,10 @@ impl Setup {
         );
         Ok(figures)
     }
+}
+
+pub(crate) fn sqlite_url(data: &Path) -> String {
+    format!("sqlite:{}", data.join("tollgate.db").display())
 }
 
 /// Starts what will listen there.
