@@ -4,7 +4,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 /// Says whether both are equal, in a time that depends on their lengths alone. Eight bytes at a time: byte by byte a
 /// comparison costs as much as hashing a block.
-pub(crate) fn equal(one: &[u8], other: &[u8]) -> bool {
+pub fn equal(one: &[u8], other: &[u8]) -> bool {
     let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
     let same = |equal, (word, other): (&[u8; 8], &[u8; 8])| {
         equal & u64::from_ne_bytes(*word).ct_eq(&u64::from_ne_bytes(*other))

@@ -4,6 +4,7 @@
 //! algorithm and its keys, or the token is refused. No header is ever parsed, so `alg: none`, algorithm confusion,
 //! `kid` injection, `jku` and `crit` can't be expressed (RFC 8725 §3.1, §3.2).
 
+use std::ops::Range;
 use std::time::Duration;
 
 use hkdf::Hkdf;
@@ -328,6 +329,17 @@ impl Keyring {
         now: Timestamp,
         buffer: &'b mut PayloadBuffer,
     ) -> Result<Claims<'b>, TokenError> {
+        self.verify_for(kind, token, now, buffer).map(|(claims, _)| claims)
+    }
+
+    /// Verifies a token like [`Keyring::verify`], and says from when and until when this keyring would find the same.
+    pub fn verify_for<'b>(
+        &self,
+        kind: TokenKind,
+        token: &[u8],
+        now: Timestamp,
+        buffer: &'b mut PayloadBuffer,
+    ) -> Result<(Claims<'b>, Range<Timestamp>), TokenError> {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLong);
         }
@@ -337,31 +349,31 @@ impl Keyring {
             .checked_sub(SIGNATURE + 1)
             .filter(|at| rest[*at] == b'.')
             .ok_or(TokenError::Malformed)?;
-        self.check_signature(kind, &token[..HEADER.len() + dot], &rest[dot + 1..], now)?;
+        let key = self.signed_by(kind, &token[..HEADER.len() + dot], &rest[dot + 1..], now)?;
         let payload = base64url::decode(&rest[..dot], buffer.room(dot)).ok_or(TokenError::Malformed)?;
         let claims = Claims::read(payload).ok_or(TokenError::Claims)?;
-        self.check_claims(&claims, now)?;
-        Ok(claims)
+        let holds = self.check_claims(&claims, now)?;
+        Ok((claims, holds.start..holds.end.min(key.retires_at)))
     }
 
-    fn check_signature(
+    /// The key that made a signature.
+    fn signed_by(
         &self,
         kind: TokenKind,
         signed: &[u8],
         signature: &[u8],
         now: Timestamp,
-    ) -> Result<(), TokenError> {
+    ) -> Result<&SigningKey, TokenError> {
         let mut expected = [0; SIGNATURE];
         // Compared as text, in constant time: so there is one spelling of a signature, and none has to be decoded.
-        let is_made_by = |key: &SigningKey| {
+        let is_made_by = |key: &&SigningKey| {
             let tag = self.hmac(key, kind, signed).finalize().into_bytes();
             constant_time::equal(base64url::encode(&tag, &mut expected), signature)
         };
-        if self.in_force(now).any(is_made_by) {
-            return Ok(());
-        }
-        let is_one = base64url::decode(signature, &mut [0; 32]).is_some();
-        Err(if is_one { TokenError::Signature } else { TokenError::Malformed })
+        self.in_force(now).find(is_made_by).ok_or_else(|| {
+            let is_one = base64url::decode(signature, &mut [0; 32]).is_some();
+            if is_one { TokenError::Signature } else { TokenError::Malformed }
+        })
     }
 
     /// The HMAC of a token's first two segments. Of an own token the first block is hashed already.
@@ -372,11 +384,14 @@ impl Keyring {
         }
     }
 
-    fn check_claims(&self, claims: &Claims<'_>, now: Timestamp) -> Result<(), TokenError> {
-        if now >= claims.expires_at.after(self.policy.exp_leeway) {
+    /// From when and until when the claims hold, if they do at `now`.
+    fn check_claims(&self, claims: &Claims<'_>, now: Timestamp) -> Result<Range<Timestamp>, TokenError> {
+        let end = claims.expires_at.after(self.policy.exp_leeway);
+        if now >= end {
             return Err(TokenError::Expired);
         }
-        if claims.issued_at > now.after(self.policy.iat_leeway) {
+        let start = claims.issued_at.before(self.policy.iat_leeway);
+        if now < start {
             return Err(TokenError::NotYetValid);
         }
         if claims.issuer != self.policy.issuer {
@@ -385,7 +400,7 @@ impl Keyring {
         if claims.audience != self.policy.audience {
             return Err(TokenError::Audience);
         }
-        Ok(())
+        Ok(start..end)
     }
 }
 

@@ -7,7 +7,7 @@
 mod address;
 mod base64url;
 mod claims;
-mod constant_time;
+pub mod constant_time;
 mod id;
 mod keyring;
 mod master;

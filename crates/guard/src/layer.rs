@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tollgate_core::{Claims, ClientId, Environment, PayloadBuffer, TokenKind, is_allowed};
+use tollgate_core::{Claims, ClientId, Environment, is_allowed};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -81,10 +81,8 @@ pub struct Guard<S> {
 impl<S> Guard<S> {
     fn admit<B>(&self, request: &Request<B>) -> Result<Principal, Denial> {
         let token = bearer::token(request.headers())?;
-        let mut buffer = PayloadBuffer::new();
-        let claims = self.verifier.verify(TokenKind::Access, token, self.verifier.now(), &mut buffer)?;
-        self.requirement.check(&claims, request.extensions().get())?;
-        Ok(Principal::of(&claims))
+        let address = request.extensions().get();
+        self.verifier.admit(token, self.verifier.now(), |claims| self.requirement.check(claims, address))
     }
 }
 

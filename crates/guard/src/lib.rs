@@ -40,6 +40,7 @@ mod layer;
 #[cfg(any(test, feature = "parity"))]
 pub mod parity;
 mod principal;
+mod remembered;
 mod revocations;
 mod verifier;
 

@@ -24,6 +24,8 @@ use table::Table;
 pub const SCOPE: &str = "payments:read";
 /// The environment that the mount must require.
 pub const ENVIRONMENT: Environment = Environment::Test;
+/// How often each case is to be sent: a token that was admitted twice is not verified from the beginning again.
+pub const TIMES: usize = 3;
 
 /// A request and how it is to be answered.
 #[derive(Debug, Clone)]

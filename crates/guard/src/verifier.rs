@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use arc_swap::{ArcSwap, Guard};
 use tollgate_core::{Claims, Clock, Keyring, PayloadBuffer, Timestamp, TokenError, TokenKind};
 
-use crate::Revocations;
+use crate::remembered::Remembered;
+use crate::{Denial, Principal, Revocations};
 
 /// What tokens are verified with. Shared by everything that verifies; its parts are replaced while requests run, and
 /// reading them takes no lock.
@@ -16,6 +17,7 @@ pub struct Verifier {
     /// The parts of a [`Freshness`], in milliseconds since the epoch.
     keys_until: AtomicU64,
     until: AtomicU64,
+    remembered: Remembered,
     clock: Arc<dyn Clock>,
 }
 
@@ -43,11 +45,16 @@ pub enum Unverified {
 impl Verifier {
     /// Starts with `keyring` and no revocations, and relies on them until [`Verifier::set_freshness`] says otherwise.
     pub fn new(keyring: Keyring, clock: Arc<dyn Clock>) -> Self {
+        Self::of(Arc::new(keyring), Arc::default(), clock)
+    }
+
+    fn of(keyring: Arc<Keyring>, revocations: Arc<Revocations>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            keyring: ArcSwap::from_pointee(keyring),
-            revocations: ArcSwap::default(),
+            keyring: ArcSwap::new(keyring),
+            revocations: ArcSwap::new(revocations),
             keys_until: forever(),
             until: forever(),
+            remembered: Remembered::new(),
             clock,
         }
     }
@@ -65,6 +72,7 @@ impl Verifier {
     /// Uses other keys from the next request on.
     pub fn set_keyring(&self, keyring: Keyring) {
         self.keyring.store(Arc::new(keyring));
+        self.remembered.clear();
     }
 
     /// The revocations in force.
@@ -80,13 +88,7 @@ impl Verifier {
     /// The same keys and revocations as now, on a clock that stands at `moment`: tells what would be decided then.
     #[must_use]
     pub fn standing_at(&self, moment: Timestamp) -> Self {
-        Self {
-            keyring: ArcSwap::new(self.keyring.load_full()),
-            revocations: ArcSwap::new(self.revocations.load_full()),
-            keys_until: forever(),
-            until: forever(),
-            clock: Arc::new(Standing(moment)),
-        }
+        Self::of(self.keyring.load_full(), self.revocations.load_full(), Arc::new(Standing(moment)))
     }
 
     /// Relies on keys and revocations until then, from the next request on.
@@ -113,10 +115,51 @@ impl Verifier {
         }
         let claims =
             self.keyring.load().verify(kind, token, now, buffer).map_err(|error| self.doubted(error, now))?;
-        if self.revocations.load().revoked(&claims) {
-            return Err(TokenError::Revoked.into());
-        }
+        self.check_revocations(&claims)?;
         Ok(claims)
+    }
+
+    /// Admits whoever sends an access token that verifies, as by [`Verifier::verify`], and that meets a `requirement`.
+    ///
+    /// A token that is sent again and again is remembered: its signature and its form are checked once, and everything
+    /// that can change is each time.
+    pub(crate) fn admit(
+        &self,
+        token: &[u8],
+        now: Timestamp,
+        requirement: impl Fn(&Claims<'_>) -> Result<(), Denial>,
+    ) -> Result<Principal, Denial> {
+        if self.is_stale(now) {
+            return Err(Denial::Stale);
+        }
+        let check = |claims: &Claims<'_>| {
+            self.check_revocations(claims)?;
+            requirement(claims)
+        };
+        let keyring = self.keyring.load();
+        let decided = self.remembered.recall(token, &keyring, now, |known| {
+            check(&known.claims()).map(|()| known.principal.clone())
+        });
+        if let Some(decided) = decided {
+            return decided;
+        }
+        let mut buffer = PayloadBuffer::new();
+        let (claims, valid) = keyring
+            .verify_for(TokenKind::Access, token, now, &mut buffer)
+            .map_err(|error| self.doubted(error, now))?;
+        check(&claims)?;
+        let principal = Principal::of(&claims);
+        self.remembered.remember(token, &keyring, valid, &claims, &principal);
+        Ok(principal)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.remembered
+    }
+
+    fn check_revocations(&self, claims: &Claims<'_>) -> Result<(), Unverified> {
+        if self.revocations.load().revoked(claims) { Err(TokenError::Revoked.into()) } else { Ok(()) }
     }
 
     /// What is wrong with a token is so for ever, but for its signature: a key that made it may be news.

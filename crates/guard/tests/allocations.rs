@@ -68,7 +68,7 @@ fn verifying_with_revocations_allocates_nothing() {
 }
 
 #[test]
-fn admitting_allocates_the_scope_of_the_principal_and_its_place_in_the_extensions() {
+fn admitting_allocates_the_place_of_the_principal_in_the_extensions_and_once_its_scope() {
     let verifier = verifier();
     let bearer = [b"Bearer ", &*token(&verifier)].concat();
     drop((verifier.keyring(), verifier.revocations()));
@@ -78,8 +78,17 @@ fn admitting_allocates_the_scope_of_the_principal_and_its_place_in_the_extension
         std::future::ready(Ok::<_, Infallible>(Response::new(Bytes::new())))
     });
     let mut guard = GuardLayer::new(verifier).require_scope("payments:read").layer(inner);
-    let request = Request::get("/").header("authorization", &*bearer).body(()).expect("the request is valid");
-    let counted = measure(|| drop(guard.call(request)));
+    let mut admitting = || {
+        let request =
+            Request::get("/").header("authorization", &*bearer).body(()).expect("the request is valid");
+        measure(|| drop(guard.call(request))).count_total
+    };
     // The scope's text; then, in the extensions, the map, its table and the principal.
-    assert_eq!(counted.count_total, 4);
+    assert_eq!(admitting(), 4);
+    // What is remembered of a token, and a copy of it.
+    assert_eq!(admitting(), 4 + 2);
+    // The scope is remembered, too.
+    for _ in 0..10 {
+        assert_eq!(admitting(), 3);
+    }
 }

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use proptest::prelude::*;
 use tollgate_core::{
     Clock, KeyId, Keyring, MerchantId, Policy, Revocation, Revoked, Scope, SecretId, SigningKey, Timestamp,
-    TokenError, TokenId,
+    TokenError, TokenId, TokenKind,
 };
 use tower::{ServiceExt, service_fn};
 

@@ -17,7 +17,7 @@ async fn the_server_answers_as_the_table_of_all_mounts_says() {
     stage.follow().await;
     let cases = parity::cases(&stage.installation.verifier().keyring(), NOW);
     let mut differences = Vec::new();
-    for case in &cases {
+    for case in cases.iter().flat_map(|case| [case; parity::TIMES]) {
         let mut call = Call::get(LIST);
         for line in &case.authorization {
             call = call.header("authorization", line.as_bytes());

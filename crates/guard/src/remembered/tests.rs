@@ -1,0 +1,220 @@
+use std::time::Duration;
+
+use tollgate_core::{
+    ClientId, Clock, Environment, KeyId, MerchantId, PayloadBuffer, Policy, Revocation, Revoked, SecretId,
+    SigningKey, TokenError, TokenId, TokenKind,
+};
+
+use super::*;
+use crate::{Denial, Freshness, Revocations, Verifier};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+const ID: TokenId = TokenId::from_bytes([2; 16]);
+const LIFE: Duration = Duration::from_secs(900);
+
+struct Unasked;
+
+impl Clock for Unasked {
+    fn now(&self) -> Timestamp {
+        panic!("the time is an argument")
+    }
+}
+
+/// A keyring whose one key ends five minutes after [`NOW`], or never.
+fn keyring(material: u8, ends: bool) -> Keyring {
+    let policy = Policy {
+        issuer: "https://core.example.com".to_owned(),
+        audience: "payment-api".to_owned(),
+        exp_leeway: Duration::ZERO,
+        iat_leeway: Duration::from_secs(5),
+    };
+    let ends = ends.then(|| NOW.after(Duration::from_secs(300)));
+    let id = KeyId::from_bytes([material; 16]);
+    Keyring::new(policy, vec![SigningKey::derive(id, &[material; 32], Timestamp::from_seconds(0), ends)])
+}
+
+fn token(keyring: &Keyring, id: TokenId) -> Vec<u8> {
+    let claims = Claims {
+        issuer: "https://core.example.com",
+        subject: ClientId::from_bytes([1; 16]),
+        audience: "payment-api",
+        issued_at: NOW,
+        expires_at: NOW.after(LIFE),
+        id,
+        scope: "payments:read",
+        merchant_id: Some(MerchantId::from_bytes([3; 16])),
+        environment: Environment::Test,
+        secret_id: SecretId::from_bytes([4; 16]),
+        addresses: Some("192.0.2.0/24"),
+    };
+    let mut token = Vec::new();
+    keyring.mint(TokenKind::Access, &claims, NOW, &mut token).unwrap();
+    token
+}
+
+fn admit(verifier: &Verifier, token: &[u8], now: Timestamp) -> Result<Principal, Denial> {
+    verifier.admit(token, now, |_| Ok(()))
+}
+
+/// A verifier, and a token that it remembers.
+fn remembering(keyring: Keyring) -> (Verifier, Vec<u8>) {
+    let verifier = Verifier::new(keyring, Arc::new(Unasked));
+    let token = token(&verifier.keyring(), ID);
+    for _ in 0..2 {
+        admit(&verifier, &token, NOW).unwrap();
+    }
+    assert!(is_remembered(&verifier, &token));
+    (verifier, token)
+}
+
+fn is_remembered(verifier: &Verifier, token: &[u8]) -> bool {
+    verifier.remembered().recall(token, &verifier.keyring(), NOW, |_| ()).is_some()
+}
+
+fn refused(error: TokenError) -> Result<Principal, Denial> {
+    Err(Denial::InvalidToken(error))
+}
+
+#[test]
+fn who_comes_by_twice_in_a_row_is_remembered() {
+    let verifier = Verifier::new(keyring(1, false), Arc::new(Unasked));
+    let token = token(&verifier.keyring(), ID);
+    for remembered in [false, true, true] {
+        admit(&verifier, &token, NOW).unwrap();
+        assert_eq!(is_remembered(&verifier, &token), remembered);
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_token_is_what_it_says() {
+    let (verifier, token) = remembering(keyring(1, false));
+    let mut buffer = PayloadBuffer::new();
+    let claims = verifier.verify(TokenKind::Access, &token, NOW, &mut buffer).unwrap();
+    let recalled = verifier.remembered().recall(&token, &verifier.keyring(), NOW, |known| {
+        assert_eq!(known.claims(), claims);
+    });
+    assert!(recalled.is_some());
+    assert_eq!(admit(&verifier, &token, NOW), Ok(Principal::of(&claims)));
+}
+
+#[test]
+fn a_remembered_token_expires() {
+    let (verifier, token) = remembering(keyring(1, false));
+    let last = NOW.after(LIFE - Duration::from_millis(1));
+    assert!(admit(&verifier, &token, last).is_ok());
+    assert_eq!(admit(&verifier, &token, NOW.after(LIFE)), refused(TokenError::Expired));
+}
+
+#[test]
+fn a_remembered_token_is_of_the_future_when_the_clock_is_set_back() {
+    let (verifier, token) = remembering(keyring(1, false));
+    assert!(admit(&verifier, &token, NOW.before(Duration::from_secs(5))).is_ok());
+    let earlier = NOW.before(Duration::from_millis(5_001));
+    assert_eq!(admit(&verifier, &token, earlier), refused(TokenError::NotYetValid));
+}
+
+#[test]
+fn a_remembered_token_ends_with_its_key() {
+    let (verifier, token) = remembering(keyring(1, true));
+    let end = NOW.after(Duration::from_secs(300));
+    assert!(admit(&verifier, &token, end.before(Duration::from_millis(1))).is_ok());
+    assert_eq!(admit(&verifier, &token, end), refused(TokenError::Signature));
+}
+
+#[test]
+fn a_remembered_token_is_revoked_at_the_next_request() {
+    for subject in [
+        Revoked::Token(ID),
+        Revoked::Secret(SecretId::from_bytes([4; 16])),
+        Revoked::Client(ClientId::from_bytes([1; 16])),
+        Revoked::Merchant(MerchantId::from_bytes([3; 16])),
+    ] {
+        let (verifier, token) = remembering(keyring(1, false));
+        let revocation = Revocation { subject, issued_until: NOW, expires_at: NOW.after(LIFE) };
+        verifier.set_revocations(Revocations::from_iter([revocation]));
+        assert_eq!(admit(&verifier, &token, NOW), refused(TokenError::Revoked), "{subject:?}");
+        verifier.set_revocations(Revocations::default());
+        assert!(admit(&verifier, &token, NOW).is_ok(), "{subject:?}");
+    }
+}
+
+#[test]
+fn another_keyring_remembers_nothing() {
+    let (verifier, token) = remembering(keyring(1, false));
+    verifier.set_keyring(keyring(9, false));
+    assert_eq!(admit(&verifier, &token, NOW), refused(TokenError::Signature));
+    // The same keys on another ring: verified again, and remembered again.
+    verifier.set_keyring(keyring(1, false));
+    assert!(!is_remembered(&verifier, &token));
+    assert!(admit(&verifier, &token, NOW).is_ok());
+}
+
+#[test]
+fn what_a_keyring_has_verified_counts_for_nothing_with_another() {
+    let (verifier, token) = remembering(keyring(1, false));
+    // A request that began before the keys were changed ends after it.
+    let other = Arc::new(keyring(1, false));
+    assert!(verifier.remembered().recall(&token, &other, NOW, |_| ()).is_none());
+}
+
+#[test]
+fn a_remembered_token_is_no_better_than_any_other_on_a_verifier_that_is_stale() {
+    let (verifier, token) = remembering(keyring(1, false));
+    verifier.set_freshness(Freshness { keys_until: NOW, until: NOW.after(Duration::from_secs(1)) });
+    assert!(admit(&verifier, &token, NOW).is_ok());
+    assert_eq!(admit(&verifier, &token, NOW.after(Duration::from_secs(1))), Err(Denial::Stale));
+}
+
+#[test]
+fn what_a_route_requires_is_asked_each_time() {
+    let (verifier, token) = remembering(keyring(1, false));
+    let refuse = |claims: &Claims<'_>| {
+        assert_eq!(claims.addresses, Some("192.0.2.0/24"));
+        Err(Denial::Address)
+    };
+    assert_eq!(verifier.admit(&token, NOW, refuse), Err(Denial::Address));
+    assert!(admit(&verifier, &token, NOW).is_ok());
+}
+
+#[test]
+fn who_is_not_admitted_is_not_remembered() {
+    let verifier = Verifier::new(keyring(1, false), Arc::new(Unasked));
+    let token = token(&verifier.keyring(), ID);
+    for _ in 0..3 {
+        verifier.admit(&token, NOW, |_| Err(Denial::Address)).unwrap_err();
+    }
+    assert!(!is_remembered(&verifier, &token));
+}
+
+#[test]
+fn a_byte_more_less_or_other_than_a_remembered_token_is_another_token() {
+    let (verifier, token) = remembering(keyring(1, false));
+    for at in 0..token.len() {
+        let mut other = token.clone();
+        other[at] ^= 1;
+        assert!(admit(&verifier, &other, NOW).is_err(), "byte {at}");
+        other.remove(at);
+        assert!(admit(&verifier, &other, NOW).is_err(), "without byte {at}");
+    }
+    assert!(admit(&verifier, &[&*token, b"x"].concat(), NOW).is_err());
+    assert!(is_remembered(&verifier, &token));
+}
+
+#[test]
+fn more_tokens_than_places_are_admitted_all_the_same() {
+    let verifier = Verifier::new(keyring(1, false), Arc::new(Unasked));
+    let of = |principal: Principal| (principal.token_id, principal.client_id);
+    let mut buffer = PayloadBuffer::new();
+    for round in 0..3 {
+        for n in 0..3 * PLACES as u32 {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&n.to_le_bytes());
+            let token = token(&verifier.keyring(), TokenId::from_bytes(id));
+            let claims = verifier.verify(TokenKind::Access, &token, NOW, &mut buffer).unwrap();
+            let expected = of(Principal::of(&claims));
+            for _ in 0..=round {
+                assert_eq!(admit(&verifier, &token, NOW).map(of), Ok(expected));
+            }
+        }
+    }
+}
