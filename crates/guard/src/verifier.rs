@@ -137,9 +137,9 @@ impl Verifier {
             requirement(claims)
         };
         let keyring = self.keyring.load();
-        let decided = self.remembered.recall(token, &keyring, now, |known| {
-            check(&known.claims()).map(|()| known.principal.clone())
-        });
+        let decided = self
+            .remembered
+            .recall(token, &keyring, now, |known| check(&known.claims()).map(|()| known.principal.clone()));
         if let Some(decided) = decided {
             return decided;
         }

@@ -150,6 +150,7 @@ impl Server {
         self.metrics.request(route, response.status(), took);
         if let Some(log) = self.requests.get() {
             log.write(&log::Request {
+                at: now.after(took),
                 id: id.as_str(),
                 method: method.as_str(),
                 route: route.as_str(),

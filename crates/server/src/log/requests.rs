@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tollgate_core::ClientId;
+use tollgate_core::{ClientId, Timestamp};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use super::line::known;
-use super::{now, with_scratch};
+use super::with_scratch;
 use crate::config::{LogFormat, LogLevel};
 
 /// What these lines have where others name a module.
@@ -41,7 +41,7 @@ impl Requests {
             return;
         }
         with_scratch(|scratch| {
-            let mut line = scratch.start(self.format, now(), level, TARGET);
+            let mut line = scratch.start(self.format, request.at.into(), level, TARGET);
             line.known_text(known!("request_id"), request.id);
             line.known_text(known!("method"), request.method);
             line.known_text(known!("route"), request.route);
@@ -69,6 +69,8 @@ impl fmt::Debug for Requests {
 
 /// What is told of a request.
 pub(crate) struct Request<'a> {
+    /// When it was answered.
+    pub at: Timestamp,
     pub id: &'a str,
     pub method: &'a str,
     pub route: &'static str,
