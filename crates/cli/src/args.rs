@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Decodes a token from standard input and says why it would be refused.
     Inspect(StoreArgs),
+    /// Prints the description of the HTTP API: an OpenAPI 3.1 document, which /openapi.json serves, too.
+    Openapi(OpenapiArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +90,13 @@ pub(crate) struct DevArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
     /// The configuration file; without it the environment alone configures.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OpenapiArgs {
+    /// The configuration file of the server that is described; without it the one that `tollgate dev` runs.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -12,6 +12,7 @@ mod failure;
 mod inspect;
 mod keys;
 mod open;
+mod openapi;
 mod output;
 mod serve;
 mod token;
@@ -50,6 +51,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Agent(args) => on_all_cores(agent::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
         Command::Store(command) => on_this_thread(transfer::store(command, format)),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }
 }

@@ -20,8 +20,8 @@ use crate::{KeyId, Timestamp, constant_time};
 const HEADER: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 /// What SHA-256 hashes at a time.
 const BLOCK: usize = 64;
-/// A longer token is refused unseen.
-const MAX_TOKEN: usize = 4096;
+/// The longest token, in bytes; a longer one is refused unseen.
+pub const MAX_TOKEN: usize = 4096;
 /// More than what the payload of a usual token decodes to.
 const SHORT_PAYLOAD: usize = 512;
 /// An HMAC-SHA-256 in base64url.

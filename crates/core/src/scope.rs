@@ -21,6 +21,11 @@ impl Scope {
     /// The longest scope, in bytes, that a client can have: it must leave room in a 4 KiB token.
     pub const MAX_LEN: usize = 1024;
 
+    /// Says whether a byte can stand in a word (RFC 6749 §3.3, `NQCHAR`).
+    pub const fn is_of_a_word(byte: u8) -> bool {
+        matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+    }
+
     /// The scope that allows nothing in particular.
     pub fn empty() -> Self {
         Self(Arc::from(""))
@@ -68,8 +73,7 @@ pub(crate) fn is_well_formed(text: &str) -> bool {
     // Before the text, between its words and behind it there is one space.
     let mut before = b' ';
     for byte in text.bytes().chain((!text.is_empty()).then_some(b' ')) {
-        let is_of_a_word = matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        if !is_of_a_word && (byte != b' ' || before == b' ') {
+        if !Scope::is_of_a_word(byte) && (byte != b' ' || before == b' ') {
             return false;
         }
         before = byte;

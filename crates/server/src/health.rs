@@ -9,6 +9,15 @@ use crate::error::Error;
 use crate::route::Route;
 use crate::server::{Body, Server};
 
+/// What `/healthz` says.
+pub(crate) const UP: &str = "up";
+
+/// What `/readyz` says if it can.
+pub(crate) const READY: &str = "ready";
+
+/// The text format of Prometheus.
+pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// Answers `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`, and nothing else.
 pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response<Body> {
     if !matches!(route, Route::Health | Route::Ready | Route::Metrics) {
@@ -18,13 +27,13 @@ pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response
         return error(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
     match route {
-        Route::Metrics => plain("text/plain; version=0.0.4; charset=utf-8", metrics(server)),
+        Route::Metrics => plain(METRICS_TYPE, metrics(server)),
         Route::Ready => match server.readiness() {
             Ok(()) if server.installation().is_stale() => plain("application/json", STALE.to_owned()),
-            Ok(()) => plain("application/json", status("ready")),
+            Ok(()) => plain("application/json", status(READY)),
             Err(reason) => error(Error::NotReady(reason)),
         },
-        _ => plain("application/json", status("up")),
+        _ => plain("application/json", status(UP)),
     }
 }
 

@@ -14,25 +14,32 @@ use tollgate_store::{Answer, Begun, IdempotencyScope, Lease, Store};
 use crate::error::Error;
 use crate::problems::{Problem, Problems};
 
-const HEADER: &str = "idempotency-key";
+/// The header that holds a key.
+pub(crate) const HEADER: &str = "Idempotency-Key";
+
+/// The header of an answer that was given before.
+pub(crate) const REPLAYED: &str = "Idempotent-Replayed";
 
 /// An idempotency key: 1 to 255 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// The longest, in characters.
+    pub(crate) const MAX: usize = 255;
+
     /// Reads the one header `Idempotency-Key`; `"k"`, as the draft writes it, and `k` are the same key.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut lines = headers.get_all(HEADER).iter();
         let Some(line) = lines.next() else { return Ok(None) };
-        let problem = |message| Err(Problem::new("Idempotency-Key", message));
+        let problem = |message: &str| Err(Problem::new(HEADER, message));
         if lines.next().is_some() {
             return problem("is there twice");
         }
         let line = line.as_bytes();
         let key = line.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(line);
-        if !(1..=255).contains(&key.len()) || !key.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-            return problem("must be 1 to 255 printable ASCII characters");
+        if !(1..=Self::MAX).contains(&key.len()) || !key.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+            return problem(&format!("must be 1 to {} printable ASCII characters", Self::MAX));
         }
         Ok(Some(Self(String::from_utf8_lossy(key).into_owned())))
     }

@@ -18,6 +18,7 @@ mod known;
 pub mod log;
 mod media;
 mod metrics;
+pub mod openapi;
 mod pages;
 mod payments;
 mod problems;

@@ -8,6 +8,9 @@ use crate::error::Error;
 /// The longest body that is read: 64 KiB.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
+/// What is told to who sends other than JSON.
+pub(crate) const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
+
 /// A type of body that is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Media {
@@ -44,9 +47,7 @@ impl Media {
     pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Error> {
         match Self::of(headers) {
             Some(Self::Json) => Ok(()),
-            Some(Self::Form) | None => Err(Error::MediaType {
-                expected: "Send the body as Content-Type: application/json, in UTF-8.",
-            }),
+            Some(Self::Form) | None => Err(Error::MediaType { expected: JSON_ONLY }),
         }
     }
 }

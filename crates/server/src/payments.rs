@@ -12,6 +12,7 @@ pub(crate) mod money;
 mod named;
 pub(crate) mod page;
 pub(crate) mod redirect_url;
+pub(crate) mod schema;
 mod show;
 mod stored;
 pub(crate) mod text;

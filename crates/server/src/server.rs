@@ -34,7 +34,7 @@ use crate::registry::Registered;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
 use crate::throttle::Throttle;
-use crate::{health, log, pages, payments, standards};
+use crate::{health, log, openapi, pages, payments, standards};
 
 /// The body of an answer: whole for the authority's own, as it comes for everything else.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
@@ -54,6 +54,7 @@ pub struct Server {
     health: bool,
     /// Everything but the two endpoints of the authority.
     router: Router,
+    description: openapi::Published,
 }
 
 impl Server {
@@ -72,6 +73,7 @@ impl Server {
             connections: OpenConnections::default(),
             health,
             router: pages::router().merge(sandbox).fallback(async || Error::NotFound),
+            description: openapi::Published::default(),
             installation,
         })
     }
@@ -90,6 +92,10 @@ impl Server {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub(crate) fn answers_health(&self) -> bool {
+        self.health
     }
 
     pub(crate) fn connections(&self) -> &OpenConnections {
@@ -134,6 +140,9 @@ impl Server {
             }
             Route::Health | Route::Ready | Route::Metrics if self.health => {
                 (health::answer(self, route, &method), None)
+            }
+            Route::OpenApi => {
+                (self.description.answer(self, &method, request.headers()).map(Either::Left), None)
             }
             // Boxed, or every token request would carry the room for them.
             route if route.is_of_the_standards() => {

@@ -7,7 +7,7 @@
 mod error;
 mod form;
 mod introspect;
-mod metadata;
+pub(crate) mod metadata;
 mod presented;
 mod revoke;
 mod token;
@@ -18,6 +18,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tollgate_core::{ClientId, Timestamp};
+
+pub(crate) use form::FORM_ONLY;
 
 use crate::authority::authenticated::Authenticated;
 use crate::edge::RequestBody;

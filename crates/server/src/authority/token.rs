@@ -25,7 +25,7 @@ pub(crate) async fn post(
 ) -> Result<Issued, Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
-    let media = Media::of(&head.headers).ok_or(MEDIA)?;
+    let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
@@ -41,9 +41,9 @@ pub(crate) async fn post(
     Ok(Issued { response: answer(body), client: authenticated.id })
 }
 
-const MEDIA: Error = Error::MediaType {
-    expected: "Send the body as Content-Type: application/json or application/x-www-form-urlencoded, in UTF-8.",
-};
+/// What is told to who sends another type.
+pub(crate) const MEDIA: &str =
+    "Send the body as Content-Type: application/json or application/x-www-form-urlencoded, in UTF-8.";
 
 /// Only one grant is served here; published examples omit its name.
 fn check_grant_type(grant_type: Option<Cow<'_, str>>, problems: &mut Problems) {

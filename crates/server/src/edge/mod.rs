@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+pub(crate) use refusal::refusals;
+
 pub use body::{BodyError, RequestBody, read_body};
 pub use serve::{Drained, serve};
 pub use tls::{TlsError, tls_config};

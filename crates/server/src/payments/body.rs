@@ -195,6 +195,6 @@ impl FromJson for TestTransaction {
 }
 
 #[cfg(test)]
-pub(super) mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
@@ -15,7 +15,7 @@ use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus};
 
 use crate::edge::read_body;
 use crate::error::Error;
-use crate::idempotency::{self, IdempotencyKey, Turn};
+use crate::idempotency::{self, IdempotencyKey, REPLAYED, Turn};
 use crate::installation::Installation;
 use crate::media::{MAX_BODY, Media};
 use crate::payments::body::NewPayment;
@@ -131,7 +131,6 @@ async fn first(
 fn repeat(stored: Answer) -> Response {
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = answer(status, stored.body);
-    let name = HeaderName::from_static("idempotent-replayed");
-    response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }

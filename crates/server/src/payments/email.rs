@@ -3,21 +3,31 @@
 use super::text::is_control;
 use crate::fields::Refused;
 
+/// The longest address, in characters.
+pub(super) const MAX_LEN: usize = 254;
+
+/// The longest local part, in characters.
+pub(super) const MAX_LOCAL_PART: usize = 64;
+
+/// The longest label of a domain, in characters.
+pub(super) const MAX_LABEL: usize = 63;
+
 /// Accepts what people have on the public Internet: `local@domain` with one `@`.
 ///
-/// The local part is a dot-atom (RFC 5322 §3.2.3) of 1 to 64 bytes, with any letter beyond ASCII (RFC 6531 §3.3);
-/// the domain has two labels or more, each 1 to 63 bytes of letters, digits and inner hyphens in any script, the last
-/// not all digits; the whole is at most 254 bytes (RFC 5321 §4.5.3.1.3 less the brackets). Quoted local parts,
-/// comments, address literals and bare host names are refused: where they are met, it is by mistake.
+/// The local part is a dot-atom (RFC 5322 §3.2.3) of 1 to 64 characters, with any letter beyond ASCII (RFC 6531 §3.3);
+/// the domain has two labels or more, each 1 to 63 letters, digits and inner hyphens in any script, the last not all
+/// digits; the whole is at most 254 characters (RFC 5321 §4.5.3.1.3 less the brackets). Lengths count characters, as a
+/// schema does; beyond ASCII the mail's own limits, in bytes, are narrower. Quoted local parts, comments, address literals
+/// and bare host names are refused: where they are met, it is by mistake.
 pub(super) fn parse(text: &str) -> Result<&str, Refused> {
-    let well_formed = text.len() <= 254
+    let well_formed = text.chars().count() <= MAX_LEN
         && text.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
     if well_formed { Ok(text) } else { Err("must be an email address, such as jane@example.com".into()) }
 }
 
 fn is_local_part(text: &str) -> bool {
     let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atom_character);
-    text.len() <= 64 && text.split('.').all(is_atom)
+    text.chars().count() <= MAX_LOCAL_PART && text.split('.').all(is_atom)
 }
 
 fn is_domain(text: &str) -> bool {
@@ -26,13 +36,17 @@ fn is_domain(text: &str) -> bool {
 }
 
 fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
+    (1..=MAX_LABEL).contains(&label.chars().count())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || is_international(c))
+        && label.chars().all(is_label_character)
 }
 
-fn is_atom_character(c: char) -> bool {
+pub(super) fn is_label_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || is_international(c)
+}
+
+pub(super) fn is_atom_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_international(c)
 }
 

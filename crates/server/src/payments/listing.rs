@@ -9,7 +9,7 @@ use crate::problems::{Problem, Problems};
 /// Which payment requests are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// How many at most: 1 to 100, 20 unless told.
+    /// How many at most: 1 to [`Listing::MAX_LIMIT`], [`Listing::DEFAULT_LIMIT`] unless told.
     pub limit: u8,
     /// After which one, in the order of the listing; from its start if absent.
     pub cursor: Option<Cursor>,
@@ -18,8 +18,8 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    const MAX_LIMIT: u8 = 100;
-    const DEFAULT_LIMIT: u8 = 20;
+    pub(crate) const MAX_LIMIT: u8 = 100;
+    pub(crate) const DEFAULT_LIMIT: u8 = 20;
 
     /// Reads a query string without its `?`. Each parameter may be there once; an unknown one is a problem, too, because
     /// whoever mistypes `cursor` would read the first page for ever.
@@ -52,7 +52,7 @@ fn read_limit(text: &str) -> Result<u8, Problem> {
     let number = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match number.and_then(|digits| digits.parse().ok()) {
         Some(limit @ 1..=Listing::MAX_LIMIT) => Ok(limit),
-        _ => Err(Problem::new("limit", "must be an integer from 1 to 100")),
+        _ => Err(Problem::new("limit", format!("must be an integer from 1 to {}", Listing::MAX_LIMIT))),
     }
 }
 

@@ -7,10 +7,10 @@ use std::str::Split;
 use crate::fields::Refused;
 
 /// How long a tag may be, in bytes; RFC 5646 §4.4.1 asks for 35 at least.
-const MAX_LEN: usize = 100;
+pub(super) const MAX_LEN: usize = 100;
 
 /// Tags from before the grammar that do not follow it (RFC 5646 §2.1, `irregular`). The `regular` ones do.
-const IRREGULAR: [&str; 17] = [
+pub(super) const IRREGULAR: [&str; 17] = [
     "en-GB-oed",
     "i-ami",
     "i-bnn",

@@ -65,6 +65,22 @@ const OUT_OF_RANGE: &str =
 pub(crate) struct Currency(Iso);
 
 impl Currency {
+    /// All that a payment can be in, by their codes. Each code that could be one is looked up.
+    pub(crate) fn all() -> Vec<Self> {
+        let letters = || 'A'..='Z';
+        let pairs = letters().flat_map(|a| letters().map(move |b| (a, b)));
+        let codes = pairs.flat_map(|(a, b)| letters().map(move |c| String::from_iter([a, b, c])));
+        codes.filter_map(|code| Self::read(&code).ok()).collect()
+    }
+
+    fn read(code: &str) -> Result<Self, Refused> {
+        let currency = Iso::from_code(code).map(Self).filter(|currency| currency.is_current());
+        let currency = currency.ok_or("must be an ISO 4217 currency code in upper case, such as EUR")?;
+        // Gold, the code for testing and the like: an amount in minor units has no meaning.
+        currency.0.exponent().ok_or("must be a currency that has a minor unit")?;
+        Ok(currency)
+    }
+
     /// Its ISO 4217 code: `EUR`.
     pub(crate) fn code(self) -> &'static str {
         self.0.code()
@@ -95,11 +111,7 @@ impl fmt::Display for Currency {
 
 impl FromJson for Currency {
     fn from_json(json: &Json) -> Result<Self, Refused> {
-        let currency = Iso::from_code(string(json)?).map(Self).filter(|currency| currency.is_current());
-        let currency = currency.ok_or("must be an ISO 4217 currency code in upper case, such as EUR")?;
-        // Gold, the code for testing and the like: an amount in minor units has no meaning.
-        currency.0.exponent().ok_or("must be a currency that has a minor unit")?;
-        Ok(currency)
+        Self::read(string(json)?)
     }
 }
 
@@ -188,16 +200,10 @@ mod tests {
     /// The list of 1 January 2026 has 178 codes, of which 13 have no minor unit ("N.A.").
     #[test]
     fn the_list_is_the_one_of_2026() {
-        let letters = || b'A'..=b'Z';
-        let mut codes = Vec::new();
-        for (a, b, c) in
-            letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| (a, b, c))))
-        {
-            let code = String::from_utf8(vec![a, b, c]).unwrap();
-            codes.extend(currency(&code).ok().map(|currency| (code, currency.exponent())));
-        }
-        let with =
-            |exponent| codes.iter().filter(move |(_, e)| *e == exponent).map(|(code, _)| code.as_str());
+        let all = Currency::all();
+        let with = |exponent| {
+            all.iter().filter(move |currency| currency.exponent() == exponent).map(|currency| currency.code())
+        };
         assert_eq!(
             with(0).collect::<Vec<_>>(),
             [
@@ -207,7 +213,7 @@ mod tests {
         );
         assert_eq!(with(3).collect::<Vec<_>>(), ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]);
         assert_eq!(with(4).collect::<Vec<_>>(), ["CLF", "UYW"]);
-        assert_eq!(codes.len(), 165);
+        assert_eq!(all.len(), 165);
     }
 
     #[test]

@@ -8,7 +8,13 @@ use super::text::RedirectUrl;
 use crate::fields::Refused;
 
 /// How long a URL may be, in bytes.
-const MAX_LEN: usize = 2048;
+pub(super) const MAX_LEN: usize = 2048;
+
+/// The longest name of a host, in bytes.
+pub(super) const MAX_HOST: usize = 253;
+
+/// The longest label of it, in bytes.
+pub(super) const MAX_LABEL: usize = 63;
 
 /// Accepts an absolute http or https URL in the characters of RFC 3986 §2, with a host and without user information.
 ///
@@ -16,7 +22,7 @@ const MAX_LEN: usize = 2048;
 /// characters beyond ASCII, incomplete percent-encoding, a port that is none.
 pub(super) fn parse(text: &str) -> Result<&str, Refused> {
     if text.len() > MAX_LEN {
-        return Err("must have at most 2048 bytes".into());
+        return Err(format!("must have at most {MAX_LEN} bytes").into());
     }
     if !is_written_in_uri_characters(text.as_bytes()) {
         return Err("must be percent-encoded where it holds other than the characters of RFC 3986".into());
@@ -68,8 +74,13 @@ fn is_written_in_uri_characters(text: &[u8]) -> bool {
         |at: usize| text[at + 1..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2;
     text.iter().enumerate().all(|(at, byte)| match byte {
         b'%' => is_encoded(at),
-        byte => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(byte),
+        byte => is_uri_character(*byte),
     })
+}
+
+/// RFC 3986 §2.2, §2.3.
+pub(super) fn is_uri_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte)
 }
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {
@@ -85,11 +96,13 @@ fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok();
     }
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    host.len() <= 253 && host.split('.').all(is_label)
+    let is_label =
+        |label: &str| (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(is_host_character);
+    host.len() <= MAX_HOST && host.split('.').all(is_label)
+}
+
+pub(super) fn is_host_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 fn is_port(port: &str) -> bool {

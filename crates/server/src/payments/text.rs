@@ -133,15 +133,25 @@ pub(crate) fn string(json: &Json) -> Result<&str, Refused> {
     }
 }
 
+impl Line {
+    /// The longest, in characters.
+    pub(super) const MAX: usize = 255;
+}
+
 fn line(text: &str) -> Result<&str, Refused> {
-    of_length(text, 255, "must have at most 255 characters")
+    of_length(text, Line::MAX)
+}
+
+impl PostalCode {
+    /// The longest, in characters.
+    pub(super) const MAX: usize = 32;
 }
 
 fn postal_code(text: &str) -> Result<&str, Refused> {
-    of_length(text, 32, "must have at most 32 characters")
+    of_length(text, PostalCode::MAX)
 }
 
-fn of_length<'a>(text: &'a str, max: usize, too_long: &'static str) -> Result<&'a str, Refused> {
+fn of_length(text: &str, max: usize) -> Result<&str, Refused> {
     if text.trim().is_empty() {
         return Err("must not be empty".into());
     }
@@ -149,7 +159,7 @@ fn of_length<'a>(text: &'a str, max: usize, too_long: &'static str) -> Result<&'
         return Err("must not contain control characters".into());
     }
     if text.chars().count() > max {
-        return Err(too_long.into());
+        return Err(format!("must have at most {max} characters").into());
     }
     Ok(text)
 }
@@ -161,14 +171,30 @@ pub(super) fn is_control(character: char) -> bool {
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+impl PaymentReference {
+    /// The longest, in characters.
+    pub(super) const MAX: usize = 18;
+}
+
 fn payment_reference(text: &str) -> Result<&str, Refused> {
-    let fits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if fits { Ok(text) } else { Err("must be 1 to 18 letters and digits (A-Z, a-z, 0-9)".into()) }
+    let fits = (1..=PaymentReference::MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if fits {
+        Ok(text)
+    } else {
+        let max = PaymentReference::MAX;
+        Err(format!("must be 1 to {max} letters and digits (A-Z, a-z, 0-9)").into())
+    }
+}
+
+impl PhoneNumber {
+    /// How many digits there are.
+    pub(super) const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 }
 
 fn phone_number(text: &str) -> Result<&str, Refused> {
     let digits = text.strip_prefix('+').unwrap_or_default();
-    let fits = (7..=15).contains(&digits.len())
+    let fits = PhoneNumber::DIGITS.contains(&digits.len())
         && !digits.starts_with('0')
         && digits.bytes().all(|byte| byte.is_ascii_digit());
     if fits {

@@ -16,18 +16,19 @@ use crate::media::{MAX_BODY, Media};
 use crate::problems::{Problem, Problems};
 use crate::server::Server;
 
+/// What is told to who sends another type.
+pub(crate) const FORM_ONLY: &str =
+    "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
+
 /// Takes a `POST` of a form from a server, and reads it whole.
 pub(super) async fn receive(
     server: &Server,
     request: Request<impl RequestBody>,
 ) -> Result<(HeaderMap, Bytes), Error> {
-    const MEDIA: Error = Error::MediaType {
-        expected: "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.",
-    };
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     if Media::of(&head.headers) != Some(Media::Form) {
-        return Err(MEDIA);
+        return Err(Error::MediaType { expected: FORM_ONLY });
     }
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
     Ok((head.headers, body))

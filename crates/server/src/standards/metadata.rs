@@ -23,21 +23,19 @@ pub(super) fn describe(
     if !of_the_issuer.is_empty() && of_the_issuer != path_of(public_url) {
         return Err(Error::NotFound);
     }
-    let at = |path| format!("{public_url}{path}");
-    let metadata = Metadata {
-        issuer: public_url,
-        token_endpoint: at("/oauth2/token"),
-        token_endpoint_auth_methods_supported: AUTH_METHODS,
-        grant_types_supported: ["client_credentials", "refresh_token"],
-        response_types_supported: [],
-        introspection_endpoint: at("/oauth2/introspect"),
-        introspection_endpoint_auth_methods_supported: AUTH_METHODS,
-        revocation_endpoint: at("/oauth2/revoke"),
-        revocation_endpoint_auth_methods_supported: AUTH_METHODS,
-        jwks_uri: at("/oauth2/jwks"),
-    };
-    let body = serde_json::to_vec(&metadata).expect("texts serialise");
-    answer(method, body, "public, max-age=3600")
+    let body = serde_json::to_vec(&Metadata::of(public_url)).expect("texts serialise");
+    answer(method, body, KEPT)
+}
+
+/// How long the description may be kept.
+pub(crate) const KEPT: &str = "public, max-age=3600";
+
+/// How long the key set may be kept: for a shorter time, so that a first public key would be known before it signs.
+pub(crate) const KEYS_KEPT: &str = "public, max-age=300";
+
+/// What the description says.
+pub(crate) fn description(public_url: &str) -> serde_json::Value {
+    serde_json::to_value(Metadata::of(public_url)).expect("texts serialise")
 }
 
 /// The path of an absolute URL: empty, or with a slash in front.
@@ -47,10 +45,8 @@ fn path_of(url: &str) -> &str {
 }
 
 /// Publishes the keys that others can verify with. There are none: the keys of HS256 sign as well, and never leave.
-///
-/// Kept for a shorter time than the description, so that a first public key would be known before it signs.
 pub(super) fn keys(method: &Method) -> Result<Response<Full<Bytes>>, Error> {
-    answer(method, br#"{"keys":[]}"#.to_vec(), "public, max-age=300")
+    answer(method, br#"{"keys":[]}"#.to_vec(), KEYS_KEPT)
 }
 
 /// RFC 8414 §2. No response type is there because no endpoint for authorization by a person is.
@@ -66,6 +62,24 @@ struct Metadata<'a> {
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: [&'a str; 2],
     jwks_uri: String,
+}
+
+impl<'a> Metadata<'a> {
+    fn of(public_url: &'a str) -> Self {
+        let at = |route: Route| format!("{public_url}{}", route.as_str());
+        Self {
+            issuer: public_url,
+            token_endpoint: at(Route::StandardToken),
+            token_endpoint_auth_methods_supported: AUTH_METHODS,
+            grant_types_supported: ["client_credentials", "refresh_token"],
+            response_types_supported: [],
+            introspection_endpoint: at(Route::Introspect),
+            introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+            revocation_endpoint: at(Route::Revoke),
+            revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+            jwks_uri: at(Route::KeySet),
+        }
+    }
 }
 
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];

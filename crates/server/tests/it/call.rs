@@ -100,7 +100,8 @@ impl Call {
         self.with(Pieces(pieces))
     }
 
-    fn with<B>(self, body: B) -> Request<B> {
+    /// The request with a body of any kind.
+    pub(crate) fn with<B>(self, body: B) -> Request<B> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target.parse().unwrap();

@@ -10,6 +10,7 @@ mod guard;
 mod idempotency;
 mod keys;
 mod nodes;
+mod openapi;
 mod page;
 mod payments;
 mod properties;

@@ -1,0 +1,18 @@
+//! `tollgate openapi`: the description of the HTTP API.
+
+use tollgate_server::openapi::{Surface, document};
+
+use crate::args::OpenapiArgs;
+use crate::failure::Failure;
+use crate::{open, output};
+
+/// Prints the document; it is JSON in either format.
+pub(crate) fn run(args: &OpenapiArgs) -> Result<(), Failure> {
+    let Some(file) = &args.config else { return print(&Surface::default()) };
+    let config = open::load(Some(file))?;
+    print(&Surface { public_url: &config.public_url, sandbox: config.sandbox, health: false })
+}
+
+fn print(surface: &Surface<'_>) -> Result<(), Failure> {
+    output::lines(&format!("{:#}\n", document(surface)))
+}
