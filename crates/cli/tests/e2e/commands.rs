@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Dev, Finished, Process, Serve, fails, finish, shell, tollgate};
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["dev"],
     &["serve"],
@@ -33,6 +33,7 @@ const COMMANDS: [&[&str]; 25] = [
     &["config"],
     &["config", "check"],
     &["inspect"],
+    &["openapi"],
 ];
 
 #[test]

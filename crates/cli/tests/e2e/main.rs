@@ -25,6 +25,7 @@ mod health;
 mod inspect;
 mod nodes;
 mod oauth;
+mod openapi;
 mod postgres;
 #[allow(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../../../store/src/postgres/tests/server.rs"]
