@@ -20,6 +20,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+#[path = "../harness/mod.rs"]
 mod harness;
 mod health;
 mod inspect;
