@@ -11,6 +11,7 @@ mod elected;
 mod error;
 mod idempotency;
 mod installation;
+mod members;
 mod merchants;
 mod migrate;
 mod payments;

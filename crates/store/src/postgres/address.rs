@@ -45,6 +45,11 @@ impl PostgresAddress {
         format!("PostgreSQL at {}", hosts.collect::<Vec<_>>().join(", "))
     }
 
+    /// How each member is reached by itself.
+    pub(super) fn members(&self) -> Vec<Config> {
+        (0..self.config.get_hosts().len()).map(|index| member(&self.config, index)).collect()
+    }
+
     pub(super) fn user(&self) -> &str {
         self.config.get_user().unwrap_or_default()
     }
@@ -74,7 +79,13 @@ impl FromStr for PostgresAddress {
             }
         }
         let mut config: Config = format!("{place}?{}", rest.join("&")).parse().map_err(|_| FORM)?;
-        if config.get_hosts().is_empty() || config.get_user().is_none_or(str::is_empty) {
+        let hosts = config.get_hosts().len();
+        let counted = |count: usize, least: usize| count <= least || count == hosts;
+        if hosts == 0
+            || !counted(config.get_hostaddrs().len(), 0)
+            || !counted(config.get_ports().len(), 1)
+            || config.get_user().is_none_or(str::is_empty)
+        {
             return Err(FORM);
         }
         let is_here = config.get_hosts().iter().all(is_on_this_machine);
@@ -91,6 +102,34 @@ impl FromStr for PostgresAddress {
         }
         Ok(Self { config, roots })
     }
+}
+
+/// The configuration for one host of several.
+fn member(all: &Config, index: usize) -> Config {
+    let mut one = Config::new();
+    let port = all.get_ports().get(index).or(all.get_ports().first());
+    match &all.get_hosts()[index] {
+        Host::Tcp(name) => one.host(name),
+        Host::Unix(folder) => one.host_path(folder),
+    };
+    all.get_hostaddrs().get(index).map(|ip| one.hostaddr(*ip));
+    port.map(|port| one.port(*port));
+    all.get_user().map(|user| one.user(user));
+    all.get_password().map(|password| one.password(password));
+    all.get_dbname().map(|name| one.dbname(name));
+    all.get_options().map(|options| one.options(options));
+    all.get_application_name().map(|name| one.application_name(name));
+    all.get_connect_timeout().map(|timeout| one.connect_timeout(*timeout));
+    all.get_tcp_user_timeout().map(|timeout| one.tcp_user_timeout(*timeout));
+    all.get_keepalives_interval().map(|interval| one.keepalives_interval(interval));
+    all.get_keepalives_retries().map(|retries| one.keepalives_retries(retries));
+    one.keepalives(all.get_keepalives())
+        .keepalives_idle(all.get_keepalives_idle())
+        .ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .channel_binding(all.get_channel_binding())
+        .target_session_attrs(all.get_target_session_attrs());
+    one
 }
 
 fn is_on_this_machine(host: &Host) -> bool {
@@ -144,9 +183,22 @@ mod tests {
             "postgres://127.0.0.1/d",
             "postgres://u@127.0.0.1:x/d",
             "postgres://u@h/d?a=b",
+            "postgres://u@127.0.0.1,127.0.0.2/d?hostaddr=127.0.0.1",
+            "postgres://u@127.0.0.1,127.0.0.2/d?port=5433",
         ] {
             assert!(refused.parse::<PostgresAddress>().is_err(), "{refused}");
         }
+    }
+
+    #[test]
+    fn each_member_is_reached_as_all_are() {
+        let url = "postgres://u:geheim@127.0.0.1,127.0.0.2:5433/d?options=-c%20a%3Db&connect_timeout=7&\
+                   tcp_user_timeout=8&keepalives_idle=9&keepalives_interval=10&keepalives_retries=11&\
+                   application_name=n";
+        let address: PostgresAddress = url.parse().unwrap();
+        let alone = |host: &str| url.replace("127.0.0.1,127.0.0.2:5433", host).parse::<PostgresAddress>();
+        let expected = ["127.0.0.1", "127.0.0.2:5433"].map(|host| alone(host).unwrap().config);
+        assert_eq!(address.members(), expected);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Row};
 use super::address::PostgresAddress;
 use super::column::Param;
 use super::error::{self, Outcome};
+use super::members;
 use super::tls::Tls;
 use crate::StoreError;
 
@@ -113,15 +114,8 @@ impl Pool {
 
     /// Makes a connection that belongs to the caller alone.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
-        let address = &self.options.address;
-        let connecting = address.config.connect(self.tls.clone());
-        let (client, connection) = timeout(self.options.connect_timeout, connecting)
-            .await
-            .map_err(|_| StoreError::Unavailable(format!("{} does not answer in time", address.place())))?
-            .map_err(|error| error::connecting(&error, address))?;
-        // It ends when the client is dropped. Its errors are seen by whoever waits for an answer.
-        tokio::spawn(connection);
-        Ok(client)
+        let PostgresOptions { address, connect_timeout, .. } = &self.options;
+        members::connect(address, &self.tls, Instant::now() + *connect_timeout).await
     }
 
     /// Takes a connection that is idle, or makes one.

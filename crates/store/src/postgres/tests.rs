@@ -3,7 +3,9 @@
 mod failing;
 mod keys;
 mod log;
+mod members;
 mod opening;
+#[allow(dead_code, reason = "the end-to-end tests use more of it")]
 mod server;
 mod transfer;
 

@@ -51,6 +51,17 @@ impl Database {
         psql(&self.url, sql)
     }
 
+    /// Changes it by `ALTER DATABASE`, from outside.
+    pub(crate) fn alter(&self, change: &str) {
+        psql(&self.from, &format!("ALTER DATABASE {} {change}", self.name));
+    }
+
+    /// How many sessions it has had so far.
+    pub(crate) fn sessions(&self) -> String {
+        let sql = format!("SELECT sessions FROM pg_stat_database WHERE datname = '{}'", self.name);
+        psql(&self.from, &sql)
+    }
+
     /// The same database by another URL of its server.
     pub(crate) fn by(&self, url: &str) -> String {
         at_database(url, &self.name)
