@@ -20,13 +20,14 @@ pub(super) async fn begin(store: &Postgres, lease: &Lease, now: Timestamp) -> Re
     let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
     let rows = store
         .write_locked(
-            // Of two who take a key on either side of midnight, no index keeps the second from its own partition. A
-            // lease that is lost in a power cut had no effect yet, so this commit need not wait for the disk.
+            // Of two who take a key on either side of midnight, no index keeps the second from its own partition.
             (
-                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), set_config('synchronous_commit', 'off', true)",
+                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
                 params![format!("{merchant_id} {environment} {route} {key}")],
             ),
-            // `held` locks the row, as the lease's holder may be answering just now.
+            // `held` locks the row, as the lease's holder may be answering just now. A lease that is lost in a power cut
+            // had no effect yet, so its commit need not wait for the disk. That of who finds an answer must: the answer
+            // may be there without being safe, if whoever gave it went away while it was on its way to a standby.
             "WITH held AS (
                  SELECT generation, fingerprint, until, status, body FROM idempotency_keys
                  WHERE merchant_id = $1 AND environment = $2 AND route = $3 AND key = $4
@@ -42,8 +43,11 @@ pub(super) async fn begin(store: &Postgres, lease: &Lease, now: Timestamp) -> Re
                  WHERE NOT EXISTS (SELECT FROM held WHERE until > $9)
                  ON CONFLICT (merchant_id, environment, route, key, generation) DO UPDATE
                  SET owner = $6, fingerprint = $7, until = $8, status = NULL, body = NULL
+                 RETURNING set_config('synchronous_commit', 'off', true)
              )
-             SELECT fingerprint, until, status, body FROM held WHERE until > $9",
+             SELECT fingerprint, until, status, body,
+                 CASE WHEN status IS NULL THEN set_config('synchronous_commit', 'off', true) END
+             FROM held WHERE until > $9",
             params![
                 id(merchant_id.as_bytes()),
                 environment.as_str(),

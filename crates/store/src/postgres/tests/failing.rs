@@ -97,6 +97,41 @@ async fn a_write_that_takes_too_long_is_ended_and_its_outcome_is_called_unknown(
     assert_eq!(store.last_change().await.unwrap(), 1);
 }
 
+/// As on a primary that is cut off from its standbys, one of which is about to replace it. The answer is there once
+/// whoever gave it stops waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_no_standby_has_is_not_repeated() {
+    let server = Server::start(
+        "-c listen_addresses= -c synchronous_standby_names=gone -c synchronous_commit=local",
+        |_| {},
+    );
+    let database = server.database();
+    let careless = open(&database.url).await;
+    let mut careful = options(&format!("{}?options=-csynchronous_commit%3Don", database.url));
+    careful.statement_timeout = Duration::from_secs(1);
+    let careful = Postgres::open(careful).await.unwrap();
+
+    let (first, repeat) = (lease(1, 1, until()), lease(1, 2, until()));
+    assert_eq!(careful.begin(&first, NOW).await.unwrap(), Begun::Fresh, "a lease need not be safe");
+    let created = careful.create_payment_request(&payment(1), Some((&first, &answer(until())))).await;
+    assert!(
+        matches!(&created, Err(StoreError::Unavailable(text)) if text.contains("not known")),
+        "{created:?}"
+    );
+    let there = async {
+        while careless.payment_request(payment(1).id).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), there)
+        .await
+        .expect("the write is cancelled, and thereby seen");
+
+    let repeated = careful.begin(&repeat, NOW).await;
+    assert!(matches!(repeated, Err(StoreError::Unavailable(_))), "{repeated:?}");
+    assert_eq!(careless.begin(&repeat, NOW).await.unwrap(), Begun::Answered(answer(until())));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_goes_away_leaves_no_transaction_open() {
     let database = Database::create();
