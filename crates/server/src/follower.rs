@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
-use tollgate_store::{Change, Changed};
+use tollgate_store::{Change, Changed, Position};
 
 use crate::config::WhenStale;
 use crate::installation::{Installation, OpenError};
@@ -19,16 +19,16 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// Follows the change log of an installation.
 pub struct Follower {
     installation: Arc<Installation>,
-    /// The last change that was applied.
-    seq: u64,
+    /// Behind the last change that was applied.
+    position: Position,
     failing: bool,
     stale: bool,
 }
 
 impl Follower {
-    /// Follows from change number `seq` on.
-    pub(crate) fn new(installation: Arc<Installation>, seq: u64) -> Self {
-        Self { installation, seq, failing: false, stale: false }
+    /// Follows from a position on.
+    pub(crate) fn new(installation: Arc<Installation>, position: Position) -> Self {
+        Self { installation, position, failing: false, stale: false }
     }
 
     /// Follows for ever, reads the clients' ids and deletes what has expired meanwhile: neither may hold up the log.
@@ -90,9 +90,9 @@ impl Follower {
     pub async fn step(&mut self) -> Result<(), OpenError> {
         loop {
             let asked_at = self.installation.now();
-            let Some(changes) = self.installation.store().changes_since(self.seq, BATCH).await? else {
-                tracing::warn!("the change log has a gap: everything is read afresh");
-                self.seq = self.installation.reload().await?;
+            let Some(changes) = self.installation.store().changes_since(self.position, BATCH).await? else {
+                tracing::warn!("the change log does not go on from here: everything is read afresh");
+                self.position = self.installation.reload().await?;
                 continue;
             };
             self.apply(&changes).await?;
@@ -120,7 +120,7 @@ impl Follower {
             installation.reload_keys().await?;
         }
         if let Some(last) = changes.last() {
-            self.seq = last.seq;
+            self.position = last.position;
         }
         Ok(())
     }

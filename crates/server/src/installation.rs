@@ -9,7 +9,7 @@ use tollgate_core::{
     UnsealError,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
-use tollgate_store::{SigningKey as SealedKey, Store, StoreError};
+use tollgate_store::{Position, SigningKey as SealedKey, Store, StoreError};
 
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
@@ -101,8 +101,8 @@ impl Installation {
             followed_at: AtomicU64::new(0),
             rotates_keys: AtomicBool::new(false),
         });
-        let seq = installation.reload().await?;
-        Ok((installation.clone(), Follower::new(installation, seq)))
+        let position = installation.reload().await?;
+        Ok((installation.clone(), Follower::new(installation, position)))
     }
 
     /// The effective configuration.
@@ -194,15 +194,15 @@ impl Installation {
         new_signing_key(&self.master_key, now, activates_at)
     }
 
-    /// Reads everything afresh, and returns the number of the change from which to follow.
-    pub(crate) async fn reload(&self) -> Result<u64, OpenError> {
+    /// Reads everything afresh, and returns the position from which to follow.
+    pub(crate) async fn reload(&self) -> Result<Position, OpenError> {
         let asked_at = self.now();
-        let seq = self.store.last_change().await?;
+        let position = self.store.last_change().await?;
         self.registry.invalidate_all();
         self.reload_revocations().await?;
         self.reload_keys().await?;
         self.followed(asked_at);
-        Ok(seq)
+        Ok(position)
     }
 
     /// Reads the signing keys afresh.
@@ -213,9 +213,11 @@ impl Installation {
         Ok(())
     }
 
+    /// Adds the store's revocations to those that are known. What was revoked stays so, even if the store that answers
+    /// has not heard of it: it may be one that is no longer the primary and does not know it yet.
     async fn reload_revocations(&self) -> Result<(), OpenError> {
-        let _revising = self.revising.lock().await;
-        self.verifier.set_revocations(self.store.revocations(self.now()).await?.into_iter().collect());
+        let revocations = self.store.revocations(self.now()).await?;
+        self.apply_revocations(&revocations).await;
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use tollgate_core::{
 
 use crate::{
     Answer, Candidacy, Changed, Client, HEARD_WITHIN, IdempotencyScope, Lease, Merchant, PaymentRequest,
-    PaymentStatus, Secret, SigningKey, Status, Store,
+    PaymentStatus, Position, Secret, SigningKey, Status, Store,
 };
 
 pub use changes::*;
@@ -250,13 +250,13 @@ async fn the_client(store: &Shared, number: u32) -> Client {
     store.client(client_id(number)).await.unwrap().unwrap()
 }
 
-/// What changed after number `seq`.
-async fn changed_since(store: &Shared, seq: u64) -> Vec<Changed> {
-    let changes = store.changes_since(seq, 1000).await.unwrap().unwrap();
-    assert!(changes.iter().all(|change| change.seq > seq));
-    assert!(changes.is_sorted_by(|a, b| a.seq < b.seq));
+/// What changed after a position.
+async fn changed_since(store: &Shared, after: Position) -> Vec<Changed> {
+    let changes = store.changes_since(after, 1000).await.unwrap().unwrap();
+    assert!(changes.iter().all(|change| change.position.seq > after.seq));
+    assert!(changes.is_sorted_by(|a, b| a.position.seq < b.position.seq));
     let last = store.last_change().await.unwrap();
-    assert_eq!(changes.last().map_or(seq, |change| change.seq), last);
+    assert_eq!(changes.last().map_or(after, |change| change.position), last);
     changes.into_iter().map(|change| change.what).collect()
 }
 

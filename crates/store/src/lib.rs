@@ -21,7 +21,7 @@ use tollgate_core::{ClientId, KeyId, MerchantId, PaymentRequestId, Revocation, S
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use record::{
     Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest,
-    PaymentStatus, Secret, SigningKey, Status,
+    PaymentStatus, Position, Secret, SigningKey, Status,
 };
 pub use sqlite::Sqlite;
 pub use table::{Part, Row, Table, Value};
@@ -97,13 +97,14 @@ pub trait Store: Send + Sync + 'static {
     /// Gives an office back. Nothing happens if it is held no longer.
     async fn resign(&self, candidacy: &Candidacy) -> Result<(), StoreError>;
 
-    /// The number of the newest change; 0 if there never was one.
-    async fn last_change(&self) -> Result<u64, StoreError>;
+    /// The position behind the newest change.
+    async fn last_change(&self) -> Result<Position, StoreError>;
 
-    /// Up to `limit` changes after number `seq`, in order. `None` when one of them has been purged, or when there
-    /// never was a change `seq` (the store was restored from a backup): then the caller can't know what it missed
-    /// and must load everything afresh. A change is kept for a day, a revocation until it expires.
-    async fn changes_since(&self, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError>;
+    /// Up to `limit` changes after a position, in order. `None` when one of them has been purged, or when the history
+    /// of the store has no such position (it was restored from a backup, or a standby took over that lacked it): then
+    /// the caller can't know what it missed and must load everything afresh. A change is kept for a day, a revocation
+    /// until it expires.
+    async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError>;
 
     /// Every revocation that has not expired at `now`.
     async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError>;

@@ -30,7 +30,7 @@ use tollgate_core::{
 
 use crate::{
     Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
-    PaymentStatus, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
+    PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
 };
 use column::{Param, unsigned};
 use pool::{Pool, Statement};
@@ -126,12 +126,12 @@ impl Store for Postgres {
         elected::resign(self, candidacy).await
     }
 
-    async fn last_change(&self) -> Result<u64, StoreError> {
+    async fn last_change(&self) -> Result<Position, StoreError> {
         changes::last(self).await
     }
 
-    async fn changes_since(&self, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
-        changes::since(self, seq, limit).await
+    async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+        changes::since(self, after, limit).await
     }
 
     async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {

@@ -97,11 +97,27 @@ pub struct Candidacy {
     pub until: Timestamp,
 }
 
+/// A place in the change log: right behind a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The change's number. Later changes have greater ones; before the first it is 0.
+    pub seq: u64,
+    /// What tells the change from another that has its number in another history. A standby that becomes the primary
+    /// without the newest changes gives their numbers to others. Drawn with each change where that can happen, zeros
+    /// elsewhere.
+    pub mark: [u8; 16],
+}
+
+impl Position {
+    /// Before the first change.
+    pub const START: Self = Self { seq: 0, mark: [0; 16] };
+}
+
 /// An entry of the change log: what other processes must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// Its number. Later changes have greater ones.
-    pub seq: u64,
+    /// Where the log goes on behind it.
+    pub position: Position,
     /// What changed.
     pub what: Changed,
 }

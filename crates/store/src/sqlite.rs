@@ -33,7 +33,8 @@ use tollgate_core::{
 
 use crate::{
     Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE,
-    Part, PaymentRequest, PaymentStatus, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
+    Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store,
+    StoreError,
 };
 use queue::Queue;
 use reader::Read;
@@ -173,12 +174,12 @@ impl Store for Sqlite {
         self.write(Durability::Process, move |connection| elected::resign(connection, &candidacy)).await
     }
 
-    async fn last_change(&self) -> Result<u64, StoreError> {
+    async fn last_change(&self) -> Result<Position, StoreError> {
         self.read(changes::last).await
     }
 
-    async fn changes_since(&self, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
-        self.read(move |connection| changes::since(connection, seq, limit)).await
+    async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+        self.read(move |connection| changes::since(connection, after, limit)).await
     }
 
     async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {

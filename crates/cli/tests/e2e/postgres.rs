@@ -8,7 +8,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::harness::{SEEN_WITHIN, Serve, eventually, fails, finish, payment, tollgate};
+use crate::harness::{PATIENCE, SEEN_WITHIN, Serve, eventually, fails, finish, payment, tollgate};
 use crate::postgres_server::{Database, Server};
 
 #[test]
@@ -57,6 +57,33 @@ fn of_two_servers_that_are_given_the_same_key_at_once_one_creates() {
         assert!(others.into_iter().all(|answer| answer.error().1 == "IDEMPOTENT_REQUEST_IN_PROGRESS"));
     }
     assert_eq!(servers[1].api.list_all(&access).len(), 20);
+}
+
+/// A standby takes over that had not heard of the newest changes, and their numbers are given to others.
+#[test]
+fn a_server_that_followed_a_history_that_is_gone_hears_of_what_happened_in_the_other() {
+    let (folder, gone, lasting, lasting_secret) = installed();
+    let merchant = admin(folder.path(), &["merchant", "list"])[0]["merchant_id"].as_str().unwrap().to_owned();
+    let other = admin(folder.path(), &["client", "create", "--merchant", &merchant, "--name", "other"]);
+    let [other, other_secret] = ["client_id", "client_secret"].map(|name| other[name].as_str().unwrap());
+    let history = gone.copy();
+    let disable = ["client", "disable", &lasting, "--config", "tollgate.toml"];
+    finish(tollgate(folder.path(), &disable).env("TOLLGATE_DATABASE__URL", &history.url)).succeeded();
+
+    let server = Serve::start(folder.path());
+    let (access, _) = server.api.tokens(&lasting, &lasting_secret);
+    let (refused, _) = server.api.tokens(other, other_secret);
+    admin(folder.path(), &["client", "disable", other]);
+    eventually("it has followed as far as the other history goes", SEEN_WITHIN, || {
+        (server.api.list(&refused, "").status == 401).then_some(())
+    });
+    Database::exchange(&gone, &history);
+    eventually("what is disabled in the history that lasts is refused", PATIENCE, || {
+        let statuses =
+            (server.api.token(&lasting, &lasting_secret).status, server.api.list(&access, "").status);
+        (statuses == (401, 401)).then_some(())
+    });
+    assert_eq!(server.api.list(&refused, "").status, 401, "what was revoked stays so");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tollgate_core::{
 };
 use tollgate_store::{
     Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
-    PaymentStatus, Secret, SigningKey, Sqlite, Status, Store, StoreError,
+    PaymentStatus, Position, Secret, SigningKey, Sqlite, Status, Store, StoreError,
 };
 
 /// How a method fails.
@@ -80,8 +80,8 @@ delegated! {
     succeed_signing_key(predecessor: KeyId, key: &SigningKey, others_retire_at: Timestamp) -> bool;
     elect(candidacy: &Candidacy, now: Timestamp) -> bool;
     resign(candidacy: &Candidacy) -> ();
-    last_change() -> u64;
-    changes_since(seq: u64, limit: u32) -> Option<Vec<Change>>;
+    last_change() -> Position;
+    changes_since(after: Position, limit: u32) -> Option<Vec<Change>>;
     revocations(now: Timestamp) -> Vec<Revocation>;
     revoke(revocation: &Revocation, now: Timestamp) -> ();
     create_merchant(merchant: &Merchant) -> ();

@@ -6,7 +6,7 @@ use super::{
     DAY, HOUR, MILLISECOND, NOW, REVOKED_UNTIL, Shared, at_once, bytes, changed_since, client, client_id,
     lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
 };
-use crate::{Changed, Status};
+use crate::{Changed, Position, Status};
 
 pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
     assert_eq!(store.installation().await.unwrap(), None);
@@ -39,16 +39,16 @@ pub async fn a_new_signing_key_retires_the_others_unless_they_retire_sooner(stor
     let (sooner, later) = (NOW.after(HOUR), NOW.after(DAY));
     store.install(b"check", &signing_key(1, NOW)).await.unwrap();
     store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), sooner).await.unwrap();
-    let seq = store.last_change().await.unwrap();
+    let before = store.last_change().await.unwrap();
     store.add_signing_key(&signing_key(3, NOW.after(2 * MILLISECOND)), later).await.unwrap();
     let retire: Vec<_> = store.signing_keys().await.unwrap().into_iter().map(|key| key.retires_at).collect();
     assert_eq!(retire, [Some(sooner), Some(later), None]);
-    assert_eq!(changed_since(&store, seq).await, [Changed::SigningKeys]);
+    assert_eq!(changed_since(&store, before).await, [Changed::SigningKeys]);
 }
 
 pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Shared) {
-    assert_eq!(store.last_change().await.unwrap(), 0);
-    assert_eq!(changed_since(&store, 0).await, []);
+    assert_eq!(store.last_change().await.unwrap(), Position::START);
+    assert_eq!(changed_since(&store, Position::START).await, []);
     let expires_at = NOW.after(DAY);
     let token = Revocation {
         subject: Revoked::Token(TokenId::from_bytes(bytes(9))),
@@ -70,7 +70,7 @@ pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Share
     let revoked =
         |subject, issued_until| Changed::Revocation(Revocation { subject, issued_until, expires_at });
     assert_eq!(
-        changed_since(&store, 0).await,
+        changed_since(&store, Position::START).await,
         [
             Changed::Client(client),
             Changed::Client(client),
@@ -92,12 +92,12 @@ pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Share
 pub async fn what_changes_nothing_is_no_change(store: Shared) {
     with_client(&store).await;
     store.revoke_secret(client_id(1), secret_id(1), NOW, NOW.after(DAY)).await.unwrap();
-    let seq = store.last_change().await.unwrap();
+    let before = store.last_change().await.unwrap();
     assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), NOW.after(DAY)).await.unwrap());
     assert!(!store.revoke_secret(client_id(1), secret_id(2), NOW, NOW.after(DAY)).await.unwrap());
     assert!(!store.delete_client(client_id(2), NOW, NOW.after(DAY)).await.unwrap());
     store.begin(&lease("key", 1), NOW).await.unwrap();
-    assert_eq!(changed_since(&store, seq).await, []);
+    assert_eq!(changed_since(&store, before).await, []);
 }
 
 pub async fn changes_come_in_pages(store: Shared) {
@@ -105,11 +105,11 @@ pub async fn changes_come_in_pages(store: Shared) {
     for number in 0..5 {
         store.create_client(&client(number, Some(1))).await.unwrap();
     }
-    let (mut seq, mut seen) = (0, Vec::new());
+    let (mut seen_until, mut seen) = (Position::START, Vec::new());
     for expected in [2, 2, 1, 0] {
-        let page = store.changes_since(seq, 2).await.unwrap().unwrap();
+        let page = store.changes_since(seen_until, 2).await.unwrap().unwrap();
         assert_eq!(page.len(), expected);
-        seq = page.last().map_or(seq, |change| change.seq);
+        seen_until = page.last().map_or(seen_until, |change| change.position);
         seen.extend(page.into_iter().map(|change| change.what));
     }
     assert_eq!(seen, (0..5).map(|number| Changed::Client(client_id(number))).collect::<Vec<_>>());
@@ -119,7 +119,7 @@ pub async fn concurrent_changes_have_numbers_of_their_own(store: Shared) {
     store.create_merchant(&merchant(1)).await.unwrap();
     at_once(&store, 50, async |store, number| store.create_client(&client(number, Some(1))).await.unwrap())
         .await;
-    let changed = changed_since(&store, 0).await;
+    let changed = changed_since(&store, Position::START).await;
     assert_eq!(changed.len(), 50);
     assert!((0..50).all(|number| changed.contains(&Changed::Client(client_id(number)))));
 }
@@ -133,9 +133,9 @@ pub async fn purged_changes_force_a_reload(store: Shared) {
     store.create_client(&later).await.unwrap();
 
     assert_eq!(store.purge(NOW.after(DAY).before(MILLISECOND)).await.unwrap(), 0);
-    assert_eq!(changed_since(&store, 0).await.len(), 2);
+    assert_eq!(changed_since(&store, Position::START).await.len(), 2);
     assert_eq!(store.purge(NOW.after(DAY)).await.unwrap(), 1);
-    assert_eq!(store.changes_since(0, 1000).await.unwrap(), None);
+    assert_eq!(store.changes_since(Position::START, 1000).await.unwrap(), None);
     assert_eq!(changed_since(&store, purged).await, [Changed::Client(client_id(2))]);
 
     // The last number is known even when nothing is left that has it.
@@ -152,7 +152,8 @@ pub async fn a_number_from_the_future_forces_a_reload(store: Shared) {
     with_client(&store).await;
     let last = store.last_change().await.unwrap();
     assert_eq!(store.changes_since(last, 1000).await.unwrap(), Some(Vec::new()));
-    assert_eq!(store.changes_since(last + 1, 1000).await.unwrap(), None);
+    let future = Position { seq: last.seq + 1, ..last };
+    assert_eq!(store.changes_since(future, 1000).await.unwrap(), None);
 }
 
 pub async fn a_revocation_counts_until_it_expires(store: Shared) {
@@ -208,5 +209,5 @@ pub async fn purging_is_bounded(store: Shared) {
         steps += 1;
     }
     assert!(steps >= 2);
-    assert_eq!(store.last_change().await.unwrap(), 1500);
+    assert_eq!(store.last_change().await.unwrap().seq, 1500);
 }

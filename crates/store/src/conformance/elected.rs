@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_core::KeyId;
 
 use super::{DAY, HOUR, MILLISECOND, NOW, Shared, at_once, bytes, candidacy, changed_since, signing_key};
-use crate::{Candidacy, Changed};
+use crate::{Candidacy, Changed, Position};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -85,5 +85,5 @@ pub async fn a_key_that_has_a_successor_gets_no_other(store: Shared) {
 pub async fn an_election_is_no_change(store: Shared) {
     assert!(store.elect(&candidacy("keys", 1), NOW).await.unwrap());
     store.resign(&candidacy("keys", 1)).await.unwrap();
-    assert_eq!(changed_since(&store, 0).await, []);
+    assert_eq!(changed_since(&store, Position::START).await, []);
 }

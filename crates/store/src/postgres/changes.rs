@@ -1,16 +1,18 @@
 //! The change log, and the revocations in it.
 //!
 //! Whoever adds an entry takes its number from the one row of `installation`, and holds that row until it commits. So
-//! numbers are committed in their order, and whoever has seen one has seen all before it.
+//! numbers are committed in their order, and whoever has seen one has seen all before it. A standby that takes over
+//! without the newest of them gives their numbers out again: a mark, drawn with each, tells such changes apart.
 
 use tokio_postgres::Row;
 use tollgate_core::{ClientId, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
+use uuid::Uuid;
 
 use super::Postgres;
 use super::column::{
     column, id, id_bytes, millis, never_written, number, optional_time, params, time, unsigned,
 };
-use crate::{CHANGES_KEPT, Change, Changed, PURGED_AT_ONCE, StoreError};
+use crate::{CHANGES_KEPT, Change, Changed, PURGED_AT_ONCE, Position, StoreError};
 
 /// Until when a change made at `now` stays in the log.
 pub(super) fn kept(now: Timestamp) -> i64 {
@@ -63,31 +65,50 @@ pub(super) async fn revoke(store: &Postgres, revocation: &Revocation) -> Result<
         .map(drop)
 }
 
-pub(super) async fn last(store: &Postgres) -> Result<u64, StoreError> {
-    let row = store.read_one("SELECT last_change FROM installation", params![]).await?;
-    unsigned(&row.ok_or_else(never_written)?, 0)
+pub(super) async fn last(store: &Postgres) -> Result<Position, StoreError> {
+    let row = store
+        .read_one(
+            "SELECT last_change, coalesce(mark, purged_mark)
+             FROM installation LEFT JOIN changes ON seq = last_change",
+            params![],
+        )
+        .await?
+        .ok_or_else(never_written)?;
+    Ok(Position { seq: unsigned(&row, 0)?, mark: id_bytes(&row, 1)? })
 }
 
-pub(super) async fn since(store: &Postgres, seq: u64, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+pub(super) async fn since(
+    store: &Postgres,
+    after: Position,
+    limit: u32,
+) -> Result<Option<Vec<Change>>, StoreError> {
     let rows = store
         .read(
-            "SELECT purged_change, last_change, c.seq, c.kind, c.id, c.issued_until, c.until
+            "SELECT purged_change,
+                 coalesce(
+                     (SELECT mark FROM changes WHERE seq = $1),
+                     CASE WHEN $1 IN (purged_change, last_change) THEN purged_mark END
+                 ),
+                 c.seq, c.mark, c.kind, c.id, c.issued_until, c.until
              FROM installation
                  LEFT JOIN LATERAL (SELECT * FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2) c ON true
              ORDER BY c.seq",
-            params![number(seq), i64::from(limit)],
+            params![number(after.seq), i64::from(limit)],
         )
         .await?;
     let first = rows.first().ok_or_else(never_written)?;
-    // A number from the future: the store was replaced by an older copy of itself.
-    if seq < unsigned(first, 0)? || seq > unsigned(first, 1)? {
+    // Without a mark the number is from the future. With another it is that of another change. Either way the store was
+    // replaced by a copy that lacks what the caller has seen.
+    let here = column::<Option<Uuid>>(first, 1)?.map(Uuid::into_bytes);
+    if after.seq < unsigned(first, 0)? || here != Some(after.mark) {
         return Ok(None);
     }
     let mut changes = Vec::with_capacity(rows.len());
     for row in &rows {
         if let Some(seq) = column::<Option<i64>>(row, 2)? {
             let seq = u64::try_from(seq).map_err(|_| never_written())?;
-            changes.push(Change { seq, what: changed(row, 3)? });
+            let position = Position { seq, mark: id_bytes(row, 3)? };
+            changes.push(Change { position, what: changed(row, 4)? });
         }
     }
     Ok(Some(changes))
@@ -107,17 +128,18 @@ pub(super) async fn revocations(store: &Postgres, now: Timestamp) -> Result<Vec<
     rows.iter().map(revocation).collect()
 }
 
-/// Deletes entries that have expired at `now`, some at a time, and remembers the greatest number among them.
+/// Deletes entries that have expired at `now`, some at a time, and remembers the greatest number among them with its mark.
 pub(super) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
     store
         .write_count(
             "WITH gone AS (
                  DELETE FROM changes WHERE seq = ANY (ARRAY(
                      SELECT seq FROM changes WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
-                 RETURNING seq
+                 RETURNING seq, mark
              ), noted AS (
-                 UPDATE installation SET purged_change = greatest(purged_change, (SELECT max(seq) FROM gone))
-                 WHERE EXISTS (SELECT FROM gone)
+                 UPDATE installation SET purged_change = newest.seq, purged_mark = newest.mark
+                 FROM (SELECT seq, mark FROM gone ORDER BY seq DESC LIMIT 1) newest
+                 WHERE newest.seq > purged_change
              )
              SELECT count(*) FROM gone",
             params![millis(now), i64::from(PURGED_AT_ONCE)],

@@ -24,6 +24,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { sql: include_str!("schema.sql"), oldest: 1 },
     Step { sql: include_str!("elected.sql"), oldest: 1 },
+    Step { sql: include_str!("marks.sql"), oldest: 1 },
 ];
 
 /// Held by whoever brings the schema up to date: "TGST".

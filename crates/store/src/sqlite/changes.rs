@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params
 use tollgate_core::{ClientId, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
 
 use super::column::{optional_time, time};
-use crate::{CHANGES_KEPT, Change, Changed};
+use crate::{CHANGES_KEPT, Change, Changed, Position};
 
 /// Adds an entry, in the transaction of what it tells. For what is created, `now` is its creation.
 pub(super) fn record(connection: &Connection, what: Changed, now: Timestamp) -> Result<()> {
@@ -39,25 +39,32 @@ pub(super) fn revoke(
     record(connection, Changed::Revocation(Revocation { subject, issued_until, expires_at }), issued_until)
 }
 
-pub(super) fn last(connection: &Connection) -> Result<u64> {
+pub(super) fn last(connection: &Connection) -> Result<Position> {
     connection
         .prepare_cached("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'")?
-        .query_one([], |row| row.get(0))
+        .query_one([], |row| Ok(position(row.get(0)?)))
 }
 
-pub(super) fn since(connection: &Connection, seq: u64, limit: u32) -> Result<Option<Vec<Change>>> {
+/// A file has one history.
+fn position(seq: u64) -> Position {
+    Position { seq, ..Position::START }
+}
+
+pub(super) fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<Vec<Change>>> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
     let purged: u64 =
         snapshot.prepare_cached("SELECT purged_change FROM installation")?.query_one([], |row| row.get(0))?;
     // A number from the future: the store was replaced by an older copy of itself.
-    if seq < purged || seq > last(&snapshot)? {
+    if after.seq < purged || after.seq > last(&snapshot)?.seq {
         return Ok(None);
     }
     snapshot
         .prepare_cached(
             "SELECT seq, kind, id, issued_until, until FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
-        .query_map(params![seq, limit], |row| Ok(Change { seq: row.get(0)?, what: changed(row)? }))?
+        .query_map(params![after.seq, limit], |row| {
+            Ok(Change { position: position(row.get(0)?), what: changed(row)? })
+        })?
         .collect::<Result<_>>()
         .map(Some)
 }

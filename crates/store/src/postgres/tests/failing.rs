@@ -92,9 +92,9 @@ async fn a_write_that_takes_too_long_is_ended_and_its_outcome_is_called_unknown(
     // It no longer waits for its turn.
     until_waiting(&database.url, 0).await;
     other.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(store.last_change().await.unwrap(), 0);
+    assert_eq!(store.last_change().await.unwrap().seq, 0);
     store.revoke(&revocation(2), NOW).await.unwrap();
-    assert_eq!(store.last_change().await.unwrap(), 1);
+    assert_eq!(store.last_change().await.unwrap().seq, 1);
 }
 
 /// As on a primary that is cut off from its standbys, one of which is about to replace it. The answer is there once
@@ -150,7 +150,7 @@ async fn a_caller_who_goes_away_leaves_no_transaction_open() {
     other.batch_execute("COMMIT").await.unwrap();
     // The only connection is free again once what was asked for is done.
     store.revoke(&revocation(2), NOW).await.unwrap();
-    assert_eq!(store.last_change().await.unwrap(), 2);
+    assert_eq!(store.last_change().await.unwrap().seq, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::time::Duration;
 
 use super::server::Database;
 use super::{NOW, open, revocation, session, until_waiting};
-use crate::{Changed, Postgres, Store, StoreError};
+use crate::{Change, Changed, Position, Postgres, Store, StoreError};
 
 /// The number is taken in the middle of a transaction, so it is the later one that could be committed first.
 #[tokio::test(flavor = "multi_thread")]
@@ -22,13 +23,13 @@ async fn a_change_with_a_later_number_is_never_seen_before_one_with_an_earlier()
         async move { store.revoke(&revocation(1), NOW).await }
     });
     until_waiting(&database.url, 1).await;
-    assert_eq!(store.changes_since(0, 10).await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.changes_since(Position::START, 10).await.unwrap(), Some(Vec::new()));
 
     slow.batch_execute("COMMIT").await.unwrap();
     quick.await.unwrap().unwrap();
-    let seen: Vec<_> = store.changes_since(0, 10).await.unwrap().unwrap();
+    let seen: Vec<_> = store.changes_since(Position::START, 10).await.unwrap().unwrap();
     assert_eq!(
-        seen.iter().map(|change| (change.seq, change.what)).collect::<Vec<_>>(),
+        seen.iter().map(|change| (change.position.seq, change.what)).collect::<Vec<_>>(),
         [(1, Changed::SigningKeys), (2, Changed::Revocation(revocation(1)))]
     );
 }
@@ -46,7 +47,7 @@ async fn a_transaction_that_is_rolled_back_leaves_no_gap() {
     until_waiting(&database.url, 1).await;
     failing.batch_execute("ROLLBACK").await.unwrap();
     other.await.unwrap().unwrap();
-    assert_eq!(store.changes_since(0, 10).await.unwrap().unwrap()[0].seq, 1);
+    assert_eq!(store.changes_since(Position::START, 10).await.unwrap().unwrap()[0].position.seq, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,13 +67,13 @@ async fn a_follower_misses_nothing_that_several_processes_write_at_once() {
         let store = Arc::clone(&stores[writer as usize % 2]);
         tokio::spawn(write(store, writer, Arc::clone(&done)));
     }
-    let mut seen = Vec::new();
+    let mut seen: Vec<Change> = Vec::new();
     loop {
         let last = done.load(SeqCst) == WRITERS;
-        let after = seen.len() as u64;
+        let (before, after) = (seen.len(), seen.last().map_or(Position::START, |change| change.position));
         seen.extend(stores[0].changes_since(after, 7).await.unwrap().unwrap());
-        assert!(seen.iter().zip(1..).all(|(change, number)| change.seq == number), "{seen:?}");
-        if last && after == seen.len() as u64 {
+        assert!(seen.iter().zip(1..).all(|(change, number)| change.position.seq == number), "{seen:?}");
+        if last && before == seen.len() {
             break;
         }
     }
@@ -103,7 +104,40 @@ async fn a_deadlock_is_resolved_by_doing_it_again() {
     other.batch_execute("UPDATE merchants SET name = 'other'; COMMIT").await.unwrap();
     assert!(disabled.await.unwrap().unwrap());
     assert_eq!(store.merchant(super::merchant(1).id).await.unwrap().unwrap().name, "other");
-    assert_eq!(store.last_change().await.unwrap(), 2);
+    assert_eq!(store.last_change().await.unwrap().seq, 2);
+}
+
+/// A standby that had not heard of the newest changes becomes the primary, and gives their numbers to others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_of_another_history_is_told_even_when_the_numbers_are_the_same() {
+    let one = Database::create();
+    let store = open(&one.url).await;
+    store.revoke(&revocation(1), NOW).await.unwrap();
+    let common = store.last_change().await.unwrap();
+    drop(store);
+    let other = one.copy();
+    let (one, other) = (open(&one.url).await, open(&other.url).await);
+    for number in 2..5 {
+        one.revoke(&revocation(number), NOW).await.unwrap();
+        other.revoke(&revocation(number + 10), NOW).await.unwrap();
+    }
+    let seen = one.changes_since(common, 10).await.unwrap().unwrap();
+    assert_eq!(one.last_change().await.unwrap(), seen[2].position);
+    for change in &seen {
+        assert!(one.changes_since(change.position, 10).await.unwrap().is_some());
+        assert_eq!(other.changes_since(change.position, 10).await.unwrap(), None);
+    }
+    let theirs = other.changes_since(common, 10).await.unwrap().unwrap();
+    assert_eq!(theirs.iter().map(|change| change.position.seq).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(theirs[0].what, Changed::Revocation(revocation(12)));
+
+    // And when nothing is left of either but the number.
+    for store in [&one, &other] {
+        assert_eq!(store.purge(NOW.after(Duration::from_secs(3600))).await.unwrap(), 4);
+    }
+    assert_eq!(one.last_change().await.unwrap(), seen[2].position);
+    assert_eq!(one.changes_since(seen[2].position, 10).await.unwrap(), Some(Vec::new()));
+    assert_eq!(other.changes_since(seen[2].position, 10).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,5 +148,5 @@ async fn what_fails_is_not_in_the_log() {
     assert!(store.create_client(&super::client(1)).await.unwrap());
     let again = store.create_client(&super::client(1)).await;
     assert!(matches!(again, Err(StoreError::Unavailable(text)) if text.contains("23505")));
-    assert_eq!(store.last_change().await.unwrap(), 1);
+    assert_eq!(store.last_change().await.unwrap().seq, 1);
 }

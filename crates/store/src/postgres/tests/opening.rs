@@ -1,8 +1,8 @@
 //! First starts, and schemas of other versions.
 
 use super::server::Database;
-use super::{NOW, merchant, open, options};
-use crate::{Candidacy, Postgres, Store, StoreError};
+use super::{NOW, merchant, open, options, revocation};
+use crate::{Candidacy, Position, Postgres, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_processes_may_start_at_once_on_an_empty_database() {
@@ -17,7 +17,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         start.await.unwrap().unwrap().create_merchant(&merchant(number)).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
-    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "2|1");
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "3|1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,19 +28,41 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
     database.psql("UPDATE tollgate_schema SET oldest = 9");
     let refused = Postgres::open(options(&database.url)).await.err();
-    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 2 })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 3 })), "{refused:?}");
 }
+
+/// Takes the third step of the schema back.
+const UNMARKED: &str =
+    "ALTER TABLE changes DROP COLUMN mark; ALTER TABLE installation DROP COLUMN purged_mark;
+    UPDATE tollgate_schema SET version = 2";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_holds() {
     let database = Database::create();
     open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
+    database.psql(UNMARKED);
     database.psql("DROP TABLE elected; UPDATE tollgate_schema SET version = 1");
     let store = open(&database.url).await;
     let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
     assert!(store.elect(&candidacy, NOW).await.unwrap());
     assert!(store.merchant(merchant(1).id).await.unwrap().is_some());
-    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "2");
+    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_from_before_they_were_marked_are_followed_like_others() {
+    let database = Database::create();
+    let store = open(&database.url).await;
+    store.revoke(&revocation(1), NOW).await.unwrap();
+    store.revoke(&revocation(2), NOW).await.unwrap();
+    drop(store);
+    database.psql(UNMARKED);
+    let store = open(&database.url).await;
+    let changes = store.changes_since(Position::START, 10).await.unwrap().unwrap();
+    assert_eq!(changes.iter().map(|change| change.position.seq).collect::<Vec<_>>(), [1, 2]);
+    assert_ne!(changes[0].position.mark, changes[1].position.mark);
+    assert_eq!(store.last_change().await.unwrap(), changes[1].position);
+    assert_eq!(store.changes_since(changes[0].position, 10).await.unwrap().unwrap(), changes[1..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,16 +39,46 @@ impl Database {
     }
 
     fn create_from(from: String) -> Self {
+        let database = Self::named(from);
+        psql(&database.from, &format!("CREATE DATABASE {}", database.name));
+        database
+    }
+
+    fn named(from: String) -> Self {
         static CREATED: AtomicU32 = AtomicU32::new(0);
         let name =
             format!("tollgate_test_{}_{}", std::process::id(), CREATED.fetch_add(1, Ordering::Relaxed));
-        psql(&from, &format!("CREATE DATABASE {name}"));
         Self { url: at_database(&from, &name), name, from }
     }
 
     /// Runs SQL in it as another program would, and returns what that prints.
     pub(crate) fn psql(&self, sql: &str) -> String {
         psql(&self.url, sql)
+    }
+
+    /// Another database that begins as this one is now. Nobody may be connected to this one.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::named(self.from.clone());
+        psql(&copy.from, &format!("CREATE DATABASE {} TEMPLATE {}", copy.name, self.name));
+        copy
+    }
+
+    /// Exchanges the names of two databases, so that whoever used one finds the other in its place.
+    pub(crate) fn exchange(one: &Self, other: &Self) {
+        let (one_name, other_name) = (&one.name, &other.name);
+        for step in [
+            // Whoever used it would be back before it is renamed.
+            format!("ALTER DATABASE {one_name} ALLOW_CONNECTIONS false"),
+            format!(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{one_name}'"
+            ),
+            format!("ALTER DATABASE {one_name} RENAME TO {one_name}_aside"),
+            format!("ALTER DATABASE {other_name} RENAME TO {one_name}"),
+            format!("ALTER DATABASE {one_name}_aside RENAME TO {other_name}"),
+            format!("ALTER DATABASE {other_name} ALLOW_CONNECTIONS true"),
+        ] {
+            psql(&one.from, &step);
+        }
     }
 
     /// Changes it by `ALTER DATABASE`, from outside.
@@ -162,7 +192,7 @@ pub(crate) fn pooler() -> &'static str {
 }
 
 /// A folder that only the user whom servers run as can enter.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     let folder = tempfile::tempdir().unwrap().keep();
     if is_root(&folder) {
         chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -176,7 +206,7 @@ fn is_root(own: &Path) -> bool {
 }
 
 /// A command that is not run as root.
-fn unprivileged(folder: &Path, program: &Path) -> Command {
+pub(crate) fn unprivileged(folder: &Path, program: &Path) -> Command {
     let mut command = if is_root(folder) {
         let mut command = Command::new("setpriv");
         command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()]);
@@ -196,14 +226,14 @@ fn pg_ctl(folder: &Path, args: &[&str]) -> Command {
 }
 
 /// Has `end` run when this process has ended.
-fn keep(folder: &Path, end: &Command) -> Child {
+pub(crate) fn keep(folder: &Path, end: &Command) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", KEEPER, "keeper"]).arg(folder).arg(end.get_program()).args(end.get_args());
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// A program of the newest PostgreSQL that is installed. Debian keeps each version's in a folder of its own.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin").join(name)).collect();
     found.retain(|program| program.exists());
@@ -232,7 +262,8 @@ fn at_database(url: &str, name: &str) -> String {
     if query.is_empty() { format!("{server}/{name}") } else { format!("{server}/{name}?{query}") }
 }
 
-fn psql(url: &str, sql: &str) -> String {
+/// Runs SQL in a database, and returns what that prints.
+pub(crate) fn psql(url: &str, sql: &str) -> String {
     let mut command = Command::new("psql");
     succeeded(command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))
 }

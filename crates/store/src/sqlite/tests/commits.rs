@@ -11,7 +11,7 @@ use tollgate_core::Environment;
 
 use super::{Fixture, NOW, answer, beside, child, fixture, given_path, lease, merchant, payment, raw};
 use crate::sqlite::writer::Durability;
-use crate::{Begun, Sqlite, Store, StoreError};
+use crate::{Begun, Position, Sqlite, Store, StoreError};
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -177,7 +177,7 @@ async fn a_job_that_panics_is_rolled_back_and_the_store_goes_on() {
     assert!(matches!(died, Err(StoreError::Unavailable(_))));
     store.create_merchant(&merchant(1)).await.unwrap();
     assert_eq!(store.merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
-    assert_eq!(store.changes_since(0, 1).await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.changes_since(Position::START, 1).await.unwrap(), Some(Vec::new()));
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn two_processes_share_a_store() {
     stores[0].create_merchant(&merchant(1)).await.unwrap();
     assert_eq!(stores[1].merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
     stores[1].set_merchant_status(merchant(1).id, crate::Status::Disabled, NOW, NOW).await.unwrap();
-    assert_eq!(stores[0].last_change().await.unwrap(), 2);
+    assert_eq!(stores[0].last_change().await.unwrap().seq, 2);
 
     let begun: Vec<_> = (0..50)
         .map(|number| {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use super::{Fixture, NOW, beside, child, fixture, given_path, merchant, raw};
-use crate::{Candidacy, Sqlite, Store, StoreError};
+use crate::{Candidacy, Position, Sqlite, Store, StoreError};
 
 /// What `open` says: one line that names the file.
 fn refusal(path: &Path) -> StoreError {
@@ -152,7 +152,7 @@ async fn a_value_that_is_none_of_ours_is_damage() {
     raw(&fixture.path)
         .execute_batch("INSERT INTO changes (kind, id, issued_until, until) VALUES ('?', x'00', NULL, 0)")
         .unwrap();
-    assert!(matches!(fixture.store.changes_since(0, 10).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(fixture.store.changes_since(Position::START, 10).await, Err(StoreError::Corrupt(_))));
 }
 
 #[test]
