@@ -50,8 +50,9 @@ impl Postgres {
     ///
     /// The error says what is wrong and what to do.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        let patience = options.statement_timeout;
         let store = Self { pool: Pool::new(options)? };
-        migrate::migrate(&store.pool.connect().await?).await?;
+        migrate::migrate(&store.pool.connect().await?, patience).await?;
         Ok(store)
     }
 

@@ -33,10 +33,12 @@ const LOCK: i64 = 0x5447_5354;
 /// How long all steps may take, waiting for other processes that take them included.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Takes the steps that the schema lacks, in one transaction, unless another process was faster.
-pub(super) async fn migrate(client: &Client) -> Result<(), StoreError> {
+/// Takes the steps that the schema lacks, in one transaction, unless another process was faster. Whether it lacks any
+/// must be known within `patience`: the server may be cut off as soon as it has been entered.
+pub(super) async fn migrate(client: &Client, patience: Duration) -> Result<(), StoreError> {
     // Without a lock at first: usually there is nothing to do, and the role need not have the right to.
-    if version(client).await? == known() {
+    let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
+    if timeout(patience, version(client)).await.map_err(late)?? == known() {
         return Ok(());
     }
     match timeout(PATIENCE, take_steps(client)).await {

@@ -154,6 +154,22 @@ async fn a_caller_who_goes_away_leaves_no_transaction_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_can_be_entered_and_then_says_nothing_is_given_up() {
+    let database = Database::create();
+    drop(open(&database.url).await);
+    let other = session(&database.url).await;
+    other.batch_execute("BEGIN; LOCK TABLE tollgate_schema IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut impatient = options(&database.url);
+    impatient.statement_timeout = Duration::from_millis(300);
+    let opened = tokio::time::timeout(Duration::from_secs(60), Postgres::open(impatient));
+    let given_up = opened.await.expect("long before").err();
+    assert!(
+        matches!(&given_up, Some(StoreError::Unavailable(text)) if text.contains("in time")),
+        "{given_up:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_no_writes_is_passed_over() {
     let database = Database::create();
     drop(open(&database.url).await);
