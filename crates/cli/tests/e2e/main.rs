@@ -20,6 +20,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+#[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
 mod harness;
 mod health;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Connection, Response};
 
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const CREATE: &str = "/api/v1/payment-requests:redirect";
 
 /// Where the API is. Each call has a connection of its own.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +31,13 @@ impl Api {
 
     /// Authenticates with a client's credentials.
     pub(crate) fn token(self, client_id: &str, client_secret: &str) -> Response {
+        self.try_token(client_id, client_secret).unwrap()
+    }
+
+    /// Authenticates with a client's credentials; fails if the server dies meanwhile.
+    pub(crate) fn try_token(self, client_id: &str, client_secret: &str) -> io::Result<Response> {
         let body = json!({ "client_id": client_id, "client_secret": client_secret }).to_string();
-        self.request("POST", "/api/v1/oauth2/token", &[JSON], &body).unwrap()
+        self.request("POST", "/api/v1/oauth2/token", &[JSON], &body)
     }
 
     /// Obtains an access and a refresh token.
@@ -48,9 +54,14 @@ impl Api {
 
     /// Lists payment requests.
     pub(crate) fn list(self, access_token: &str, query: &str) -> Response {
+        self.try_list(access_token, query).unwrap()
+    }
+
+    /// Lists payment requests; fails if the server dies meanwhile.
+    pub(crate) fn try_list(self, access_token: &str, query: &str) -> io::Result<Response> {
         let bearer = format!("Bearer {access_token}");
         let path = format!("/api/v1/payment-requests{query}");
-        self.request("GET", &path, &[("authorization", &bearer)], "").unwrap()
+        self.request("GET", &path, &[("authorization", &bearer)], "")
     }
 
     /// Every payment request of the merchant.
@@ -69,7 +80,7 @@ impl Api {
     pub(crate) fn create(self, access_token: &str, key: &str, body: &str) -> io::Result<Response> {
         let bearer = format!("Bearer {access_token}");
         let headers = [("authorization", bearer.as_str()), JSON, ("idempotency-key", key)];
-        self.request("POST", "/api/v1/payment-requests:redirect", &headers, body)
+        self.request("POST", CREATE, &headers, body)
     }
 }
 

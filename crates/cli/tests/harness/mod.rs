@@ -8,7 +8,7 @@ mod server;
 
 use std::time::Duration;
 
-pub(crate) use api::{Api, payment};
+pub(crate) use api::{Api, CREATE, JSON, payment};
 pub(crate) use fake::{Fake, answer};
 pub(crate) use http::{Connection, Response};
 pub(crate) use process::{Finished, Process, fails, finish, shell, tollgate};
@@ -35,7 +35,8 @@ pub(crate) fn eventually<T>(what: &str, patience: Duration, mut ask: impl FnMut(
     }
 }
 
+/// The time of the machine.
 #[expect(clippy::disallowed_methods, reason = "the processes under test run on the machine's clock")]
-fn now() -> std::time::Instant {
+pub(crate) fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
