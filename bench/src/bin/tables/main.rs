@@ -6,6 +6,8 @@ mod client;
 mod codec;
 mod creates;
 mod document;
+mod failover;
+mod keys;
 mod machine;
 mod many;
 mod nodes;
@@ -74,8 +76,12 @@ enum Section {
     Million,
     /// From `tollgate dev` to the first token.
     Start,
-    /// Payment requests created a second, each under an idempotency key.
+    /// Payment requests created a second, each under an idempotency key, on both engines.
     Creates,
+    /// Ten million idempotency keys in PostgreSQL.
+    Keys,
+    /// What twenty failovers of a PostgreSQL cluster hold up.
+    Failover,
     /// Several servers on one PostgreSQL: how soon a change counts on another one, and what a request costs.
     Nodes,
     /// What the agent adds to a request.
@@ -89,12 +95,14 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Rates,
         Self::Overload,
         Self::Million,
         Self::Start,
         Self::Creates,
+        Self::Keys,
+        Self::Failover,
         Self::Nodes,
         Self::Agent,
         Self::Timing,
@@ -109,6 +117,8 @@ impl Section {
             Self::Million => many::run(setup),
             Self::Start => start::run(setup),
             Self::Creates => creates::run(setup),
+            Self::Keys => keys::run(setup),
+            Self::Failover => failover::run(setup),
             Self::Nodes => nodes::run(setup),
             Self::Agent => agent::run(setup),
             Self::Timing => timing::run(setup),

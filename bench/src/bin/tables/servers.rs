@@ -63,6 +63,17 @@ impl Setup {
         succeed(seed.arg("--data").arg(data).args(["--clients", &clients.to_string()])).map(drop)
     }
 
+    /// Copies the store in `data` into an empty database.
+    pub(crate) fn copy_store(&self, data: &Path, url: &str) -> io::Result<()> {
+        // The command wants a file, and all that it needs is in the environment.
+        let config = data.join("copy.toml");
+        fs::write(&config, "")?;
+        let mut copy = Command::new(self.program("tollgate"));
+        copy.args(["store", "copy", "--to", url]).arg("--config").arg(&config);
+        copy.env("TOLLGATE_DATABASE__URL", sqlite_url(data));
+        succeed(&mut copy).map(drop)
+    }
+
     /// Starts `tollgate serve` on the store in `data`, with a line for each request or without.
     pub(crate) fn tollgate(&self, data: &Path, log: bool) -> io::Result<Tollgate> {
         let api = free_address()?;
