@@ -269,6 +269,25 @@ async fn other_keys_and_other_revocations_count_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn a_verifier_that_stands_at_another_time_decides_as_it_would_then() {
+    let verifier = verifier();
+    let expiry = claims().expires_at;
+    let just_before =
+        GuardLayer::new(Arc::new(verifier.standing_at(expiry.before(Duration::from_millis(1)))));
+    assert_eq!(denial(&just_before, request(&claims())).await, None);
+    let then = GuardLayer::new(Arc::new(verifier.standing_at(expiry)));
+    assert_eq!(denial(&then, request(&claims())).await, Some(TokenError::Expired.into()));
+    // The verifier itself has stayed where it was, and its revocations have gone along.
+    assert_eq!(denial(&GuardLayer::new(verifier.clone()), request(&claims())).await, None);
+    let subject = Revoked::Client(CLIENT);
+    verifier.set_revocations(
+        [Revocation { subject, issued_until: NOW, expires_at: expiry }].into_iter().collect(),
+    );
+    let now = GuardLayer::new(Arc::new(verifier.standing_at(NOW)));
+    assert_eq!(denial(&now, request(&claims())).await, Some(TokenError::Revoked.into()));
+}
+
+#[tokio::test]
 async fn every_token_that_is_not_accepted_is_answered_alike() {
     let guard = GuardLayer::new(verifier());
     let expired = answer(&guard, request(&Claims { expires_at: NOW, ..claims() })).await;
