@@ -77,7 +77,7 @@ pub use blocking::Blocking;
 pub use cached::{Cached, Settings, Unavailable};
 pub use caller::{Caller, CallerError};
 pub use clock::{Clock, Moment, SystemClock};
-pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face};
+pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face, Sending, Transport};
 pub use http_client::http_client_builder;
 pub use layer::{Authorize, CallError, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};

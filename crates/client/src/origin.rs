@@ -66,7 +66,8 @@ pub enum ConfigurationError {
 pub(crate) fn secure(url: &str) -> Result<Url, ConfigurationError> {
     let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if !plain || url.host().is_none() {
+    // What is a URL to browsers may be no URI (RFC 3986), which requests are made with.
+    if !plain || url.host().is_none() || url.as_str().parse::<Uri>().is_err() {
         return Err(ConfigurationError::Url);
     }
     match url.scheme() {

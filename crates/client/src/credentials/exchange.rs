@@ -1,6 +1,6 @@
 //! One call to the authority: the request, its bounds, and what its answer means.
 
-use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -8,21 +8,17 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use form_urlencoded::{Serializer, byte_serialize};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use reqwest::{Client, Request, Response, Url};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use reqwest::Url;
 use serde::Serialize;
 use tollgate_core::wire::is_request_id;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
-use super::face::{Answer, ClientAuthentication, Face, Kind};
-use crate::{
-    Clock, ConfigurationError, Fault, Moment, ObtainError, Rejection, Secret, Token, http_client_builder,
-    telemetry,
-};
+use super::face::{Answer, ClientAuthentication, Kind};
+use super::transport::Transport;
+use crate::{Clock, Fault, Moment, ObtainError, Rejection, Secret, Token, telemetry};
 
-/// No token response is longer, in bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
 /// Hardly any request is longer, in bytes.
 const USUAL_BODY: usize = 4 * 1024;
 /// How long a token is believed to live where the authority does not say. RFC 6749 §5.1 recommends to say.
@@ -32,7 +28,7 @@ const DEFAULT_LIFE: Duration = Duration::from_secs(300);
 pub(super) struct Exchange {
     face: Kind,
     scope: Option<String>,
-    http: Client,
+    transport: Arc<dyn Transport>,
 }
 
 /// What a token is asked for with. A client is its id and its secret.
@@ -68,18 +64,8 @@ impl From<Fault> for Failure {
 }
 
 impl Exchange {
-    pub(super) fn new(
-        Face(face): Face,
-        scope: Option<String>,
-        timeout: Duration,
-    ) -> Result<Self, ConfigurationError> {
-        let http = http_client_builder(face.token_url().as_str())?
-            .timeout(timeout)
-            // Token calls are minutes apart; a connection kept in between is one that may have died.
-            .pool_idle_timeout(Duration::from_secs(10))
-            .build()
-            .map_err(|error| ConfigurationError::Tls(error.to_string()))?;
-        Ok(Self { face, scope, http })
+    pub(super) fn new(face: Kind, scope: Option<String>, transport: Arc<dyn Transport>) -> Self {
+        Self { face, scope, transport }
     }
 
     /// Whether the refresh token is sent along with the client's own credentials.
@@ -105,20 +91,18 @@ impl Exchange {
     async fn exchange(&self, grant: &Grant<'_>, clock: &dyn Clock) -> Result<Granted, Failure> {
         let request = self.request(grant);
         let sent = clock.now();
-        let response = self.http.execute(request).await.map_err(|error| fault(&error))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = read(response).await;
+        let response = self.transport.send(request).await?;
+        let (status, headers, body) = (response.status(), response.headers(), response.body());
         if status != StatusCode::OK {
-            let code = body.ok().and_then(|body| self.face.code(&body));
-            let refusal = Rejection { status: status.as_u16(), code, request_id: request_id(&headers) };
-            return Err(grant.failure(refusal, retry_after(&headers, clock.now())));
+            let code = self.face.code(body);
+            let refusal = Rejection { status: status.as_u16(), code, request_id: request_id(headers) };
+            return Err(grant.failure(refusal, retry_after(headers, clock.now())));
         }
-        let body = body?;
-        let answer = self.face.answer(&body).ok_or(Fault::Malformed)?;
+        let answer = self.face.answer(body).ok_or(Fault::Malformed)?;
         granted(&answer, sent).ok_or_else(|| Fault::Malformed.into())
     }
 
-    fn request(&self, grant: &Grant<'_>) -> Request {
+    fn request(&self, grant: &Grant<'_>) -> Request<Bytes> {
         match &self.face {
             Kind::PaymentApi { token, refresh } => {
                 let (url, body) = match grant {
@@ -196,14 +180,6 @@ impl Grant<'_> {
     }
 }
 
-impl Kind {
-    fn token_url(&self) -> &Url {
-        match self {
-            Self::PaymentApi { token, .. } | Self::Standard { token, .. } => token,
-        }
-    }
-}
-
 /// The body of `POST /api/v1/oauth2/token`.
 #[derive(Serialize)]
 struct TokenRequest<'a> {
@@ -227,13 +203,14 @@ fn written(body: &impl Serialize) -> Vec<u8> {
     written
 }
 
-fn post(url: &Url, content_type: &'static str, body: Vec<u8>) -> Request {
-    let mut request = Request::new(http::Method::POST, url.clone());
+fn post(url: &Url, content_type: &'static str, body: Vec<u8>) -> Request<Bytes> {
+    // The secret is in it: it is wiped when it has been sent.
+    let mut request = Request::new(Bytes::from_owner(Zeroizing::new(body)));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = url.as_str().parse().expect("the URLs of a face are URIs");
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    // The secret is in it: it is wiped when it has been sent.
-    *request.body_mut() = Some(Bytes::from_owner(Zeroizing::new(body)).into());
     request
 }
 
@@ -252,18 +229,6 @@ fn basic(id: &str, secret: &str) -> HeaderValue {
     value
 }
 
-/// Reads an answer up to its bound.
-async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let mut body = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
-    while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(Fault::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 fn granted(answer: &Answer<'_>, sent: Moment) -> Option<Granted> {
     if answer.token_type.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return None;
@@ -275,31 +240,6 @@ fn granted(answer: &Answer<'_>, sent: Moment) -> Option<Granted> {
     let token = Token::new(answer.access_token.as_deref()?, sent, life).ok()?;
     let refresh_token = answer.refresh_token.as_deref().filter(|token| !token.is_empty());
     Some(Granted { token, refresh_token: refresh_token.map(|token| Secret::from(token.to_owned())) })
-}
-
-fn fault(error: &reqwest::Error) -> Fault {
-    if error.is_timeout() {
-        return Fault::Timeout;
-    }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(problem) = problem(cause, error.is_connect()) {
-            return Fault::Unreachable(problem);
-        }
-        source = cause.source();
-    }
-    Fault::Unreachable(if error.is_connect() { "no connection" } else { "the connection broke" }.to_owned())
-}
-
-/// What the system or TLS says. Neither the URL nor what a peer wrote: before there is a connection, it wrote nothing.
-fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
-    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-        return Some(tls.to_string());
-    }
-    let io = cause.downcast_ref::<std::io::Error>()?;
-    // Of one error made of another, the inner one says more; to `source` both are one.
-    let inner = io.get_ref().and_then(|inner| problem(inner, connecting));
-    Some(inner.unwrap_or_else(|| if connecting { io.to_string() } else { io.kind().to_string() }))
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {

@@ -107,6 +107,13 @@ impl Seconds<'_> {
 }
 
 impl Kind {
+    /// The URL of the token endpoint.
+    pub(super) fn token_url(&self) -> &Url {
+        match self {
+            Self::PaymentApi { token, .. } | Self::Standard { token, .. } => token,
+        }
+    }
+
     pub(super) fn answer<'a>(&self, body: &'a [u8]) -> Option<Answer<'a>> {
         match self {
             Self::PaymentApi { .. } => {

@@ -17,3 +17,4 @@ mod middleware;
 mod outage;
 mod server;
 mod steady;
+mod transport;

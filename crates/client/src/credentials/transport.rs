@@ -1,0 +1,102 @@
+//! How calls to the authority travel.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use reqwest::Client;
+use zeroize::Zeroizing;
+
+use crate::{ConfigurationError, Fault, http_client_builder};
+
+/// No token response is longer, in bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Brings a call to the authority, and its answer back. Without one, calls go over HTTP; this is for programs that reach
+/// the authority in another way, such as in the same process.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends a request once, where its URI says and nowhere else, and returns the whole answer.
+    ///
+    /// Both hold secrets, which belong into no log and no error. How long it takes is for the transport to limit.
+    fn send(&self, request: Request<Bytes>) -> Sending<'_>;
+}
+
+/// What [`Transport::send`] returns.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Fault>> + Send + 'a>>;
+
+/// Calls over HTTP.
+pub(super) struct Http(Client);
+
+impl Http {
+    /// Prepares calls to this URL, each of which may take as long as `timeout`.
+    pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, ConfigurationError> {
+        let client = http_client_builder(url)?
+            .timeout(timeout)
+            // Token calls are minutes apart; a connection kept in between is one that may have died.
+            .pool_idle_timeout(Duration::from_secs(10))
+            .build()
+            .map_err(|error| ConfigurationError::Tls(error.to_string()))?;
+        Ok(Self(client))
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        let request = request.try_into().map_err(|error| fault(&error))?;
+        let response = self.0.execute(request).await.map_err(|error| fault(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = match read(response).await {
+            Ok(body) => Bytes::from_owner(body),
+            // The status of a refusal is enough.
+            Err(_) if status != StatusCode::OK => Bytes::new(),
+            Err(fault) => return Err(fault),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+}
+
+impl Transport for Http {
+    fn send(&self, request: Request<Bytes>) -> Sending<'_> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+/// Reads an answer up to its bound. It is wiped when it has been read.
+async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let mut body = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+    while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(Fault::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn fault(error: &reqwest::Error) -> Fault {
+    if error.is_timeout() {
+        return Fault::Timeout;
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(problem) = problem(cause, error.is_connect()) {
+            return Fault::Unreachable(problem);
+        }
+        source = cause.source();
+    }
+    Fault::Unreachable(if error.is_connect() { "no connection" } else { "the connection broke" }.to_owned())
+}
+
+/// What the system or TLS says. Neither the URL nor what a peer wrote: before there is a connection, it wrote nothing.
+fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(tls.to_string());
+    }
+    let io = cause.downcast_ref::<std::io::Error>()?;
+    // Of one error made of another, the inner one says more; to `source` both are one.
+    let inner = io.get_ref().and_then(|inner| problem(inner, connecting));
+    Some(inner.unwrap_or_else(|| if connecting { io.to_string() } else { io.kind().to_string() }))
+}
