@@ -36,7 +36,7 @@ impl Environment {
     }
 
     /// A variable. One that is empty counts as not set, as it does for the tools of all three stores.
-    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+    pub fn variable(&self, name: &str) -> Option<String> {
         (self.variables)(name).filter(|value| !value.is_empty())
     }
 
