@@ -10,12 +10,15 @@ use std::sync::Arc;
 use tollgate_core::{Environment, MasterKey, MerchantId, SecretHasher, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
+use tollgate_server::playground::{self, Playground};
 use tollgate_server::{Installation, Listeners, Server};
 use tollgate_store::{Merchant, Status, Store};
+use zeroize::Zeroizing;
 
 use crate::args::DevArgs;
 use crate::credentials::{Credentials, NewClient};
 use crate::failure::Failure;
+use crate::playground::ClientKit;
 use crate::{open, serve};
 
 /// Where `dev` listens unless told otherwise.
@@ -40,8 +43,9 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let log = serve::start_log(&config)?;
     let (installation, follower) =
         Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
-    make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
-    let server = Server::new(installation, true);
+    let demo = make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
+    let playground = Playground { kit: Arc::new(ClientKit), demo: Some(demo) };
+    let server = Server::with_playground(installation, true, playground);
     server.log_requests(log.requests());
     print_calls(&args.data, &base_url)
         .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
@@ -101,14 +105,15 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     ))
 }
 
-/// Makes the demo merchant and client, unless the credentials of an earlier start still name a client.
+/// Makes the demo merchant and client, unless the credentials of an earlier start still name a client. Returns what it
+/// authenticates with.
 async fn make_credentials(
     data: &Path,
     base_url: &str,
     store: &dyn Store,
     hasher: &SecretHasher,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<playground::Credentials, Failure> {
     let credentials = match Credentials::read(data) {
         Ok(earlier) if store.client(earlier.client_id).await?.is_some() => {
             Credentials { base_url: base_url.to_owned(), ..earlier }
@@ -117,7 +122,9 @@ async fn make_credentials(
     };
     let mut json = serde_json::to_vec_pretty(&credentials).expect("strings serialise");
     json.push(b'\n');
-    write_private(&Credentials::path(data), &json)
+    write_private(&Credentials::path(data), &json)?;
+    let Credentials { client_id, client_secret, .. } = credentials;
+    Ok(playground::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
 }
 
 async fn make_demo(
@@ -159,7 +166,8 @@ fn print_calls(data: &Path, base_url: &str) -> io::Result<()> {
         r#""billing_address":{"address_line1":"12 St James Square","city":"London","postal_code":"SW1Y 4JH","country":"GB"}}"#
     );
     let mut out = io::stdout().lock();
-    writeln!(out, "Tollgate is up at {base_url} (data in {}). Paste these:\n", data.display())?;
+    writeln!(out, "Tollgate is up at {base_url} (data in {}).", data.display())?;
+    writeln!(out, "See the life of a token at {base_url}/playground, or paste these:\n")?;
     writeln!(out, "# 1. Obtain a token: the credentials file is the body of the request")?;
     writeln!(
         out,

@@ -14,6 +14,7 @@ mod keys;
 mod open;
 mod openapi;
 mod output;
+mod playground;
 mod serve;
 mod token;
 mod transfer;

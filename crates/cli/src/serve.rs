@@ -7,10 +7,12 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
+use tollgate_server::playground::Playground;
 use tollgate_server::{Installation, Listeners, Server, edge, log};
 
 use crate::args::{Format, ServeArgs};
 use crate::failure::Failure;
+use crate::playground::ClientKit;
 use crate::{open, output};
 
 /// Runs the server in production.
@@ -31,7 +33,8 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
     let (installation, follower) =
         Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
-    let server = Server::new(installation, false);
+    let playground = Playground { kit: Arc::new(ClientKit), demo: None };
+    let server = Server::with_playground(installation, false, playground);
     server.log_requests(log.requests());
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));

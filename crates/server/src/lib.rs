@@ -21,6 +21,7 @@ mod metrics;
 pub mod openapi;
 mod pages;
 mod payments;
+pub mod playground;
 mod problems;
 mod proxies;
 mod registry;

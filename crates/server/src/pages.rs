@@ -11,8 +11,10 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
+use tollgate_core::Timestamp;
 
 use crate::error::Error;
+use crate::payments::view::rfc3339;
 
 /// The routes of what pages load.
 pub(crate) fn router() -> Router {
@@ -48,6 +50,12 @@ pub(crate) fn headers(policy: Policy<'_>) -> HeaderMap {
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ])
+}
+
+/// Writes a moment for people: `2026-11-24 13:30:00 UTC`.
+pub(crate) fn utc(time: Timestamp) -> String {
+    let text = rfc3339(time);
+    format!("{} {} UTC", &text[..10], &text[11..19])
 }
 
 #[cfg(test)]

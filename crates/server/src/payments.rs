@@ -27,18 +27,16 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tollgate_core::{Environment, MerchantId, PaymentRequestId};
-use tollgate_guard::{GuardLayer, Principal};
+use tollgate_guard::{GuardLayer, Principal, Verifier};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::problems::Problem;
 
-/// The routes of the sandbox. Only credentials of the test environment are admitted.
-pub(crate) fn router(installation: &Arc<Installation>) -> Router {
-    let guard = GuardLayer::new(installation.verifier().clone())
-        .require_environment(Environment::Test)
-        .report_client();
+/// The routes of the sandbox, guarded by `verifier`. Only credentials of the test environment are admitted.
+pub(crate) fn router(installation: Arc<Installation>, verifier: Arc<Verifier>) -> Router {
+    let guard = GuardLayer::new(verifier).require_environment(Environment::Test).report_client();
     let read = guard.clone().require_scope("payments:read");
     let write = guard.require_scope("payments:write");
     let only = |allow: &'static str| async move || Error::MethodNotAllowed { allow };
@@ -53,7 +51,7 @@ pub(crate) fn router(installation: &Arc<Installation>) -> Router {
         )
         .route("/api/v1/payment-requests/{id}", get(show::one).route_layer(read).fallback(only("GET, HEAD")))
         .route("/pay/{id}", get(checkout::get).post(checkout::post).fallback(only("GET, HEAD, POST")))
-        .with_state(installation.clone())
+        .with_state(installation)
 }
 
 /// Where the page of a payment request is.

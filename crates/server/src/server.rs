@@ -29,12 +29,13 @@ use crate::edge::{OpenConnections, RequestBody};
 use crate::error::{Error, Refusal};
 use crate::installation::{Installation, NotReady};
 use crate::metrics::{Grant, Metrics};
+use crate::playground::Playground;
 use crate::proxies;
 use crate::registry::Registered;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
 use crate::throttle::Throttle;
-use crate::{health, log, openapi, pages, payments, standards};
+use crate::{health, log, openapi, pages, payments, playground, standards};
 
 /// The body of an answer: whole for the authority's own, as it comes for everything else.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
@@ -61,10 +62,31 @@ impl Server {
     /// Serves an installation. `health` says whether `/healthz`, `/readyz` and `/metrics` are also answered next to
     /// the API.
     pub fn new(installation: Arc<Installation>, health: bool) -> Arc<Self> {
+        Arc::new(Self::with(installation, health, Router::new()))
+    }
+
+    /// The same with a playground, where the configuration has the sandbox on.
+    pub fn with_playground(
+        installation: Arc<Installation>,
+        health: bool,
+        playground: Playground,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|server| {
+            let sandbox = installation.config().sandbox;
+            let pages = if sandbox { playground::router(server.clone(), playground) } else { Router::new() };
+            Self::with(installation, health, pages)
+        })
+    }
+
+    fn with(installation: Arc<Installation>, health: bool, pages: Router) -> Self {
         let throttle = Throttle::new(installation.config().limits.auth_failures, installation.now());
-        let sandbox =
-            if installation.config().sandbox { payments::router(&installation) } else { Router::new() };
-        Arc::new(Self {
+        let pages = pages::router().merge(pages);
+        let router = if installation.config().sandbox {
+            pages.merge(payments::router(installation.clone(), installation.verifier().clone()))
+        } else {
+            pages
+        };
+        Self {
             throttle,
             metrics: Metrics::new(),
             nobody: Arc::new(Registered::nobody()),
@@ -72,10 +94,10 @@ impl Server {
             requests: OnceLock::new(),
             connections: OpenConnections::default(),
             health,
-            router: pages::router().merge(sandbox).fallback(async || Error::NotFound),
+            router: router.fallback(async || Error::NotFound),
             description: openapi::Published::default(),
             installation,
-        })
+        }
     }
 
     pub(crate) fn installation(&self) -> &Arc<Installation> {

@@ -15,7 +15,7 @@ fn the_three_printed_calls_work_as_they_are_pasted() {
     // A path that a shell would take apart.
     let dev = Dev::start(&folder.path().join("it's $HOME"));
     let said = dev.process.said();
-    let (_, calls) = said.split_once("Paste these:").unwrap();
+    let (_, calls) = said.split_once("paste these:").unwrap();
     let answers = finish(&mut shell(folder.path(), calls)).succeeded().stdout;
     let answers: Vec<Value> =
         Deserializer::from_str(&answers).into_iter().collect::<Result<_, _>>().expect("each answer is JSON");

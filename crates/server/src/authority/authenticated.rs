@@ -31,6 +31,11 @@ pub(crate) struct Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
+    /// Credentials that came by another way than a request to an endpoint of the authority.
+    pub(crate) fn of(client_id: &'a str, client_secret: &'a str) -> Self {
+        Self { client_id: client_id.into(), client_secret: client_secret.into() }
+    }
+
     /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
     pub(crate) fn read(
         headers: &HeaderMap,

@@ -45,7 +45,7 @@ impl Config {
         let mut warnings = Vec::new();
         if self.sandbox {
             warnings.push(
-                "sandbox: the sandbox Payment API is served; turn it off where payments are real".to_owned(),
+                "sandbox: the sandbox Payment API and the playground are served; turn it off where payments are real".to_owned(),
             );
         }
         if self.is_behind_tls_proxy() && self.trusted_proxies.is_empty() {

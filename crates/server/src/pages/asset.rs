@@ -19,6 +19,7 @@ pub(crate) struct Asset {
 #[derive(Clone, Copy)]
 enum Kind {
     Css,
+    Script,
     Svg,
 }
 
@@ -28,8 +29,16 @@ pub(crate) static STYLE: Asset = Asset::new("tollgate", Kind::Css, include_str!(
 /// The icon of all pages. Without one, browsers ask for `/favicon.ico`.
 pub(crate) static ICON: Asset = Asset::new("icon", Kind::Svg, include_str!("../../assets/icon.svg"));
 
+/// What the playground looks like, beyond that.
+pub(crate) static PLAYGROUND_STYLE: Asset =
+    Asset::new("playground", Kind::Css, include_str!("../../assets/playground.css"));
+
+/// What makes the playground lively. It works without.
+pub(crate) static PLAYGROUND_SCRIPT: Asset =
+    Asset::new("playground", Kind::Script, include_str!("../../assets/playground.js"));
+
 /// All of them.
-static ALL: [&Asset; 2] = [&STYLE, &ICON];
+static ALL: [&Asset; 4] = [&STYLE, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT];
 
 /// A change of a file changes its address, so what is there may be kept for ever (RFC 8246).
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -57,6 +66,7 @@ impl Kind {
     fn extension(self) -> &'static str {
         match self {
             Self::Css => "css",
+            Self::Script => "js",
             Self::Svg => "svg",
         }
     }
@@ -64,6 +74,7 @@ impl Kind {
     fn media_type(self) -> &'static str {
         match self {
             Self::Css => "text/css; charset=utf-8",
+            Self::Script => "text/javascript; charset=utf-8",
             Self::Svg => "image/svg+xml",
         }
     }

@@ -13,6 +13,7 @@ mod nodes;
 mod openapi;
 mod page;
 mod payments;
+mod playground;
 mod properties;
 mod quiet;
 mod refresh;
