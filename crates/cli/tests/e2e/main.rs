@@ -28,6 +28,7 @@ mod inspect;
 mod nodes;
 mod oauth;
 mod openapi;
+mod playground;
 mod postgres;
 #[allow(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../../../store/src/postgres/tests/server.rs"]
