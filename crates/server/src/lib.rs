@@ -24,6 +24,7 @@ mod payments;
 pub mod playground;
 mod problems;
 mod proxies;
+mod reference;
 mod registry;
 mod request_id;
 mod rotation;

@@ -43,7 +43,7 @@ impl Default for Surface<'_> {
 }
 
 impl<'a> Surface<'a> {
-    fn of(server: &'a Server) -> Self {
+    pub(crate) fn of(server: &'a Server) -> Self {
         let config = server.config();
         Self { public_url: &config.public_url, sandbox: config.sandbox, health: server.answers_health() }
     }

@@ -31,6 +31,7 @@ use crate::installation::{Installation, NotReady};
 use crate::metrics::{Grant, Metrics};
 use crate::playground::Playground;
 use crate::proxies;
+use crate::reference::Reference;
 use crate::registry::Registered;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
@@ -56,6 +57,7 @@ pub struct Server {
     /// Everything but the two endpoints of the authority.
     router: Router,
     description: openapi::Published,
+    reference: Reference,
 }
 
 impl Server {
@@ -96,6 +98,7 @@ impl Server {
             health,
             router: router.fallback(async || Error::NotFound),
             description: openapi::Published::default(),
+            reference: Reference::default(),
             installation,
         }
     }
@@ -166,6 +169,7 @@ impl Server {
             Route::OpenApi => {
                 (self.description.answer(self, &method, request.headers()).map(Either::Left), None)
             }
+            Route::Reference => (self.reference.answer(self, &method).map(Either::Left), None),
             // Boxed, or every token request would carry the room for them.
             route if route.is_of_the_standards() => {
                 Box::pin(standards::answer(self, route, from, now, request)).await

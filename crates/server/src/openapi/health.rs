@@ -23,7 +23,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let not_ready = [NotReady::Draining, NotReady::NoSigningKey, NotReady::Stale].map(Error::NotReady);
     let not_ready = not_ready.into_iter().map(Refusal::envelope).collect();
     vec![
-        operation(Route::Health, "health", "Ask whether the process is up", success(status(UP)), vec![]),
+        operation(Route::Health, "liveness", "Ask whether the process is up", success(status(UP)), vec![]),
         operation(
             Route::Ready,
             "readiness",

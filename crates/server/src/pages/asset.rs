@@ -37,8 +37,12 @@ pub(crate) static PLAYGROUND_STYLE: Asset =
 pub(crate) static PLAYGROUND_SCRIPT: Asset =
     Asset::new("playground", Kind::Script, include_str!("../../assets/playground.js"));
 
+/// What the reference looks like, beyond that.
+pub(crate) static REFERENCE_STYLE: Asset =
+    Asset::new("reference", Kind::Css, include_str!("../../assets/reference.css"));
+
 /// All of them.
-static ALL: [&Asset; 4] = [&STYLE, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT];
+static ALL: [&Asset; 5] = [&STYLE, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE];
 
 /// A change of a file changes its address, so what is there may be kept for ever (RFC 8246).
 const FOR_EVER: &str = "public, max-age=31536000, immutable";

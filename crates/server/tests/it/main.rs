@@ -16,6 +16,7 @@ mod payments;
 mod playground;
 mod properties;
 mod quiet;
+mod reference;
 mod refresh;
 mod revocation;
 mod stage;
