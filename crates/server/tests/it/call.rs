@@ -88,6 +88,12 @@ impl Call {
         self.header("idempotency-key", key)
     }
 
+    /// What a person writes down of it: the method and the target, its headers, and its body.
+    pub(crate) fn parts(&self) -> (String, &HeaderMap, &str) {
+        let body = std::str::from_utf8(&self.body).unwrap();
+        (format!("{} {}", self.method, self.target), &self.headers, body)
+    }
+
     /// The request with its body in one piece.
     pub(crate) fn whole(self) -> Request<http_body_util::Full<Bytes>> {
         let body = self.body.clone().into();

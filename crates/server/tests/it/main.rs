@@ -5,6 +5,7 @@
 mod allocations;
 mod call;
 mod canary;
+mod exchanges;
 mod faults;
 mod guard;
 mod idempotency;

@@ -119,7 +119,7 @@ fn names(schema: &Value) -> Vec<String> {
 }
 
 /// A body that never comes.
-struct Stuck;
+pub(crate) struct Stuck;
 
 impl http_body::Body for Stuck {
     type Data = Bytes;
