@@ -14,9 +14,8 @@ use crate::route::Route;
 fn every_route_is_described_but_those_for_browsers() {
     let document = document(&Surface::default());
     let described: BTreeSet<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    let is_not_described = |route: &Route| {
-        matches!(route, Route::Asset | Route::Playground | Route::Reference | Route::Unknown)
-    };
+    let is_not_described =
+        |route: &Route| matches!(route, Route::Asset | Route::Playground | Route::Reference | Route::Unknown);
     let served: BTreeSet<_> =
         Route::ALL.into_iter().filter(|route| !is_not_described(route)).map(Route::as_str).collect();
     assert_eq!(described, served);
