@@ -176,25 +176,29 @@ impl Exchanges {
         self.faults.clear();
         self.add(&mut text, "the same key at once", &create(&token).key("order-1")).await;
         self.the_page(&mut text).await;
+        self.bodies_and_faults(&mut text).await;
+        self.blocks.push(("errors", text.trim_start().to_owned()));
+    }
+
+    /// What is wrong with a body, a key or a secret, and what the store can't do.
+    async fn bodies_and_faults(&mut self, text: &mut String) {
         let token = self.stage.tokens(&self.stage.shop).await.access;
         let mut other = payment();
         other["amount"] = json!(1);
         let long = Call::post(TOKEN).body("application/json", " ".repeat(70_000));
-        self.add(&mut text, "70 000 bytes", &long).await;
-        self.add(&mut text, "a form where JSON is wanted", &Call::post(REFRESH).form("refresh_token=x"))
-            .await;
+        self.add(text, "70 000 bytes", &long).await;
+        self.add(text, "a form where JSON is wanted", &Call::post(REFRESH).form("refresh_token=x")).await;
         let reused = Call::post(CREATE).bearer(&token).key("order-1042").json(&other);
-        self.add(&mut text, "the key of another payment", &reused).await;
+        self.add(text, "the key of another payment", &reused).await;
         let mut wrong = self.stage.client(self.stage.kind()).await;
         "wrong".clone_into(&mut wrong.secret);
         let guess = Call::post(TOKEN).json(&wrong.body());
         while self.stage.answer(guess.clone()).await.status() == 401 {}
-        self.add(&mut text, "the 31st wrong secret in a minute", &guess).await;
+        self.add(text, "the 31st wrong secret in a minute", &guess).await;
         self.faults.set("create_payment_request", Fault::Refuses);
-        self.add(&mut text, "a full disk", &create(&token).key("order-2")).await;
-        self.add(&mut text, "a full disk, without a key", &create(&token)).await;
+        self.add(text, "a full disk", &create(&token).key("order-2")).await;
+        self.add(text, "a full disk, without a key", &create(&token)).await;
         self.faults.clear();
-        self.blocks.push(("errors", text.trim_start().to_owned()));
     }
 
     /// A decision against another, and one that comes too late.
