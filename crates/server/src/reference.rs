@@ -24,16 +24,24 @@ use crate::reference::prose::{Piece, paragraphs, pieces};
 use crate::server::Server;
 
 /// The page as it is served; composed when it is first asked for.
-#[derive(Default)]
-pub(crate) struct Reference(OnceLock<Bytes>);
+pub(crate) struct Reference {
+    /// Whether it leads to the playground.
+    has_playground: bool,
+    page: OnceLock<Bytes>,
+}
 
 impl Reference {
+    pub(crate) fn new(has_playground: bool) -> Self {
+        Self { has_playground, page: OnceLock::new() }
+    }
+
     /// Answers a request for it.
     pub(crate) fn answer(&self, server: &Server, method: &Method) -> Response<Full<Bytes>> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Error::MethodNotAllowed { allow: "GET, HEAD" }.response();
         }
-        let body = self.0.get_or_init(|| render(&document(&Surface::of(server))).into());
+        let render = || render(&document(&Surface::of(server)), self.has_playground).into();
+        let body = self.page.get_or_init(render);
         let mut response = Response::new(Full::new(body.clone()));
         *response.headers_mut() = pages::headers(pages::Policy::default());
         // Nothing in it is anybody's own.
@@ -42,13 +50,14 @@ impl Reference {
     }
 }
 
-fn render(document: &Value) -> String {
-    Page::of(document).render().expect("a template writes into a string, which never fails")
+fn render(document: &Value, has_playground: bool) -> String {
+    Page::of(document, has_playground).render().expect("a template writes into a string, which never fails")
 }
 
 #[derive(Template)]
 #[template(path = "reference.html")]
 struct Page<'a> {
+    has_playground: bool,
     base_url: &'a str,
     version: &'a str,
     introduction: Vec<Vec<Piece<'a>>>,
@@ -110,10 +119,11 @@ struct Code<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn of(document: &'a Value) -> Self {
+    fn of(document: &'a Value, has_playground: bool) -> Self {
         let schemas = &document["components"]["schemas"];
         let described = |schema: &'a Value| schema["description"].as_str().unwrap_or_default();
         Self {
+            has_playground,
             base_url: text(&document["servers"][0]["url"]),
             version: text(&document["info"]["version"]),
             introduction: paragraphs(text(&document["info"]["description"])),

@@ -82,6 +82,7 @@ impl Server {
 
     fn with(installation: Arc<Installation>, health: bool, pages: Router) -> Self {
         let throttle = Throttle::new(installation.config().limits.auth_failures, installation.now());
+        let has_playground = pages.has_routes();
         let pages = pages::router().merge(pages);
         let router = if installation.config().sandbox {
             pages.merge(payments::router(installation.clone(), installation.verifier().clone()))
@@ -98,7 +99,7 @@ impl Server {
             health,
             router: router.fallback(async || Error::NotFound),
             description: openapi::Published::default(),
-            reference: Reference::default(),
+            reference: Reference::new(has_playground),
             installation,
         }
     }

@@ -6,7 +6,7 @@ const BUDGET: usize = 100_000;
 #[test]
 fn every_operation_field_and_code_of_the_document_is_on_the_page() {
     let document = document(&Surface::default());
-    let page = render(&document);
+    let page = render(&document, true);
     assert!(page.len() <= BUDGET, "{} bytes", page.len());
     for (path, methods) in object(&document["paths"]) {
         assert!(page.contains(&format!("<code>{path}</code>")), "{path}");
@@ -29,8 +29,15 @@ fn every_operation_field_and_code_of_the_document_is_on_the_page() {
 }
 
 #[test]
+fn the_page_leads_to_the_playground_where_there_is_one() {
+    let document = document(&Surface::default());
+    assert!(render(&document, true).contains("<a href=\"/playground\">"));
+    assert!(!render(&document, false).contains("/playground"));
+}
+
+#[test]
 fn an_anchor_is_there_once_and_a_link_leads_somewhere() {
-    let page = render(&document(&Surface::default()));
+    let page = render(&document(&Surface::default()), true);
     let values = |attribute: &str| -> Vec<String> {
         let begin = format!(" {attribute}=\"");
         let parts = page.split(&begin).skip(1);
@@ -47,7 +54,7 @@ fn an_anchor_is_there_once_and_a_link_leads_somewhere() {
 #[test]
 fn no_call_to_paste_has_a_secret_or_a_token() {
     let document = document(&Surface::default());
-    let page = render(&document);
+    let page = render(&document, true);
     for (path, methods) in object(&document["paths"]) {
         for (method, operation) in object(methods) {
             let Some(call) = curl::example(&document, path, method, operation) else { continue };
