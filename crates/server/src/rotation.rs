@@ -100,10 +100,11 @@ impl Rotation {
         let now = self.installation.now();
         let elected = self.installation.store().elect(&self.candidacy(now), now).await;
         if self.installation.set_rotates_keys(matches!(elected, Ok(true))) {
-            tracing::info!(
-                elected = self.installation.rotates_keys(),
-                "who advances the signing keys has changed"
-            );
+            if self.installation.rotates_keys() {
+                tracing::info!("this server rotates the signing keys from now on");
+            } else {
+                tracing::info!("this server no longer rotates the signing keys");
+            }
         }
         if elected? { self.add_key_in_time().await } else { Ok(()) }
     }

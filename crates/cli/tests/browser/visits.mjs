@@ -336,7 +336,7 @@ async function shot(visit, name) {
   if (SHOTS) await visit.page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
-const browser = await launch();
+const browser = await launch(folder);
 let passed = 0;
 try {
   for (const visit of visits) {

@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Starts the system's browser. It talks to nobody but the pages that it is led to. */
-export function launch() {
+export function launch(home) {
   const args = [
     "--headless",
     "--disable-gpu",
@@ -23,7 +23,8 @@ export function launch() {
   ];
   // Its sandbox can't be set up by root, as whom tests run in containers.
   if (process.getuid() === 0) args.push("--no-sandbox");
-  return chromium.launch({ executablePath: process.env.CHROMIUM, args });
+  // What it keeps beside its profile goes with the folder.
+  return chromium.launch({ executablePath: process.env.CHROMIUM, args, env: { ...process.env, HOME: home } });
 }
 
 /** Stands between a browser and a server, and keeps every byte of every answer that the browser gets. */
