@@ -25,8 +25,8 @@ pub(super) async fn receive(
     Ok((client, required(form.token, "token")?.into_owned()))
 }
 
-/// Verifies a token of either kind; `None` if it is not good. A hint of the caller's would not help: what a token is, its signature says, and a
-/// wrong hint must not hide a token anyway (RFC 7009 §2.1, RFC 7662 §2.1).
+/// Verifies a token of either kind; `None` if it is not good. A hint of the caller's would not help: what a token is, its
+/// signature says, and a wrong hint must not hide a token anyway (RFC 7009 §2.1, RFC 7662 §2.1).
 pub(super) fn verify<'b>(
     verifier: &Verifier,
     token: &[u8],

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod allocations;
+mod authentication;
 mod call;
 mod canary;
 mod exchanges;
@@ -17,6 +18,7 @@ mod payments;
 mod playground;
 mod properties;
 mod quiet;
+mod reach;
 mod reference;
 mod refresh;
 mod revocation;

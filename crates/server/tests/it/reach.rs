@@ -1,0 +1,60 @@
+//! What reaches the token endpoints: one method, one spelling of the path, and no page of a browser.
+
+use crate::call::{Call, REFRESH, TOKEN, assert_refused};
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn a_request_that_a_browser_page_sent_is_refused_and_told_why() {
+    let stage = Stage::open().await;
+    for path in [TOKEN, REFRESH] {
+        for (name, value) in [
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-origin"),
+        ] {
+            for method in ["POST", "OPTIONS", "GET"] {
+                let call = Call::new(method, path).header(name, value).json(&stage.shop.body());
+                let reply = stage.answer(call).await;
+                assert_refused(&reply, 403, "BROWSER_NOT_ALLOWED");
+                assert!(reply.json()["error"]["message"].as_str().unwrap().contains("browser"));
+            }
+        }
+    }
+    let node = Call::post(TOKEN).header("sec-fetch-mode", "cors").json(&stage.shop.body());
+    assert_eq!(stage.answer(node).await.status(), 200);
+}
+
+#[tokio::test]
+async fn only_post_is_answered_and_nothing_is_echoed() {
+    let stage = Stage::open().await;
+    for path in [TOKEN, REFRESH] {
+        for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+            let call = Call::new(method, path).header("x-echo", "canary").json(&stage.shop.body());
+            let reply = stage.answer(call).await;
+            assert_refused(&reply, 405, "METHOD_NOT_ALLOWED");
+            assert_eq!(reply.header("allow"), "POST");
+            assert!(!reply.text().contains("canary") && !reply.text().contains(&stage.shop.secret));
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
+    let stage = Stage::open().await;
+    for path in [
+        "/api/v1/oauth2/token/",
+        "//api/v1/oauth2/token",
+        "/api//v1/oauth2/token",
+        "/api/v1/oauth2/Token",
+        "/API/v1/oauth2/token",
+        "/api/v1/oauth2/%74oken",
+        "/api/v1/oauth2/token;x",
+        "/api/v1/oauth2/token%00",
+        "/api/v1/./oauth2/token",
+        "/api/v1/x/../oauth2/token",
+    ] {
+        let reply = stage.answer(Call::post(path).json(&stage.shop.body())).await;
+        assert_refused(&reply, 404, "NOT_FOUND");
+    }
+}
