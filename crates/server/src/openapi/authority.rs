@@ -144,18 +144,25 @@ fn request(others: &Value) -> Value {
 fn tokens() -> Value {
     json!({
         "type": "object",
-        "properties": {
-            "access_token": schema("AccessToken"),
-            "refresh_token": schema("RefreshToken"),
-            "token_type": token_type(),
-            "expires_in": expires_in(),
-            "scope": {"$ref": "#/components/schemas/Scope", "description": "There if the request named one."},
-        },
+        "properties": both_tokens(
+            &json!({"$ref": "#/components/schemas/Scope", "description": "There if the request named one."}),
+        ),
         "required": ["access_token", "refresh_token", "token_type", "expires_in"],
         "additionalProperties": false,
         "examples": [{
             "access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "token_type": "Bearer", "expires_in": 900,
         }],
+    })
+}
+
+/// The members of an answer with both tokens, in the envelope or without.
+pub(super) fn both_tokens(scope: &Value) -> Value {
+    json!({
+        "access_token": schema("AccessToken"),
+        "refresh_token": schema("RefreshToken"),
+        "token_type": token_type(),
+        "expires_in": expires_in(),
+        "scope": scope,
     })
 }
 
@@ -171,11 +178,11 @@ fn refreshed() -> Value {
     })
 }
 
-pub(super) fn token_type() -> Value {
+fn token_type() -> Value {
     json!({"type": "string", "const": "Bearer"})
 }
 
-pub(super) fn expires_in() -> Value {
+fn expires_in() -> Value {
     json!({"type": "integer", "minimum": 1, "description": "How many seconds the access token is good for: 900 by default."})
 }
 

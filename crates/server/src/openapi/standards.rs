@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tollgate_core::TokenError;
 
-use super::authority::{ACCESS_TOKEN, CLIENT_ID, REFRESH_TOKEN, expires_in, once, token_type};
+use super::authority::{ACCESS_TOKEN, CLIENT_ID, REFRESH_TOKEN, both_tokens, once};
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::refusals::{Refusal, of_a_body, of_the_store};
 use super::{OAUTH, Surface};
@@ -163,13 +163,7 @@ fn presented() -> Value {
 fn issued() -> Value {
     json!({
         "type": "object",
-        "properties": {
-            "access_token": schema("AccessToken"),
-            "refresh_token": schema("RefreshToken"),
-            "token_type": token_type(),
-            "expires_in": expires_in(),
-            "scope": schema("Scope"),
-        },
+        "properties": both_tokens(&schema("Scope")),
         "required": ["access_token", "refresh_token", "token_type", "expires_in", "scope"],
         "additionalProperties": false,
         "examples": [{
