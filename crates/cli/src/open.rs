@@ -24,28 +24,21 @@ pub(crate) struct Opened {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) master_key: MasterKey,
+    /// What time it is by the store's clock.
     pub(crate) now: Timestamp,
-}
-
-impl Opened {
-    /// When the last token that was issued until now will have expired, whatever was issued by a server whose clock is
-    /// somewhat ahead included.
-    pub(crate) fn tokens_expire_at(&self) -> Timestamp {
-        let tokens = &self.config.tokens;
-        self.now.after(tokens.refresh_ttl).after(tokens.exp_leeway).after(std::time::Duration::from_secs(60))
-    }
 }
 
 /// Opens the installation that the arguments name.
 pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
-    let now = now()?;
+    let own_now = now()?;
     let (config, may_create) = configuration(args)?;
     let master_key = master_key(&config)?;
     let store = store(&config, may_create).await?;
     if may_create {
-        install_if_empty(store.as_ref(), &master_key, now).await?;
+        install_if_empty(store.as_ref(), &master_key, own_now).await?;
     }
     check_master_key(store.as_ref(), &master_key).await?;
+    let now = store.now().await?;
     Ok(Opened { config, store, master_key, now })
 }
 

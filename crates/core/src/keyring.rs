@@ -356,6 +356,21 @@ impl Keyring {
         Ok((claims, holds.start..holds.end.min(key.retires_at)))
     }
 
+    /// The key that made a token's signature, of either kind, whether or not it is in force. For `tollgate inspect`: what
+    /// such a token says counts for nothing.
+    pub fn retired_signer(&self, token: &[u8]) -> Option<KeyId> {
+        let dot = token.iter().rposition(|byte| *byte == b'.')?;
+        let (signed, signature) = (&token[..dot], &token[dot + 1..]);
+        let mut expected = [0; SIGNATURE];
+        let mut is_made_by = |key: &&SigningKey| {
+            [TokenKind::Access, TokenKind::Refresh].into_iter().any(|kind| {
+                let tag = self.hmac(key, kind, signed).finalize().into_bytes();
+                constant_time::equal(base64url::encode(&tag, &mut expected), signature)
+            })
+        };
+        self.keys.iter().find(|key| is_made_by(key)).map(|key| key.id)
+    }
+
     /// The key that made a signature.
     fn signed_by(
         &self,

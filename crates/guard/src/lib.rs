@@ -48,5 +48,5 @@ pub use clock::SystemClock;
 pub use denial::Denial;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::{ClientAddress, Principal};
-pub use revocations::Revocations;
+pub use revocations::{Ended, Revocations};
 pub use verifier::{Freshness, Unverified, Verifier};

@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{
-    ClientId, Environment, Keyring, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
+    ClientId, Environment, Generation, Keyring, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
 };
 
 mod stale;
@@ -98,20 +98,20 @@ const REVOKED_CLIENT: ClientId = ClientId::from_bytes([0xa3; 16]);
 const REVOKED_MERCHANT: MerchantId = MerchantId::from_bytes([0xa4; 16]);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The revocations that must be in force at the mount. A client and a merchant were disabled a second ago, and enabled
-/// again.
+/// The generation of tokens from after their client or merchant was disabled and enabled again.
+const NEXT: Generation = Generation::FIRST.next();
+
+/// The revocations that must be in force at the mount. A client and a merchant were disabled, and enabled again.
 pub fn revocations(now: Timestamp) -> Vec<Revocation> {
-    let ends = |subject, issued_until| Revocation {
-        subject,
-        issued_until,
-        expires_at: now.after(Duration::from_secs(24 * 60 * 60)),
-    };
-    vec![
-        ends(Revoked::Token(REVOKED_TOKEN), now),
-        ends(Revoked::Secret(REVOKED_SECRET), now.after(Duration::from_secs(24 * 60 * 60))),
-        ends(Revoked::Client(REVOKED_CLIENT), now.before(SECOND)),
-        ends(Revoked::Merchant(REVOKED_MERCHANT), now.before(SECOND)),
+    [
+        Revoked::Token(REVOKED_TOKEN),
+        Revoked::Secret(REVOKED_SECRET),
+        Revoked::Client(REVOKED_CLIENT, NEXT),
+        Revoked::Merchant(REVOKED_MERCHANT, NEXT),
     ]
+    .into_iter()
+    .map(|subject| Revocation { subject, expires_at: now.after(Duration::from_secs(24 * 60 * 60)) })
+    .collect()
 }
 
 /// The table, for a mount that verifies with `keyring` at `now`, requires [`SCOPE`] and [`ENVIRONMENT`], has the

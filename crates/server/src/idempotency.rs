@@ -4,14 +4,13 @@
 //! The key's row is the lock. It is taken by a lease, and completed in the transaction that has the effect, together
 //! with the answer; so a process that dies leaves either nothing but a lease, which ends by itself, or the whole.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 use rand::Rng;
-use tollgate_core::{Environment, MerchantId, Timestamp};
-use tollgate_store::{Answer, Begun, IdempotencyScope, Lease, Store};
+use tollgate_core::{Environment, MerchantId};
+use tollgate_store::{Answer, Begun, IdempotencyScope, Lease};
 
 use crate::error::Error;
+use crate::installation::Installation;
 use crate::problems::{Problem, Problems};
 
 /// The header that holds a key.
@@ -63,18 +62,18 @@ pub(crate) enum Turn {
     Repeat(Answer),
 }
 
-/// Takes the key, or finds the answer that it already has.
+/// Takes the key, or finds the answer that it already has. A key is free again when its time has passed for certain: not
+/// because a clock was set forth.
 pub(crate) async fn begin(
-    store: &dyn Store,
+    installation: &Installation,
     scope: IdempotencyScope,
     fingerprint: [u8; 32],
-    now: Timestamp,
-    lease: Duration,
 ) -> Result<Turn, Error> {
     let mut owner = [0; 16];
     rand::rng().fill_bytes(&mut owner);
-    let lease = Lease { scope, fingerprint, owner, until: now.after(lease) };
-    match store.begin(&lease, now).await.map_err(Error::IdempotencyStore)? {
+    let until = installation.steady_now().after(installation.config().idempotency.lease);
+    let lease = Lease { scope, fingerprint, owner, until };
+    match installation.store().begin(&lease, installation.passed()).await.map_err(Error::IdempotencyStore)? {
         Begun::Fresh => Ok(Turn::First(lease)),
         Begun::Answered(answer) => Ok(Turn::Repeat(answer)),
         Begun::InProgress { .. } => Err(Error::InProgress),
@@ -84,13 +83,12 @@ pub(crate) async fn begin(
 
 /// Why an invalid request is refused: a key that is taken belongs to a valid one, hence to another.
 pub(crate) async fn refuse(
-    store: &dyn Store,
+    installation: &Installation,
     scope: Option<IdempotencyScope>,
     problems: Problems,
-    now: Timestamp,
 ) -> Error {
     let Some(scope) = scope else { return problems.into() };
-    match store.is_taken(&scope, now).await {
+    match installation.store().is_taken(&scope, installation.passed()).await {
         Ok(true) => Error::KeyReused,
         Ok(false) => problems.into(),
         Err(error) => Error::IdempotencyStore(error),

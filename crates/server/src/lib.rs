@@ -32,6 +32,7 @@ mod route;
 mod run;
 mod server;
 mod standards;
+mod steady_time;
 mod throttle;
 
 pub use follower::Follower;

@@ -4,11 +4,10 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tollgate_core::{
-    Claims, ClientId, Environment, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
+    Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
 };
 use tollgate_store::{Client, Status, Store, StoreError};
 
@@ -35,8 +34,10 @@ pub struct Registered {
     pub scope: Scope,
     /// Where it may call from, as space-separated CIDR blocks.
     pub addresses: Option<Box<str>>,
-    /// Tokens must be issued after this second to be valid.
-    pub revoked_until: Timestamp,
+    /// The generation of its tokens.
+    pub generation: Generation,
+    /// The generation of its merchant's tokens.
+    pub merchant_generation: Generation,
     enabled: bool,
     secrets: Box<[LiveSecret]>,
 }
@@ -60,7 +61,8 @@ impl Registered {
             environment: Environment::Test,
             scope: Scope::empty(),
             addresses: None,
-            revoked_until: Timestamp::MAX,
+            generation: Generation::END,
+            merchant_generation: Generation::END,
             enabled: false,
             secrets: [secret].into(),
         }
@@ -81,14 +83,9 @@ impl Registered {
     /// and what has been revoked since are asked.
     pub fn vouches_for(&self, refresh: &Claims<'_>, now: Timestamp) -> bool {
         self.enabled
-            && refresh.issued_at > self.revoked_until
+            && refresh.generation >= self.generation
+            && refresh.merchant_generation >= self.merchant_generation
             && self.secrets.iter().any(|live| live.id == refresh.secret_id && live.expires_at > now)
-    }
-
-    /// When a token that is made at `now` counts as issued: a client whose tokens were revoked in this very second gets
-    /// tokens of the next one.
-    pub(crate) fn issues_at(&self, now: Timestamp) -> Timestamp {
-        now.max(self.revoked_until.after(Duration::from_secs(1)))
     }
 
     /// Says whether the client may call from `address`.
@@ -151,7 +148,8 @@ impl Registry {
             environment: client.environment,
             scope: self.interned(client.scope),
             addresses: (!addresses.is_empty()).then(|| addresses.join(" ").into()),
-            revoked_until: client.revoked_until,
+            generation: client.generation,
+            merchant_generation: client.merchant_generation,
             enabled: client.status == Status::Enabled && client.merchant_status == Status::Enabled,
             secrets: client
                 .secrets

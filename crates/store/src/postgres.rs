@@ -18,8 +18,11 @@ mod payments;
 mod pool;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tls;
 mod transfer;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -30,9 +33,10 @@ use tollgate_core::{
 
 use crate::{
     Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
-    PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
+    PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError, TimePassed,
 };
 use column::{Param, unsigned};
+use installation::Others;
 use pool::{Pool, Statement};
 
 pub use address::PostgresAddress;
@@ -102,12 +106,32 @@ impl Store for Postgres {
         installation::check(self).await
     }
 
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        time::now(self).await
+    }
+
+    async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {
+        installation::longest_lifetime(self, at_least).await
+    }
+
+    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError> {
+        time::passed(self).await
+    }
+
+    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError> {
+        time::note_passed(self, passed).await
+    }
+
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         installation::signing_keys(self).await
     }
 
     async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError> {
-        installation::add_signing_key(self, None, key, others_retire_at).await.map(drop)
+        installation::add_signing_key(self, Others::Retire(others_retire_at), key).await.map(drop)
+    }
+
+    async fn replace_signing_keys(&self, key: &SigningKey) -> Result<(), StoreError> {
+        installation::add_signing_key(self, Others::Compromised, key).await.map(drop)
     }
 
     async fn succeed_signing_key(
@@ -116,7 +140,7 @@ impl Store for Postgres {
         key: &SigningKey,
         others_retire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        installation::add_signing_key(self, Some(predecessor), key, others_retire_at).await
+        installation::add_signing_key(self, Others::Succeeded(predecessor, others_retire_at), key).await
     }
 
     async fn elect(&self, candidacy: &Candidacy, now: Timestamp) -> Result<bool, StoreError> {
@@ -160,9 +184,8 @@ impl Store for Postgres {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        merchants::set_status(self, id, status, now, tokens_expire_at).await
+        merchants::set_status(self, id, status, now).await
     }
 
     async fn create_client(&self, client: &Client) -> Result<bool, StoreError> {
@@ -191,18 +214,12 @@ impl Store for Postgres {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        clients::set_status(self, id, status, now, tokens_expire_at).await
+        clients::set_status(self, id, status, now).await
     }
 
-    async fn delete_client(
-        &self,
-        id: ClientId,
-        now: Timestamp,
-        tokens_expire_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        clients::delete(self, id, now, tokens_expire_at).await
+    async fn delete_client(&self, id: ClientId, now: Timestamp) -> Result<bool, StoreError> {
+        clients::delete(self, id, now).await
     }
 
     async fn add_secret(
@@ -220,9 +237,8 @@ impl Store for Postgres {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        clients::revoke_secret(self, client, secret, now, tokens_expire_at).await
+        clients::revoke_secret(self, client, secret, now).await
     }
 
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {

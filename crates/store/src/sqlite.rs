@@ -17,12 +17,14 @@ mod queue;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod time_passed;
 mod transfer;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -34,7 +36,7 @@ use tollgate_core::{
 use crate::{
     Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE,
     Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store,
-    StoreError,
+    StoreError, TimePassed,
 };
 use queue::Queue;
 use reader::Read;
@@ -110,6 +112,12 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
     thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
 }
 
+/// The time of the machine that the file is on.
+#[expect(clippy::disallowed_methods, reason = "it is the clock of the store, as a database has one")]
+fn machine_time() -> Timestamp {
+    std::time::SystemTime::now().into()
+}
+
 fn unanswered<T>() -> Result<T, StoreError> {
     Err(StoreError::Unavailable("it failed inside".to_owned()))
 }
@@ -139,6 +147,31 @@ impl Store for Sqlite {
         self.read(installation::check).await
     }
 
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let passed = self.time_passed().await?;
+        Ok(passed.map_or_else(machine_time, |passed| passed.until.max(machine_time())))
+    }
+
+    async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {
+        let longest = self.read(installation::longest_lifetime).await?;
+        if longest >= at_least {
+            return Ok(longest);
+        }
+        self.write(Durability::Power, move |connection| {
+            installation::raise_longest_lifetime(connection, at_least)
+        })
+        .await
+    }
+
+    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError> {
+        self.read(time_passed::noted).await
+    }
+
+    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError> {
+        let passed = *passed;
+        self.write(Durability::Process, move |connection| time_passed::note(connection, &passed)).await
+    }
+
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         self.read(installation::signing_keys).await
     }
@@ -149,6 +182,12 @@ impl Store for Sqlite {
             installation::add_signing_key(connection, &key, others_retire_at)
         })
         .await
+    }
+
+    async fn replace_signing_keys(&self, key: &SigningKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.write(Durability::Power, move |connection| installation::replace_signing_keys(connection, &key))
+            .await
     }
 
     async fn succeed_signing_key(
@@ -209,12 +248,9 @@ impl Store for Sqlite {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(Durability::Power, move |connection| {
-            merchants::set_status(connection, id, status, now, tokens_expire_at)
-        })
-        .await
+        self.write(Durability::Power, move |connection| merchants::set_status(connection, id, status, now))
+            .await
     }
 
     async fn create_client(&self, client: &Client) -> Result<bool, StoreError> {
@@ -244,24 +280,13 @@ impl Store for Sqlite {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(Durability::Power, move |connection| {
-            clients::set_status(connection, id, status, now, tokens_expire_at)
-        })
-        .await
+        self.write(Durability::Power, move |connection| clients::set_status(connection, id, status, now))
+            .await
     }
 
-    async fn delete_client(
-        &self,
-        id: ClientId,
-        now: Timestamp,
-        tokens_expire_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write(Durability::Power, move |connection| {
-            clients::delete(connection, id, now, tokens_expire_at)
-        })
-        .await
+    async fn delete_client(&self, id: ClientId, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| clients::delete(connection, id, now)).await
     }
 
     async fn add_secret(
@@ -283,10 +308,9 @@ impl Store for Sqlite {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(Durability::Power, move |connection| {
-            clients::revoke_secret(connection, client, secret, now, tokens_expire_at)
+            clients::revoke_secret(connection, client, secret, now)
         })
         .await
     }

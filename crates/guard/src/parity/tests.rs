@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use http::header::AUTHORIZATION;
-use tollgate_core::{Clock, KeyId, Policy, SigningKey};
+use tollgate_core::{Clock, KeyId, Policy, SigningKey, Uptime};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
@@ -18,6 +18,10 @@ struct Fixed;
 impl Clock for Fixed {
     fn now(&self) -> Timestamp {
         NOW
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], elapsed: Duration::ZERO }
     }
 }
 

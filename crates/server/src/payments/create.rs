@@ -48,7 +48,7 @@ async fn create(
 ) -> Result<Response, Error> {
     let (key, mut payment) = match (IdempotencyKey::of(headers), NewPayment::read(body)) {
         (Ok(key), Ok(payment)) => (key, payment),
-        (Ok(key), Err(problems)) => return Err(refuse(installation, principal, key, problems, now).await),
+        (Ok(key), Err(problems)) => return Err(refuse(installation, principal, key, problems).await),
         (Err(problem), payment) => {
             return Err(Problems::from(problem).and(payment.err().unwrap_or_default()).into());
         }
@@ -58,8 +58,7 @@ async fn create(
     let Some(key) = key else { return first(installation, principal, merchant, &payment, None, now).await };
     let fingerprint = Sha256::digest(payment.canonical()).into();
     let scope = key.scoped(merchant, principal.environment, ROUTE);
-    let lease = installation.config().idempotency.lease;
-    match idempotency::begin(installation.store(), scope, fingerprint, now, lease).await? {
+    match idempotency::begin(installation, scope, fingerprint).await? {
         Turn::First(lease) => first(installation, principal, merchant, &payment, Some(lease), now).await,
         Turn::Repeat(stored) => Ok(repeat(stored)),
     }
@@ -70,12 +69,11 @@ async fn refuse(
     principal: &Principal,
     key: Option<IdempotencyKey>,
     problems: Problems,
-    now: Timestamp,
 ) -> Error {
     // An operator's key counts for the merchant that a body names, and this body names none that could be trusted.
     let scope =
         key.zip(principal.merchant_id).map(|(key, own)| key.scoped(own, principal.environment, ROUTE));
-    idempotency::refuse(installation.store(), scope, problems, now).await
+    idempotency::refuse(installation, scope, problems).await
 }
 
 #[derive(Serialize)]
@@ -107,7 +105,7 @@ async fn first(
     let kept = Answer {
         status: StatusCode::CREATED.as_u16(),
         body: body.clone(),
-        expires_at: now.after(config.idempotency.ttl),
+        expires_at: installation.steady_now().after(config.idempotency.ttl),
     };
     let store = installation.store();
     let Some(lease) = lease else {

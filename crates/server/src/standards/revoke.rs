@@ -25,7 +25,9 @@ pub(super) async fn post(
     let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
     let installation = server.installation();
     match presented::verify(installation.verifier(), token.as_bytes(), now, &mut buffers)? {
-        Some((_, claims)) if claims.subject == client.id => installation.revoke_token(&claims, now).await?,
+        Some((kind, claims)) if claims.subject == client.id => {
+            installation.revoke_token(kind, &claims, now).await?;
+        }
         Some(_) => return Err(Error::AnothersToken),
         None => {}
     }

@@ -15,11 +15,11 @@ async fn every_failed_authentication_is_answered_alike() {
     let deleted = stage.client(stage.kind()).await;
     let revoked = stage.client(stage.kind()).await;
     let lapsed = stage.client(stage.kind()).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
-    store.delete_client(deleted.id, now, expire).await.unwrap();
-    store.revoke_secret(revoked.id, revoked.secret_id, now, expire).await.unwrap();
+    store.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
+    store.delete_client(deleted.id, now).await.unwrap();
+    store.revoke_secret(revoked.id, revoked.secret_id, now).await.unwrap();
     let (next, _) = stage.secret(lapsed.id, None);
     store.add_secret(lapsed.id, &next, Some(now), now).await.unwrap();
     stage.follow().await;

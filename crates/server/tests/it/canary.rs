@@ -195,8 +195,8 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
         refusals.push(stage.answer(create(&access).key("k-2")).await);
         faults.clear();
     }
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
+    let now = stage.now();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now).await.unwrap();
     stage.follow().await;
     refusals.push(stage.list(&access).await);
     refusals.push(stage.refresh(&refresh).await);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -10,7 +11,7 @@ use tollgate_core::{
 };
 use tollgate_store::{
     Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
-    PaymentStatus, Position, Secret, SigningKey, Sqlite, Status, Store, StoreError,
+    PaymentStatus, Position, Secret, SigningKey, Sqlite, Status, Store, StoreError, TimePassed,
 };
 
 /// How a method fails.
@@ -75,8 +76,13 @@ macro_rules! delegated {
 delegated! {
     install(check: &[u8], key: &SigningKey) -> Vec<u8>;
     installation() -> Option<Vec<u8>>;
+    now() -> Timestamp;
+    longest_lifetime(at_least: Duration) -> Duration;
+    time_passed() -> Option<TimePassed>;
+    note_time_passed(passed: &TimePassed) -> ();
     signing_keys() -> Vec<SigningKey>;
     add_signing_key(key: &SigningKey, others_retire_at: Timestamp) -> ();
+    replace_signing_keys(key: &SigningKey) -> ();
     succeed_signing_key(predecessor: KeyId, key: &SigningKey, others_retire_at: Timestamp) -> bool;
     elect(candidacy: &Candidacy, now: Timestamp) -> bool;
     resign(candidacy: &Candidacy) -> ();
@@ -87,15 +93,15 @@ delegated! {
     create_merchant(merchant: &Merchant) -> ();
     merchant(id: MerchantId) -> Option<Merchant>;
     merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
-    set_merchant_status(id: MerchantId, status: Status, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
+    set_merchant_status(id: MerchantId, status: Status, now: Timestamp) -> bool;
     create_client(client: &Client) -> bool;
     client(id: ClientId) -> Option<Client>;
     clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
     client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
-    set_client_status(id: ClientId, status: Status, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
-    delete_client(id: ClientId, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
+    set_client_status(id: ClientId, status: Status, now: Timestamp) -> bool;
+    delete_client(id: ClientId, now: Timestamp) -> bool;
     add_secret(client: ClientId, secret: &Secret, others_expire_at: Option<Timestamp>, now: Timestamp) -> bool;
-    revoke_secret(client: ClientId, secret: SecretId, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
+    revoke_secret(client: ClientId, secret: SecretId, now: Timestamp) -> bool;
     begin(lease: &Lease, now: Timestamp) -> Begun;
     abandon(lease: &Lease) -> ();
     is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;

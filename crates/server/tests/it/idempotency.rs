@@ -402,3 +402,28 @@ async fn without_a_key_a_failing_store_is_unavailable_and_nothing_is_created() {
     assert!(reply.header("retry-after").parse::<u64>().unwrap() >= 1);
     assert_eq!(stage.count().await, 0);
 }
+
+/// A clock that runs two days ahead makes no second payment of a repeated request, neither then nor once it is right.
+#[tokio::test]
+async fn a_clock_that_runs_ahead_frees_no_key() {
+    let stage = Stage::open().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    let keyed = |token: &str| create(token).header("idempotency-key", "order-7");
+    let first = stage.answer(keyed(&token)).await;
+    assert_eq!(first.status(), 201);
+    let right = stage.now();
+    stage.clock.set(right.after(Duration::from_secs(2 * 24 * 60 * 60)));
+    stage.follow().await;
+    stage.purge().await;
+    let ahead = stage.tokens(&stage.shop).await.access;
+    for token in [&ahead, &token] {
+        let repeat = stage.answer(keyed(token)).await;
+        assert_eq!(repeat.status(), 201);
+        assert_eq!(repeat.header("idempotent-replayed"), "true");
+        assert_eq!(repeat.text(), first.text());
+        stage.clock.set(right);
+        stage.follow().await;
+        stage.purge().await;
+    }
+    assert_eq!(stage.count().await, 1);
+}

@@ -38,9 +38,15 @@ async fn credentials_in_json_are_exchanged_for_exactly_four_members() {
 async fn both_tokens_say_who_for_whom_where_and_how_long() {
     let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
-    for (token, lifetime) in [(&tokens.access, 900), (&tokens.refresh, 24 * 60 * 60)] {
+    // The access token says which refresh token it was issued with.
+    let refresh_id = claims(&tokens.refresh)["jti"].clone();
+    for (token, lifetime, link) in
+        [(&tokens.access, 900, json!({"rti": refresh_id})), (&tokens.refresh, 24 * 60 * 60, json!({}))]
+    {
         assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
-        let claims = claims(token);
+        let mut claims = claims(token);
+        let members = claims.as_object_mut().unwrap();
+        assert_eq!(members.remove("rti").as_ref(), link.get("rti"));
         let jti = claims["jti"].as_str().unwrap();
         assert_eq!(jti.len(), 22, "128 bits in base64url");
         assert_eq!(

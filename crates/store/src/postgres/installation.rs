@@ -1,11 +1,15 @@
 //! The installation's check value and the signing keys.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
 use tollgate_core::{KeyId, Timestamp};
 
 use super::Postgres;
 use super::changes::{kept, recorded};
-use super::column::{column, id, id_bytes, millis, never_written, optional_time, params, time};
+use super::column::{
+    column, id, id_bytes, length, millis, never_written, optional_time, params, time, unsigned,
+};
 use crate::{SigningKey, StoreError};
 
 pub(super) async fn install(
@@ -18,8 +22,8 @@ pub(super) async fn install(
             "WITH first AS (
                  UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
              )
-             INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
-             SELECT $2, $3, $4, $5, $6 FROM first",
+             INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at, compromised)
+             SELECT $2, $3, $4, $5, $6, $7 FROM first",
             params![
                 check_value,
                 id(key.id.as_bytes()),
@@ -27,6 +31,7 @@ pub(super) async fn install(
                 millis(key.created_at),
                 millis(key.activates_at),
                 key.retires_at.map(millis),
+                key.compromised,
             ],
         )
         .await?;
@@ -42,20 +47,36 @@ pub(super) async fn check(store: &Postgres) -> Result<Option<Vec<u8>>, StoreErro
 pub(super) async fn signing_keys(store: &Postgres) -> Result<Vec<SigningKey>, StoreError> {
     let rows = store
         .read(
-            "SELECT id, sealed, created_at, activates_at, retires_at FROM signing_keys ORDER BY created_at, id",
+            "SELECT id, sealed, created_at, activates_at, retires_at, compromised
+             FROM signing_keys ORDER BY created_at, id",
             params![],
         )
         .await?;
     rows.iter().map(signing_key).collect()
 }
 
-/// Adds a key; as the successor of `predecessor`, if one is given, and then only if that has none. Says whether it did.
+/// What becomes of the other keys when one is added.
+#[derive(Clone, Copy)]
+pub(super) enum Others {
+    /// They retire then, where that is sooner than they would.
+    Retire(Timestamp),
+    /// They do likewise, but only if this one has no successor yet; otherwise nothing is added.
+    Succeeded(KeyId, Timestamp),
+    /// They are refused at once.
+    Compromised,
+}
+
+/// Adds a key. Says whether it did.
 pub(super) async fn add_signing_key(
     store: &Postgres,
-    predecessor: Option<KeyId>,
+    others: Others,
     key: &SigningKey,
-    others_retire_at: Timestamp,
 ) -> Result<bool, StoreError> {
+    let (predecessor, others_retire_at) = match others {
+        Others::Retire(at) => (None, at),
+        Others::Succeeded(predecessor, at) => (Some(predecessor), at),
+        Others::Compromised => (None, key.created_at),
+    };
     let added = store
         .write_locked(
             // Of two that are added at once, the second retires the first.
@@ -63,15 +84,16 @@ pub(super) async fn add_signing_key(
             recorded!(
                 // Whatever is added lets all others retire, so the newest key alone has no end.
                 "due AS (
-                     SELECT WHERE $8 IS NULL
+                     SELECT 1 AS one WHERE $8 IS NULL
                          OR EXISTS (SELECT FROM signing_keys WHERE id = $8 AND retires_at IS NULL)
                  ), retired AS (
-                     UPDATE signing_keys SET retires_at = least(retires_at, $6) WHERE EXISTS (SELECT FROM due)
+                     UPDATE signing_keys SET retires_at = least(retires_at, $6), compromised = compromised OR $9
+                     WHERE EXISTS (SELECT FROM due)
                  ), done AS (
                      INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
                      SELECT $1, $2, $3, $4, $5 FROM due RETURNING id
                  )",
-                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $7 FROM done",
+                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $7, false FROM done",
                 "SELECT id FROM done"
             ),
             params![
@@ -83,10 +105,27 @@ pub(super) async fn add_signing_key(
                 millis(others_retire_at),
                 kept(key.created_at),
                 predecessor.as_ref().map(|key| id(key.as_bytes())),
+                matches!(others, Others::Compromised),
             ],
         )
         .await?;
     Ok(!added.is_empty())
+}
+
+pub(super) async fn longest_lifetime(store: &Postgres, at_least: Duration) -> Result<Duration, StoreError> {
+    let sql = "SELECT longest_lifetime FROM installation";
+    let row = store.read_one(sql, params![]).await?.ok_or_else(never_written)?;
+    let longest = Duration::from_millis(unsigned(&row, 0)?);
+    if longest >= at_least {
+        return Ok(longest);
+    }
+    let raised = store
+        .write(
+            "UPDATE installation SET longest_lifetime = greatest(longest_lifetime, $1) RETURNING longest_lifetime",
+            params![length(at_least)],
+        )
+        .await?;
+    Ok(Duration::from_millis(unsigned(raised.first().ok_or_else(never_written)?, 0)?))
 }
 
 /// Deletes the keys that retired at `until` or before.
@@ -106,5 +145,6 @@ fn signing_key(row: &Row) -> Result<SigningKey, StoreError> {
         created_at: time(row, 2)?,
         activates_at: time(row, 3)?,
         retires_at: optional_time(row, 4)?,
+        compromised: column(row, 5)?,
     })
 }

@@ -25,6 +25,8 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("schema.sql"), oldest: 1 },
     Step { sql: include_str!("elected.sql"), oldest: 1 },
     Step { sql: include_str!("marks.sql"), oldest: 1 },
+    // An older program would look for times that are gone, and would not know what a token's generation is.
+    Step { sql: include_str!("generations.sql"), oldest: 4 },
 ];
 
 /// Held by whoever brings the schema up to date: "TGST".

@@ -12,7 +12,7 @@ mod transfer;
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Environment, MerchantId, PaymentRequestId, Revocation, Revoked, Timestamp, TokenId,
+    ClientId, Environment, Generation, MerchantId, PaymentRequestId, Revocation, Revoked, Timestamp, TokenId,
 };
 
 use crate::{
@@ -94,7 +94,7 @@ fn bytes(number: u32) -> [u8; 16] {
 
 fn revocation(number: u32) -> Revocation {
     let expires_at = NOW.after(Duration::from_secs(3600));
-    Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(number))), issued_until: NOW, expires_at }
+    Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(number))), expires_at }
 }
 
 fn merchant(number: u32) -> Merchant {
@@ -112,7 +112,8 @@ fn client(number: u32) -> Client {
         addresses: Vec::new(),
         status: Status::Enabled,
         merchant_status: Status::Enabled,
-        revoked_until: Timestamp::from_millis(0),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
         created_at: NOW,
         secrets: Vec::new(),
     }

@@ -102,9 +102,9 @@ async fn every_failed_authentication_is_answered_alike() {
     let mut stage = Stage::open().await;
     let disabled = stage.client(stage.kind()).await;
     let revoked = stage.client(stage.kind()).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
-    stage.elsewhere.revoke_secret(revoked.id, revoked.secret_id, now, expire).await.unwrap();
+    let now = stage.now();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
+    stage.elsewhere.revoke_secret(revoked.id, revoked.secret_id, now).await.unwrap();
     stage.follow().await;
     let mut unknown = stage.shop.clone();
     unknown.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();
