@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ impl Shared {
         let (generation, usable_until) = schedule.succeed(token, now)?;
         let authorization = Authorization::new(token, generation);
         // Still under the lock: who learns of the generation there finds it here.
-        self.held.store(Some(Arc::new(Held { authorization, usable_until })));
+        let accepted = AtomicBool::new(false);
+        self.held.store(Some(Arc::new(Held { authorization, usable_until, accepted })));
         Ok(())
     }
 
