@@ -149,7 +149,7 @@ impl Schedule {
         self.calling = false;
         let usable = self.is_usable(now);
         let before = self.failing.take();
-        let refused = matches!(*error, ObtainError::RefusedClient(_));
+        let refused = error.is_refusal();
         let failures = before.as_ref().map_or(0, |failing| failing.failures) + 1;
         let refusals = if refused { before.as_ref().map_or(0, |failing| failing.refusals) + 1 } else { 0 };
         let pause = match refusals {
@@ -163,6 +163,16 @@ impl Schedule {
         let unusable_since = before.and_then(|failing| failing.unusable_since).or(Some(now.monotonic));
         self.failing =
             Some(Failing { error, failures, refusals, unusable_since: unusable_since.filter(|_| !usable) });
+    }
+
+    /// Whether the last call failed because somebody is refused who must first be given something else to ask with.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.failing.as_ref().is_some_and(|failing| failing.refusals > 0)
+    }
+
+    /// Lets the next call come without its pause: there is something else to ask with.
+    pub(crate) fn reconsider(&mut self, now: Moment) {
+        self.not_before = now.monotonic;
     }
 
     /// How long the authority is left alone because it asked for it. What is too long is not believed, and cut by chance,
