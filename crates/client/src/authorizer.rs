@@ -88,7 +88,10 @@ impl Authorizer {
         replayable: bool,
     ) -> Option<Authorization> {
         match react(status, headers, attempt.repeatable, replayable) {
-            Reaction::PassOn => None,
+            Reaction::PassOn => {
+                self.note_accepted(attempt.generation, status);
+                None
+            }
             Reaction::Renew => {
                 telemetry::unauthorized("not_repeatable");
                 self.cached.note_refused(attempt.generation);
@@ -107,6 +110,14 @@ impl Authorizer {
         if react(status, headers, false, false) == Reaction::Renew {
             telemetry::unauthorized("refused_again");
             self.cached.note_refused(resent.generation());
+        }
+        self.note_accepted(resent.generation(), status);
+    }
+
+    /// Only a success says that the token was looked at and found good.
+    fn note_accepted(&self, generation: Generation, status: StatusCode) {
+        if status.is_success() {
+            self.cached.note_accepted(generation);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::aws::{self, Aws};
 use super::file::File;
 use super::gcp::{self, Gcp};
 use super::vault::{self, Vault};
-use super::{Environment, Reason, Secret, SecretError, SecretSource};
+use super::{Environment, Mark, Reason, Secret, SecretError, SecretSource};
 
 /// A value, or where to find it: what settings like `TOLLGATE_CLIENT_SECRET` hold.
 ///
@@ -178,6 +178,17 @@ impl Store {
             Self::Aws(aws) => aws.read().await,
         }
     }
+
+    async fn mark(&self) -> Mark {
+        match self {
+            Self::Plain(_) => Mark::complete(()),
+            Self::File(file) => file.mark().await,
+            Self::Env(name, environment) => Mark::complete(environment.variable(name)),
+            Self::Vault(vault) => vault.mark().await,
+            Self::Gcp(gcp) => gcp.mark().await,
+            Self::Aws(aws) => aws.mark().await,
+        }
+    }
 }
 
 impl SecretSource for Source {
@@ -186,6 +197,10 @@ impl SecretSource for Source {
             let secret = self.store.read().await;
             secret.map_err(|reason| SecretError::new(&self.reference, reason))
         })
+    }
+
+    fn mark(&self) -> Pin<Box<dyn Future<Output = Mark> + Send + '_>> {
+        Box::pin(self.store.mark())
     }
 }
 

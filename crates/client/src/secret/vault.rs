@@ -14,10 +14,22 @@ use super::http::{self, Answer, Http};
 use super::kept::Kept;
 use super::payload::{self, Fields};
 use super::reference::Name;
-use super::{Environment, Reason, Refusal, Secret, file};
+use super::{Environment, Mark, Reason, Refusal, Secret, file};
 use crate::tls;
 
 pub(super) const FORM: &str = "MOUNT/PATH#FIELD";
+
+/// The variables that say which Vault is asked, and by whom.
+const VARIABLES: [&str; 6] = [
+    "VAULT_ADDR",
+    "VAULT_NAMESPACE",
+    "VAULT_TOKEN",
+    "VAULT_ROLE_ID",
+    "VAULT_SECRET_ID",
+    "VAULT_APPROLE_MOUNT",
+];
+/// The variables that name files which say by whom.
+const FILES: [&str; 2] = ["VAULT_TOKEN_FILE", "VAULT_SECRET_ID_FILE"];
 
 pub(super) fn is_id(id: &str) -> bool {
     let is_path = |path: &str| path.split('/').all(|segment| !["", ".", ".."].contains(&segment));
@@ -47,6 +59,10 @@ impl Vault {
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
         self.token.reading(self.environment.now(), || self.read_once()).await
+    }
+
+    pub(super) async fn mark(&self) -> Mark {
+        self.environment.mark(&VARIABLES, &FILES).await
     }
 
     async fn read_once(&self) -> Result<Secret, Reason> {
