@@ -11,6 +11,7 @@ use tollgate_core::{
 use tollgate_guard::{Freshness, Revocations, Verifier};
 use tollgate_store::{Position, SigningKey as SealedKey, Store, StoreError};
 
+use crate::catch_up::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::follower::Follower;
@@ -52,6 +53,7 @@ pub struct Installation {
     master_key: MasterKey,
     verifier: Arc<Verifier>,
     registry: Registry,
+    changes: ChangeLog,
     hasher: SecretHasher,
     /// Held by whoever replaces the revocations: of two who did so at once, one would undo what the other added.
     revising: tokio::sync::Mutex<()>,
@@ -96,13 +98,15 @@ impl Installation {
             master_key,
             verifier,
             registry,
+            changes: ChangeLog::new(),
             hasher,
             revising: tokio::sync::Mutex::default(),
             followed_at: AtomicU64::new(0),
             rotates_keys: AtomicBool::new(false),
         });
         let position = installation.reload().await?;
-        Ok((installation.clone(), Follower::new(installation, position)))
+        installation.changes.start_at(position).await;
+        Ok((installation.clone(), Follower::new(installation)))
     }
 
     /// The effective configuration.
@@ -123,6 +127,11 @@ impl Installation {
     /// The clients.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Where the change log has been read to.
+    pub(crate) fn changes(&self) -> &ChangeLog {
+        &self.changes
     }
 
     /// Hashes secrets as they are stored.
@@ -198,7 +207,7 @@ impl Installation {
     pub(crate) async fn reload(&self) -> Result<Position, OpenError> {
         let asked_at = self.now();
         let position = self.store.last_change().await?;
-        self.registry.invalidate_all();
+        self.registry.invalidate_ids();
         self.reload_revocations().await?;
         self.reload_keys().await?;
         self.followed(asked_at);

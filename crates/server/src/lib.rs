@@ -4,6 +4,8 @@
 //! the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
 mod authority;
+mod catch_up;
+mod client_id_filter;
 pub mod config;
 pub mod edge;
 pub mod error;
@@ -14,7 +16,6 @@ mod idempotency;
 mod inspection;
 mod installation;
 mod json;
-mod known;
 pub mod log;
 mod media;
 mod metrics;

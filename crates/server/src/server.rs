@@ -46,7 +46,7 @@ pub struct Server {
     installation: Arc<Installation>,
     throttle: Throttle,
     metrics: Metrics,
-    nobody: Arc<Registered>,
+    dummy_client: Arc<Registered>,
     draining: AtomicBool,
     /// Where each request has a line.
     requests: OnceLock<log::Requests>,
@@ -92,7 +92,7 @@ impl Server {
         Self {
             throttle,
             metrics: Metrics::new(),
-            nobody: Arc::new(Registered::nobody()),
+            dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             requests: OnceLock::new(),
             connections: OpenConnections::default(),
@@ -129,8 +129,8 @@ impl Server {
     }
 
     /// The client that an unknown one is compared with.
-    pub(crate) fn nobody(&self) -> &Arc<Registered> {
-        &self.nobody
+    pub(crate) fn dummy_client(&self) -> &Arc<Registered> {
+        &self.dummy_client
     }
 
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
