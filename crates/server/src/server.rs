@@ -81,7 +81,7 @@ impl Server {
     }
 
     fn with(installation: Arc<Installation>, health: bool, pages: Router) -> Self {
-        let throttle = Throttle::new(installation.config().limits.auth_failures, installation.now());
+        let throttle = Throttle::new(installation.config().limits.auth_failures, Instant::now());
         let has_playground = pages.has_routes();
         let pages = pages::router().merge(pages);
         let router = if installation.config().sandbox {

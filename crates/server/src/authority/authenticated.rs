@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use tokio::time::Instant;
 use tollgate_core::{ClientId, Scope, SecretId, Timestamp};
 use zeroize::Zeroizing;
 
@@ -104,7 +105,10 @@ impl<'a> Credentials<'a> {
         let spelled = id.encode(&mut spelled);
         let name = if id == NOBODY { &*self.client_id } else { spelled };
         let source = server.throttle().source(name, from);
-        server.throttle().check(source, now).map_err(|retry_after| Error::TooMany { retry_after })?;
+        server
+            .throttle()
+            .check(source, Instant::now())
+            .map_err(|retry_after| Error::TooMany { retry_after })?;
 
         let hash = installation.hasher().hash(id, self.client_secret.as_bytes());
         let authenticated = installation.judge(id, |client| {
@@ -118,7 +122,7 @@ impl<'a> Credentials<'a> {
         });
         authenticated.await.inspect_err(|error| {
             if matches!(error, Error::InvalidClient) {
-                server.throttle().failed(source, now);
+                server.throttle().failed(source, Instant::now());
             }
         })
     }
