@@ -213,7 +213,10 @@ impl Server {
                 self.metrics.issued(grant);
                 (response.map(Either::Left), Some(client))
             }
-            Ok(Err(error)) | Err(error) => (error.response::<Full<Bytes>>().map(Either::Left), None),
+            Ok(Err(error)) | Err(error) => {
+                let realm = self.installation.verifier().realm();
+                (error.response_in::<Full<Bytes>>(realm).map(Either::Left), None)
+            }
         }
     }
 

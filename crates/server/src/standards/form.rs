@@ -51,7 +51,7 @@ impl<'a> Form<'a> {
             None if name == "token" => form.token = Some(value),
             None if name == "token_type_hint" => form.token_type_hint = Some(value),
             None => {}
-        });
+        })?;
         Ok(problems.or(Some(form))?)
     }
 

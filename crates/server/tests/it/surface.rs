@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::json;
 use tollgate_core::TokenError;
-use tollgate_guard::Denial;
+use tollgate_guard::{Denial, Realm};
 use tollgate_server::NotReady;
 use tollgate_server::error::Error;
 use tollgate_store::StoreError;
@@ -118,14 +118,14 @@ pub(crate) fn add(surface: &mut String, name: &str, answer: &Response<impl AsRef
 
 #[tokio::test]
 async fn every_refusal_has_this_status_these_headers_and_this_body() {
-    let mut surface = String::new();
+    let (mut surface, realm) = (String::new(), Realm::of("payment-api"));
     for error in errors() {
         let name = format!("{error:?}");
-        let answer: Response<Bytes> = error.response();
+        let answer: Response<Bytes> = error.response_in(&realm);
         add(&mut surface, &name, &answer);
     }
     for denial in denials() {
-        let answer: Response<Bytes> = denial.response();
+        let answer: Response<Bytes> = denial.response(&realm);
         add(&mut surface, &format!("{denial:?}"), &answer);
     }
     let faults = Faults::default();
