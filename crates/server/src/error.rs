@@ -187,6 +187,7 @@ impl Error {
             Self::Store(_) | Self::NoSigningKey | Self::Stale => {
                 "The service can't answer right now. Try again shortly."
             }
+            Self::NotReady(NotReady::Panicked(task)) => task.not_ready(),
             Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
             Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
             Self::NotReady(NotReady::Stale) => {

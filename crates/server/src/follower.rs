@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tollgate_store::{Change, Changed, Position, StoreError};
 
+use crate::background::{self, Task};
 use crate::config::WhenStale;
 use crate::installation::{Installation, OpenError};
 
@@ -31,10 +33,21 @@ impl Follower {
         Self { installation, failing: false, stale: false }
     }
 
-    /// Follows for ever, reads the clients' ids and deletes what has expired meanwhile: neither may hold up the log.
-    pub async fn run(mut self) {
+    /// Follows until what it returns is dropped, reads the clients' ids and deletes what has expired meanwhile: neither
+    /// may hold up the log.
+    pub fn start(mut self) -> Following {
         let installation = self.installation.clone();
-        tokio::join!(self.follow(), learn_ids(&installation), purge(&installation));
+        let (learning, purging) = (installation.clone(), installation.clone());
+        let following = async move { self.follow().await };
+        Following([
+            background::spawn(Task::Follower, installation.clone(), following),
+            background::spawn(
+                Task::ClientIds,
+                installation.clone(),
+                async move { learn_ids(&learning).await },
+            ),
+            background::spawn(Task::Purge, installation, async move { purge(&purging).await }),
+        ])
     }
 
     async fn follow(&mut self) {
@@ -89,6 +102,15 @@ impl Follower {
     /// Applies every change that has been written so far.
     pub async fn step(&mut self) -> Result<(), OpenError> {
         self.installation.read_changes().await
+    }
+}
+
+/// The tasks of a follower, which end when this is dropped.
+pub struct Following([JoinHandle<()>; 3]);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -4,6 +4,7 @@
 //! the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
 mod authority;
+mod background;
 mod catch_up;
 mod client_id_filter;
 pub mod config;
@@ -35,7 +36,8 @@ mod server;
 mod standards;
 mod throttle;
 
-pub use follower::Follower;
+pub use background::Task;
+pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::{
     Installation, KEYS_KNOWN_WITHIN, NotReady, OpenError, check_master_key, install_if_empty,

@@ -5,6 +5,7 @@
 mod allocations;
 mod at_once;
 mod authentication;
+mod background;
 mod call;
 mod canary;
 mod exchanges;

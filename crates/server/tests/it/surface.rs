@@ -8,8 +8,8 @@ use http::Response;
 use serde_json::json;
 use tollgate_core::TokenError;
 use tollgate_guard::{Denial, Realm};
-use tollgate_server::NotReady;
 use tollgate_server::error::Error;
+use tollgate_server::{NotReady, Task};
 use tollgate_store::StoreError;
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
@@ -76,6 +76,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::NotReady(NotReady::Draining),
         Error::NotReady(NotReady::NoSigningKey),
         Error::NotReady(NotReady::Stale),
+        Error::NotReady(NotReady::Panicked(Task::Follower)),
         Error::Internal("a handler panicked".to_owned()),
     ];
     errors.iter().for_each(known);
