@@ -24,6 +24,8 @@ use table::Table;
 pub const SCOPE: &str = "payments:read";
 /// The environment that the mount must require.
 pub const ENVIRONMENT: Environment = Environment::Test;
+/// The audience of the mount's tokens, which challenges name as the realm.
+pub const AUDIENCE: &str = "payment-api";
 /// How often each case is to be sent: a token that was admitted twice is not verified from the beginning again.
 pub const TIMES: usize = 3;
 
@@ -47,12 +49,14 @@ pub struct Refusal {
     pub challenge: Option<&'static str>,
 }
 
-const NO_TOKEN: Refusal = Refusal { code: Code::NoToken, challenge: Some("Bearer") };
-const INVALID_TOKEN: Refusal =
-    Refusal { code: Code::InvalidToken, challenge: Some("Bearer error=\"invalid_token\"") };
+const NO_TOKEN: Refusal = Refusal { code: Code::NoToken, challenge: Some("Bearer realm=\"payment-api\"") };
+const INVALID_TOKEN: Refusal = Refusal {
+    code: Code::InvalidToken,
+    challenge: Some("Bearer realm=\"payment-api\", error=\"invalid_token\""),
+};
 const INSUFFICIENT_SCOPE: Refusal = Refusal {
     code: Code::Forbidden,
-    challenge: Some("Bearer error=\"insufficient_scope\", scope=\"payments:read\""),
+    challenge: Some("Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"payments:read\""),
 };
 const ADDRESS: Refusal = Refusal { code: Code::Forbidden, challenge: None };
 const STALE: Refusal = Refusal { code: Code::Unavailable, challenge: None };

@@ -16,7 +16,7 @@ use http_body_util::Full;
 use serde::Serialize;
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
-use tollgate_guard::{Denial, Unverified};
+use tollgate_guard::{Denial, Realm, Unverified};
 use tollgate_store::StoreError;
 
 use crate::edge::BodyError;
@@ -187,6 +187,7 @@ impl Error {
             Self::Store(_) | Self::NoSigningKey | Self::Stale => {
                 "The service can't answer right now. Try again shortly."
             }
+            Self::NotReady(NotReady::Panicked(task)) => task.not_ready(),
             Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
             Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
             Self::NotReady(NotReady::Stale) => {
@@ -254,7 +255,17 @@ impl Error {
         }
     }
 
-    /// The answer, in the envelope.
+    /// The answer, in the envelope, to who sent a token for this `realm`: 401 challenges as RFC 6750 §3 has it.
+    pub fn response_in<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
+        let challenge = (self.code() == Code::InvalidToken).then(|| realm.invalid_token());
+        let mut response = self.response();
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+
+    /// The answer, in the envelope, where no token is taken.
     pub fn response<B: From<Bytes>>(self) -> Response<B> {
         #[derive(Serialize)]
         struct Envelope<'a> {
@@ -280,10 +291,6 @@ impl Error {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         self.add_headers(headers);
-        if self.code() == Code::InvalidToken {
-            // RFC 6750 §3
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
-        }
         response.extensions_mut().insert(Refusal::from(&self));
         response
     }

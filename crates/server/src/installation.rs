@@ -1,7 +1,7 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tollgate_core::{
@@ -11,6 +11,8 @@ use tollgate_core::{
 use tollgate_guard::{Freshness, Revocations, Verifier};
 use tollgate_store::{CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
 
+use crate::background::Task;
+use crate::catch_up::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::follower::Follower;
@@ -49,6 +51,7 @@ pub struct Installation {
     master_key: MasterKey,
     verifier: Arc<Verifier>,
     registry: Registry,
+    changes: ChangeLog,
     hasher: SecretHasher,
     clock: Arc<dyn Clock>,
     steady: SteadyTime,
@@ -58,6 +61,8 @@ pub struct Installation {
     followed_at: AtomicU64,
     /// Whether this server advances the signing keys for all that share the store.
     rotates_keys: AtomicBool,
+    /// The first task that has panicked.
+    panicked: OnceLock<Task>,
 }
 
 /// Why tokens can't be issued here, or new work should not be sent.
@@ -72,6 +77,9 @@ pub enum NotReady {
     /// What it knows is too old.
     #[error("what others changed has not been read for too long")]
     Stale,
+    /// Something that runs beside the requests has panicked, and runs no more.
+    #[error("{} has panicked", .0.as_str())]
+    Panicked(Task),
 }
 
 impl Installation {
@@ -98,16 +106,19 @@ impl Installation {
             master_key,
             verifier,
             registry,
+            changes: ChangeLog::new(),
             hasher,
             clock,
             steady,
             revising: tokio::sync::Mutex::default(),
             followed_at: AtomicU64::new(0),
             rotates_keys: AtomicBool::new(false),
+            panicked: OnceLock::new(),
         });
         installation.note_time_passed().await;
         let position = installation.reload().await?;
-        Ok((installation.clone(), Follower::new(installation, position)))
+        installation.changes.start_at(position).await;
+        Ok((installation.clone(), Follower::new(installation)))
     }
 
     /// The effective configuration.
@@ -128,6 +139,11 @@ impl Installation {
     /// The clients.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Where the change log has been read to.
+    pub(crate) fn changes(&self) -> &ChangeLog {
+        &self.changes
     }
 
     /// Hashes secrets as they are stored.
@@ -160,11 +176,20 @@ impl Installation {
 
     /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.
     pub fn readiness(&self) -> Result<(), NotReady> {
+        if let Some(task) = self.panicked.get() {
+            return Err(NotReady::Panicked(*task));
+        }
         let now = self.now();
         if !self.verifier.keyring().can_sign(now) {
             return Err(NotReady::NoSigningKey);
         }
         if self.verifier.is_stale(now) { Err(NotReady::Stale) } else { Ok(()) }
+    }
+
+    /// Notes that a task runs no more: from now on the server is not ready, whatever else it may do when stale.
+    pub(crate) fn task_panicked(&self, task: Task) {
+        // The first is as good a reason as the others.
+        let _ = self.panicked.set(task);
     }
 
     /// Refuses to decide about clients and tokens by what is too old.
@@ -221,7 +246,7 @@ impl Installation {
     pub(crate) async fn reload(&self) -> Result<Position, OpenError> {
         let asked_at = self.now();
         let position = self.store.last_change().await?;
-        self.registry.invalidate_all();
+        self.registry.invalidate_ids();
         self.reload_revocations().await?;
         self.reload_keys().await?;
         self.followed(asked_at);

@@ -4,6 +4,9 @@
 //! the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
 mod authority;
+mod background;
+mod catch_up;
+mod client_id_filter;
 pub mod config;
 pub mod edge;
 pub mod error;
@@ -14,7 +17,6 @@ mod idempotency;
 mod inspection;
 mod installation;
 mod json;
-mod known;
 pub mod log;
 mod media;
 mod metrics;
@@ -35,7 +37,8 @@ mod standards;
 mod steady_time;
 mod throttle;
 
-pub use follower::Follower;
+pub use background::Task;
+pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::{
     Installation, KEYS_KNOWN_WITHIN, NotReady, OpenError, check_master_key, install_if_empty,

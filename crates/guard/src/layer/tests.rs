@@ -139,7 +139,7 @@ async fn a_refused_request_never_reaches_the_inner_service() {
     let mut guard = GuardLayer::new(verifier()).layer(inner);
     let response = guard.call(Request::new(())).await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+    assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer realm=\"payment-api\"");
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn a_missing_scope_is_named_only_to_a_token_that_is_otherwise_good() {
     assert_eq!(response.status(), 403);
     assert_eq!(
         response.headers()[WWW_AUTHENTICATE],
-        "Bearer error=\"insufficient_scope\", scope=\"payments:write\""
+        "Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"payments:write\""
     );
     for (claims, expected) in [
         (claims(), Denial::InsufficientScope("payments:write")),

@@ -29,7 +29,7 @@ fn verifier() -> Arc<Verifier> {
     let key = SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
     let policy = Policy {
         issuer: "https://core.example.com".to_owned(),
-        audience: "payment-api".to_owned(),
+        audience: AUDIENCE.to_owned(),
         exp_leeway: Duration::ZERO,
         iat_leeway: Duration::from_secs(5),
     };

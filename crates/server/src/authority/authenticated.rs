@@ -8,9 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use tollgate_core::{ClientId, SecretId, Timestamp};
+use tokio::time::Instant;
+use tollgate_core::{ClientId, Scope, SecretId, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::authority::grant::check_scope;
 use crate::authority::parameters::{Parameters, present, required};
 use crate::error::Error;
 use crate::problems::{Problem, Problems};
@@ -81,12 +83,18 @@ impl<'a> Credentials<'a> {
     }
 
     /// Proves them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
-    /// hashed for whatever client was named, and compared with the secrets of that client or of nobody.
+    /// hashed for whatever client was named, and compared with the secrets of that client or of the dummy client.
+    ///
+    /// `requested` is the scope that is asked for, if any: one beyond the client's is refused here, to a client that has
+    /// proved itself. No refusal goes by what is known here alone, see [`Installation::judge`].
+    ///
+    /// [`Installation::judge`]: crate::installation::Installation
     pub(crate) async fn authenticate(
         &self,
         server: &Server,
         from: IpAddr,
         now: Timestamp,
+        requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
         let installation = server.installation();
         // Before anything is said of the client: a secret that is not known here may be news.
@@ -97,19 +105,26 @@ impl<'a> Credentials<'a> {
         let spelled = id.encode(&mut spelled);
         let name = if id == NOBODY { &*self.client_id } else { spelled };
         let source = server.throttle().source(name, from);
-        server.throttle().check(source, now).map_err(|retry_after| Error::TooMany { retry_after })?;
+        server
+            .throttle()
+            .check(source, Instant::now())
+            .map_err(|retry_after| Error::TooMany { retry_after })?;
 
         let hash = installation.hasher().hash(id, self.client_secret.as_bytes());
-        let client = installation.registry().client(id).await?;
-        let client = client.unwrap_or_else(|| server.nobody().clone());
-        match client.authenticate(&hash, now) {
-            Some(secret_id) if client.allows(from) => Ok(Authenticated { id, secret_id, client }),
-            Some(_) => Err(Error::Address),
-            None => {
-                server.throttle().failed(source, now);
-                Err(Error::InvalidClient)
+        let authenticated = installation.judge(id, |client| {
+            let client = client.unwrap_or_else(|| server.dummy_client().clone());
+            let secret_id = client.authenticate(&hash, now).ok_or(Error::InvalidClient)?;
+            if !client.allows(from) {
+                return Err(Error::Address);
             }
-        }
+            check_scope(requested, |word| client.scope.contains(word))?;
+            Ok(Authenticated { id, secret_id, client })
+        });
+        authenticated.await.inspect_err(|error| {
+            if matches!(error, Error::InvalidClient) {
+                server.throttle().failed(source, Instant::now());
+            }
+        })
     }
 }
 

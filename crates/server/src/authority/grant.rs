@@ -72,7 +72,7 @@ pub(crate) fn refresh_token<'a>(
 }
 
 /// A scope beyond what is allowed is refused, not trimmed, and only a client that has proved itself learns of it.
-fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
+pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
     match requested {
         Some(scope) if !scope.words().all(allows) => {
             Err(Error::Scope(Problem::new("scope", "goes beyond what this client may ask for").into()))

@@ -36,7 +36,8 @@ pub(crate) async fn post(
         None
     });
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
-    let authenticated = problems.or(credentials)?.authenticate(server, from, now).await?;
+    let credentials = problems.or(credentials)?;
+    let authenticated = credentials.authenticate(server, from, now, scope.as_ref()).await?;
     let body = issue(server, &authenticated, scope.as_ref(), now)?;
     Ok(Issued { response: answer(body), client: authenticated.id })
 }

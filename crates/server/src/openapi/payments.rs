@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tollgate_core::{Environment, Timestamp};
+use tollgate_guard::Realm;
 
 use super::authority::success;
 use super::operation::{Access, Answer, Operation, always, content, schema};
@@ -67,7 +68,7 @@ fn create(surface: &Surface<'_>) -> Operation {
             headers: vec![("Cache-Control", always("no-store")), (REPLAYED, replayed)],
             content: Some(success(created)),
         }],
-        refusals: guarded("payments:write", refusals.into_iter().chain(of_a_body(JSON_ONLY))),
+        refusals: guarded(surface, "payments:write", refusals.into_iter().chain(of_a_body(JSON_ONLY))),
     }
 }
 
@@ -105,6 +106,7 @@ fn list(surface: &Surface<'_>) -> Operation {
         body: None,
         answers: vec![answered("A page of them.", page)],
         refusals: guarded(
+            surface,
             "payments:read",
             [Error::Invalid(Problem::new("limit", "must be an integer from 1 to 100").into()), Error::MerchantNotFound],
         ),
@@ -127,7 +129,7 @@ fn show(surface: &Surface<'_>) -> Operation {
         parameters: vec![id()],
         body: None,
         answers: vec![answered("The payment request.", one)],
-        refusals: guarded("payments:read", [Error::PaymentRequestNotFound]),
+        refusals: guarded(surface, "payments:read", [Error::PaymentRequestNotFound]),
     }
 }
 
@@ -200,8 +202,12 @@ fn decide() -> Operation {
     }
 }
 
-fn guarded(scope: &'static str, errors: impl IntoIterator<Item = Error>) -> Vec<Refusal> {
-    let mut refusals = of_the_guard(scope);
+fn guarded(
+    surface: &Surface<'_>,
+    scope: &'static str,
+    errors: impl IntoIterator<Item = Error>,
+) -> Vec<Refusal> {
+    let mut refusals = of_the_guard(&Realm::of(surface.audience), scope);
     refusals.extend(open(errors));
     refusals
 }

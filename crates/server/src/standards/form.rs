@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use tollgate_core::Timestamp;
+use tollgate_core::{Scope, Timestamp};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::check_caller;
@@ -38,18 +38,20 @@ pub(super) async fn receive(
 pub(super) struct Form<'a> {
     pub(super) parameters: Parameters<'a>,
     pub(super) token: Option<Cow<'a, str>>,
+    pub(super) token_type_hint: Option<Cow<'a, str>>,
 }
 
 impl<'a> Form<'a> {
     /// Reads a body. A parameter twice, known or not, is refused (RFC 6749 §3.2).
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
-        let mut form = Self { parameters: Parameters::default(), token: None };
+        let mut form = Self { parameters: Parameters::default(), token: None, token_type_hint: None };
         let mut problems = Problems::new();
         read_form(body, &mut problems, |name, value| match form.parameters.slot(name) {
             Some(slot) => *slot = Some(value),
             None if name == "token" => form.token = Some(value),
+            None if name == "token_type_hint" => form.token_type_hint = Some(value),
             None => {}
-        });
+        })?;
         Ok(problems.or(Some(form))?)
     }
 
@@ -60,8 +62,10 @@ impl<'a> Form<'a> {
         server: &Server,
         from: IpAddr,
         now: Timestamp,
+        requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
-        Credentials::read_or_refuse(headers, &mut self.parameters)?.authenticate(server, from, now).await
+        let credentials = Credentials::read_or_refuse(headers, &mut self.parameters)?;
+        credentials.authenticate(server, from, now, requested).await
     }
 }
 

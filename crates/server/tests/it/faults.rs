@@ -25,21 +25,34 @@ pub(crate) enum Fault {
     Panics,
 }
 
-/// Which methods fail now, by their names.
+/// Which methods fail now, by their names, and how often each was called.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<HashMap<&'static str, Fault>>>);
+pub(crate) struct Faults(Arc<Mutex<Methods>>);
+
+#[derive(Default)]
+struct Methods {
+    faults: HashMap<&'static str, Fault>,
+    calls: HashMap<&'static str, usize>,
+}
 
 impl Faults {
     pub(crate) fn set(&self, method: &'static str, fault: Fault) {
-        self.0.lock().unwrap().insert(method, fault);
+        self.0.lock().unwrap().faults.insert(method, fault);
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
+        self.0.lock().unwrap().faults.clear();
     }
 
-    fn of(&self, method: &str) -> Option<Fault> {
-        self.0.lock().unwrap().get(method).copied()
+    /// How often each method was called since this was last asked.
+    pub(crate) fn take_calls(&self) -> HashMap<&'static str, usize> {
+        std::mem::take(&mut self.0.lock().unwrap().calls)
+    }
+
+    fn called(&self, method: &'static str) -> Option<Fault> {
+        let mut methods = self.0.lock().unwrap();
+        *methods.calls.entry(method).or_default() += 1;
+        methods.faults.get(method).copied()
     }
 
     pub(crate) fn in_front_of(&self, store: Sqlite) -> Arc<dyn Store> {
@@ -59,7 +72,7 @@ macro_rules! delegated {
         #[async_trait]
         impl Store for Faulty {
             $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-                match self.faults.of(stringify!($name)) {
+                match self.faults.called(stringify!($name)) {
                     None => self.store.$name($($argument),*).await,
                     Some(Fault::Refuses) => Err(StoreError::Unavailable(FAILED.to_owned())),
                     Some(Fault::AnswerLost) => {

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod allocations;
+mod at_once;
 mod authentication;
+mod background;
 mod call;
 mod canary;
 mod exchanges;

@@ -394,10 +394,15 @@ async fn a_path_takes_the_methods_that_are_described_and_names_them_to_who_uses_
 
 #[tokio::test]
 async fn the_document_is_served_with_the_address_of_the_installation() {
-    let settings = [("TOLLGATE_PUBLIC_URL", "https://pay.example.com/core"), ("TOLLGATE_SANDBOX", "false")];
+    let settings = [
+        ("TOLLGATE_PUBLIC_URL", "https://pay.example.com/core"),
+        ("TOLLGATE_SANDBOX", "false"),
+        ("TOLLGATE_TOKENS__AUDIENCE", "ledger"),
+    ];
     let stage = Stage::with(&settings, |store| std::sync::Arc::new(store)).await;
     let served = stage.answer(Call::get("/openapi.json")).await.json();
-    let surface = Surface { public_url: "https://pay.example.com/core", sandbox: false, health: true };
+    let public_url = "https://pay.example.com/core";
+    let surface = Surface { public_url, audience: "ledger", sandbox: false, health: true };
     assert_eq!(served, document(&surface));
     assert_eq!(served["servers"][0]["url"], "https://pay.example.com/core");
     assert!(

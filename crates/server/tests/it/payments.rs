@@ -225,7 +225,7 @@ async fn both_spellings_of_a_locale_are_taken() {
 async fn only_json_is_taken() {
     let stage = Stage::open().await;
     let token = stage.tokens(&stage.shop).await.access;
-    for media in ["application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-16"] {
+    for media in ["application/x-www-form-urlencoded", "text/plain", "text/json; charset=utf-8"] {
         let reply = stage.answer(Call::post(CREATE).bearer(&token).body(media, payment().to_string())).await;
         assert_refused(&reply, 415, "UNSUPPORTED_MEDIA_TYPE");
     }
@@ -246,7 +246,7 @@ async fn the_sandbox_refuses_live_tokens() {
     {
         let reply = stage.answer(call).await;
         assert_refused(&reply, 401, "INVALID_TOKEN");
-        assert_eq!(reply.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+        assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"payment-api\", error=\"invalid_token\"");
     }
 }
 

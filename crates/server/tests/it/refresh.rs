@@ -83,7 +83,7 @@ async fn what_is_no_refresh_token_is_answered_like_any_other() {
     let (other_signed, _) = tokens.access.rsplit_once('.').unwrap();
     let first = stage.refresh("x").await;
     assert_refused(&first, 401, "INVALID_TOKEN");
-    assert_eq!(first.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+    assert_eq!(first.header("www-authenticate"), "Bearer realm=\"payment-api\", error=\"invalid_token\"");
     for (name, token) in [
         ("an access token", tokens.access.clone()),
         ("another installation's", foreign),

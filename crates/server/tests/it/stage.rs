@@ -268,6 +268,13 @@ impl Stage {
 
     /// Creates a client elsewhere, and lets the server see it.
     pub(crate) async fn client(&mut self, kind: Kind) -> Credentials {
+        let credentials = self.unseen_client(kind).await;
+        self.follow().await;
+        credentials
+    }
+
+    /// Creates a client elsewhere.
+    pub(crate) async fn unseen_client(&mut self, kind: Kind) -> Credentials {
         let id = ClientId::random(&mut self.rng);
         let (secret, value) = self.secret(id, kind.secret);
         let client = Client {
@@ -285,7 +292,6 @@ impl Stage {
             secrets: vec![secret.clone()],
         };
         assert!(self.elsewhere.create_client(&client).await.unwrap());
-        self.follow().await;
         Credentials { id, secret: value, secret_id: secret.id }
     }
 

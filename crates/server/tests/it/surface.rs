@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::json;
 use tollgate_core::TokenError;
-use tollgate_guard::Denial;
-use tollgate_server::NotReady;
+use tollgate_guard::{Denial, Realm};
 use tollgate_server::error::Error;
+use tollgate_server::{NotReady, Task};
 use tollgate_store::StoreError;
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
@@ -76,6 +76,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::NotReady(NotReady::Draining),
         Error::NotReady(NotReady::NoSigningKey),
         Error::NotReady(NotReady::Stale),
+        Error::NotReady(NotReady::Panicked(Task::Follower)),
         Error::Internal("a handler panicked".to_owned()),
     ];
     errors.iter().for_each(known);
@@ -118,14 +119,14 @@ pub(crate) fn add(surface: &mut String, name: &str, answer: &Response<impl AsRef
 
 #[tokio::test]
 async fn every_refusal_has_this_status_these_headers_and_this_body() {
-    let mut surface = String::new();
+    let (mut surface, realm) = (String::new(), Realm::of("payment-api"));
     for error in errors() {
         let name = format!("{error:?}");
-        let answer: Response<Bytes> = error.response();
+        let answer: Response<Bytes> = error.response_in(&realm);
         add(&mut surface, &name, &answer);
     }
     for denial in denials() {
-        let answer: Response<Bytes> = denial.response();
+        let answer: Response<Bytes> = denial.response(&realm);
         add(&mut surface, &format!("{denial:?}"), &answer);
     }
     let faults = Faults::default();
