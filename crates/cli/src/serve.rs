@@ -24,7 +24,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     refuse_unsafe(&config)?;
     let master_key = open::master_key(&config)?;
     let listeners = Listeners::bind(&config)?;
-    let store = open::store(&config, true).await?;
+    let store = open::store(&config, false).await?;
     let log = start_log(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");

@@ -50,6 +50,9 @@ pub enum StoreError {
     /// It can't be reached, is full, or failed to read or write. Trying again later may work.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// What is configured leads to no store: none was made there, or nobody is let in. Waiting mends nothing.
+    #[error("there is no store to use: {0}")]
+    Misconfigured(String),
     /// What it holds can't be understood: damaged, or not a store of ours.
     #[error("the store is damaged: {0}")]
     Corrupt(String),

@@ -33,6 +33,7 @@ use crate::{
     PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError,
 };
 use column::{Param, unsigned};
+use migrate::Empty;
 use pool::{Pool, Statement};
 
 pub use address::PostgresAddress;
@@ -50,9 +51,19 @@ impl Postgres {
     ///
     /// The error says what is wrong and what to do.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::with(options, Empty::Filled).await
+    }
+
+    /// Opens the store, which must exist: a mistyped name must not become a new and empty store. Its tables are brought
+    /// up to date where that is needed.
+    pub async fn open_existing(options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::with(options, Empty::Refused).await
+    }
+
+    async fn with(options: PostgresOptions, empty: Empty) -> Result<Self, StoreError> {
         let patience = options.statement_timeout;
         let store = Self { pool: Pool::new(options)? };
-        migrate::migrate(&store.pool.connect().await?, patience).await?;
+        migrate::migrate(&store.pool.connect().await?, patience, empty).await?;
         Ok(store)
     }
 

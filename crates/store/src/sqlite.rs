@@ -62,12 +62,15 @@ impl Sqlite {
     /// The error says what is wrong and what to do. Blocks while it works, at most some seconds.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         open::create(path)?;
-        Self::open_existing(path)
+        Self::with(path, open::to_write(path, open::Empty::Filled)?)
     }
 
-    /// Opens the store at `path`, which must exist: for commands that must not create one by a mistyped path.
+    /// Opens the store at `path`, which must exist: a mistyped path must not become a new and empty store.
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        let connection = open::to_write(path)?;
+        Self::with(path, open::to_write(path, open::Empty::Refused)?)
+    }
+
+    fn with(path: &Path, connection: Connection) -> Result<Self, StoreError> {
         let (writes, reads) = (Arc::new(Queue::new(QUEUE)), Arc::new(Queue::new(QUEUE)));
         let mut store = Self { writes: Arc::clone(&writes), reads, readers: Vec::new(), writer: None };
         for _ in 0..READERS {

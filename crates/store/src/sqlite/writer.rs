@@ -169,7 +169,7 @@ fn is_intact(connection: &Connection, error: &rusqlite::Error) -> bool {
 /// Opens the store again after a failure, and empties the WAL before anything is written to it: a commit behind
 /// frames that never reached the disk would be lost with them.
 fn reopen(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open::to_write(path)?;
+    let connection = open::to_write(path, open::Empty::Refused)?;
     if checkpoint(&connection)? {
         Ok(connection)
     } else {
