@@ -15,6 +15,7 @@ use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::follower::Follower;
 use crate::registry::Registry;
+use crate::suspension::{Cause, Suspension};
 
 /// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
 /// signature for a wrong one, because a key that it doesn't know may have made it.
@@ -59,10 +60,11 @@ pub struct Installation {
     followed_at: AtomicU64,
     /// Whether this server advances the signing keys for all that share the store.
     rotates_keys: AtomicBool,
+    suspension: Suspension,
 }
 
 /// Why tokens can't be issued here, or new work should not be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
     /// It is about to end.
     #[error("the server is draining")]
@@ -73,6 +75,9 @@ pub enum NotReady {
     /// What it knows is too old.
     #[error("what others changed has not been read for too long")]
     Stale,
+    /// What it depends on is not as it must be: its store, its clock, or agreement with the other servers.
+    #[error("{0}")]
+    Suspended(Arc<str>),
 }
 
 impl Installation {
@@ -100,6 +105,7 @@ impl Installation {
             revising: tokio::sync::Mutex::default(),
             followed_at: AtomicU64::new(0),
             rotates_keys: AtomicBool::new(false),
+            suspension: Suspension::default(),
         });
         let position = installation.reload().await?;
         Ok((installation.clone(), Follower::new(installation, position)))
@@ -137,6 +143,9 @@ impl Installation {
 
     /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.
     pub fn readiness(&self) -> Result<(), NotReady> {
+        if let Some(reason) = self.suspension.reason() {
+            return Err(NotReady::Suspended(reason));
+        }
         let now = self.now();
         if !self.verifier.keyring().can_sign(now) {
             return Err(NotReady::NoSigningKey);
@@ -162,12 +171,27 @@ impl Installation {
     /// Notes that all that others had written at `at` has been read.
     pub(crate) fn followed(&self, at: Timestamp) {
         self.followed_at.store(at.millis(), Relaxed);
+        self.renew_freshness();
+    }
+
+    /// Notes that something that the server depends on is not as it must be, or that it is again: `None`.
+    pub(crate) fn suspend(&self, cause: Cause, reason: Option<String>) {
+        self.suspension.set(cause, reason);
+        self.renew_freshness();
+    }
+
+    /// Lets what is known count for as long as it may, and for no time at all while the server is suspended.
+    fn renew_freshness(&self) {
+        let at = Timestamp::from_millis(self.followed_at.load(Relaxed));
         let tokens = &self.config.tokens;
-        let until = match tokens.when_stale {
-            WhenStale::Refuse => at.after(tokens.stale_after),
-            WhenStale::Serve => Timestamp::MAX,
-        };
-        self.verifier.set_freshness(Freshness { keys_until: at.after(KEYS_KNOWN_WITHIN), until });
+        self.suspension.while_known(|suspended| {
+            let until = match tokens.when_stale {
+                _ if suspended => Timestamp::from_millis(0),
+                WhenStale::Refuse => at.after(tokens.stale_after),
+                WhenStale::Serve => Timestamp::MAX,
+            };
+            self.verifier.set_freshness(Freshness { keys_until: at.after(KEYS_KNOWN_WITHIN), until });
+        });
     }
 
     /// Notes that the change log could not be read. If the clock was set back meanwhile, what is known must not count for

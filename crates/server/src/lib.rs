@@ -32,7 +32,9 @@ mod route;
 mod run;
 mod server;
 mod standards;
+mod suspension;
 mod throttle;
+mod watcher;
 
 pub use follower::Follower;
 pub use inspection::{Verdict, inspect};
@@ -43,3 +45,4 @@ pub use installation::{
 pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
 pub use server::{Body, Server};
+pub use watcher::Watcher;

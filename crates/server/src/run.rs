@@ -19,6 +19,7 @@ use crate::health;
 use crate::rotation::Rotation;
 use crate::route::Route;
 use crate::server::{Server, without_body};
+use crate::watcher::Watcher;
 
 /// A listener that can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +105,7 @@ pub async fn run(
 ) -> Drained {
     let open = server.connections().clone();
     let following = tokio::spawn(follower.run());
+    let watching = tokio::spawn(Watcher::new(server.installation().clone()).run());
     let (stop, stopped) = watch::channel(());
     let rotation = Rotation::new(server.installation().clone());
     let rotating = tokio::spawn(rotation.run(stopped.clone()));
@@ -130,6 +132,7 @@ pub async fn run(
         let _ = admin.await;
     }
     following.abort();
+    watching.abort();
     let _ = timeout(LAST_WORDS, rotating).await;
     drained
 }

@@ -73,6 +73,11 @@ pub trait Store: Send + Sync + 'static {
     /// changes nothing. Either way returns the check value that the store now holds.
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
 
+    /// Says whether it still is where it was opened: a file can be removed, moved or replaced meanwhile.
+    async fn in_place(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The check value of the installation; `None` in an empty store.
     async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError>;
 

@@ -13,6 +13,7 @@ mod installation;
 mod merchants;
 mod open;
 mod payments;
+mod place;
 mod queue;
 mod reader;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::{
     Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store,
     StoreError,
 };
+use place::Place;
 use queue::Queue;
 use reader::Read;
 use writer::{Durability, Job, Write, Writer};
@@ -54,6 +56,7 @@ pub struct Sqlite {
     reads: Arc<Queue<Read>>,
     readers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
+    place: Place,
 }
 
 impl Sqlite {
@@ -72,12 +75,19 @@ impl Sqlite {
 
     fn with(path: &Path, connection: Connection) -> Result<Self, StoreError> {
         let (writes, reads) = (Arc::new(Queue::new(QUEUE)), Arc::new(Queue::new(QUEUE)));
-        let mut store = Self { writes: Arc::clone(&writes), reads, readers: Vec::new(), writer: None };
+        let place = Place::of(path)?;
+        let mut store = Self {
+            writes: Arc::clone(&writes),
+            reads,
+            readers: Vec::new(),
+            writer: None,
+            place: place.clone(),
+        };
         for _ in 0..READERS {
             let (connection, queue) = (open::to_read(path)?, Arc::clone(&store.reads));
             store.readers.push(spawn("store-reader", move || reader::run(&connection, &queue))?);
         }
-        let thread = Writer::new(path.to_owned(), connection);
+        let thread = Writer::new(place, connection);
         store.writer = Some(spawn("store-writer", move || thread.run(&writes))?);
         Ok(store)
     }
@@ -133,6 +143,11 @@ impl Drop for Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
+    async fn in_place(&self) -> Result<(), StoreError> {
+        let place = self.place.clone();
+        self.read(move |_| Ok(place.check())).await?
+    }
+
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
         let (check, key) = (check.to_owned(), key.clone());
         self.write(Durability::Power, move |connection| installation::install(connection, &check, &key)).await

@@ -74,6 +74,7 @@ macro_rules! delegated {
 
 delegated! {
     install(check: &[u8], key: &SigningKey) -> Vec<u8>;
+    in_place() -> ();
     installation() -> Option<Vec<u8>>;
     signing_keys() -> Vec<SigningKey>;
     add_signing_key(key: &SigningKey, others_retire_at: Timestamp) -> ();
