@@ -27,20 +27,26 @@ pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response
         return error(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
     match route {
-        Route::Metrics => plain(METRICS_TYPE, metrics(server)),
+        Route::Metrics => plain(METRICS_TYPE, metrics(server)).map(Either::Left),
         Route::Ready => match server.readiness() {
-            Ok(()) if server.installation().is_stale() => plain("application/json", STALE.to_owned()),
-            Ok(()) => plain("application/json", status(READY)),
+            Ok(()) if server.installation().is_stale() => {
+                plain("application/json", STALE.to_owned()).map(Either::Left)
+            }
+            Ok(()) => plain("application/json", status(READY)).map(Either::Left),
             Err(reason) => error(Error::NotReady(reason)),
         },
-        _ => plain("application/json", status(UP)),
+        _ => plain("application/json", status(UP)).map(Either::Left),
     }
 }
 
 /// It serves, and says that what it knows may be out of date (`tokens.when_stale = "serve"`).
 const STALE: &str = r#"{"success":true,"data":{"status":"ready","stale":true}}"#;
 
-fn status(status: &str) -> String {
+/// The metrics of a server that has no store yet.
+pub(crate) const NOT_READY: &str = "# HELP tollgate_ready 1 if tokens can be issued here.\n\
+     # TYPE tollgate_ready gauge\ntollgate_ready 0\n";
+
+pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
@@ -70,8 +76,8 @@ fn error(error: Error) -> Response<Body> {
     error.response::<Full<Bytes>>().map(Either::Left)
 }
 
-fn plain(content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Either::Left(Full::from(body)));
+pub(crate) fn plain(content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

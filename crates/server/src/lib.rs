@@ -34,6 +34,7 @@ mod server;
 mod standards;
 mod suspension;
 mod throttle;
+mod waiting;
 mod watcher;
 
 pub use follower::Follower;
@@ -45,4 +46,5 @@ pub use installation::{
 pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
 pub use server::{Body, Server};
+pub use waiting::Waiting;
 pub use watcher::Watcher;

@@ -66,6 +66,11 @@ impl Listeners {
         self.api.local_addr()
     }
 
+    /// The sockets of the API and of the administration.
+    pub(crate) fn sockets(&self) -> (&TcpListener, Option<&TcpListener>) {
+        (&self.api, self.admin.as_ref())
+    }
+
     /// Where health and metrics are.
     pub fn admin(&self) -> io::Result<Option<SocketAddr>> {
         self.admin.as_ref().map(TcpListener::local_addr).transpose()
@@ -155,7 +160,7 @@ async fn serve_admin(
     edge::serve(listener, None, Arc::new(limits), OpenConnections::default(), make, stopped).await
 }
 
-fn limits(config: &Config) -> edge::Limits {
+pub(crate) fn limits(config: &Config) -> edge::Limits {
     edge::Limits {
         max_connections: config.limits.max_connections,
         first_byte: config.limits.first_byte_timeout,

@@ -37,3 +37,4 @@ mod signals;
 mod store_file;
 mod tls;
 mod transfer;
+mod waiting;
