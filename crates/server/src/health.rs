@@ -53,22 +53,35 @@ pub(crate) fn status(status: &str) -> String {
 fn metrics(server: &Server) -> String {
     let installation = server.installation();
     server.metrics().render(&[
-        ("tollgate_connections", "Open connections to the API.", server.connections().count() as u64),
-        ("tollgate_ready", "1 if tokens can be issued here.", server.readiness().is_ok().into()),
+        ("tollgate_connections", "Open connections to the API.", &server.connections().count()),
+        ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(server.readiness().is_ok())),
         (
             "tollgate_change_log_unread_seconds",
             "How long ago the change log was last read.",
-            installation.unread_for().as_secs(),
+            &installation.unread_for().as_secs(),
         ),
-        ("tollgate_stale", "1 if that is longer than tokens.stale_after.", installation.is_stale().into()),
+        (
+            "tollgate_stale",
+            "1 if that is longer than tokens.stale_after.",
+            &u8::from(installation.is_stale()),
+        ),
+        (
+            "tollgate_store_clock_offset_seconds",
+            "How far the store's clock is ahead of this server's; 0 where they are one.",
+            &installation.store_clock().offset(),
+        ),
         (
             "tollgate_rotates_keys",
             "1 if this server advances the signing keys for all that share the store.",
-            installation.rotates_keys().into(),
+            &u8::from(installation.rotates_keys()),
         ),
-        ("tollgate_cached_clients", "Clients in memory.", installation.registry().len() as u64),
-        ("tollgate_revocations", "Revocations in force.", installation.verifier().revocations().len() as u64),
-        ("tollgate_log_lines_dropped", "Log lines dropped: their reader is too slow.", crate::log::dropped()),
+        ("tollgate_cached_clients", "Clients in memory.", &installation.registry().len()),
+        ("tollgate_revocations", "Revocations in force.", &installation.verifier().revocations().len()),
+        (
+            "tollgate_log_lines_dropped",
+            "Log lines dropped: their reader is too slow.",
+            &crate::log::dropped(),
+        ),
     ])
 }
 

@@ -15,6 +15,7 @@ use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::follower::Follower;
 use crate::registry::Registry;
+use crate::store_clock::{self, StoreClock};
 use crate::suspension::{Cause, Suspension};
 
 /// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
@@ -61,6 +62,7 @@ pub struct Installation {
     /// Whether this server advances the signing keys for all that share the store.
     rotates_keys: AtomicBool,
     suspension: Suspension,
+    store_clock: StoreClock,
 }
 
 /// Why tokens can't be issued here, or new work should not be sent.
@@ -106,8 +108,11 @@ impl Installation {
             followed_at: AtomicU64::new(0),
             rotates_keys: AtomicBool::new(false),
             suspension: Suspension::default(),
+            store_clock: StoreClock::default(),
         });
         let position = installation.reload().await?;
+        let too_far = store_clock::measure(&installation).await?;
+        installation.suspend(Cause::StoreClock, too_far);
         Ok((installation.clone(), Follower::new(installation, position)))
     }
 
@@ -139,6 +144,11 @@ impl Installation {
     /// The current time.
     pub fn now(&self) -> Timestamp {
         self.verifier.now()
+    }
+
+    /// How far the store's clock is from this server's.
+    pub(crate) fn store_clock(&self) -> &StoreClock {
+        &self.store_clock
     }
 
     /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.

@@ -32,6 +32,7 @@ mod route;
 mod run;
 mod server;
 mod standards;
+mod store_clock;
 mod suspension;
 mod throttle;
 mod waiting;

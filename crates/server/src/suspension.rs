@@ -9,10 +9,12 @@ pub(crate) enum Cause {
     Store,
     /// Its clock has been set, and shows the store's time.
     Clock,
+    /// Its clock shows the store's time.
+    StoreClock,
 }
 
 /// How many causes there are.
-const CAUSES: usize = 2;
+const CAUSES: usize = 3;
 
 /// Why a server is suspended, for each cause there can be.
 #[derive(Default)]

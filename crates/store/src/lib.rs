@@ -73,6 +73,9 @@ pub trait Store: Send + Sync + 'static {
     /// changes nothing. Either way returns the check value that the store now holds.
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
 
+    /// What time it is on the store's own clock: one for all that share it.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
+
     /// Says whether it still is where it was opened: a file can be removed, moved or replaced meanwhile.
     async fn in_place(&self) -> Result<(), StoreError> {
         Ok(())

@@ -105,6 +105,11 @@ impl Postgres {
 
 #[async_trait]
 impl Store for Postgres {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        self.read_count(sql, &[]).await.map(Timestamp::from_millis)
+    }
+
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
         installation::install(self, check, key).await
     }

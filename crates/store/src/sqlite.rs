@@ -143,6 +143,13 @@ impl Drop for Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+        self.read(move |connection| connection.query_row(sql, [], |row| row.get(0)))
+            .await
+            .map(Timestamp::from_millis)
+    }
+
     async fn in_place(&self) -> Result<(), StoreError> {
         let place = self.place.clone();
         self.read(move |_| Ok(place.check())).await?

@@ -26,19 +26,28 @@ pub(crate) enum Fault {
 
 /// Which methods fail now, by their names.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<HashMap<&'static str, Fault>>>);
+pub(crate) struct Faults {
+    faults: Arc<Mutex<HashMap<&'static str, Fault>>>,
+    /// What the store's clock shows, if the test says so.
+    clock: Arc<Mutex<Option<Timestamp>>>,
+}
 
 impl Faults {
     pub(crate) fn set(&self, method: &'static str, fault: Fault) {
-        self.0.lock().unwrap().insert(method, fault);
+        self.faults.lock().unwrap().insert(method, fault);
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
+        self.faults.lock().unwrap().clear();
+    }
+
+    /// Sets the store's clock.
+    pub(crate) fn set_clock(&self, now: Timestamp) {
+        *self.clock.lock().unwrap() = Some(now);
     }
 
     fn of(&self, method: &str) -> Option<Fault> {
-        self.0.lock().unwrap().get(method).copied()
+        self.faults.lock().unwrap().get(method).copied()
     }
 
     pub(crate) fn in_front_of(&self, store: Sqlite) -> Arc<dyn Store> {
@@ -57,6 +66,15 @@ macro_rules! delegated {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
         impl Store for Faulty {
+            async fn now(&self) -> Result<Timestamp, StoreError> {
+                let set = *self.faults.clock.lock().unwrap();
+                match (self.faults.of("now"), set) {
+                    (Some(_), _) => Err(StoreError::Unavailable(FAILED.to_owned())),
+                    (None, Some(now)) => Ok(now),
+                    (None, None) => self.store.now().await,
+                }
+            }
+
             $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
                 match self.faults.of(stringify!($name)) {
                     None => self.store.$name($($argument),*).await,
