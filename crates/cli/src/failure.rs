@@ -7,19 +7,27 @@ use tollgate_store::StoreError;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    text: String,
+    passing: bool,
+}
 
 impl Failure {
     /// Says what failed, and what to do.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self { text: message.into(), passing: false }
+    }
+
+    /// Whether the store could not be reached, so that it may go well later.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.passing
     }
 }
 
 impl fmt::Display for Failure {
     /// Stays on one line, whatever the message holds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, line) in self.0.lines().enumerate() {
+        for (n, line) in self.text.lines().enumerate() {
             write!(f, "{}{line}", if n == 0 { "" } else { "; " })?;
         }
         Ok(())
@@ -28,18 +36,21 @@ impl fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        Self { passing: matches!(error, StoreError::Unavailable(_)), ..Self::new(error.to_string()) }
     }
 }
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        Self(error.to_string())
+        match error {
+            OpenError::Store(error) => error.into(),
+            error => Self::new(error.to_string()),
+        }
     }
 }
 
 impl From<BindError> for Failure {
     fn from(error: BindError) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }

@@ -31,18 +31,21 @@ pub(crate) struct Opened {
 /// Opens the installation that the arguments name.
 pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
     let own_now = now()?;
-    let (config, may_create) = configuration(args)?;
+    let (config, may_install) = configuration(args)?;
     let master_key = master_key(&config)?;
-    let store = store(&config, may_create).await?;
-    if may_create {
+    let store = store(&config, false).await?;
+    if may_install {
         install_if_empty(store.as_ref(), &master_key, own_now).await?;
     }
     check_master_key(store.as_ref(), &master_key).await?;
-    let now = store.now().await?;
+    // A clock that is behind what has passed for certain is wrong.
+    let passed = store.time_passed().await?.map(|passed| passed.until);
+    let now = store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0)));
     Ok(Opened { config, store, master_key, now })
 }
 
-/// Reads the configuration that the arguments name, and says whether its store may be created.
+/// Reads the configuration that the arguments name, and says whether its store may be created, or be installed where
+/// `store migrate` has made its tables.
 pub(crate) fn configuration(args: &StoreArgs) -> Result<(Config, bool), Failure> {
     Ok(match (&args.config, &args.data) {
         (Some(file), _) => (load(Some(file))?, true),
@@ -81,12 +84,20 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
     Config::load(file, Config::environment()).map_err(|error| Failure::new(error.to_string()))
 }
 
-/// Opens the store that a configuration names.
+/// Opens the store that a configuration names. Only who is told to make one may: by a mistyped path or name a server
+/// would otherwise start with an empty store, and know no client.
 pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn Store>, Failure> {
     match &config.database {
         Database::Sqlite(path) if may_create => Ok(Arc::new(Sqlite::open(path)?)),
         Database::Sqlite(path) => Ok(Arc::new(Sqlite::open_existing(path)?)),
-        Database::Postgres(url) => Ok(Arc::new(Postgres::open(postgres(config, url)?).await?)),
+        Database::Postgres(url) => {
+            let options = postgres(config, url)?;
+            Ok(Arc::new(if may_create {
+                Postgres::open(options).await?
+            } else {
+                Postgres::open_existing(options).await?
+            }))
+        }
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
-use tollgate_server::config::Config;
+use tollgate_server::config::{Config, Database};
 use tollgate_server::playground::Playground;
-use tollgate_server::{Installation, Listeners, Server, edge, log};
+use tollgate_server::{Follower, Installation, Listeners, Server, Waiting, edge, log};
 
 use crate::args::{Format, ServeArgs};
 use crate::failure::Failure;
@@ -22,17 +24,25 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let terminated = terminated()?;
     let config = open::load(args.config.as_deref())?;
     refuse_unsafe(&config)?;
-    let master_key = open::master_key(&config)?;
+    let mut terminated = pin!(terminated);
     let listeners = Listeners::bind(&config)?;
-    let store = open::store(&config, true).await?;
+    let tls = config.tls.as_ref().map(|tls| edge::tls_config(&tls.cert, &tls.key)).transpose();
+    let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
+    let first = match open_installation(&config).await {
+        Err(failure) if !can_wait(&config, &failure) => return Err(failure),
+        first => first,
+    };
     let log = start_log(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let tls = config.tls.as_ref().map(|tls| edge::tls_config(&tls.cert, &tls.key)).transpose();
-    let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
-    let (installation, follower) =
-        Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
+    let (installation, follower) = match first {
+        Ok(opened) => opened,
+        Err(failure) => tokio::select! {
+            opened = wait_for_store(&config, &listeners, tls.clone(), failure) => opened?,
+            () = &mut terminated => return Ok(()),
+        },
+    };
     let playground = Playground { kit: Arc::new(ClientKit), demo: None };
     let server = Server::with_playground(installation, false, playground);
     server.log_requests(log.requests());
@@ -42,6 +52,44 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let drained = tollgate_server::run(server, follower, listeners, tls, terminated).await;
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
+}
+
+async fn open_installation(config: &Config) -> Result<(Arc<Installation>, Follower), Failure> {
+    let master_key = open::master_key(config)?;
+    let store = open::store(config, false).await?;
+    Ok(Installation::open(config.clone(), store, master_key, Arc::new(SystemClock)).await?)
+}
+
+/// A file on this machine does not come by waiting for it.
+fn can_wait(config: &Config, failure: &Failure) -> bool {
+    matches!(config.database, Database::Postgres(_)) && failure.is_passing()
+}
+
+/// Says why the store can't be reached, until it can be or until waiting is in vain.
+async fn wait_for_store(
+    config: &Config,
+    listeners: &Listeners,
+    tls: Option<Arc<edge::TlsConfig>>,
+    mut failure: Failure,
+) -> Result<(Arc<Installation>, Follower), Failure> {
+    let display = tracing::field::display::<SocketAddr>;
+    let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
+    tracing::error!(
+        reason = %failure,
+        listen = api,
+        admin_listen = admin,
+        "the store can't be reached: not ready until it can be"
+    );
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let waiting = Waiting::start(config, listeners, tls, &clock, failure.to_string())
+        .map_err(|error| Failure::new(format!("can't listen while the store is away: {error}")))?;
+    loop {
+        waiting.pause(failure.to_string()).await;
+        match open_installation(config).await {
+            Err(error) if can_wait(config, &error) => failure = error,
+            outcome => return outcome,
+        }
+    }
 }
 
 fn refuse_unsafe(config: &Config) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub enum Denial {
     #[error("the client may not call from this address")]
     Address,
     /// A token of which nobody can tell here whether it is good.
-    #[error("keys and revocations have not been read for too long")]
+    #[error("keys and revocations can't be relied on here: the server is not ready")]
     Stale,
 }
 

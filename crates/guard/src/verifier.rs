@@ -40,7 +40,7 @@ pub enum Unverified {
     #[error(transparent)]
     Refused(#[from] TokenError),
     /// Nobody can tell here: what is known of keys and revocations is too old.
-    #[error("keys and revocations have not been read for too long")]
+    #[error("keys and revocations can't be relied on here: the server is not ready")]
     Stale,
 }
 
@@ -105,9 +105,10 @@ impl Verifier {
         self.until.store(freshness.until.millis(), Relaxed);
     }
 
-    /// Says whether what is known is too old at `now` to say anything of a token.
+    /// Says whether what is known is too old at `now` to say anything of a token. By a clock that was never set nothing
+    /// can be said, either.
     pub fn is_stale(&self, now: Timestamp) -> bool {
-        now.millis() >= self.until.load(Relaxed)
+        now < Timestamp::YEAR_2020 || now.millis() >= self.until.load(Relaxed)
     }
 
     /// Verifies a token as one of `kind`: signature first, then claims, time, and whether it was revoked.

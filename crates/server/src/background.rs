@@ -19,6 +19,8 @@ pub enum Task {
     Purge,
     /// Rotates the signing keys.
     Rotation,
+    /// Watches the store's place and the clocks.
+    Watcher,
 }
 
 impl Task {
@@ -29,6 +31,7 @@ impl Task {
             Self::ClientIds => "reading the clients' ids",
             Self::Purge => "deleting what has expired",
             Self::Rotation => "rotating the signing keys",
+            Self::Watcher => "watching the store and the clocks",
         }
     }
 
@@ -39,6 +42,7 @@ impl Task {
             Self::ClientIds => "Not ready: reading the clients' ids has panicked. Restart the server.",
             Self::Purge => "Not ready: deleting what has expired has panicked. Restart the server.",
             Self::Rotation => "Not ready: rotating the signing keys has panicked. Restart the server.",
+            Self::Watcher => "Not ready: watching the store and the clocks has panicked. Restart the server.",
         }
     }
 }

@@ -110,8 +110,8 @@ pub enum Error {
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
-    /// What is known of clients, keys and revocations is too old to decide by it.
-    #[error("what others changed has not been read for too long")]
+    /// What is known of clients, keys and revocations is too old to decide by it, or the server is suspended.
+    #[error("clients, keys and revocations can't be relied on here: the server is not ready")]
     Stale,
     /// The server would rather not be sent any work.
     #[error("not ready: {0}")]
@@ -154,8 +154,8 @@ impl Error {
     }
 
     /// What the caller is told.
-    pub const fn message(&self) -> &'static str {
-        match self {
+    pub fn message(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Invalid(_) | Self::Scope(_) | Self::GrantType(_) => {
                 "The request has problems: see metadata.errors."
             }
@@ -190,6 +190,7 @@ impl Error {
             Self::NotReady(NotReady::Panicked(task)) => task.not_ready(),
             Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
             Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
+            Self::NotReady(NotReady::Suspended(reason)) => return format!("Not ready: {reason}").into(),
             Self::NotReady(NotReady::Stale) => {
                 "Not ready: what others changed has not been read from the store for too long."
             }
@@ -199,7 +200,7 @@ impl Error {
             Self::Internal(_) => {
                 "Something went wrong on our side. The request id helps us to find out what."
             }
-        }
+        })
     }
 
     /// Adds the headers that belong to it in any form.
@@ -275,13 +276,14 @@ impl Error {
         #[derive(Serialize)]
         struct Body<'a> {
             code: &'static str,
-            message: &'static str,
+            message: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             metadata: Option<&'a Problems>,
         }
         let problems = self.problems();
         let metadata = problems.as_deref();
-        let error = Body { code: self.code().as_str(), message: self.message(), metadata };
+        let message = self.message();
+        let error = Body { code: self.code().as_str(), message: &message, metadata };
         let body = serde_json::to_vec(&Envelope { success: false, error }).expect("strings serialise");
         let mut response = Response::new(B::from(Bytes::from(body)));
         *response.status_mut() =

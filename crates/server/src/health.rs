@@ -27,42 +27,61 @@ pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response
         return error(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
     match route {
-        Route::Metrics => plain(METRICS_TYPE, metrics(server)),
+        Route::Metrics => plain(METRICS_TYPE, metrics(server)).map(Either::Left),
         Route::Ready => match server.readiness() {
-            Ok(()) if server.installation().is_stale() => plain("application/json", STALE.to_owned()),
-            Ok(()) => plain("application/json", status(READY)),
+            Ok(()) if server.installation().is_stale() => {
+                plain("application/json", STALE.to_owned()).map(Either::Left)
+            }
+            Ok(()) => plain("application/json", status(READY)).map(Either::Left),
             Err(reason) => error(Error::NotReady(reason)),
         },
-        _ => plain("application/json", status(UP)),
+        _ => plain("application/json", status(UP)).map(Either::Left),
     }
 }
 
 /// It serves, and says that what it knows may be out of date (`tokens.when_stale = "serve"`).
 const STALE: &str = r#"{"success":true,"data":{"status":"ready","stale":true}}"#;
 
-fn status(status: &str) -> String {
+/// The metrics of a server that has no store yet.
+pub(crate) const NOT_READY: &str = "# HELP tollgate_ready 1 if tokens can be issued here.\n\
+     # TYPE tollgate_ready gauge\ntollgate_ready 0\n";
+
+pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
 fn metrics(server: &Server) -> String {
     let installation = server.installation();
     server.metrics().render(&[
-        ("tollgate_connections", "Open connections to the API.", server.connections().count() as u64),
-        ("tollgate_ready", "1 if tokens can be issued here.", server.readiness().is_ok().into()),
+        ("tollgate_connections", "Open connections to the API.", &server.connections().count()),
+        ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(server.readiness().is_ok())),
         (
             "tollgate_change_log_unread_seconds",
             "How long ago the change log was last read.",
-            installation.unread_for().as_secs(),
+            &installation.unread_for().as_secs(),
         ),
-        ("tollgate_stale", "1 if that is longer than tokens.stale_after.", installation.is_stale().into()),
+        (
+            "tollgate_stale",
+            "1 if that is longer than tokens.stale_after.",
+            &u8::from(installation.is_stale()),
+        ),
+        (
+            "tollgate_store_clock_offset_seconds",
+            "How far the store's clock is ahead of this server's; 0 where they are one.",
+            &installation.store_clock().offset(),
+        ),
         (
             "tollgate_rotates_keys",
             "1 if this server advances the signing keys for all that share the store.",
-            installation.rotates_keys().into(),
+            &u8::from(installation.rotates_keys()),
         ),
-        ("tollgate_cached_clients", "Clients in memory.", installation.registry().len() as u64),
-        ("tollgate_revocations", "Revocations in force.", installation.verifier().revocations().len() as u64),
-        ("tollgate_log_lines_dropped", "Log lines dropped: their reader is too slow.", crate::log::dropped()),
+        ("tollgate_cached_clients", "Clients in memory.", &installation.registry().len()),
+        ("tollgate_revocations", "Revocations in force.", &installation.verifier().revocations().len()),
+        (
+            "tollgate_log_lines_dropped",
+            "Log lines dropped: their reader is too slow.",
+            &crate::log::dropped(),
+        ),
     ])
 }
 
@@ -70,8 +89,8 @@ fn error(error: Error) -> Response<Body> {
     error.response::<Full<Bytes>>().map(Either::Left)
 }
 
-fn plain(content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Either::Left(Full::from(body)));
+pub(crate) fn plain(content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -18,6 +18,8 @@ use crate::error::Error;
 use crate::follower::Follower;
 use crate::registry::Registry;
 use crate::steady_time::SteadyTime;
+use crate::store_clock::{self, StoreClock};
+use crate::suspension::{Cause, Suspension};
 
 /// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
 /// signature for a wrong one, because a key that it doesn't know may have made it.
@@ -63,10 +65,12 @@ pub struct Installation {
     rotates_keys: AtomicBool,
     /// The first task that has panicked.
     panicked: OnceLock<Task>,
+    suspension: Suspension,
+    store_clock: StoreClock,
 }
 
 /// Why tokens can't be issued here, or new work should not be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
     /// It is about to end.
     #[error("the server is draining")]
@@ -80,6 +84,9 @@ pub enum NotReady {
     /// Something that runs beside the requests has panicked, and runs no more.
     #[error("{} has panicked", .0.as_str())]
     Panicked(Task),
+    /// What it depends on is not as it must be: its store, its clock, or agreement with the other servers.
+    #[error("{0}")]
+    Suspended(Arc<str>),
 }
 
 impl Installation {
@@ -114,10 +121,14 @@ impl Installation {
             followed_at: AtomicU64::new(0),
             rotates_keys: AtomicBool::new(false),
             panicked: OnceLock::new(),
+            suspension: Suspension::default(),
+            store_clock: StoreClock::default(),
         });
         installation.note_time_passed().await;
         let position = installation.reload().await?;
         installation.changes.start_at(position).await;
+        let too_far = store_clock::measure(&installation).await?;
+        installation.suspend(Cause::StoreClock, too_far);
         Ok((installation.clone(), Follower::new(installation)))
     }
 
@@ -174,10 +185,18 @@ impl Installation {
         }
     }
 
+    /// How far the store's clock is from this server's.
+    pub(crate) fn store_clock(&self) -> &StoreClock {
+        &self.store_clock
+    }
+
     /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.
     pub fn readiness(&self) -> Result<(), NotReady> {
         if let Some(task) = self.panicked.get() {
             return Err(NotReady::Panicked(*task));
+        }
+        if let Some(reason) = self.suspension.reason() {
+            return Err(NotReady::Suspended(reason));
         }
         let now = self.now();
         if !self.verifier.keyring().can_sign(now) {
@@ -210,12 +229,27 @@ impl Installation {
     /// Notes that all that others had written at `at` has been read.
     pub(crate) fn followed(&self, at: Timestamp) {
         self.followed_at.store(at.millis(), Relaxed);
+        self.renew_freshness();
+    }
+
+    /// Notes that something that the server depends on is not as it must be, or that it is again: `None`.
+    pub(crate) fn suspend(&self, cause: Cause, reason: Option<String>) {
+        self.suspension.set(cause, reason);
+        self.renew_freshness();
+    }
+
+    /// Lets what is known count for as long as it may, and for no time at all while the server is suspended.
+    fn renew_freshness(&self) {
+        let at = Timestamp::from_millis(self.followed_at.load(Relaxed));
         let tokens = &self.config.tokens;
-        let until = match tokens.when_stale {
-            WhenStale::Refuse => at.after(tokens.stale_after),
-            WhenStale::Serve => Timestamp::MAX,
-        };
-        self.verifier.set_freshness(Freshness { keys_until: at.after(KEYS_KNOWN_WITHIN), until });
+        self.suspension.while_known(|suspended| {
+            let until = match tokens.when_stale {
+                _ if suspended => Timestamp::from_millis(0),
+                WhenStale::Refuse => at.after(tokens.stale_after),
+                WhenStale::Serve => Timestamp::MAX,
+            };
+            self.verifier.set_freshness(Freshness { keys_until: at.after(KEYS_KNOWN_WITHIN), until });
+        });
     }
 
     /// Notes that the change log could not be read. If the clock was set back meanwhile, what is known must not count for

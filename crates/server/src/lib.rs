@@ -35,7 +35,11 @@ mod run;
 mod server;
 mod standards;
 mod steady_time;
+mod store_clock;
+mod suspension;
 mod throttle;
+mod waiting;
+mod watcher;
 
 pub use background::Task;
 pub use follower::{Follower, Following};
@@ -47,3 +51,5 @@ pub use installation::{
 pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
 pub use server::{Body, Server};
+pub use waiting::Waiting;
+pub use watcher::Watcher;

@@ -83,7 +83,7 @@ impl Metrics {
     }
 
     /// Writes everything in the text format of Prometheus; `gauges` are names, explanations and values.
-    pub(crate) fn render(&self, gauges: &[(&str, &str, u64)]) -> String {
+    pub(crate) fn render(&self, gauges: &[(&str, &str, &dyn std::fmt::Display)]) -> String {
         let mut out = String::with_capacity(8 * 1024);
         self.render_requests(&mut out);
         head(&mut out, "tollgate_tokens_issued_total", "counter", "Grants answered with tokens.");
@@ -185,7 +185,7 @@ mod tests {
         metrics.issued(Grant::RefreshToken);
         metrics.refused(Code::InvalidClient);
         metrics.token_refused(TokenError::Expired);
-        let text = metrics.render(&[("tollgate_connections", "Open connections.", 3)]);
+        let text = metrics.render(&[("tollgate_connections", "Open connections.", &3)]);
         for expected in [
             "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"200\"} 2\n",
             "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"500\"} 1\n",

@@ -20,6 +20,7 @@ use crate::health;
 use crate::rotation::Rotation;
 use crate::route::Route;
 use crate::server::{Server, without_body};
+use crate::watcher::Watcher;
 
 /// A listener that can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,11 @@ impl Listeners {
         self.api.local_addr()
     }
 
+    /// The sockets of the API and of the administration.
+    pub(crate) fn sockets(&self) -> (&TcpListener, Option<&TcpListener>) {
+        (&self.api, self.admin.as_ref())
+    }
+
     /// Where health and metrics are.
     pub fn admin(&self) -> io::Result<Option<SocketAddr>> {
         self.admin.as_ref().map(TcpListener::local_addr).transpose()
@@ -105,6 +111,8 @@ pub async fn run(
 ) -> Drained {
     let open = server.connections().clone();
     let following = follower.start();
+    let watcher = Watcher::new(server.installation().clone());
+    let watching = background::spawn(Task::Watcher, server.installation().clone(), watcher.run());
     let (stop, stopped) = watch::channel(());
     let rotation = Rotation::new(server.installation().clone());
     let rotation = rotation.run(stopped.clone());
@@ -132,6 +140,7 @@ pub async fn run(
         let _ = admin.await;
     }
     drop(following);
+    watching.abort();
     let _ = timeout(LAST_WORDS, rotating).await;
     drained
 }
@@ -154,7 +163,7 @@ async fn serve_admin(
     edge::serve(listener, None, Arc::new(limits), OpenConnections::default(), make, stopped).await
 }
 
-fn limits(config: &Config) -> edge::Limits {
+pub(crate) fn limits(config: &Config) -> edge::Limits {
     edge::Limits {
         max_connections: config.limits.max_connections,
         first_byte: config.limits.first_byte_timeout,

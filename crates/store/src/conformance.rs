@@ -11,6 +11,7 @@
 
 mod changes;
 mod clients;
+mod clock;
 mod elected;
 mod idempotency;
 mod payments;
@@ -31,6 +32,7 @@ use crate::{
 
 pub use changes::*;
 pub use clients::*;
+pub use clock::*;
 pub use elected::*;
 pub use idempotency::*;
 pub use payments::*;
@@ -60,6 +62,8 @@ macro_rules! conformance_tests {
             a_revocation_counts_until_it_expires
             every_kind_of_revocation_is_kept
             purging_is_bounded
+
+            its_clock_has_been_set_and_goes_on
 
             an_office_has_one_holder_until_its_term_ends
             a_holder_prolongs_its_term_and_resigns

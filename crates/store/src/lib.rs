@@ -45,6 +45,9 @@ pub enum StoreError {
     /// It can't be reached, is full, or failed to read or write. Trying again later may work.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// What is configured leads to no store: none was made there, or nobody is let in. Waiting mends nothing.
+    #[error("there is no store to use: {0}")]
+    Misconfigured(String),
     /// What it holds can't be understood: damaged, or not a store of ours.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
@@ -64,6 +67,11 @@ pub trait Store: Send + Sync + 'static {
     /// Makes an empty store an installation: keeps `check` and the first signing key. If it is one already it
     /// changes nothing. Either way returns the check value that the store now holds.
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
+
+    /// Says whether it still is where it was opened: a file can be removed, moved or replaced meanwhile.
+    async fn in_place(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// The check value of the installation; `None` in an empty store.
     async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError>;

@@ -37,6 +37,7 @@ use crate::{
 };
 use column::{Param, unsigned};
 use installation::Others;
+use migrate::Empty;
 use pool::{Pool, Statement};
 
 pub use address::PostgresAddress;
@@ -54,9 +55,19 @@ impl Postgres {
     ///
     /// The error says what is wrong and what to do.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::with(options, Empty::Filled).await
+    }
+
+    /// Opens the store, which must exist: a mistyped name must not become a new and empty store. Its tables are brought
+    /// up to date where that is needed.
+    pub async fn open_existing(options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::with(options, Empty::Refused).await
+    }
+
+    async fn with(options: PostgresOptions, empty: Empty) -> Result<Self, StoreError> {
         let patience = options.statement_timeout;
         let store = Self { pool: Pool::new(options)? };
-        migrate::migrate(&store.pool.connect().await?, patience).await?;
+        migrate::migrate(&store.pool.connect().await?, patience, empty).await?;
         Ok(store)
     }
 
@@ -98,16 +109,17 @@ impl Postgres {
 
 #[async_trait]
 impl Store for Postgres {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        self.read_count(sql, &[]).await.map(Timestamp::from_millis)
+    }
+
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
         installation::install(self, check, key).await
     }
 
     async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError> {
         installation::check(self).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        time::now(self).await
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {

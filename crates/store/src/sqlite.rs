@@ -13,6 +13,7 @@ mod installation;
 mod merchants;
 mod open;
 mod payments;
+mod place;
 mod queue;
 mod reader;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use crate::{
     Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store,
     StoreError, TimePassed,
 };
+use place::Place;
 use queue::Queue;
 use reader::Read;
 use writer::{Durability, Job, Write, Writer};
@@ -56,6 +58,7 @@ pub struct Sqlite {
     reads: Arc<Queue<Read>>,
     readers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
+    place: Place,
 }
 
 impl Sqlite {
@@ -64,19 +67,29 @@ impl Sqlite {
     /// The error says what is wrong and what to do. Blocks while it works, at most some seconds.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         open::create(path)?;
-        Self::open_existing(path)
+        Self::with(path, open::to_write(path, open::Empty::Filled)?)
     }
 
-    /// Opens the store at `path`, which must exist: for commands that must not create one by a mistyped path.
+    /// Opens the store at `path`, which must exist: a mistyped path must not become a new and empty store.
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        let connection = open::to_write(path)?;
+        Self::with(path, open::to_write(path, open::Empty::Refused)?)
+    }
+
+    fn with(path: &Path, connection: Connection) -> Result<Self, StoreError> {
         let (writes, reads) = (Arc::new(Queue::new(QUEUE)), Arc::new(Queue::new(QUEUE)));
-        let mut store = Self { writes: Arc::clone(&writes), reads, readers: Vec::new(), writer: None };
+        let place = Place::of(path)?;
+        let mut store = Self {
+            writes: Arc::clone(&writes),
+            reads,
+            readers: Vec::new(),
+            writer: None,
+            place: place.clone(),
+        };
         for _ in 0..READERS {
             let (connection, queue) = (open::to_read(path)?, Arc::clone(&store.reads));
             store.readers.push(spawn("store-reader", move || reader::run(&connection, &queue))?);
         }
-        let thread = Writer::new(path.to_owned(), connection);
+        let thread = Writer::new(place, connection);
         store.writer = Some(spawn("store-writer", move || thread.run(&writes))?);
         Ok(store)
     }
@@ -112,12 +125,6 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
     thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
 }
 
-/// The time of the machine that the file is on.
-#[expect(clippy::disallowed_methods, reason = "it is the clock of the store, as a database has one")]
-fn machine_time() -> Timestamp {
-    std::time::SystemTime::now().into()
-}
-
 fn unanswered<T>() -> Result<T, StoreError> {
     Err(StoreError::Unavailable("it failed inside".to_owned()))
 }
@@ -138,6 +145,18 @@ impl Drop for Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+        self.read(move |connection| connection.query_row(sql, [], |row| row.get(0)))
+            .await
+            .map(Timestamp::from_millis)
+    }
+
+    async fn in_place(&self) -> Result<(), StoreError> {
+        let place = self.place.clone();
+        self.read(move |_| Ok(place.check())).await?
+    }
+
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
         let (check, key) = (check.to_owned(), key.clone());
         self.write(Durability::Power, move |connection| installation::install(connection, &check, &key)).await
@@ -145,11 +164,6 @@ impl Store for Sqlite {
 
     async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(installation::check).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        let passed = self.time_passed().await?;
-        Ok(passed.map_or_else(machine_time, |passed| passed.until.max(machine_time())))
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {

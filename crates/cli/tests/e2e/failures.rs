@@ -9,6 +9,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::harness::{Dev, Finished, Serve, fails, shell, tollgate, write_master_key};
+use crate::postgres_server::Database;
 
 #[test]
 fn a_port_that_is_taken() {
@@ -95,6 +96,32 @@ fn a_store_that_is_damaged() {
 
     fs::write(&store, &whole).unwrap();
     Dev::start(&folder.path().join(data));
+}
+
+/// By a mistyped path or name a server would start with an empty store, and know no client.
+#[test]
+fn a_store_that_nobody_made() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
+    for url in ["sqlite:tolgate.db", &database.url] {
+        Serve::write_config(folder.path(), &format!("database.url = \"{url}\""));
+        let commands: [&[&str]; 4] = [
+            &["serve", "--config", "tollgate.toml"],
+            &["merchant", "create", "--name", "Shop"],
+            &["client", "list"],
+            &["key", "rotate"],
+        ];
+        for args in commands {
+            let said = fails(&mut tollgate(folder.path(), args));
+            contains(&said, &["there is no store", "check database.url", "tollgate store migrate"]);
+        }
+        Serve::make_store(folder.path());
+        assert_eq!(Serve::start(folder.path()).admin.get("/readyz").status, 200);
+    }
+    assert_eq!(database.psql("SELECT count(*) FROM signing_keys"), "1");
+    fs::remove_file(folder.path().join("tolgate.db")).unwrap();
+    Serve::write_config(folder.path(), "database.url = \"sqlite:tolgate.db\"");
+    fails(&mut tollgate(folder.path(), &["merchant", "list"]));
+    assert!(!folder.path().join("tolgate.db").exists(), "nothing is made by mistake");
 }
 
 #[test]

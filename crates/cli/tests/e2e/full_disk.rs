@@ -40,11 +40,13 @@ fn a_full_disk_answers_503_and_leaves_nothing_half_done() {
 }
 
 #[test]
-fn a_disk_that_is_full_at_the_start_is_said_in_one_line() {
+fn a_disk_that_is_full_when_the_store_is_made_is_said_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     Serve::write_config(folder.path(), "");
-    let said = fails(&mut limited(folder.path(), 1));
+    let script = r#"ulimit -f 1; exec "$TOLLGATE" store migrate --config tollgate.toml"#;
+    let said = fails(&mut shell(folder.path(), script));
     assert!(said.contains("tollgate.db") && said.contains("SQLite error"), "{said}");
+    assert!(!folder.path().join("tollgate.db").exists(), "half a store is none");
 }
 
 /// A server that can't make a file larger than this, in units of 512 bytes.

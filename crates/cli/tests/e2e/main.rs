@@ -34,5 +34,7 @@ mod postgres;
 #[path = "../../../store/src/postgres/tests/server.rs"]
 mod postgres_server;
 mod signals;
+mod store_file;
 mod tls;
 mod transfer;
+mod waiting;

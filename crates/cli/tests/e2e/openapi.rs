@@ -30,6 +30,7 @@ fn a_configuration_says_which_server_is_described() {
     let document = finish(&mut tollgate(folder.path(), &args)).succeeded().json();
     assert_eq!(document["servers"][0]["url"], "https://pay.example.com");
     assert_eq!(document["paths"]["/healthz"]["servers"][0]["url"], "http://127.0.0.1:9090");
+    Serve::make_store(folder.path());
     let serve = Serve::start(folder.path());
     assert_eq!(serve.api.get("/openapi.json").json(), document);
 }

@@ -113,6 +113,7 @@ fn it_is_reached_by_tls_with_a_password_that_nothing_shows() {
     };
 
     config(&url("127.0.0.1", "ca.pem"), password);
+    Serve::make_store(folder.path());
     let mut said =
         finish(&mut tollgate(folder.path(), &["merchant", "create", "--name", "Shop"])).succeeded().stdout;
     let serving = Serve::start(folder.path());

@@ -61,6 +61,7 @@ fn what_outlasts_the_grace_is_cut_off() {
 fn an_idle_connection_does_not_hold_the_end_up() {
     let folder = tempfile::tempdir().unwrap();
     Serve::write_config(folder.path(), "");
+    Serve::make_store(folder.path());
     let serve = Serve::start(folder.path());
     let mut idle = Connection::open(serve.api.0).unwrap();
     assert_eq!(idle.request("GET", "/", &[], "").unwrap().status, 404);

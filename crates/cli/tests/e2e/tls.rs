@@ -39,6 +39,7 @@ fn a_certificate_that_cannot_be_served_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     make_certificate(folder.path());
     Serve::write_config(folder.path(), TLS);
+    Serve::make_store(folder.path());
     for (script, file) in [
         ("mv key.pem other.pem", "key.pem"),
         ("echo nothing > key.pem", "key.pem"),

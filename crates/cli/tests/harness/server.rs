@@ -92,10 +92,11 @@ impl Serve {
         Self { process, api: Api(api), admin: Api(admin) }
     }
 
-    /// Writes a configuration with `more` in it, and makes a merchant with a client, by the commands that an operator
-    /// uses. Returns the client's id and secret.
+    /// Writes a configuration with `more` in it, and makes its store and a merchant with a client, by the commands that
+    /// an operator uses. Returns the client's id and secret.
     pub(crate) fn install(folder: &Path, more: &str) -> (String, String) {
         Self::write_config(folder, more);
+        Self::make_store(folder);
         let run = |args: &[&str]| {
             finish(&mut tollgate(folder, &[args, &["--format", "json"]].concat())).succeeded().json()
         };
@@ -104,6 +105,11 @@ impl Serve {
         let client = run(&["client", "create", "--merchant", merchant, "--name", "till"]);
         let text = |name: &str| client[name].as_str().unwrap().to_owned();
         (text("client_id"), text("client_secret"))
+    }
+
+    /// Makes the store that the configuration in the folder names.
+    pub(crate) fn make_store(folder: &Path) {
+        finish(&mut tollgate(folder, &["store", "migrate", "--config", "tollgate.toml"])).succeeded();
     }
 
     /// Writes `tollgate.toml` (the sandbox, ports that the system chooses, a store in the folder unless `more` names

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(crate) use refusal::refusals;
 
 pub use body::{BodyError, RequestBody, read_body};
+pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, serve};
 pub use tls::{TlsError, tls_config};
 

@@ -155,7 +155,7 @@ impl Desk {
                     "The client is known, and the secret is its own. It stays on the server, for this visit.",
                 )
             }
-            Err(error) => said(error.message()),
+            Err(error) => said(&error.message()),
         }
     }
 

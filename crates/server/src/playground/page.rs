@@ -74,7 +74,7 @@ fn failed(error: Error) -> Response {
     let lead = error.message();
     // The refusal is counted and logged as any other, and the status is the error's own.
     let refused = error.into_response();
-    let mut response = html(refused.status(), &Message { title: "That did not work", lead });
+    let mut response = html(refused.status(), &Message { title: "That did not work", lead: &lead });
     response.extensions_mut().extend(refused.into_parts().0.extensions);
     response
 }
@@ -104,9 +104,9 @@ struct Page<'a> {
 
 #[derive(Template)]
 #[template(path = "playground-message.html")]
-struct Message {
+struct Message<'a> {
     title: &'static str,
-    lead: &'static str,
+    lead: &'a str,
 }
 
 /// The tokens at hand, as they are shown.

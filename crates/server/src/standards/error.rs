@@ -73,7 +73,7 @@ impl Error {
             (None, Code::InvalidToken) => {
                 "The token is malformed, expired or revoked, or was issued to another client.".to_owned()
             }
-            (None, _) => permitted(self.message()).collect(),
+            (None, _) => permitted(&self.message()).collect(),
         }
     }
 }

@@ -26,6 +26,8 @@ async fn a_background_task_that_panics_makes_the_server_not_ready_even_where_it_
         let serve = [("TOLLGATE_TOKENS__WHEN_STALE", "serve")];
         let stage = Stage::with(&serve, |store| faults.in_front_of(store)).await;
         let shop = stage.shop.clone();
+        // It would wait for the disk, while time goes on without it.
+        faults.set("note_time_passed", Fault::Refuses);
         faults.set(method, Fault::Panics);
         let (server, follower, _folder) = stage.into_parts();
         let _following = follower.start();

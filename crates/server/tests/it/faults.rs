@@ -33,6 +33,8 @@ pub(crate) struct Faults(Arc<Mutex<Methods>>);
 struct Methods {
     faults: HashMap<&'static str, Fault>,
     calls: HashMap<&'static str, usize>,
+    /// What the store's clock shows, if the test says so.
+    clock: Option<Timestamp>,
 }
 
 impl Faults {
@@ -42,6 +44,11 @@ impl Faults {
 
     pub(crate) fn clear(&self) {
         self.0.lock().unwrap().faults.clear();
+    }
+
+    /// Sets the store's clock.
+    pub(crate) fn set_clock(&self, now: Timestamp) {
+        self.0.lock().unwrap().clock = Some(now);
     }
 
     /// How often each method was called since this was last asked.
@@ -71,6 +78,15 @@ macro_rules! delegated {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
         impl Store for Faulty {
+            async fn now(&self) -> Result<Timestamp, StoreError> {
+                let set = self.faults.0.lock().unwrap().clock;
+                match (self.faults.called("now"), set) {
+                    (Some(_), _) => Err(StoreError::Unavailable(FAILED.to_owned())),
+                    (None, Some(now)) => Ok(now),
+                    (None, None) => self.store.now().await,
+                }
+            }
+
             $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
                 match self.faults.called(stringify!($name)) {
                     None => self.store.$name($($argument),*).await,
@@ -88,8 +104,8 @@ macro_rules! delegated {
 
 delegated! {
     install(check: &[u8], key: &SigningKey) -> Vec<u8>;
+    in_place() -> ();
     installation() -> Option<Vec<u8>>;
-    now() -> Timestamp;
     longest_lifetime(at_least: Duration) -> Duration;
     time_passed() -> Option<TimePassed>;
     note_time_passed(passed: &TimePassed) -> ();

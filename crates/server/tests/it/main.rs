@@ -28,4 +28,5 @@ mod stage;
 mod stale;
 mod standards;
 mod surface;
+mod suspension;
 mod token;

@@ -77,6 +77,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::NotReady(NotReady::NoSigningKey),
         Error::NotReady(NotReady::Stale),
         Error::NotReady(NotReady::Panicked(Task::Follower)),
+        Error::NotReady(NotReady::Suspended("the store was moved".into())),
         Error::Internal("a handler panicked".to_owned()),
     ];
     errors.iter().for_each(known);

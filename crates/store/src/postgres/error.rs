@@ -69,13 +69,20 @@ pub(super) fn statement(error: &Error) -> StoreError {
 pub(super) fn connecting(error: &Error, address: &PostgresAddress) -> StoreError {
     let place = address.place();
     StoreError::Unavailable(match error.code().map(SqlState::code) {
-        Some("28P01" | "28000") => format!(
-            "{place} refused the user {} or its password: check database.url, database.password and pg_hba.conf",
-            address.user()
-        ),
-        Some("3D000") => format!("{place} has no database {}: create it", address.database()),
+        Some("28P01" | "28000") => {
+            return StoreError::Misconfigured(format!(
+                "{place} refused the user {} or its password: check database.url, database.password and pg_hba.conf",
+                address.user()
+            ));
+        }
+        Some("3D000") => {
+            let text = format!("{place} has no database {}: create it", address.database());
+            return StoreError::Misconfigured(text);
+        }
         Some("42501") => {
-            format!("{place} does not let the user {} into {}", address.user(), address.database())
+            let text =
+                format!("{place} does not let the user {} into {}", address.user(), address.database());
+            return StoreError::Misconfigured(text);
         }
         Some("53300") => {
             format!("{place} takes no more connections: lower database.pool_size, or raise its limit")

@@ -29,6 +29,15 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("generations.sql"), oldest: 4 },
 ];
 
+/// What becomes of a database in which there is no store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// It gets the tables of one.
+    Filled,
+    /// It is refused.
+    Refused,
+}
+
 /// Held by whoever brings the schema up to date: "TGST".
 const LOCK: i64 = 0x5447_5354;
 
@@ -37,11 +46,19 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Takes the steps that the schema lacks, in one transaction, unless another process was faster. Whether it lacks any
 /// must be known within `patience`: the server may be cut off as soon as it has been entered.
-pub(super) async fn migrate(client: &Client, patience: Duration) -> Result<(), StoreError> {
+pub(super) async fn migrate(client: &Client, patience: Duration, empty: Empty) -> Result<(), StoreError> {
     // Without a lock at first: usually there is nothing to do, and the role need not have the right to.
     let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
-    if timeout(patience, version(client)).await.map_err(late)?? == known() {
-        return Ok(());
+    match timeout(patience, version(client)).await.map_err(late)?? {
+        found if found == known() => return Ok(()),
+        0 if empty == Empty::Refused => {
+            return Err(StoreError::Misconfigured(
+                "the database has no tables of Tollgate: check database.url, or make a store there with `tollgate \
+                 store migrate`"
+                    .to_owned(),
+            ));
+        }
+        _ => {}
     }
     match timeout(PATIENCE, take_steps(client)).await {
         Ok(result) => result,

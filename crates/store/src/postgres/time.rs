@@ -1,17 +1,12 @@
-//! The database's clock, and up to when time has passed for certain.
+//! Up to when time has passed for certain.
 
 use std::time::Duration;
 
-use tollgate_core::{Timestamp, Uptime};
+use tollgate_core::Uptime;
 
 use super::Postgres;
-use super::column::{id, id_bytes, length, millis, never_written, params, time, unsigned};
+use super::column::{id, id_bytes, length, millis, params, time, unsigned};
 use crate::{StoreError, TimePassed};
-
-pub(super) async fn now(store: &Postgres) -> Result<Timestamp, StoreError> {
-    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-    time(&store.read_one(sql, params![]).await?.ok_or_else(never_written)?, 0)
-}
 
 pub(super) async fn passed(store: &Postgres) -> Result<Option<TimePassed>, StoreError> {
     let row = store.read_one("SELECT until, boot, uptime FROM time_passed", params![]).await?;

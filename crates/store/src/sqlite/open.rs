@@ -22,8 +22,20 @@ const MIGRATIONS: &[&str] =
 /// Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
+/// What to do where there is no store.
+const MAKE_ONE: &str = "check database.url, or make a store there with `tollgate store migrate`";
+
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// What becomes of a database in which nothing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// It gets the tables of a store.
+    Filled,
+    /// It is no store.
+    Refused,
+}
 
 /// Numbers the drafts of this process.
 static DRAFTS: AtomicU32 = AtomicU32::new(0);
@@ -40,7 +52,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     draft.push(format!(".{}-{}.new", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
     let draft = Path::new(&draft);
     let made = create_file(draft).map_err(|kind| explain_uncreated(path, kind)).and_then(|()| {
-        drop(prepare(draft).map_err(|error| explain(path, error))?);
+        drop(prepare(draft, Empty::Filled).map_err(|error| explain(path, error))?);
         match fs::hard_link(draft, path).map_err(|error| error.kind()) {
             // Another process was faster; what it made is as good.
             Ok(()) | Err(ErrorKind::AlreadyExists) => Ok(()),
@@ -74,18 +86,21 @@ fn explain_uncreated(path: &Path, kind: ErrorKind) -> StoreError {
 }
 
 /// Opens the file, which must exist, for the one connection that writes.
-pub(super) fn to_write(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn to_write(path: &Path, empty: Empty) -> Result<Connection, StoreError> {
     inspect(path)?;
-    prepare(path).map_err(|error| explain(path, error))
+    prepare(path, empty).map_err(|error| explain(path, error))
 }
 
-fn prepare(path: &Path) -> Result<Connection, StoreError> {
+fn prepare(path: &Path, empty: Empty) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // Where it may not write, SQLite quietly opens for reading.
     if connection.is_readonly(MAIN_DB)? {
         return unavailable("it can't be written".to_owned());
     }
     identify(&connection)?;
+    if empty == Empty::Refused && version(&connection)? == 0 {
+        return Err(StoreError::Misconfigured("it is empty".to_owned()));
+    }
     harden(&connection)?;
     migrate(&connection)?;
     Ok(connection)
@@ -118,9 +133,7 @@ fn inspect(path: &Path) -> Result<(), StoreError> {
     let file = match fs::metadata(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return unavailable(format!(
-                "{shown} does not exist: check the path, or start the server to create it"
-            ));
+            return Err(StoreError::Misconfigured(format!("{shown} does not exist: {MAKE_ONE}")));
         }
         Err(error) => return unavailable(format!("{shown} can't be opened: {}", error.kind())),
     };
@@ -218,6 +231,7 @@ fn explain(path: &Path, error: StoreError) -> StoreError {
         StoreError::Corrupt(what) => {
             StoreError::Corrupt(format!("{shown}: {what}; name another file or restore a backup"))
         }
+        StoreError::Misconfigured(what) => StoreError::Misconfigured(format!("{shown}: {what}: {MAKE_ONE}")),
         StoreError::Newer { found, known } => StoreError::Newer { found, known },
     }
 }

@@ -1,13 +1,13 @@
 //! The thread that writes, and group commit: whatever waits is committed together, with one `fsync` for all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::open;
+use super::place::Place;
 use super::queue::Queue;
 use crate::StoreError;
 
@@ -73,14 +73,14 @@ impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Job for Writ
 
 /// Owns the one connection that writes.
 pub(super) struct Writer {
-    path: PathBuf,
+    place: Place,
     /// `None` after a failure that leaves unclear what is on the disk.
     connection: Option<Connection>,
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, connection: Connection) -> Self {
-        Self { path, connection: Some(connection) }
+    pub(super) fn new(place: Place, connection: Connection) -> Self {
+        Self { place, connection: Some(connection) }
     }
 
     /// Works until the queue is closed, then moves the WAL into the database as far as others allow.
@@ -105,9 +105,11 @@ impl Writer {
 
     /// Runs and commits `jobs`. An error concerns them all: then nothing of any of them was kept.
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        // What is committed to a file that nobody finds any more would be lost.
+        self.place.check()?;
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => reopen(&self.path)?,
+            None => reopen(self.place.path())?,
         };
         match transaction(&connection, jobs) {
             Ok(results) => {
@@ -168,8 +170,8 @@ fn is_intact(connection: &Connection, error: &rusqlite::Error) -> bool {
 
 /// Opens the store again after a failure, and empties the WAL before anything is written to it: a commit behind
 /// frames that never reached the disk would be lost with them.
-fn reopen(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open::to_write(path)?;
+fn reopen(path: &std::path::Path) -> Result<Connection, StoreError> {
+    let connection = open::to_write(path, open::Empty::Refused)?;
     if checkpoint(&connection)? {
         Ok(connection)
     } else {

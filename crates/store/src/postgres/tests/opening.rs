@@ -24,6 +24,20 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
     assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "4|4");
 }
 
+/// A mistyped name of a database that exists.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_tables_is_no_store_until_somebody_makes_it_one() {
+    let database = Database::create();
+    let refused = Postgres::open_existing(options(&database.url)).await.err();
+    assert!(
+        matches!(&refused, Some(StoreError::Misconfigured(text)) if text.contains("store migrate")),
+        "{refused:?}"
+    );
+    assert_eq!(database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+    drop(open(&database.url).await);
+    assert!(Postgres::open_existing(options(&database.url)).await.is_ok());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let database = Database::create();

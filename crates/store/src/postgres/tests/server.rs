@@ -145,11 +145,17 @@ impl Server {
 
     /// Ends it as a crash would, and starts it again.
     pub(crate) fn crash_and_restart(&self) {
-        succeeded(&mut pg_ctl(&self.folder, &["stop", "-m", "immediate"]));
+        self.crash();
         self.run();
     }
 
-    fn run(&self) {
+    /// Ends it as a crash would.
+    pub(crate) fn crash(&self) {
+        succeeded(&mut pg_ctl(&self.folder, &["stop", "-m", "immediate"]));
+    }
+
+    /// Starts it, again after a crash.
+    pub(crate) fn run(&self) {
         let Self { folder, port, settings, .. } = self;
         // What is lost with the machine's power no test here looks for.
         let options =

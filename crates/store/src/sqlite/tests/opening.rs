@@ -61,8 +61,22 @@ fn an_existing_store_is_opened_and_none_is_made_by_mistake() {
     assert!(Sqlite::open_existing(&fixture.path).is_ok());
     let other = fixture.path.with_file_name("other.db");
     let error = Sqlite::open_existing(&other).err().unwrap();
-    assert!(error.to_string().contains("does not exist"), "{error}");
+    assert!(matches!(&error, StoreError::Misconfigured(text) if text.contains("does not exist")), "{error}");
     assert!(!other.exists());
+}
+
+#[test]
+fn a_database_without_tables_is_no_store_until_somebody_makes_it_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vacant.db");
+    raw(&path).execute_batch("PRAGMA user_version = 0; VACUUM").unwrap();
+    let error = Sqlite::open_existing(&path).err().unwrap();
+    assert!(
+        matches!(&error, StoreError::Misconfigured(text) if text.contains("vacant.db: it is empty")),
+        "{error}"
+    );
+    assert!(Sqlite::open(&path).is_ok());
+    assert!(Sqlite::open_existing(&path).is_ok());
 }
 
 #[test]

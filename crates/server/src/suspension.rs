@@ -1,0 +1,56 @@
+//! What keeps a server from serving though a key signs and the change log is read.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a server depends on, besides its keys and the change log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Its store is where it was opened.
+    Store,
+    /// Its clock has been set, and shows the store's time.
+    Clock,
+    /// Its clock shows the store's time.
+    StoreClock,
+}
+
+/// How many causes there are.
+const CAUSES: usize = 3;
+
+/// Why a server is suspended, for each cause there can be.
+#[derive(Default)]
+pub(crate) struct Suspension {
+    reasons: Mutex<[Option<Arc<str>>; CAUSES]>,
+}
+
+impl Suspension {
+    /// Notes why, or that a cause is none any more, and says so in the log if that is news.
+    pub(crate) fn set(&self, cause: Cause, reason: Option<String>) {
+        let mut reasons = self.reasons();
+        let known = &mut reasons[cause as usize];
+        if known.as_deref() == reason.as_deref() {
+            return;
+        }
+        if let Some(reason) = &reason {
+            tracing::error!(%reason, "not ready: tokens are neither issued nor checked");
+        } else {
+            tracing::info!(reason = known.as_deref(), "what was in the way is mended");
+        }
+        *known = reason.map(Arc::from);
+    }
+
+    /// The first reason there is.
+    pub(crate) fn reason(&self) -> Option<Arc<str>> {
+        self.reasons().iter().flatten().next().cloned()
+    }
+
+    /// Does what depends on whether the server is suspended, while that can't change.
+    pub(crate) fn while_known(&self, work: impl FnOnce(bool)) {
+        let reasons = self.reasons();
+        work(reasons.iter().any(Option::is_some));
+    }
+
+    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    fn reasons(&self) -> MutexGuard<'_, [Option<Arc<str>>; CAUSES]> {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,107 @@
+//! A server whose store can't be reached yet: it listens, says that it is not ready and why, and goes on by itself when the
+//! store comes. Ending instead would leave it to a supervisor, which gives up after a few attempts.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tollgate_core::{Clock, Timestamp};
+use tollgate_store::StoreError;
+
+use crate::config::Config;
+use crate::edge::{self, OpenConnections};
+use crate::error::Error;
+use crate::health::{self, METRICS_TYPE, UP};
+use crate::installation::NotReady;
+use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::route::Route;
+use crate::run::{Listeners, limits};
+use crate::server::{Body, without_body};
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves nothing but why the store is not there, until it is dropped.
+pub struct Waiting {
+    reason: Arc<Mutex<String>>,
+    /// What serves; ends with this.
+    _serving: JoinSet<()>,
+}
+
+impl Waiting {
+    /// Listens where the server will. What the kernel has accepted when this ends, the server itself takes.
+    pub fn start(
+        config: &Config,
+        listeners: &Listeners,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        clock: &Arc<dyn Clock>,
+        reason: String,
+    ) -> io::Result<Self> {
+        let reason = Arc::new(Mutex::new(reason));
+        let limits = Arc::new(limits(config));
+        let mut serving = JoinSet::new();
+        let (api, admin) = listeners.sockets();
+        for (socket, tls, is_api) in [(Some(api), tls, true), (admin, None, false)] {
+            let Some(socket) = socket else { continue };
+            let listener = again(socket)?;
+            let (limits, reason, clock) = (limits.clone(), reason.clone(), clock.clone());
+            serving.spawn(async move {
+                let make = |_peer: SocketAddr| {
+                    let (reason, clock) = (reason.clone(), clock.clone());
+                    tower::service_fn(move |request: Request<Incoming>| {
+                        let reason = reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        let answer = answer(&request, is_api, &reason, clock.now());
+                        async move { Ok::<_, Infallible>(answer) }
+                    })
+                };
+                edge::serve(listener, tls, limits, OpenConnections::default(), make, std::future::pending())
+                    .await;
+            });
+        }
+        Ok(Self { reason, _serving: serving })
+    }
+
+    /// Waits until it is time for the next attempt, after one that failed for a `reason`.
+    pub async fn pause(&self, reason: String) {
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The same socket once more: whoever is handed the first goes on with what is in its queue.
+fn again(listener: &TcpListener) -> io::Result<TcpListener> {
+    TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into())
+}
+
+fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -> Response<Body> {
+    let route = Route::of(request.uri().path());
+    let response: Response<Full<Bytes>> = match route {
+        _ if is_api && route.is_of_the_standards() => unavailable(reason).oauth_response(),
+        _ if is_api => unavailable(reason).response(),
+        Route::Health => health::plain("application/json", health::status(UP)),
+        Route::Ready => Error::NotReady(NotReady::Suspended(reason.into())).response(),
+        Route::Metrics => health::plain(METRICS_TYPE, health::NOT_READY.to_owned()),
+        _ => Error::NotFound.response(),
+    };
+    let mut response = response.map(Either::Left);
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_api {
+        headers.insert(X_REQUEST_ID, RequestId::of(request.headers(), now).into_header());
+    }
+    if request.method() == Method::HEAD { without_body(response) } else { response }
+}
+
+fn unavailable(reason: &str) -> Error {
+    Error::Store(StoreError::Unavailable(reason.to_owned()))
+}

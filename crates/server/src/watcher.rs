@@ -1,0 +1,78 @@
+//! Watches what a server depends on besides the change log: that its store is where it was, that its clock is set, and that
+//! it shows the store's time.
+//! While it is not so the server is suspended: it neither issues nor checks tokens, and says why.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::{Interval, MissedTickBehavior};
+use tollgate_core::Timestamp;
+
+use crate::installation::Installation;
+use crate::store_clock;
+use crate::suspension::Cause;
+
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How often it compares its clock with the store's.
+const COMPARE_EVERY: Duration = Duration::from_secs(5);
+
+/// Watches what an installation depends on.
+pub struct Watcher {
+    installation: Arc<Installation>,
+    /// Whether the clocks were too far apart when they were last compared.
+    was_too_far: AtomicBool,
+}
+
+impl Watcher {
+    /// Of an installation.
+    pub fn new(installation: Arc<Installation>) -> Self {
+        Self { installation, was_too_far: AtomicBool::new(false) }
+    }
+
+    /// Does so for ever. A store that is slow to tell its time holds nothing up.
+    pub(crate) async fn run(self) {
+        let look = async {
+            let mut ticks = ticks(INTERVAL);
+            loop {
+                ticks.tick().await;
+                self.step().await;
+            }
+        };
+        let compare = async {
+            let mut ticks = ticks(COMPARE_EVERY);
+            loop {
+                ticks.tick().await;
+                self.compare_clocks().await;
+            }
+        };
+        tokio::join!(look, compare);
+    }
+
+    /// Looks once.
+    pub async fn step(&self) {
+        let installation = &self.installation;
+        let unset = installation.now() < Timestamp::YEAR_2020;
+        let reason = unset.then(|| "the system's clock shows a time before 2020: set it".to_owned());
+        installation.suspend(Cause::Clock, reason);
+        let misplaced = installation.store().in_place().await.err();
+        installation.suspend(Cause::Store, misplaced.map(|error| error.to_string()));
+    }
+
+    /// Compares the server's clock with the store's. One comparison alone ends nothing: the machine may have stood still
+    /// in the middle of it.
+    pub async fn compare_clocks(&self) {
+        // A store that can't be asked is noticed by whoever reads the change log.
+        let Ok(too_far) = store_clock::measure(&self.installation).await else { return };
+        if self.was_too_far.swap(too_far.is_some(), Relaxed) || too_far.is_none() {
+            self.installation.suspend(Cause::StoreClock, too_far);
+        }
+    }
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
