@@ -248,7 +248,9 @@ async fn http_in_place_of_https_and_the_other_way_round_is_named() {
     let server = Server::start(move |_| answer(400, "text/plain", text)).await;
     world.set("VAULT_ADDR", server.url());
     for token in [None, Some(ROOT)] {
-        token.iter().for_each(|token| world.set("VAULT_TOKEN", *token));
+        if let Some(token) = token {
+            world.set("VAULT_TOKEN", token);
+        }
         let error = world.error(REFERENCE).await.to_string();
         assert!(error.contains("let VAULT_ADDR begin with https://"), "{error}");
     }
