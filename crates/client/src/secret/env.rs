@@ -7,7 +7,7 @@ use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
 use super::{Mark, Reason, Secret, file, payload};
-use crate::{Clock, SystemClock};
+use crate::{Clock, Moment, SystemClock};
 
 type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -35,6 +35,10 @@ impl Environment {
 
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_millis(0).after(self.clock.now().wall)
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        self.clock.now()
     }
 
     /// A variable. One that is empty counts as not set, as it does for the tools of all three stores.
@@ -73,7 +77,6 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::Moment;
 
     /// An environment of these variables, where time stands still.
     pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {

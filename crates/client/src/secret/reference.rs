@@ -18,7 +18,7 @@ use super::{Environment, Mark, Reason, Secret, SecretError, SecretSource};
 /// | --- | --- |
 /// | `file:PATH` | in a file |
 /// | `env:NAME` | in a variable of the environment |
-/// | `vault:MOUNT/PATH#FIELD` | in Vault, KV version 2 |
+/// | `vault:MOUNT/PATH#FIELD` | in Vault, KV version 2; the path is that of `vault kv get`, without `data/` |
 /// | `gcp:projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]` | in Google Secret Manager, the latest version by default |
 /// | `aws:NAME-or-ARN[#FIELD]` | in AWS Secrets Manager |
 ///
@@ -74,11 +74,12 @@ impl fmt::Display for Name {
 /// A text that begins like a reference and isn't one. It doesn't hold the text, which may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "what begins with {scheme}: must be {scheme}:{form} (a secret that begins so can be given by file:PATH)"
+    "what begins with {scheme}: must be {scheme}:{form}{lacks} (a secret that begins so can be given by file:PATH)"
 )]
 pub struct ReferenceError {
     scheme: &'static str,
     form: &'static str,
+    lacks: &'static str,
 }
 
 impl Reference {
@@ -98,7 +99,8 @@ impl Reference {
             "aws" => ("aws", aws::FORM, Name::parse(rest, aws::is_id).map(Place::Aws)),
             _ => return Ok(Self(plain())),
         };
-        place.map(Self).ok_or(ReferenceError { scheme, form })
+        let lacks = if scheme == "vault" && !rest.contains('#') { "; #FIELD is missing" } else { "" };
+        place.map(Self).ok_or(ReferenceError { scheme, form, lacks })
     }
 
     /// Makes a source of it, which looks again whenever it is read.
