@@ -197,6 +197,17 @@ impl Phase {
     }
 }
 
+/// Why a token can't be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// No key signs now.
+    #[error("no signing key is in force")]
+    NoKey,
+    /// Its claims don't fit into what a verifier looks at, [`MAX_TOKEN`] bytes.
+    #[error("the token would be longer than 4 KiB")]
+    TooLong,
+}
+
 /// Room for a decoded token, from which its claims borrow. Most tokens find it on the stack.
 pub struct PayloadBuffer {
     short: [u8; SHORT_PAYLOAD],
@@ -283,8 +294,7 @@ impl Keyring {
         self.keys.iter().filter(move |key| key.retires_at > now)
     }
 
-    /// Appends a token to `out`, signed by the key that is active at `now`. `None`, and nothing appended, if no key
-    /// is, or if the token would be longer than the 4 KiB that a verifier looks at.
+    /// Appends a token to `out`, signed by the key that is active at `now`. Nothing is appended if there is an error.
     ///
     /// It allocates nothing if `out` has room for the token and its claims, about 1,000 bytes.
     pub fn mint(
@@ -293,8 +303,8 @@ impl Keyring {
         claims: &Claims<'_>,
         now: Timestamp,
         out: &mut Vec<u8>,
-    ) -> Option<()> {
-        let key = self.signer(now)?;
+    ) -> Result<(), MintError> {
+        let key = self.signer(now).ok_or(MintError::NoKey)?;
         let start = out.len();
         claims.write(out);
         let claims_end = out.len();
@@ -302,7 +312,7 @@ impl Keyring {
         let token_len = signed_len + 1 + SIGNATURE;
         if token_len > MAX_TOKEN {
             out.truncate(start);
-            return None;
+            return Err(MintError::TooLong);
         }
         // The token is made behind its claims and then moved over them. Zeros behind the claims change none of the
         // characters that are kept, and let all of these be encoded in whole vectors.
@@ -317,7 +327,7 @@ impl Keyring {
         base64url::encode(&tag, &mut token[signed_len + 1..]);
         out.copy_within(start + padded..start + padded + token_len, start);
         out.truncate(start + token_len);
-        Some(())
+        Ok(())
     }
 
     /// Verifies a token as one of `kind` at `now`: length, header, signature, then claims, time, issuer, audience.

@@ -14,8 +14,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA, RETRY
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
-use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
+use tollgate_core::{MintError, TokenError};
 use tollgate_guard::{Denial, Realm, Unverified};
 use tollgate_store::StoreError;
 
@@ -110,6 +110,9 @@ pub enum Error {
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
+    /// The claims of the client's tokens don't fit into one.
+    #[error("the client's scope and networks make its tokens longer than 4 KiB: give it fewer")]
+    TokenTooLong,
     /// What is known of clients, keys and revocations is too old to decide by it, or the server is suspended.
     #[error("clients, keys and revocations can't be relied on here: the server is not ready")]
     Stale,
@@ -149,7 +152,7 @@ impl Error {
             Self::TooMany { .. } => Code::TooManyRequests,
             Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => Code::Unavailable,
             Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
-            Self::Internal(_) => Code::InternalError,
+            Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
         }
     }
 
@@ -197,7 +200,7 @@ impl Error {
             Self::IdempotencyStore(_) => {
                 "Nothing was done: the idempotency key can't be kept right now. Try again."
             }
-            Self::Internal(_) => {
+            Self::TokenTooLong | Self::Internal(_) => {
                 "Something went wrong on our side. The request id helps us to find out what."
             }
         })
@@ -239,6 +242,7 @@ impl Error {
             | Self::KeyReused
             | Self::Decided
             | Self::PageExpired
+            | Self::TokenTooLong
             | Self::Internal(_) => {}
         }
     }
@@ -343,6 +347,15 @@ impl From<Unverified> for Error {
         match error {
             Unverified::Refused(why) => Self::InvalidToken(why),
             Unverified::Stale => Self::Stale,
+        }
+    }
+}
+
+impl From<MintError> for Error {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::NoKey => Self::NoSigningKey,
+            MintError::TooLong => Self::TokenTooLong,
         }
     }
 }

@@ -55,6 +55,6 @@ fn issue(server: &Server, refresh: &Claims<'_>, client: &Registered, now: Timest
         body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
         body.extend_from_slice(itoa::Buffer::new().format(life).as_bytes());
         body.extend_from_slice(b"}}");
-        Some(())
+        Ok(())
     })
 }

@@ -77,6 +77,6 @@ fn issue(
             body.push(b'"');
         }
         body.extend_from_slice(b"}}");
-        Some(())
+        Ok(())
     })
 }

@@ -281,7 +281,7 @@ fn example() -> Value {
 
 /// What is shown of it once it was approved.
 fn shown(surface: &Surface<'_>) -> Value {
-    let payment = NewPayment::read(example().to_string().as_bytes()).expect("the example is taken");
+    let payment = serde_json::from_value(example()).expect("the example could have been stored");
     let view = PaymentView {
         id: ID.parse().expect("it is an id"),
         merchant_id: MERCHANT_ID.parse().expect("it is an id"),

@@ -19,7 +19,7 @@ use crate::idempotency::{self, IdempotencyKey, REPLAYED, Turn};
 use crate::installation::Installation;
 use crate::media::{MAX_BODY, Media};
 use crate::payments::body::NewPayment;
-use crate::payments::{answer, redirect_url, success, whose};
+use crate::payments::{Purpose, answer, redirect_url, success, whose};
 use crate::problems::Problems;
 
 const ROUTE: &str = "POST /api/v1/payment-requests:redirect";
@@ -54,7 +54,7 @@ async fn create(
         }
     };
     // The merchant has been said once it is known: a repeat may say it or leave it out.
-    let merchant = whose(installation, principal, payment.merchant_id.take()).await?;
+    let merchant = whose(installation, principal, payment.merchant_id.take(), Purpose::Create).await?;
     let Some(key) = key else { return first(installation, principal, merchant, &payment, None, now).await };
     let fingerprint = Sha256::digest(payment.canonical()).into();
     let scope = key.scoped(merchant, principal.environment, ROUTE);

@@ -53,7 +53,7 @@ impl Error {
             | Self::NoSigningKey
             | Self::Stale
             | Self::NotReady(_) => "temporarily_unavailable",
-            Self::Internal(_) => "server_error",
+            Self::TokenTooLong | Self::Internal(_) => "server_error",
         }
     }
 

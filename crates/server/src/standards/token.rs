@@ -75,7 +75,7 @@ fn client_credentials(
         body.extend_from_slice(b"\",\"refresh_token\":\"");
         keyring.mint(TokenKind::Refresh, &refresh, now, body)?;
         finish(body, server, access.scope);
-        Some(())
+        Ok(())
     })
 }
 
@@ -106,7 +106,7 @@ async fn refresh_token(
         body.extend_from_slice(b"\",\"refresh_token\":\"");
         body.extend_from_slice(token.as_bytes());
         finish(body, server, access.scope);
-        Some(())
+        Ok(())
     })
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn errors() -> Vec<Error> {
         | Error::Store(_)
         | Error::IdempotencyStore(_)
         | Error::NoSigningKey
+        | Error::TokenTooLong
         | Error::Stale
         | Error::NotReady(_)
         | Error::Internal(_) => (),
@@ -72,6 +73,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::Store(store()),
         Error::IdempotencyStore(store()),
         Error::NoSigningKey,
+        Error::TokenTooLong,
         Error::Stale,
         Error::NotReady(NotReady::Draining),
         Error::NotReady(NotReady::NoSigningKey),

@@ -313,6 +313,18 @@ async fn unknown_members_are_ignored_and_change_nothing() {
     );
 }
 
+/// It is no matter of signing keys, and repeating the request would not help.
+#[tokio::test]
+async fn claims_that_fit_into_no_token_are_no_missing_key() {
+    let mut stage = Stage::open().await;
+    let networks = (0..250).map(|n| &*format!("198.51.{n}.0/24").leak()).collect::<Vec<_>>().leak();
+    let bound = stage.client(Kind { addresses: networks, ..stage.kind() }).await;
+    let reply = stage.answer(Call::post(TOKEN).json(&bound.body())).await;
+    assert_refused(&reply, 500, "INTERNAL_ERROR");
+    assert_eq!(reply.header("retry-after"), "");
+    assert_eq!(stage.answer(Call::get("/readyz")).await.status(), 200);
+}
+
 #[tokio::test]
 async fn a_body_must_say_that_it_is_json_or_a_form_and_may_say_any_charset() {
     let stage = Stage::open().await;
