@@ -44,12 +44,15 @@ fn revoked_until(now: Timestamp) -> Timestamp {
     Timestamp::from_seconds(now.after(HEARD_WITHIN).seconds())
 }
 
-/// Why a store could not do as asked. Nothing was changed, unless the error says that this is unknown.
+/// Why a store could not do as asked. Nothing was changed, unless it is [`StoreError::OutcomeUnknown`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It can't be reached, is full, or failed to read or write. Trying again later may work.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// It did not say what became of a change, and it may have been made.
+    #[error("the store is unavailable: {0}: whether the change was made is not known")]
+    OutcomeUnknown(String),
     /// What it holds can't be understood: damaged, or not a store of ours.
     #[error("the store is damaged: {0}")]
     Corrupt(String),

@@ -143,9 +143,12 @@ pub(super) async fn delete(
     tokens_expire_at: Timestamp,
 ) -> Result<bool, StoreError> {
     let done = store
-        .write(
+        .write_locked(
+            // A secret that is being added is there by then, and goes as well.
+            ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
             recorded!(
-                "done AS (DELETE FROM clients WHERE id = $1 RETURNING id)",
+                "done AS (DELETE FROM clients WHERE id = $1 RETURNING id),
+                 secret AS (DELETE FROM secrets WHERE client_id = $1)",
                 // It never comes back, so its tokens are refused whenever they were issued: also those that another
                 // process, which has not heard of it yet, issues in the next second.
                 "SELECT 1, 'client', id, NULL::bigint, $2 FROM done
@@ -169,7 +172,7 @@ pub(super) async fn add_secret(
     let done = store
         .write_locked(
             // Of two that are added at once, the second lets the first lapse.
-            ("SELECT FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
+            ("SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
             recorded!(
                 "lapsed AS (
                      UPDATE secrets SET expires_at = least(expires_at, $7)

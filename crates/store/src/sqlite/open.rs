@@ -217,6 +217,7 @@ fn explain(path: &Path, error: StoreError) -> StoreError {
         StoreError::Corrupt(what) => {
             StoreError::Corrupt(format!("{shown}: {what}; name another file or restore a backup"))
         }
+        StoreError::OutcomeUnknown(what) => StoreError::OutcomeUnknown(format!("{shown}: {what}")),
         StoreError::Newer { found, known } => StoreError::Newer { found, known },
     }
 }
