@@ -28,7 +28,14 @@ impl fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        match error {
+            StoreError::OutcomeUnknown(_) => {
+                Self(format!("{error}; look at what there is before you repeat it"))
+            }
+            StoreError::Unavailable(_) | StoreError::Corrupt(_) | StoreError::Newer { .. } => {
+                Self(error.to_string())
+            }
+        }
     }
 }
 
