@@ -36,7 +36,15 @@ impl fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { passing: matches!(error, StoreError::Unavailable(_)), ..Self::new(error.to_string()) }
+        let passing = matches!(error, StoreError::Unavailable(_));
+        let text = match error {
+            StoreError::OutcomeUnknown(_) => format!("{error}; look at what there is before you repeat it"),
+            StoreError::Unavailable(_)
+            | StoreError::Misconfigured(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Newer { .. } => error.to_string(),
+        };
+        Self { passing, ..Self::new(text) }
     }
 }
 

@@ -101,10 +101,10 @@ pub enum Error {
         /// How long until the next attempt is looked at.
         retry_after: Duration,
     },
-    /// The store did not do as asked.
+    /// The store did not do as asked, or its answer was lost.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The store did not do as asked for an idempotency key; nothing was created.
+    /// The store could not say whether an idempotency key is free, or could not take it; nothing was created.
     #[error("{0}")]
     IdempotencyStore(StoreError),
     /// No signing key is in force.
@@ -150,7 +150,16 @@ impl Error {
             Self::Decided => Code::PaymentRequestDecided,
             Self::PageExpired => Code::PaymentRequestExpired,
             Self::TooMany { .. } => Code::TooManyRequests,
-            Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => Code::Unavailable,
+            Self::Store(StoreError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
+            Self::Store(
+                StoreError::Unavailable(_)
+                | StoreError::Misconfigured(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Newer { .. },
+            )
+            | Self::NoSigningKey
+            | Self::Stale
+            | Self::NotReady(_) => Code::Unavailable,
             Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
         }
@@ -187,10 +196,18 @@ impl Error {
             Self::TooMany { .. } => {
                 "Too many failed attempts with this client from this source. Try again later."
             }
-            Self::Store(_) | Self::NoSigningKey | Self::Stale => {
-                "The service can't answer right now. Try again shortly."
+            Self::Store(StoreError::OutcomeUnknown(_)) => {
+                "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."
             }
             Self::NotReady(NotReady::Panicked(task)) => task.not_ready(),
+            Self::Store(
+                StoreError::Unavailable(_)
+                | StoreError::Misconfigured(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Newer { .. },
+            )
+            | Self::NoSigningKey
+            | Self::Stale => "The service can't answer right now. Try again shortly.",
             Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
             Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
             Self::NotReady(NotReady::Suspended(reason)) => return format!("Not ready: {reason}").into(),

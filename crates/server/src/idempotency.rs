@@ -28,6 +28,9 @@ impl IdempotencyKey {
     pub(crate) const MAX: usize = 255;
 
     /// Reads the one header `Idempotency-Key`; `"k"`, as the draft writes it, and `k` are the same key.
+    ///
+    /// Proxies may merge the lines of a header by commas (RFC 9110 §5.3). So a comma stands between two keys, unless it
+    /// is between quotes: taken for a part of a key, `k, k` would be another key than `k`, and have an effect of its own.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut lines = headers.get_all(HEADER).iter();
         let Some(line) = lines.next() else { return Ok(None) };
@@ -35,12 +38,20 @@ impl IdempotencyKey {
         if lines.next().is_some() {
             return problem("is there twice");
         }
-        let line = line.as_bytes();
-        let key = line.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(line);
+        let key = match line.as_bytes() {
+            [b'"', rest @ ..] => match unquoted(rest) {
+                Some(key) => key,
+                None => return problem("must be one string between quotes, with nothing behind it"),
+            },
+            line if line.contains(&b',') => {
+                return problem("must be one key: put quotes around a key that has a comma in it");
+            }
+            line => line.to_vec(),
+        };
         if !(1..=Self::MAX).contains(&key.len()) || !key.iter().all(|byte| matches!(byte, b' '..=b'~')) {
             return problem(&format!("must be 1 to {} printable ASCII characters", Self::MAX));
         }
-        Ok(Some(Self(String::from_utf8_lossy(key).into_owned())))
+        Ok(Some(Self(String::from_utf8_lossy(&key).into_owned())))
     }
 
     /// Where the key counts.
@@ -51,6 +62,19 @@ impl IdempotencyKey {
         route: &'static str,
     ) -> IdempotencyScope {
         IdempotencyScope { merchant_id, environment, route, key: self.0 }
+    }
+}
+
+/// The string whose opening quote has been read (RFC 9651 §4.2.5). `None` if it doesn't end, or something follows it.
+fn unquoted(rest: &[u8]) -> Option<Vec<u8>> {
+    let mut string = Vec::with_capacity(rest.len());
+    let mut bytes = rest.iter();
+    loop {
+        match bytes.next()? {
+            b'"' => return bytes.as_slice().is_empty().then_some(string),
+            b'\\' => string.push(*bytes.next().filter(|escaped| matches!(escaped, b'"' | b'\\'))?),
+            byte => string.push(*byte),
+        }
     }
 }
 
@@ -115,6 +139,29 @@ mod tests {
         assert_eq!(key(&[b"k-1"]), Ok(Some("k-1".to_owned())));
         assert_eq!(key(&[]), Ok(None));
         assert_eq!(key(&["k".repeat(255).as_bytes()]), Ok(Some("k".repeat(255))));
+        assert_eq!(key(&[br#"a"b"#]), key(&[br#""a\"b""#]));
+        assert_eq!(key(&[br"a\b"]), key(&[br#""a\\b""#]));
+        assert_eq!(key(&[b"\"a, b\""]), Ok(Some("a, b".to_owned())));
+        assert_eq!(key(&[format!("\"{}\"", "k".repeat(255)).as_bytes()]), Ok(Some("k".repeat(255))));
+    }
+
+    /// What a proxy makes of two lines, and what it would make of two that some of them had quoted.
+    #[test]
+    fn keys_that_a_proxy_merged_are_refused() {
+        for line in [
+            "k, k",
+            "k,k",
+            "k,",
+            ",k",
+            ",",
+            "k, \"k\"",
+            "\"k\", k",
+            "\"k\", \"k\"",
+            "\"k\",\"k\"",
+            "\"a,b\", c",
+        ] {
+            assert!(key(&[line.as_bytes()]).is_err(), "{line}");
+        }
     }
 
     #[test]
@@ -125,6 +172,14 @@ mod tests {
             &["k".repeat(256).as_bytes()],
             &[b"\xc3\xa9"],
             &[b"a\tb"],
+            &[b"\""],
+            &[b"\"k"],
+            &[b"\"a\"b\""],
+            &[b"\"k\" "],
+            &[b"\"k\";p=1"],
+            &[b"\"k\\\""],
+            &[b"\"\\k\""],
+            &[format!("\"{}\"", "k".repeat(256)).as_bytes()],
             &[b"a", b"a"],
         ] {
             assert!(key(lines).is_err(), "{lines:?}");

@@ -39,7 +39,7 @@ pub const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most rows of each table that one call of [`Store::purge`] deletes one by one.
 const PURGED_AT_ONCE: u32 = 1000;
 
-/// Why a store could not do as asked. Nothing was changed, unless the error says that this is unknown.
+/// Why a store could not do as asked. Nothing was changed, unless it is [`StoreError::OutcomeUnknown`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It can't be reached, is full, or failed to read or write. Trying again later may work.
@@ -48,6 +48,9 @@ pub enum StoreError {
     /// What is configured leads to no store: none was made there, or nobody is let in. Waiting mends nothing.
     #[error("there is no store to use: {0}")]
     Misconfigured(String),
+    /// It did not say what became of a change, and it may have been made.
+    #[error("the store is unavailable: {0}: whether the change was made is not known")]
+    OutcomeUnknown(String),
     /// What it holds can't be understood: damaged, or not a store of ours.
     #[error("the store is damaged: {0}")]
     Corrupt(String),

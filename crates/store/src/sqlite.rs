@@ -105,7 +105,7 @@ impl Sqlite {
             // Nobody listening is no error: the caller went away.
             let _ = reply.send(work(connection).map_err(StoreError::from));
         }))?;
-        answer.await.unwrap_or_else(|_| unanswered())
+        answer.await.unwrap_or_else(|_| Err(failed_inside()))
     }
 
     /// Has `work` done in a transaction by the thread that writes, and waits until it is committed.
@@ -116,7 +116,9 @@ impl Sqlite {
     {
         let (reply, answer) = oneshot::channel();
         self.writes.push(Box::new(Write::new(durability, work, reply)))?;
-        answer.await.unwrap_or_else(|_| unanswered())
+        // The thread has ended, and nobody can say when.
+        let lost = |_| Err(StoreError::OutcomeUnknown("it failed inside".to_owned()));
+        answer.await.unwrap_or_else(lost)
     }
 }
 
@@ -125,8 +127,8 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
     thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
 }
 
-fn unanswered<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unavailable("it failed inside".to_owned()))
+fn failed_inside() -> StoreError {
+    StoreError::Unavailable("it failed inside".to_owned())
 }
 
 impl Drop for Sqlite {

@@ -7,7 +7,7 @@ use tollgate_guard::Realm;
 use super::authority::success;
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::pattern::ascii;
-use super::refusals::{Refusal, of_a_body, of_the_guard, of_the_store};
+use super::refusals::{Refusal, of_a_body, of_a_write, of_the_guard, of_the_store};
 use super::{PAGE, PAYMENTS, Surface};
 use crate::error::Error;
 use crate::idempotency::{HEADER, IdempotencyKey, REPLAYED};
@@ -35,6 +35,7 @@ fn create(surface: &Surface<'_>) -> Operation {
         Error::InProgress,
         Error::KeyReused,
         Error::IdempotencyStore(tollgate_store::StoreError::Unavailable(String::new())),
+        of_a_write(),
     ];
     let created = json!({
         "type": "object",
@@ -198,6 +199,7 @@ fn decide() -> Operation {
             Error::PaymentRequestNotFound,
             Error::Decided,
             Error::PageExpired,
+            of_a_write(),
         ]),
     }
 }
@@ -216,22 +218,25 @@ fn open(errors: impl IntoIterator<Item = Error>) -> Vec<Refusal> {
     errors.into_iter().chain(of_the_store()).map(Refusal::envelope).collect()
 }
 
-/// A key between quotes is the same key, and a header's value begins and ends with other than a space.
+/// A key between quotes is the same key, and only there may a comma be in it. A header's value begins and ends with other
+/// than a space.
 pub(super) fn idempotency_key() -> Value {
     let max = IdempotencyKey::MAX;
-    let (any, dark) = (ascii(|byte| matches!(byte, b' '..=b'~')), ascii(|byte| matches!(byte, b'!'..=b'~')));
-    let unquoted = ascii(|byte| matches!(byte, b'!'..=b'~') && byte != b'"');
+    let any = ascii(|byte| matches!(byte, b' '..=b'~') && byte != b',');
+    let dark = ascii(|byte| matches!(byte, b'!'..=b'~') && byte != b',');
+    let first = ascii(|byte| matches!(byte, b'!'..=b'~') && byte != b',' && byte != b'"');
+    let quoted = ascii(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
     let inner = format!("{any}{{0,{}}}", max - 2);
     json!({
         "name": HEADER,
         "in": "header",
         "description": format!(
             "What makes a repeat harmless: 1 to {max} printable ASCII characters, new for each payment. `\"k\"` and `k` are the \
-             same key. It counts for one merchant, whichever token it comes with."
+             same key; a comma may only be in the quoted form. It counts for one merchant, whichever token it comes with."
         ),
         "schema": {
             "type": "string",
-            "pattern": format!("^(?:{unquoted}(?:{inner}{dark})?|\"{any}{{1,{max}}}\"|\"(?:{inner}{unquoted})?)$"),
+            "pattern": format!("^(?:{first}(?:{inner}{dark})?|\"(?:{quoted}|\\\\[\"\\\\]){{1,{max}}}\")$"),
         },
         "example": "order-1042",
     })

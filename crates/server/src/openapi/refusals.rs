@@ -104,6 +104,11 @@ pub(super) fn of_the_store() -> [Error; 2] {
     [Error::Store(StoreError::Unavailable(String::new())), Error::Internal(String::new())]
 }
 
+/// What depends on the answer of the store to a write.
+pub(super) const fn of_a_write() -> Error {
+    Error::Store(StoreError::OutcomeUnknown(String::new()))
+}
+
 /// What an operation answers: status, name and response. It is what the operation refuses itself, and what the edge refuses
 /// before it.
 pub(super) fn render(refusals: Vec<Refusal>) -> Vec<(String, String, Value)> {
@@ -242,6 +247,9 @@ pub(super) const fn when(code: Code) -> &'static str {
         Code::HeadersTooLarge => "the head is larger than 16 KiB, or has more than 64 lines",
         Code::InternalError => "a defect of ours; the request id finds it in the log",
         Code::IdempotencyStoreUnavailable => "the key can't be kept right now, and nothing was done",
+        Code::OutcomeUnknown => {
+            "the answer of the store was lost, so whether it was done is not known: repeat it with the same key"
+        }
         Code::Unavailable => {
             "the store is away or was not read for too long, no key signs, or there are too many connections"
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
-use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus};
+use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus, StoreError};
 
 use crate::edge::read_body;
 use crate::error::Error;
@@ -116,7 +116,14 @@ async fn first(
         Ok(true) => Ok(answer(StatusCode::CREATED, body)),
         // This took longer than the lease, and a repeat has taken the key over.
         Ok(false) => Err(Error::InProgress),
-        Err(error) => {
+        // It may have been created, and the key is answered then. Neither is undone or waited for again.
+        Err(error @ StoreError::OutcomeUnknown(_)) => Err(Error::Store(error)),
+        Err(
+            error @ (StoreError::Unavailable(_)
+            | StoreError::Misconfigured(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Newer { .. }),
+        ) => {
             // Best effort: if the key can't be given back either, its lease ends by itself.
             if let Err(error) = store.abandon(&lease).await {
                 tracing::warn!(%error, "an idempotency key stays taken until its lease ends");

@@ -69,7 +69,7 @@ pub(crate) fn render(page: &Page<'_>) -> (StatusCode, HeaderMap, String) {
             message(
                 Mark::Cross,
                 "Please try again",
-                "Your decision could not be saved. Go back and repeat it in a moment.",
+                "The payment can't be reached right now. Go back in a moment: if your decision was saved, it is shown there.",
             ),
         ),
     };

@@ -73,6 +73,10 @@ impl Error {
             (None, Code::InvalidToken) => {
                 "The token is malformed, expired or revoked, or was issued to another client.".to_owned()
             }
+            (None, Code::OutcomeUnknown) => {
+                "Whether this was done is not known: the answer of the store was lost. Repeat the request."
+                    .to_owned()
+            }
             (None, _) => permitted(&self.message()).collect(),
         }
     }

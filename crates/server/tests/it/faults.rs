@@ -19,7 +19,7 @@ use tollgate_store::{
 pub(crate) enum Fault {
     /// It does nothing, and says so.
     Refuses,
-    /// It does as asked, and says that it failed: the answer was lost on its way.
+    /// It does as asked, and its answer is lost on its way.
     AnswerLost,
     /// It panics.
     Panics,
@@ -93,7 +93,7 @@ macro_rules! delegated {
                     Some(Fault::Refuses) => Err(StoreError::Unavailable(FAILED.to_owned())),
                     Some(Fault::AnswerLost) => {
                         self.store.$name($($argument),*).await?;
-                        Err(StoreError::Unavailable(FAILED.to_owned()))
+                        Err(StoreError::OutcomeUnknown(FAILED.to_owned()))
                     }
                     Some(Fault::Panics) => panic!("{FAILED}"),
                 }

@@ -196,6 +196,13 @@ impl Watched {
         }
     }
 
+    /// Has the answer of a method of the store get lost on its way.
+    async fn losing(&mut self, store: &'static str, method: &'static str, path: &'static str, call: Call) {
+        self.faults.set(store, Fault::AnswerLost);
+        self.call(method, path, call).await;
+        self.faults.clear();
+    }
+
     async fn the_authority(&mut self) {
         let shop = self.stage.shop.clone();
         self.call("POST", TOKEN, Call::post(TOKEN).json(&shop.body())).await;
@@ -302,6 +309,7 @@ impl Watched {
         self.call("POST", CREATE, Call::post(CREATE).bearer(&token).json(&anothers).key("k")).await;
         self.failing("create_payment_request", "POST", CREATE, create(&token)).await;
         self.failing("create_payment_request", "POST", CREATE, create(&token).key("held")).await;
+        self.losing("create_payment_request", "POST", CREATE, create(&token).key("lost")).await;
         // Whoever held it panicked.
         self.call("POST", CREATE, create(&token).key("held")).await;
         self.failing("begin", "POST", CREATE, create(&token).key("new")).await;
@@ -332,6 +340,7 @@ impl Watched {
             self.call("POST", PAGE, post(&none).form("decision=approve")).await;
             self.bodies(PAGE, post(&page), form, false).await;
             self.failing("payment_request", "POST", PAGE, post(&page).form("decision=approve")).await;
+            self.losing("decide_payment_request", "POST", PAGE, post(&page).form("decision=approve")).await;
             self.call("POST", PAGE, post(&page).form("decision=approve")).await;
             self.call("POST", PAGE, post(&page).form("decision=decline")).await;
         }

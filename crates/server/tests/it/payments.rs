@@ -112,8 +112,8 @@ async fn an_operator_creates_nothing_for_a_disabled_merchant_and_still_sees_what
     body["merchant_id"] = json!(stage.merchant);
     let call = |body: &Value| Call::post(CREATE).bearer(&token).json(body).key("k");
     let id = payment_id(&stage.answer(call(&body)).await);
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    stage.elsewhere.set_merchant_status(stage.merchant, Status::Disabled, now, expire).await.unwrap();
+    let now = stage.now();
+    stage.elsewhere.set_merchant_status(stage.merchant, Status::Disabled, now).await.unwrap();
     let disabled = stage.answer(call(&body)).await;
     let mut unknown = body.clone();
     unknown["merchant_id"] = json!("0191e0a1-5c3b-7def-8123-456789abcdef");

@@ -50,6 +50,7 @@ pub(crate) fn errors() -> Vec<Error> {
         | Error::Internal(_) => (),
     };
     let store = || StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned());
+    let lost = || StoreError::OutcomeUnknown("the connection to db1.example.com broke".to_owned());
     let errors = vec![
         Error::InvalidClient,
         Error::InvalidToken(TokenError::Expired),
@@ -71,6 +72,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::PageExpired,
         Error::TooMany { retry_after: Duration::from_millis(1_001) },
         Error::Store(store()),
+        Error::Store(lost()),
         Error::IdempotencyStore(store()),
         Error::NoSigningKey,
         Error::TokenTooLong,

@@ -142,7 +142,7 @@ pub(super) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, Store
         .write_count(
             "WITH gone AS (
                  DELETE FROM changes WHERE seq = ANY (ARRAY(
-                     SELECT seq FROM changes WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
+                     SELECT seq FROM changes WHERE until <= $1 ORDER BY until LIMIT $2))
                  RETURNING seq, mark
              ), noted AS (
                  UPDATE installation SET purged_change = newest.seq, purged_mark = newest.mark

@@ -130,9 +130,12 @@ pub(super) async fn set_status(
 
 pub(super) async fn delete(store: &Postgres, client: ClientId, now: Timestamp) -> Result<bool, StoreError> {
     let done = store
-        .write(
+        .write_locked(
+            // A secret that is being added is there by then, and goes as well.
+            ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
             recorded!(
-                "done AS (DELETE FROM clients WHERE id = $1 RETURNING id)",
+                "done AS (DELETE FROM clients WHERE id = $1 RETURNING id),
+                 secret AS (DELETE FROM secrets WHERE client_id = $1)",
                 "SELECT 1, 'client', id, NULL::bigint, $2, false FROM done
                  UNION ALL SELECT 2, 'client revoked', id, $3, $4, true FROM done",
                 "SELECT FROM done"
@@ -154,7 +157,7 @@ pub(super) async fn add_secret(
     let done = store
         .write_locked(
             // Of two that are added at once, the second lets the first expire.
-            ("SELECT FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
+            ("SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
             recorded!(
                 "expiring AS (
                      UPDATE secrets SET expires_at = least(expires_at, $7)

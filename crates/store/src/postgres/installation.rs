@@ -5,11 +5,12 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tollgate_core::{KeyId, Timestamp};
 
-use super::Postgres;
 use super::changes::{kept, recorded};
 use super::column::{
     column, id, id_bytes, length, millis, never_written, optional_time, params, time, unsigned,
 };
+use super::pool::Statement;
+use super::{Postgres, last};
 use crate::{SigningKey, StoreError};
 
 pub(super) async fn install(
@@ -17,30 +18,34 @@ pub(super) async fn install(
     check_value: &[u8],
     key: &SigningKey,
 ) -> Result<Vec<u8>, StoreError> {
-    store
-        .write(
-            "WITH first AS (
-                 UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
-             )
-             INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at, compromised)
-             SELECT $2, $3, $4, $5, $6, $7 FROM first",
-            params![
-                check_value,
-                id(key.id.as_bytes()),
-                key.sealed.as_slice(),
-                millis(key.created_at),
-                millis(key.activates_at),
-                key.retires_at.map(millis),
-                key.compromised,
-            ],
-        )
+    let rows = store
+        .write_all(&[
+            Statement {
+                sql: "WITH first AS (
+                          UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
+                      )
+                      INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
+                      SELECT $2, $3, $4, $5, $6 FROM first",
+                params: params![
+                    check_value,
+                    id(key.id.as_bytes()),
+                    key.sealed.as_slice(),
+                    millis(key.created_at),
+                    millis(key.activates_at),
+                    key.retires_at.map(millis),
+                ],
+            },
+            // Whoever came first, it is there now and never changes.
+            Statement { sql: CHECK, params: params![] },
+        ])
         .await?;
-    // Whoever came first, it is there now and never changes.
-    check(store).await?.ok_or_else(never_written)
+    column(last(rows).first().ok_or_else(never_written)?, 0)
 }
 
+const CHECK: &str = "SELECT check_value FROM installation";
+
 pub(super) async fn check(store: &Postgres) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = store.read_one("SELECT check_value FROM installation", params![]).await?;
+    let row = store.read_one(CHECK, params![]).await?;
     column(&row.ok_or_else(never_written)?, 0)
 }
 
@@ -84,7 +89,7 @@ pub(super) async fn add_signing_key(
             recorded!(
                 // Whatever is added lets all others retire, so the newest key alone has no end.
                 "due AS (
-                     SELECT 1 AS one WHERE $8 IS NULL
+                     SELECT 1 AS due WHERE $8 IS NULL
                          OR EXISTS (SELECT FROM signing_keys WHERE id = $8 AND retires_at IS NULL)
                  ), retired AS (
                      UPDATE signing_keys SET retires_at = least(retires_at, $6), compromised = compromised OR $9

@@ -1,10 +1,12 @@
 //! A few connections, and what is done when one of them fails.
 //!
-//! A statement goes out whole, with the types of its parameters, and is a transaction by itself: one round trip, and
-//! nothing that must survive on the connection. So a pooler that gives each transaction another session may stand
-//! between, and a caller who goes away leaves no transaction open.
+//! A transaction goes out whole, its statements with the types of their parameters: one round trip, and nothing that
+//! must survive on the connection. So a pooler that gives each transaction another session may stand between, and a
+//! caller who goes away leaves no transaction open.
 
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -43,13 +45,18 @@ pub struct PostgresOptions {
     pub statement_timeout: Duration,
 }
 
-/// A statement that is a transaction by itself.
+/// A statement with its parameters.
 #[derive(Clone, Copy)]
 pub(super) struct Statement<'a> {
     pub(super) sql: &'a str,
     pub(super) params: &'a [Param<'a>],
-    /// What is run before it in the same transaction, so that it sees what others did until it had the lock.
-    pub(super) lock: Option<(&'a str, &'a [Param<'a>])>,
+}
+
+/// Statements that are committed together. Each sees what the ones before it have done, and what others have committed
+/// by the time that it begins.
+#[derive(Clone, Copy)]
+pub(super) struct Transaction<'a> {
+    pub(super) statements: &'a [Statement<'a>],
     /// Whether it may be sent again when nobody knows what became of it.
     pub(super) repeatable: bool,
 }
@@ -75,19 +82,19 @@ impl Pool {
         Ok(Self { options, tls, free, queue: Semaphore::new(QUEUE), idle: Mutex::default() })
     }
 
-    /// Runs a statement, again where it had no effect, until the time for it is up.
-    pub(super) async fn run(&self, statement: Statement<'_>) -> Result<Vec<Row>, StoreError> {
+    /// Runs a transaction, again where it had no effect, until the time for it is up. Returns the rows of each statement.
+    pub(super) async fn run(&self, transaction: Transaction<'_>) -> Result<Vec<Vec<Row>>, StoreError> {
         let Ok(_place) = self.queue.try_acquire() else {
             return Err(StoreError::Unavailable("too many requests are waiting for it".to_owned()));
         };
         let deadline = Instant::now() + self.options.statement_timeout;
         for attempt in 1.. {
             let mut leased = self.lease(deadline).await?;
-            let Ok(result) = timeout_at(deadline, send(leased.client(), statement)).await else {
+            let Ok(result) = timeout_at(deadline, send(leased.client(), transaction.statements)).await else {
                 leased.cancel(self.tls.clone());
                 // The others lead to the same server, which may be gone.
                 self.idle().clear();
-                return Err(unanswered("PostgreSQL did not answer in time", statement));
+                return Err(unanswered("PostgreSQL did not answer in time", transaction));
             };
             let error = match result {
                 Ok(rows) => return Ok(rows),
@@ -97,10 +104,10 @@ impl Pool {
                 Outcome::Refused => return Err(error::statement(&error)),
                 Outcome::Nothing { fresh: false } => {}
                 Outcome::Nothing { fresh: true } => leased.discard(),
-                Outcome::Unknown if statement.repeatable => leased.discard(),
+                Outcome::Unknown if transaction.repeatable => leased.discard(),
                 Outcome::Unknown => {
                     leased.discard();
-                    return Err(unanswered("the connection to PostgreSQL broke", statement));
+                    return Err(unanswered("the connection to PostgreSQL broke", transaction));
                 }
             }
             drop(leased);
@@ -182,30 +189,49 @@ impl Drop for Leased<'_> {
     }
 }
 
-/// Sends a statement, and waits until it is committed.
-async fn send(client: &Client, statement: Statement<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let work = client.query_typed(statement.sql, statement.params);
-    let Some((sql, params)) = statement.lock else { return work.await };
+/// Sends a transaction, and waits until it is committed.
+async fn send(client: &Client, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+    if let [Statement { sql, params }] = statements {
+        return Ok(vec![client.query_typed(sql, params).await?]);
+    }
+    let work = statements.iter().map(|statement| client.query_typed(statement.sql, statement.params));
     // All of it leaves at once. If one fails, the server takes the others for a rollback.
-    let (begun, locked, rows, committed) = tokio::join!(
+    let (begun, results, committed) = tokio::join!(
         biased;
         client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
-        client.query_typed(sql, params),
-        work,
+        all(work),
         client.batch_execute("COMMIT"),
     );
     begun?;
-    locked?;
-    let rows = rows?;
+    let rows = results.into_iter().collect::<Result<_, _>>()?;
     committed?;
     Ok(rows)
 }
 
-/// What the caller learns when no answer came.
-fn unanswered(what: &str, statement: Statement<'_>) -> StoreError {
-    StoreError::Unavailable(if statement.repeatable {
-        what.to_owned()
-    } else {
-        format!("{what}: whether the change was made is not known")
+/// Waits for all of `futures`, which are first polled in their order.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut waiting = false;
+        for (future, output) in &mut futures {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(ready) => *output = Some(ready),
+                    Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting { Poll::Pending } else { Poll::Ready(()) }
     })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+/// What the caller learns when no answer came.
+fn unanswered(what: &str, transaction: Transaction<'_>) -> StoreError {
+    if transaction.repeatable {
+        StoreError::Unavailable(what.to_owned())
+    } else {
+        StoreError::OutcomeUnknown(what.to_owned())
+    }
 }

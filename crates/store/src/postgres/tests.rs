@@ -7,6 +7,7 @@ mod members;
 mod opening;
 #[allow(dead_code, reason = "the end-to-end tests use more of it")]
 mod server;
+mod sharding;
 mod transfer;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tollgate_core::{
     ClientId, Environment, Generation, MerchantId, PaymentRequestId, Revocation, Revoked, Timestamp, TokenId,
 };
 
+use super::clock::Clock;
 use crate::{
     Answer, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus, Postgres,
     PostgresOptions, Status,
@@ -50,9 +52,15 @@ mod conformance_through_a_pooler {
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
-/// Opens the store at a URL.
+/// Opens the store at a URL. Its database's clock shows what the tests' does.
 async fn open(url: &str) -> Postgres {
-    Postgres::open(options(url)).await.unwrap()
+    open_with(options(url)).await
+}
+
+async fn open_with(options: PostgresOptions) -> Postgres {
+    let mut store = Postgres::open(options).await.unwrap();
+    store.clock = Clock::Agreeing;
+    store
 }
 
 fn options(url: &str) -> PostgresOptions {

@@ -232,6 +232,7 @@ fn explain(path: &Path, error: StoreError) -> StoreError {
             StoreError::Corrupt(format!("{shown}: {what}; name another file or restore a backup"))
         }
         StoreError::Misconfigured(what) => StoreError::Misconfigured(format!("{shown}: {what}: {MAKE_ONE}")),
+        StoreError::OutcomeUnknown(what) => StoreError::OutcomeUnknown(format!("{shown}: {what}")),
         StoreError::Newer { found, known } => StoreError::Newer { found, known },
     }
 }

@@ -182,6 +182,7 @@ async fn what_the_store_can_not_keep_is_not_answered_as_done() {
         let reply = revoke(&stage, &stage.shop, &issued.access).await;
         assert_oauth_refused(&reply, 503, "temporarily_unavailable");
         assert_eq!(reply.header("retry-after"), "1");
+        assert_eq!(reply.text().contains("not known"), fault == Fault::AnswerLost, "{}", reply.text());
         assert_eq!(stage.list(&issued.access).await.status(), 200);
     }
     faults.clear();
