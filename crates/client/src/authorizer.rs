@@ -128,6 +128,12 @@ impl Attempt {
         headers.insert(AUTHORIZATION, authorization.header().clone());
         Self { generation: authorization.generation(), repeatable: is_repeatable(method, headers) }
     }
+
+    /// Whether the request may arrive twice without harm.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn is_repeatable(self) -> bool {
+        self.repeatable
+    }
 }
 
 /// A UUIDv7 (RFC 9562 §5.7).

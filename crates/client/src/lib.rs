@@ -53,6 +53,8 @@
 pub mod agent;
 mod authorizer;
 mod blocking;
+#[cfg(any(feature = "reqwest-middleware", all(feature = "agent", unix)))]
+mod broken;
 mod cached;
 mod caller;
 mod clock;
