@@ -5,6 +5,8 @@ use std::fmt;
 use tollgate_server::{BindError, OpenError};
 use tollgate_store::StoreError;
 
+use crate::output::printable;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -28,7 +30,7 @@ impl fmt::Display for Failure {
     /// Stays on one line, whatever the message holds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, line) in self.text.lines().enumerate() {
-            write!(f, "{}{line}", if n == 0 { "" } else { "; " })?;
+            write!(f, "{}{}", if n == 0 { "" } else { "; " }, printable(line))?;
         }
         Ok(())
     }

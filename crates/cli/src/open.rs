@@ -44,6 +44,16 @@ pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
     Ok(Opened { config, store, master_key, now })
 }
 
+/// Says whether the arguments name a store, or one is where it is looked for. One that can't be looked at counts: opening
+/// it will say why.
+pub(crate) fn finds_a_store(args: &StoreArgs) -> bool {
+    let may_exist = |path: &Path| path.try_exists().unwrap_or(true);
+    args.config.is_some()
+        || args.data.is_some()
+        || may_exist(Path::new(DEFAULT_CONFIG))
+        || may_exist(&Path::new(DEFAULT_DATA).join("tollgate.db"))
+}
+
 /// Reads the configuration that the arguments name, and says whether its store may be created, or be installed where
 /// `store migrate` has made its tables.
 pub(crate) fn configuration(args: &StoreArgs) -> Result<(Config, bool), Failure> {

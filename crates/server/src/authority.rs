@@ -8,6 +8,7 @@ pub(crate) mod authenticated;
 pub(crate) mod grant;
 pub(crate) mod parameters;
 pub(crate) mod refresh;
+pub(crate) mod sensitive;
 pub(crate) mod token;
 
 use std::cell::RefCell;

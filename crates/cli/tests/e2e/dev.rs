@@ -41,6 +41,40 @@ fn the_folder_holds_what_a_caller_needs_and_only_its_owner_reads_it() {
 }
 
 #[test]
+fn first_starts_at_once_make_one_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let started: Vec<Dev> = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..3).map(|_| scope.spawn(|| Dev::start(&data))).collect();
+        starting.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    // Each can be used, and by the client of any other.
+    for one in &started {
+        for other in &started {
+            let credentials = &other.credentials;
+            let [id, secret] = ["client_id", "client_secret"].map(|name| credentials[name].as_str().unwrap());
+            assert_eq!(one.api.token(id, secret).status, 200);
+        }
+    }
+    drop(started);
+    Dev::start(&data);
+}
+
+#[test]
+fn links_that_lie_in_wait_are_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, victim) = (folder.path().join("data"), folder.path().join("victim"));
+    fs::create_dir(&data).unwrap();
+    fs::write(&victim, "the victim's").unwrap();
+    for name in ["master.partial", "credentials.partial", "credentials.json"] {
+        std::os::unix::fs::symlink(&victim, data.join(name)).unwrap();
+    }
+    let dev = Dev::start(&data);
+    dev.tokens();
+    assert_eq!(fs::read(&victim).unwrap(), b"the victim's");
+}
+
+#[test]
 fn a_second_start_reuses_the_merchant_the_client_and_the_keys() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

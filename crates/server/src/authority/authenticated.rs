@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::authority::grant::check_scope;
 use crate::authority::parameters::{Parameters, present, required};
+use crate::authority::sensitive::Sensitive;
 use crate::error::Error;
 use crate::problems::{Problem, Problems};
 use crate::registry::Registered;
@@ -29,13 +30,13 @@ pub(crate) struct Authenticated {
 /// What a client claims to be, by exactly one way of authenticating (RFC 6749 §2.3).
 pub(crate) struct Credentials<'a> {
     client_id: Cow<'a, str>,
-    client_secret: Cow<'a, str>,
+    client_secret: Sensitive<'a>,
 }
 
 impl<'a> Credentials<'a> {
     /// Credentials that came by another way than a request to an endpoint of the authority.
     pub(crate) fn of(client_id: &'a str, client_secret: &'a str) -> Self {
-        Self { client_id: client_id.into(), client_secret: client_secret.into() }
+        Self { client_id: client_id.into(), client_secret: Cow::from(client_secret).into() }
     }
 
     /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
@@ -49,7 +50,7 @@ impl<'a> Credentials<'a> {
             return Ok(Some(basic.alone(id, secret, problems)));
         }
         let (id, secret) = (required(id, "client_id", problems), required(secret, "client_secret", problems));
-        Ok(id.zip(secret).map(|(client_id, client_secret)| Self { client_id, client_secret }))
+        Ok(id.zip(secret).map(|(client_id, secret)| Self { client_id, client_secret: secret.into() }))
     }
 
     /// Takes the credentials likewise, for endpoints where a request without them has failed to authenticate
@@ -64,8 +65,8 @@ impl<'a> Credentials<'a> {
             let basic = basic.alone(id, secret, &mut problems);
             return Ok(problems.or(Some(basic))?);
         }
-        let (client_id, client_secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
-        Ok(Self { client_id, client_secret })
+        let (client_id, secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
+        Ok(Self { client_id, client_secret: secret.into() })
     }
 
     /// Itself, from the header: what the body says beside it must not be another way of authenticating.
@@ -145,10 +146,10 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| Error::InvalidClient)?);
     let text = std::str::from_utf8(&decoded).map_err(|_| Error::InvalidClient)?;
     let (id, secret) = text.split_once(':').ok_or(Error::InvalidClient)?;
-    Ok(Some(Credentials { client_id: form_decoded(id), client_secret: form_decoded(secret) }))
+    Ok(Some(Credentials { client_id: form_decoded(id), client_secret: form_decoded(secret).into() }))
 }
 
 fn form_decoded(text: &str) -> Cow<'static, str> {
-    let text = text.replace('+', " ");
+    let text = Zeroizing::new(text.replace('+', " "));
     percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned().into()
 }

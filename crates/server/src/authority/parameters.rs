@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::authority::sensitive::wipe;
 use crate::json::{self, Json};
 use crate::media::Media;
 use crate::problems::{Problem, Problems};
@@ -24,6 +25,13 @@ pub(crate) struct Parameters<'a> {
     pub(crate) client_secret: Option<Cow<'a, str>>,
     pub(crate) scope: Option<Cow<'a, str>>,
     pub(crate) refresh_token: Option<Cow<'a, str>>,
+}
+
+impl Drop for Parameters<'_> {
+    /// Wipes what was decoded and not taken.
+    fn drop(&mut self) {
+        self.client_secret.iter_mut().chain(&mut self.refresh_token).for_each(wipe);
+    }
 }
 
 impl<'a> Parameters<'a> {
@@ -207,7 +215,7 @@ mod tests {
     }
 
     fn values(parameters: &Parameters<'_>) -> [Option<String>; 5] {
-        let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = parameters;
+        let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = &parameters;
         [grant_type, client_id, client_secret, scope, refresh_token]
             .map(|value| value.as_ref().map(|value| value.clone().into_owned()))
     }

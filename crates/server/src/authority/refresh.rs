@@ -7,6 +7,7 @@ use http::Request;
 use tollgate_core::{Claims, Timestamp, TokenKind};
 
 use crate::authority::parameters::{Parameters, required};
+use crate::authority::sensitive::{Sensitive, SensitiveBody};
 use crate::authority::{Issued, answer, body, check_caller, grant};
 use crate::catch_up::TokenBuffers;
 use crate::edge::{RequestBody, read_body};
@@ -28,10 +29,11 @@ pub(crate) async fn post(
     check_caller(&head.method, &head.headers)?;
     Media::require_json(&head.headers)?;
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    let body = SensitiveBody::from(body);
     let mut problems = Problems::new();
-    let parameters = Parameters::read(Media::Json, &body, &mut problems)?;
-    let token = required(parameters.refresh_token, "refresh_token", &mut problems);
-    let token = problems.or(token)?;
+    let mut parameters = Parameters::read(Media::Json, &body, &mut problems)?;
+    let token = required(parameters.refresh_token.take(), "refresh_token", &mut problems);
+    let token = Sensitive::from(problems.or(token)?);
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
     let installation = server.installation();

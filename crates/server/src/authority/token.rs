@@ -9,6 +9,7 @@ use tollgate_core::{Scope, Timestamp, TokenKind};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::parameters::Parameters;
+use crate::authority::sensitive::SensitiveBody;
 use crate::authority::{Issued, answer, body, check_caller, grant};
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
@@ -27,6 +28,7 @@ pub(crate) async fn post(
     check_caller(&head.method, &head.headers)?;
     let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    let body = SensitiveBody::from(body);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request};
 use tollgate_core::{Scope, Timestamp};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::check_caller;
 use crate::authority::parameters::{Parameters, present, read_form};
+use crate::authority::sensitive::SensitiveBody;
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
 use crate::media::{MAX_BODY, Media};
@@ -24,14 +24,14 @@ pub(crate) const FORM_ONLY: &str =
 pub(super) async fn receive(
     server: &Server,
     request: Request<impl RequestBody>,
-) -> Result<(HeaderMap, Bytes), Error> {
+) -> Result<(HeaderMap, SensitiveBody), Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     if Media::of(&head.headers) != Some(Media::Form) {
         return Err(Error::MediaType { expected: FORM_ONLY });
     }
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
-    Ok((head.headers, body))
+    Ok((head.headers, body.into()))
 }
 
 /// The parameters that are known; others are ignored (RFC 6749 §3.2).

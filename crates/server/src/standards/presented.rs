@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Unverified, Verifier};
+use zeroize::Zeroizing;
 
 use crate::authority::authenticated::Authenticated;
 use crate::edge::RequestBody;
@@ -16,7 +17,7 @@ use crate::standards::form::{self, Form, required};
 /// A token, and who presents it.
 pub(super) struct Presented {
     pub(super) by: Authenticated,
-    pub(super) token: String,
+    pub(super) token: Zeroizing<String>,
     /// Whether the client says that it is a refresh token. No other hint says anything.
     pub(super) as_refresh_token: bool,
 }
@@ -32,7 +33,7 @@ pub(super) async fn receive(
     let mut form = Form::read(&body)?;
     let by = form.authenticate(&headers, server, from, now, None).await?;
     let as_refresh_token = form.token_type_hint.as_deref() == Some("refresh_token");
-    Ok(Presented { by, token: required(form.token, "token")?.into_owned(), as_refresh_token })
+    Ok(Presented { by, token: Zeroizing::new(required(form.token, "token")?.into_owned()), as_refresh_token })
 }
 
 /// Room for a token of either kind that may have to be verified twice.

@@ -7,6 +7,7 @@ use http::Request;
 use tollgate_core::{Scope, Timestamp, TokenKind};
 
 use crate::authority::authenticated::Authenticated;
+use crate::authority::sensitive::Sensitive;
 use crate::authority::{answer, body, grant};
 use crate::catch_up::TokenBuffers;
 use crate::edge::RequestBody;
@@ -34,13 +35,13 @@ pub(super) async fn post(
         .and_then(Option::as_ref)
         .filter(|_| form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS));
     let client = form.authenticate(&headers, server, from, now, of_the_client).await?;
-    let parameters = form.parameters;
-    let grant = requested_grant(&required(parameters.grant_type, "grant_type")?)?;
+    let mut parameters = form.parameters;
+    let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
     let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
     let body = match grant {
         Grant::ClientCredentials => client_credentials(server, &client, scope.as_ref(), now)?,
         Grant::RefreshToken => {
-            let token = required(parameters.refresh_token, "refresh_token")?;
+            let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
             refresh_token(server, &client, &token, scope.as_ref(), now).await?
         }
     };

@@ -97,6 +97,33 @@ fn a_new_store_appears_whole_and_nothing_else_is_left() {
 }
 
 #[test]
+fn a_link_that_lies_in_wait_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (victim, draft) = (folder.path().join("victim"), folder.path().join("draft"));
+    fs::write(&victim, "the victim's").unwrap();
+    std::os::unix::fs::symlink(&victim, &draft).unwrap();
+    assert_eq!(super::super::open::create_file(&draft), Err(std::io::ErrorKind::AlreadyExists));
+    assert_eq!(super::super::open::create_file(&victim), Err(std::io::ErrorKind::AlreadyExists));
+    assert_eq!(fs::read(&victim).unwrap(), b"the victim's");
+
+    // Where the store is to be.
+    let path = folder.path().join("store.db");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
+    assert!(Sqlite::open(&path).is_err());
+    assert!(!folder.path().join("nowhere").exists());
+}
+
+/// Folders are often links; what must not be one is the file.
+#[test]
+fn a_store_can_be_made_in_a_folder_behind_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("real")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("real"), folder.path().join("link")).unwrap();
+    drop(Sqlite::open(&folder.path().join("link/store.db")).unwrap());
+    assert!(folder.path().join("real/store.db").exists());
+}
+
+#[test]
 fn an_empty_file_with_a_wal_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.db");
