@@ -114,9 +114,13 @@ pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn S
 fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
     let connections = &config.connections;
     let mut address: PostgresAddress = url.parse().expect("the configuration has accepted it");
-    if let Some(source) = &connections.password {
-        let password = secret(source, "the password file", "database.password")?;
-        address.set_password(password.trim_end_matches(['\r', '\n']));
+    if let Some(source) = connections.password.clone() {
+        let read = move || secret(&source, "the password file", "database.password");
+        read()?;
+        address.read_password_by(move || {
+            let password = read().map_err(|failure| failure.to_string())?;
+            Ok(password.trim_end_matches(['\r', '\n']).to_owned())
+        });
     }
     Ok(PostgresOptions {
         address,

@@ -5,7 +5,7 @@
 //! caller who goes away leaves no transaction open.
 
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Row};
 use super::address::PostgresAddress;
 use super::column::Param;
 use super::error::{self, Outcome};
-use super::members;
+use super::members::{self, Refused};
 use super::tls::Tls;
 use crate::StoreError;
 
@@ -28,6 +28,9 @@ const ATTEMPTS: u32 = 10;
 
 /// The longest pause before the second attempt; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(4);
+
+/// How long nobody asks for another connection after the server refused to have one more.
+const CROWDED: Duration = Duration::from_secs(1);
 
 /// How long an idle connection is silent before it is asked whether it still is one.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -66,10 +69,27 @@ pub(super) struct Pool {
     options: PostgresOptions,
     tls: Tls,
     /// One for each connection that may be open.
-    free: Semaphore,
+    free: Arc<Semaphore>,
     /// One for each caller that may wait.
     queue: Semaphore,
-    idle: Mutex<Vec<Client>>,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// A connection that is open.
+struct Session {
+    client: Client,
+    /// Since when the server is known to be the primary, and to take no writes. After some time it is asked again.
+    read_only: Option<Instant>,
+}
+
+impl Session {
+    fn serves(&self, repeatable: bool) -> bool {
+        let is_fit = match self.read_only {
+            Some(since) => repeatable && since.elapsed() < SILENCE,
+            None => true,
+        };
+        is_fit && !self.client.is_closed()
+    }
 }
 
 impl Pool {
@@ -78,7 +98,7 @@ impl Pool {
         let config = &mut options.address.config;
         config.keepalives_idle(SILENCE).tcp_user_timeout(options.statement_timeout);
         let tls = Tls::new(options.address.roots.as_deref())?;
-        let free = Semaphore::new(options.pool_size);
+        let free = Arc::new(Semaphore::new(options.pool_size));
         Ok(Self { options, tls, free, queue: Semaphore::new(QUEUE), idle: Mutex::default() })
     }
 
@@ -89,7 +109,7 @@ impl Pool {
         };
         let deadline = Instant::now() + self.options.statement_timeout;
         for attempt in 1.. {
-            let mut leased = self.lease(deadline).await?;
+            let mut leased = self.lease(deadline, transaction.repeatable).await?;
             let Ok(result) = timeout_at(deadline, send(leased.client(), transaction.statements)).await else {
                 leased.cancel(self.tls.clone());
                 // The others lead to the same server, which may be gone.
@@ -121,32 +141,75 @@ impl Pool {
 
     /// Makes a connection that belongs to the caller alone.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
+        self.connect_to_write().await.map_err(Refused::error)
+    }
+
+    async fn connect_to_write(&self) -> Result<Client, Refused> {
         let PostgresOptions { address, connect_timeout, .. } = &self.options;
         members::connect(address, &self.tls, Instant::now() + *connect_timeout).await
     }
 
-    /// Takes a connection that is idle, or makes one.
-    async fn lease(&self, deadline: Instant) -> Result<Leased<'_>, StoreError> {
-        let busy = |_| StoreError::Unavailable("all connections to PostgreSQL are busy".to_owned());
-        let permit = timeout_at(deadline, self.free.acquire()).await.map_err(busy)?;
-        let permit = permit.expect("the semaphore is never closed");
-        let mut leased = Leased { pool: self, client: self.take_idle(), _permit: permit };
-        if leased.client.is_none() {
+    /// Makes a connection. To read, one to a primary that is read-only will do: nothing can have been changed elsewhere.
+    async fn open(&self, repeatable: bool) -> Result<Session, Refused> {
+        match self.connect_to_write().await {
+            Ok(client) => Ok(Session { client, read_only: None }),
+            Err(Refused::ReadOnly(_)) if repeatable => {
+                let PostgresOptions { address, connect_timeout, .. } = &self.options;
+                let now = Instant::now();
+                let opened = members::connect_to_read(address, &self.tls, now + *connect_timeout).await;
+                let client = opened.map_err(Refused::Failed)?;
+                Ok(Session { client, read_only: Some(now) })
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Takes a connection that is idle, or makes one. While the server grants no more of them, whoever would make one
+    /// waits with the others for those that there are.
+    async fn lease(&self, deadline: Instant, repeatable: bool) -> Result<Leased<'_>, StoreError> {
+        let mut crowded = None;
+        loop {
+            let busy = |_| StoreError::Unavailable("all connections to PostgreSQL are busy".to_owned());
+            let permit = timeout_at(deadline, self.free.acquire()).await;
+            let permit = permit.map_err(|late| crowded.take().unwrap_or_else(|| busy(late)))?;
+            let permit = permit.expect("the semaphore is never closed");
+            if let Some(session) = self.take_idle(repeatable) {
+                return Ok(Leased { pool: self, session: Some(session), _permit: permit });
+            }
             let late =
                 |_| StoreError::Unavailable(format!("{} does not answer", self.options.address.place()));
-            leased.client = Some(timeout_at(deadline, self.connect()).await.map_err(late)??);
+            match timeout_at(deadline, self.open(repeatable)).await.map_err(late)? {
+                Ok(session) => return Ok(Leased { pool: self, session: Some(session), _permit: permit }),
+                Err(Refused::Crowded(error)) => {
+                    crowded = Some(error);
+                    self.close_for_a_while(permit);
+                }
+                Err(refused) => return Err(refused.error()),
+            }
         }
-        Ok(leased)
+    }
+
+    /// Has one connection less for a while: as long as the server has no more, fewer callers may hold one.
+    fn close_for_a_while(&self, permit: SemaphorePermit<'_>) {
+        permit.forget();
+        let free = Arc::clone(&self.free);
+        tokio::spawn(async move {
+            sleep(CROWDED).await;
+            free.add_permits(1);
+        });
     }
 
     /// The connection that was used last, as long as it is still one: the server may have ended.
-    fn take_idle(&self) -> Option<Client> {
+    fn take_idle(&self, repeatable: bool) -> Option<Session> {
         let mut idle = self.idle();
-        std::iter::from_fn(|| idle.pop()).find(|client| !client.is_closed())
+        // What serves nobody any more is closed.
+        idle.retain(|session| session.serves(true));
+        let index = idle.iter().rposition(|session| session.serves(repeatable))?;
+        Some(idle.remove(index))
     }
 
     /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
-    fn idle(&self) -> MutexGuard<'_, Vec<Client>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,24 +217,24 @@ impl Pool {
 /// A connection on loan. It goes back when it is dropped, even if an answer is still on its way.
 struct Leased<'a> {
     pool: &'a Pool,
-    client: Option<Client>,
+    session: Option<Session>,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Leased<'_> {
     fn client(&self) -> &Client {
-        self.client.as_ref().expect("it has one until it is discarded")
+        &self.session.as_ref().expect("it has one until it is discarded").client
     }
 
     /// Closes the connection.
     fn discard(&mut self) {
-        self.client = None;
+        self.session = None;
     }
 
     /// Closes the connection, and has the server end what it is doing for it: otherwise it would go on waiting for a
     /// lock, and take effect at any later time.
     fn cancel(&mut self, tls: Tls) {
-        let Some(client) = self.client.take() else { return };
+        let Some(Session { client, .. }) = self.session.take() else { return };
         let (token, patience) = (client.cancel_token(), self.pool.options.connect_timeout);
         tokio::spawn(async move {
             // Best effort: the server that doesn't answer may not answer to this, either.
@@ -183,8 +246,8 @@ impl Leased<'_> {
 
 impl Drop for Leased<'_> {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take().filter(|client| !client.is_closed()) {
-            self.pool.idle().push(client);
+        if let Some(session) = self.session.take().filter(|session| session.serves(true)) {
+            self.pool.idle().push(session);
         }
     }
 }

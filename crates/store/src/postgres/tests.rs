@@ -5,6 +5,7 @@ mod keys;
 mod log;
 mod members;
 mod opening;
+mod pool;
 #[allow(dead_code, reason = "the end-to-end tests use more of it")]
 mod server;
 mod sharding;
