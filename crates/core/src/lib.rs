@@ -20,7 +20,9 @@ pub mod wire;
 pub use address::is_allowed;
 pub use claims::Claims;
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
-pub use keyring::{Keyring, MAX_TOKEN, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind};
+pub use keyring::{
+    Accepted, Keyring, MAX_TOKEN, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind,
+};
 pub use master::{MasterKey, MasterKeyError, UnsealError};
 pub use revocation::{Revocation, Revoked, TokenId};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
