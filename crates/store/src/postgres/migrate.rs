@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("schema.sql"), oldest: 1 },
     Step { sql: include_str!("elected.sql"), oldest: 1 },
     Step { sql: include_str!("marks.sql"), oldest: 1 },
+    Step { sql: include_str!("agreement.sql"), oldest: 1 },
 ];
 
 /// What becomes of a database in which there is no store.

@@ -173,14 +173,18 @@ async fn a_value_that_is_none_of_ours_is_damage() {
 fn a_newer_schema_is_refused() {
     let fixture = fixture();
     raw(&fixture.path).pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 2 }));
+    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 3 }));
 }
 
 #[tokio::test]
 async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_holds() {
     let fixture = fixture();
     fixture.store.create_merchant(&merchant(1)).await.unwrap();
-    raw(&fixture.path).execute_batch("DROP TABLE elected; PRAGMA user_version = 1").unwrap();
+    raw(&fixture.path)
+        .execute_batch(
+            "DROP TABLE elected; DROP TABLE agreement; DROP TABLE servers; PRAGMA user_version = 1",
+        )
+        .unwrap();
     let store = Sqlite::open_existing(&fixture.path).unwrap();
     let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
     assert!(store.elect(&candidacy, NOW).await.unwrap());
