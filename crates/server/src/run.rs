@@ -138,6 +138,7 @@ pub async fn run(
     }
     following.abort();
     watching.abort();
+    let _ = timeout(LAST_WORDS, server.installation().leave()).await;
     let _ = timeout(LAST_WORDS, rotating).await;
     drained
 }
