@@ -308,6 +308,15 @@ pub(crate) enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Lets the servers that share the store agree on this configuration's issuer, audience and lifetimes.
+    ///
+    /// Where several servers run, do this before you restart them one after the other with a new configuration. Those
+    /// that have the former one go on for a day, and each takes the others' tokens meanwhile. Where one server runs alone
+    /// there is no need to: it does so when it starts.
+    Adopt {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]

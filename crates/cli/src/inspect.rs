@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tollgate_core::Keyring;
 use tollgate_guard::{SystemClock, Verifier};
-use tollgate_server::{Verdict, inspect, open_signing_keys};
+use tollgate_server::{Verdict, accepted, inspect, open_signing_keys};
 
 use crate::args::{Format, StoreArgs};
 use crate::failure::Failure;
@@ -60,7 +60,9 @@ fn without_scheme(text: &str) -> &str {
 async fn verifier(opened: &Opened) -> Result<Verifier, Failure> {
     let policy = opened.config.token_policy();
     let keys = open_signing_keys(&opened.store.signing_keys().await?, &opened.master_key)?;
-    let verifier = Verifier::new(Keyring::new(policy, keys), std::sync::Arc::new(SystemClock));
+    let accepted = accepted(opened.store.as_ref(), &opened.config, opened.now).await?;
+    let keyring = Keyring::new(policy, keys).accepting(accepted);
+    let verifier = Verifier::new(keyring, std::sync::Arc::new(SystemClock));
     verifier.set_revocations(opened.store.revocations(opened.now).await?.into_iter().collect());
     Ok(verifier)
 }

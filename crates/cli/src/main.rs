@@ -1,6 +1,7 @@
 //! The `tollgate` binary: parses, wires, prints.
 
 mod admin;
+mod adopt;
 mod agent;
 mod answer;
 mod args;
@@ -54,6 +55,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
         Command::Store(command) => on_this_thread(transfer::store(command, format)),
         Command::Openapi(args) => openapi::run(&args),
+        Command::Config(ConfigCommand::Adopt { store }) => on_this_thread(adopt::run(&store, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }
 }

@@ -116,6 +116,15 @@ pub struct Policy {
     pub iat_leeway: Duration,
 }
 
+/// An issuer and an audience whose tokens are accepted beside those of the [`Policy`]: those that it had before, or will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The claim `iss`, compared byte for byte.
+    pub issuer: String,
+    /// The claim `aud` of the same tokens, compared byte for byte.
+    pub audience: String,
+}
+
 /// A signing key, ready for use: the HMAC states of both kinds are computed once.
 #[derive(Clone)]
 pub struct SigningKey {
@@ -241,6 +250,8 @@ impl Default for PayloadBuffer {
 #[derive(Clone)]
 pub struct Keyring {
     policy: Policy,
+    /// Few, and asked only about tokens that the policy alone would refuse.
+    accepted: Vec<Accepted>,
     /// What all tokens of this issuer begin with, as far as it fills a block of SHA-256: header and issuer.
     beginning: Option<[u8; BLOCK]>,
     /// Latest activation first.
@@ -257,7 +268,19 @@ impl Keyring {
                 key.begun = key.states.after(beginning);
             }
         }
-        Self { policy, beginning, keys }
+        Self { policy, accepted: Vec::new(), beginning, keys }
+    }
+
+    /// Accepts tokens of these, too. None is minted for them.
+    #[must_use]
+    pub fn accepting(mut self, accepted: Vec<Accepted>) -> Self {
+        self.accepted = accepted;
+        self
+    }
+
+    /// Whose tokens are accepted beside those of the policy.
+    pub fn accepted(&self) -> &[Accepted] {
+        &self.accepted
     }
 
     /// What every token must say.
@@ -419,13 +442,17 @@ impl Keyring {
         if now < start {
             return Err(TokenError::NotYetValid);
         }
-        if claims.issuer != self.policy.issuer {
-            return Err(TokenError::Issuer);
+        let is_own_issuer = claims.issuer == self.policy.issuer;
+        if is_own_issuer && claims.audience == self.policy.audience {
+            return Ok(start..end);
         }
-        if claims.audience != self.policy.audience {
-            return Err(TokenError::Audience);
+        // The pair counts: a former audience of a former issuer is none of the present one's.
+        let is_accepted =
+            |accepted: &Accepted| claims.issuer == accepted.issuer && claims.audience == accepted.audience;
+        if self.accepted.iter().any(is_accepted) {
+            return Ok(start..end);
         }
-        Ok(start..end)
+        Err(if is_own_issuer { TokenError::Audience } else { TokenError::Issuer })
     }
 }
 

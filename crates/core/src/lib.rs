@@ -21,7 +21,7 @@ pub use address::is_allowed;
 pub use claims::Claims;
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
 pub use keyring::{
-    Keyring, MAX_TOKEN, MintError, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind,
+    Accepted, Keyring, MAX_TOKEN, MintError, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind,
 };
 pub use master::{MasterKey, MasterKeyError, UnsealError};
 pub use revocation::{Generation, Revocation, Revoked, TokenId};

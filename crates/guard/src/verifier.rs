@@ -27,7 +27,8 @@ pub struct Verifier {
 /// time it has; who has them at first hand need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
-    /// From then on a signature of no known key is not called wrong: there may be a key that is not known here yet.
+    /// From then on a signature of no known key is not called wrong: there may be a key that is not known here yet. Nor is
+    /// an issuer or an audience, of a token that a known key has signed.
     pub keys_until: Timestamp,
     /// From then on nothing is said of any token: it may have been revoked.
     pub until: Timestamp,
@@ -171,10 +172,15 @@ impl Verifier {
         if self.revocations.load().revoked(claims) { Err(TokenError::Revoked.into()) } else { Ok(()) }
     }
 
-    /// What is wrong with a token is so for ever, but for its signature: a key that made it may be news.
+    /// What is wrong with a token is so for ever, but for its signature, its issuer and its audience: the key that made it,
+    /// or whom it is by and for, may be news.
     fn doubted(&self, error: TokenError, now: Timestamp) -> Unverified {
         match error {
-            TokenError::Signature if now.millis() >= self.keys_until.load(Relaxed) => Unverified::Stale,
+            TokenError::Signature | TokenError::Issuer | TokenError::Audience
+                if now.millis() >= self.keys_until.load(Relaxed) =>
+            {
+                Unverified::Stale
+            }
             error => Unverified::Refused(error),
         }
     }

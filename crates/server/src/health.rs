@@ -71,6 +71,11 @@ fn metrics(server: &Server) -> String {
             &installation.store_clock().offset(),
         ),
         (
+            "tollgate_configuration_replaced",
+            "1 if the servers of the store have agreed on another configuration: restart this one with it.",
+            &u8::from(installation.membership().is_replaced(installation.store_time())),
+        ),
+        (
             "tollgate_rotates_keys",
             "1 if this server advances the signing keys for all that share the store.",
             &u8::from(installation.rotates_keys()),

@@ -16,6 +16,7 @@ use crate::catch_up::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::follower::Follower;
+use crate::membership::Membership;
 use crate::registry::Registry;
 use crate::steady_time::SteadyTime;
 use crate::store_clock::{self, StoreClock};
@@ -67,6 +68,7 @@ pub struct Installation {
     panicked: OnceLock<Task>,
     suspension: Suspension,
     store_clock: StoreClock,
+    membership: Membership,
 }
 
 /// Why tokens can't be issued here, or new work should not be sent.
@@ -104,6 +106,7 @@ impl Installation {
         let clocks = clock.now().min(store.now().await?);
         let steady = SteadyTime::new(store.time_passed().await?, clocks, clock.uptime());
         let policy = config.token_policy();
+        let membership = Membership::new(&config);
         let registry = Registry::new(store.clone(), config.limits.client_cache);
         let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock.clone()));
         let hasher = master_key.secret_hasher();
@@ -123,12 +126,17 @@ impl Installation {
             panicked: OnceLock::new(),
             suspension: Suspension::default(),
             store_clock: StoreClock::default(),
+            membership,
         });
         installation.note_time_passed().await;
         let position = installation.reload().await?;
         installation.changes.start_at(position).await;
         let too_far = store_clock::measure(&installation).await?;
         installation.suspend(Cause::StoreClock, too_far);
+        if installation.membership.join(installation.store(), installation.store_time()).await? {
+            installation.reload_keys().await?;
+        }
+        installation.suspend_unless_agreed();
         Ok((installation.clone(), Follower::new(installation)))
     }
 
@@ -188,6 +196,26 @@ impl Installation {
     /// How far the store's clock is from this server's.
     pub(crate) fn store_clock(&self) -> &StoreClock {
         &self.store_clock
+    }
+
+    /// The time on the store's clock, as far as it is known.
+    pub(crate) fn store_time(&self) -> Timestamp {
+        self.store_clock.at(self.now())
+    }
+
+    /// Says to the servers that share the store that this one has ended.
+    pub async fn leave(&self) {
+        self.membership.leave(self.store()).await;
+    }
+
+    /// Its part among the servers that share the store.
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    /// Suspends the server while it is configured otherwise than those that share its store.
+    pub(crate) fn suspend_unless_agreed(&self) {
+        self.suspend(Cause::Agreement, self.membership.obstacle(self.store_time()));
     }
 
     /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.
@@ -287,11 +315,14 @@ impl Installation {
         Ok(position)
     }
 
-    /// Reads the signing keys afresh.
+    /// Reads the signing keys afresh, and what the servers that share the store have agreed on.
     pub(crate) async fn reload_keys(&self) -> Result<(), OpenError> {
         let keys = open_signing_keys(&self.store.signing_keys().await?, &self.master_key)?;
+        self.membership.read(self.store()).await?;
+        let accepted = self.membership.accepted(self.store_time());
         let policy = self.verifier.keyring().policy().clone();
-        self.verifier.set_keyring(Keyring::new(policy, keys));
+        self.verifier.set_keyring(Keyring::new(policy, keys).accepting(accepted));
+        self.suspend_unless_agreed();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! A request travels down through few files: [`edge`] → [`Server::handle`] → the authority's endpoint, or the guard and
 //! the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
+mod agreement;
 mod authority;
 mod background;
 mod catch_up;
@@ -19,12 +20,14 @@ mod installation;
 mod json;
 pub mod log;
 mod media;
+mod membership;
 mod metrics;
 pub mod openapi;
 mod pages;
 mod payments;
 pub mod playground;
 mod problems;
+mod process;
 mod proxies;
 mod reference;
 mod registry;
@@ -41,6 +44,7 @@ mod throttle;
 mod waiting;
 mod watcher;
 
+pub use agreement::{Adopted, ROLLOUT, Terms, accepted, adopt};
 pub use background::Task;
 pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
@@ -48,6 +52,7 @@ pub use installation::{
     Installation, KEYS_KNOWN_WITHIN, NotReady, OpenError, check_master_key, install_if_empty,
     new_signing_key, open_signing_keys,
 };
+pub use process::whoever_runs_this;
 pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
 pub use server::{Body, Server};

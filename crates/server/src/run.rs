@@ -141,6 +141,7 @@ pub async fn run(
     }
     drop(following);
     watching.abort();
+    let _ = timeout(LAST_WORDS, server.installation().leave()).await;
     let _ = timeout(LAST_WORDS, rotating).await;
     drained
 }

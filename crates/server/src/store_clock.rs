@@ -22,6 +22,13 @@ pub(crate) struct StoreClock {
 }
 
 impl StoreClock {
+    /// What it showed when the server's clock shows `now`.
+    pub(crate) fn at(&self, now: Timestamp) -> Timestamp {
+        let ahead = self.ahead_millis.load(Relaxed);
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        if ahead < 0 { now.before(by) } else { now.after(by) }
+    }
+
     /// How far it is ahead, in seconds; negative if it is behind.
     pub(crate) fn offset(&self) -> Offset {
         Offset(self.ahead_millis.load(Relaxed))

@@ -11,10 +11,12 @@ pub(crate) enum Cause {
     Clock,
     /// Its clock shows the store's time.
     StoreClock,
+    /// It agrees with the servers that share its store.
+    Agreement,
 }
 
 /// How many causes there are.
-const CAUSES: usize = 3;
+const CAUSES: usize = 4;
 
 /// Why a server is suspended, for each cause there can be.
 #[derive(Default)]

@@ -1,5 +1,5 @@
-//! Watches what a server depends on besides the change log: that its store is where it was, that its clock is set, and that
-//! it shows the store's time.
+//! Watches what a server depends on besides the change log: that its store is where it was, that its clock is set and shows
+//! the store's time, and that it agrees with the servers that share its store.
 //! While it is not so the server is suspended: it neither issues nor checks tokens, and says why.
 
 use std::sync::Arc;
@@ -23,12 +23,14 @@ pub struct Watcher {
     installation: Arc<Installation>,
     /// Whether the clocks were too far apart when they were last compared.
     was_too_far: AtomicBool,
+    /// Whether it has said that another configuration was agreed on.
+    said_replaced: AtomicBool,
 }
 
 impl Watcher {
     /// Of an installation.
     pub fn new(installation: Arc<Installation>) -> Self {
-        Self { installation, was_too_far: AtomicBool::new(false) }
+        Self { installation, was_too_far: AtomicBool::new(false), said_replaced: AtomicBool::new(false) }
     }
 
     /// Does so for ever. A store that is slow to tell its time holds nothing up.
@@ -47,7 +49,14 @@ impl Watcher {
                 self.compare_clocks().await;
             }
         };
-        tokio::join!(look, compare);
+        let agree = async {
+            let mut ticks = ticks(INTERVAL);
+            loop {
+                ticks.tick().await;
+                self.agree().await;
+            }
+        };
+        tokio::join!(look, compare, agree);
     }
 
     /// Looks once.
@@ -67,6 +76,27 @@ impl Watcher {
         let Ok(too_far) = store_clock::measure(&self.installation).await else { return };
         if self.was_too_far.swap(too_far.is_some(), Relaxed) || too_far.is_none() {
             self.installation.suspend(Cause::StoreClock, too_far);
+        }
+    }
+
+    /// Takes part in the agreement of the servers.
+    pub async fn agree(&self) {
+        let installation = &self.installation;
+        let (membership, now) = (installation.membership(), installation.store_time());
+        let tried = membership.step(installation.store(), now).await;
+        // What counts for a while only may have expired.
+        let has_changed = *installation.verifier().keyring().accepted() != membership.accepted(now);
+        if (tried || has_changed)
+            && let Err(error) = installation.reload_keys().await
+        {
+            tracing::debug!(%error, "what the servers agree on can't be read");
+        }
+        installation.suspend_unless_agreed();
+        let is_replaced = membership.is_replaced(now);
+        if is_replaced && !self.said_replaced.swap(is_replaced, Relaxed) {
+            tracing::warn!(
+                "the servers of this store have agreed on another configuration: restart this one with it, within a day"
+            );
         }
     }
 }

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "the cases are tests")]
 #![allow(missing_docs, reason = "a case's name is its documentation")]
 
+mod agreement;
 mod changes;
 mod clients;
 mod clock;
@@ -30,6 +31,7 @@ use crate::{
     Position, Secret, SigningKey, Status, Store,
 };
 
+pub use agreement::*;
 pub use changes::*;
 pub use clients::*;
 pub use clock::*;
@@ -63,6 +65,12 @@ macro_rules! conformance_tests {
             every_kind_of_revocation_is_kept
             purging_is_bounded
 
+            what_is_adopted_supersedes_what_was_before
+            an_adoption_is_a_change
+            whoever_knows_another_predecessor_adopts_nothing
+            of_many_adoptions_at_once_one_counts
+            only_the_newest_agreements_are_shown
+            a_server_is_among_those_that_run_until_it_leaves_or_is_silent
             its_clock_has_been_set_and_goes_on
 
             an_office_has_one_holder_until_its_term_ends

@@ -20,8 +20,8 @@ use tollgate_core::{ClientId, KeyId, MerchantId, PaymentRequestId, Revocation, S
 
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use record::{
-    Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest,
-    PaymentStatus, Position, Secret, SigningKey, Status, TimePassed,
+    Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
+    Merchant, PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Status, TimePassed,
 };
 pub use sqlite::Sqlite;
 pub use table::{Part, Row, Table, Value};
@@ -35,6 +35,12 @@ const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a retired signing key is kept.
 pub const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many of the newest agreements count: so many changes of what is agreed on may be under way at once.
+const AGREEMENTS_SHOWN: u32 = 16;
+
+/// How long a server that has been silent is remembered.
+const SERVERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most rows of each table that one call of [`Store::purge`] deletes one by one.
 const PURGED_AT_ONCE: u32 = 1000;
@@ -119,6 +125,22 @@ pub trait Store: Send + Sync + 'static {
 
     /// Gives an office back. Nothing happens if it is held no longer.
     async fn resign(&self, candidacy: &Candidacy) -> Result<(), StoreError>;
+
+    /// The newest of what the servers have agreed on, at most 16, newest first.
+    async fn agreements(&self) -> Result<Vec<Agreement>, StoreError>;
+
+    /// Lets something else be agreed on. `false`, and nothing adopted, if the newest agreement is another than the
+    /// predecessor that is named.
+    async fn adopt(&self, adoption: &Adoption) -> Result<bool, StoreError>;
+
+    /// Notes that a server runs. Need not survive a power cut.
+    async fn beat(&self, server: &RunningServer) -> Result<(), StoreError>;
+
+    /// Notes that a server has ended.
+    async fn leave(&self, server: [u8; 16]) -> Result<(), StoreError>;
+
+    /// The servers that have said that they run at `since` or later.
+    async fn servers(&self, since: Timestamp) -> Result<Vec<RunningServer>, StoreError>;
 
     /// The position behind the newest change.
     async fn last_change(&self) -> Result<Position, StoreError>;

@@ -5,6 +5,7 @@
 //! is kept by an advisory lock, a session or a foreign key between shards. What the statements do stands in the modules below, by subject; the pool says what happens when one fails.
 
 mod address;
+mod agreement;
 mod changes;
 mod clients;
 mod clock;
@@ -34,8 +35,9 @@ use tollgate_core::{
 };
 
 use crate::{
-    Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
-    PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store, StoreError, TimePassed,
+    Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
+    PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer, Secret, SigningKey, Status, Store,
+    StoreError, TimePassed,
 };
 use clock::Clock;
 use column::{Param, unsigned};
@@ -173,6 +175,26 @@ impl Store for Postgres {
 
     async fn resign(&self, candidacy: &Candidacy) -> Result<(), StoreError> {
         elected::resign(self, candidacy).await
+    }
+
+    async fn agreements(&self) -> Result<Vec<Agreement>, StoreError> {
+        agreement::agreements(self).await
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<bool, StoreError> {
+        agreement::adopt(self, adoption).await
+    }
+
+    async fn beat(&self, server: &RunningServer) -> Result<(), StoreError> {
+        agreement::beat(self, server).await
+    }
+
+    async fn leave(&self, server: [u8; 16]) -> Result<(), StoreError> {
+        agreement::leave(self, server).await
+    }
+
+    async fn servers(&self, since: Timestamp) -> Result<Vec<RunningServer>, StoreError> {
+        agreement::servers(self, since).await
     }
 
     async fn last_change(&self) -> Result<Position, StoreError> {

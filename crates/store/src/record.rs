@@ -109,6 +109,49 @@ pub struct Candidacy {
     pub until: Timestamp,
 }
 
+/// What the servers that share a store have agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// Which in their order, from 1 on.
+    pub seq: u64,
+    /// What they agreed on, as a server wrote it: the store never looks into it.
+    pub terms: String,
+    /// When that was recorded.
+    pub adopted_at: Timestamp,
+    /// By whom.
+    pub adopted_by: String,
+    /// When another took its place, if one has.
+    pub superseded_at: Option<Timestamp>,
+}
+
+/// What is to be the agreement from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// The newest agreement that is known to whoever adopts another; `None` if there is none.
+    pub predecessor: Option<u64>,
+    /// What is agreed on.
+    pub terms: String,
+    /// Who adopts it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A server that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningServer {
+    /// Drawn at random by each process.
+    pub id: [u8; 16],
+    /// What people call it: where it runs.
+    pub name: String,
+    /// Which process it is, as a server wrote it.
+    pub process: String,
+    /// What it is configured to, as in an [`Agreement`].
+    pub terms: String,
+    /// When it last said that it runs.
+    pub beat_at: Timestamp,
+}
+
 /// A place in the change log: right behind a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -141,7 +184,7 @@ pub enum Changed {
     Client(ClientId),
     /// A merchant: read its clients again.
     Merchant(MerchantId),
-    /// The signing keys: read them again.
+    /// The signing keys, or what the servers have agreed on: read both again.
     SigningKeys,
     /// Tokens were revoked.
     Revocation(Revocation),

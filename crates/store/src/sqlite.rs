@@ -3,6 +3,7 @@
 //! Methods queue a closure and wait for its answer, so that no task ever blocks on the disk. What the closures do
 //! stands in the modules below, by subject.
 
+mod agreement;
 mod changes;
 mod clients;
 mod column;
@@ -35,9 +36,9 @@ use tollgate_core::{
 };
 
 use crate::{
-    Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE,
-    Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, Secret, SigningKey, Status, Store,
-    StoreError, TimePassed,
+    Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
+    Merchant, PURGED_AT_ONCE, Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer,
+    Secret, SigningKey, Status, Store, StoreError, TimePassed,
 };
 use place::Place;
 use queue::Queue;
@@ -227,6 +228,28 @@ impl Store for Sqlite {
     async fn resign(&self, candidacy: &Candidacy) -> Result<(), StoreError> {
         let candidacy = candidacy.clone();
         self.write(Durability::Process, move |connection| elected::resign(connection, &candidacy)).await
+    }
+
+    async fn agreements(&self) -> Result<Vec<Agreement>, StoreError> {
+        self.read(agreement::agreements).await
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<bool, StoreError> {
+        let adoption = adoption.clone();
+        self.write(Durability::Power, move |connection| agreement::adopt(connection, &adoption)).await
+    }
+
+    async fn beat(&self, server: &RunningServer) -> Result<(), StoreError> {
+        let server = server.clone();
+        self.write(Durability::Process, move |connection| agreement::beat(connection, &server)).await
+    }
+
+    async fn leave(&self, server: [u8; 16]) -> Result<(), StoreError> {
+        self.write(Durability::Process, move |connection| agreement::leave(connection, server)).await
+    }
+
+    async fn servers(&self, since: Timestamp) -> Result<Vec<RunningServer>, StoreError> {
+        self.read(move |connection| agreement::servers(connection, since)).await
     }
 
     async fn last_change(&self) -> Result<Position, StoreError> {

@@ -17,13 +17,15 @@ pub enum Table {
     PaymentRequests,
     /// The change log.
     Changes,
+    /// What the servers that share the store have agreed on.
+    Agreement,
     /// One row: the check value, where the change log begins and ends, and the longest lifetime of a token.
     Installation,
 }
 
 impl Table {
     /// Every table. Rows refer only to tables that come earlier.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SigningKeys,
         Self::Merchants,
         Self::Clients,
@@ -31,6 +33,7 @@ impl Table {
         Self::IdempotencyKeys,
         Self::PaymentRequests,
         Self::Changes,
+        Self::Agreement,
         Self::Installation,
     ];
 
@@ -44,6 +47,7 @@ impl Table {
             Self::IdempotencyKeys => "idempotency_keys",
             Self::PaymentRequests => "payment_requests",
             Self::Changes => "changes",
+            Self::Agreement => "agreement",
             Self::Installation => "installation",
         }
     }
@@ -114,6 +118,13 @@ impl Table {
                 Column("until", Number),
                 Column("generation", Number),
             ],
+            Self::Agreement => &[
+                Column("seq", Number),
+                Column("terms", Text),
+                Column("adopted_at", Number),
+                Column("adopted_by", Text),
+                Column("superseded_at", Number),
+            ],
             Self::Installation => &[
                 Column("check_value", Bytes),
                 Column("purged_change", Number),
@@ -126,7 +137,12 @@ impl Table {
     /// The columns by which rows are told apart, and in whose order they are exported.
     pub(crate) fn key(self) -> &'static [Column] {
         let count = match self {
-            Self::SigningKeys | Self::Merchants | Self::Clients | Self::PaymentRequests | Self::Changes => 1,
+            Self::SigningKeys
+            | Self::Merchants
+            | Self::Clients
+            | Self::PaymentRequests
+            | Self::Changes
+            | Self::Agreement => 1,
             Self::Secrets => 2,
             Self::IdempotencyKeys => 4,
             Self::Installation => 0,

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Dev, Finished, Process, Serve, fails, finish, shell, tollgate};
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["dev"],
     &["serve"],
@@ -32,6 +32,7 @@ const COMMANDS: [&[&str]; 26] = [
     &["key", "rotate"],
     &["config"],
     &["config", "check"],
+    &["config", "adopt"],
     &["inspect"],
     &["openapi"],
 ];

@@ -9,6 +9,7 @@
 )]
 
 mod agent;
+mod agreement;
 mod call;
 mod caller;
 mod canary;

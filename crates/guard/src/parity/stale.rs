@@ -17,7 +17,8 @@ impl Table<'_> {
         cases
     }
 
-    /// What known keys have signed is as good or as bad as ever. What none of them has may be of a key that is news.
+    /// What known keys have signed for a known issuer and audience is as good or as bad as ever. The rest may be of a key, or
+    /// of an issuer, that is news.
     pub(super) fn doubtful(&self) -> Vec<Case> {
         let mut cases = self.without_a_token();
         cases.extend(
@@ -30,7 +31,7 @@ impl Table<'_> {
     }
 
     /// Tokens of each kind, with what is answered to those that are bad in themselves, and to those that another key
-    /// than the known ones has signed.
+    /// than the known ones has signed, or another issuer than the known ones.
     fn tokens(&self, bad: Refusal, unknown: Refusal) -> Vec<Case> {
         let claims = self.claims();
         let token = minted(self.keyring, TokenKind::Access, &claims, self.now);
@@ -40,8 +41,9 @@ impl Table<'_> {
             self.says(
                 "a token of another issuer",
                 &Claims { issuer: "https://x.example", ..claims },
-                Err(bad),
+                Err(unknown),
             ),
+            self.says("a token of another audience", &Claims { audience: "other", ..claims }, Err(unknown)),
             self.says("a revoked token", &Claims { id: REVOKED_TOKEN, ..claims }, Err(bad)),
             self.says("a token without the scope", &Claims { scope: "", ..claims }, Err(INSUFFICIENT_SCOPE)),
             bearer("a foreign header", "eyJhbGciOiJub25lIn0.e30.x", Err(bad)),

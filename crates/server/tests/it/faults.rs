@@ -10,8 +10,9 @@ use tollgate_core::{
     ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
 };
 use tollgate_store::{
-    Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part, PaymentRequest,
-    PaymentStatus, Position, Secret, SigningKey, Sqlite, Status, Store, StoreError, TimePassed,
+    Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
+    PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Sqlite, Status, Store,
+    StoreError, TimePassed,
 };
 
 /// How a method fails.
@@ -115,6 +116,11 @@ delegated! {
     succeed_signing_key(predecessor: KeyId, key: &SigningKey, others_retire_at: Timestamp) -> bool;
     elect(candidacy: &Candidacy, now: Timestamp) -> bool;
     resign(candidacy: &Candidacy) -> ();
+    agreements() -> Vec<Agreement>;
+    adopt(adoption: &Adoption) -> bool;
+    beat(server: &RunningServer) -> ();
+    leave(server: [u8; 16]) -> ();
+    servers(since: Timestamp) -> Vec<RunningServer>;
     last_change() -> Position;
     changes_since(after: Position, limit: u32) -> Option<Vec<Change>>;
     revocations(now: Timestamp) -> Vec<Revocation>;

@@ -315,6 +315,7 @@ async fn a_shorter_lifetime_later_revives_no_token() {
     let (shop, gone) = (stage.tokens(&stage.shop).await, stage.tokens(&deleted).await);
     stage.config.tokens.access_ttl = Duration::from_secs(60);
     stage.config.tokens.refresh_ttl = Duration::from_secs(120);
+    stage.installation.leave().await;
     let stage = stage.restarted().await;
     assert_good(&stage, &shop).await;
     stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now()).await.unwrap();

@@ -244,8 +244,13 @@ impl Stage {
 
     /// Starts another server on the same store, with a clock of its own.
     pub(crate) async fn node(&self, clock: Arc<ManualClock>) -> Node {
+        self.node_with(&self.config, clock).await
+    }
+
+    /// The same with another configuration.
+    pub(crate) async fn node_with(&self, config: &Config, clock: Arc<ManualClock>) -> Node {
         let store = Arc::new(Sqlite::open_existing(&self.path()).unwrap());
-        let (server, installation, follower) = serve(&self.config, store, clock.clone()).await;
+        let (server, installation, follower) = serve(config, store, clock.clone()).await;
         let rotation = Rotation::new(installation.clone());
         Node { server, installation, follower, rotation, clock }
     }

@@ -8,7 +8,7 @@ use super::{
     DAY, HOUR, NAME, NOW, Shared, answer, changed_since, client, client_id, lease, merchant, merchant_id,
     payment, payment_id, secret, signing_key, the_client, with_client,
 };
-use crate::{Begun, Part, PaymentStatus, Position, Row, Status, StoreError, Table, Value};
+use crate::{Adoption, Begun, Part, PaymentStatus, Position, Row, Status, StoreError, Table, Value};
 
 pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) {
     fill(&store).await;
@@ -103,6 +103,10 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
         ),
         Part::Rows(Table::Changes, vec![vec![Value::Number(7), text("client"), id(1), later, none()]]),
         Part::Rows(
+            Table::Agreement,
+            vec![vec![Value::Number(3), text("terms"), time.clone(), text("somebody"), none()]],
+        ),
+        Part::Rows(
             Table::Installation,
             vec![vec![Value::Bytes(b"check".to_vec()), Value::Number(8), Value::Number(8), Value::Number(9)]],
         ),
@@ -176,6 +180,9 @@ async fn fill(store: &Shared) {
     store.begin(&answered, NOW).await.unwrap();
     store.create_payment_request(&payment(1, 1), Some((&answered, &answer()))).await.unwrap();
     store.decide_payment_request(payment_id(1), PaymentStatus::Approved, NOW).await.unwrap();
+    let adoption =
+        Adoption { predecessor: None, terms: "terms".to_owned(), by: "somebody".to_owned(), at: NOW };
+    assert!(store.adopt(&adoption).await.unwrap());
 }
 
 async fn exported(store: &Shared) -> Vec<Part> {

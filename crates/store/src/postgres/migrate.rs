@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     // An older program would look for times that are gone, and would not know what a token's generation is.
     Step { sql: include_str!("generations.sql"), oldest: 4 },
     Step { sql: include_str!("sharding.sql"), oldest: 5 },
+    Step { sql: include_str!("agreement.sql"), oldest: 5 },
 ];
 
 /// What becomes of a database in which there is no store.

@@ -15,8 +15,12 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5447_5354;
 
 /// The schema's versions, each as the step from the one before. A step that was released never changes.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("elected.sql"), include_str!("generations.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("elected.sql"),
+    include_str!("generations.sql"),
+    include_str!("agreement.sql"),
+];
 
 /// Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
 const OLDEST_SQLITE: i32 = 3_051_003;

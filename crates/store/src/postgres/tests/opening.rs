@@ -21,7 +21,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         start.await.unwrap().unwrap().create_merchant(&merchant(number)).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
-    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "5|5");
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "6|5");
 }
 
 /// A mistyped name of a database that exists.
@@ -46,7 +46,7 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
     database.psql("UPDATE tollgate_schema SET oldest = 9");
     let refused = Postgres::open(options(&database.url)).await.err();
-    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 5 })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 6 })), "{refused:?}");
 }
 
 /// Makes the schema as an earlier version had it.
@@ -72,7 +72,7 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
         let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
         assert!(store.elect(&candidacy, NOW).await.unwrap());
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
-        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "5|5");
+        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "6|5");
     }
 }
 
@@ -207,7 +207,8 @@ async fn keys_move_to_one_row_each_and_go_on_counting() {
     // Who holds a key from before completes it.
     let kept = answer(until.after(std::time::Duration::from_secs(60)));
     assert!(store.create_payment_request(&payment(1), Some((&lease(2, 3, until), &kept))).await.unwrap());
-    // A table that is new is as much the role's as the others.
+    // Tables that are new are as much the role's as the others.
+    assert_eq!(store.agreements().await.unwrap(), []);
     assert_eq!(store.time_passed().await.unwrap(), None);
     drop(store);
     database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));

@@ -1,0 +1,222 @@
+//! What the servers that share a store agree on: what their tokens say and how long they last. One that is configured
+//! otherwise would issue tokens that the others refuse, and refuse theirs, so it does neither.
+//!
+//! What they agree on is recorded in the store. When it is changed, what was before still counts for a while: servers are
+//! restarted one after the other, and tokens last.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tollgate_core::{Accepted, Timestamp};
+use tollgate_store::{Adoption, Agreement, Store, StoreError};
+
+use crate::config::Config;
+use crate::installation::KEYS_KNOWN_WITHIN;
+
+/// For how long servers go on that are configured as it was agreed before, so that there is time to restart them all.
+pub const ROLLOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How much longer than its lifetime a token may count: leeway, and clocks that differ.
+const MARGIN: Duration = Duration::from_secs(120);
+
+/// How often an adoption is tried while others adopt at the same time.
+const ATTEMPTS: u32 = 5;
+
+/// What servers must have in common. What a newer version adds is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// `public_url`: the issuer of the tokens.
+    pub issuer: String,
+    /// `tokens.audience`.
+    pub audience: String,
+    /// What access tokens are signed with.
+    pub algorithm: String,
+    /// `tokens.access_ttl`, in seconds.
+    pub access_ttl: u64,
+    /// `tokens.refresh_ttl`, in seconds.
+    pub refresh_ttl: u64,
+}
+
+impl Terms {
+    /// Of a configuration.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            issuer: config.public_url.clone(),
+            audience: config.tokens.audience.clone(),
+            algorithm: "HS256".to_owned(),
+            access_ttl: config.tokens.access_ttl.as_secs(),
+            refresh_ttl: config.tokens.refresh_ttl.as_secs(),
+        }
+    }
+
+    /// As they are recorded.
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers serialise")
+    }
+
+    /// As they were recorded; `None` if this version can't read them.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// Names what differs, for people.
+    fn differences(&self, agreed: &Self) -> String {
+        let seconds = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds)).to_string();
+        [
+            ("public_url", self.issuer.clone(), agreed.issuer.clone()),
+            ("tokens.audience", self.audience.clone(), agreed.audience.clone()),
+            ("the algorithm", self.algorithm.clone(), agreed.algorithm.clone()),
+            ("tokens.access_ttl", seconds(self.access_ttl), seconds(agreed.access_ttl)),
+            ("tokens.refresh_ttl", seconds(self.refresh_ttl), seconds(agreed.refresh_ttl)),
+        ]
+        .into_iter()
+        .filter(|(_, own, agreed)| own != agreed)
+        .map(|(name, own, agreed)| format!("{name} is {own} here and {agreed} on the others"))
+        .collect::<Vec<_>>()
+        .join(", ")
+    }
+
+    /// How long after its issue a token of theirs may count.
+    fn last(&self) -> Duration {
+        Duration::from_secs(self.access_ttl.max(self.refresh_ttl)).saturating_add(MARGIN)
+    }
+}
+
+/// An agreement as this version understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    terms: Option<Terms>,
+    kept: Agreement,
+}
+
+impl Record {
+    /// When it counts no more for servers; `None` if it still is what is agreed on.
+    fn serves_until(&self) -> Option<Timestamp> {
+        self.kept.superseded_at.map(|at| at.after(ROLLOUT))
+    }
+}
+
+/// Where a server stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is configured as the servers have agreed.
+    Agreed,
+    /// It is configured as they had agreed before, which counts until then.
+    Replaced(Timestamp),
+    /// What it is configured to was agreed on so lately that other servers may not have heard of it.
+    Early,
+    /// Nothing has been recorded.
+    Unrecorded,
+    /// It is configured otherwise; says how.
+    Differs(String),
+}
+
+/// All that has been agreed on, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Records(Vec<Record>);
+
+impl Records {
+    /// Reads them.
+    pub(crate) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
+        let kept = store.agreements().await?;
+        Ok(Self(kept.into_iter().map(|kept| Record { terms: Terms::read(&kept.terms), kept }).collect()))
+    }
+
+    /// What is agreed on now.
+    pub(crate) fn current(&self) -> Option<&Record> {
+        self.0.first()
+    }
+
+    /// Says whether these are the terms that are agreed on now.
+    pub(crate) fn agree_on(&self, terms: &Terms) -> bool {
+        self.current().is_some_and(|current| current.terms.as_ref() == Some(terms))
+    }
+
+    /// What lets these terms follow, if nothing else has meanwhile.
+    pub(crate) fn succeeded_by(&self, terms: &Terms, by: &str, at: Timestamp) -> Adoption {
+        let predecessor = self.current().map(|current| current.kept.seq);
+        Adoption { predecessor, terms: terms.text(), by: by.to_owned(), at }
+    }
+
+    /// Where a server with these terms stands when the store's clock shows `now`. One that is `alone` waits for nobody.
+    pub(crate) fn standing(&self, own: &Terms, now: Timestamp, alone: bool) -> Standing {
+        let Some(current) = self.current() else { return Standing::Unrecorded };
+        if self.agree_on(own) {
+            let is_early = !alone && now < current.kept.adopted_at.after(KEYS_KNOWN_WITHIN);
+            // What was the first to be agreed on, all have heard of.
+            return if is_early && self.0.len() > 1 { Standing::Early } else { Standing::Agreed };
+        }
+        let former = self.0.iter().find(|record| record.terms.as_ref() == Some(own));
+        match former.and_then(Record::serves_until) {
+            Some(until) if now < until => Standing::Replaced(until),
+            _ => Standing::Differs(explained(own, current)),
+        }
+    }
+
+    /// Whose tokens count when the store's clock shows `now`, beside those of a server with these terms.
+    pub(crate) fn accepted(&self, own: &Terms, now: Timestamp) -> Vec<Accepted> {
+        let mut accepted = Vec::new();
+        for record in &self.0 {
+            let Some(terms) = &record.terms else { continue };
+            let counts = record.serves_until().is_none_or(|until| now < until.after(terms.last()));
+            let pair = Accepted { issuer: terms.issuer.clone(), audience: terms.audience.clone() };
+            let is_own = (&terms.issuer, &terms.audience) == (&own.issuer, &own.audience);
+            if counts && !is_own && !accepted.contains(&pair) {
+                accepted.push(pair);
+            }
+        }
+        accepted
+    }
+}
+
+fn explained(own: &Terms, current: &Record) -> String {
+    let what = match &current.terms {
+        Some(agreed) => own.differences(agreed),
+        None => "what the servers of this store agreed on was recorded by a newer version".to_owned(),
+    };
+    let at = humantime::format_rfc3339_seconds(SystemTime::from(current.kept.adopted_at));
+    format!(
+        "{what} (recorded {at} by {}): configure this server as the others, or let all agree on what it has by `tollgate \
+         config adopt`",
+        current.kept.adopted_by
+    )
+}
+
+/// What became of [`adopt`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// What had been agreed on, if that was something else.
+    pub before: Option<Terms>,
+    /// Until when servers with that go on.
+    pub serve_until: Timestamp,
+}
+
+/// Lets the servers of a store agree on what a configuration says. `None` if they do already.
+pub async fn adopt(
+    store: &dyn Store,
+    config: &Config,
+    by: &str,
+    now: Timestamp,
+) -> Result<Option<Adopted>, StoreError> {
+    let own = Terms::of(config);
+    for _ in 0..ATTEMPTS {
+        let records = Records::read(store).await?;
+        if records.agree_on(&own) {
+            return Ok(None);
+        }
+        if store.adopt(&records.succeeded_by(&own, by, now)).await? {
+            let before = records.current().and_then(|current| current.terms.clone());
+            return Ok(Some(Adopted { before, serve_until: now.after(ROLLOUT) }));
+        }
+    }
+    Err(StoreError::Unavailable("others change what is agreed on time and again".to_owned()))
+}
+
+/// Whose tokens a server with this configuration would accept beside its own.
+pub async fn accepted(
+    store: &dyn Store,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Vec<Accepted>, StoreError> {
+    Ok(Records::read(store).await?.accepted(&Terms::of(config), now))
+}

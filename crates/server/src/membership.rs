@@ -1,0 +1,226 @@
+//! A server's part in the agreement of those that share its store: it says that it runs, sees who else does, and knows
+//! whether it may serve.
+//!
+//! A server changes what is agreed on by itself only when it starts and no other runs that is configured otherwise: then
+//! nobody is there to disagree, and an operator who edits the configuration of the only server and restarts it need know
+//! nothing of this. One that comes to others and differs waits, for ever if need be: were it to adopt its configuration as
+//! soon as they pause, a mistake in one file would stop them all.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tollgate_core::{Accepted, Timestamp};
+use tollgate_store::{RunningServer, Store, StoreError};
+
+use crate::agreement::{Records, Standing, Terms};
+use crate::config::Config;
+use crate::process::Process;
+
+/// How often a server says that it runs.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
+/// A server that has been silent for so long does not run any more.
+const GONE_AFTER: Duration = Duration::from_secs(30);
+
+/// A server among those that share its store.
+pub(crate) struct Membership {
+    own: Terms,
+    id: [u8; 16],
+    process: Process,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    records: Records,
+    /// Whether it has seen who runs: before, it stands nowhere.
+    joined: bool,
+    /// Whether no other server ran when it started.
+    alone: bool,
+    /// The servers that differed from it when it started, and when each had last said that it runs. `None` if it may not
+    /// change what is agreed on, or no longer.
+    differing: Option<Vec<([u8; 16], Timestamp)>>,
+    beat_at: Option<Timestamp>,
+    /// Why what it is configured to could not be recorded.
+    failed: Option<String>,
+}
+
+impl Membership {
+    /// Of a server with this configuration.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            own: Terms::of(config),
+            id: rand::random(),
+            process: Process::current(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Reads what has been agreed on.
+    pub(crate) async fn read(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let records = Records::read(store).await?;
+        self.state().records = records;
+        Ok(())
+    }
+
+    /// Whose tokens count beside its own.
+    pub(crate) fn accepted(&self, now: Timestamp) -> Vec<Accepted> {
+        self.state().records.accepted(&self.own, now)
+    }
+
+    /// Where it stands; nowhere before it has joined.
+    pub(crate) fn standing(&self, now: Timestamp) -> Option<Standing> {
+        let state = self.state();
+        state.joined.then(|| state.records.standing(&self.own, now, state.alone))
+    }
+
+    /// Says whether it goes on with what was agreed on before.
+    pub(crate) fn is_replaced(&self, now: Timestamp) -> bool {
+        matches!(self.standing(now), Some(Standing::Replaced(_)))
+    }
+
+    /// Why it may not serve, if so.
+    pub(crate) fn obstacle(&self, now: Timestamp) -> Option<String> {
+        match self.standing(now)? {
+            Standing::Agreed | Standing::Replaced(_) => None,
+            Standing::Early => {
+                Some("the other servers are told of its configuration for some seconds".to_owned())
+            }
+            Standing::Differs(how) => Some(how),
+            Standing::Unrecorded => {
+                let why = self.state().failed.clone().unwrap_or_default();
+                Some(format!("its configuration can't be recorded in the store: {why}"))
+            }
+        }
+    }
+
+    /// Joins the servers that run, and lets its configuration be what is agreed on if none is there to differ. Says whether
+    /// what is agreed on may be another than was last read.
+    pub(crate) async fn join(&self, store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {
+        // In this order, so that of two that start at once each sees the other, or what the other has adopted.
+        self.beat(store, now).await;
+        let others = self.others(store, now).await.ok();
+        let known = self.state().records.clone();
+        self.read(store).await?;
+        {
+            let mut state = self.state();
+            state.joined = true;
+            state.alone = others.as_ref().is_some_and(Vec::is_empty);
+            state.differing = others.map(|others| {
+                let differing = others.iter().filter(|other| self.differs(other));
+                differing.map(|other| (other.id, other.beat_at)).collect()
+            });
+        }
+        let has_changed = known != self.state().records;
+        let has_adopted = self.adopt_if_allowed(store, now).await;
+        if matches!(self.standing(now), Some(Standing::Agreed | Standing::Replaced(_) | Standing::Early)) {
+            self.state().differing = None;
+        }
+        Ok(has_changed || has_adopted)
+    }
+
+    /// Says that it runs, when it is time to, and records its configuration if that can be done now. Says whether it
+    /// tried to change what is agreed on.
+    pub(crate) async fn step(&self, store: &dyn Store, now: Timestamp) -> bool {
+        let is_due = self.state().beat_at.is_none_or(|at| now.since(at) >= BEAT_EVERY || at > now);
+        if is_due {
+            self.beat(store, now).await;
+        }
+        match self.standing(now) {
+            Some(Standing::Differs(_) | Standing::Unrecorded) => {
+                self.look_again(store, now).await;
+                self.adopt_if_allowed(store, now).await
+            }
+            _ => false,
+        }
+    }
+
+    /// Says that it runs no more. If that fails the others find out by themselves.
+    pub(crate) async fn leave(&self, store: &dyn Store) {
+        let _ = store.leave(self.id).await;
+    }
+
+    async fn beat(&self, store: &dyn Store, now: Timestamp) {
+        let server = RunningServer {
+            id: self.id,
+            name: self.process.place(),
+            process: self.process.text(),
+            terms: self.own.text(),
+            beat_at: now,
+        };
+        // Others take a silent server for gone: then they may start otherwise, and say so. Whoever reads the change log
+        // says that the store is away.
+        match store.beat(&server).await {
+            Ok(()) => self.state().beat_at = Some(now),
+            Err(error) => tracing::debug!(%error, "the store can't be told that this server runs"),
+        }
+    }
+
+    /// The other servers that run.
+    async fn others(&self, store: &dyn Store, now: Timestamp) -> Result<Vec<RunningServer>, StoreError> {
+        let mut servers = store.servers(now.before(GONE_AFTER)).await?;
+        servers.retain(|server| server.id != self.id && !self.process.knows_ended(&server.process));
+        Ok(servers)
+    }
+
+    fn differs(&self, other: &RunningServer) -> bool {
+        Terms::read(&other.terms).as_ref() != Some(&self.own)
+    }
+
+    /// Looks what became of the servers that differed at the start. Those that never said again that they run had been
+    /// killed before. If one has, or left in good order, they ran, and this server came to them.
+    async fn look_again(&self, store: &dyn Store, now: Timestamp) {
+        let Some(differing) = self.state().differing.clone().filter(|differing| !differing.is_empty()) else {
+            return;
+        };
+        let Ok(known) = store.servers(Timestamp::from_millis(0)).await else { return };
+        let silent = |(id, at): &([u8; 16], Timestamp)| {
+            known.iter().any(|server| server.id == *id && server.beat_at == *at)
+        };
+        if !differing.iter().all(silent) {
+            self.state().differing = None;
+            return;
+        }
+        let Ok(others) = self.others(store, now).await else { return };
+        if !others.iter().any(|other| self.differs(other)) {
+            self.state().differing = Some(Vec::new());
+        }
+    }
+
+    /// Says whether it tried to, so that what is agreed on is to be read again.
+    async fn adopt_if_allowed(&self, store: &dyn Store, now: Timestamp) -> bool {
+        let by = format!("a server on {}, tollgate {}", self.process.place(), env!("CARGO_PKG_VERSION"));
+        let adoption = {
+            let state = self.state();
+            let is_first = state.records.current().is_none();
+            let is_unopposed = state.differing.as_ref().is_some_and(Vec::is_empty);
+            if state.records.agree_on(&self.own) || !(is_first || is_unopposed) {
+                return false;
+            }
+            state.records.succeeded_by(&self.own, &by, now)
+        };
+        match store.adopt(&adoption).await {
+            Ok(adopted) => {
+                if adopted && adoption.predecessor.is_some() {
+                    tracing::info!(
+                        "the servers of this store agree on this server's configuration from now on"
+                    );
+                }
+                // Whoever started meanwhile may have read what was agreed on before.
+                let is_alone = self.others(store, now).await.is_ok_and(|others| others.is_empty());
+                let mut state = self.state();
+                state.alone = is_alone;
+                state.differing = None;
+                true
+            }
+            Err(error) => {
+                self.state().failed = Some(error.to_string());
+                false
+            }
+        }
+    }
+
+    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
