@@ -160,7 +160,7 @@ async fn the_password_is_read_for_each_connection() {
         }
     };
     assert!(
-        matches!(&refused, Err(StoreError::Unavailable(text)) if text.contains("or its password")),
+        matches!(&refused, Err(StoreError::Misconfigured(text)) if text.contains("or its password")),
         "{refused:?}"
     );
     *password.lock().unwrap() = Err("the password file is gone: restore it".to_owned());
