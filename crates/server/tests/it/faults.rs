@@ -33,6 +33,8 @@ pub(crate) struct Faults(Arc<Mutex<Methods>>);
 #[derive(Default)]
 struct Methods {
     faults: HashMap<&'static str, Fault>,
+    /// Whether every method fails, as for a server that is cut off from its store.
+    cut_off: bool,
     calls: HashMap<&'static str, usize>,
     /// What the store's clock shows, if the test says so.
     clock: Option<Timestamp>,
@@ -45,6 +47,11 @@ impl Faults {
 
     pub(crate) fn clear(&self) {
         self.0.lock().unwrap().faults.clear();
+    }
+
+    /// Cuts a server off from its store, or not any more.
+    pub(crate) fn cut_off(&self, cut_off: bool) {
+        self.0.lock().unwrap().cut_off = cut_off;
     }
 
     /// Sets the store's clock.
@@ -60,7 +67,7 @@ impl Faults {
     fn called(&self, method: &'static str) -> Option<Fault> {
         let mut methods = self.0.lock().unwrap();
         *methods.calls.entry(method).or_default() += 1;
-        methods.faults.get(method).copied()
+        if methods.cut_off { Some(Fault::Refuses) } else { methods.faults.get(method).copied() }
     }
 
     pub(crate) fn in_front_of(&self, store: Sqlite) -> Arc<dyn Store> {

@@ -12,6 +12,7 @@ mod canary;
 mod exchanges;
 mod faults;
 mod guard;
+mod histories;
 mod idempotency;
 mod keys;
 mod nodes;

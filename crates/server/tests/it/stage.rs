@@ -36,11 +36,17 @@ const MASTER_KEY: &str = "424242424242424242424242424242424242424242424242424242
 pub(crate) struct ManualClock {
     now: AtomicU64,
     uptime: AtomicU64,
+    boot: u8,
 }
 
 impl ManualClock {
     pub(crate) fn at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self { now: AtomicU64::new(now.millis()), uptime: AtomicU64::new(0) })
+        Self::of_machine(1, now)
+    }
+
+    /// Of one of several machines, each with a number of its own.
+    pub(crate) fn of_machine(boot: u8, now: Timestamp) -> Arc<Self> {
+        Arc::new(Self { now: AtomicU64::new(now.millis()), uptime: AtomicU64::new(0), boot })
     }
 
     /// Sets the clock, without any time passing.
@@ -62,7 +68,7 @@ impl Clock for ManualClock {
     }
 
     fn uptime(&self) -> Uptime {
-        Uptime { boot: [1; 16], elapsed: Duration::from_millis(self.uptime.load(Ordering::SeqCst)) }
+        Uptime { boot: [self.boot; 16], elapsed: Duration::from_millis(self.uptime.load(Ordering::SeqCst)) }
     }
 }
 
@@ -382,7 +388,7 @@ pub(crate) async fn answer(server: &Server, peer: IpAddr, request: Request<impl 
     Reply(Response::from_parts(head, body))
 }
 
-async fn serve(
+pub(crate) async fn serve(
     config: &Config,
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
