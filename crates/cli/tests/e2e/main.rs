@@ -34,5 +34,6 @@ mod postgres;
 #[path = "../../../store/src/postgres/tests/server.rs"]
 mod postgres_server;
 mod signals;
+mod snippets;
 mod tls;
 mod transfer;
