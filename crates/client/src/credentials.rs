@@ -67,8 +67,8 @@ struct State {
 enum Refused {
     /// The authority refuses these, which were read at this time of the monotonic clock.
     Client(Credentials, Duration),
-    /// The secret store refuses who asks it.
-    Reader,
+    /// The secret store refuses who asks it, and did so last at this time.
+    Reader(Duration),
 }
 
 #[derive(Clone)]
@@ -147,7 +147,9 @@ impl ClientCredentials {
             (Err(ObtainError::RefusedClient(_)), Some(used)) => {
                 Some(Refused::Client(used.clone(), clock.now().monotonic))
             }
-            (Err(ObtainError::Secret(error)), _) if error.is_denied() => Some(Refused::Reader),
+            (Err(ObtainError::Secret(error)), _) if error.is_denied() => {
+                Some(Refused::Reader(clock.now().monotonic))
+            }
             _ => None,
         };
         drop(state);
@@ -159,22 +161,22 @@ impl ClientCredentials {
         let Some(refused) = self.state().refused.clone() else { return false };
         let marks = self.marks().await;
         let marked = self.state().marks.replace(marks).is_some_and(|before| before != marks);
-        let (used, read) = match refused {
-            Refused::Reader => return marked,
-            Refused::Client(used, read) => (used, read),
+        let (used, asked) = match refused {
+            Refused::Client(used, asked) => (Some(used), asked),
+            Refused::Reader(asked) => (None, asked),
         };
         let now = clock.now().monotonic;
-        let is_due = marks.iter().any(|mark| mark.is_elsewhere()) && now >= read.saturating_add(STORE_READS);
+        let is_due = marks.iter().any(|mark| mark.is_elsewhere()) && now >= asked.saturating_add(STORE_READS);
         if !marked && !is_due {
             return false;
         }
         // What can't be read now is looked for again.
-        let found = self.read().await.ok();
+        let found = self.read().await.ok().filter(|found| used.as_ref() != Some(found));
+        let has_changed = found.is_some();
         let mut state = self.state();
-        state.refused = Some(Refused::Client(used.clone(), now));
-        let changed = found.filter(|found| *found != used);
-        state.credentials = changed.clone().or(Some(used));
-        changed.is_some()
+        state.credentials = found.or_else(|| used.clone());
+        state.refused = Some(used.map_or(Refused::Reader(now), |used| Refused::Client(used, now)));
+        has_changed
     }
 
     async fn try_obtain(&self, clock: &dyn Clock) -> Result<Token, ObtainError> {

@@ -80,7 +80,7 @@ fn whatever_keeps_a_token_away_is_one_line_that_says_what_to_do() {
     contains(&said("http://core.example.com", "x", secret), &["TOLLGATE_BASE_URL", "must begin with https"]);
     contains(&said("core.example.com", "x", secret), &["TOLLGATE_BASE_URL", "absolute https URL"]);
     let tls = dev.base_url.replace("http:", "https:");
-    contains(&said(&tls, dev.client_id(), secret), &["received corrupt message", &tls, "check"]);
+    contains(&said(&tls, dev.client_id(), secret), &["doesn't speak TLS at this port", &tls, "check"]);
     contains(&said(&dev.base_url, "vault:x", secret), &["TOLLGATE_CLIENT_ID", "vault:"]);
     let absent = fails(&mut caller(folder.path(), &["token"], &dev.base_url, "x", "file:/no/such/file"));
     contains(&absent, &["file:/no/such/file", "can't be read", "check that it exists"]);

@@ -35,6 +35,7 @@ mod postgres;
 #[path = "../../../store/src/postgres/tests/server.rs"]
 mod postgres_server;
 mod signals;
+mod snippets;
 mod store_file;
 mod tls;
 mod transfer;

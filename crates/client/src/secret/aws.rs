@@ -10,7 +10,7 @@ use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
 use super::http::{self, Answer, Http};
-use super::kept::Kept;
+use super::kept::{Gate, Kept};
 use super::reference::{Name, is_word};
 use super::{Environment, Mark, Reason, Refusal, Secret, payload};
 use credentials::Credentials;
@@ -34,11 +34,18 @@ pub(super) struct Aws {
     environment: Environment,
     http: Http,
     credentials: Kept<Credentials>,
+    gate: Gate,
 }
 
 impl Aws {
     pub(super) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
-        Ok(Self { name, environment, http: Http::new()?, credentials: Kept::nothing() })
+        Ok(Self {
+            name,
+            environment,
+            http: Http::new()?,
+            credentials: Kept::nothing(),
+            gate: Gate::default(),
+        })
     }
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
@@ -52,7 +59,7 @@ impl Aws {
     async fn read_once(&self) -> Result<Secret, Reason> {
         let region = self.region()?;
         let now = self.environment.now();
-        let obtained = credentials::obtain(&self.environment, &self.http, &region);
+        let obtained = credentials::obtain(&self.environment, &self.http, &region, &self.gate);
         let credentials = self.credentials.or(now, obtained).await?;
         let answer = self.ask(&credentials, &region, now).await?;
         if answer.status != 200 {

@@ -16,7 +16,7 @@ use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
 use super::http::{self, Answer, Http};
-use super::kept::Kept;
+use super::kept::{Gate, Kept};
 use super::reference::{Name, is_word};
 use super::{Environment, Mark, Reason, Refusal, Secret, file, payload};
 
@@ -24,6 +24,8 @@ pub(super) const FORM: &str = "projects/P[/locations/L]/secrets/S[/versions/V][#
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const KEY: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// A key that Google refuses is not tried again for so long, unless its file changes.
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// The variable by which gcloud is pointed elsewhere.
 const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER";
 
@@ -46,11 +48,12 @@ pub(super) struct Gcp {
     environment: Environment,
     http: Http,
     token: Kept<Secret>,
+    gate: Gate,
 }
 
 impl Gcp {
     pub(super) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
-        Ok(Self { name, environment, http: Http::new()?, token: Kept::nothing() })
+        Ok(Self { name, environment, http: Http::new()?, token: Kept::nothing(), gate: Gate::default() })
     }
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
@@ -95,11 +98,18 @@ impl Gcp {
     }
 
     async fn obtain(&self) -> Result<(Secret, Timestamp), Reason> {
+        match self.environment.variable(KEY) {
+            Some(path) => {
+                let (with, now) = (self.mark().await, self.environment.moment());
+                let request = self.by_key(Path::new(&path), self.environment.now()).await?;
+                self.gate.pass(with, now, |_| AFTER_REFUSAL, self.obtain_by(request)).await
+            }
+            None => self.obtain_by(self.by_machine()?).await,
+        }
+    }
+
+    async fn obtain_by(&self, request: RequestBuilder) -> Result<(Secret, Timestamp), Reason> {
         let now = self.environment.now();
-        let request = match self.environment.variable(KEY) {
-            Some(path) => self.by_key(Path::new(&path), now).await?,
-            None => self.by_machine()?,
-        };
         let answer = http::send(request).await?;
         if answer.status != 200 {
             let refusal = match answer.refusal() {

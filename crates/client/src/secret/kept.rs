@@ -1,11 +1,14 @@
 //! Tokens and credentials that stores give out for a time.
 
 use std::future::Future;
+use std::sync::{Mutex as SyncMutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tollgate_core::Timestamp;
 
-use super::{Reason, Refusal, Secret};
+use super::{Mark, Reason, Refusal, Secret};
+use crate::Moment;
 
 /// Something that is kept until its time is over. Whoever needs it while it is being obtained waits for that.
 pub(super) struct Kept<T>(Mutex<Option<(T, Timestamp)>>);
@@ -44,6 +47,109 @@ impl<T: Clone> Kept<T> {
                 read().await
             }
             result => result,
+        }
+    }
+}
+
+/// Keeps a login that was refused from being tried again with the same: who is refused stays refused, and some stores lock
+/// out everybody after a few attempts.
+#[derive(Default)]
+pub(super) struct Gate(SyncMutex<Option<Refused>>);
+
+struct Refused {
+    with: Mark,
+    until: Moment,
+    status: u16,
+    code: Option<String>,
+    advice: &'static str,
+}
+
+impl Gate {
+    /// What `log_in` comes to, or the refusal of the last time where that was of the same and `pause` is not over, which
+    /// goes by the status.
+    pub(super) async fn pass<T>(
+        &self,
+        with: Mark,
+        now: Moment,
+        pause: impl Fn(u16) -> Duration,
+        log_in: impl Future<Output = Result<T, Reason>>,
+    ) -> Result<T, Reason> {
+        if let Some(refused) = &*self.refused()
+            && refused.with == with
+            && now.is_before(refused.until)
+        {
+            return Err(refused.reason());
+        }
+        let outcome = log_in.await;
+        if let Err(Reason::Refused { refusal: Refusal::Denied, status, code, advice }) = &outcome {
+            let until = now.after(pause(*status));
+            let code = code.clone();
+            *self.refused() = Some(Refused { with, until, status: *status, code, advice });
+        }
+        outcome
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<Refused>> {
+        self.0.lock().expect("nothing panics with the refusal locked")
+    }
+}
+
+impl Refused {
+    fn reason(&self) -> Reason {
+        let (status, code, advice) = (self.status, self.code.clone(), self.advice);
+        Reason::Refused { refusal: Refusal::Denied, status, code, advice }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        let since = Duration::from_secs(seconds);
+        Moment { monotonic: since, wall: since }
+    }
+
+    fn denied(status: u16) -> Reason {
+        Reason::Refused { refusal: Refusal::Denied, status, code: Some("no".to_owned()), advice: "advice" }
+    }
+
+    /// Whether the login is tried at this time with this, and how it ends.
+    async fn is_tried(
+        gate: &Gate,
+        with: u8,
+        now: Moment,
+        outcome: Result<(), Reason>,
+    ) -> (bool, Option<String>) {
+        let mut tried = false;
+        let pause = |status| Duration::from_secs(u64::from(status));
+        let log_in = async {
+            tried = true;
+            outcome
+        };
+        let said = gate.pass(Mark::complete(with), now, pause, log_in).await;
+        (tried, said.err().map(|reason| reason.to_string()))
+    }
+
+    #[tokio::test]
+    async fn a_refused_login_is_tried_again_with_something_else_or_when_its_pause_is_over() {
+        let gate = Gate::default();
+        let refusal = Some(denied(400).to_string());
+        assert_eq!(is_tried(&gate, 1, at(0), Err(denied(400))).await, (true, refusal.clone()));
+        assert_eq!(is_tried(&gate, 1, at(399), Ok(())).await, (false, refusal));
+        assert_eq!(
+            is_tried(&gate, 1, at(400), Err(denied(403))).await,
+            (true, Some(denied(403).to_string()))
+        );
+        assert_eq!(is_tried(&gate, 2, at(401), Ok(())).await, (true, None));
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_is_tried_again_at_once() {
+        let gate = Gate::default();
+        let unreachable = || Reason::Unreachable { host: "h".to_owned(), problem: "p".to_owned() };
+        for _ in 0..3 {
+            assert!(is_tried(&gate, 1, at(0), Err(unreachable())).await.0);
         }
     }
 }

@@ -6,6 +6,7 @@ mod authority;
 mod blocking;
 mod cache;
 mod clocks;
+mod differing;
 mod duplicates;
 mod early;
 mod flights;

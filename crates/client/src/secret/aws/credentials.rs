@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use tollgate_core::Timestamp;
 
 use super::super::http::{self, Answer, Http};
+use super::super::kept::Gate;
 use super::super::{Environment, Reason, Refusal, Secret, file, payload};
 use super::endpoint;
 
@@ -22,6 +23,9 @@ pub(super) const VARIABLES: [&str; 5] = [
 ];
 /// The variables that name files which say who asks.
 pub(super) const FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+
+/// A token that STS refuses is not tried again for so long, unless its file changes.
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 
 /// Credentials, as containers and instances get them.
 #[derive(Clone, Deserialize)]
@@ -50,6 +54,7 @@ pub(super) async fn obtain(
     environment: &Environment,
     http: &Http,
     region: &str,
+    gate: &Gate,
 ) -> Result<(Credentials, Timestamp), Reason> {
     let variable = |name: &str| environment.variable(name);
     if let Some(id) = variable("AWS_ACCESS_KEY_ID") {
@@ -66,7 +71,9 @@ pub(super) async fn obtain(
         ));
     }
     let issued = if let Some(path) = variable("AWS_WEB_IDENTITY_TOKEN_FILE") {
-        by_web_identity(environment, http, region, Path::new(&path)).await?
+        let (with, now) = (environment.mark(&VARIABLES, &FILES).await, environment.moment());
+        let asking = by_web_identity(environment, http, region, Path::new(&path));
+        gate.pass(with, now, |_| AFTER_REFUSAL, asking).await?
     } else if let Some(address) = container(environment)? {
         by_container(environment, http, address).await?
     } else if variable("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {

@@ -1,7 +1,6 @@
 //! The login by `AppRole`.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -9,10 +8,9 @@ use serde::Deserialize;
 use tollgate_core::Timestamp;
 
 use super::super::http;
-use super::super::kept::Kept;
+use super::super::kept::{Gate, Kept};
 use super::super::{Mark, Reason, Refusal, Secret, file, payload};
 use super::{Api, refusal};
-use crate::Moment;
 
 /// Failed logins lock a role for everybody who uses it: Vault and `OpenBao` count five within a quarter of an hour. So
 /// what was refused for certain is as good as never tried again.
@@ -20,22 +18,20 @@ const AFTER_INVALID: Duration = Duration::from_secs(24 * 60 * 60);
 /// A role that is locked answers so, and for so long.
 const AFTER_FORBIDDEN: Duration = Duration::from_secs(15 * 60);
 
+const INVALID: &str = "Vault refuses the AppRole, and is not asked again with the same: check VAULT_ROLE_ID, \
+                       VAULT_NAMESPACE, and that the secret id has not expired";
+const FORBIDDEN: &str = "Vault denies the login by AppRole, and is not asked again with the same for 15 minutes: check \
+                         VAULT_NAMESPACE, VAULT_APPROLE_MOUNT, and whether the role is locked after too many failed logins";
+
 /// Logs in, and keeps the token for its lease.
 pub(super) struct Login {
     pub(super) token: Kept<Secret>,
-    refused: Mutex<Option<Refused>>,
-}
-
-/// A login that was refused, and is not tried again until then with the same.
-struct Refused {
-    with: Mark,
-    until: Moment,
-    status: u16,
+    gate: Gate,
 }
 
 impl Login {
     pub(super) fn new() -> Self {
-        Self { token: Kept::nothing(), refused: Mutex::new(None) }
+        Self { token: Kept::nothing(), gate: Gate::default() }
     }
 
     /// The token of the last login, or else of another one.
@@ -53,69 +49,32 @@ impl Login {
             None => api.environment.secret("VAULT_SECRET_ID")?,
         };
         let mount = variable("VAULT_APPROLE_MOUNT").unwrap_or_else(|| "approle".to_owned());
-        let with = Mark::complete((
-            variable("VAULT_ADDR"),
-            variable("VAULT_NAMESPACE"),
-            &mount,
-            &role,
-            secret.expose_secret(),
-        ));
-        self.check(with, api.environment.moment())?;
-        let request = api.request(Method::POST, &format!("auth/{mount}/login"), None)?;
-        let now = api.environment.now();
-        let body = serde_json::json!({ "role_id": role, "secret_id": secret.expose_secret() });
-        let answer = http::send(request.json(&body)).await?;
-        let status = answer.status.as_u16();
-        if status != 200 {
-            return Err(match status {
-                400 | 403 if !refusal::wants_tls(&answer) => {
-                    self.refuse(with, api.environment.moment(), status)
-                }
-                _ => refusal::otherwise(&answer),
-            });
-        }
-        let unexpected = "the answer to the login has no token: check VAULT_ADDR";
-        let answer: Answer = answer.json().ok_or(Reason::Unexpected(unexpected))?;
-        let until = match answer.auth.lease_duration {
-            0 => Timestamp::MAX,
-            seconds => now.after(Duration::from_secs(seconds - seconds.div_ceil(10).min(30))),
-        };
-        Ok((answer.auth.client_token, until))
-    }
-
-    /// Fails where this was refused and the time has not come to try it again.
-    fn check(&self, with: Mark, now: Moment) -> Result<(), Reason> {
-        match &*self.refused() {
-            Some(refused) if refused.with == with && now.is_before(refused.until) => {
-                Err(refusal_of(refused.status))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn refuse(&self, with: Mark, now: Moment, status: u16) -> Reason {
-        let until = now.after(if status == 400 { AFTER_INVALID } else { AFTER_FORBIDDEN });
-        *self.refused() = Some(Refused { with, until, status });
-        refusal_of(status)
-    }
-
-    fn refused(&self) -> MutexGuard<'_, Option<Refused>> {
-        self.refused.lock().expect("nothing panics with the refusal locked")
+        let place = (variable("VAULT_ADDR"), variable("VAULT_NAMESPACE"), &mount);
+        let with = Mark::complete((place, &role, secret.expose_secret()));
+        let pause = |status| if status == 400 { AFTER_INVALID } else { AFTER_FORBIDDEN };
+        let logging_in = log_in(api, &mount, &role, &secret);
+        self.gate.pass(with, api.environment.moment(), pause, logging_in).await
     }
 }
 
-fn refusal_of(status: u16) -> Reason {
-    let advice = match status {
-        400 => {
-            "Vault refuses the AppRole, and is not asked again with the same: check VAULT_ROLE_ID, VAULT_NAMESPACE, and that \
-             the secret id has not expired"
-        }
-        _ => {
-            "Vault denies the login by AppRole, and is not asked again with the same for 15 minutes: check VAULT_NAMESPACE, \
-             VAULT_APPROLE_MOUNT, and whether the role is locked after too many failed logins"
-        }
+async fn log_in(api: &Api, mount: &str, role: &str, secret: &Secret) -> Result<(Secret, Timestamp), Reason> {
+    let request = api.request(Method::POST, &format!("auth/{mount}/login"), None)?;
+    let now = api.environment.now();
+    let body = serde_json::json!({ "role_id": role, "secret_id": secret.expose_secret() });
+    let answer = http::send(request.json(&body)).await?;
+    match answer.status.as_u16() {
+        200 => {}
+        400 if !refusal::wants_tls(&answer) => return Err(answer.refused(Refusal::Denied, None, INVALID)),
+        403 => return Err(answer.refused(Refusal::Denied, None, FORBIDDEN)),
+        _ => return Err(refusal::otherwise(&answer)),
+    }
+    let unexpected = "the answer to the login has no token: check VAULT_ADDR";
+    let answer: Answer = answer.json().ok_or(Reason::Unexpected(unexpected))?;
+    let until = match answer.auth.lease_duration {
+        0 => Timestamp::MAX,
+        seconds => now.after(Duration::from_secs(seconds - seconds.div_ceil(10).min(30))),
     };
-    Reason::Refused { refusal: Refusal::Denied, status, code: None, advice }
+    Ok((answer.auth.client_token, until))
 }
 
 #[derive(Deserialize)]
