@@ -239,6 +239,18 @@ async fn a_configuration_that_is_adopted_first_is_rolled_out_without_one_false_r
     let metric = other.answer(Call::get("/metrics")).await;
     assert!(metric.text().contains("\ntollgate_configuration_replaced 1\n"));
 
+    // The operator changes their mind, and again: who served goes on.
+    for settings in [&[] as Settings, NEW] {
+        adopt_by_hand(&stage, settings).await;
+        for node in [&mut one, &mut other] {
+            node.follow().await;
+            assert_eq!(ready(node).await.0, 200);
+            agree(node).await;
+        }
+        check(&one, &other, &mut issued, [200, 200]).await;
+        stage.advance(SECOND).await;
+    }
+
     // One that is killed and comes back as it was goes on as well.
     other.installation.leave().await;
     other = node(&stage, &[]).await;
