@@ -138,6 +138,16 @@ impl Records {
         self.current().is_some_and(|current| current.terms.as_ref() == Some(terms))
     }
 
+    /// Says whether what was agreed on at last in `earlier` is among these.
+    pub(crate) fn go_on_from(&self, earlier: &Self) -> bool {
+        earlier.current().is_none_or(|known| {
+            let is_it = |record: &Record| {
+                (record.kept.seq, record.kept.adopted_at) == (known.kept.seq, known.kept.adopted_at)
+            };
+            self.0.iter().any(is_it)
+        })
+    }
+
     /// What lets these terms follow, if nothing else has meanwhile.
     pub(crate) fn succeeded_by(&self, terms: &Terms, by: &str, at: Timestamp) -> Adoption {
         let predecessor = self.current().map(|current| current.kept.seq);

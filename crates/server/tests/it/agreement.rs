@@ -336,3 +336,32 @@ async fn of_two_servers_that_start_at_once_with_other_configurations_both_never_
         assert_eq!(answer.as_u16(), ready(node).await.0);
     }
 }
+
+/// Of a backup that is older than what was agreed on last, or by a standby that lacked it.
+#[tokio::test]
+async fn servers_whose_store_forgot_what_they_agreed_on_record_it_again() {
+    let stage = Stage::open().await;
+    stage.installation.leave().await;
+    let mut server = node(&stage, NEW).await;
+    let mut peer = node(&stage, NEW).await;
+    let tokens = server.tokens(&stage.shop).await;
+    let restored = rusqlite::Connection::open(stage.path()).unwrap();
+    restored
+        .execute_batch(
+            "DELETE FROM agreement WHERE seq = 2; UPDATE agreement SET superseded_at = NULL;
+             INSERT INTO changes (kind, until) VALUES ('signing keys', 9000000000000)",
+        )
+        .unwrap();
+    for node in [&mut server, &mut peer] {
+        node.follow().await;
+        agree(node).await;
+    }
+    stage.clock.advance(5 * SECOND);
+    for node in [&mut server, &mut peer] {
+        node.follow().await;
+        agree(node).await;
+        assert_eq!(ready(node).await.0, 200);
+        assert_good(node, &tokens).await;
+    }
+    assert_eq!(stage.elsewhere.agreements().await.unwrap().len(), 2);
+}
