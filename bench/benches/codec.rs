@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tollgate_core::{
-    Claims, ClientId, Environment, KeyId, Keyring, MasterKey, MerchantId, PayloadBuffer, Policy, SecretId,
+    Claims, ClientId, Environment, Generation, KeyId, Keyring, MasterKey, MerchantId, PayloadBuffer, Policy, SecretId,
     SigningKey, Timestamp, TokenId, TokenKind,
 };
 
@@ -44,6 +44,9 @@ fn claims() -> Claims<'static> {
         merchant_id: Some(MerchantId::from_bytes([3; 16])),
         environment: Environment::Test,
         secret_id: SecretId::from_bytes([4; 16]),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        refresh_id: Some(TokenId::from_bytes([5; 16])),
         addresses: None,
     }
 }

@@ -32,8 +32,8 @@ pub(crate) async fn merchant(command: MerchantCommand, format: Format) -> Result
 
 async fn set_merchant_status(args: &MerchantArgs, status: Status, format: Format) -> Result<(), Failure> {
     let opened = open::installation(&args.store).await?;
-    let (id, expire) = (args.merchant, opened.tokens_expire_at());
-    opened.store.set_merchant_status(id, status, opened.now, expire).await?;
+    let id = args.merchant;
+    opened.store.set_merchant_status(id, status, opened.now).await?;
     let merchant = opened.store.merchant(id).await?.ok_or_else(|| unknown_merchant(id))?;
     output::object(format, &output::merchant(&merchant))
 }
@@ -77,9 +77,7 @@ pub(crate) async fn client(command: ClientCommand, format: Format) -> Result<(),
         ClientCommand::Enable(args) => set_status(&args, Status::Enabled, format).await,
         ClientCommand::Delete(args) => {
             let opened = open::installation(&args.store).await?;
-            let deleted =
-                opened.store.delete_client(args.client, opened.now, opened.tokens_expire_at()).await?;
-            known(deleted, args.client)?;
+            known(opened.store.delete_client(args.client, opened.now).await?, args.client)?;
             output::object(format, &json!({ "client_id": args.client, "status": "deleted" }))
         }
     }
@@ -131,8 +129,7 @@ async fn list_clients(
 
 async fn set_status(args: &ClientArgs, status: Status, format: Format) -> Result<(), Failure> {
     let opened = open::installation(&args.store).await?;
-    let expire = opened.tokens_expire_at();
-    known(opened.store.set_client_status(args.client, status, opened.now, expire).await?, args.client)?;
+    known(opened.store.set_client_status(args.client, status, opened.now).await?, args.client)?;
     output::object(format, &output::client(&find(&opened, args.client).await?, opened.now))
 }
 
@@ -173,8 +170,7 @@ pub(crate) async fn secret(command: SecretCommand, format: Format) -> Result<(),
         }
         SecretCommand::Revoke { client, secret } => {
             let opened = open::installation(&client.store).await?;
-            let expire = opened.tokens_expire_at();
-            if !opened.store.revoke_secret(client.client, secret, opened.now, expire).await? {
+            if !opened.store.revoke_secret(client.client, secret, opened.now).await? {
                 return Err(Failure::new(format!(
                     "client {0} has no secret {secret}: `tollgate secret list {0}` shows them",
                     client.client

@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use tollgate_core::{
-    ClientId, ClientSecret, Environment, MerchantId, Scope, SecretHasher, SecretId, Timestamp,
+    ClientId, ClientSecret, Environment, Generation, MerchantId, Scope, SecretHasher, SecretId, Timestamp,
 };
 use tollgate_store::{Client, Secret, Status};
 use zeroize::Zeroizing;
@@ -56,7 +56,8 @@ impl NewClient {
             addresses: self.addresses,
             status: Status::Enabled,
             merchant_status: Status::Enabled,
-            revoked_until: Timestamp::from_millis(0),
+            generation: Generation::FIRST,
+            merchant_generation: Generation::FIRST,
             created_at: now,
             secrets: vec![secret],
         };

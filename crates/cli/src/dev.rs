@@ -1,9 +1,9 @@
 //! `tollgate dev`: everything on one machine.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tollgate_core::{Environment, MasterKey, MerchantId, SecretHasher, Timestamp}
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
 use tollgate_server::playground::{self, Playground};
-use tollgate_server::{Installation, Listeners, Server};
+use tollgate_server::{Installation, KEYS_KNOWN_WITHIN, Listeners, Server, adopt, whoever_runs_this};
 use tollgate_store::{Merchant, Status, Store};
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ use crate::args::DevArgs;
 use crate::credentials::{Credentials, NewClient};
 use crate::failure::Failure;
 use crate::playground::ClientKit;
-use crate::{open, serve};
+use crate::{open, private_file, serve};
 
 /// Where `dev` listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
@@ -36,14 +36,19 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         config.public_url = format!("http://{address}");
     }
     make_folder(&args.data)?;
+    let alone = lock(&args.data)?;
     make_master_key(&args.data)?;
     let master_key = open::master_key(&config)?;
     let store = open::store(&config, true).await?;
+    // Several may run on one folder, each on a port of its own. All have read what is said to be as old as this.
+    let by = format!("{} by `tollgate dev`", whoever_runs_this());
+    adopt(store.as_ref(), &config, &by, now.before(KEYS_KNOWN_WITHIN)).await?;
     let base_url = config.public_url.clone();
     let log = serve::start_log(&config)?;
     let (installation, follower) =
         Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
+    drop(alone);
     let playground = Playground { kit: Arc::new(ClientKit), demo: Some(demo) };
     let server = Server::with_playground(installation, true, playground);
     server.log_requests(log.requests());
@@ -66,36 +71,39 @@ fn make_folder(data: &Path) -> Result<(), Failure> {
     DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))
 }
 
+/// Waits until no other start works on the folder. Of two first starts at once the second finds what the first has made.
+fn lock(data: &Path) -> Result<Option<File>, Failure> {
+    let folder = File::open(data).map_err(|error| unwritable(data, &error))?;
+    match folder.lock() {
+        Ok(()) => Ok(Some(folder)),
+        // Not every file system has locks. Without one both make a demo client, and each is good.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(unwritable(data, &error)),
+    }
+}
+
 /// Makes the master key on the first start only: a store without its key can't be opened by another.
 fn make_master_key(data: &Path) -> Result<(), Failure> {
     let (path, store) = (data.join("master.key"), data.join("tollgate.db"));
+    // Asked first: whoever makes a store has made its key before.
+    let has_store = store.exists();
     if path.exists() {
         return Ok(());
     }
-    if store.exists() {
+    if has_store {
         return Err(Failure::new(format!(
             "{} is gone, and {} can't be opened without it: restore it, or delete the folder to start afresh",
             path.display(),
             store.display()
         )));
     }
-    let mut text = MasterKey::generate(&mut rand::rng()).expose_hex();
+    let mut text = Zeroizing::new(MasterKey::generate(&mut rand::rng()).expose_hex());
     text.push('\n');
-    write_private(&path, text.as_bytes())
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let partial = path.with_extension("partial");
-    let written = || -> io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    written().map_err(|error| unwritable(path, &error))
+    match private_file::create(&path, text.as_bytes()) {
+        // Another first start may have been faster: its key is as good.
+        Ok(_) => Ok(()),
+        Err(error) => Err(unwritable(&path, &error)),
+    }
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
@@ -120,9 +128,10 @@ async fn make_credentials(
         }
         Ok(_) | Err(_) => make_demo(base_url, store, hasher, now).await?,
     };
-    let mut json = serde_json::to_vec_pretty(&credentials).expect("strings serialise");
+    let mut json = Zeroizing::new(serde_json::to_vec_pretty(&credentials).expect("strings serialise"));
     json.push(b'\n');
-    write_private(&Credentials::path(data), &json)?;
+    let path = Credentials::path(data);
+    private_file::replace(&path, &json).map_err(|error| unwritable(&path, &error))?;
     let Credentials { client_id, client_secret, .. } = credentials;
     Ok(playground::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use tollgate_server::{BindError, OpenError};
 use tollgate_store::StoreError;
 
+use crate::output::printable;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -28,7 +30,7 @@ impl fmt::Display for Failure {
     /// Stays on one line, whatever the message holds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, line) in self.text.lines().enumerate() {
-            write!(f, "{}{line}", if n == 0 { "" } else { "; " })?;
+            write!(f, "{}{}", if n == 0 { "" } else { "; " }, printable(line))?;
         }
         Ok(())
     }
@@ -36,7 +38,15 @@ impl fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { passing: matches!(error, StoreError::Unavailable(_)), ..Self::new(error.to_string()) }
+        let passing = matches!(error, StoreError::Unavailable(_));
+        let text = match error {
+            StoreError::OutcomeUnknown(_) => format!("{error}; look at what there is before you repeat it"),
+            StoreError::Unavailable(_)
+            | StoreError::Misconfigured(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Newer { .. } => error.to_string(),
+        };
+        Self { passing, ..Self::new(text) }
     }
 }
 

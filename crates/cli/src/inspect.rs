@@ -22,22 +22,17 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
         .take(64 * 1024)
         .read_to_string(&mut token)
         .map_err(|error| Failure::new(format!("no token can be read from standard input: {error}")))?;
-    let token = token.trim();
+    let token = without_scheme(token.trim());
     if token.is_empty() {
         return Err(Failure::new("no token on standard input: pipe one in"));
     }
-    let named = store.config.is_some() || store.data.is_some();
-    let verdict = match open::installation(store).await {
-        Ok(opened) => {
-            let verifier = verifier(&opened).await?;
-            inspect(&verifier, opened.store.as_ref(), token, opened.now).await?
-        }
+    let verdict = if open::finds_a_store(store) {
+        let opened = open::installation(store).await?;
+        let verifier = verifier(&opened).await?;
+        inspect(&verifier, opened.store.as_ref(), token, opened.now).await?
+    } else {
         // Without a store a token can still be read.
-        Err(_) if !named => Verdict {
-            kind: None,
-            reason: Some("its signature was not checked: no store was named".to_owned()),
-        },
-        Err(failure) => return Err(failure),
+        Verdict { kind: None, reason: Some("its signature was not checked: no store was named".to_owned()) }
     };
     let mut segments = token.split('.').map(decoded);
     let shown = json!({
@@ -50,6 +45,15 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
     match format {
         Format::Json => output::object(format, &shown),
         Format::Text => print_text(&verdict, &shown),
+    }?;
+    if verdict.reason.is_some() { Err(Failure::new(verdict.to_string())) } else { Ok(()) }
+}
+
+/// The token of a header's value that was pasted whole.
+fn without_scheme(text: &str) -> &str {
+    match text.split_at_checked("Bearer ".len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer ") => token.trim_start(),
+        _ => text,
     }
 }
 
@@ -72,5 +76,6 @@ fn print_text(verdict: &Verdict, shown: &Value) -> Result<(), Failure> {
         part @ Value::Object(_) => output::members(part),
         _ => "(can't be decoded)\n".to_owned(),
     };
+    let verdict = output::printable(&verdict.to_string()).into_owned();
     output::lines(&format!("{verdict}\n\nheader\n{}\nclaims\n{}", part("header"), part("claims")))
 }

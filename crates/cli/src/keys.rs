@@ -1,5 +1,7 @@
 //! Signing keys: what there are, and the next one.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tollgate_core::{Keyring, Phase, Timestamp};
 use tollgate_server::{
@@ -71,10 +73,15 @@ async fn rotate(store: &StoreArgs, compromised: bool, format: Format) -> Result<
         (opened.now, opened.now)
     } else {
         let activates_at = opened.now.after(KEYS_KNOWN_WITHIN);
-        (activates_at, others_retire_at(&opened.config, activates_at))
+        let longest = opened.store.longest_lifetime(Duration::ZERO).await?;
+        (activates_at, others_retire_at(&opened.config, activates_at, longest))
     };
     let key = new_signing_key(&opened.master_key, opened.now, activates_at);
-    opened.store.add_signing_key(&key, others_retire_at).await?;
+    if compromised {
+        opened.store.replace_signing_keys(&key).await?;
+    } else {
+        opened.store.add_signing_key(&key, others_retire_at).await?;
+    }
     output::object(
         format,
         &json!({

@@ -16,6 +16,7 @@ mod open;
 mod openapi;
 mod output;
 mod playground;
+mod private_file;
 mod serve;
 mod token;
 mod transfer;

@@ -24,29 +24,34 @@ pub(crate) struct Opened {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) master_key: MasterKey,
+    /// What time it is by the store's clock.
     pub(crate) now: Timestamp,
-}
-
-impl Opened {
-    /// When the last token that was issued until now will have expired, whatever was issued by a server whose clock is
-    /// somewhat ahead included.
-    pub(crate) fn tokens_expire_at(&self) -> Timestamp {
-        let tokens = &self.config.tokens;
-        self.now.after(tokens.refresh_ttl).after(tokens.exp_leeway).after(std::time::Duration::from_secs(60))
-    }
 }
 
 /// Opens the installation that the arguments name.
 pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
-    let now = now()?;
+    let own_now = now()?;
     let (config, may_install) = configuration(args)?;
     let master_key = master_key(&config)?;
     let store = store(&config, false).await?;
     if may_install {
-        install_if_empty(store.as_ref(), &master_key, now).await?;
+        install_if_empty(store.as_ref(), &master_key, own_now).await?;
     }
     check_master_key(store.as_ref(), &master_key).await?;
+    // A clock that is behind what has passed for certain is wrong.
+    let passed = store.time_passed().await?.map(|passed| passed.until);
+    let now = store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0)));
     Ok(Opened { config, store, master_key, now })
+}
+
+/// Says whether the arguments name a store, or one is where it is looked for. One that can't be looked at counts: opening
+/// it will say why.
+pub(crate) fn finds_a_store(args: &StoreArgs) -> bool {
+    let may_exist = |path: &Path| path.try_exists().unwrap_or(true);
+    args.config.is_some()
+        || args.data.is_some()
+        || may_exist(Path::new(DEFAULT_CONFIG))
+        || may_exist(&Path::new(DEFAULT_DATA).join("tollgate.db"))
 }
 
 /// Reads the configuration that the arguments name, and says whether its store may be created, or be installed where
@@ -109,9 +114,13 @@ pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn S
 fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
     let connections = &config.connections;
     let mut address: PostgresAddress = url.parse().expect("the configuration has accepted it");
-    if let Some(source) = &connections.password {
-        let password = secret(source, "the password file", "database.password")?;
-        address.set_password(password.trim_end_matches(['\r', '\n']));
+    if let Some(source) = connections.password.clone() {
+        let read = move || secret(&source, "the password file", "database.password");
+        read()?;
+        address.read_password_by(move || {
+            let password = read().map_err(|failure| failure.to_string())?;
+            Ok(password.trim_end_matches(['\r', '\n']).to_owned())
+        });
     }
     Ok(PostgresOptions {
         address,

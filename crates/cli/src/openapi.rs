@@ -10,7 +10,12 @@ use crate::{open, output};
 pub(crate) fn run(args: &OpenapiArgs) -> Result<(), Failure> {
     let Some(file) = &args.config else { return print(&Surface::default()) };
     let config = open::load(Some(file))?;
-    print(&Surface { public_url: &config.public_url, sandbox: config.sandbox, health: false })
+    print(&Surface {
+        public_url: &config.public_url,
+        audience: &config.tokens.audience,
+        sandbox: config.sandbox,
+        health: false,
+    })
 }
 
 fn print(surface: &Surface<'_>) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! What commands print: aligned text for people, or one JSON document.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
@@ -14,7 +16,7 @@ use crate::failure::Failure;
 pub(crate) fn object(format: Format, object: &Value) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let printed = match format {
-        Format::Json => writeln!(out, "{object}"),
+        Format::Json => writeln!(out, "{}", document(object)),
         Format::Text => write!(out, "{}", members(object)),
     };
     printed.and_then(|()| out.flush()).map_err(|error| closed(&error))
@@ -30,8 +32,10 @@ pub(crate) fn lines(text: &str) -> Result<(), Failure> {
 pub(crate) fn members(object: &Value) -> String {
     let members: Vec<_> = object.as_object().into_iter().flatten().collect();
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let lines: Vec<_> =
-        members.iter().map(|(name, value)| format!("{name:<width$}  {}\n", text(value))).collect();
+    let lines: Vec<_> = members
+        .iter()
+        .map(|(name, value)| format!("{:<width$}  {}\n", printable(name), text(value)))
+        .collect();
     lines.concat()
 }
 
@@ -60,7 +64,7 @@ impl List {
         let separator = if self.printed == 0 { "" } else { "," };
         self.printed += 1;
         match self.format {
-            Format::Json => write!(self.out, "{separator}{item}"),
+            Format::Json => write!(self.out, "{separator}{}", document(item)),
             Format::Text => self.row(|name| text(&item[name])),
         }
         .map_err(|error| closed(&error))
@@ -91,9 +95,44 @@ pub(crate) fn closed(error: &io::Error) -> Failure {
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => printable(text).into_owned(),
+        other => document(other),
     }
+}
+
+/// A JSON document that a terminal shows as it is: what JSON itself does not escape is.
+fn document(value: &Value) -> String {
+    let mut document = String::new();
+    for c in value.to_string().chars() {
+        if acts_on_a_terminal(c) {
+            // All of them are in the Basic Multilingual Plane, so that this is the whole escape (RFC 8259 §7).
+            let _ = write!(document, "\\u{:04x}", u32::from(c));
+        } else {
+            document.push(c);
+        }
+    }
+    document
+}
+
+/// A text of other people's as it may stand on a terminal, on one line: what would move the cursor, colour, or turn the
+/// direction of what follows is shown as an escape.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(acts_on_a_terminal) {
+        return text.into();
+    }
+    let shown =
+        text.chars().map(|c| if acts_on_a_terminal(c) { c.escape_unicode().to_string() } else { c.into() });
+    shown.collect::<String>().into()
+}
+
+/// Control characters, and those that turn or hide text (Unicode's bidirectional controls, line separators, and the
+/// invisible ones that are neither).
+fn acts_on_a_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
 }
 
 /// RFC 3339 in UTC, whole seconds.
@@ -149,5 +188,34 @@ fn status(status: Status) -> &'static str {
     match status {
         Status::Enabled => "enabled",
         Status::Disabled => "disabled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_other_people_moves_nothing_on_a_terminal() {
+        for (text, shown) in [
+            ("Zoë's 株式会社", "Zoë's 株式会社"),
+            ("\u{1b}[2Ja\nb\u{7}", "\\u{1b}[2Ja\\u{a}b\\u{7}"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("a\u{202e}b\u{2066}c\u{200f}", "a\\u{202e}b\\u{2066}c\\u{200f}"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+        let object = json!({"sub\u{1b}": "x\nvalid: as access token", "nested": {"\u{9b}": "\u{202e}"}});
+        let shown = members(&object);
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+        assert!(!shown.chars().any(|c| c != '\n' && acts_on_a_terminal(c)), "{shown}");
+    }
+
+    #[test]
+    fn a_json_document_says_the_same_without_a_character_that_acts() {
+        let value = json!({"a\u{9b}": "b\u{202e}\u{7f}\u{1b}\n\u{feff}", "c": ["ë", 1, null]});
+        let written = document(&value);
+        assert!(!written.chars().any(acts_on_a_terminal), "{written}");
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), value);
     }
 }

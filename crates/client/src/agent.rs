@@ -44,6 +44,9 @@
 //! | `connect` | 502 | no connection to the upstream |
 //! | `upstream`, `timeout` | 502, 504 | the upstream broke off, or did not answer in time |
 //!
+//! A request whose connection breaks before an answer is sent again, once and by a connection of its own, where it has an
+//! `Idempotency-Key`, its method is idempotent, or it was certainly not sent; a body of up to 64 KiB is kept for that.
+//!
 //! Only after the last two may the request have been handled: they carry the `Idempotency-Key` that it was sent with, for
 //! the next attempt.
 //!
@@ -51,7 +54,7 @@
 //!
 //! Besides [what the crate counts](crate#what-can-be-watched): `tollgate_agent_requests_total` by class of `status`,
 //! `tollgate_agent_errors_total` by `kind`, `tollgate_agent_request_seconds` until an answer begins, and
-//! `tollgate_agent_connections`. A [`Recorder`] keeps all of it, and a listener of its own shows it, beside `/healthz`
+//! `tollgate_agent_connections`, and `tollgate_agent_resent_total`. A [`Recorder`] keeps all of it, and a listener of its own shows it, beside `/healthz`
 //! (the process is up) and `/readyz` (a token is at hand).
 
 use std::sync::Arc;
@@ -71,6 +74,7 @@ mod headers;
 mod progress;
 mod recorder;
 mod refusal;
+mod resend;
 mod serve;
 mod telemetry;
 mod token_file;
@@ -97,6 +101,8 @@ pub struct Limits {
     pub max_headers: usize,
     /// Time for a connection to the upstream, TLS included.
     pub connect: Duration,
+    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
+    pub acknowledged: Duration,
     /// Time without progress until the upstream's answer begins.
     pub answer: Duration,
     /// Time that a connection to the upstream is kept without a request.
@@ -112,6 +118,7 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             max_headers: 128,
             connect: Duration::from_secs(5),
+            acknowledged: Duration::from_secs(10),
             answer: Duration::from_secs(60),
             idle: Duration::from_secs(30),
             grace: Duration::from_secs(25),

@@ -88,7 +88,10 @@ impl Authorizer {
         replayable: bool,
     ) -> Option<Authorization> {
         match react(status, headers, attempt.repeatable, replayable) {
-            Reaction::PassOn => None,
+            Reaction::PassOn => {
+                self.note_accepted(attempt.generation, status);
+                None
+            }
             Reaction::Renew => {
                 telemetry::unauthorized("not_repeatable");
                 self.cached.note_refused(attempt.generation);
@@ -108,6 +111,14 @@ impl Authorizer {
             telemetry::unauthorized("refused_again");
             self.cached.note_refused(resent.generation());
         }
+        self.note_accepted(resent.generation(), status);
+    }
+
+    /// Only a success says that the token was looked at and found good.
+    fn note_accepted(&self, generation: Generation, status: StatusCode) {
+        if status.is_success() {
+            self.cached.note_accepted(generation);
+        }
     }
 }
 
@@ -116,6 +127,12 @@ impl Attempt {
     pub(crate) fn new(authorization: &Authorization, method: &Method, headers: &mut HeaderMap) -> Self {
         headers.insert(AUTHORIZATION, authorization.header().clone());
         Self { generation: authorization.generation(), repeatable: is_repeatable(method, headers) }
+    }
+
+    /// Whether the request may arrive twice without harm.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn is_repeatable(self) -> bool {
+        self.repeatable
     }
 }
 

@@ -1,5 +1,6 @@
 //! A token that is always at hand: the caching decorator of a token source.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
 pub(crate) struct Held {
     pub(crate) authorization: Authorization,
     pub(crate) usable_until: Moment,
+    /// The API has accepted it.
+    pub(crate) accepted: AtomicBool,
 }
 
 /// There is no token to be had for now.
@@ -112,7 +115,8 @@ impl Cached {
     /// A newer token than the one that the API refused, or none if none comes soon (within 3 seconds).
     ///
     /// Whoever names a token that has been replaced gets the current one. All who name the current one share one token
-    /// call. When fresh tokens are refused three times in a row, there is at most one call in 30 seconds.
+    /// call. While fresh tokens are refused, calls are about 300 ms apart, then twice as far each time, up to 30 seconds. Who
+    /// also [says which are accepted](Self::note_accepted) has them at most 1.6 s apart as long as some are.
     pub async fn refused(&self, generation: Generation) -> Option<Authorization> {
         let shared = &self.0.shared;
         let mut attempted = shared.attempted.subscribe();
@@ -132,6 +136,16 @@ impl Cached {
     /// Takes notice that the API refused this token, without waiting for another one.
     pub fn note_refused(&self, generation: Generation) {
         self.refuse(generation, Duration::ZERO);
+    }
+
+    /// Takes notice that the API accepted this token, so that a refusal of it is known to be news and not the rule.
+    pub fn note_accepted(&self, generation: Generation) {
+        let held = self.0.shared.held.load();
+        if let Some(held) = held.as_ref().filter(|held| held.authorization.generation() == generation)
+            && !held.accepted.load(Ordering::Relaxed)
+        {
+            held.accepted.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The next token after this one, however long it takes: for a program that passes tokens on.
@@ -186,7 +200,11 @@ impl Cached {
 
     fn refuse(&self, generation: Generation, patience: Duration) -> Verdict {
         let shared = &self.0.shared;
-        let verdict = shared.schedule().refuse(generation, shared.clock.now(), patience);
+        let verdict = {
+            let mut schedule = shared.schedule();
+            let accepted = shared.is_accepted(generation);
+            schedule.refuse(generation, accepted, shared.clock.now(), patience)
+        };
         self.wake();
         verdict
     }
@@ -224,6 +242,13 @@ impl Shared {
         let held = self.held.load();
         let held = held.as_ref()?;
         self.clock.now().is_before(held.usable_until).then(|| held.authorization.clone())
+    }
+
+    fn is_accepted(&self, generation: Generation) -> bool {
+        let held = self.held.load();
+        held.as_ref().is_some_and(|held| {
+            held.authorization.generation() == generation && held.accepted.load(Ordering::Relaxed)
+        })
     }
 
     pub(crate) fn schedule(&self) -> MutexGuard<'_, Schedule> {

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::source::Obtaining;
+use crate::source::{Looking, Obtaining};
 use crate::{
-    Clock, ConfigurationError, Moment, ObtainError, Secret, SecretError, SecretSource, Token, TokenSource,
+    Clock, ConfigurationError, Mark, Moment, ObtainError, Secret, SecretError, SecretSource, Token,
+    TokenSource,
 };
 
 mod exchange;
@@ -20,12 +21,15 @@ pub use transport::{Sending, Transport};
 /// How long a refresh token lives where the authority does not say, which RFC 6749 gives it no field for.
 const REFRESH_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// A secret store is read so often while what it held is refused. It is not the authority, so this may be often.
+const STORE_READS: Duration = Duration::from_secs(5);
 
 /// Obtains tokens as a client: by the refresh token while that has more than one life of an access token left, else by
 /// the secret. It makes one attempt; [`Cached`](crate::Cached) makes the next.
 ///
 /// Id and secret are read when they are first needed, and again when the authority refuses them; if they have changed,
-/// they are tried at once.
+/// they are tried at once. While they stay refused, it notices within a second when a file of them changes, and within
+/// five seconds when a secret store has others; the authority is not asked for that.
 pub struct ClientCredentials {
     exchange: Exchange,
     id: Arc<dyn SecretSource>,
@@ -52,6 +56,19 @@ struct State {
     refresh: Option<Refresh>,
     /// The last call by the refresh token failed, but not because the token was refused.
     refresh_failed: bool,
+    /// What showed of id and secret before they were read last.
+    marks: Option<[Mark; 2]>,
+    /// What is refused.
+    refused: Option<Refused>,
+}
+
+/// What waits for something else to ask with.
+#[derive(Clone)]
+enum Refused {
+    /// The authority refuses these, which were read at this time of the monotonic clock.
+    Client(Credentials, Duration),
+    /// The secret store refuses who asks it.
+    Reader,
 }
 
 #[derive(Clone)]
@@ -121,6 +138,43 @@ impl ClientCredentials {
             refresh_life: REFRESH_LIFE,
             transport: None,
         }
+    }
+
+    /// Takes notice of what is refused.
+    fn note(&self, obtained: Result<Token, ObtainError>, clock: &dyn Clock) -> Result<Token, ObtainError> {
+        let mut state = self.state();
+        state.refused = match (&obtained, &state.credentials) {
+            (Err(ObtainError::RefusedClient(_)), Some(used)) => {
+                Some(Refused::Client(used.clone(), clock.now().monotonic))
+            }
+            (Err(ObtainError::Secret(error)), _) if error.is_denied() => Some(Refused::Reader),
+            _ => None,
+        };
+        drop(state);
+        obtained
+    }
+
+    /// Whether there is something else to ask with than what is refused.
+    async fn look(&self, clock: &dyn Clock) -> bool {
+        let Some(refused) = self.state().refused.clone() else { return false };
+        let marks = self.marks().await;
+        let marked = self.state().marks.replace(marks).is_some_and(|before| before != marks);
+        let (used, read) = match refused {
+            Refused::Reader => return marked,
+            Refused::Client(used, read) => (used, read),
+        };
+        let now = clock.now().monotonic;
+        let is_due = marks.iter().any(|mark| mark.is_elsewhere()) && now >= read.saturating_add(STORE_READS);
+        if !marked && !is_due {
+            return false;
+        }
+        // What can't be read now is looked for again.
+        let found = self.read().await.ok();
+        let mut state = self.state();
+        state.refused = Some(Refused::Client(used.clone(), now));
+        let changed = found.filter(|found| *found != used);
+        state.credentials = changed.clone().or(Some(used));
+        changed.is_some()
     }
 
     async fn try_obtain(&self, clock: &dyn Clock) -> Result<Token, ObtainError> {
@@ -194,11 +248,22 @@ impl ClientCredentials {
         if let Some(known) = known {
             return Ok(known);
         }
-        let (id, secret) = tokio::try_join!(self.id.read(), self.secret.read())
-            .map_err(|error: SecretError| ObtainError::Secret(Arc::new(error)))?;
-        let credentials = Credentials { id, secret };
+        // Before the reading, so that what changes meanwhile is seen to have changed.
+        let marks = self.marks().await;
+        self.state().marks = Some(marks);
+        let credentials = self.read().await.map_err(|error| ObtainError::Secret(Arc::new(error)))?;
         self.state().credentials = Some(credentials.clone());
         Ok(credentials)
+    }
+
+    async fn read(&self) -> Result<Credentials, SecretError> {
+        let (id, secret) = tokio::try_join!(self.id.read(), self.secret.read())?;
+        Ok(Credentials { id, secret })
+    }
+
+    async fn marks(&self) -> [Mark; 2] {
+        let (id, secret) = tokio::join!(self.id.mark(), self.secret.mark());
+        [id, secret]
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -208,7 +273,11 @@ impl ClientCredentials {
 
 impl TokenSource for ClientCredentials {
     fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a> {
-        Box::pin(self.try_obtain(clock))
+        Box::pin(async { self.note(self.try_obtain(clock).await, clock) })
+    }
+
+    fn has_changed<'a>(&'a self, clock: &'a dyn Clock) -> Looking<'a> {
+        Box::pin(self.look(clock))
     }
 }
 

@@ -53,6 +53,8 @@
 pub mod agent;
 mod authorizer;
 mod blocking;
+#[cfg(any(feature = "reqwest-middleware", all(feature = "agent", unix)))]
+mod broken;
 mod cached;
 mod caller;
 mod clock;
@@ -82,7 +84,7 @@ pub use http_client::http_client_builder;
 pub use layer::{Authorize, CallError, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};
 pub use replay::Replay;
-pub use secret::{Environment, Reference, ReferenceError, Secret, SecretError, SecretSource};
-pub use source::{Fault, ObtainError, Obtaining, Rejection, TokenSource};
+pub use secret::{Environment, Mark, Reference, ReferenceError, Secret, SecretError, SecretSource};
+pub use source::{Fault, Looking, ObtainError, Obtaining, Rejection, TokenSource};
 pub use telemetry::{Change, State};
 pub use token::{Authorization, Generation, NotAToken, Token};

@@ -6,8 +6,9 @@ use http::{Extensions, Uri};
 use reqwest::{Body, Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
+use crate::broken::is_given_up_by_system;
 use crate::replay::Rewind;
-use crate::{Authorizer, Replay};
+use crate::{Attempt, Authorizer, Replay};
 
 /// An [`Authorizer`] is a middleware of reqwest. The client below it follows redirects as it is set to, and takes the
 /// token off where one leads to another origin.
@@ -36,7 +37,13 @@ impl Middleware for Authorizer {
             self.authorize(&method, &uri, request.headers_mut()).await.map_err(Error::middleware)?;
         let Some(attempt) = attempt else { return next.run(request, extensions).await };
         let again = Again::of(&mut request);
-        let first = next.clone().run(request, extensions).await?;
+        let first = match next.clone().run(request, extensions).await {
+            Err(error) if may_repeat(&error, attempt) => match again.request() {
+                Some(repeated) => next.clone().run(repeated, extensions).await?,
+                None => return Err(error),
+            },
+            sent => sent?,
+        };
         // A redirect may have led elsewhere, where the token was not sent.
         if !uri_of(first.url()).is_some_and(|uri| self.covers(&uri)) {
             return Ok(first);
@@ -54,7 +61,18 @@ impl Middleware for Authorizer {
     }
 }
 
-/// The request as it may be sent once more.
+/// Whether a request that was not answered is sent again: where it can't have arrived, or may arrive twice. Who waited
+/// as long as they were told to is not answered later still.
+fn may_repeat(error: &Error, attempt: Attempt) -> bool {
+    let Error::Reqwest(error) = error else { return false };
+    if error.is_connect() {
+        return !error.is_timeout();
+    }
+    let is_broken = error.is_request() && (!error.is_timeout() || is_given_up_by_system(error));
+    is_broken && attempt.is_repeatable()
+}
+
+/// The request as it may be sent again.
 struct Again {
     request: Option<Request>,
     /// Its body, where that is a stream. Reqwest clones any other.
@@ -80,9 +98,9 @@ impl Again {
         self.request.is_some() && self.stream.as_ref().is_none_or(Rewind::is_possible)
     }
 
-    fn request(self) -> Option<Request> {
-        let mut request = self.request?;
-        if let Some(stream) = self.stream {
+    fn request(&self) -> Option<Request> {
+        let mut request = self.request.as_ref()?.try_clone()?;
+        if let Some(stream) = &self.stream {
             *request.body_mut() = Some(Body::wrap(stream.rewind()?));
         }
         Some(request)

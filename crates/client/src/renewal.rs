@@ -2,8 +2,9 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::{Authorization, Fault, Moment, ObtainError, Token};
 
 /// The clocks are looked at again at least so often: a timer does not notice that the machine slept or a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+/// While the client is refused, it is looked whether it has been given something else so often.
+const LOOK: Duration = Duration::from_secs(1);
 /// A source that takes longer for one token has got stuck. It has its own, shorter limits for each of its calls.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
 
@@ -24,6 +27,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut told = State::Waiting;
     // Another task may have been cut off in a call, with its runtime.
     shared.schedule().end();
+    let mut looked = Duration::ZERO;
     loop {
         let now = shared.clock.now();
         shared.show(now);
@@ -33,8 +37,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             shared.renew(now).await;
             continue;
         }
+        let longest = if shared.schedule().is_refused() { LOOK } else { LONGEST_SLEEP };
         // Elapsed or woken: either way it is looked at again.
-        _ = timeout(due.min(LONGEST_SLEEP), shared.wake.notified()).await;
+        _ = timeout(due.min(longest), shared.wake.notified()).await;
+        shared.look(&mut looked).await;
     }
 }
 
@@ -59,18 +65,30 @@ impl Shared {
         let (generation, usable_until) = schedule.succeed(token, now)?;
         let authorization = Authorization::new(token, generation);
         // Still under the lock: who learns of the generation there finds it here.
-        self.held.store(Some(Arc::new(Held { authorization, usable_until })));
+        let accepted = AtomicBool::new(false);
+        self.held.store(Some(Arc::new(Held { authorization, usable_until, accepted })));
         Ok(())
     }
 
     /// Asks the source once. A panic of it is a failure like any other.
     async fn attempt(&self) -> Result<Token, ObtainError> {
-        let mut obtaining = pin!(async { self.source.obtain(&*self.clock).await });
-        let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| obtaining.as_mut().poll(cx))) {
-            Ok(poll) => poll,
-            Err(_) => Poll::Ready(Err(Fault::Panicked.into())),
-        });
+        let obtaining = pin!(async { self.source.obtain(&*self.clock).await });
+        let caught = guarded(obtaining, || Err(Fault::Panicked.into()));
         timeout(LONGEST_ATTEMPT, caught).await.unwrap_or(Err(Fault::Timeout.into()))
+    }
+
+    /// Where the client is refused, looks whether it has been given something else to ask with.
+    async fn look(&self, looked: &mut Duration) {
+        let began = self.clock.now().monotonic;
+        // Whoever wakes the task does not make it look more often.
+        if !self.schedule().is_refused() || began < looked.saturating_add(LOOK) {
+            return;
+        }
+        *looked = began;
+        let looking = pin!(async { self.source.has_changed(&*self.clock).await });
+        if timeout(LONGEST_ATTEMPT, guarded(looking, || false)).await.unwrap_or(false) {
+            self.schedule().reconsider(self.clock.now());
+        }
     }
 
     fn show(&self, now: Moment) {
@@ -95,4 +113,13 @@ impl Shared {
             _ = catch_unwind(AssertUnwindSafe(|| observer(&change)));
         }
     }
+}
+
+/// What a future of the source's comes to, or `broken` where it panics.
+async fn guarded<T>(mut future: Pin<&mut impl Future<Output = T>>, broken: impl Fn() -> T) -> T {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll,
+        Err(_) => Poll::Ready(broken()),
+    })
+    .await
 }

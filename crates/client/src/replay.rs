@@ -1,4 +1,4 @@
-//! A body that is kept while it streams, so that it can be sent once more.
+//! A body that is kept while it streams, so that it can be sent again.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ const MOST_FRAMES: usize = 1_024;
 /// A body that is kept while it streams, up to 64 KiB. Longer ones stream as they are.
 pub struct Replay<B>(Option<Reader<B>>);
 
-/// Sends the body once more.
+/// Sends the body again.
 pub(crate) struct Rewind<B>(Option<Arc<Mutex<Tape<B>>>>);
 
 struct Reader<B> {
@@ -35,14 +35,14 @@ struct Tape<B> {
     whole: bool,
     /// How many more bytes are kept; none once something was not.
     room: Option<usize>,
-    /// Which reader has the body: the first, or the second.
+    /// Which reader has the body: the last.
     turn: u8,
     waiting: Option<Waker>,
 }
 
-/// The request is being sent once more, so that this sending of it is over.
+/// The request is being sent again, so that this sending of it is over.
 #[derive(Debug, thiserror::Error)]
-#[error("the request is being sent once more")]
+#[error("the request is being sent again")]
 struct Superseded;
 
 impl<B: Body> Replay<B> {
@@ -59,6 +59,12 @@ impl<B: Body> Replay<B> {
     pub(crate) fn once(body: B) -> Self {
         Self(Some(Reader { tape: Tape::of(body, None), turn: 0, next: 0, trailed: false }))
     }
+
+    /// What sends it again.
+    #[cfg(all(feature = "agent", unix))]
+    pub(crate) fn to_rewind(&self) -> Rewind<B> {
+        Rewind(self.0.as_ref().map(|reader| reader.tape.clone()))
+    }
 }
 
 impl<B> Rewind<B> {
@@ -68,17 +74,18 @@ impl<B> Rewind<B> {
     }
 
     /// The body from its beginning. Whoever still reads it is cut off.
-    pub(crate) fn rewind(self) -> Option<Replay<B>> {
-        let Some(tape) = self.0 else { return Some(Replay(None)) };
-        {
-            let mut tape = lock(&tape);
+    pub(crate) fn rewind(&self) -> Option<Replay<B>> {
+        let Some(tape) = &self.0 else { return Some(Replay(None)) };
+        let turn = {
+            let mut tape = lock(tape);
             tape.room?;
-            tape.turn = 1;
-            if let Some(first) = tape.waiting.take() {
-                first.wake();
+            tape.turn = tape.turn.checked_add(1)?;
+            if let Some(before) = tape.waiting.take() {
+                before.wake();
             }
-        }
-        Some(Replay(Some(Reader { tape, turn: 1, next: 0, trailed: false })))
+            tape.turn
+        };
+        Some(Replay(Some(Reader { tape: tape.clone(), turn, next: 0, trailed: false })))
     }
 }
 
@@ -88,11 +95,8 @@ impl<B> Tape<B> {
         Arc::new(Mutex::new(Self { body: Box::pin(body), frames, trailers, whole, room, turn, waiting }))
     }
 
-    /// Keeps a frame that the first reader gets. The second has no successor.
+    /// Keeps a frame for the next reader.
     fn keep(&mut self, data: &Bytes) {
-        if self.turn > 0 {
-            return;
-        }
         let room = self.room.filter(|_| self.frames.len() < MOST_FRAMES);
         self.room = room.and_then(|room| room.checked_sub(data.len()));
         match self.room {

@@ -16,14 +16,17 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 const FIRST_PROBE: Duration = Duration::from_secs(30);
 const LONGEST_PROBE: Duration = Duration::from_secs(300);
-/// An authority that asks for a longer pause has made a mistake.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Who asks for a longer pause has made a mistake, such as a page of maintenance that says an hour: then it is probed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// A token refused younger than this was not refused for its age.
 const FRESH: Duration = Duration::from_secs(5);
-/// So many fresh tokens refused in a row say that another one won't help.
-const FRESH_REFUSALS: u32 = 3;
-/// How far apart token calls are when fresh tokens are refused.
-const BREAKER: Duration = Duration::from_secs(30);
+/// The distance of token calls when the first fresh token is refused. Servers that share a store may differ for 250 ms
+/// about which keys are good; less a quarter by chance, this is longer.
+const FIRST_FRESH_PAUSE: Duration = Duration::from_millis(400);
+/// The distance of token calls when all fresh tokens are refused: then another one won't help.
+const LONGEST_FRESH_PAUSE: Duration = Duration::from_secs(30);
+/// The pause is not doubled any more often while tokens are accepted, too: another one does help.
+const MOST_REFUSALS_WHILE_ACCEPTED: u32 = 3;
 
 /// Decides when to call the authority, from what came of it so far.
 pub(crate) struct Schedule {
@@ -38,6 +41,7 @@ pub(crate) struct Schedule {
     not_before: Duration,
     forced: Option<Duration>,
     fresh_refusals: u32,
+    fresh_pause: Duration,
     failing: Option<Failing>,
 }
 
@@ -92,6 +96,7 @@ impl Schedule {
             not_before: Duration::ZERO,
             forced: None,
             fresh_refusals: 0,
+            fresh_pause: Duration::ZERO,
             failing: None,
         }
     }
@@ -144,7 +149,7 @@ impl Schedule {
         self.calling = false;
         let usable = self.is_usable(now);
         let before = self.failing.take();
-        let refused = matches!(*error, ObtainError::RefusedClient(_));
+        let refused = error.is_refusal();
         let failures = before.as_ref().map_or(0, |failing| failing.failures) + 1;
         let refusals = if refused { before.as_ref().map_or(0, |failing| failing.refusals) + 1 } else { 0 };
         let pause = match refusals {
@@ -152,7 +157,7 @@ impl Schedule {
             _ => doubled(FIRST_PROBE, refusals, LONGEST_PROBE),
         };
         let pause = pause.mul_f64(self.rng.random_range(0.5..=1.0));
-        let asked = error.retry_after().unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        let asked = self.asked(error.retry_after());
         // Counted from the beginning of the call, so that one which took its time does not make recovery slower.
         self.not_before = (self.begun + pause).max(now.monotonic + asked.max(pause / 4));
         let unusable_since = before.and_then(|failing| failing.unusable_since).or(Some(now.monotonic));
@@ -160,20 +165,61 @@ impl Schedule {
             Some(Failing { error, failures, refusals, unusable_since: unusable_since.filter(|_| !usable) });
     }
 
+    /// Whether the last call failed because somebody is refused who must first be given something else to ask with.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.failing.as_ref().is_some_and(|failing| failing.refusals > 0)
+    }
+
+    /// Lets the next call come without its pause: there is something else to ask with.
+    pub(crate) fn reconsider(&mut self, now: Moment) {
+        self.not_before = now.monotonic;
+    }
+
+    /// How long the authority is left alone because it asked for it. What is too long is not believed, and cut by chance,
+    /// so that all who were told the same do not come back at once.
+    fn asked(&mut self, retry_after: Option<Duration>) -> Duration {
+        match retry_after {
+            Some(asked) if asked > LONGEST_RETRY_AFTER => {
+                LONGEST_RETRY_AFTER.mul_f64(self.rng.random_range(0.8..=1.0))
+            }
+            asked => asked.unwrap_or_default(),
+        }
+    }
+
     /// Takes notice that the API refused the token of this generation. Only the first refusal of the current one counts.
-    pub(crate) fn refuse(&mut self, generation: Generation, now: Moment, patience: Duration) -> Verdict {
+    /// `accepted` is whether the API has accepted that token before.
+    pub(crate) fn refuse(
+        &mut self,
+        generation: Generation,
+        accepted: bool,
+        now: Moment,
+        patience: Duration,
+    ) -> Verdict {
         if generation < self.generation {
             return Verdict::Superseded;
         }
         if let Some(current) = self.current.as_mut().filter(|current| !current.refused) {
             current.refused = true;
             let age = now.monotonic.saturating_sub(current.came);
-            let fresh = if self.fresh_refusals < FRESH_REFUSALS { FRESH } else { BREAKER };
-            self.fresh_refusals = if age < fresh { self.fresh_refusals + 1 } else { 0 };
-            let open = self.fresh_refusals >= FRESH_REFUSALS;
-            self.forced = Some(if open { self.begun + BREAKER } else { now.monotonic });
+            self.count_refusal(age, accepted);
+            self.forced = Some(now.monotonic.max(self.begun + self.fresh_pause));
         }
         if self.calling || self.due(now) <= patience { Verdict::Renewing } else { Verdict::Declined }
+    }
+
+    /// Decides how far apart token calls are, after the refusal of a token of this age.
+    fn count_refusal(&mut self, age: Duration, accepted: bool) {
+        // The longer the pause, the longer ago the last word of the API may be.
+        let fresh = if accepted { FRESH } else { FRESH.max(self.fresh_pause) };
+        self.fresh_refusals = if age < fresh { self.fresh_refusals + 1 } else { 0 };
+        if accepted {
+            self.fresh_refusals = self.fresh_refusals.min(MOST_REFUSALS_WHILE_ACCEPTED);
+        }
+        self.fresh_pause = match self.fresh_refusals {
+            0 => Duration::ZERO,
+            refusals => doubled(FIRST_FRESH_PAUSE, refusals, LONGEST_FRESH_PAUSE)
+                .mul_f64(self.rng.random_range(0.75..=1.0)),
+        };
     }
 
     /// Until when somebody waits for a token who began at `began` and has `limit`; an error where that is in vain.

@@ -13,6 +13,7 @@ mod file;
 mod gcp;
 mod http;
 mod kept;
+mod mark;
 mod payload;
 mod reference;
 mod vault;
@@ -21,6 +22,7 @@ pub use env::Environment;
 #[cfg(test)]
 pub(crate) use env::tests::environment;
 pub use error::{Reason, Refusal, SecretError};
+pub use mark::Mark;
 pub use reference::{Reference, ReferenceError};
 
 /// A secret. It shows itself to nobody who doesn't ask for it by name, and is wiped when it goes.
@@ -44,10 +46,22 @@ impl From<String> for Secret {
 pub trait SecretSource: Send + Sync + 'static {
     /// Reads the secret as it is now.
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>>;
+
+    /// What shows, without a question to anybody else, of what the next reading depends on. While the secret is refused
+    /// it is looked at every second, and the secret is read again when the mark is another one.
+    ///
+    /// Without an implementation nothing shows, and the secret is read every few seconds.
+    fn mark(&self) -> Pin<Box<dyn Future<Output = Mark> + Send + '_>> {
+        Box::pin(async { Mark::elsewhere(()) })
+    }
 }
 
 impl<S: SecretSource + ?Sized> SecretSource for Arc<S> {
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
         (**self).read()
+    }
+
+    fn mark(&self) -> Pin<Box<dyn Future<Output = Mark> + Send + '_>> {
+        (**self).mark()
     }
 }

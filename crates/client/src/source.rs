@@ -13,7 +13,19 @@ use crate::{Clock, SecretError, Token};
 pub trait TokenSource: Send + Sync + 'static {
     /// Obtains a token now. It tries once: whoever calls decides when to try again.
     fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a>;
+
+    /// Whether what it authenticates with has changed since the last attempt, so that another one need not wait for its
+    /// turn. It is asked every second, and only while its last error [is a refusal](ObtainError::is_refusal).
+    ///
+    /// Without an implementation it has not.
+    fn has_changed<'a>(&'a self, clock: &'a dyn Clock) -> Looking<'a> {
+        _ = clock;
+        Box::pin(async { false })
+    }
 }
+
+/// What [`TokenSource::has_changed`] returns.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 /// What [`TokenSource::obtain`] returns.
 pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Token, ObtainError>> + Send + 'a>>;
@@ -43,6 +55,16 @@ impl ObtainError {
         match self {
             Self::Transient { retry_after, .. } => *retry_after,
             Self::RefusedClient(_) | Self::Secret(_) => None,
+        }
+    }
+
+    /// Whether somebody must change something before it works: the authority refuses the client, or the secret store
+    /// whoever asks it for the client's secret.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Transient { .. } => false,
+            Self::RefusedClient(_) => true,
+            Self::Secret(error) => error.is_denied(),
         }
     }
 

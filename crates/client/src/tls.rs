@@ -1,9 +1,11 @@
 //! TLS as all requests of this crate speak it: rustls on ring, trusting what the system trusts.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, InvalidMessage, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
 /// The one configuration. It fails where the system's roots can't be read.
@@ -14,6 +16,24 @@ pub(crate) fn config() -> Result<ClientConfig, rustls::Error> {
 /// The same, trusting only `roots`.
 pub(crate) fn config_trusting(roots: RootCertStore) -> ClientConfig {
     builder().with_root_certificates(roots).with_no_client_auth()
+}
+
+/// The error of TLS in another: those of reading and writing carry it, but are not made of it to `source`.
+pub(crate) fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| cause(error.downcast_ref::<io::Error>()?.get_ref()?))
+}
+
+/// What went wrong with TLS, and what to do where that is known.
+pub(crate) fn explained(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "it doesn't speak TLS at this port: check the port, and whether the address must begin with http://".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            format!("{error}: name the certificates of its CA by SSL_CERT_FILE, those of Vault's by VAULT_CACERT")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::base64url;
 use crate::scope::{contains, is_well_formed};
-use crate::{ClientId, Environment, MerchantId, Scope, SecretId, Timestamp, TokenId};
+use crate::{ClientId, Environment, Generation, MerchantId, Scope, SecretId, Timestamp, TokenId};
 
 /// What a token says. Borrows from the decoded token, or from whoever mints one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,13 @@ pub struct Claims<'a> {
     pub environment: Environment,
     /// `sid`: the secret it was obtained with, so that revoking the secret ends it.
     pub secret_id: SecretId,
+    /// `gen`: the generation of its client's tokens; absent means the first.
+    pub generation: Generation,
+    /// `mgen`: the generation of its merchant's tokens; absent means the first.
+    pub merchant_generation: Generation,
+    /// `rti`: in an access token the `jti` of the refresh token that it was issued with or made with, so that revoking
+    /// that one ends it.
+    pub refresh_id: Option<TokenId>,
     /// `net`: where it may be used from, as space-separated CIDR blocks; absent means anywhere.
     pub addresses: Option<&'a str>,
 }
@@ -73,10 +80,23 @@ impl<'a> Claims<'a> {
         }
         member(out, b"\",\"env\":\"", self.environment.as_str());
         member(out, b"\",\"sid\":\"", self.secret_id.encode(&mut uuid));
-        if let Some(addresses) = self.addresses {
-            member(out, b"\",\"net\":\"", addresses);
+        out.push(b'"');
+        for (name, generation) in
+            [(b",\"gen\":".as_slice(), self.generation), (b",\"mgen\":", self.merchant_generation)]
+        {
+            if generation != Generation::FIRST {
+                member(out, name, number.format(generation.number()));
+            }
         }
-        out.extend_from_slice(b"\"}");
+        if let Some(refresh) = self.refresh_id {
+            member(out, b",\"rti\":\"", base64url::encode(refresh.as_bytes(), &mut jti));
+            out.push(b'"');
+        }
+        if let Some(addresses) = self.addresses {
+            member(out, b",\"net\":\"", addresses);
+            out.push(b'"');
+        }
+        out.push(b'}');
     }
 
     /// Appends what all tokens of an issuer begin with.
@@ -102,6 +122,12 @@ impl<'a> Claims<'a> {
             },
             environment: rest.after(",\"env\":\"")?.string()?.parse().ok()?,
             secret_id: rest.after(",\"sid\":\"")?.uuid(SecretId::from_bytes)?,
+            generation: rest.generation(",\"gen\":")?,
+            merchant_generation: rest.generation(",\"mgen\":")?,
+            refresh_id: match rest.after(",\"rti\":\"") {
+                Some(rest) => Some(rest.token_id()?),
+                None => None,
+            },
             addresses: match rest.after(",\"net\":\"") {
                 Some(rest) => Some(rest.string()?),
                 None => None,
@@ -153,16 +179,28 @@ impl<'a> Rest<'a> {
         Some(TokenId::from_bytes(bytes))
     }
 
-    /// A whole number of seconds without sign, fraction, exponent or leading zero.
+    /// A time in whole seconds.
     fn seconds(&mut self) -> Option<Timestamp> {
+        self.number().filter(|value| *value <= LAST_SECOND).map(Timestamp::from_seconds)
+    }
+
+    /// A generation, if `name` stands in front; otherwise the first, which is never written.
+    fn generation(&mut self, name: &str) -> Option<Generation> {
+        match self.after(name) {
+            Some(rest) => rest.number().filter(|number| *number > 0).map(Generation::from_number),
+            None => Some(Generation::FIRST),
+        }
+    }
+
+    /// A whole number without sign, fraction, exponent or leading zero.
+    fn number(&mut self) -> Option<u64> {
         let digits = self.0.bytes().take(LONGEST + 1).take_while(u8::is_ascii_digit).count();
         let (value, rest) = self.0.split_at(digits);
         if digits == 0 || digits > LONGEST || (digits > 1 && value.starts_with('0')) {
             return None;
         }
         self.0 = rest;
-        let value = value.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
-        (value <= LAST_SECOND).then(|| Timestamp::from_seconds(value))
+        Some(value.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
     }
 }
 
@@ -185,6 +223,9 @@ pub(crate) mod tests {
             merchant_id: Some(MerchantId::from_bytes([3; 16])),
             environment: Environment::Test,
             secret_id: SecretId::from_bytes([4; 16]),
+            generation: Generation::FIRST,
+            merchant_generation: Generation::FIRST,
+            refresh_id: None,
             addresses: None,
         }
     }
@@ -212,8 +253,26 @@ pub(crate) mod tests {
     fn what_is_written_is_read_back() {
         let operator =
             Claims { merchant_id: None, addresses: Some("10.0.0.0/8 ::1/128"), scope: "", ..claims() };
-        for claims in [claims(), operator] {
+        let later = Claims {
+            generation: Generation::from_number(7),
+            merchant_generation: Generation::from_number(999_999_999_999),
+            refresh_id: Some(TokenId::from_bytes([9; 16])),
+            addresses: Some("::1/128"),
+            ..claims()
+        };
+        for claims in [claims(), operator, later] {
             assert_eq!(Claims::read(written(&claims).as_bytes()), Some(claims));
+        }
+    }
+
+    #[test]
+    fn the_first_generation_is_never_written() {
+        let later = Claims { generation: Generation::from_number(1), ..claims() };
+        let json = written(&later);
+        assert!(json.ends_with(r#","gen":1}"#), "{json}");
+        for bad in ["0", "01", "-1", "1.0", "\"1\"", "1000000000000", ""] {
+            let json = json.replace("\"gen\":1", &format!("\"gen\":{bad}"));
+            assert_eq!(Claims::read(json.as_bytes()), None, "{bad:?}");
         }
     }
 

@@ -206,6 +206,17 @@ impl Phase {
     }
 }
 
+/// Why a token can't be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// No key signs now.
+    #[error("no signing key is in force")]
+    NoKey,
+    /// Its claims don't fit into what a verifier looks at, [`MAX_TOKEN`] bytes.
+    #[error("the token would be longer than 4 KiB")]
+    TooLong,
+}
+
 /// Room for a decoded token, from which its claims borrow. Most tokens find it on the stack.
 pub struct PayloadBuffer {
     short: [u8; SHORT_PAYLOAD],
@@ -306,8 +317,7 @@ impl Keyring {
         self.keys.iter().filter(move |key| key.retires_at > now)
     }
 
-    /// Appends a token to `out`, signed by the key that is active at `now`. `None`, and nothing appended, if no key
-    /// is, or if the token would be longer than the 4 KiB that a verifier looks at.
+    /// Appends a token to `out`, signed by the key that is active at `now`. Nothing is appended if there is an error.
     ///
     /// It allocates nothing if `out` has room for the token and its claims, about 1,000 bytes.
     pub fn mint(
@@ -316,8 +326,8 @@ impl Keyring {
         claims: &Claims<'_>,
         now: Timestamp,
         out: &mut Vec<u8>,
-    ) -> Option<()> {
-        let key = self.signer(now)?;
+    ) -> Result<(), MintError> {
+        let key = self.signer(now).ok_or(MintError::NoKey)?;
         let start = out.len();
         claims.write(out);
         let claims_end = out.len();
@@ -325,7 +335,7 @@ impl Keyring {
         let token_len = signed_len + 1 + SIGNATURE;
         if token_len > MAX_TOKEN {
             out.truncate(start);
-            return None;
+            return Err(MintError::TooLong);
         }
         // The token is made behind its claims and then moved over them. Zeros behind the claims change none of the
         // characters that are kept, and let all of these be encoded in whole vectors.
@@ -340,7 +350,7 @@ impl Keyring {
         base64url::encode(&tag, &mut token[signed_len + 1..]);
         out.copy_within(start + padded..start + padded + token_len, start);
         out.truncate(start + token_len);
-        Some(())
+        Ok(())
     }
 
     /// Verifies a token as one of `kind` at `now`: length, header, signature, then claims, time, issuer, audience.
@@ -377,6 +387,21 @@ impl Keyring {
         let claims = Claims::read(payload).ok_or(TokenError::Claims)?;
         let holds = self.check_claims(&claims, now)?;
         Ok((claims, holds.start..holds.end.min(key.retires_at)))
+    }
+
+    /// The key that made a token's signature, of either kind, whether or not it is in force. For `tollgate inspect`: what
+    /// such a token says counts for nothing.
+    pub fn retired_signer(&self, token: &[u8]) -> Option<KeyId> {
+        let dot = token.iter().rposition(|byte| *byte == b'.')?;
+        let (signed, signature) = (&token[..dot], &token[dot + 1..]);
+        let mut expected = [0; SIGNATURE];
+        let mut is_made_by = |key: &&SigningKey| {
+            [TokenKind::Access, TokenKind::Refresh].into_iter().any(|kind| {
+                let tag = self.hmac(key, kind, signed).finalize().into_bytes();
+                constant_time::equal(base64url::encode(&tag, &mut expected), signature)
+            })
+        };
+        self.keys.iter().find(|key| is_made_by(key)).map(|key| key.id)
     }
 
     /// The key that made a signature.

@@ -21,10 +21,10 @@ pub use address::is_allowed;
 pub use claims::Claims;
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
 pub use keyring::{
-    Accepted, Keyring, MAX_TOKEN, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind,
+    Accepted, Keyring, MAX_TOKEN, MintError, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind,
 };
 pub use master::{MasterKey, MasterKeyError, UnsealError};
-pub use revocation::{Revocation, Revoked, TokenId};
+pub use revocation::{Generation, Revocation, Revoked, TokenId};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
 pub use secret::{ClientSecret, SecretError, SecretHash, SecretHasher};
-pub use time::{Clock, Timestamp};
+pub use time::{Clock, Timestamp, Uptime};

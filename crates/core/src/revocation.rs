@@ -38,26 +38,55 @@ impl fmt::Display for TokenId {
     }
 }
 
-/// Whose tokens a revocation ends.
+/// The generation of a client's or a merchant's tokens: how often all of them have been ended.
+///
+/// It stands in the row of the client or merchant and in each token. Disabling raises the one in the row, which ends
+/// every token of an earlier generation, whatever any clock shows and whichever server issued it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Generation(u64);
+
+impl Generation {
+    /// That of a new client or merchant.
+    pub const FIRST: Self = Self(0);
+
+    /// No token is of this one: a revocation of all tokens before it ends every token there will ever be.
+    pub const END: Self = Self(i64::MAX as u64);
+
+    /// Takes its number; one beyond [`Generation::END`] counts as that.
+    pub const fn from_number(number: u64) -> Self {
+        if number < Self::END.0 { Self(number) } else { Self::END }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The generation after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self::from_number(self.0 + 1)
+    }
+}
+
+/// Which tokens a revocation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Revoked {
-    /// One token.
+    /// One token and, if it is a refresh token, every access token that was made with it (RFC 7009 §2.1).
     Token(TokenId),
     /// Every token obtained with this secret, directly or by refreshing.
     Secret(SecretId),
-    /// Every token of this client.
-    Client(ClientId),
-    /// Every token of this merchant's clients.
-    Merchant(MerchantId),
+    /// Every token of this client of an earlier generation than this.
+    Client(ClientId, Generation),
+    /// Every token of this merchant's clients of an earlier generation of the merchant than this.
+    Merchant(MerchantId, Generation),
 }
 
 /// Ends tokens before their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
-    /// Whose.
+    /// Which.
     pub subject: Revoked,
-    /// Tokens issued in this second or before it are refused (the claim `iat`).
-    pub issued_until: Timestamp,
     /// When the last token concerned has expired by itself and the revocation can be forgotten.
     pub expires_at: Timestamp,
 }

@@ -72,6 +72,18 @@ impl From<Timestamp> for SystemTime {
 pub trait Clock: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Timestamp;
+
+    /// How long the machine has been up: a second witness of time, which goes on whatever the clock is set to.
+    fn uptime(&self) -> Uptime;
+}
+
+/// How long a machine has been up since one of its starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uptime {
+    /// Tells this start of the machine from every other. Only times since the same start can be compared.
+    pub boot: [u8; 16],
+    /// The time since, standby included.
+    pub elapsed: Duration,
 }
 
 #[cfg(test)]

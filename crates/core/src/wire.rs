@@ -25,12 +25,13 @@ pub enum Code {
     HeadersTooLarge,
     InternalError,
     IdempotencyStoreUnavailable,
+    OutcomeUnknown,
     Unavailable,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::ValidationError,
         Self::InvalidClient,
         Self::NoToken,
@@ -52,6 +53,7 @@ impl Code {
         Self::HeadersTooLarge,
         Self::InternalError,
         Self::IdempotencyStoreUnavailable,
+        Self::OutcomeUnknown,
         Self::Unavailable,
     ];
 
@@ -79,6 +81,7 @@ impl Code {
             Self::HeadersTooLarge => "HEADERS_TOO_LARGE",
             Self::InternalError => "INTERNAL_ERROR",
             Self::IdempotencyStoreUnavailable => "IDEMPOTENCY_STORE_UNAVAILABLE",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Unavailable => "UNAVAILABLE",
         }
     }
@@ -100,7 +103,7 @@ impl Code {
             Self::TooManyRequests => 429,
             Self::HeadersTooLarge => 431,
             Self::InternalError => 500,
-            Self::IdempotencyStoreUnavailable | Self::Unavailable => 503,
+            Self::IdempotencyStoreUnavailable | Self::OutcomeUnknown | Self::Unavailable => 503,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use tollgate_core::{
-    Claims, ClientId, Environment, KeyId, Keyring, MasterKey, MerchantId, PayloadBuffer, Policy, SecretId,
-    SigningKey, Timestamp, TokenError, TokenId, TokenKind,
+    Claims, ClientId, Environment, Generation, KeyId, Keyring, MasterKey, MerchantId, PayloadBuffer, Policy,
+    SecretId, SigningKey, Timestamp, TokenError, TokenId, TokenKind,
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -33,6 +33,9 @@ fn claims() -> Claims<'static> {
         merchant_id: Some(MerchantId::from_bytes([3; 16])),
         environment: Environment::Test,
         secret_id: SecretId::from_bytes([4; 16]),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        refresh_id: Some(TokenId::from_bytes([5; 16])),
         addresses: Some("10.0.0.0/8 192.168.0.0/16"),
     }
 }

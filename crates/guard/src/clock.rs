@@ -1,6 +1,10 @@
 //! The system's clock.
 
-use tollgate_core::{Clock, Timestamp};
+use std::fs;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tollgate_core::{Clock, Timestamp, Uptime};
 
 /// Reads the system's wall clock: on Linux the one that is set forth with each tick of the kernel's timer (1 to 10 ms). It
 /// is read in a fraction of the time, which every request pays, and tokens count in whole seconds.
@@ -11,9 +15,13 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         use rustix::time::{ClockId, clock_gettime};
-        // A clock that stands before 1970 is as wrong as one that stands at it.
+        // A time before 1970 counts as 1970: no token is valid then.
         let since_1970 = clock_gettime(ClockId::RealtimeCoarse).try_into().unwrap_or_default();
         Timestamp::from_seconds(0).after(since_1970)
+    }
+
+    fn uptime(&self) -> Uptime {
+        uptime().unwrap_or_else(uptime_of_the_process)
     }
 }
 
@@ -23,12 +31,39 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         std::time::SystemTime::now().into()
     }
+
+    fn uptime(&self) -> Uptime {
+        uptime_of_the_process()
+    }
+}
+
+/// What the kernel says of the machine, read from files: what is set for a process alone, as faketime does, has no part
+/// in it.
+fn uptime() -> Option<Uptime> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let boot = u128::from_str_radix(&boot.trim().replace('-', ""), 16).ok()?;
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(Uptime { boot: boot.to_be_bytes(), elapsed: Duration::try_from_secs_f64(seconds).ok()? })
+}
+
+/// The process stands for the machine: no other process can go on from its times.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
+fn uptime_of_the_process() -> Uptime {
+    static START: OnceLock<([u8; 16], std::time::Instant)> = OnceLock::new();
+    let (boot, start) = START.get_or_init(|| {
+        use std::hash::{BuildHasher, RandomState};
+        let half = || RandomState::new().hash_one(std::process::id()).to_be_bytes();
+        let mut boot = [0; 16];
+        boot[..8].copy_from_slice(&half());
+        boot[8..].copy_from_slice(&half());
+        (boot, std::time::Instant::now())
+    });
+    Uptime { boot: *boot, elapsed: start.elapsed() }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -39,5 +74,16 @@ mod tests {
         // A tick takes 10 ms at most; a day leaves room for a machine that stands still for a while.
         assert!(now.after(Duration::from_secs(1)) > before);
         assert!(now < Timestamp::after(before, Duration::from_secs(24 * 60 * 60)));
+    }
+
+    #[test]
+    fn the_uptime_goes_on_within_one_start_of_the_machine() {
+        for read in [|| SystemClock.uptime(), uptime_of_the_process] {
+            let (before, after) = (read(), read());
+            assert_eq!(before.boot, after.boot);
+            assert!(before.elapsed <= after.elapsed);
+        }
+        #[cfg(target_os = "linux")]
+        assert_eq!(uptime().map(|uptime| uptime.boot), Some(SystemClock.uptime().boot));
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::TokenError;
 use tollgate_core::wire::{Code, error_body};
 
-use crate::Unverified;
+use crate::{Realm, Unverified};
 
 /// Why the guard refused a request. It is put into the response's extensions for whoever counts and logs; the caller
 /// learns no more than the code.
@@ -46,15 +46,15 @@ impl Denial {
         }
     }
 
-    /// The answer: envelope and challenge (RFC 6750 §3).
-    pub fn response<B: From<Bytes>>(self) -> Response<B> {
+    /// The answer: envelope and challenge (RFC 6750 §3) in the realm of what is guarded.
+    pub fn response<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
         let code = self.code();
         let mut response = Response::new(B::from(self.body()));
         *response.status_mut() = StatusCode::from_u16(code.status()).expect("codes have valid statuses");
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(challenge) = self.challenge() {
+        if let Some(challenge) = self.challenge(realm) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if self == Self::Stale {
@@ -79,16 +79,11 @@ impl Denial {
         error_body(self.code(), message).into()
     }
 
-    fn challenge(&self) -> Option<HeaderValue> {
+    fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
         match self {
-            Self::NoToken => Some(HeaderValue::from_static("Bearer")),
-            Self::InvalidToken(_) | Self::Environment => {
-                Some(HeaderValue::from_static("Bearer error=\"invalid_token\""))
-            }
-            Self::InsufficientScope(scope) => {
-                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
-                Some(HeaderValue::try_from(challenge).expect("a scope is printable ASCII"))
-            }
+            Self::NoToken => Some(realm.no_token()),
+            Self::InvalidToken(_) | Self::Environment => Some(realm.invalid_token()),
+            Self::InsufficientScope(scope) => Some(realm.insufficient_scope(scope)),
             Self::Address | Self::Stale => None,
         }
     }

@@ -121,7 +121,9 @@ where
                 request.extensions_mut().insert(principal);
                 ResponseFuture { state: State::Admitted { client, inner: self.inner.call(request) } }
             }
-            Err(denial) => ResponseFuture { state: State::Denied { response: Some(denial.response()) } },
+            Err(denial) => ResponseFuture {
+                state: State::Denied { response: Some(denial.response(self.verifier.realm())) },
+            },
         }
     }
 }

@@ -29,7 +29,7 @@
 //!
 //! let response = service.oneshot(http::Request::new(())).await.unwrap();
 //! assert_eq!(response.status(), 401);
-//! assert_eq!(response.headers()["www-authenticate"], "Bearer");
+//! assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"payment-api\"");
 //! # }
 //! ```
 
@@ -40,6 +40,7 @@ mod layer;
 #[cfg(any(test, feature = "parity"))]
 pub mod parity;
 mod principal;
+mod realm;
 mod remembered;
 mod revocations;
 mod verifier;
@@ -48,5 +49,6 @@ pub use clock::SystemClock;
 pub use denial::Denial;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::{ClientAddress, Principal};
-pub use revocations::Revocations;
+pub use realm::Realm;
+pub use revocations::{Ended, Revocations};
 pub use verifier::{Freshness, Unverified, Verifier};

@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{
-    ClientId, Environment, Keyring, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
+    ClientId, Environment, Generation, Keyring, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
 };
 
 mod stale;
@@ -24,6 +24,8 @@ use table::Table;
 pub const SCOPE: &str = "payments:read";
 /// The environment that the mount must require.
 pub const ENVIRONMENT: Environment = Environment::Test;
+/// The audience of the mount's tokens, which challenges name as the realm.
+pub const AUDIENCE: &str = "payment-api";
 /// How often each case is to be sent: a token that was admitted twice is not verified from the beginning again.
 pub const TIMES: usize = 3;
 
@@ -47,12 +49,14 @@ pub struct Refusal {
     pub challenge: Option<&'static str>,
 }
 
-const NO_TOKEN: Refusal = Refusal { code: Code::NoToken, challenge: Some("Bearer") };
-const INVALID_TOKEN: Refusal =
-    Refusal { code: Code::InvalidToken, challenge: Some("Bearer error=\"invalid_token\"") };
+const NO_TOKEN: Refusal = Refusal { code: Code::NoToken, challenge: Some("Bearer realm=\"payment-api\"") };
+const INVALID_TOKEN: Refusal = Refusal {
+    code: Code::InvalidToken,
+    challenge: Some("Bearer realm=\"payment-api\", error=\"invalid_token\""),
+};
 const INSUFFICIENT_SCOPE: Refusal = Refusal {
     code: Code::Forbidden,
-    challenge: Some("Bearer error=\"insufficient_scope\", scope=\"payments:read\""),
+    challenge: Some("Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"payments:read\""),
 };
 const ADDRESS: Refusal = Refusal { code: Code::Forbidden, challenge: None };
 const STALE: Refusal = Refusal { code: Code::Unavailable, challenge: None };
@@ -98,20 +102,20 @@ const REVOKED_CLIENT: ClientId = ClientId::from_bytes([0xa3; 16]);
 const REVOKED_MERCHANT: MerchantId = MerchantId::from_bytes([0xa4; 16]);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The revocations that must be in force at the mount. A client and a merchant were disabled a second ago, and enabled
-/// again.
+/// The generation of tokens from after their client or merchant was disabled and enabled again.
+const NEXT: Generation = Generation::FIRST.next();
+
+/// The revocations that must be in force at the mount. A client and a merchant were disabled, and enabled again.
 pub fn revocations(now: Timestamp) -> Vec<Revocation> {
-    let ends = |subject, issued_until| Revocation {
-        subject,
-        issued_until,
-        expires_at: now.after(Duration::from_secs(24 * 60 * 60)),
-    };
-    vec![
-        ends(Revoked::Token(REVOKED_TOKEN), now),
-        ends(Revoked::Secret(REVOKED_SECRET), now.after(Duration::from_secs(24 * 60 * 60))),
-        ends(Revoked::Client(REVOKED_CLIENT), now.before(SECOND)),
-        ends(Revoked::Merchant(REVOKED_MERCHANT), now.before(SECOND)),
+    [
+        Revoked::Token(REVOKED_TOKEN),
+        Revoked::Secret(REVOKED_SECRET),
+        Revoked::Client(REVOKED_CLIENT, NEXT),
+        Revoked::Merchant(REVOKED_MERCHANT, NEXT),
     ]
+    .into_iter()
+    .map(|subject| Revocation { subject, expires_at: now.after(Duration::from_secs(24 * 60 * 60)) })
+    .collect()
 }
 
 /// The table, for a mount that verifies with `keyring` at `now`, requires [`SCOPE`] and [`ENVIRONMENT`], has the

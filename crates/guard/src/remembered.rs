@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
-use tollgate_core::{Claims, Keyring, Timestamp, constant_time};
+use tollgate_core::{Claims, Generation, Keyring, Timestamp, TokenId, constant_time};
 use zeroize::Zeroizing;
 
 use crate::Principal;
@@ -36,6 +36,9 @@ pub(crate) struct Known {
     keyring: Arc<Keyring>,
     valid: Range<Timestamp>,
     issued_at: Timestamp,
+    generation: Generation,
+    merchant_generation: Generation,
+    refresh_id: Option<TokenId>,
     addresses: Option<Box<str>>,
     /// Who sends it.
     pub(crate) principal: Principal,
@@ -75,6 +78,9 @@ impl Remembered {
                 keyring: keyring.clone(),
                 valid,
                 issued_at: claims.issued_at,
+                generation: claims.generation,
+                merchant_generation: claims.merchant_generation,
+                refresh_id: claims.refresh_id,
                 addresses: claims.addresses.map(Into::into),
                 principal: principal.clone(),
             })));
@@ -120,6 +126,9 @@ impl Known {
             merchant_id: self.principal.merchant_id,
             environment: self.principal.environment,
             secret_id: self.principal.secret_id,
+            generation: self.generation,
+            merchant_generation: self.merchant_generation,
+            refresh_id: self.refresh_id,
             addresses: self.addresses.as_deref(),
         }
     }

@@ -3,51 +3,71 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use tollgate_core::{Claims, ClientId, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
+use tollgate_core::{
+    Claims, ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
+};
 
 /// The revocations in force. An immutable snapshot on the path of requests; whoever follows the change log makes the
 /// next one.
+///
+/// It only ever grows stricter: of two revocations of the same client the later generation holds, in whatever order
+/// they are applied, and until the later of both has expired.
 #[derive(Debug, Clone, Default)]
 pub struct Revocations {
-    tokens: HashMap<TokenId, Term>,
-    secrets: HashMap<SecretId, Term>,
+    tokens: HashMap<TokenId, Timestamp>,
+    secrets: HashMap<SecretId, Timestamp>,
     clients: HashMap<ClientId, Term>,
     merchants: HashMap<MerchantId, Term>,
 }
 
-/// Which tokens a revocation ends, and until when it matters.
+/// Which tokens of a client or merchant are still good, and until when that matters.
 #[derive(Debug, Clone, Copy)]
 struct Term {
-    issued_until: Timestamp,
+    from: Generation,
     expires_at: Timestamp,
 }
 
 impl Revocations {
-    /// Adds a revocation. Of two of the same subject the wider one holds.
+    /// Adds a revocation.
     pub fn apply(&mut self, revocation: &Revocation) {
-        let term = Term { issued_until: revocation.issued_until, expires_at: revocation.expires_at };
+        let expires_at = revocation.expires_at;
         match revocation.subject {
-            Revoked::Token(id) => widen(&mut self.tokens, id, term),
-            Revoked::Secret(id) => widen(&mut self.secrets, id, term),
-            Revoked::Client(id) => widen(&mut self.clients, id, term),
-            Revoked::Merchant(id) => widen(&mut self.merchants, id, term),
+            Revoked::Token(id) => prolong(self.tokens.entry(id).or_insert(expires_at), expires_at),
+            Revoked::Secret(id) => prolong(self.secrets.entry(id).or_insert(expires_at), expires_at),
+            Revoked::Client(id, from) => raise(&mut self.clients, id, Term { from, expires_at }),
+            Revoked::Merchant(id, from) => raise(&mut self.merchants, id, Term { from, expires_at }),
         }
     }
 
     /// Drops the revocations whose tokens have all expired by themselves.
     pub fn forget_expired(&mut self, now: Timestamp) {
-        self.tokens.retain(|_, term| term.expires_at > now);
-        self.secrets.retain(|_, term| term.expires_at > now);
+        self.tokens.retain(|_, expires_at| *expires_at > now);
+        self.secrets.retain(|_, expires_at| *expires_at > now);
         self.clients.retain(|_, term| term.expires_at > now);
         self.merchants.retain(|_, term| term.expires_at > now);
     }
 
     /// Says whether a token was revoked.
     pub fn revoked(&self, claims: &Claims<'_>) -> bool {
-        ends(&self.tokens, &claims.id, claims)
-            || ends(&self.secrets, &claims.secret_id, claims)
-            || ends(&self.clients, &claims.subject, claims)
-            || claims.merchant_id.is_some_and(|merchant| ends(&self.merchants, &merchant, claims))
+        self.ended_by(claims).is_some()
+    }
+
+    /// What was ended, and the token with it; `None` if it was not revoked.
+    pub fn ended_by(&self, claims: &Claims<'_>) -> Option<Ended> {
+        if contains(&self.tokens, &claims.id) {
+            return Some(Ended::Token);
+        }
+        if claims.refresh_id.is_some_and(|refresh| contains(&self.tokens, &refresh)) {
+            return Some(Ended::RefreshToken);
+        }
+        if contains(&self.secrets, &claims.secret_id) {
+            return Some(Ended::Secret);
+        }
+        if ends(&self.clients, &claims.subject, claims.generation) {
+            return Some(Ended::Client);
+        }
+        let merchant = claims.merchant_id?;
+        ends(&self.merchants, &merchant, claims.merchant_generation).then_some(Ended::Merchant)
     }
 
     /// How many there are.
@@ -61,6 +81,26 @@ impl Revocations {
     }
 }
 
+/// What was ended, for operators: a caller only learns that its token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// The token itself.
+    #[error("it was revoked")]
+    Token,
+    /// The refresh token that it was issued with or made with.
+    #[error("the refresh token that it was made with was revoked")]
+    RefreshToken,
+    /// The secret that it was obtained with.
+    #[error("the secret that it was obtained with was revoked")]
+    Secret,
+    /// Its client.
+    #[error("its client was disabled or deleted after it was issued")]
+    Client,
+    /// Its merchant.
+    #[error("its merchant was disabled after it was issued")]
+    Merchant,
+}
+
 impl FromIterator<Revocation> for Revocations {
     fn from_iter<I: IntoIterator<Item = Revocation>>(revocations: I) -> Self {
         let mut all = Self::default();
@@ -71,14 +111,22 @@ impl FromIterator<Revocation> for Revocations {
     }
 }
 
-fn widen<K: Eq + Hash>(terms: &mut HashMap<K, Term>, subject: K, new: Term) {
-    let term = terms.entry(subject).or_insert(new);
-    term.issued_until = term.issued_until.max(new.issued_until);
-    term.expires_at = term.expires_at.max(new.expires_at);
+fn prolong(expires_at: &mut Timestamp, to: Timestamp) {
+    *expires_at = to.max(*expires_at);
 }
 
-fn ends<K: Eq + Hash>(terms: &HashMap<K, Term>, subject: &K, claims: &Claims<'_>) -> bool {
-    !terms.is_empty() && terms.get(subject).is_some_and(|term| claims.issued_at <= term.issued_until)
+fn raise<K: Eq + Hash>(terms: &mut HashMap<K, Term>, subject: K, new: Term) {
+    let term = terms.entry(subject).or_insert(new);
+    term.from = term.from.max(new.from);
+    prolong(&mut term.expires_at, new.expires_at);
+}
+
+fn contains<K: Eq + Hash>(ended: &HashMap<K, Timestamp>, id: &K) -> bool {
+    !ended.is_empty() && ended.contains_key(id)
+}
+
+fn ends<K: Eq + Hash>(terms: &HashMap<K, Term>, subject: &K, generation: Generation) -> bool {
+    !terms.is_empty() && terms.get(subject).is_some_and(|term| generation < term.from)
 }
 
 #[cfg(test)]
@@ -90,84 +138,110 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+    const SECOND: Generation = Generation::FIRST.next();
 
-    fn claims(scope: &Scope, issued_at: Timestamp) -> Claims<'_> {
+    fn claims(scope: &Scope) -> Claims<'_> {
         Claims {
             issuer: "https://core.example.com",
             subject: ClientId::from_bytes([1; 16]),
             audience: "payment-api",
-            issued_at,
-            expires_at: issued_at.after(Duration::from_secs(900)),
+            issued_at: NOW,
+            expires_at: NOW.after(Duration::from_secs(900)),
             id: TokenId::from_bytes([2; 16]),
             scope: scope.as_str(),
             merchant_id: Some(MerchantId::from_bytes([3; 16])),
             environment: Environment::Test,
             secret_id: SecretId::from_bytes([4; 16]),
+            generation: Generation::FIRST,
+            merchant_generation: Generation::FIRST,
+            refresh_id: Some(TokenId::from_bytes([5; 16])),
             addresses: None,
         }
     }
 
-    fn until(subject: Revoked, issued_until: Timestamp) -> Revocation {
-        Revocation { subject, issued_until, expires_at: NOW.after(Duration::from_secs(900)) }
+    fn revocation(subject: Revoked) -> Revocation {
+        Revocation { subject, expires_at: NOW.after(Duration::from_secs(900)) }
     }
 
-    fn applied(revocations: &[Revocation]) -> Revocations {
-        let mut applied = Revocations::default();
-        for revocation in revocations {
-            applied.apply(revocation);
-        }
-        applied
+    fn applied(subjects: &[Revoked]) -> Revocations {
+        subjects.iter().copied().map(revocation).collect()
     }
 
     #[test]
-    fn a_revocation_ends_what_was_issued_in_its_second_or_before() {
+    fn a_token_ends_by_itself_by_its_refresh_token_and_by_its_secret() {
         let scope = Scope::empty();
-        let second = Duration::from_secs(1);
-        for subject in [
-            Revoked::Token(TokenId::from_bytes([2; 16])),
-            Revoked::Secret(SecretId::from_bytes([4; 16])),
-            Revoked::Client(ClientId::from_bytes([1; 16])),
-            Revoked::Merchant(MerchantId::from_bytes([3; 16])),
+        for (subject, ended) in [
+            (Revoked::Token(TokenId::from_bytes([2; 16])), Ended::Token),
+            (Revoked::Token(TokenId::from_bytes([5; 16])), Ended::RefreshToken),
+            (Revoked::Secret(SecretId::from_bytes([4; 16])), Ended::Secret),
         ] {
-            let revocations = applied(&[until(subject, NOW)]);
-            assert!(revocations.revoked(&claims(&scope, NOW.before(second))), "{subject:?}");
-            assert!(revocations.revoked(&claims(&scope, NOW)), "{subject:?}");
-            assert!(!revocations.revoked(&claims(&scope, NOW.after(second))), "{subject:?}");
+            assert_eq!(applied(&[subject]).ended_by(&claims(&scope)), Some(ended), "{subject:?}");
+            assert!(applied(&[subject]).revoked(&claims(&scope)), "{subject:?}");
         }
+        let alone = Claims { refresh_id: None, ..claims(&scope) };
+        assert!(!applied(&[Revoked::Token(TokenId::from_bytes([5; 16]))]).revoked(&alone));
+    }
+
+    #[test]
+    fn tokens_of_earlier_generations_end_whenever_they_were_issued() {
+        let scope = Scope::empty();
+        for (subject, ended) in [
+            (Revoked::Client(ClientId::from_bytes([1; 16]), SECOND), Ended::Client),
+            (Revoked::Merchant(MerchantId::from_bytes([3; 16]), SECOND), Ended::Merchant),
+        ] {
+            let revocations = applied(&[subject]);
+            assert_eq!(revocations.ended_by(&claims(&scope)), Some(ended));
+            for issued_at in [Timestamp::from_seconds(0), NOW, Timestamp::MAX] {
+                assert!(revocations.revoked(&Claims { issued_at, ..claims(&scope) }), "{subject:?}");
+            }
+            let new = Claims { generation: SECOND, merchant_generation: SECOND, ..claims(&scope) };
+            assert!(!revocations.revoked(&new), "{subject:?}");
+        }
+        let deleted = applied(&[Revoked::Client(ClientId::from_bytes([1; 16]), Generation::END)]);
+        let latest = Generation::from_number(999_999_999_999);
+        assert!(deleted.revoked(&Claims { generation: latest, ..claims(&scope) }));
     }
 
     #[test]
     fn what_concerns_another_ends_nothing() {
         let scope = Scope::empty();
         let revocations = applied(&[
-            until(Revoked::Token(TokenId::from_bytes([9; 16])), Timestamp::MAX),
-            until(Revoked::Secret(SecretId::from_bytes([9; 16])), Timestamp::MAX),
-            until(Revoked::Client(ClientId::from_bytes([9; 16])), Timestamp::MAX),
-            until(Revoked::Merchant(MerchantId::from_bytes([9; 16])), Timestamp::MAX),
+            Revoked::Token(TokenId::from_bytes([9; 16])),
+            Revoked::Secret(SecretId::from_bytes([9; 16])),
+            Revoked::Client(ClientId::from_bytes([9; 16]), Generation::END),
+            Revoked::Merchant(MerchantId::from_bytes([9; 16]), Generation::END),
         ]);
         assert_eq!(revocations.len(), 4);
-        assert!(!revocations.revoked(&claims(&scope, NOW)));
-        assert!(!revocations.revoked(&Claims { merchant_id: None, ..claims(&scope, NOW) }));
+        assert!(!revocations.revoked(&claims(&scope)));
+        assert!(!revocations.revoked(&Claims { merchant_id: None, ..claims(&scope) }));
     }
 
     #[test]
-    fn of_two_of_one_subject_the_wider_holds_whichever_came_first() {
+    fn of_two_of_one_subject_the_stricter_holds_whichever_came_first() {
         let scope = Scope::empty();
-        let subject = Revoked::Client(ClientId::from_bytes([1; 16]));
-        let (narrow, wide) = (until(subject, NOW.before(Duration::from_secs(60))), until(subject, NOW));
-        for order in [[narrow, wide], [wide, narrow]] {
+        let ends_before = |generation| Revoked::Client(ClientId::from_bytes([1; 16]), generation);
+        let (earlier, later) = (ends_before(SECOND), ends_before(SECOND.next()));
+        for order in [[earlier, later], [later, earlier]] {
             let revocations = applied(&order);
             assert_eq!(revocations.len(), 1);
-            assert!(revocations.revoked(&claims(&scope, NOW)));
+            assert!(revocations.revoked(&Claims { generation: SECOND, ..claims(&scope) }));
         }
     }
 
     #[test]
     fn a_revocation_is_forgotten_once_its_tokens_have_expired() {
-        let mut revocations = applied(&[until(Revoked::Client(ClientId::from_bytes([1; 16])), NOW)]);
-        revocations.forget_expired(NOW.after(Duration::from_millis(899_999)));
-        assert_eq!(revocations.len(), 1);
-        revocations.forget_expired(NOW.after(Duration::from_secs(900)));
-        assert!(revocations.is_empty());
+        for subject in [
+            Revoked::Token(TokenId::from_bytes([2; 16])),
+            Revoked::Secret(SecretId::from_bytes([4; 16])),
+            Revoked::Client(ClientId::from_bytes([1; 16]), SECOND),
+            Revoked::Merchant(MerchantId::from_bytes([3; 16]), SECOND),
+        ] {
+            let sooner = Revocation { expires_at: NOW, ..revocation(subject) };
+            let mut revocations: Revocations = [sooner, revocation(subject), sooner].into_iter().collect();
+            revocations.forget_expired(NOW.after(Duration::from_millis(899_999)));
+            assert_eq!(revocations.len(), 1, "{subject:?}");
+            revocations.forget_expired(NOW.after(Duration::from_secs(900)));
+            assert!(revocations.is_empty(), "{subject:?}");
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use tollgate_core::{Claims, Clock, Keyring, PayloadBuffer, Timestamp, TokenError, TokenKind};
+use tollgate_core::{Claims, Clock, Keyring, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime};
 
 use crate::remembered::Remembered;
-use crate::{Denial, Principal, Revocations};
+use crate::{Denial, Principal, Realm, Revocations};
 
 /// What tokens are verified with. Shared by everything that verifies; its parts are replaced while requests run, and
 /// reading them takes no lock.
@@ -19,6 +20,7 @@ pub struct Verifier {
     until: AtomicU64,
     remembered: Remembered,
     clock: Arc<dyn Clock>,
+    realm: Realm,
 }
 
 /// Until when a verifier's keys and revocations may be relied on. Whoever reads them from elsewhere moves it on each
@@ -51,6 +53,7 @@ impl Verifier {
 
     fn of(keyring: Arc<Keyring>, revocations: Arc<Revocations>, clock: Arc<dyn Clock>) -> Self {
         Self {
+            realm: Realm::of(&keyring.policy().audience),
             keyring: ArcSwap::new(keyring),
             revocations: ArcSwap::new(revocations),
             keys_until: forever(),
@@ -63,6 +66,11 @@ impl Verifier {
     /// The current time, to be read once a request.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What a refusal names: the audience of the tokens.
+    pub fn realm(&self) -> &Realm {
+        &self.realm
     }
 
     /// The keys in use.
@@ -189,5 +197,9 @@ struct Standing(Timestamp);
 impl Clock for Standing {
     fn now(&self) -> Timestamp {
         self.0
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], elapsed: Duration::ZERO }
     }
 }

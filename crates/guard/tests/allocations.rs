@@ -8,8 +8,8 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Request, Response};
 use tollgate_core::{
-    Claims, ClientId, Clock, Environment, KeyId, Keyring, MerchantId, PayloadBuffer, Policy, SecretId,
-    SigningKey, Timestamp, TokenId, TokenKind,
+    Claims, ClientId, Clock, Environment, Generation, KeyId, Keyring, MerchantId, PayloadBuffer, Policy,
+    SecretId, SigningKey, Timestamp, TokenId, TokenKind, Uptime,
 };
 use tollgate_guard::{GuardLayer, Principal, Verifier};
 use tower::{Layer, Service, service_fn};
@@ -21,6 +21,10 @@ struct Stopped;
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
         NOW
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], elapsed: Duration::ZERO }
     }
 }
 
@@ -47,6 +51,9 @@ fn token(verifier: &Verifier) -> Vec<u8> {
         merchant_id: Some(MerchantId::from_bytes([3; 16])),
         environment: Environment::Test,
         secret_id: SecretId::from_bytes([4; 16]),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        refresh_id: Some(TokenId::from_bytes([5; 16])),
         addresses: None,
     };
     let mut token = Vec::new();

@@ -8,6 +8,7 @@ pub(crate) mod authenticated;
 pub(crate) mod grant;
 pub(crate) mod parameters;
 pub(crate) mod refresh;
+pub(crate) mod sensitive;
 pub(crate) mod token;
 
 use std::cell::RefCell;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use http_body_util::Full;
-use tollgate_core::ClientId;
+use tollgate_core::{ClientId, MintError};
 
 use crate::error::Error;
 use crate::request_id::X_REQUEST_ID;
@@ -44,17 +45,18 @@ pub(crate) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), E
     Ok(())
 }
 
-/// The body of an answer with tokens, as `write` writes it, or `None` where no key signs.
+/// The body of an answer with tokens, as `write` writes it.
 ///
 /// It is written into a buffer of the thread's and copied from there: one allocation of its own length, where a vector
 /// that becomes a body takes two.
-pub(crate) fn body(write: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Result<Bytes, Error> {
+pub(crate) fn body(write: impl FnOnce(&mut Vec<u8>) -> Result<(), MintError>) -> Result<Bytes, Error> {
     thread_local! {
         static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(2048));
     }
     BUFFER.with_borrow_mut(|buffer| {
         buffer.clear();
-        write(buffer).map(|()| Bytes::copy_from_slice(buffer)).ok_or(Error::NoSigningKey)
+        write(buffer)?;
+        Ok(Bytes::copy_from_slice(buffer))
     })
 }
 

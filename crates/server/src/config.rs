@@ -217,6 +217,11 @@ impl Config {
         }
     }
 
+    /// For how long a token that is issued by this configuration is accepted at most.
+    pub fn longest_lifetime(&self) -> Duration {
+        self.tokens.access_ttl.max(self.tokens.refresh_ttl) + self.tokens.exp_leeway
+    }
+
     /// Reads the configuration of a server: defaults, then `file`, then `env`.
     ///
     /// `env` is an argument so that a load depends on nothing else; the process passes [`Config::environment`].

@@ -14,9 +14,9 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA, RETRY
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
-use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
-use tollgate_guard::{Denial, Unverified};
+use tollgate_core::{MintError, TokenError};
+use tollgate_guard::{Denial, Realm, Unverified};
 use tollgate_store::StoreError;
 
 use crate::edge::BodyError;
@@ -101,15 +101,18 @@ pub enum Error {
         /// How long until the next attempt is looked at.
         retry_after: Duration,
     },
-    /// The store did not do as asked.
+    /// The store did not do as asked, or its answer was lost.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The store did not do as asked for an idempotency key; nothing was created.
+    /// The store could not say whether an idempotency key is free, or could not take it; nothing was created.
     #[error("{0}")]
     IdempotencyStore(StoreError),
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
+    /// The claims of the client's tokens don't fit into one.
+    #[error("the client's scope and networks make its tokens longer than 4 KiB: give it fewer")]
+    TokenTooLong,
     /// What is known of clients, keys and revocations is too old to decide by it, or the server is suspended.
     #[error("clients, keys and revocations can't be relied on here: the server is not ready")]
     Stale,
@@ -147,9 +150,18 @@ impl Error {
             Self::Decided => Code::PaymentRequestDecided,
             Self::PageExpired => Code::PaymentRequestExpired,
             Self::TooMany { .. } => Code::TooManyRequests,
-            Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => Code::Unavailable,
+            Self::Store(StoreError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
+            Self::Store(
+                StoreError::Unavailable(_)
+                | StoreError::Misconfigured(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Newer { .. },
+            )
+            | Self::NoSigningKey
+            | Self::Stale
+            | Self::NotReady(_) => Code::Unavailable,
             Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
-            Self::Internal(_) => Code::InternalError,
+            Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
         }
     }
 
@@ -184,9 +196,18 @@ impl Error {
             Self::TooMany { .. } => {
                 "Too many failed attempts with this client from this source. Try again later."
             }
-            Self::Store(_) | Self::NoSigningKey | Self::Stale => {
-                "The service can't answer right now. Try again shortly."
+            Self::Store(StoreError::OutcomeUnknown(_)) => {
+                "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."
             }
+            Self::NotReady(NotReady::Panicked(task)) => task.not_ready(),
+            Self::Store(
+                StoreError::Unavailable(_)
+                | StoreError::Misconfigured(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Newer { .. },
+            )
+            | Self::NoSigningKey
+            | Self::Stale => "The service can't answer right now. Try again shortly.",
             Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
             Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
             Self::NotReady(NotReady::Suspended(reason)) => return format!("Not ready: {reason}").into(),
@@ -196,7 +217,7 @@ impl Error {
             Self::IdempotencyStore(_) => {
                 "Nothing was done: the idempotency key can't be kept right now. Try again."
             }
-            Self::Internal(_) => {
+            Self::TokenTooLong | Self::Internal(_) => {
                 "Something went wrong on our side. The request id helps us to find out what."
             }
         })
@@ -238,6 +259,7 @@ impl Error {
             | Self::KeyReused
             | Self::Decided
             | Self::PageExpired
+            | Self::TokenTooLong
             | Self::Internal(_) => {}
         }
     }
@@ -255,7 +277,17 @@ impl Error {
         }
     }
 
-    /// The answer, in the envelope.
+    /// The answer, in the envelope, to who sent a token for this `realm`: 401 challenges as RFC 6750 §3 has it.
+    pub fn response_in<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
+        let challenge = (self.code() == Code::InvalidToken).then(|| realm.invalid_token());
+        let mut response = self.response();
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+
+    /// The answer, in the envelope, where no token is taken.
     pub fn response<B: From<Bytes>>(self) -> Response<B> {
         #[derive(Serialize)]
         struct Envelope<'a> {
@@ -282,10 +314,6 @@ impl Error {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         self.add_headers(headers);
-        if self.code() == Code::InvalidToken {
-            // RFC 6750 §3
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
-        }
         response.extensions_mut().insert(Refusal::from(&self));
         response
     }
@@ -336,6 +364,15 @@ impl From<Unverified> for Error {
         match error {
             Unverified::Refused(why) => Self::InvalidToken(why),
             Unverified::Stale => Self::Stale,
+        }
+    }
+}
+
+impl From<MintError> for Error {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::NoKey => Self::NoSigningKey,
+            MintError::TooLong => Self::TokenTooLong,
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Interval, MissedTickBehavior};
-use tollgate_store::{Change, Changed, Position};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tollgate_store::{Change, Changed, Position, StoreError};
 
+use crate::background::{self, Task};
 use crate::config::WhenStale;
 use crate::installation::{Installation, OpenError};
 
@@ -15,26 +17,37 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const BATCH: u32 = 1_000;
 /// How often what has expired is deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// How often the clients' ids are read if that failed, or if some may have been missed.
+const LEARN_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows the change log of an installation.
 pub struct Follower {
     installation: Arc<Installation>,
-    /// Behind the last change that was applied.
-    position: Position,
     failing: bool,
     stale: bool,
 }
 
 impl Follower {
-    /// Follows from a position on.
-    pub(crate) fn new(installation: Arc<Installation>, position: Position) -> Self {
-        Self { installation, position, failing: false, stale: false }
+    /// Follows from where the installation was read.
+    pub(crate) fn new(installation: Arc<Installation>) -> Self {
+        Self { installation, failing: false, stale: false }
     }
 
-    /// Follows for ever, reads the clients' ids and deletes what has expired meanwhile: neither may hold up the log.
-    pub async fn run(mut self) {
+    /// Follows until what it returns is dropped, reads the clients' ids and deletes what has expired meanwhile: neither
+    /// may hold up the log.
+    pub fn start(mut self) -> Following {
         let installation = self.installation.clone();
-        tokio::join!(self.follow(), learn_ids(&installation), purge(&installation));
+        let (learning, purging) = (installation.clone(), installation.clone());
+        let following = async move { self.follow().await };
+        Following([
+            background::spawn(Task::Follower, installation.clone(), following),
+            background::spawn(
+                Task::ClientIds,
+                installation.clone(),
+                async move { learn_ids(&learning).await },
+            ),
+            background::spawn(Task::Purge, installation, async move { purge(&purging).await }),
+        ])
     }
 
     async fn follow(&mut self) {
@@ -88,47 +101,88 @@ impl Follower {
 
     /// Applies every change that has been written so far.
     pub async fn step(&mut self) -> Result<(), OpenError> {
-        loop {
-            let asked_at = self.installation.now();
-            let Some(changes) = self.installation.store().changes_since(self.position, BATCH).await? else {
-                tracing::warn!("the change log does not go on from here: everything is read afresh");
-                self.position = self.installation.reload().await?;
-                continue;
-            };
-            self.apply(&changes).await?;
-            if changes.len() < BATCH as usize {
-                self.installation.followed(asked_at);
-                return Ok(());
-            }
-        }
-    }
-
-    async fn apply(&mut self, changes: &[Change]) -> Result<(), OpenError> {
-        let installation = &self.installation;
-        let mut revocations = Vec::new();
-        let mut keys_changed = false;
-        for change in changes {
-            match change.what {
-                Changed::Client(id) => installation.registry().invalidate(id),
-                Changed::Merchant(_) => installation.registry().invalidate_all(),
-                Changed::SigningKeys => keys_changed = true,
-                Changed::Revocation(revocation) => revocations.push(revocation),
-            }
-        }
-        installation.apply_revocations(&revocations).await;
-        if keys_changed {
-            installation.reload_keys().await?;
-        }
-        if let Some(last) = changes.last() {
-            self.position = last.position;
-        }
-        Ok(())
+        self.installation.read_changes().await
     }
 }
 
+/// The tasks of a follower, which end when this is dropped.
+pub struct Following([JoinHandle<()>; 3]);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Where the log has been read to.
+pub(crate) struct Place {
+    /// Behind the last change that was applied.
+    pub(crate) position: Position,
+    /// When everything was last loaded because the log did not go on from there.
+    pub(crate) reloaded_at: Option<Instant>,
+}
+
+/// Applies every change that has been written so far, from `place` on.
+pub(crate) async fn apply_all(installation: &Installation, place: &mut Place) -> Result<(), OpenError> {
+    loop {
+        let asked_at = installation.now();
+        let Some(changes) = installation.store().changes_since(place.position, BATCH).await? else {
+            if place.reloaded_at.is_some_and(|at| at.elapsed() < RELOADS_APART) {
+                return Err(StoreError::Corrupt(GOES_NOT_ON.to_owned()).into());
+            }
+            tracing::warn!("the change log does not go on from here: everything is reloaded");
+            place.reloaded_at = Some(Instant::now());
+            place.position = installation.reload().await?;
+            continue;
+        };
+        apply(installation, &changes).await?;
+        if let Some(last) = changes.last() {
+            place.position = last.position;
+        }
+        if changes.len() < BATCH as usize {
+            installation.followed(asked_at);
+            return Ok(());
+        }
+    }
+}
+
+/// How long at least lies between two reloads: a store whose log never goes on must not be read whole again and again.
+const RELOADS_APART: Duration = Duration::from_secs(1);
+
+const GOES_NOT_ON: &str = "the change log does not go on from where everything was loaded a moment ago";
+
+async fn apply(installation: &Installation, changes: &[Change]) -> Result<(), OpenError> {
+    let mut revocations = Vec::new();
+    let mut keys_changed = false;
+    for change in changes {
+        match change.what {
+            Changed::Client(id) => installation.registry().invalidate(id),
+            Changed::Merchant(_) => installation.registry().invalidate_all(),
+            Changed::SigningKeys => keys_changed = true,
+            Changed::Revocation(revocation) => revocations.push(revocation),
+        }
+    }
+    installation.apply_revocations(&revocations).await;
+    if keys_changed {
+        installation.reload_keys().await?;
+    }
+    Ok(())
+}
+
+/// Reads the clients' ids, and again whenever some may have been missed.
 async fn learn_ids(installation: &Installation) {
-    if let Err(error) = installation.registry().learn_ids().await {
-        tracing::warn!(%error, "the clients' ids could not be read: unknown clients are looked up in the store");
+    let mut ticks = ticks(LEARN_EVERY);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        if installation.registry().knows_ids() {
+            continue;
+        }
+        let learned = installation.registry().learn_ids().await;
+        if let (Err(error), false) = (&learned, failing) {
+            tracing::warn!(%error, "the clients' ids could not be read: unknown clients are looked up in the store");
+        }
+        failing = learned.is_err();
     }
 }
 

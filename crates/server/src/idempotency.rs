@@ -4,14 +4,13 @@
 //! The key's row is the lock. It is taken by a lease, and completed in the transaction that has the effect, together
 //! with the answer; so a process that dies leaves either nothing but a lease, which ends by itself, or the whole.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 use rand::Rng;
-use tollgate_core::{Environment, MerchantId, Timestamp};
-use tollgate_store::{Answer, Begun, IdempotencyScope, Lease, Store};
+use tollgate_core::{Environment, MerchantId};
+use tollgate_store::{Answer, Begun, IdempotencyScope, Lease};
 
 use crate::error::Error;
+use crate::installation::Installation;
 use crate::problems::{Problem, Problems};
 
 /// The header that holds a key.
@@ -29,6 +28,9 @@ impl IdempotencyKey {
     pub(crate) const MAX: usize = 255;
 
     /// Reads the one header `Idempotency-Key`; `"k"`, as the draft writes it, and `k` are the same key.
+    ///
+    /// Proxies may merge the lines of a header by commas (RFC 9110 §5.3). So a comma stands between two keys, unless it
+    /// is between quotes: taken for a part of a key, `k, k` would be another key than `k`, and have an effect of its own.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut lines = headers.get_all(HEADER).iter();
         let Some(line) = lines.next() else { return Ok(None) };
@@ -36,12 +38,20 @@ impl IdempotencyKey {
         if lines.next().is_some() {
             return problem("is there twice");
         }
-        let line = line.as_bytes();
-        let key = line.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(line);
+        let key = match line.as_bytes() {
+            [b'"', rest @ ..] => match unquoted(rest) {
+                Some(key) => key,
+                None => return problem("must be one string between quotes, with nothing behind it"),
+            },
+            line if line.contains(&b',') => {
+                return problem("must be one key: put quotes around a key that has a comma in it");
+            }
+            line => line.to_vec(),
+        };
         if !(1..=Self::MAX).contains(&key.len()) || !key.iter().all(|byte| matches!(byte, b' '..=b'~')) {
             return problem(&format!("must be 1 to {} printable ASCII characters", Self::MAX));
         }
-        Ok(Some(Self(String::from_utf8_lossy(key).into_owned())))
+        Ok(Some(Self(String::from_utf8_lossy(&key).into_owned())))
     }
 
     /// Where the key counts.
@@ -55,6 +65,19 @@ impl IdempotencyKey {
     }
 }
 
+/// The string whose opening quote has been read (RFC 9651 §4.2.5). `None` if it doesn't end, or something follows it.
+fn unquoted(rest: &[u8]) -> Option<Vec<u8>> {
+    let mut string = Vec::with_capacity(rest.len());
+    let mut bytes = rest.iter();
+    loop {
+        match bytes.next()? {
+            b'"' => return bytes.as_slice().is_empty().then_some(string),
+            b'\\' => string.push(*bytes.next().filter(|escaped| matches!(escaped, b'"' | b'\\'))?),
+            byte => string.push(*byte),
+        }
+    }
+}
+
 /// What to do with a request that has a key.
 pub(crate) enum Turn {
     /// It is the first: do what it asks for, and complete the lease.
@@ -63,18 +86,18 @@ pub(crate) enum Turn {
     Repeat(Answer),
 }
 
-/// Takes the key, or finds the answer that it already has.
+/// Takes the key, or finds the answer that it already has. A key is free again when its time has passed for certain: not
+/// because a clock was set forth.
 pub(crate) async fn begin(
-    store: &dyn Store,
+    installation: &Installation,
     scope: IdempotencyScope,
     fingerprint: [u8; 32],
-    now: Timestamp,
-    lease: Duration,
 ) -> Result<Turn, Error> {
     let mut owner = [0; 16];
     rand::rng().fill_bytes(&mut owner);
-    let lease = Lease { scope, fingerprint, owner, until: now.after(lease) };
-    match store.begin(&lease, now).await.map_err(Error::IdempotencyStore)? {
+    let until = installation.steady_now().after(installation.config().idempotency.lease);
+    let lease = Lease { scope, fingerprint, owner, until };
+    match installation.store().begin(&lease, installation.passed()).await.map_err(Error::IdempotencyStore)? {
         Begun::Fresh => Ok(Turn::First(lease)),
         Begun::Answered(answer) => Ok(Turn::Repeat(answer)),
         Begun::InProgress { .. } => Err(Error::InProgress),
@@ -84,13 +107,12 @@ pub(crate) async fn begin(
 
 /// Why an invalid request is refused: a key that is taken belongs to a valid one, hence to another.
 pub(crate) async fn refuse(
-    store: &dyn Store,
+    installation: &Installation,
     scope: Option<IdempotencyScope>,
     problems: Problems,
-    now: Timestamp,
 ) -> Error {
     let Some(scope) = scope else { return problems.into() };
-    match store.is_taken(&scope, now).await {
+    match installation.store().is_taken(&scope, installation.passed()).await {
         Ok(true) => Error::KeyReused,
         Ok(false) => problems.into(),
         Err(error) => Error::IdempotencyStore(error),
@@ -117,6 +139,29 @@ mod tests {
         assert_eq!(key(&[b"k-1"]), Ok(Some("k-1".to_owned())));
         assert_eq!(key(&[]), Ok(None));
         assert_eq!(key(&["k".repeat(255).as_bytes()]), Ok(Some("k".repeat(255))));
+        assert_eq!(key(&[br#"a"b"#]), key(&[br#""a\"b""#]));
+        assert_eq!(key(&[br"a\b"]), key(&[br#""a\\b""#]));
+        assert_eq!(key(&[b"\"a, b\""]), Ok(Some("a, b".to_owned())));
+        assert_eq!(key(&[format!("\"{}\"", "k".repeat(255)).as_bytes()]), Ok(Some("k".repeat(255))));
+    }
+
+    /// What a proxy makes of two lines, and what it would make of two that some of them had quoted.
+    #[test]
+    fn keys_that_a_proxy_merged_are_refused() {
+        for line in [
+            "k, k",
+            "k,k",
+            "k,",
+            ",k",
+            ",",
+            "k, \"k\"",
+            "\"k\", k",
+            "\"k\", \"k\"",
+            "\"k\",\"k\"",
+            "\"a,b\", c",
+        ] {
+            assert!(key(&[line.as_bytes()]).is_err(), "{line}");
+        }
     }
 
     #[test]
@@ -127,6 +172,14 @@ mod tests {
             &["k".repeat(256).as_bytes()],
             &[b"\xc3\xa9"],
             &[b"a\tb"],
+            &[b"\""],
+            &[b"\"k"],
+            &[b"\"a\"b\""],
+            &[b"\"k\" "],
+            &[b"\"k\";p=1"],
+            &[b"\"k\\\""],
+            &[b"\"\\k\""],
+            &[format!("\"{}\"", "k".repeat(256)).as_bytes()],
             &[b"a", b"a"],
         ] {
             assert!(key(lines).is_err(), "{lines:?}");

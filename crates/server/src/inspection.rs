@@ -3,7 +3,6 @@
 use std::fmt;
 
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
-use tollgate_guard::Unverified::{Refused, Stale};
 use tollgate_guard::Verifier;
 use tollgate_store::{Status, Store, StoreError};
 
@@ -26,8 +25,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Verifies a token as a server would at `now`: as an access token, and as a refresh token with whoever must still
-/// vouch for it.
+/// Verifies a token as a server would at `now`: as an access token, and as a refresh token with its client and secret as
+/// they stand in the store. Says which of token, secret, client, merchant or key was ended.
 pub async fn inspect(
     verifier: &Verifier,
     store: &dyn Store,
@@ -36,32 +35,56 @@ pub async fn inspect(
 ) -> Result<Verdict, StoreError> {
     let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
     let [access, refresh] = &mut *buffers;
-    let access = verifier.verify(TokenKind::Access, token.as_bytes(), now, access);
-    let refresh = verifier.verify(TokenKind::Refresh, token.as_bytes(), now, refresh);
+    let keyring = verifier.keyring();
+    let access = keyring.verify(TokenKind::Access, token.as_bytes(), now, access);
     // A signature is of one kind only: whichever does not fail there says what the token is.
-    let (kind, reason) = match (access, refresh) {
-        (Ok(_), _) => (Some("access"), None),
-        (
-            Err(Refused(error @ (TokenError::TooLong | TokenError::UnknownHeader | TokenError::Malformed))),
-            _,
-        ) => (None, Some(error.to_string())),
-        (Err(Refused(TokenError::Signature) | Stale), Ok(claims)) => {
-            (Some("refresh"), no_longer_vouched_for(store, &claims, now).await?)
+    let (kind, verified) = match access {
+        Err(TokenError::Signature) => {
+            (TokenKind::Refresh, keyring.verify(TokenKind::Refresh, token.as_bytes(), now, refresh))
         }
-        (
-            Err(error @ (Refused(TokenError::Signature) | Stale)),
-            Err(Refused(TokenError::Signature) | Stale),
-        ) => (None, Some(error.to_string())),
-        (Err(Refused(TokenError::Signature) | Stale), Err(error)) => {
-            (Some("refresh"), Some(error.to_string()))
-        }
-        (Err(error), _) => (Some("access"), Some(error.to_string())),
+        verified => (TokenKind::Access, verified),
     };
-    Ok(Verdict { kind, reason })
+    let reason = match verified {
+        Ok(claims) => ended(verifier, store, kind, &claims, now).await?,
+        Err(TokenError::Signature) => {
+            let key = keyring.retired_signer(token.as_bytes());
+            let reason = key.map_or_else(
+                || TokenError::Signature.to_string(),
+                |key| format!("the key that signed it, {key}, is retired or compromised"),
+            );
+            return Ok(Verdict { kind: None, reason: Some(reason) });
+        }
+        Err(error @ (TokenError::TooLong | TokenError::UnknownHeader | TokenError::Malformed)) => {
+            return Ok(Verdict { kind: None, reason: Some(error.to_string()) });
+        }
+        Err(error) => Some(error.to_string()),
+    };
+    let kind = match kind {
+        TokenKind::Access => "access",
+        TokenKind::Refresh => "refresh",
+    };
+    Ok(Verdict { kind: Some(kind), reason })
 }
 
-/// Why a refresh token that verifies is refused all the same.
-async fn no_longer_vouched_for(
+/// What has ended a token that verifies.
+async fn ended(
+    verifier: &Verifier,
+    store: &dyn Store,
+    kind: TokenKind,
+    claims: &Claims<'_>,
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    if let Some(ended) = verifier.revocations().ended_by(claims) {
+        return Ok(Some(ended.to_string()));
+    }
+    match kind {
+        TokenKind::Access => Ok(None),
+        TokenKind::Refresh => refused_refresh(store, claims, now).await,
+    }
+}
+
+/// Why a refresh token that was not revoked is refused all the same.
+async fn refused_refresh(
     store: &dyn Store,
     claims: &Claims<'_>,
     now: Timestamp,
@@ -69,16 +92,24 @@ async fn no_longer_vouched_for(
     let Some(client) = store.client(claims.subject).await? else {
         return Ok(Some("its client was deleted".to_owned()));
     };
-    if client.status == Status::Disabled || client.merchant_status == Status::Disabled {
-        return Ok(Some("its client is disabled".to_owned()));
-    }
-    if claims.issued_at <= client.revoked_until {
-        return Ok(Some(TokenError::Revoked.to_string()));
-    }
-    let live = client
-        .secrets
-        .iter()
-        .filter(|secret| secret.revoked_at.is_none() && secret.expires_at.is_none_or(|at| at > now))
-        .any(|secret| secret.id == claims.secret_id);
-    Ok((!live).then(|| "the secret that it was obtained with is no longer good".to_owned()))
+    let disabled = |status| status == Status::Disabled;
+    let reason = if disabled(client.status) {
+        "its client is disabled"
+    } else if disabled(client.merchant_status) {
+        "its merchant is disabled"
+    } else if claims.generation < client.generation {
+        "its client was disabled after it was issued"
+    } else if claims.merchant_generation < client.merchant_generation {
+        "its merchant was disabled after it was issued"
+    } else {
+        match client.secrets.iter().find(|secret| secret.id == claims.secret_id) {
+            Some(secret) if secret.revoked_at.is_some() => "the secret that it was obtained with was revoked",
+            Some(secret) if secret.expires_at.is_some_and(|at| at <= now) => {
+                "the secret that it was obtained with has expired"
+            }
+            Some(_) => return Ok(None),
+            None => "the secret that it was obtained with is not known",
+        }
+    };
+    Ok(Some(reason.to_owned()))
 }

@@ -1,32 +1,31 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tollgate_core::{
     Claims, Clock, KeyId, Keyring, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, Timestamp,
-    UnsealError,
+    TokenKind, UnsealError,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
-use tollgate_store::{Position, SigningKey as SealedKey, Store, StoreError};
+use tollgate_store::{CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
 
 use crate::agreement::Standing;
+use crate::background::Task;
+use crate::catch_up::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::follower::Follower;
 use crate::membership::Membership;
 use crate::registry::Registry;
+use crate::steady_time::SteadyTime;
 use crate::store_clock::{self, StoreClock};
 use crate::suspension::{Cause, Suspension};
 
 /// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
 /// signature for a wrong one, because a key that it doesn't know may have made it.
 pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
-
-/// How much longer than its token a revocation is remembered: the clocks of other servers may be behind, and each must
-/// have read it before it is deleted.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
 /// Why an installation can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +55,18 @@ pub struct Installation {
     master_key: MasterKey,
     verifier: Arc<Verifier>,
     registry: Registry,
+    changes: ChangeLog,
     hasher: SecretHasher,
+    clock: Arc<dyn Clock>,
+    steady: SteadyTime,
     /// Held by whoever replaces the revocations: of two who did so at once, one would undo what the other added.
     revising: tokio::sync::Mutex<()>,
     /// When the change log was last read, in milliseconds since the epoch.
     followed_at: AtomicU64,
     /// Whether this server advances the signing keys for all that share the store.
     rotates_keys: AtomicBool,
+    /// The first task that has panicked.
+    panicked: OnceLock<Task>,
     suspension: Suspension,
     store_clock: StoreClock,
     membership: Membership,
@@ -80,6 +84,9 @@ pub enum NotReady {
     /// What it knows is too old.
     #[error("what others changed has not been read for too long")]
     Stale,
+    /// Something that runs beside the requests has panicked, and runs no more.
+    #[error("{} has panicked", .0.as_str())]
+    Panicked(Task),
     /// What it depends on is not as it must be: its store, its clock, or agreement with the other servers.
     #[error("{0}")]
     Suspended(Arc<str>),
@@ -93,13 +100,16 @@ impl Installation {
         master_key: MasterKey,
         clock: Arc<dyn Clock>,
     ) -> Result<(Arc<Self>, Follower), OpenError> {
-        let now = clock.now();
-        install_if_empty(store.as_ref(), &master_key, now).await?;
+        install_if_empty(store.as_ref(), &master_key, clock.now()).await?;
         check_master_key(store.as_ref(), &master_key).await?;
+        // Before it issues any: what ends its tokens must be kept for as long as they live.
+        store.longest_lifetime(config.longest_lifetime()).await?;
+        let clocks = clock.now().min(store.now().await?);
+        let steady = SteadyTime::new(store.time_passed().await?, clocks, clock.uptime());
         let policy = config.token_policy();
         let membership = Membership::new(&config);
         let registry = Registry::new(store.clone(), config.limits.client_cache);
-        let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock));
+        let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock.clone()));
         let hasher = master_key.secret_hasher();
         let installation = Arc::new(Self {
             config,
@@ -107,22 +117,28 @@ impl Installation {
             master_key,
             verifier,
             registry,
+            changes: ChangeLog::new(),
             hasher,
+            clock,
+            steady,
             revising: tokio::sync::Mutex::default(),
             followed_at: AtomicU64::new(0),
             rotates_keys: AtomicBool::new(false),
+            panicked: OnceLock::new(),
             suspension: Suspension::default(),
             store_clock: StoreClock::default(),
             membership,
         });
+        installation.note_time_passed().await;
         let position = installation.reload().await?;
+        installation.changes.start_at(position).await;
         let too_far = store_clock::measure(&installation).await?;
         installation.suspend(Cause::StoreClock, too_far);
         if installation.membership.join(installation.store(), installation.store_time()).await? {
             installation.reload_keys().await?;
         }
         installation.suspend_unless_agreed();
-        Ok((installation.clone(), Follower::new(installation, position)))
+        Ok((installation.clone(), Follower::new(installation)))
     }
 
     /// The effective configuration.
@@ -145,6 +161,11 @@ impl Installation {
         &self.registry
     }
 
+    /// Where the change log has been read to.
+    pub(crate) fn changes(&self) -> &ChangeLog {
+        &self.changes
+    }
+
     /// Hashes secrets as they are stored.
     pub fn hasher(&self) -> &SecretHasher {
         &self.hasher
@@ -153,6 +174,24 @@ impl Installation {
     /// The current time.
     pub fn now(&self) -> Timestamp {
         self.verifier.now()
+    }
+
+    /// How far time has come, whatever the clock is set to. What is to count for a length of time counts from here.
+    pub(crate) fn steady_now(&self) -> Timestamp {
+        self.steady.at(self.clock.uptime())
+    }
+
+    /// The time that has passed for certain, by the clock and by how long machines were up. What has expired by it may be
+    /// deleted.
+    pub(crate) fn passed(&self) -> Timestamp {
+        self.steady_now().min(self.now())
+    }
+
+    async fn note_time_passed(&self) {
+        let passed = TimePassed { until: self.passed(), uptime: self.clock.uptime() };
+        if let Err(error) = self.store.note_time_passed(&passed).await {
+            tracing::debug!(%error, "how much time has passed could not be noted");
+        }
     }
 
     /// How far the store's clock is from this server's.
@@ -186,6 +225,9 @@ impl Installation {
 
     /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.
     pub fn readiness(&self) -> Result<(), NotReady> {
+        if let Some(task) = self.panicked.get() {
+            return Err(NotReady::Panicked(*task));
+        }
         if let Some(reason) = self.suspension.reason() {
             return Err(NotReady::Suspended(reason));
         }
@@ -194,6 +236,12 @@ impl Installation {
             return Err(NotReady::NoSigningKey);
         }
         if self.verifier.is_stale(now) { Err(NotReady::Stale) } else { Ok(()) }
+    }
+
+    /// Notes that a task runs no more: from now on the server is not ready, whatever else it may do when stale.
+    pub(crate) fn task_panicked(&self, task: Task) {
+        // The first is as good a reason as the others.
+        let _ = self.panicked.set(task);
     }
 
     /// Refuses to decide about clients and tokens by what is too old.
@@ -265,7 +313,7 @@ impl Installation {
     pub(crate) async fn reload(&self) -> Result<Position, OpenError> {
         let asked_at = self.now();
         let position = self.store.last_change().await?;
-        self.registry.invalidate_all();
+        self.registry.invalidate_ids();
         self.reload_revocations().await?;
         self.reload_keys().await?;
         self.followed(asked_at);
@@ -286,18 +334,25 @@ impl Installation {
     /// Adds the store's revocations to those that are known. What was revoked stays so, even if the store that answers
     /// has not heard of it: it may be one that is no longer the primary and does not know it yet.
     async fn reload_revocations(&self) -> Result<(), OpenError> {
-        let revocations = self.store.revocations(self.now()).await?;
+        let revocations = self.store.revocations(self.passed()).await?;
         self.apply_revocations(&revocations).await;
         Ok(())
     }
 
-    /// Ends a token: once this has returned it is refused here, and will be by every other server, whatever happens.
-    pub(crate) async fn revoke_token(&self, token: &Claims<'_>, now: Timestamp) -> Result<(), StoreError> {
-        let revocation = Revocation {
-            subject: Revoked::Token(token.id),
-            issued_until: token.issued_at,
-            expires_at: token.expires_at.after(self.config.tokens.exp_leeway).after(REMEMBERED_FOR),
+    /// Ends a token and, if it is a refresh token, every access token that was made with it: once this has returned it is refused here, and will be by every other server, whatever happens.
+    pub(crate) async fn revoke_token(
+        &self,
+        kind: TokenKind,
+        token: &Claims<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let outlived_by = match kind {
+            TokenKind::Access => self.config.tokens.exp_leeway,
+            // An access token that is made with it just before its end.
+            TokenKind::Refresh => self.store.longest_lifetime(Duration::ZERO).await?,
         };
+        let expires_at = token.expires_at.after(outlived_by).after(CLOCKS_DIFFER);
+        let revocation = Revocation { subject: Revoked::Token(token.id), expires_at };
         self.store.revoke(&revocation, now).await?;
         self.apply_revocations(&[revocation]).await;
         Ok(())
@@ -316,11 +371,12 @@ impl Installation {
         self.verifier.set_revocations(revocations);
     }
 
-    /// Deletes what has expired, in memory and in the store.
-    pub(crate) async fn purge(&self) {
-        let now = self.now();
-        self.forget_expired_revocations(now).await;
-        match self.store.purge(now).await {
+    /// Deletes what has expired, in memory and in the store, by the time that has passed for certain.
+    pub async fn purge(&self) {
+        self.note_time_passed().await;
+        let passed = self.passed();
+        self.forget_expired_revocations(passed).await;
+        match self.store.purge(passed).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
             Err(error) => tracing::warn!(%error, "expired rows could not be deleted"),
@@ -366,7 +422,9 @@ pub fn open_signing_keys(sealed: &[SealedKey], master_key: &MasterKey) -> Result
             let material = master_key
                 .unseal(key.id, &key.sealed)
                 .map_err(|source| OpenError::SigningKey { id: key.id, source })?;
-            Ok(SigningKey::derive(key.id, &material, key.activates_at, key.retires_at))
+            // A compromised key has no time at which it is good.
+            let retires_at = if key.compromised { Some(Timestamp::from_millis(0)) } else { key.retires_at };
+            Ok(SigningKey::derive(key.id, &material, key.activates_at, retires_at))
         })
         .collect()
 }
@@ -379,5 +437,5 @@ pub fn new_signing_key(master_key: &MasterKey, now: Timestamp, activates_at: Tim
     rng.fill_bytes(material.as_mut());
     let id = KeyId::random(&mut rng);
     let sealed = master_key.seal(id, &material, &mut rng);
-    SealedKey { id, sealed, created_at: now, activates_at, retires_at: None }
+    SealedKey { id, sealed, created_at: now, activates_at, retires_at: None, compromised: false }
 }

@@ -5,6 +5,9 @@
 
 mod agreement;
 mod authority;
+mod background;
+mod catch_up;
+mod client_id_filter;
 pub mod config;
 pub mod edge;
 pub mod error;
@@ -15,7 +18,6 @@ mod idempotency;
 mod inspection;
 mod installation;
 mod json;
-mod known;
 pub mod log;
 mod media;
 mod membership;
@@ -35,6 +37,7 @@ mod route;
 mod run;
 mod server;
 mod standards;
+mod steady_time;
 mod store_clock;
 mod suspension;
 mod throttle;
@@ -42,7 +45,8 @@ mod waiting;
 mod watcher;
 
 pub use agreement::{Adopted, ROLLOUT, Terms, accepted, adopt};
-pub use follower::Follower;
+pub use background::Task;
+pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::{
     Installation, KEYS_KNOWN_WITHIN, NotReady, OpenError, check_master_key, install_if_empty,

@@ -1,7 +1,7 @@
 //! Which type a body claims to be of, and how long it may be.
 
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 
 use crate::error::Error;
 
@@ -21,24 +21,20 @@ pub(crate) enum Media {
 }
 
 impl Media {
-    /// Reads the one `Content-Type`. Only UTF-8 is understood, and nothing that is compressed.
+    /// Reads the one `Content-Type`, without its parameters: whether a body is in UTF-8 its bytes tell, and not a
+    /// `charset`. Nothing that is compressed is understood.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(CONTENT_TYPE).iter();
-        let line = lines.next()?.to_str().ok()?;
-        let compressed = headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity");
-        if lines.next().is_some() || compressed {
+        let line = lines.next()?.as_bytes();
+        if lines.next().is_some() || headers.get_all(CONTENT_ENCODING).iter().any(is_compressed) {
             return None;
         }
-        if line == "application/json" {
+        if line == b"application/json" {
             return Some(Self::Json);
         }
-        let (essence, parameters) = line.split_once(';').unwrap_or((line, ""));
-        if !parameters.split(';').all(is_harmless) {
-            return None;
-        }
-        match essence.trim() {
-            essence if essence.eq_ignore_ascii_case("application/json") => Some(Self::Json),
-            essence if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") => Some(Self::Form),
+        match line.split(|byte| *byte == b';').next()?.trim_ascii() {
+            essence if essence.eq_ignore_ascii_case(b"application/json") => Some(Self::Json),
+            essence if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Some(Self::Form),
             _ => None,
         }
     }
@@ -52,17 +48,14 @@ impl Media {
     }
 }
 
-/// Says whether a parameter of the content type leaves the body what it is: UTF-8.
-fn is_harmless(parameter: &str) -> bool {
-    let Some((name, value)) = parameter.split_once('=') else { return parameter.trim().is_empty() };
-    !name.trim().eq_ignore_ascii_case("charset")
-        || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+/// Says whether a line of `Content-Encoding` names a coding that has to be undone.
+fn is_compressed(line: &HeaderValue) -> bool {
+    let codings = line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    codings.into_iter().any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn media(line: &str) -> Option<Media> {
@@ -78,26 +71,47 @@ mod tests {
             "Application/JSON; charset=UTF-8",
             "application/json;charset=\"utf-8\"",
             "application/json;",
+            "application/json ; charset=utf-16",
+            "application/json; charset=\"iso-8859-1\"; x",
         ] {
             assert_eq!(media(line), Some(Media::Json), "{line}");
         }
         assert_eq!(media("application/x-www-form-urlencoded"), Some(Media::Form));
+        assert_eq!(media("application/x-www-form-urlencoded; charset=ISO-8859-1"), Some(Media::Form));
         for line in
-            ["text/plain", "application/json; charset=utf-16", "application/jsonp", "multipart/form-data", ""]
+            ["text/plain", "text/plain; application/json", "application/jsonp", "multipart/form-data", ""]
         {
             assert_eq!(media(line), None, "{line}");
         }
     }
 
     #[test]
-    fn a_compressed_body_or_two_types_are_not_understood() {
+    fn a_compressed_body_is_not_understood_and_what_is_called_identity_is_not_compressed() {
+        for (lines, understood) in [
+            (&["identity"][..], true),
+            (&["Identity"], true),
+            (&["IDENTITY", "identity"], true),
+            (&["identity, Identity"], true),
+            (&[""], true),
+            (&[" "], true),
+            (&["gzip"], false),
+            (&["identity, br"], false),
+            (&["identity", "deflate"], false),
+            (&["identityx"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            for line in lines {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_static(line));
+            }
+            assert_eq!(Media::of(&headers).is_some(), understood, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn two_types_are_not_understood() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
-        assert_eq!(Media::of(&headers), Some(Media::Json));
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        assert_eq!(Media::of(&headers), None);
-        headers.remove(CONTENT_ENCODING);
         headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         assert_eq!(Media::of(&headers), None);
     }

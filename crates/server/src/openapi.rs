@@ -29,6 +29,8 @@ use crate::server::Server;
 pub struct Surface<'a> {
     /// The base URL of all paths, and the issuer.
     pub public_url: &'a str,
+    /// The audience of the tokens, which challenges name as the realm.
+    pub audience: &'a str,
     /// Whether the sandbox Payment API is there.
     pub sandbox: bool,
     /// Whether health and metrics are answered next to the API, instead of on a listener of their own.
@@ -38,14 +40,19 @@ pub struct Surface<'a> {
 impl Default for Surface<'_> {
     /// What `tollgate dev` serves.
     fn default() -> Self {
-        Self { public_url: "http://127.0.0.1:8080", sandbox: true, health: true }
+        Self { public_url: "http://127.0.0.1:8080", audience: "payment-api", sandbox: true, health: true }
     }
 }
 
 impl<'a> Surface<'a> {
     pub(crate) fn of(server: &'a Server) -> Self {
         let config = server.config();
-        Self { public_url: &config.public_url, sandbox: config.sandbox, health: server.answers_health() }
+        Self {
+            public_url: &config.public_url,
+            audience: &config.tokens.audience,
+            sandbox: config.sandbox,
+            health: server.answers_health(),
+        }
     }
 }
 
@@ -100,7 +107,7 @@ Another method than those listed is 405 `METHOD_NOT_ALLOWED` with `Allow`; where
 path is 404 `NOT_FOUND`. What is no valid HTTP is refused in the envelope, whatever the path.";
 
 fn operations(surface: &Surface<'_>) -> Vec<Operation> {
-    let mut operations = authority::operations();
+    let mut operations = authority::operations(surface);
     operations.extend(standards::operations(surface));
     if surface.sandbox {
         operations.extend(payments::operations(surface));

@@ -6,6 +6,7 @@ mod country;
 mod create;
 pub(crate) mod decision;
 mod email;
+pub(crate) mod kept;
 pub(crate) mod listing;
 pub(crate) mod locale;
 pub(crate) mod money;
@@ -28,6 +29,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tollgate_core::{Environment, MerchantId, PaymentRequestId};
 use tollgate_guard::{GuardLayer, Principal, Verifier};
+use tollgate_store::Status;
 
 use crate::config::Config;
 use crate::error::Error;
@@ -59,11 +61,19 @@ fn redirect_url(config: &Config, id: PaymentRequestId) -> String {
     format!("{}/pay/{id}", config.public_url)
 }
 
+/// What is done for a merchant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Create,
+    Read,
+}
+
 /// The merchant that a request is about: a merchant's token is for that merchant alone, an operator's must say.
 async fn whose(
     installation: &Installation,
     principal: &Principal,
     requested: Option<MerchantId>,
+    purpose: Purpose,
 ) -> Result<MerchantId, Error> {
     match (principal.merchant_id, requested) {
         (Some(own), None) => Ok(own),
@@ -74,8 +84,12 @@ async fn whose(
             Err(Problem::new("merchant_id", message).into())
         }
         (None, Some(requested)) => {
-            let merchant = installation.store().merchant(requested).await?;
-            merchant.map(|merchant| merchant.id).ok_or(Error::MerchantNotFound)
+            let merchant = installation.store().merchant(requested).await?.ok_or(Error::MerchantNotFound)?;
+            // A disabled merchant's own tokens are refused: nobody pays it on an operator's word either.
+            if purpose == Purpose::Create && merchant.status == Status::Disabled {
+                return Err(Error::MerchantNotFound);
+            }
+            Ok(merchant.id)
         }
     }
 }

@@ -4,26 +4,30 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tollgate_core::{
-    Claims, ClientId, Environment, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
+    Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
 };
 use tollgate_store::{Client, Status, Store, StoreError};
 
-use crate::known::Known;
+use crate::client_id_filter::ClientIdFilter;
 
 /// The clients, as the authority needs them.
 pub struct Registry {
     store: Arc<dyn Store>,
     cache: Cache<ClientId, Arc<Registered>>,
-    known: Known,
+    filter: ClientIdFilter,
+    /// Ids that the filter lets through and the store does not know: asking for one again and again costs one query.
+    absent: Cache<ClientId, ()>,
     /// Counts invalidations, so that a record read before one is not kept after it.
     epoch: AtomicU64,
     /// Most clients share a handful of scopes: each text is kept once.
     scopes: Mutex<HashSet<Scope>>,
 }
+
+/// How many ids that no client has are remembered.
+const ABSENT: usize = 4_096;
 
 /// A client in the form that authenticating it takes: in two allocations, whatever it is called.
 pub struct Registered {
@@ -35,8 +39,10 @@ pub struct Registered {
     pub scope: Scope,
     /// Where it may call from, as space-separated CIDR blocks.
     pub addresses: Option<Box<str>>,
-    /// Tokens must be issued after this second to be valid.
-    pub revoked_until: Timestamp,
+    /// The generation of its tokens.
+    pub generation: Generation,
+    /// The generation of its merchant's tokens.
+    pub merchant_generation: Generation,
     enabled: bool,
     secrets: Box<[LiveSecret]>,
 }
@@ -48,8 +54,8 @@ struct LiveSecret {
 }
 
 impl Registered {
-    /// The client that an unknown one is compared with: it has a secret, which nothing hashes to.
-    pub fn nobody() -> Self {
+    /// The dummy client, with which an unknown one is compared for constant cost: it has a secret, which nothing hashes to.
+    pub fn dummy() -> Self {
         let secret = LiveSecret {
             id: SecretId::from_bytes([0; 16]),
             hash: SecretHash::from_bytes([0; 32]),
@@ -60,7 +66,8 @@ impl Registered {
             environment: Environment::Test,
             scope: Scope::empty(),
             addresses: None,
-            revoked_until: Timestamp::MAX,
+            generation: Generation::END,
+            merchant_generation: Generation::END,
             enabled: false,
             secrets: [secret].into(),
         }
@@ -81,14 +88,9 @@ impl Registered {
     /// and what has been revoked since are asked.
     pub fn vouches_for(&self, refresh: &Claims<'_>, now: Timestamp) -> bool {
         self.enabled
-            && refresh.issued_at > self.revoked_until
+            && refresh.generation >= self.generation
+            && refresh.merchant_generation >= self.merchant_generation
             && self.secrets.iter().any(|live| live.id == refresh.secret_id && live.expires_at > now)
-    }
-
-    /// When a token that is made at `now` counts as issued: a client whose tokens were revoked in this very second gets
-    /// tokens of the next one.
-    pub(crate) fn issues_at(&self, now: Timestamp) -> Timestamp {
-        now.max(self.revoked_until.after(Duration::from_secs(1)))
     }
 
     /// Says whether the client may call from `address`.
@@ -103,7 +105,8 @@ impl Registry {
         Self {
             store,
             cache: Cache::new(capacity),
-            known: Known::new(),
+            filter: ClientIdFilter::new(),
+            absent: Cache::new(ABSENT),
             epoch: AtomicU64::new(0),
             scopes: Mutex::default(),
         }
@@ -116,32 +119,30 @@ impl Registry {
         if let Some(client) = self.cache.get(&id) {
             return Ok(Some(client));
         }
-        if !self.known.may_contain(id) {
+        if !self.filter.may_contain(id) || self.absent.get(&id).is_some() {
             return Ok(None);
         }
         self.load(id).await
     }
 
-    /// The client behind a refresh token, if it still vouches for it.
-    pub async fn vouching(
-        &self,
-        refresh: &Claims<'_>,
-        now: Timestamp,
-    ) -> Result<Option<Arc<Registered>>, StoreError> {
-        let client = self.client(refresh.subject).await?;
-        Ok(client.filter(|client| client.vouches_for(refresh, now)))
+    /// Counts what has been invalidated so far: while it stays, [`Registry::client`] says the same.
+    pub(crate) fn version(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     async fn load(&self, id: ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        let Some(client) = self.store.client(id).await? else { return Ok(None) };
-        let client = Arc::new(self.registered(client));
-        self.cache.insert(id, client.clone());
+        let client = self.store.client(id).await?.map(|client| Arc::new(self.registered(client)));
+        match &client {
+            Some(client) => self.cache.insert(id, client.clone()),
+            None => self.absent.insert(id, ()),
+        }
         if self.epoch.load(Ordering::Acquire) != epoch {
             // Something changed while the store was read; whether it was this client is cheaper to forget than to ask.
             self.cache.remove(&id);
+            self.absent.remove(&id);
         }
-        Ok(Some(client))
+        Ok(client)
     }
 
     fn registered(&self, client: Client) -> Registered {
@@ -151,7 +152,8 @@ impl Registry {
             environment: client.environment,
             scope: self.interned(client.scope),
             addresses: (!addresses.is_empty()).then(|| addresses.join(" ").into()),
-            revoked_until: client.revoked_until,
+            generation: client.generation,
+            merchant_generation: client.merchant_generation,
             enabled: client.status == Status::Enabled && client.merchant_status == Status::Enabled,
             secrets: client
                 .secrets
@@ -181,33 +183,47 @@ impl Registry {
 
     /// Forgets a client: the next request reads it from the store.
     pub fn invalidate(&self, id: ClientId) {
-        self.known.insert(id);
+        self.filter.insert(id);
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.cache.remove(&id);
+        self.absent.remove(&id);
+    }
+
+    /// Forgets every client, and lets every id be a client's until all were read again: ids may have been missed.
+    pub(crate) fn invalidate_ids(&self) {
+        self.filter.reopen();
+        self.invalidate_all();
     }
 
     /// Forgets every client.
     pub fn invalidate_all(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.cache.clear();
+        self.absent.clear();
     }
 
     /// Reads every client's id from the store. Until it has finished, every id may be a client's.
     pub async fn learn_ids(&self) -> Result<(), StoreError> {
         const PAGE: u32 = 10_000;
+        let round = self.filter.round();
         let mut after = None;
         loop {
             let ids = self.store.client_ids(after, PAGE).await?;
             for id in &ids {
-                self.known.insert(*id);
+                self.filter.insert(*id);
             }
             match ids.last() {
                 Some(last) if ids.len() == PAGE as usize => after = Some(*last),
                 _ => break,
             }
         }
-        self.known.complete();
+        self.filter.complete(round);
         Ok(())
+    }
+
+    /// Says whether every client's id has been read.
+    pub(crate) fn knows_ids(&self) -> bool {
+        self.filter.is_complete()
     }
 
     /// How many clients are in memory.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tollgate_core::Timestamp;
-use tollgate_store::{Candidacy, SigningKey, StoreError};
+use tollgate_store::{CLOCKS_DIFFER, Candidacy, SigningKey, StoreError};
 
 use crate::config::Config;
 use crate::installation::Installation;
@@ -31,15 +31,10 @@ pub fn next_activation(config: &Config, keys: &[SigningKey], now: Timestamp) -> 
 }
 
 /// When the other keys retire, if the next one signs from `activates_at` on: when the last token that they signed has
-/// expired, on whatever server it was issued or is checked.
-pub fn others_retire_at(config: &Config, activates_at: Timestamp) -> Timestamp {
-    let tokens = &config.tokens;
-    activates_at
-        // A server that has not heard of the next key goes on signing with the old one for as long.
-        .after(tokens.stale_after)
-        .after(SKEW)
-        .after(tokens.refresh_ttl)
-        .after(tokens.exp_leeway)
+/// expired, on whatever server it was issued or is checked. `longest_lifetime` is that of any token of the store.
+pub fn others_retire_at(config: &Config, activates_at: Timestamp, longest_lifetime: Duration) -> Timestamp {
+    // A server that has not heard of the next key goes on signing with the old one for as long.
+    activates_at.after(config.tokens.stale_after).after(CLOCKS_DIFFER).after(longest_lifetime)
 }
 
 /// How long a key is known before it signs: longer than a server that has not heard of it answers at all.
@@ -132,7 +127,8 @@ impl Rotation {
             return Ok(());
         }
         let key = self.installation.new_signing_key(now, activates_at);
-        let retire_at = others_retire_at(config, activates_at);
+        let longest = store.longest_lifetime(Duration::ZERO).await?;
+        let retire_at = others_retire_at(config, activates_at, longest);
         if store.succeed_signing_key(newest.id, &key, retire_at).await? {
             tracing::info!(
                 key_id = %key.id,

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::background::{self, Task};
 use crate::config::Config;
 use crate::edge::{self, Drained, OpenConnections};
 use crate::follower::Follower;
@@ -109,11 +110,13 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let open = server.connections().clone();
-    let following = tokio::spawn(follower.run());
-    let watching = tokio::spawn(Watcher::new(server.installation().clone()).run());
+    let following = follower.start();
+    let watcher = Watcher::new(server.installation().clone());
+    let watching = background::spawn(Task::Watcher, server.installation().clone(), watcher.run());
     let (stop, stopped) = watch::channel(());
     let rotation = Rotation::new(server.installation().clone());
-    let rotating = tokio::spawn(rotation.run(stopped.clone()));
+    let rotation = rotation.run(stopped.clone());
+    let rotating = background::spawn(Task::Rotation, server.installation().clone(), rotation);
     let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(server.clone(), listener, stopped)));
     let draining = {
         let server = server.clone();
@@ -136,7 +139,7 @@ pub async fn run(
     if let Some(admin) = admin {
         let _ = admin.await;
     }
-    following.abort();
+    drop(following);
     watching.abort();
     let _ = timeout(LAST_WORDS, server.installation().leave()).await;
     let _ = timeout(LAST_WORDS, rotating).await;

@@ -46,7 +46,7 @@ pub struct Server {
     installation: Arc<Installation>,
     throttle: Throttle,
     metrics: Metrics,
-    nobody: Arc<Registered>,
+    dummy_client: Arc<Registered>,
     draining: AtomicBool,
     /// Where each request has a line.
     requests: OnceLock<log::Requests>,
@@ -81,7 +81,7 @@ impl Server {
     }
 
     fn with(installation: Arc<Installation>, health: bool, pages: Router) -> Self {
-        let throttle = Throttle::new(installation.config().limits.auth_failures, installation.now());
+        let throttle = Throttle::new(installation.config().limits.auth_failures, Instant::now());
         let has_playground = pages.has_routes();
         let pages = pages::router().merge(pages);
         let router = if installation.config().sandbox {
@@ -92,7 +92,7 @@ impl Server {
         Self {
             throttle,
             metrics: Metrics::new(),
-            nobody: Arc::new(Registered::nobody()),
+            dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             requests: OnceLock::new(),
             connections: OpenConnections::default(),
@@ -129,8 +129,8 @@ impl Server {
     }
 
     /// The client that an unknown one is compared with.
-    pub(crate) fn nobody(&self) -> &Arc<Registered> {
-        &self.nobody
+    pub(crate) fn dummy_client(&self) -> &Arc<Registered> {
+        &self.dummy_client
     }
 
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
@@ -213,7 +213,10 @@ impl Server {
                 self.metrics.issued(grant);
                 (response.map(Either::Left), Some(client))
             }
-            Ok(Err(error)) | Err(error) => (error.response::<Full<Bytes>>().map(Either::Left), None),
+            Ok(Err(error)) | Err(error) => {
+                let realm = self.installation.verifier().realm();
+                (error.response_in::<Full<Bytes>>(realm).map(Either::Left), None)
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tollgate_core::Timestamp;
+use tokio::time::Instant;
 
 use crate::config::Rate;
 
@@ -25,7 +25,8 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 pub(crate) struct Throttle {
     cells: Box<[AtomicU64]>,
     hasher: RandomState,
-    epoch: Timestamp,
+    /// On the monotonic clock: a wall clock that is set must neither lock anybody out nor let anybody off.
+    epoch: Instant,
     /// What one failure costs, in milliseconds.
     interval: u64,
     /// How much may be owed before a pair is refused, in milliseconds.
@@ -41,7 +42,7 @@ pub(crate) struct Source {
 
 impl Throttle {
     /// Allows `rate.count` failures at once, and as many again every `rate.per`.
-    pub(crate) fn new(rate: Rate, now: Timestamp) -> Self {
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
         let burst = u64::try_from(rate.per.as_millis()).unwrap_or(u64::MAX).min(TIME_MASK / 2);
         Self {
             cells: (0..SETS * WAYS as u64).map(|_| AtomicU64::new(0)).collect(),
@@ -64,7 +65,7 @@ impl Throttle {
     }
 
     /// Refuses a source with too many failures: `Err` tells how long until the next attempt is looked at.
-    pub(crate) fn check(&self, source: Source, now: Timestamp) -> Result<(), Duration> {
+    pub(crate) fn check(&self, source: Source, now: Instant) -> Result<(), Duration> {
         let owed = self.cell(source).map_or(0, |cell| self.owed(cell, now));
         if owed + self.interval <= self.burst {
             return Ok(());
@@ -73,7 +74,7 @@ impl Throttle {
     }
 
     /// Notes a failure.
-    pub(crate) fn failed(&self, source: Source, now: Timestamp) {
+    pub(crate) fn failed(&self, source: Source, now: Instant) {
         let elapsed = self.elapsed(now);
         let cells = &self.cells[source.set..source.set + WAYS];
         // The pair's own cell, or the one whose debt is nearest to being forgotten.
@@ -93,12 +94,12 @@ impl Throttle {
         cells.iter().map(|cell| cell.load(Relaxed)).find(|value| value >> TIME_BITS == source.tag)
     }
 
-    fn owed(&self, cell: u64, now: Timestamp) -> u64 {
+    fn owed(&self, cell: u64, now: Instant) -> u64 {
         (cell & TIME_MASK).saturating_sub(self.elapsed(now))
     }
 
-    fn elapsed(&self, now: Timestamp) -> u64 {
-        u64::try_from(now.since(self.epoch).as_millis()).unwrap_or(u64::MAX) & TIME_MASK
+    fn elapsed(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX) & TIME_MASK
     }
 }
 
@@ -106,10 +107,10 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
-
-    fn throttle() -> Throttle {
-        Throttle::new(Rate { count: 30, per: Duration::from_secs(60) }, NOW)
+    /// A throttle, and the instant from which it counts.
+    fn throttle() -> (Throttle, Instant) {
+        let now = Instant::now();
+        (Throttle::new(Rate { count: 30, per: Duration::from_secs(60) }, now), now)
     }
 
     fn address(text: &str) -> IpAddr {
@@ -118,54 +119,51 @@ mod tests {
 
     #[test]
     fn the_thirty_first_failure_in_a_minute_waits() {
-        let throttle = throttle();
+        let (throttle, now) = throttle();
         let source = throttle.source("a", address("10.0.0.1"));
         for _ in 0..30 {
-            assert_eq!(throttle.check(source, NOW), Ok(()));
-            throttle.failed(source, NOW);
+            assert_eq!(throttle.check(source, now), Ok(()));
+            throttle.failed(source, now);
         }
-        assert_eq!(throttle.check(source, NOW), Err(Duration::from_secs(2)));
-        assert_eq!(
-            throttle.check(source, NOW.after(Duration::from_millis(1999))),
-            Err(Duration::from_millis(1))
-        );
-        assert_eq!(throttle.check(source, NOW.after(Duration::from_secs(2))), Ok(()));
-        throttle.failed(source, NOW.after(Duration::from_secs(2)));
-        assert!(throttle.check(source, NOW.after(Duration::from_secs(2))).is_err());
-        assert_eq!(throttle.check(source, NOW.after(Duration::from_secs(62))), Ok(()));
+        assert_eq!(throttle.check(source, now), Err(Duration::from_secs(2)));
+        assert_eq!(throttle.check(source, now + Duration::from_millis(1999)), Err(Duration::from_millis(1)));
+        assert_eq!(throttle.check(source, now + Duration::from_secs(2)), Ok(()));
+        throttle.failed(source, now + Duration::from_secs(2));
+        assert!(throttle.check(source, now + Duration::from_secs(2)).is_err());
+        assert_eq!(throttle.check(source, now + Duration::from_secs(62)), Ok(()));
     }
 
     #[test]
     fn another_client_or_another_source_is_not_concerned() {
-        let throttle = throttle();
+        let (throttle, now) = throttle();
         let source = throttle.source("a", address("10.0.0.1"));
         for _ in 0..100 {
-            throttle.failed(source, NOW);
+            throttle.failed(source, now);
         }
-        assert!(throttle.check(throttle.source("a", address("::ffff:10.0.0.1")), NOW).is_err());
-        assert!(throttle.check(throttle.source("a", address("10.0.0.2")), NOW).is_ok());
-        assert!(throttle.check(throttle.source("b", address("10.0.0.1")), NOW).is_ok());
+        assert!(throttle.check(throttle.source("a", address("::ffff:10.0.0.1")), now).is_err());
+        assert!(throttle.check(throttle.source("a", address("10.0.0.2")), now).is_ok());
+        assert!(throttle.check(throttle.source("b", address("10.0.0.1")), now).is_ok());
     }
 
     #[test]
     fn one_ipv6_subscriber_is_one_source() {
-        let throttle = throttle();
+        let (throttle, now) = throttle();
         for n in 0..30 {
-            throttle.failed(throttle.source("a", address(&format!("2001:db8::{n}"))), NOW);
+            throttle.failed(throttle.source("a", address(&format!("2001:db8::{n}"))), now);
         }
-        assert!(throttle.check(throttle.source("a", address("2001:db8::ffff")), NOW).is_err());
-        assert!(throttle.check(throttle.source("a", address("2001:db8:0:1::1")), NOW).is_ok());
+        assert!(throttle.check(throttle.source("a", address("2001:db8::ffff")), now).is_err());
+        assert!(throttle.check(throttle.source("a", address("2001:db8:0:1::1")), now).is_ok());
     }
 
     #[test]
     fn a_flood_of_made_up_clients_takes_no_memory_and_harms_nobody() {
-        let throttle = throttle();
+        let (throttle, now) = throttle();
         for n in 0..300_000 {
-            throttle.failed(throttle.source(&n.to_string(), address("10.0.0.1")), NOW);
+            throttle.failed(throttle.source(&n.to_string(), address("10.0.0.1")), now);
         }
         let refused = (0..1_000)
             .filter(|n| {
-                throttle.check(throttle.source(&format!("merchant {n}"), address("10.0.0.1")), NOW).is_err()
+                throttle.check(throttle.source(&format!("merchant {n}"), address("10.0.0.1")), now).is_err()
             })
             .count();
         assert_eq!(refused, 0);

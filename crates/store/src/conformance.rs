@@ -22,12 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Scope, SecretHash, SecretId, Timestamp,
+    ClientId, Environment, Generation, KeyId, MerchantId, PaymentRequestId, Scope, SecretHash, SecretId,
+    Timestamp,
 };
 
 use crate::{
-    Answer, Candidacy, Changed, Client, HEARD_WITHIN, IdempotencyScope, Lease, Merchant, PaymentRequest,
-    PaymentStatus, Position, Secret, SigningKey, Status, Store,
+    Answer, Candidacy, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
+    Position, Secret, SigningKey, Status, Store,
 };
 
 pub use agreement::*;
@@ -49,6 +50,11 @@ macro_rules! conformance_tests {
             concurrent_installs_agree
             signing_keys_come_oldest_first
             a_new_signing_key_retires_the_others_unless_they_retire_sooner
+            compromised_signing_keys_are_marked_and_replaced
+            the_longest_lifetime_only_ever_grows
+            revocations_outlive_the_longest_lifetime
+            the_store_has_a_clock
+            the_latest_time_that_has_passed_is_kept
             changes_are_written_with_their_effect_and_in_its_order
             what_changes_nothing_is_no_change
             changes_come_in_pages
@@ -83,11 +89,11 @@ macro_rules! conformance_tests {
             clients_come_in_pages_without_gaps_or_repeats
             a_merchants_clients_are_its_own
             disabling_a_client_revokes_its_tokens
-            disabling_a_client_twice_is_harmless
-            an_enabled_client_remembers_what_was_revoked
+            disabling_a_client_twice_ends_its_tokens_twice
+            enabling_a_client_changes_no_generation
             disabling_a_merchant_reaches_its_clients_and_no_others
             a_deleted_client_is_gone_and_its_tokens_are_revoked
-            an_added_secret_lets_the_others_lapse
+            an_added_secret_lets_the_others_expire
             an_added_secret_leaves_the_others_alone
             a_revoked_secret_ends_its_tokens
             a_secret_is_revoked_by_its_client_only
@@ -134,8 +140,8 @@ macro_rules! conformance_tests {
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_250);
-/// The last second whose tokens end when something is disabled at [`NOW`].
-const REVOKED_UNTIL: Timestamp = Timestamp::from_seconds(NOW.seconds() + HEARD_WITHIN.as_secs());
+/// When a revocation made at [`NOW`] is forgotten, if no token ever had a lifetime.
+const FORGOTTEN: Timestamp = Timestamp::from_millis(NOW.millis() + 60 * 60 * 1000);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -179,7 +185,8 @@ fn client(number: u32, merchant: Option<u32>) -> Client {
         addresses: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
         status: Status::Enabled,
         merchant_status: Status::Enabled,
-        revoked_until: Timestamp::from_millis(0),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
         created_at: NOW,
         secrets: vec![secret(number)],
     }
@@ -204,6 +211,7 @@ fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
         created_at,
         activates_at: created_at.after(HOUR),
         retires_at: None,
+        compromised: false,
     }
 }
 

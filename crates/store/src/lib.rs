@@ -21,14 +21,14 @@ use tollgate_core::{ClientId, KeyId, MerchantId, PaymentRequestId, Revocation, S
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use record::{
     Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
-    Merchant, PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Status,
+    Merchant, PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Status, TimePassed,
 };
 pub use sqlite::Sqlite;
 pub use table::{Part, Row, Table, Value};
 
-/// How soon every process has heard of a change. Whoever has not may issue tokens to a client for so long after it was
-/// disabled, and these end, too.
-pub const HEARD_WITHIN: Duration = Duration::from_secs(1);
+/// How much longer than the longest token a revocation is kept, and a retired signing key verifies: the clocks of servers
+/// may be behind by as much.
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60 * 60);
 
 /// How long a change that is no revocation stays in the log: a process that was away for longer loads everything.
 const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,12 +45,7 @@ const SERVERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most rows of each table that one call of [`Store::purge`] deletes one by one.
 const PURGED_AT_ONCE: u32 = 1000;
 
-/// The last second whose tokens end when their client or merchant is disabled at `now`.
-fn revoked_until(now: Timestamp) -> Timestamp {
-    Timestamp::from_seconds(now.after(HEARD_WITHIN).seconds())
-}
-
-/// Why a store could not do as asked. Nothing was changed, unless the error says that this is unknown.
+/// Why a store could not do as asked. Nothing was changed, unless it is [`StoreError::OutcomeUnknown`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It can't be reached, is full, or failed to read or write. Trying again later may work.
@@ -59,6 +54,9 @@ pub enum StoreError {
     /// What is configured leads to no store: none was made there, or nobody is let in. Waiting mends nothing.
     #[error("there is no store to use: {0}")]
     Misconfigured(String),
+    /// It did not say what became of a change, and it may have been made.
+    #[error("the store is unavailable: {0}: whether the change was made is not known")]
+    OutcomeUnknown(String),
     /// What it holds can't be understood: damaged, or not a store of ours.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
@@ -79,9 +77,6 @@ pub trait Store: Send + Sync + 'static {
     /// changes nothing. Either way returns the check value that the store now holds.
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
 
-    /// What time it is on the store's own clock: one for all that share it.
-    async fn now(&self) -> Result<Timestamp, StoreError>;
-
     /// Says whether it still is where it was opened: a file can be removed, moved or replaced meanwhile.
     async fn in_place(&self) -> Result<(), StoreError> {
         Ok(())
@@ -90,13 +85,30 @@ pub trait Store: Send + Sync + 'static {
     /// The check value of the installation; `None` in an empty store.
     async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// What time it is by the store's own clock: the database's, or that of the machine for an embedded store. Whoever
+    /// administers from another machine goes by it, not by its own.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
+
+    /// For how long any token that was ever issued can be good, after raising that to `at_least`. A server raises it
+    /// before it issues tokens, and what ends a token is kept for as long.
+    async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError>;
+
+    /// Up to when time has passed for certain, as noted last by [`Store::note_time_passed`].
+    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError>;
+
+    /// Notes up to when time has passed for certain, unless a later time is noted. Need not survive a power cut.
+    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError>;
+
     /// Every signing key that has not been purged, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
 
     /// Adds a signing key, and lets all others retire at `others_retire_at` where that is sooner than they would.
     async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError>;
 
-    /// Adds a signing key likewise, but only as the successor of `predecessor`. `false`, and nothing added, if that one
+    /// Adds a signing key and marks all others as compromised, which ends them at once whatever any clock shows.
+    async fn replace_signing_keys(&self, key: &SigningKey) -> Result<(), StoreError>;
+
+    /// Adds a signing key as [`Store::add_signing_key`] does, but only as the successor of `predecessor`. `false`, and nothing added, if that one
     /// has a successor already, or is gone.
     async fn succeed_signing_key(
         &self,
@@ -154,14 +166,14 @@ pub trait Store: Send + Sync + 'static {
     /// Up to `limit` merchants with ids after `after`, by id.
     async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError>;
 
-    /// Enables or disables a merchant. Disabling revokes every token of its clients that is issued until
-    /// [`HEARD_WITHIN`] after `now` (`tokens_expire_at` is when the last of them would have expired). `false` if there is no such merchant.
+    /// Enables or disables a merchant. Disabling raises its generation, and so ends every token of its clients that was
+    /// issued until now or will be by a server that has not heard of it; the revocation is kept for the longest lifetime
+    /// and [`CLOCKS_DIFFER`]. Enabling changes no generation. `false` if there is no such merchant.
     async fn set_merchant_status(
         &self,
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError>;
 
     /// Adds a client with its secrets. `false`, and nothing added, if its merchant doesn't exist.
@@ -181,26 +193,20 @@ pub trait Store: Send + Sync + 'static {
     /// Up to `limit` ids of clients after `after`, in order.
     async fn client_ids(&self, after: Option<ClientId>, limit: u32) -> Result<Vec<ClientId>, StoreError>;
 
-    /// Enables or disables a client. Disabling revokes its tokens as [`Store::set_merchant_status`] does.
+    /// Enables or disables a client. Disabling ends its tokens as [`Store::set_merchant_status`] does.
     /// `false` if there is no such client.
     async fn set_client_status(
         &self,
         id: ClientId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes a client with its secrets, and revokes its tokens whenever they were issued: it never comes back.
+    /// Deletes a client with its secrets, and ends its tokens of every generation: it never comes back.
     /// `false` if there is no such client.
-    async fn delete_client(
-        &self,
-        id: ClientId,
-        now: Timestamp,
-        tokens_expire_at: Timestamp,
-    ) -> Result<bool, StoreError>;
+    async fn delete_client(&self, id: ClientId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Adds a secret; with `others_expire_at` every other live secret lapses then, if it would not sooner.
+    /// Adds a secret; with `others_expire_at` every other live secret expires then, if it would not sooner.
     /// `false` if there is no such client.
     async fn add_secret(
         &self,
@@ -217,7 +223,6 @@ pub trait Store: Send + Sync + 'static {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError>;
 
     /// Looks an idempotency key up and, if it is free at `now`, takes it by `lease`. Need not survive a power

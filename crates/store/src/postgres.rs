@@ -1,12 +1,14 @@
 //! The backend for many nodes: PostgreSQL 15 or later, also behind a pooler in transaction mode.
 //!
-//! A method is a statement, or two where one must see what the other waited for, sent in one round trip and committed by
-//! itself. What the statements do stands in the modules below, by subject; the pool says what happens when one fails.
+//! A method is a statement, or two where one must see what the other waited for, sent in one round trip and committed
+//! together. Every statement could be run by an engine that shards the tables (`sharding.rs` in the tests): no guarantee
+//! is kept by an advisory lock, a session or a foreign key between shards. What the statements do stands in the modules below, by subject; the pool says what happens when one fails.
 
 mod address;
 mod agreement;
 mod changes;
 mod clients;
+mod clock;
 mod column;
 mod elected;
 mod error;
@@ -19,8 +21,11 @@ mod payments;
 mod pool;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tls;
 mod transfer;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -32,11 +37,13 @@ use tollgate_core::{
 use crate::{
     Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
     PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer, Secret, SigningKey, Status, Store,
-    StoreError,
+    StoreError, TimePassed,
 };
+use clock::Clock;
 use column::{Param, unsigned};
+use installation::Others;
 use migrate::Empty;
-use pool::{Pool, Statement};
+use pool::{Pool, Statement, Transaction};
 
 pub use address::PostgresAddress;
 pub use pool::PostgresOptions;
@@ -46,6 +53,7 @@ pub use pool::PostgresOptions;
 /// It needs the tokio runtime that it was opened in for as long as it lives.
 pub struct Postgres {
     pool: Pool,
+    clock: Clock,
 }
 
 impl Postgres {
@@ -64,14 +72,15 @@ impl Postgres {
 
     async fn with(options: PostgresOptions, empty: Empty) -> Result<Self, StoreError> {
         let patience = options.statement_timeout;
-        let store = Self { pool: Pool::new(options)? };
+        let store = Self { pool: Pool::new(options)?, clock: Clock::Database };
         migrate::migrate(&store.pool.connect().await?, patience, empty).await?;
         Ok(store)
     }
 
     /// Reads. It is sent again if the connection breaks.
     async fn read(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.pool.run(Statement { sql, params, lock: None, repeatable: true }).await
+        let statements = &[Statement { sql, params }];
+        self.pool.run(Transaction { statements, repeatable: true }).await.map(last)
     }
 
     /// Reads the first row.
@@ -79,14 +88,9 @@ impl Postgres {
         Ok(self.read(sql, params).await?.into_iter().next())
     }
 
-    /// Reads a number.
-    async fn read_count(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
-        self.read_one(sql, params).await?.map_or(Ok(0), |row| unsigned(&row, 0))
-    }
-
     /// Writes, in a transaction of its own.
     async fn write(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.pool.run(Statement { sql, params, lock: None, repeatable: false }).await
+        self.write_all(&[Statement { sql, params }]).await.map(last)
     }
 
     /// Writes, and says how many rows.
@@ -101,15 +105,27 @@ impl Postgres {
         sql: &str,
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, StoreError> {
-        self.pool.run(Statement { sql, params, lock: Some(lock), repeatable: false }).await
+        let lock = Statement { sql: lock.0, params: lock.1 };
+        self.write_all(&[lock, Statement { sql, params }]).await.map(last)
     }
+
+    /// Writes several things that are committed together. Returns the rows of each.
+    async fn write_all(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.pool.run(Transaction { statements, repeatable: false }).await
+    }
+}
+
+/// The rows of the last statement.
+fn last(mut rows: Vec<Vec<Row>>) -> Vec<Row> {
+    rows.pop().unwrap_or_default()
 }
 
 #[async_trait]
 impl Store for Postgres {
     async fn now(&self) -> Result<Timestamp, StoreError> {
         let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-        self.read_count(sql, &[]).await.map(Timestamp::from_millis)
+        let row = self.read_one(sql, &[]).await?.ok_or_else(column::never_written)?;
+        column::time(&row, 0)
     }
 
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
@@ -120,12 +136,28 @@ impl Store for Postgres {
         installation::check(self).await
     }
 
+    async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {
+        installation::longest_lifetime(self, at_least).await
+    }
+
+    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError> {
+        time::passed(self).await
+    }
+
+    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError> {
+        time::note_passed(self, passed).await
+    }
+
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         installation::signing_keys(self).await
     }
 
     async fn add_signing_key(&self, key: &SigningKey, others_retire_at: Timestamp) -> Result<(), StoreError> {
-        installation::add_signing_key(self, None, key, others_retire_at).await.map(drop)
+        installation::add_signing_key(self, Others::Retire(others_retire_at), key).await.map(drop)
+    }
+
+    async fn replace_signing_keys(&self, key: &SigningKey) -> Result<(), StoreError> {
+        installation::add_signing_key(self, Others::Compromised, key).await.map(drop)
     }
 
     async fn succeed_signing_key(
@@ -134,7 +166,7 @@ impl Store for Postgres {
         key: &SigningKey,
         others_retire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        installation::add_signing_key(self, Some(predecessor), key, others_retire_at).await
+        installation::add_signing_key(self, Others::Succeeded(predecessor, others_retire_at), key).await
     }
 
     async fn elect(&self, candidacy: &Candidacy, now: Timestamp) -> Result<bool, StoreError> {
@@ -198,9 +230,8 @@ impl Store for Postgres {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        merchants::set_status(self, id, status, now, tokens_expire_at).await
+        merchants::set_status(self, id, status, now).await
     }
 
     async fn create_client(&self, client: &Client) -> Result<bool, StoreError> {
@@ -229,18 +260,12 @@ impl Store for Postgres {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        clients::set_status(self, id, status, now, tokens_expire_at).await
+        clients::set_status(self, id, status, now).await
     }
 
-    async fn delete_client(
-        &self,
-        id: ClientId,
-        now: Timestamp,
-        tokens_expire_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        clients::delete(self, id, now, tokens_expire_at).await
+    async fn delete_client(&self, id: ClientId, now: Timestamp) -> Result<bool, StoreError> {
+        clients::delete(self, id, now).await
     }
 
     async fn add_secret(
@@ -258,9 +283,8 @@ impl Store for Postgres {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        clients::revoke_secret(self, client, secret, now, tokens_expire_at).await
+        clients::revoke_secret(self, client, secret, now).await
     }
 
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {

@@ -2,8 +2,8 @@
 
 use ipnet::IpNet;
 use tollgate_core::{
-    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, Scope, SecretHash, SecretId,
-    Timestamp,
+    ClientId, Environment, Generation, KeyId, MerchantId, PaymentRequestId, Revocation, Scope, SecretHash,
+    SecretId, Timestamp, Uptime,
 };
 
 /// Whether a merchant or a client may be used.
@@ -47,9 +47,10 @@ pub struct Client {
     pub status: Status,
     /// Whether its merchant may be used. `Enabled` for an operator's client.
     pub merchant_status: Status,
-    /// Tokens issued in this second or before it were revoked: by disabling the client or its merchant.
-    /// The epoch if none ever were.
-    pub revoked_until: Timestamp,
+    /// The generation of its tokens: those of earlier ones were ended by disabling it.
+    pub generation: Generation,
+    /// The generation of its merchant's tokens; the first for an operator's client.
+    pub merchant_generation: Generation,
     /// When it was created.
     pub created_at: Timestamp,
     /// Its secrets, oldest first, the revoked ones among them.
@@ -65,7 +66,7 @@ pub struct Secret {
     pub hash: SecretHash,
     /// When it was created.
     pub created_at: Timestamp,
-    /// From when on it is refused, if it lapses.
+    /// From when on it is refused, if it expires.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
@@ -84,6 +85,17 @@ pub struct SigningKey {
     pub activates_at: Timestamp,
     /// From when on its tokens are refused; unknown while no successor exists.
     pub retires_at: Option<Timestamp>,
+    /// Whether it is refused from now on, whatever any clock shows.
+    pub compromised: bool,
+}
+
+/// Up to when time has passed for certain, by two witnesses: a clock, and the time for which a machine has been up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimePassed {
+    /// When that is.
+    pub until: Timestamp,
+    /// How long the machine that noted it had been up.
+    pub uptime: Uptime,
 }
 
 /// What a process that wants to do a task for all that share the store asks for.

@@ -19,12 +19,14 @@ mod queue;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod time_passed;
 mod transfer;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -36,7 +38,7 @@ use tollgate_core::{
 use crate::{
     Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
     Merchant, PURGED_AT_ONCE, Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer,
-    Secret, SigningKey, Status, Store, StoreError,
+    Secret, SigningKey, Status, Store, StoreError, TimePassed,
 };
 use place::Place;
 use queue::Queue;
@@ -104,7 +106,7 @@ impl Sqlite {
             // Nobody listening is no error: the caller went away.
             let _ = reply.send(work(connection).map_err(StoreError::from));
         }))?;
-        answer.await.unwrap_or_else(|_| unanswered())
+        answer.await.unwrap_or_else(|_| Err(failed_inside()))
     }
 
     /// Has `work` done in a transaction by the thread that writes, and waits until it is committed.
@@ -115,7 +117,9 @@ impl Sqlite {
     {
         let (reply, answer) = oneshot::channel();
         self.writes.push(Box::new(Write::new(durability, work, reply)))?;
-        answer.await.unwrap_or_else(|_| unanswered())
+        // The thread has ended, and nobody can say when.
+        let lost = |_| Err(StoreError::OutcomeUnknown("it failed inside".to_owned()));
+        answer.await.unwrap_or_else(lost)
     }
 }
 
@@ -124,8 +128,8 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
     thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
 }
 
-fn unanswered<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unavailable("it failed inside".to_owned()))
+fn failed_inside() -> StoreError {
+    StoreError::Unavailable("it failed inside".to_owned())
 }
 
 impl Drop for Sqlite {
@@ -165,6 +169,26 @@ impl Store for Sqlite {
         self.read(installation::check).await
     }
 
+    async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {
+        let longest = self.read(installation::longest_lifetime).await?;
+        if longest >= at_least {
+            return Ok(longest);
+        }
+        self.write(Durability::Power, move |connection| {
+            installation::raise_longest_lifetime(connection, at_least)
+        })
+        .await
+    }
+
+    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError> {
+        self.read(time_passed::noted).await
+    }
+
+    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError> {
+        let passed = *passed;
+        self.write(Durability::Process, move |connection| time_passed::note(connection, &passed)).await
+    }
+
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         self.read(installation::signing_keys).await
     }
@@ -175,6 +199,12 @@ impl Store for Sqlite {
             installation::add_signing_key(connection, &key, others_retire_at)
         })
         .await
+    }
+
+    async fn replace_signing_keys(&self, key: &SigningKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.write(Durability::Power, move |connection| installation::replace_signing_keys(connection, &key))
+            .await
     }
 
     async fn succeed_signing_key(
@@ -257,12 +287,9 @@ impl Store for Sqlite {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(Durability::Power, move |connection| {
-            merchants::set_status(connection, id, status, now, tokens_expire_at)
-        })
-        .await
+        self.write(Durability::Power, move |connection| merchants::set_status(connection, id, status, now))
+            .await
     }
 
     async fn create_client(&self, client: &Client) -> Result<bool, StoreError> {
@@ -292,24 +319,13 @@ impl Store for Sqlite {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(Durability::Power, move |connection| {
-            clients::set_status(connection, id, status, now, tokens_expire_at)
-        })
-        .await
+        self.write(Durability::Power, move |connection| clients::set_status(connection, id, status, now))
+            .await
     }
 
-    async fn delete_client(
-        &self,
-        id: ClientId,
-        now: Timestamp,
-        tokens_expire_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write(Durability::Power, move |connection| {
-            clients::delete(connection, id, now, tokens_expire_at)
-        })
-        .await
+    async fn delete_client(&self, id: ClientId, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| clients::delete(connection, id, now)).await
     }
 
     async fn add_secret(
@@ -331,10 +347,9 @@ impl Store for Sqlite {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        tokens_expire_at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(Durability::Power, move |connection| {
-            clients::revoke_secret(connection, client, secret, now, tokens_expire_at)
+            clients::revoke_secret(connection, client, secret, now)
         })
         .await
     }

@@ -19,7 +19,7 @@ pub enum Table {
     Changes,
     /// What the servers that share the store have agreed on.
     Agreement,
-    /// One row: the check value, and where the change log begins and ends.
+    /// One row: the check value, where the change log begins and ends, and the longest lifetime of a token.
     Installation,
 }
 
@@ -62,13 +62,14 @@ impl Table {
                 Column("created_at", Number),
                 Column("activates_at", Number),
                 Column("retires_at", Number),
+                Column("compromised", Flag),
             ],
             Self::Merchants => &[
                 Column("id", Id),
                 Column("name", Written),
                 Column("disabled", Flag),
-                Column("revoked_until", Number),
                 Column("created_at", Number),
+                Column("generation", Number),
             ],
             Self::Clients => &[
                 Column("id", Id),
@@ -78,8 +79,8 @@ impl Table {
                 Column("scope", Text),
                 Column("addresses", Text),
                 Column("disabled", Flag),
-                Column("revoked_until", Number),
                 Column("created_at", Number),
+                Column("generation", Number),
             ],
             Self::Secrets => &[
                 Column("client_id", Id),
@@ -114,8 +115,8 @@ impl Table {
                 Column("seq", Number),
                 Column("kind", Text),
                 Column("id", Id),
-                Column("issued_until", Number),
                 Column("until", Number),
+                Column("generation", Number),
             ],
             Self::Agreement => &[
                 Column("seq", Number),
@@ -128,6 +129,7 @@ impl Table {
                 Column("check_value", Bytes),
                 Column("purged_change", Number),
                 Column("last_change", Number),
+                Column("longest_lifetime", Number),
             ],
         }
     }

@@ -57,13 +57,16 @@ async fn measure(database: &Database, sizes: &[u64], samples: usize) -> Result<S
         eprintln!("  {}", row.join(", "));
         rows.push(row);
     }
+    // The database's clock has a say in what has expired, so it is the keys that grow old.
+    database.psql("UPDATE idempotency_keys SET until = 0");
+    database.psql("VACUUM (FULL, ANALYZE) idempotency_keys");
     let started = Instant::now();
-    store.purge(now.after(3 * DAY)).await?;
+    while store.purge(now).await? > 0 {}
     let expired = started.elapsed();
     let left = database.psql("SELECT count(*) FROM idempotency_keys");
     assert_eq!(left, "0", "all have expired");
     let head = [
-        "keys in the day's partition",
+        "keys in the table",
         "table and indexes",
         "taking a key, p50",
         "p99",
@@ -77,19 +80,17 @@ async fn measure(database: &Database, sizes: &[u64], samples: usize) -> Result<S
     Ok(format!("{}\n{}", table(&head, &rows), table(&["", ""], &expiry)))
 }
 
-const SIZE: &str = "SELECT pg_size_pretty(sum(pg_total_relation_size(inhrelid))) FROM pg_inherits
-     WHERE inhparent = 'idempotency_keys'::regclass";
+const SIZE: &str = "SELECT pg_size_pretty(pg_total_relation_size('idempotency_keys'))";
 
 /// Adds answered keys of a thousand merchants, as a day of requests would leave them.
 fn fill(database: &Database, from: u64, to: u64, now: Timestamp) {
-    let generation = u128::from(now.millis()) / DAY.as_millis() % 4;
     let until = now.after(DAY).millis();
     for first in (from..to).step_by(usize::try_from(AT_ONCE).expect("it is small")) {
         let last = to.min(first + AT_ONCE) - 1;
         database.psql(&format!(
             "INSERT INTO idempotency_keys
-                 (merchant_id, environment, route, key, generation, owner, fingerprint, until, status, body)
-             SELECT md5((n % 1000)::text)::uuid, 'test', '{ROUTE}', gen_random_uuid()::text, {generation},
+                 (merchant_id, environment, route, key, owner, fingerprint, until, status, body)
+             SELECT md5((n % 1000)::text)::uuid, 'test', '{ROUTE}', gen_random_uuid()::text,
                  gen_random_uuid(), sha256(n::text::bytea), {until} + n / 1000, 201,
                  convert_to('{{\"success\":true,\"data\":{{\"redirect_url\":\"https://core.example.com/pay/'
                      || gen_random_uuid() || '\"}}}}', 'UTF8')

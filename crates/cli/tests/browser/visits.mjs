@@ -16,7 +16,7 @@ const { DEV_URL, DEV_ID, DEV_SECRET, SHORT_URL, SHORT_ID, SHORT_SECRET, SERVE_UR
 const { LIVE_ID, LIVE_SECRET, SNIPPETS, SHOTS } = process.env;
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "tollgate-browser-"));
-const invalid = ["401 Unauthorized", "INVALID_TOKEN", 'Bearer error="invalid_token"'];
+const invalid = ["401 Unauthorized", "INVALID_TOKEN", 'Bearer realm="payment-api", error="invalid_token"'];
 const signature = "its signature was made by no key in force for this kind of token";
 
 const visits = [

@@ -185,5 +185,5 @@ fn bytes_of(hex: &str) -> Vec<u8> {
 
 fn inspect(data: &Path, token: &str) -> Finished {
     let mut command = tollgate(data, &["inspect", "--data", "."]);
-    Process::spawn_with_input(&mut command, token).finish().succeeded()
+    Process::spawn_with_input(&mut command, token).finish()
 }

@@ -188,7 +188,7 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     ));
     assert_eq!(checked.code, Some(0), "{checked:?}");
     assert_eq!(checked.json()["public_url"], "https://pay.example.com");
-    assert!(inspect(folder.path(), &["--format", "json"]).succeeded().json()["accepted"].is_boolean());
+    assert_eq!(inspect(folder.path(), &["--format", "json"]).json()["accepted"], false);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn text_is_for_people_and_names_the_same_things() {
         let shown = finish(&mut tollgate(folder.path(), args)).succeeded().stdout;
         assert!(shown.contains(expected), "{args:?}: {shown}");
     }
-    assert!(inspect(folder.path(), &[]).succeeded().stdout.starts_with("refused: "));
+    assert!(inspect(folder.path(), &[]).stdout.starts_with("refused: "));
     let masked =
         finish(&mut tollgate(folder.path(), &["config", "check", "--config", "tollgate.toml"])).stdout;
     assert!(masked.contains("access_ttl = \"15m\""), "{masked}");

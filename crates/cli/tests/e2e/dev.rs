@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Deserializer, Value};
 
-use crate::harness::{Dev, finish, shell};
+use crate::harness::{Dev, SEEN_WITHIN, eventually, finish, shell};
 
 #[test]
 fn the_three_printed_calls_work_as_they_are_pasted() {
@@ -38,6 +38,50 @@ fn the_folder_holds_what_a_caller_needs_and_only_its_owner_reads_it() {
     for name in ["master.key", "credentials.json", "tollgate.db"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
     }
+}
+
+#[test]
+fn first_starts_at_once_make_one_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let started: Vec<Dev> = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..3).map(|_| scope.spawn(|| Dev::start(&data))).collect();
+        starting.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    // Each can be used, and by the client of any other.
+    for one in &started {
+        for other in &started {
+            let credentials = &other.credentials;
+            let [id, secret] = ["client_id", "client_secret"].map(|name| credentials[name].as_str().unwrap());
+            assert_eq!(one.api.token(id, secret).status, 200);
+        }
+    }
+    // Each takes the tokens of those that started before or after it.
+    let tokens: Vec<_> = started.iter().map(Dev::tokens).collect();
+    for one in &started {
+        for (access, refresh) in &tokens {
+            eventually("it has read of the others", SEEN_WITHIN, || {
+                let statuses = (one.api.list(access, "").status, one.api.refresh(refresh).status);
+                (statuses == (200, 200)).then_some(())
+            });
+        }
+    }
+    drop(started);
+    Dev::start(&data);
+}
+
+#[test]
+fn links_that_lie_in_wait_are_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, victim) = (folder.path().join("data"), folder.path().join("victim"));
+    fs::create_dir(&data).unwrap();
+    fs::write(&victim, "the victim's").unwrap();
+    for name in ["master.partial", "credentials.partial", "credentials.json"] {
+        std::os::unix::fs::symlink(&victim, data.join(name)).unwrap();
+    }
+    let dev = Dev::start(&data);
+    dev.tokens();
+    assert_eq!(fs::read(&victim).unwrap(), b"the victim's");
 }
 
 #[test]

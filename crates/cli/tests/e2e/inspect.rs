@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::harness::{Dev, PATIENCE, Process, Serve, eventually, tollgate};
@@ -19,6 +21,36 @@ fn a_token_says_what_it_is_and_whether_it_is_accepted() {
     assert_eq!(shown["claims"]["merchant_id"], dev.credentials["merchant_id"]);
     let shown = inspect(&data, &refresh);
     assert_eq!(verdict(&shown), (true, "refresh", ""), "{shown}");
+    for pasted in [format!("Bearer {access}"), format!(" bearer   {access}\n")] {
+        let shown = inspect(&data, &pasted);
+        assert_eq!(verdict(&shown), (true, "access", ""), "{shown}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_broken_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tollgate.toml"), "x = = y").unwrap();
+    let mut command = tollgate(folder.path(), &["inspect"]);
+    let finished = Process::spawn_with_input(&mut command, "a.b.c").finish();
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{finished:?}");
+    assert!(finished.stderr.contains("tollgate.toml"), "{finished:?}");
+}
+
+/// A token is somebody else's text, and this is an operator's terminal.
+#[test]
+fn a_forged_token_puts_no_control_character_on_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = "{\"iss\":\"\\u001b[2J\\u001b]0;pwn\\u0007\",\"sub\":\"x\\nvalid: as access token\",\"n\u{9b}\":\"\u{202e}\"}";
+    let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+    for format in ["text", "json"] {
+        let mut command = tollgate(folder.path(), &["inspect", "--format", format]);
+        let finished = Process::spawn_with_input(&mut command, &token).finish();
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!finished.stdout.chars().chain(finished.stderr.chars()).any(acts), "{finished:?}");
+        assert!(!finished.stdout.lines().any(|line| line.starts_with("valid")), "{finished:?}");
+    }
 }
 
 #[test]
@@ -75,7 +107,7 @@ fn a_token_of_a_configured_server_is_checked_as_that_server_would() {
     let (access, _) = serve.api.tokens(&client_id, &client_secret);
     let run = |folder: &Path| {
         let mut command = tollgate(folder, &["inspect", "--format", "json"]);
-        Process::spawn_with_input(&mut command, &access).finish().succeeded().json()
+        Process::spawn_with_input(&mut command, &access).finish().json()
     };
     assert_eq!(verdict(&run(folder.path())), (true, "access", ""));
     let elsewhere = run(tempfile::tempdir().unwrap().path());
@@ -86,7 +118,11 @@ fn a_token_of_a_configured_server_is_checked_as_that_server_would() {
 fn inspect(data: &Path, token: &str) -> Value {
     let args = ["inspect", "--format", "json", "--data", data.to_str().unwrap()];
     let mut command = tollgate(data.parent().unwrap(), &args);
-    Process::spawn_with_input(&mut command, token).finish().succeeded().json()
+    let finished = Process::spawn_with_input(&mut command, token).finish();
+    let shown = finished.json();
+    assert_eq!(finished.code, Some(i32::from(shown["accepted"] != true)), "{finished:?}");
+    assert_eq!(finished.stderr.lines().count(), usize::from(shown["accepted"] != true), "{finished:?}");
+    shown
 }
 
 fn verdict(shown: &Value) -> (bool, &str, &str) {

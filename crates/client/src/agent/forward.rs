@@ -15,9 +15,10 @@ use tower_service::Service as _;
 use super::endpoint::Door;
 use super::progress::{Awaited, Progress};
 use super::refusal::{Kind, Refusal, request_id};
+use super::resend::Resend;
 use super::serve::{AnswerBody, Handler};
 use super::telemetry::Counters;
-use super::upstream::{self, SendError, Sender, Upstream};
+use super::upstream::{self, SendError, Upstream};
 use super::{Limits, admission, headers};
 use crate::unauthorized::IDEMPOTENCY_KEY;
 use crate::{Authorize, Authorizer, Cached, CallError, ConfigurationError, Unavailable};
@@ -26,7 +27,8 @@ use crate::{Authorize, Authorizer, Cached, CallError, ConfigurationError, Unavai
 pub(super) struct Forward {
     upstream: Upstream,
     authorizer: Authorizer,
-    service: Authorize<Sender>,
+    resend: Resend,
+    service: Authorize<Resend>,
     limits: Limits,
     counters: Counters,
     /// The last request to the upstream failed, which has been said.
@@ -40,10 +42,12 @@ impl Forward {
         limits: Limits,
     ) -> Result<Self, ConfigurationError> {
         let authorizer = Authorizer::new(cached, [upstream.origin()]);
-        let service = authorizer.layer(upstream::sender(&limits)?);
+        let resend = Resend::new(&limits)?;
+        let service = authorizer.layer(resend.clone());
         Ok(Self {
             upstream,
             authorizer,
+            resend,
             service,
             limits,
             counters: Counters::new(),
@@ -69,7 +73,12 @@ impl Forward {
         let request = Request::from_parts(head, progress.of(body));
         let answered = tokio::select! {
             answered = self.service.clone().call(request) => answered,
-            awaited = progress.stalled(self.limits.answer) => return Err(stalled(awaited, key)),
+            awaited = progress.stalled(self.limits.answer) => {
+                if awaited == Awaited::Upstream {
+                    self.resend.forget_connections();
+                }
+                return Err(stalled(awaited, key));
+            }
         };
         match answered {
             Ok(mut response) => {

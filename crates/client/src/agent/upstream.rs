@@ -73,30 +73,44 @@ impl Upstream {
 }
 
 /// What requests are sent by.
-pub(super) type Sender = Client<Timed<HttpsConnector<HttpConnector>>, Replay<Watched<Incoming>>>;
+pub(super) type Sender = Client<Connector, Body>;
+
+/// The body that is sent.
+pub(super) type Body = Replay<Watched<Incoming>>;
+
+/// What connections are made by.
+pub(super) type Connector = Timed<HttpsConnector<HttpConnector>>;
 
 /// The error of a request that was sent.
 pub(super) type SendError = hyper_util::client::legacy::Error;
 
-/// Makes it. It fails where TLS can't be set up.
-pub(super) fn sender(limits: &Limits) -> Result<Sender, ConfigurationError> {
+/// How it gets there: TLS, and the bounds of a connection. It fails where TLS can't be set up.
+pub(super) fn connector(limits: &Limits) -> Result<Connector, ConfigurationError> {
     let tls = tls::config().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEP_ALIVE));
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    tcp.set_tcp_user_timeout(Some(limits.acknowledged));
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp);
-    let connector = Timed { connector, limit: limits.connect };
-    Ok(Client::builder(TokioExecutor::new())
+    Ok(Timed { connector, limit: limits.connect })
+}
+
+/// Makes a sender that keeps so many connections for further requests.
+pub(super) fn sender(connector: Connector, limits: &Limits, kept: usize) -> Sender {
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
         .pool_idle_timeout(limits.idle)
+        .pool_max_idle_per_host(kept)
         .http2_keep_alive_interval(KEEP_ALIVE)
-        .build(connector))
+        .http2_keep_alive_timeout(limits.acknowledged)
+        .build(connector)
 }
 
 /// What the agent says of an error. The URL and the headers are in none of it.

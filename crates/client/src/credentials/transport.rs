@@ -9,7 +9,7 @@ use http::{Request, Response, StatusCode};
 use reqwest::Client;
 use zeroize::Zeroizing;
 
-use crate::{ConfigurationError, Fault, http_client_builder};
+use crate::{ConfigurationError, Fault, http_client_builder, tls};
 
 /// No token response is longer, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -92,8 +92,8 @@ fn fault(error: &reqwest::Error) -> Fault {
 
 /// What the system or TLS says. Neither the URL nor what a peer wrote: before there is a connection, it wrote nothing.
 fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
-    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-        return Some(tls.to_string());
+    if let Some(tls_error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(tls::explained(tls_error));
     }
     let io = cause.downcast_ref::<std::io::Error>()?;
     // Of one error made of another, the inner one says more; to `source` both are one.

@@ -113,11 +113,29 @@ fn what_the_authority_asks_for_is_waited_for() {
     schedule.begin(START);
     schedule.fail(transient(Some(seconds(120))), START);
     let generation = schedule.generation;
-    assert_eq!(schedule.refuse(generation, START, seconds(3)), Verdict::Declined);
+    assert_eq!(schedule.refuse(generation, true, START, seconds(3)), Verdict::Declined);
     assert_eq!(schedule.due(START), seconds(120));
     assert_eq!(schedule.due(START.after(LIFE)), Duration::ZERO);
-    schedule.fail(transient(Some(seconds(1_000_000_000))), START);
-    assert_eq!(schedule.due(START), LONGEST_RETRY_AFTER);
+    schedule.fail(transient(Some(seconds(300))), START);
+    assert_eq!(schedule.due(START), seconds(300));
+}
+
+#[test]
+fn an_hour_that_a_page_of_maintenance_asks_for_is_probed_in_five_minutes() {
+    let mut due = Vec::new();
+    for seed in 0..200 {
+        let mut schedule = schedule(seed);
+        for _ in 0..3 {
+            schedule.begin(START);
+            schedule.fail(transient(Some(seconds(3_600))), START);
+            due.push(schedule.due(START));
+        }
+    }
+    assert!(due.iter().all(|due| (seconds(240)..=seconds(300)).contains(due)));
+    assert!(
+        due.iter().max().unwrap().saturating_sub(*due.iter().min().unwrap()) > seconds(50),
+        "all at once"
+    );
 }
 
 #[test]
@@ -125,47 +143,100 @@ fn only_the_first_refusal_of_the_current_token_counts() {
     let mut schedule = holding(1);
     let old = schedule.generation;
     let later = START.after(seconds(100));
-    assert_eq!(schedule.refuse(old, later, seconds(3)), Verdict::Renewing);
+    assert_eq!(schedule.refuse(old, true, later, seconds(3)), Verdict::Renewing);
     assert_eq!(schedule.due(later), Duration::ZERO);
     assert_eq!(schedule.begin(later), Trigger::Refused);
-    assert_eq!(schedule.refuse(old, later, seconds(3)), Verdict::Renewing);
+    assert_eq!(schedule.refuse(old, true, later, seconds(3)), Verdict::Renewing);
     schedule.succeed(&token(later, LIFE), later).unwrap();
-    assert_eq!(schedule.refuse(old, later, seconds(3)), Verdict::Superseded);
+    assert_eq!(schedule.refuse(old, true, later, seconds(3)), Verdict::Superseded);
     assert!(schedule.due(later) >= seconds(810));
 }
 
-#[test]
-fn three_fresh_tokens_refused_in_a_row_leave_one_call_in_half_a_minute() {
+/// When token calls are made in `length`, since `START`, by callers who call every 50 ms an API that answers whether it
+/// accepts a token of this age at this time.
+fn calls_of(length: Duration, accepts: impl Fn(Duration, Duration) -> bool) -> Vec<Duration> {
     let mut schedule = holding(1);
-    let mut now = START;
+    let (mut now, mut came, mut accepted) = (START, START, false);
     let mut calls = Vec::new();
-    while now.monotonic < START.monotonic + seconds(300) {
-        let generation = schedule.generation;
-        schedule.refuse(generation, now, seconds(3));
+    while now.monotonic < START.monotonic + length {
+        let since = now.monotonic.saturating_sub(START.monotonic);
+        let age = now.monotonic.saturating_sub(came.monotonic);
+        if accepts(age, since) {
+            accepted = true;
+        } else {
+            let generation = schedule.generation;
+            schedule.refuse(generation, accepted, now, seconds(3));
+        }
         if schedule.due(now).is_zero() {
             schedule.begin(now);
             schedule.succeed(&token(now, LIFE), now).unwrap();
-            calls.push(now.monotonic.saturating_sub(START.monotonic));
+            (came, accepted) = (now, false);
+            calls.push(since);
         }
-        now = now.after(seconds(1));
+        now = now.after(Duration::from_millis(50));
     }
-    let expected: Vec<_> = [0, 1].into_iter().chain((31..300).step_by(30)).map(seconds).collect();
-    assert_eq!(calls, expected);
+    calls
+}
+
+fn gaps(calls: &[Duration]) -> Vec<Duration> {
+    calls.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
 }
 
 #[test]
-fn a_token_that_was_good_for_a_while_closes_the_breaker() {
-    let mut schedule = holding(1);
-    for _ in 0..3 {
-        let generation = schedule.generation;
-        schedule.refuse(generation, START, seconds(3));
-        schedule.begin(START);
-        schedule.succeed(&token(START, LIFE), START).unwrap();
+fn calls_for_fresh_tokens_that_are_all_refused_double_their_distance_from_300_milliseconds_to_half_a_minute()
+{
+    let calls = calls_of(seconds(300), |_, _| false);
+    let gaps = gaps(&calls);
+    for (gap, longest) in gaps.iter().zip([800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]) {
+        let (longest, shortest) =
+            (Duration::from_millis(longest + 50), Duration::from_millis(longest * 3 / 4));
+        assert!((shortest..=longest).contains(gap), "{gap:?}, not up to {longest:?}");
     }
-    let later = START.after(seconds(31));
-    let generation = schedule.generation;
-    assert_eq!(schedule.refuse(generation, later, seconds(3)), Verdict::Renewing);
-    assert_eq!(schedule.fresh_refusals, 0);
+    let first = calls[0];
+    assert!((Duration::from_millis(300)..=Duration::from_millis(450)).contains(&first), "{first:?}");
+    assert!(gaps.len() >= 8);
+}
+
+#[test]
+fn servers_that_differ_for_a_quarter_of_a_second_cost_two_token_calls() {
+    // Half of the servers refuse the old key at once; the other half signs with it for another 250 ms.
+    let differ = Duration::from_millis(250);
+    let calls = calls_of(seconds(60), |age, since| {
+        let signed = since.saturating_sub(age);
+        since < seconds(10) || signed >= seconds(10) + differ
+    });
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert!(calls[1] <= seconds(10) + Duration::from_millis(500), "{calls:?}");
+}
+
+#[test]
+fn a_steady_low_rate_of_refusals_does_not_stop_renewal() {
+    // One call in twenty is refused, whatever the token; all others are accepted.
+    let calls = calls_of(seconds(300), |_, since| since.as_millis() % 1_000 != 950);
+    // A token may meet its refusal before anybody has used it: that counts as one more, until the next.
+    assert!(gaps(&calls).into_iter().max().unwrap() <= Duration::from_millis(3_250), "{calls:?}");
+}
+
+#[test]
+fn a_token_that_was_good_for_a_while_lets_the_next_refusal_be_answered_at_once() {
+    let mut schedule = holding(1);
+    let mut now = START;
+    for _ in 0..20 {
+        let generation = schedule.generation;
+        schedule.refuse(generation, false, now, seconds(3));
+        now = now.after(schedule.due(now));
+        schedule.begin(now);
+        schedule.succeed(&token(now, LIFE), now).unwrap();
+    }
+    for (after, accepted) in [(seconds(6), true), (seconds(31), false)] {
+        let later = now.after(after);
+        let generation = schedule.generation;
+        assert_eq!(schedule.refuse(generation, accepted, later, seconds(3)), Verdict::Renewing);
+        assert_eq!((schedule.due(later), schedule.fresh_refusals), (Duration::ZERO, 0));
+        schedule.begin(later);
+        schedule.succeed(&token(later, LIFE), later).unwrap();
+        now = later;
+    }
 }
 
 #[test]

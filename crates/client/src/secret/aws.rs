@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::http::{self, Answer, Http};
 use super::kept::Kept;
 use super::reference::{Name, is_word};
-use super::{Environment, Reason, Refusal, Secret, payload};
+use super::{Environment, Mark, Reason, Refusal, Secret, payload};
 use credentials::Credentials;
 
 mod credentials;
@@ -43,6 +43,10 @@ impl Aws {
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
         self.credentials.reading(self.environment.now(), || self.read_once()).await
+    }
+
+    pub(super) async fn mark(&self) -> Mark {
+        self.environment.mark(&credentials::VARIABLES, &credentials::FILES).await
     }
 
     async fn read_once(&self) -> Result<Secret, Reason> {

@@ -1,11 +1,13 @@
 //! The process's environment: the one place that reads it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_core::Timestamp;
+use zeroize::Zeroizing;
 
-use super::{Reason, Secret, payload};
-use crate::{Clock, SystemClock};
+use super::{Mark, Reason, Secret, file, payload};
+use crate::{Clock, Moment, SystemClock};
 
 type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -35,9 +37,29 @@ impl Environment {
         Timestamp::from_millis(0).after(self.clock.now().wall)
     }
 
+    pub(super) fn moment(&self) -> Moment {
+        self.clock.now()
+    }
+
     /// A variable. One that is empty counts as not set, as it does for the tools of all three stores.
     pub fn variable(&self, name: &str) -> Option<String> {
         (self.variables)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The mark of a secret in a store that is asked with these variables, and with the files that those of them name.
+    pub(super) async fn mark(&self, variables: &[&str], files: &[&str]) -> Mark {
+        let values: Vec<_> = variables.iter().map(|name| self.variable(name).map(Zeroizing::new)).collect();
+        let mut looks = Vec::with_capacity(files.len());
+        for name in files {
+            let path = self.variable(name);
+            let look = match &path {
+                Some(path) => file::look(Path::new(path)).await,
+                None => None,
+            };
+            looks.push((path, look));
+        }
+        let values: Vec<_> = values.iter().map(|value| value.as_deref()).collect();
+        Mark::elsewhere((values, looks))
     }
 
     pub(super) fn required(&self, name: &str, problem: &'static str) -> Result<String, Reason> {
@@ -55,7 +77,6 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::Moment;
 
     /// An environment of these variables, where time stands still.
     pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {

@@ -29,6 +29,11 @@ impl SecretError {
             Reason::Unreachable { .. } | Reason::Refused { refusal: Refusal::Unavailable, .. }
         )
     }
+
+    /// Whether the store refuses who asks, which asking again does not change.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.reason, Reason::Refused { refusal: Refusal::Denied, .. })
+    }
 }
 
 /// What went wrong.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
-use super::{Reason, Secret, payload};
+use super::{Mark, Reason, Secret, payload};
 
 pub(super) struct File {
     path: PathBuf,
@@ -27,6 +27,38 @@ impl File {
         }
         payload::pick(&bytes, None)
     }
+
+    pub(super) async fn mark(&self) -> Mark {
+        Mark::complete(look(&self.path).await)
+    }
+}
+
+/// What shows of a file without opening it, which would wait for a pipe. Nothing where it can't be looked at.
+pub(super) async fn look(path: &Path) -> Option<Look> {
+    let owned = path.to_owned();
+    let looking =
+        tokio::task::spawn_blocking(move || std::fs::metadata(owned).ok().map(|found| look_of(&found)));
+    looking.await.unwrap_or_default()
+}
+
+/// Kubernetes leads a link elsewhere, others put a file in the place of the old one or write into it: the device and the
+/// inode, the size, and the times of the last changes.
+pub(super) type Look = [i128; 5];
+
+#[cfg(unix)]
+fn look_of(found: &Metadata) -> Look {
+    use std::os::unix::fs::MetadataExt as _;
+    let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    let (changed, written) =
+        (time(found.ctime(), found.ctime_nsec()), time(found.mtime(), found.mtime_nsec()));
+    [found.dev().into(), found.ino().into(), found.len().into(), changed, written]
+}
+
+#[cfg(not(unix))]
+fn look_of(found: &Metadata) -> Look {
+    let written = found.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let written = written.map_or(-1, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX));
+    [0, 0, found.len().into(), 0, written]
 }
 
 /// Reads a whole file of at most [`payload::LIMIT`] bytes.

@@ -18,12 +18,14 @@ use zeroize::Zeroizing;
 use super::http::{self, Answer, Http};
 use super::kept::Kept;
 use super::reference::{Name, is_word};
-use super::{Environment, Reason, Refusal, Secret, file, payload};
+use super::{Environment, Mark, Reason, Refusal, Secret, file, payload};
 
 pub(super) const FORM: &str = "projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]";
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const KEY: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// The variable by which gcloud is pointed elsewhere.
+const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER";
 
 pub(super) fn is_id(id: &str) -> bool {
     let segments: Vec<&str> = id.split('/').collect();
@@ -55,6 +57,10 @@ impl Gcp {
         self.token.reading(self.environment.now(), || self.read_once()).await
     }
 
+    pub(super) async fn mark(&self) -> Mark {
+        self.environment.mark(&[OVERRIDE, "GCE_METADATA_HOST"], &[KEY]).await
+    }
+
     async fn read_once(&self) -> Result<Secret, Reason> {
         let token = self.token.or(self.environment.now(), self.obtain()).await?;
         let request = self.http.request(Method::GET, self.address()?)?;
@@ -75,8 +81,6 @@ impl Gcp {
     }
 
     fn address(&self) -> Result<Url, Reason> {
-        // The variable by which gcloud is pointed elsewhere.
-        const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER";
         let id = &self.name.id;
         let host =
             self.environment.variable(OVERRIDE).unwrap_or_else(|| match *id.split('/').collect::<Vec<_>>() {

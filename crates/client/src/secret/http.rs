@@ -111,11 +111,12 @@ fn unreachable(error: &reqwest::Error) -> Reason {
     if error.is_timeout() {
         return Reason::Unreachable { host, problem: "it didn't answer within 5 s".to_owned() };
     }
-    let mut innermost: &dyn std::error::Error = error;
+    let mut innermost: &(dyn std::error::Error + 'static) = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    Reason::Unreachable { host, problem: innermost.to_string() }
+    let problem = tls::cause(innermost).map_or_else(|| innermost.to_string(), tls::explained);
+    Reason::Unreachable { host, problem }
 }
 
 impl Answer {

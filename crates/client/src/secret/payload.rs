@@ -29,7 +29,8 @@ pub(super) fn pick(payload: &[u8], field: Option<&str>) -> Result<Secret, Reason
 }
 
 pub(super) fn member(fields: &Fields<'_>, field: &str) -> Result<Secret, Reason> {
-    let value = fields.get(field).ok_or(Reason::Content("has no such field: check what follows #"))?;
+    let value =
+        fields.get(field).ok_or(Reason::Content("has no such field: check #FIELD in the reference"))?;
     let value = serde_json::from_str(value.get());
     text(value.map_err(|_| Reason::Content("has that field, but not as a string: keep a string there"))?)
 }

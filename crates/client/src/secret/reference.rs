@@ -10,7 +10,7 @@ use super::aws::{self, Aws};
 use super::file::File;
 use super::gcp::{self, Gcp};
 use super::vault::{self, Vault};
-use super::{Environment, Reason, Secret, SecretError, SecretSource};
+use super::{Environment, Mark, Reason, Secret, SecretError, SecretSource};
 
 /// A value, or where to find it: what settings like `TOLLGATE_CLIENT_SECRET` hold.
 ///
@@ -18,7 +18,7 @@ use super::{Environment, Reason, Secret, SecretError, SecretSource};
 /// | --- | --- |
 /// | `file:PATH` | in a file |
 /// | `env:NAME` | in a variable of the environment |
-/// | `vault:MOUNT/PATH#FIELD` | in Vault, KV version 2 |
+/// | `vault:MOUNT/PATH#FIELD` | in Vault, KV version 2; the path is that of `vault kv get`, without `data/` |
 /// | `gcp:projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]` | in Google Secret Manager, the latest version by default |
 /// | `aws:NAME-or-ARN[#FIELD]` | in AWS Secrets Manager |
 ///
@@ -74,11 +74,12 @@ impl fmt::Display for Name {
 /// A text that begins like a reference and isn't one. It doesn't hold the text, which may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "what begins with {scheme}: must be {scheme}:{form} (a secret that begins so can be given by file:PATH)"
+    "what begins with {scheme}: must be {scheme}:{form}{lacks} (a secret that begins so can be given by file:PATH)"
 )]
 pub struct ReferenceError {
     scheme: &'static str,
     form: &'static str,
+    lacks: &'static str,
 }
 
 impl Reference {
@@ -98,7 +99,8 @@ impl Reference {
             "aws" => ("aws", aws::FORM, Name::parse(rest, aws::is_id).map(Place::Aws)),
             _ => return Ok(Self(plain())),
         };
-        place.map(Self).ok_or(ReferenceError { scheme, form })
+        let lacks = if scheme == "vault" && !rest.contains('#') { "; #FIELD is missing" } else { "" };
+        place.map(Self).ok_or(ReferenceError { scheme, form, lacks })
     }
 
     /// Makes a source of it, which looks again whenever it is read.
@@ -178,6 +180,17 @@ impl Store {
             Self::Aws(aws) => aws.read().await,
         }
     }
+
+    async fn mark(&self) -> Mark {
+        match self {
+            Self::Plain(_) => Mark::complete(()),
+            Self::File(file) => file.mark().await,
+            Self::Env(name, environment) => Mark::complete(environment.variable(name)),
+            Self::Vault(vault) => vault.mark().await,
+            Self::Gcp(gcp) => gcp.mark().await,
+            Self::Aws(aws) => aws.mark().await,
+        }
+    }
 }
 
 impl SecretSource for Source {
@@ -186,6 +199,10 @@ impl SecretSource for Source {
             let secret = self.store.read().await;
             secret.map_err(|reason| SecretError::new(&self.reference, reason))
         })
+    }
+
+    fn mark(&self) -> Pin<Box<dyn Future<Output = Mark> + Send + '_>> {
+        Box::pin(self.store.mark())
     }
 }
 

@@ -22,8 +22,12 @@ pub(crate) struct Tokens(Arc<(AtomicUsize, AtomicBool)>);
 impl Tokens {
     pub(crate) fn down() -> Self {
         let tokens = Self::default();
-        tokens.0.1.store(true, Ordering::SeqCst);
+        tokens.set_down(true);
         tokens
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.0.1.store(down, Ordering::SeqCst);
     }
 }
 

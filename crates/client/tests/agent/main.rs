@@ -9,6 +9,7 @@ mod fixture;
 mod forwarding;
 mod lifecycle;
 mod refused;
+mod resent;
 mod streaming;
 mod token_file;
 mod unauthorized;

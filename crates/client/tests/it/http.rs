@@ -293,7 +293,7 @@ async fn what_prevents_a_connection_is_told_in_the_words_of_the_system_or_of_tls
     });
     for (url, words) in [
         (format!("http://{nobody}"), "Connection refused"),
-        (format!("https://{plain}"), "received corrupt message of type"),
+        (format!("https://{plain}"), "it doesn't speak TLS at this port"),
     ] {
         let face = Face::payment_api(&url).unwrap();
         let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("s"));

@@ -13,6 +13,7 @@ mod http;
 mod issuer;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
+mod mended;
 mod middleware;
 mod outage;
 mod server;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use reqwest::Method;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tollgate_client::{Authorizer, Cached, Origin, Settings};
 
@@ -12,8 +13,13 @@ use crate::server::{Reply, Server};
 const REFUSAL: &[(&str, &str)] = &[("www-authenticate", "Bearer error=\"invalid_token\"")];
 
 fn client(issuer: &Issuer, api: &Server) -> ClientWithMiddleware {
+    client_with(issuer, api, true)
+}
+
+fn client_with(issuer: &Issuer, api: &Server, keys: bool) -> ClientWithMiddleware {
     let cached = Cached::new(issuer.credentials(), Settings::default());
     let authorizer = Authorizer::new(cached, [Origin::of(&api.url()).unwrap()]);
+    let authorizer = if keys { authorizer } else { authorizer.without_idempotency_keys() };
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -86,4 +92,28 @@ async fn without_a_token_the_request_is_not_sent() {
     let error = client(&issuer, &api).get(api.url()).send().await.unwrap_err();
     assert!(error.to_string().contains("401 INVALID_CLIENT"), "{error}");
     assert!(api.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_whose_connection_breaks_is_sent_again_where_it_may_arrive_twice() {
+    for (method, keys, sent) in
+        [(Method::POST, true, 2), (Method::PUT, false, 2), (Method::GET, false, 2), (Method::POST, false, 1)]
+    {
+        let issuer = Issuer::start();
+        let broken = AtomicBool::new(false);
+        let api = Server::start(move |_| {
+            if broken.swap(true, Ordering::SeqCst) {
+                Reply::new(200, &[], "done")
+            } else {
+                Reply::Bytes(Vec::new())
+            }
+        });
+        let stream = http_body_util::Full::<bytes::Bytes>::from("hello");
+        let sending = client_with(&issuer, &api, keys).request(method.clone(), api.url());
+        let answer = sending.body(reqwest::Body::wrap(stream)).send().await;
+        assert_eq!(answer.is_ok_and(|answer| answer.status() == 200), sent == 2, "{method}");
+        let seen = api.seen();
+        assert_eq!(seen.len(), sent, "{method}");
+        assert!(seen.iter().all(|again| again.body == "hello" && again.head == seen[0].head));
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tollgate_client::SystemClock;
 use tollgate_client::secret::{Reason, Refusal};
 
 use crate::fakes::vault::{ROLE, ROOT, State, Vault};
@@ -113,6 +114,81 @@ async fn the_secret_id_is_read_from_its_file_at_each_login() {
 }
 
 #[tokio::test]
+async fn a_secret_id_that_is_refused_is_not_tried_again_so_that_its_role_is_not_locked() {
+    let (world, vault) = with_approle().await;
+    world.unset("VAULT_SECRET_ID");
+    world.set_to_file("VAULT_SECRET_ID_FILE", "canary-expired");
+    let source = world.open(REFERENCE).unwrap();
+    let before = source.mark().await;
+    for _ in 0..2_000 {
+        let error = read(&*source).await.unwrap_err();
+        assert_eq!(refusal(&error), (Refusal::Denied, 400, None));
+        assert!(error.to_string().contains("is not asked again with the same"), "{error}");
+        assert!(error.is_denied());
+        world.advance(10);
+    }
+    assert_eq!(vault.state().logins, 1);
+    assert_eq!(source.mark().await, before);
+    world.set_to_file("VAULT_SECRET_ID_FILE", "canary-secret-id-1 ");
+    world.set_to_file("VAULT_SECRET_ID_FILE", "canary-secret-id-1");
+    assert_ne!(source.mark().await, before, "the file shows that it was changed");
+    assert_eq!(read(&*source).await.unwrap(), "canary-1");
+    assert_eq!(vault.state().logins, 2);
+}
+
+#[tokio::test]
+async fn a_role_that_others_have_locked_is_asked_once_in_a_quarter_of_an_hour() {
+    let (world, vault) = with_approle().await;
+    vault.state().failed_logins = 5;
+    let source = world.open(REFERENCE).unwrap();
+    for _ in 0..89 {
+        assert_eq!(refusal(&read(&*source).await.unwrap_err()), (Refusal::Denied, 403, None));
+        world.advance(10);
+    }
+    assert_eq!(vault.state().logins, 1);
+    vault.state().failed_logins = 0;
+    world.advance(10);
+    assert_eq!(read(&*source).await.unwrap(), "canary-1");
+}
+
+#[tokio::test]
+async fn a_token_comes_from_a_file_that_another_may_write() {
+    let (world, vault) = with_token().await;
+    world.unset("VAULT_TOKEN");
+    world.set_to_file("VAULT_TOKEN_FILE", format!("{ROOT}\n"));
+    let source = world.open(REFERENCE).unwrap();
+    assert_eq!(read(&*source).await.unwrap(), "canary-1");
+    vault.state().tokens = vec!["hvs.canary-other-token".to_owned()];
+    assert_eq!(refusal(&read(&*source).await.unwrap_err()), (Refusal::Denied, 403, None));
+    world.set_to_file("VAULT_TOKEN_FILE", "hvs.canary-other-token");
+    assert_eq!(read(&*source).await.unwrap(), "canary-1");
+    assert_eq!(vault.state().logins, 0);
+}
+
+/// Waits until the state of Vault is so.
+async fn until(vault: &Vault, is_so: impl Fn(&State) -> bool) {
+    while !is_so(&vault.state()) {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_given_is_renewed_and_its_successor_too() {
+    let (world, vault) = with_token().await;
+    vault.state().lease = 1;
+    vault.state().tokens = vec!["hvs.canary-a".to_owned(), "hvs.canary-b".to_owned()];
+    world.unset("VAULT_TOKEN");
+    world.set_to_file("VAULT_TOKEN_FILE", "hvs.canary-a");
+    let source = world.open_by(REFERENCE, SystemClock::new()).unwrap();
+    assert_eq!(read(&*source).await.unwrap(), "canary-1");
+    until(&vault, |vault| vault.renewed.len() >= 2).await;
+    assert!(vault.state().renewed.iter().all(|token| token == "hvs.canary-a"));
+    world.set_to_file("VAULT_TOKEN_FILE", "hvs.canary-b");
+    until(&vault, |vault| vault.renewed.iter().any(|token| token == "hvs.canary-b")).await;
+    assert_eq!(vault.state().looked_at, ["hvs.canary-a", "hvs.canary-b"]);
+}
+
+#[tokio::test]
 async fn the_mount_of_approle_is_a_setting() {
     let (world, vault) = with_approle().await;
     vault.state().approle_mount = "team/approle";
@@ -130,9 +206,14 @@ async fn each_refusal_says_what_it_is() {
         assert!(error.to_string().contains(word), "{error}");
     }
     vault.state().fate = "";
-    for (reference, word) in
-        [("vault:secret/nowhere#x", "check PATH"), ("vault:elsewhere/tollgate#x", "check MOUNT")]
-    {
+    for (reference, word) in [
+        ("vault:secret/nowhere#x", "check PATH"),
+        ("vault:secret/nowhere#x", "VAULT_NAMESPACE"),
+        ("vault:secret/data/tollgate#x", "leave data/ out"),
+        ("vault:elsewhere/tollgate#x", "check MOUNT"),
+        ("vault:team/other/app#x", "team/kv//app"),
+        ("vault:team/other/app#x", "VAULT_NAMESPACE"),
+    ] {
         let error = world.error(reference).await;
         assert_eq!(refusal(&error), (Refusal::Absent, 404, None));
         assert!(error.to_string().contains(word), "{error}");
@@ -149,7 +230,30 @@ async fn each_refusal_says_what_it_is() {
     }
     vault.state().out_of_service = None;
     world.set("VAULT_TOKEN", "canary-unknown");
-    assert_eq!(refusal(&world.error(REFERENCE).await), (Refusal::Denied, 403, None));
+    let error = world.error(REFERENCE).await;
+    assert_eq!(refusal(&error), (Refusal::Denied, 403, None));
+    assert!(error.to_string().contains("VAULT_NAMESPACE"), "{error}");
+    let error = world.error("vault:secret/data/tollgate#x").await;
+    assert!(error.to_string().contains("leave data/ out"), "{error}");
+}
+
+#[tokio::test]
+async fn http_in_place_of_https_and_the_other_way_round_is_named() {
+    let (world, vault) = with_approle().await;
+    world.set("VAULT_ADDR", vault.server.url().replace("http:", "https:"));
+    let error = world.error(REFERENCE).await.to_string();
+    assert!(error.contains("it doesn't speak TLS at this port") && error.contains("http://"), "{error}");
+
+    let text = "Client sent an HTTP request to an HTTPS server.\n";
+    let server = Server::start(move |_| answer(400, "text/plain", text)).await;
+    world.set("VAULT_ADDR", server.url());
+    for token in [None, Some(ROOT)] {
+        if let Some(token) = token {
+            world.set("VAULT_TOKEN", token);
+        }
+        let error = world.error(REFERENCE).await.to_string();
+        assert!(error.contains("let VAULT_ADDR begin with https://"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -181,7 +285,11 @@ async fn what_is_not_set_or_not_an_address_is_named() {
     let (world, _vault) = with_token().await;
     world.unset("VAULT_TOKEN");
     assert!(
-        world.error(REFERENCE).await.to_string().contains("VAULT_ROLE_ID is not set, nor is VAULT_TOKEN")
+        world
+            .error(REFERENCE)
+            .await
+            .to_string()
+            .contains("VAULT_ROLE_ID is not set, nor is VAULT_TOKEN(_FILE)")
     );
     world.set("VAULT_ROLE_ID", ROLE);
     assert!(world.error(REFERENCE).await.to_string().contains("VAULT_SECRET_ID is not set"));
@@ -219,6 +327,7 @@ async fn a_certificate_is_trusted_that_vault_cacert_names() {
     let error = world.error(REFERENCE).await;
     assert!(matches!(error.reason(), Reason::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().contains("certificate"), "{error}");
+    assert!(error.to_string().contains("VAULT_CACERT"), "{error}");
 
     world.set_to_file("VAULT_CACERT", cert.pem());
     assert_eq!(world.read(REFERENCE).await.unwrap(), "canary-1");

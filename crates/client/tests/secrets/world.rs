@@ -10,6 +10,9 @@ use tempfile::TempDir;
 use tollgate_client::secret::{Reason, Refusal};
 use tollgate_client::{Clock, Environment, Moment, Reference, SecretError, SecretSource};
 
+/// The time that a world begins with, in seconds since 1970.
+const START: u64 = 1_764_000_000;
+
 #[derive(Clone)]
 pub(crate) struct World {
     variables: Arc<Mutex<HashMap<String, String>>>,
@@ -21,7 +24,7 @@ impl World {
     pub(crate) fn new() -> Self {
         Self {
             variables: Arc::default(),
-            seconds: Arc::new(AtomicU64::new(1_764_000_000)),
+            seconds: Arc::new(AtomicU64::new(START)),
             folder: Arc::new(tempfile::tempdir().unwrap()),
         }
     }
@@ -57,9 +60,17 @@ impl World {
     }
 
     pub(crate) fn open(&self, reference: &str) -> Result<Arc<dyn SecretSource>, SecretError> {
+        self.open_by(reference, self.clone())
+    }
+
+    /// Opens a reference in this world, where time goes by another clock.
+    pub(crate) fn open_by(
+        &self,
+        reference: &str,
+        clock: impl Clock,
+    ) -> Result<Arc<dyn SecretSource>, SecretError> {
         let variables = Arc::clone(&self.variables);
-        let environment =
-            Environment::new(move |name| variables.lock().unwrap().get(name).cloned(), self.clone());
+        let environment = Environment::new(move |name| variables.lock().unwrap().get(name).cloned(), clock);
         Reference::parse(reference).unwrap().open(environment)
     }
 
@@ -79,7 +90,8 @@ impl World {
 
 impl Clock for World {
     fn now(&self) -> Moment {
-        Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(self.seconds()) }
+        let monotonic = Duration::from_secs(self.seconds() - START);
+        Moment { monotonic, wall: Duration::from_secs(self.seconds()) }
     }
 }
 

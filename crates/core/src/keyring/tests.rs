@@ -202,7 +202,10 @@ fn a_token_over_4_kib_is_refused_unseen() {
     }
     let scope = "x".repeat(4096);
     let mut out = Vec::new();
-    assert_eq!(ring.mint(TokenKind::Access, &Claims { scope: &scope, ..claims() }, at(NOW), &mut out), None);
+    let long = Claims { scope: &scope, ..claims() };
+    assert_eq!(ring.mint(TokenKind::Access, &long, at(NOW), &mut out), Err(MintError::TooLong));
+    let keyless = self::ring(Vec::new());
+    assert_eq!(keyless.mint(TokenKind::Access, &claims(), at(NOW), &mut out), Err(MintError::NoKey));
     assert!(out.is_empty());
     let scope = "x".repeat(2600);
     let token = minted(&ring, TokenKind::Access, &Claims { scope: &scope, ..claims() });

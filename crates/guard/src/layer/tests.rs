@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use proptest::prelude::*;
 use tollgate_core::{
-    Clock, KeyId, Keyring, MerchantId, Policy, Revocation, Revoked, Scope, SecretId, SigningKey, Timestamp,
-    TokenError, TokenId, TokenKind,
+    Clock, Generation, KeyId, Keyring, MerchantId, Policy, Revocation, Revoked, Scope, SecretId, SigningKey,
+    Timestamp, TokenError, TokenId, TokenKind, Uptime,
 };
 use tower::{ServiceExt, service_fn};
 
@@ -23,6 +23,10 @@ struct Fixed;
 impl Clock for Fixed {
     fn now(&self) -> Timestamp {
         NOW
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], elapsed: Duration::ZERO }
     }
 }
 
@@ -58,6 +62,9 @@ fn claims() -> Claims<'static> {
         merchant_id: Some(MerchantId::from_bytes([3; 16])),
         environment: Environment::Test,
         secret_id: SecretId::from_bytes([4; 16]),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        refresh_id: None,
         addresses: None,
     }
 }
@@ -132,7 +139,7 @@ async fn a_refused_request_never_reaches_the_inner_service() {
     let mut guard = GuardLayer::new(verifier()).layer(inner);
     let response = guard.call(Request::new(())).await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+    assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer realm=\"payment-api\"");
 }
 
 #[tokio::test]
@@ -235,7 +242,7 @@ async fn a_missing_scope_is_named_only_to_a_token_that_is_otherwise_good() {
     assert_eq!(response.status(), 403);
     assert_eq!(
         response.headers()[WWW_AUTHENTICATE],
-        "Bearer error=\"insufficient_scope\", scope=\"payments:write\""
+        "Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"payments:write\""
     );
     for (claims, expected) in [
         (claims(), Denial::InsufficientScope("payments:write")),
@@ -254,11 +261,7 @@ async fn other_keys_and_other_revocations_count_from_the_next_request_on() {
     assert_eq!(denial(&guard, request(&claims())).await, None);
 
     let mut revocations = Revocations::default();
-    revocations.apply(&Revocation {
-        subject: Revoked::Token(claims().id),
-        issued_until: NOW,
-        expires_at: claims().expires_at,
-    });
+    revocations.apply(&Revocation { subject: Revoked::Token(claims().id), expires_at: claims().expires_at });
     verifier.set_revocations(revocations);
     assert_eq!(denial(&guard, request(&claims())).await, Some(Denial::InvalidToken(TokenError::Revoked)));
 
@@ -279,10 +282,8 @@ async fn a_verifier_that_stands_at_another_time_decides_as_it_would_then() {
     assert_eq!(denial(&then, request(&claims())).await, Some(TokenError::Expired.into()));
     // The verifier itself has stayed where it was, and its revocations have gone along.
     assert_eq!(denial(&GuardLayer::new(verifier.clone()), request(&claims())).await, None);
-    let subject = Revoked::Client(CLIENT);
-    verifier.set_revocations(
-        [Revocation { subject, issued_until: NOW, expires_at: expiry }].into_iter().collect(),
-    );
+    let subject = Revoked::Client(CLIENT, Generation::FIRST.next());
+    verifier.set_revocations([Revocation { subject, expires_at: expiry }].into_iter().collect());
     let now = GuardLayer::new(Arc::new(verifier.standing_at(NOW)));
     assert_eq!(denial(&now, request(&claims())).await, Some(TokenError::Revoked.into()));
 }

@@ -6,12 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use tollgate_core::{
-    Claims, ClientId, Environment, KeyId, Keyring, MerchantId, Policy, SecretId, SigningKey, Timestamp,
-    TokenId, TokenKind,
+    Claims, ClientId, Environment, Generation, KeyId, Keyring, MerchantId, Policy, SecretId, SigningKey,
+    Timestamp, TokenId, TokenKind,
 };
 
 use super::{
-    ADDRESS, Case, ENVIRONMENT, INSUFFICIENT_SCOPE, INVALID_TOKEN, NO_TOKEN, REVOKED_CLIENT,
+    ADDRESS, Case, ENVIRONMENT, INSUFFICIENT_SCOPE, INVALID_TOKEN, NEXT, NO_TOKEN, REVOKED_CLIENT,
     REVOKED_MERCHANT, REVOKED_SECRET, REVOKED_TOKEN, Refusal, SCOPE, SECOND,
 };
 
@@ -34,6 +34,9 @@ impl Table<'_> {
             merchant_id: Some(MerchantId::from_bytes([3; 16])),
             environment: ENVIRONMENT,
             secret_id: SecretId::from_bytes([4; 16]),
+            generation: Generation::FIRST,
+            merchant_generation: Generation::FIRST,
+            refresh_id: Some(TokenId::from_bytes([5; 16])),
             addresses: None,
         }
     }
@@ -313,7 +316,7 @@ impl Table<'_> {
             let scope = format!("{SCOPE} {}", "x".repeat(length));
             let mut token = Vec::new();
             let claims = Claims { scope: &scope, ..self.claims() };
-            self.keyring.mint(TokenKind::Access, &claims, self.now, &mut token)?;
+            self.keyring.mint(TokenKind::Access, &claims, self.now, &mut token).ok()?;
             String::from_utf8(token).ok()
         });
         let longest = longest.expect("a shorter one can be minted");
@@ -360,28 +363,38 @@ impl Table<'_> {
         vec![
             self.says("a revoked token", &Claims { id: REVOKED_TOKEN, ..self.claims() }, Err(INVALID_TOKEN)),
             self.says(
+                "a token made with a revoked refresh token",
+                &Claims { refresh_id: Some(REVOKED_TOKEN), ..self.claims() },
+                Err(INVALID_TOKEN),
+            ),
+            self.says(
                 "a token obtained with a revoked secret",
                 &Claims { secret_id: REVOKED_SECRET, ..self.claims() },
                 Err(INVALID_TOKEN),
             ),
             self.says(
                 "a token from before its client was disabled",
-                &Claims { subject: REVOKED_CLIENT, issued_at: earlier, ..self.claims() },
+                &Claims { subject: REVOKED_CLIENT, ..self.claims() },
                 Err(INVALID_TOKEN),
             ),
             self.says(
                 "a token from after its client was enabled again",
-                &Claims { subject: REVOKED_CLIENT, ..self.claims() },
+                &Claims { subject: REVOKED_CLIENT, generation: NEXT, issued_at: earlier, ..self.claims() },
                 Ok(()),
             ),
             self.says(
                 "a token from before its merchant was disabled",
-                &Claims { merchant_id: Some(REVOKED_MERCHANT), issued_at: earlier, ..self.claims() },
+                &Claims { merchant_id: Some(REVOKED_MERCHANT), ..self.claims() },
                 Err(INVALID_TOKEN),
             ),
             self.says(
                 "a token from after its merchant was enabled again",
-                &Claims { merchant_id: Some(REVOKED_MERCHANT), ..self.claims() },
+                &Claims {
+                    merchant_id: Some(REVOKED_MERCHANT),
+                    merchant_generation: NEXT,
+                    issued_at: earlier,
+                    ..self.claims()
+                },
                 Ok(()),
             ),
             self.says(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use http::header::AUTHORIZATION;
-use tollgate_core::{Clock, KeyId, Policy, SigningKey};
+use tollgate_core::{Clock, KeyId, Policy, SigningKey, Uptime};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
@@ -19,13 +19,17 @@ impl Clock for Fixed {
     fn now(&self) -> Timestamp {
         NOW
     }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], elapsed: Duration::ZERO }
+    }
 }
 
 fn verifier() -> Arc<Verifier> {
     let key = SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
     let policy = Policy {
         issuer: "https://core.example.com".to_owned(),
-        audience: "payment-api".to_owned(),
+        audience: AUDIENCE.to_owned(),
         exp_leeway: Duration::ZERO,
         iat_leeway: Duration::from_secs(5),
     };

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Clock, Environment, KeyId, MerchantId, PayloadBuffer, Policy, Revocation, Revoked, SecretId,
-    SigningKey, TokenError, TokenId, TokenKind,
+    ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, Revocation, Revoked,
+    SecretId, SigningKey, TokenError, TokenId, TokenKind, Uptime,
 };
 
 use super::*;
@@ -17,6 +17,10 @@ struct Unasked;
 impl Clock for Unasked {
     fn now(&self) -> Timestamp {
         panic!("the time is an argument")
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], elapsed: Duration::ZERO }
     }
 }
 
@@ -45,6 +49,9 @@ fn token(keyring: &Keyring, id: TokenId) -> Vec<u8> {
         merchant_id: Some(MerchantId::from_bytes([3; 16])),
         environment: Environment::Test,
         secret_id: SecretId::from_bytes([4; 16]),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        refresh_id: Some(TokenId::from_bytes([5; 16])),
         addresses: Some("192.0.2.0/24"),
     };
     let mut token = Vec::new();
@@ -126,11 +133,12 @@ fn a_remembered_token_is_revoked_at_the_next_request() {
     for subject in [
         Revoked::Token(ID),
         Revoked::Secret(SecretId::from_bytes([4; 16])),
-        Revoked::Client(ClientId::from_bytes([1; 16])),
-        Revoked::Merchant(MerchantId::from_bytes([3; 16])),
+        Revoked::Client(ClientId::from_bytes([1; 16]), Generation::FIRST.next()),
+        Revoked::Token(TokenId::from_bytes([5; 16])),
+        Revoked::Merchant(MerchantId::from_bytes([3; 16]), Generation::FIRST.next()),
     ] {
         let (verifier, token) = remembering(keyring(1, false));
-        let revocation = Revocation { subject, issued_until: NOW, expires_at: NOW.after(LIFE) };
+        let revocation = Revocation { subject, expires_at: NOW.after(LIFE) };
         verifier.set_revocations(Revocations::from_iter([revocation]));
         assert_eq!(admit(&verifier, &token, NOW), refused(TokenError::Revoked), "{subject:?}");
         verifier.set_revocations(Revocations::default());

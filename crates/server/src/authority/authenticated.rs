@@ -8,10 +8,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use tollgate_core::{ClientId, SecretId, Timestamp};
+use tokio::time::Instant;
+use tollgate_core::{ClientId, Scope, SecretId, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::authority::grant::check_scope;
 use crate::authority::parameters::{Parameters, present, required};
+use crate::authority::sensitive::Sensitive;
 use crate::error::Error;
 use crate::problems::{Problem, Problems};
 use crate::registry::Registered;
@@ -27,13 +30,13 @@ pub(crate) struct Authenticated {
 /// What a client claims to be, by exactly one way of authenticating (RFC 6749 §2.3).
 pub(crate) struct Credentials<'a> {
     client_id: Cow<'a, str>,
-    client_secret: Cow<'a, str>,
+    client_secret: Sensitive<'a>,
 }
 
 impl<'a> Credentials<'a> {
     /// Credentials that came by another way than a request to an endpoint of the authority.
     pub(crate) fn of(client_id: &'a str, client_secret: &'a str) -> Self {
-        Self { client_id: client_id.into(), client_secret: client_secret.into() }
+        Self { client_id: client_id.into(), client_secret: Cow::from(client_secret).into() }
     }
 
     /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
@@ -47,7 +50,7 @@ impl<'a> Credentials<'a> {
             return Ok(Some(basic.alone(id, secret, problems)));
         }
         let (id, secret) = (required(id, "client_id", problems), required(secret, "client_secret", problems));
-        Ok(id.zip(secret).map(|(client_id, client_secret)| Self { client_id, client_secret }))
+        Ok(id.zip(secret).map(|(client_id, secret)| Self { client_id, client_secret: secret.into() }))
     }
 
     /// Takes the credentials likewise, for endpoints where a request without them has failed to authenticate
@@ -62,8 +65,8 @@ impl<'a> Credentials<'a> {
             let basic = basic.alone(id, secret, &mut problems);
             return Ok(problems.or(Some(basic))?);
         }
-        let (client_id, client_secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
-        Ok(Self { client_id, client_secret })
+        let (client_id, secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
+        Ok(Self { client_id, client_secret: secret.into() })
     }
 
     /// Itself, from the header: what the body says beside it must not be another way of authenticating.
@@ -81,12 +84,18 @@ impl<'a> Credentials<'a> {
     }
 
     /// Proves them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
-    /// hashed for whatever client was named, and compared with the secrets of that client or of nobody.
+    /// hashed for whatever client was named, and compared with the secrets of that client or of the dummy client.
+    ///
+    /// `requested` is the scope that is asked for, if any: one beyond the client's is refused here, to a client that has
+    /// proved itself. No refusal goes by what is known here alone, see [`Installation::judge`].
+    ///
+    /// [`Installation::judge`]: crate::installation::Installation
     pub(crate) async fn authenticate(
         &self,
         server: &Server,
         from: IpAddr,
         now: Timestamp,
+        requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
         let installation = server.installation();
         // Before anything is said of the client: a secret that is not known here may be news.
@@ -97,19 +106,26 @@ impl<'a> Credentials<'a> {
         let spelled = id.encode(&mut spelled);
         let name = if id == NOBODY { &*self.client_id } else { spelled };
         let source = server.throttle().source(name, from);
-        server.throttle().check(source, now).map_err(|retry_after| Error::TooMany { retry_after })?;
+        server
+            .throttle()
+            .check(source, Instant::now())
+            .map_err(|retry_after| Error::TooMany { retry_after })?;
 
         let hash = installation.hasher().hash(id, self.client_secret.as_bytes());
-        let client = installation.registry().client(id).await?;
-        let client = client.unwrap_or_else(|| server.nobody().clone());
-        match client.authenticate(&hash, now) {
-            Some(secret_id) if client.allows(from) => Ok(Authenticated { id, secret_id, client }),
-            Some(_) => Err(Error::Address),
-            None => {
-                server.throttle().failed(source, now);
-                Err(Error::InvalidClient)
+        let authenticated = installation.judge(id, |client| {
+            let client = client.unwrap_or_else(|| server.dummy_client().clone());
+            let secret_id = client.authenticate(&hash, now).ok_or(Error::InvalidClient)?;
+            if !client.allows(from) {
+                return Err(Error::Address);
             }
-        }
+            check_scope(requested, |word| client.scope.contains(word))?;
+            Ok(Authenticated { id, secret_id, client })
+        });
+        authenticated.await.inspect_err(|error| {
+            if matches!(error, Error::InvalidClient) {
+                server.throttle().failed(source, Instant::now());
+            }
+        })
     }
 }
 
@@ -130,10 +146,10 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| Error::InvalidClient)?);
     let text = std::str::from_utf8(&decoded).map_err(|_| Error::InvalidClient)?;
     let (id, secret) = text.split_once(':').ok_or(Error::InvalidClient)?;
-    Ok(Some(Credentials { client_id: form_decoded(id), client_secret: form_decoded(secret) }))
+    Ok(Some(Credentials { client_id: form_decoded(id), client_secret: form_decoded(secret).into() }))
 }
 
 fn form_decoded(text: &str) -> Cow<'static, str> {
-    let text = text.replace('+', " ");
+    let text = Zeroizing::new(text.replace('+', " "));
     percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned().into()
 }

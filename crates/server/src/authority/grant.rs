@@ -29,22 +29,25 @@ pub(crate) fn client_credentials<'a>(
     check_scope(requested, |word| of.client.scope.contains(word))?;
     let tokens = &server.config().tokens;
     let mut rng = rand::rng();
-    let issued_at = of.client.issues_at(now);
+    let refresh_id = TokenId::random(&mut rng);
     let access = Claims {
         issuer: &server.config().public_url,
         subject: of.id,
         audience: &tokens.audience,
-        issued_at,
-        expires_at: issued_at.after(tokens.access_ttl),
+        issued_at: now,
+        expires_at: now.after(tokens.access_ttl),
         id: TokenId::random(&mut rng),
         scope: requested.unwrap_or(&of.client.scope).as_str(),
         merchant_id: of.client.merchant_id,
         environment: of.client.environment,
         secret_id: of.secret_id,
+        generation: of.client.generation,
+        merchant_generation: of.client.merchant_generation,
+        refresh_id: Some(refresh_id),
         addresses: of.client.addresses.as_deref(),
     };
     let refresh =
-        Claims { id: TokenId::random(&mut rng), expires_at: issued_at.after(tokens.refresh_ttl), ..access };
+        Claims { id: refresh_id, expires_at: now.after(tokens.refresh_ttl), refresh_id: None, ..access };
     Ok((access, refresh))
 }
 
@@ -57,19 +60,19 @@ pub(crate) fn refresh_token<'a>(
     now: Timestamp,
 ) -> Result<Claims<'a>, Error> {
     check_scope(requested, |word| refresh.allows(word))?;
-    let issued_at = client.issues_at(now);
     Ok(Claims {
-        issued_at,
-        expires_at: issued_at.after(server.config().tokens.access_ttl),
+        issued_at: now,
+        expires_at: now.after(server.config().tokens.access_ttl),
         id: TokenId::random(&mut rand::rng()),
         scope: requested.map_or(refresh.scope, Scope::as_str),
+        refresh_id: Some(refresh.id),
         addresses: client.addresses.as_deref(),
         ..*refresh
     })
 }
 
 /// A scope beyond what is allowed is refused, not trimmed, and only a client that has proved itself learns of it.
-fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
+pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
     match requested {
         Some(scope) if !scope.words().all(allows) => {
             Err(Error::Scope(Problem::new("scope", "goes beyond what this client may ask for").into()))

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::authority::sensitive::wipe;
 use crate::json::{self, Json};
 use crate::media::Media;
 use crate::problems::{Problem, Problems};
@@ -26,6 +27,13 @@ pub(crate) struct Parameters<'a> {
     pub(crate) refresh_token: Option<Cow<'a, str>>,
 }
 
+impl Drop for Parameters<'_> {
+    /// Wipes what was decoded and not taken.
+    fn drop(&mut self) {
+        self.client_secret.iter_mut().chain(&mut self.refresh_token).for_each(wipe);
+    }
+}
+
 impl<'a> Parameters<'a> {
     /// Reads a body. What is wrong with single parameters goes to `problems`; a body that can't be read at all is an
     /// error.
@@ -35,7 +43,7 @@ impl<'a> Parameters<'a> {
                 Some(parameters) => Ok(parameters),
                 None => Self::read_document(body, problems),
             },
-            Media::Form => Ok(Self::read_form(body, problems)),
+            Media::Form => Self::read_form(body, problems),
         }
     }
 
@@ -54,14 +62,14 @@ impl<'a> Parameters<'a> {
         Ok(parameters)
     }
 
-    fn read_form(body: &'a [u8], problems: &mut Problems) -> Self {
+    fn read_form(body: &'a [u8], problems: &mut Problems) -> Result<Self, Problem> {
         let mut parameters = Self::default();
         read_form(body, problems, |name, value| {
             if let Some(slot) = parameters.slot(name) {
                 *slot = Some(value);
             }
-        });
-        parameters
+        })?;
+        Ok(parameters)
     }
 
     /// Where the value of a parameter belongs, if it is known.
@@ -82,12 +90,13 @@ fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
 }
 
-/// Hands each parameter of a form to `take`; one that is there twice is a problem, known or not (RFC 6749 §3.2).
+/// Hands each parameter of a form in UTF-8 to `take`; one that is there twice is a problem, known or not (RFC 6749 §3.2).
 pub(crate) fn read_form<'a>(
     body: &'a [u8],
     problems: &mut Problems,
     mut take: impl FnMut(&str, Cow<'a, str>),
-) {
+) -> Result<(), Problem> {
+    std::str::from_utf8(body).map_err(|_| Problem::body("is not valid UTF-8"))?;
     let (mut names, mut twice) = (HashSet::new(), HashSet::new());
     for (name, value) in form_urlencoded::parse(body) {
         take(&name, value);
@@ -97,6 +106,7 @@ pub(crate) fn read_form<'a>(
         problems.push(Problem::new(name.clone(), "duplicate parameter"));
         twice.insert(name);
     }
+    Ok(())
 }
 
 /// Without a value a parameter counts as omitted (RFC 6749 §3.2).
@@ -205,7 +215,7 @@ mod tests {
     }
 
     fn values(parameters: &Parameters<'_>) -> [Option<String>; 5] {
-        let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = parameters;
+        let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = &parameters;
         [grant_type, client_id, client_secret, scope, refresh_token]
             .map(|value| value.as_ref().map(|value| value.clone().into_owned()))
     }
@@ -230,7 +240,7 @@ mod tests {
         ) {
             let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
             let (mut problems, mut read) = (Problems::new(), Vec::new());
-            read_form(body.as_bytes(), &mut problems, |name, value| read.push((name.to_owned(), value.into_owned())));
+            read_form(body.as_bytes(), &mut problems, |name, value| read.push((name.to_owned(), value.into_owned()))).unwrap();
             prop_assert_eq!(&read, &pairs);
             let named: HashSet<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
             let names = || pairs.iter().map(|(name, _)| name.as_str());

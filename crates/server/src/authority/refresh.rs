@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::Request;
-use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenKind};
+use tollgate_core::{Claims, Timestamp, TokenKind};
 
 use crate::authority::parameters::{Parameters, required};
+use crate::authority::sensitive::{Sensitive, SensitiveBody};
 use crate::authority::{Issued, answer, body, check_caller, grant};
+use crate::catch_up::TokenBuffers;
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
 use crate::media::{MAX_BODY, Media};
@@ -27,19 +29,20 @@ pub(crate) async fn post(
     check_caller(&head.method, &head.headers)?;
     Media::require_json(&head.headers)?;
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    let body = SensitiveBody::from(body);
     let mut problems = Problems::new();
-    let parameters = Parameters::read(Media::Json, &body, &mut problems)?;
-    let token = required(parameters.refresh_token, "refresh_token", &mut problems);
-    let token = problems.or(token)?;
-    // Boxed: it outlives an await, and a large future costs more to move than this to allocate.
-    let mut buffer = Box::new(PayloadBuffer::new());
-    let claims =
-        server.installation().verifier().verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffer)?;
-    let client = server.installation().registry().vouching(&claims, now).await?;
-    let client = client.ok_or(Error::RefreshRefused)?;
-    if !client.allows(from) {
-        return Err(Error::Address);
-    }
+    let mut parameters = Parameters::read(Media::Json, &body, &mut problems)?;
+    let token = required(parameters.refresh_token.take(), "refresh_token", &mut problems);
+    let token = Sensitive::from(problems.or(token)?);
+    // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
+    let mut buffers = Box::new(TokenBuffers::new());
+    let installation = server.installation();
+    let claims = installation.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffers).await?;
+    let client = installation.judge(claims.subject, |client| {
+        let client = client.filter(|client| client.vouches_for(&claims, now)).ok_or(Error::RefreshRefused)?;
+        if client.allows(from) { Ok(client) } else { Err(Error::Address) }
+    });
+    let client = client.await?;
     let body = issue(server, &claims, &client, now)?;
     Ok(Issued { response: answer(body), client: claims.subject })
 }
@@ -54,6 +57,6 @@ fn issue(server: &Server, refresh: &Claims<'_>, client: &Registered, now: Timest
         body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
         body.extend_from_slice(itoa::Buffer::new().format(life).as_bytes());
         body.extend_from_slice(b"}}");
-        Some(())
+        Ok(())
     })
 }

@@ -9,6 +9,7 @@ use tollgate_core::{Scope, Timestamp, TokenKind};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::parameters::Parameters;
+use crate::authority::sensitive::SensitiveBody;
 use crate::authority::{Issued, answer, body, check_caller, grant};
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
@@ -27,6 +28,7 @@ pub(crate) async fn post(
     check_caller(&head.method, &head.headers)?;
     let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    let body = SensitiveBody::from(body);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);
@@ -36,7 +38,8 @@ pub(crate) async fn post(
         None
     });
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
-    let authenticated = problems.or(credentials)?.authenticate(server, from, now).await?;
+    let credentials = problems.or(credentials)?;
+    let authenticated = credentials.authenticate(server, from, now, scope.as_ref()).await?;
     let body = issue(server, &authenticated, scope.as_ref(), now)?;
     Ok(Issued { response: answer(body), client: authenticated.id })
 }
@@ -76,6 +79,6 @@ fn issue(
             body.push(b'"');
         }
         body.extend_from_slice(b"}}");
-        Some(())
+        Ok(())
     })
 }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use tollgate_core::TokenError;
+use tollgate_guard::Realm;
 
-use super::TOKENS;
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::refusals::{Refusal, of_a_body, of_the_store};
+use super::{Surface, TOKENS};
 use crate::authority::token::MEDIA;
 use crate::error::Error;
 use crate::media::JSON_ONLY;
@@ -21,8 +22,8 @@ pub(super) const ACCESS_TOKEN: &str =
 pub(super) const REFRESH_TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiJyZWZyZXNoIn0.c2lnbmF0dXJl";
 
-pub(super) fn operations() -> Vec<Operation> {
-    vec![token(), refresh()]
+pub(super) fn operations(surface: &Surface<'_>) -> Vec<Operation> {
+    vec![token(), refresh(surface)]
 }
 
 fn token() -> Operation {
@@ -71,7 +72,8 @@ fn token() -> Operation {
     }
 }
 
-fn refresh() -> Operation {
+fn refresh(surface: &Surface<'_>) -> Operation {
+    let realm = Realm::of(surface.audience);
     let refresh_token = json!({"type": "string", "minLength": 1, "description": "The one that you keep."});
     let request = json!({"type": "object", "properties": {"refresh_token": refresh_token}, "required": ["refresh_token"]});
     let refusals = [
@@ -98,7 +100,7 @@ fn refresh() -> Operation {
             .into_iter()
             .chain(of_a_body(JSON_ONLY))
             .chain(of_the_store())
-            .map(Refusal::envelope)
+            .map(|error| Refusal::envelope_in(&realm, error))
             .collect(),
     }
 }

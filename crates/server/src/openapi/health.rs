@@ -6,6 +6,7 @@ use super::HEALTH;
 use super::authority::success;
 use super::operation::{Access, Answer, Operation, always, content};
 use super::refusals::Refusal;
+use crate::background::Task;
 use crate::error::Error;
 use crate::health::{METRICS_TYPE, READY, UP};
 use crate::installation::NotReady;
@@ -20,7 +21,9 @@ pub(super) fn operations() -> Vec<Operation> {
         "const": true,
         "description": "There if it serves by what may be out of date (`tokens.when_stale = \"serve\"`).",
     });
-    let not_ready = [NotReady::Draining, NotReady::NoSigningKey, NotReady::Stale].map(Error::NotReady);
+    let not_ready =
+        [NotReady::Draining, NotReady::NoSigningKey, NotReady::Stale, NotReady::Panicked(Task::Follower)]
+            .map(Error::NotReady);
     let not_ready = not_ready.into_iter().map(Refusal::envelope).collect();
     vec![
         operation(Route::Health, "liveness", "Ask whether the process is up", success(status(UP)), vec![]),

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use tollgate_core::{Environment, Timestamp};
+use tollgate_guard::Realm;
 
 use super::authority::success;
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::pattern::ascii;
-use super::refusals::{Refusal, of_a_body, of_the_guard, of_the_store};
+use super::refusals::{Refusal, of_a_body, of_a_write, of_the_guard, of_the_store};
 use super::{PAGE, PAYMENTS, Surface};
 use crate::error::Error;
 use crate::idempotency::{HEADER, IdempotencyKey, REPLAYED};
@@ -34,6 +35,7 @@ fn create(surface: &Surface<'_>) -> Operation {
         Error::InProgress,
         Error::KeyReused,
         Error::IdempotencyStore(tollgate_store::StoreError::Unavailable(String::new())),
+        of_a_write(),
     ];
     let created = json!({
         "type": "object",
@@ -67,7 +69,7 @@ fn create(surface: &Surface<'_>) -> Operation {
             headers: vec![("Cache-Control", always("no-store")), (REPLAYED, replayed)],
             content: Some(success(created)),
         }],
-        refusals: guarded("payments:write", refusals.into_iter().chain(of_a_body(JSON_ONLY))),
+        refusals: guarded(surface, "payments:write", refusals.into_iter().chain(of_a_body(JSON_ONLY))),
     }
 }
 
@@ -105,6 +107,7 @@ fn list(surface: &Surface<'_>) -> Operation {
         body: None,
         answers: vec![answered("A page of them.", page)],
         refusals: guarded(
+            surface,
             "payments:read",
             [Error::Invalid(Problem::new("limit", "must be an integer from 1 to 100").into()), Error::MerchantNotFound],
         ),
@@ -127,7 +130,7 @@ fn show(surface: &Surface<'_>) -> Operation {
         parameters: vec![id()],
         body: None,
         answers: vec![answered("The payment request.", one)],
-        refusals: guarded("payments:read", [Error::PaymentRequestNotFound]),
+        refusals: guarded(surface, "payments:read", [Error::PaymentRequestNotFound]),
     }
 }
 
@@ -196,12 +199,17 @@ fn decide() -> Operation {
             Error::PaymentRequestNotFound,
             Error::Decided,
             Error::PageExpired,
+            of_a_write(),
         ]),
     }
 }
 
-fn guarded(scope: &'static str, errors: impl IntoIterator<Item = Error>) -> Vec<Refusal> {
-    let mut refusals = of_the_guard(scope);
+fn guarded(
+    surface: &Surface<'_>,
+    scope: &'static str,
+    errors: impl IntoIterator<Item = Error>,
+) -> Vec<Refusal> {
+    let mut refusals = of_the_guard(&Realm::of(surface.audience), scope);
     refusals.extend(open(errors));
     refusals
 }
@@ -210,22 +218,25 @@ fn open(errors: impl IntoIterator<Item = Error>) -> Vec<Refusal> {
     errors.into_iter().chain(of_the_store()).map(Refusal::envelope).collect()
 }
 
-/// A key between quotes is the same key, and a header's value begins and ends with other than a space.
+/// A key between quotes is the same key, and only there may a comma be in it. A header's value begins and ends with other
+/// than a space.
 pub(super) fn idempotency_key() -> Value {
     let max = IdempotencyKey::MAX;
-    let (any, dark) = (ascii(|byte| matches!(byte, b' '..=b'~')), ascii(|byte| matches!(byte, b'!'..=b'~')));
-    let unquoted = ascii(|byte| matches!(byte, b'!'..=b'~') && byte != b'"');
+    let any = ascii(|byte| matches!(byte, b' '..=b'~') && byte != b',');
+    let dark = ascii(|byte| matches!(byte, b'!'..=b'~') && byte != b',');
+    let first = ascii(|byte| matches!(byte, b'!'..=b'~') && byte != b',' && byte != b'"');
+    let quoted = ascii(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
     let inner = format!("{any}{{0,{}}}", max - 2);
     json!({
         "name": HEADER,
         "in": "header",
         "description": format!(
             "What makes a repeat harmless: 1 to {max} printable ASCII characters, new for each payment. `\"k\"` and `k` are the \
-             same key. It counts for one merchant, whichever token it comes with."
+             same key; a comma may only be in the quoted form. It counts for one merchant, whichever token it comes with."
         ),
         "schema": {
             "type": "string",
-            "pattern": format!("^(?:{unquoted}(?:{inner}{dark})?|\"{any}{{1,{max}}}\"|\"(?:{inner}{unquoted})?)$"),
+            "pattern": format!("^(?:{first}(?:{inner}{dark})?|\"(?:{quoted}|\\\\[\"\\\\]){{1,{max}}}\")$"),
         },
         "example": "order-1042",
     })
@@ -275,7 +286,7 @@ fn example() -> Value {
 
 /// What is shown of it once it was approved.
 fn shown(surface: &Surface<'_>) -> Value {
-    let payment = NewPayment::read(example().to_string().as_bytes()).expect("the example is taken");
+    let payment = serde_json::from_value(example()).expect("the example could have been stored");
     let view = PaymentView {
         id: ID.parse().expect("it is an id"),
         merchant_id: MERCHANT_ID.parse().expect("it is an id"),

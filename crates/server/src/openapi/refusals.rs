@@ -9,7 +9,7 @@ use http::{HeaderName, Response};
 use serde_json::{Map, Value, json};
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
-use tollgate_guard::Denial;
+use tollgate_guard::{Denial, Realm};
 use tollgate_store::StoreError;
 
 use crate::edge;
@@ -47,6 +47,12 @@ impl Refusal {
         Self::in_envelope(code, error.response())
     }
 
+    /// As an endpoint under `/api/v1` that takes a token says it.
+    pub(super) fn envelope_in(realm: &Realm, error: Error) -> Self {
+        let code = error.code();
+        Self::in_envelope(code, error.response_in(realm))
+    }
+
     /// As an OAuth client is told.
     pub(super) fn oauth(error: Error) -> Self {
         let code = error.code();
@@ -67,8 +73,8 @@ impl Refusal {
     }
 
     /// As the guard says it.
-    pub(super) fn denial(denial: Denial) -> Self {
-        Self::in_envelope(denial.code(), denial.response())
+    pub(super) fn denial(realm: &Realm, denial: Denial) -> Self {
+        Self::in_envelope(denial.code(), denial.response(realm))
     }
 
     fn in_envelope(code: Code, answer: Response<Bytes>) -> Self {
@@ -77,7 +83,7 @@ impl Refusal {
 }
 
 /// What the guard refuses before a handler that needs this scope.
-pub(super) fn of_the_guard(scope: &'static str) -> Vec<Refusal> {
+pub(super) fn of_the_guard(realm: &Realm, scope: &'static str) -> Vec<Refusal> {
     let denials = [
         Denial::NoToken,
         Denial::InvalidToken(TokenError::Expired),
@@ -85,7 +91,7 @@ pub(super) fn of_the_guard(scope: &'static str) -> Vec<Refusal> {
         Denial::Address,
         Denial::Stale,
     ];
-    denials.into_iter().map(Refusal::denial).collect()
+    denials.into_iter().map(|denial| Refusal::denial(realm, denial)).collect()
 }
 
 /// What reading a body refuses.
@@ -96,6 +102,11 @@ pub(super) fn of_a_body(expected: &'static str) -> [Error; 4] {
 /// What depends on the store.
 pub(super) fn of_the_store() -> [Error; 2] {
     [Error::Store(StoreError::Unavailable(String::new())), Error::Internal(String::new())]
+}
+
+/// What depends on the answer of the store to a write.
+pub(super) const fn of_a_write() -> Error {
+    Error::Store(StoreError::OutcomeUnknown(String::new()))
 }
 
 /// What an operation answers: status, name and response. It is what the operation refuses itself, and what the edge refuses
@@ -236,6 +247,9 @@ pub(super) const fn when(code: Code) -> &'static str {
         Code::HeadersTooLarge => "the head is larger than 16 KiB, or has more than 64 lines",
         Code::InternalError => "a defect of ours; the request id finds it in the log",
         Code::IdempotencyStoreUnavailable => "the key can't be kept right now, and nothing was done",
+        Code::OutcomeUnknown => {
+            "the answer of the store was lost, so whether it was done is not known: repeat it with the same key"
+        }
         Code::Unavailable => {
             "the store is away or was not read for too long, no key signs, or there are too many connections"
         }

@@ -61,14 +61,14 @@ fn introspect(surface: &Surface<'_>) -> Operation {
         method: "post",
         id: "introspectToken",
         tag: OAUTH,
-        summary: "Ask whether a token is good (RFC 7662)",
-        description: "A client sees the tokens of its own merchant and environment. Of any other it is told \
-                      `{\"active\": false}`, as of one that has expired. Require `\"token_type\": \"Bearer\"` before you \
-                      admit a request by the answer: a good refresh token is active, too. Keep the answer for seconds."
+        summary: "Introspect a token (RFC 7662)",
+        description: "A client sees the access tokens of its own merchant and environment, for its audience. Of any other \
+                      token it is told `{\"active\": false}`, as of one that has expired. A refresh token is active for its \
+                      own client only, and only with `token_type_hint=refresh_token`. Keep the answer for seconds."
             .to_owned(),
         access: Access::Client,
         parameters: vec![],
-        body: Some(request(presented(), "token", &json!({"token": ACCESS_TOKEN}))),
+        body: Some(request(presented("`refresh_token`, or a refresh token is inactive. Any other value is ignored."), "token", &json!({"token": ACCESS_TOKEN}))),
         answers: vec![said("What the token is.", introspection(surface))],
         refusals: refusals("token", []),
     }
@@ -80,19 +80,19 @@ fn revoke() -> Operation {
         method: "post",
         id: "revokeToken",
         tag: OAUTH,
-        summary: "End a token before its time (RFC 7009)",
-        description: "From then on this server refuses it, and every other within a second. A token that is unknown or has \
-                      expired is 200 as well. A refresh token and the access tokens made from it are not linked: revoke \
+        summary: "Revoke a token (RFC 7009)",
+        description: "From then on this server refuses it, and every other within a second. A token that is unknown, has \
+                      expired or is another client's is 200 as well, and stays as it is. A refresh token and the access tokens made from it are not linked: revoke \
                       both."
             .to_owned(),
         access: Access::Client,
         parameters: vec![],
-        body: Some(request(presented(), "token", &json!({"token": ACCESS_TOKEN}))),
+        body: Some(request(presented("Ignored: the signature tells what a token is."), "token", &json!({"token": ACCESS_TOKEN}))),
         answers: vec![said(
             "The token is good no more.",
             json!({"type": "object", "additionalProperties": false, "examples": [{}]}),
         )],
-        refusals: refusals("token", [Error::AnothersToken]),
+        refusals: refusals("token", []),
     }
 }
 
@@ -153,10 +153,11 @@ fn request(mut parameters: Value, required: &str, example: &Value) -> Value {
     content(FORM, schema, Some(example.clone()))
 }
 
-fn presented() -> Value {
+/// `hint` says what the hint is good for.
+fn presented(hint: &str) -> Value {
     json!({
         "token": {"type": "string", "description": "An access or a refresh token."},
-        "token_type_hint": {"type": "string", "description": "Ignored: the signature tells what a token is."},
+        "token_type_hint": {"type": "string", "description": hint},
     })
 }
 

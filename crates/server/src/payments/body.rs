@@ -1,6 +1,6 @@
 //! The body of `POST /api/v1/payment-requests:redirect`.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tollgate_core::MerchantId;
 
 use super::money::{Amount, Currency};
@@ -14,9 +14,9 @@ use crate::problems::Problems;
 /// A payment that a merchant asks for.
 ///
 /// It serialises to one canonical JSON object: members in this order, absent ones left out. The fingerprint of an
-/// idempotent request is taken from those bytes, and the store keeps them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// idempotent request is taken from those bytes, and the store keeps them: what it gives back is a
+/// [`KeptPayment`](super::kept::KeptPayment).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct NewPayment {
     /// Who is to be paid; the token's merchant if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,8 +96,7 @@ impl FromFields for NewPayment {
 }
 
 /// Who pays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Customer {
     /// Their name.
     pub name: Line,
@@ -118,8 +117,7 @@ impl FromFields for Customer {
 }
 
 /// Where the bill goes. Its optional lines may be empty, which is the same as absent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct BillingAddress {
     /// Street and number.
     pub address_line1: Line,
@@ -167,8 +165,8 @@ impl FromFields for BillingAddress {
 }
 
 /// The one value that `test_transaction` has in a sandbox: `true`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "bool", try_from = "bool")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "bool")]
 pub struct TestTransaction;
 
 impl TryFrom<bool> for TestTransaction {

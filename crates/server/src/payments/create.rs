@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
-use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus};
+use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus, StoreError};
 
 use crate::edge::read_body;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::idempotency::{self, IdempotencyKey, REPLAYED, Turn};
 use crate::installation::Installation;
 use crate::media::{MAX_BODY, Media};
 use crate::payments::body::NewPayment;
-use crate::payments::{answer, redirect_url, success, whose};
+use crate::payments::{Purpose, answer, redirect_url, success, whose};
 use crate::problems::Problems;
 
 const ROUTE: &str = "POST /api/v1/payment-requests:redirect";
@@ -48,18 +48,17 @@ async fn create(
 ) -> Result<Response, Error> {
     let (key, mut payment) = match (IdempotencyKey::of(headers), NewPayment::read(body)) {
         (Ok(key), Ok(payment)) => (key, payment),
-        (Ok(key), Err(problems)) => return Err(refuse(installation, principal, key, problems, now).await),
+        (Ok(key), Err(problems)) => return Err(refuse(installation, principal, key, problems).await),
         (Err(problem), payment) => {
             return Err(Problems::from(problem).and(payment.err().unwrap_or_default()).into());
         }
     };
     // The merchant has been said once it is known: a repeat may say it or leave it out.
-    let merchant = whose(installation, principal, payment.merchant_id.take()).await?;
+    let merchant = whose(installation, principal, payment.merchant_id.take(), Purpose::Create).await?;
     let Some(key) = key else { return first(installation, principal, merchant, &payment, None, now).await };
     let fingerprint = Sha256::digest(payment.canonical()).into();
     let scope = key.scoped(merchant, principal.environment, ROUTE);
-    let lease = installation.config().idempotency.lease;
-    match idempotency::begin(installation.store(), scope, fingerprint, now, lease).await? {
+    match idempotency::begin(installation, scope, fingerprint).await? {
         Turn::First(lease) => first(installation, principal, merchant, &payment, Some(lease), now).await,
         Turn::Repeat(stored) => Ok(repeat(stored)),
     }
@@ -70,12 +69,11 @@ async fn refuse(
     principal: &Principal,
     key: Option<IdempotencyKey>,
     problems: Problems,
-    now: Timestamp,
 ) -> Error {
     // An operator's key counts for the merchant that a body names, and this body names none that could be trusted.
     let scope =
         key.zip(principal.merchant_id).map(|(key, own)| key.scoped(own, principal.environment, ROUTE));
-    idempotency::refuse(installation.store(), scope, problems, now).await
+    idempotency::refuse(installation, scope, problems).await
 }
 
 #[derive(Serialize)]
@@ -107,7 +105,7 @@ async fn first(
     let kept = Answer {
         status: StatusCode::CREATED.as_u16(),
         body: body.clone(),
-        expires_at: now.after(config.idempotency.ttl),
+        expires_at: installation.steady_now().after(config.idempotency.ttl),
     };
     let store = installation.store();
     let Some(lease) = lease else {
@@ -118,7 +116,14 @@ async fn first(
         Ok(true) => Ok(answer(StatusCode::CREATED, body)),
         // This took longer than the lease, and a repeat has taken the key over.
         Ok(false) => Err(Error::InProgress),
-        Err(error) => {
+        // It may have been created, and the key is answered then. Neither is undone or waited for again.
+        Err(error @ StoreError::OutcomeUnknown(_)) => Err(Error::Store(error)),
+        Err(
+            error @ (StoreError::Unavailable(_)
+            | StoreError::Misconfigured(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Newer { .. }),
+        ) => {
             // Best effort: if the key can't be given back either, its lease ends by itself.
             if let Err(error) = store.abandon(&lease).await {
                 tracing::warn!(%error, "an idempotency key stays taken until its lease ends");

@@ -5,9 +5,9 @@ use askama::Template;
 use http::{HeaderMap, StatusCode};
 use tollgate_core::Timestamp;
 
-use super::body::NewPayment;
 use super::decision::Status;
-use super::text::{Locale, RedirectUrl};
+use super::kept::KeptPayment;
+use super::text::RedirectUrl;
 use super::view::rfc3339;
 use crate::pages::{self, Policy};
 
@@ -30,20 +30,20 @@ pub(crate) struct Checkout<'a> {
     /// What people call the merchant.
     pub merchant: &'a str,
     /// What was asked for.
-    pub payment: &'a NewPayment,
+    pub payment: &'a KeptPayment,
     /// What became of it.
     pub status: Status,
     /// From when on the page takes no decision.
     pub expires_at: Timestamp,
 }
 
-impl<'a> Checkout<'a> {
+impl Checkout<'_> {
     /// Where the person goes from here: the success URL once approved, the fail URL once declined or expired.
-    pub(crate) fn next(&self) -> Option<&'a RedirectUrl> {
+    pub(crate) fn next(&self) -> Option<RedirectUrl> {
         match self.status {
             Status::Pending => None,
-            Status::Approved => self.payment.success_url_redirect.as_ref(),
-            Status::Declined | Status::Expired => self.payment.fail_url_redirect.as_ref(),
+            Status::Approved => self.payment.success_url(),
+            Status::Declined | Status::Expired => self.payment.fail_url(),
         }
     }
 }
@@ -69,7 +69,7 @@ pub(crate) fn render(page: &Page<'_>) -> (StatusCode, HeaderMap, String) {
             message(
                 Mark::Cross,
                 "Please try again",
-                "Your decision could not be saved. Go back and repeat it in a moment.",
+                "The payment can't be reached right now. Go back in a moment: if your decision was saved, it is shown there.",
             ),
         ),
     };
@@ -98,9 +98,9 @@ fn payment(checkout: &Checkout<'_>) -> (StatusCode, askama::Result<String>) {
 }
 
 /// Origins that the answer to the form may send the browser to: it applies `form-action` to that redirect as well.
-fn form_origins(payment: &NewPayment) -> Vec<String> {
-    let urls = [&payment.success_url_redirect, &payment.fail_url_redirect];
-    let mut origins: Vec<_> = urls.into_iter().flatten().map(RedirectUrl::csp_source).collect();
+fn form_origins(payment: &KeptPayment) -> Vec<String> {
+    let urls = [payment.success_url(), payment.fail_url()];
+    let mut origins: Vec<_> = urls.iter().flatten().map(RedirectUrl::csp_source).collect();
     origins.dedup();
     origins
 }
@@ -120,7 +120,7 @@ struct Pending<'a> {
     order_id: Option<&'a str>,
     expires_at: String,
     expires_on: String,
-    next_host: Option<&'a str>,
+    next_host: Option<String>,
 }
 
 impl<'a> Pending<'a> {
@@ -135,12 +135,12 @@ impl<'a> Pending<'a> {
             currency_code: payment.currency.code(),
             currency_name: payment.currency.name(),
             amount: payment.amount.in_major_units(payment.currency),
-            customer: payment.customer.name.as_str(),
-            reference: payment.payment_reference.as_ref().map(super::text::PaymentReference::as_str),
-            order_id: payment.order_id.as_ref().map(super::text::Line::as_str),
+            customer: &payment.customer.name,
+            reference: payment.payment_reference.as_deref(),
+            order_id: payment.order_id.as_deref(),
             expires_on: format!("{} {} UTC", &expires_at[..10], &expires_at[11..16]),
             expires_at,
-            next_host: payment.success_url_redirect.as_ref().map(RedirectUrl::host),
+            next_host: payment.success_url().map(|url| url.host().to_owned()),
         }
     }
 }
@@ -159,7 +159,7 @@ struct Settled<'a> {
     customer: &'a str,
     reference: Option<&'a str>,
     order_id: Option<&'a str>,
-    next: Option<(&'a str, &'a str)>,
+    next: Option<(String, String)>,
 }
 
 fn settled(checkout: &Checkout<'_>, mark: Mark, title: &str, lead: &str) -> askama::Result<String> {
@@ -173,10 +173,10 @@ fn settled(checkout: &Checkout<'_>, mark: Mark, title: &str, lead: &str) -> aska
         minor_units: payment.amount.minor_units(),
         currency_code: payment.currency.code(),
         amount: payment.amount.in_major_units(payment.currency),
-        customer: payment.customer.name.as_str(),
-        reference: payment.payment_reference.as_ref().map(super::text::PaymentReference::as_str),
-        order_id: payment.order_id.as_ref().map(super::text::Line::as_str),
-        next: checkout.next().map(|url| (url.as_str(), url.host())),
+        customer: &payment.customer.name,
+        reference: payment.payment_reference.as_deref(),
+        order_id: payment.order_id.as_deref(),
+        next: checkout.next().map(|url| (url.as_str().to_owned(), url.host().to_owned())),
     };
     page.render()
 }
@@ -224,8 +224,7 @@ impl Mark {
 }
 
 /// The language of the page, whose words are English: the payment's locale where that is a kind of English.
-fn lang(locale: &Locale) -> &str {
-    let tag = locale.as_str();
+fn lang(tag: &str) -> &str {
     if tag == "en" || tag.starts_with("en-") { tag } else { "en" }
 }
 

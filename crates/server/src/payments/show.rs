@@ -15,7 +15,7 @@ use crate::payments::listing::{Cursor, Listing};
 use crate::payments::named::Named;
 use crate::payments::stored::Stored;
 use crate::payments::view::PaymentView;
-use crate::payments::{answer, success, whose};
+use crate::payments::{Purpose, answer, success, whose};
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -30,7 +30,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let listing = Listing::read(query.as_deref().unwrap_or_default())?;
-    let merchant = whose(&installation, &principal, listing.merchant_id).await?;
+    let merchant = whose(&installation, &principal, listing.merchant_id, Purpose::Read).await?;
     let after = listing.cursor.map(|cursor| (cursor.created_at, cursor.id));
     let limit = u32::from(listing.limit);
     // One more than is shown tells whether there is another page.

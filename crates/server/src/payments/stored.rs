@@ -5,14 +5,14 @@ use tollgate_store::{PaymentRequest, PaymentStatus, StoreError};
 
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::payments::body::NewPayment;
 use crate::payments::decision::{Decision, Status};
+use crate::payments::kept::KeptPayment;
 use crate::payments::redirect_url;
 use crate::payments::view::PaymentView;
 
 /// What was asked for, what became of it, and where its page is.
 pub(super) struct Stored {
-    pub(super) payment: NewPayment,
+    pub(super) payment: KeptPayment,
     pub(super) status: Status,
     redirect_url: String,
 }

@@ -10,8 +10,8 @@ use tollgate_core::MerchantId;
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $parse:path) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        #[serde(into = "String", try_from = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+        #[serde(into = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -26,14 +26,6 @@ macro_rules! text {
 
             fn from_str(text: &str) -> Result<Self, Refused> {
                 $parse(text).map(|text| Self(text.into()))
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Refused;
-
-            fn try_from(text: String) -> Result<Self, Refused> {
-                text.parse()
             }
         }
 
@@ -99,7 +91,7 @@ text!(
 );
 
 /// Names a bank that the person chose beforehand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub(crate) struct BankId(Uuid);
 
@@ -289,11 +281,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_reads_back_from_the_store_as_it_was() {
+    fn a_text_is_stored_as_it_was() {
         let line: Line = "a \"quoted\" line".parse().unwrap();
-        let json = serde_json::to_string(&line).unwrap();
-        assert_eq!(json, r#""a \"quoted\" line""#);
-        assert_eq!(serde_json::from_str::<Line>(&json).unwrap(), line);
-        assert!(serde_json::from_str::<Line>(r#""""#).is_err());
+        assert_eq!(serde_json::to_string(&line).unwrap(), r#""a \"quoted\" line""#);
     }
 }

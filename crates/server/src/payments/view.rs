@@ -6,8 +6,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
 
-use super::body::NewPayment;
 use super::decision::Status;
+use super::kept::KeptPayment;
 
 /// What `GET` shows of a payment request: a JSON object whose members follow this order, with those of the payment in
 /// between and absent ones left out.
@@ -22,7 +22,7 @@ pub(crate) struct PaymentView<'a> {
     /// What became of it.
     pub status: Status,
     /// What was asked for.
-    pub payment: &'a NewPayment,
+    pub payment: &'a KeptPayment,
     /// Where its page is.
     pub redirect_url: &'a str,
     /// When it was created.
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::payments::body::samples;
 
-    fn view(payment: &NewPayment) -> PaymentView<'_> {
+    fn view(payment: &KeptPayment) -> PaymentView<'_> {
         PaymentView {
             id: "0b6c1f0e-93a5-4b6e-8d57-0c9d4d1e2f3a".parse().unwrap(),
             merchant_id: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff".parse().unwrap(),
@@ -93,13 +93,13 @@ mod tests {
 
     #[test]
     fn everything_is_shown_in_one_order() {
-        let payment = samples::full();
+        let payment = samples::kept(&samples::full());
         insta::assert_snapshot!(serde_json::to_string_pretty(&view(&payment)).unwrap());
     }
 
     #[test]
     fn what_is_absent_is_left_out() {
-        let payment = samples::minimal();
+        let payment = samples::kept(&samples::minimal());
         let view = PaymentView { status: Status::Pending, decided_at: None, ..view(&payment) };
         insta::assert_snapshot!(serde_json::to_string_pretty(&view).unwrap());
     }

@@ -145,7 +145,7 @@ impl Desk {
         }
         let (id, secret) = (form.client_id.trim(), form.client_secret.trim());
         let claimed = authenticated::Credentials::of(id, secret);
-        match claimed.authenticate(&self.server, self.from, self.now()).await {
+        match claimed.authenticate(&self.server, self.from, self.now(), None).await {
             Ok(proved) if proved.client.environment == Environment::Live => said(LIVE),
             Ok(proved) => {
                 session.start_afresh();

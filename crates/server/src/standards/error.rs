@@ -53,7 +53,7 @@ impl Error {
             | Self::NoSigningKey
             | Self::Stale
             | Self::NotReady(_) => "temporarily_unavailable",
-            Self::Internal(_) => "server_error",
+            Self::TokenTooLong | Self::Internal(_) => "server_error",
         }
     }
 
@@ -72,6 +72,10 @@ impl Error {
             (Some(problems), _) => described(&problems),
             (None, Code::InvalidToken) => {
                 "The token is malformed, expired or revoked, or was issued to another client.".to_owned()
+            }
+            (None, Code::OutcomeUnknown) => {
+                "Whether this was done is not known: the answer of the store was lost. Repeat the request."
+                    .to_owned()
             }
             (None, _) => permitted(&self.message()).collect(),
         }

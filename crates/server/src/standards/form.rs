@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request};
-use tollgate_core::Timestamp;
+use tollgate_core::{Scope, Timestamp};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::check_caller;
 use crate::authority::parameters::{Parameters, present, read_form};
+use crate::authority::sensitive::SensitiveBody;
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
 use crate::media::{MAX_BODY, Media};
@@ -24,32 +24,34 @@ pub(crate) const FORM_ONLY: &str =
 pub(super) async fn receive(
     server: &Server,
     request: Request<impl RequestBody>,
-) -> Result<(HeaderMap, Bytes), Error> {
+) -> Result<(HeaderMap, SensitiveBody), Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     if Media::of(&head.headers) != Some(Media::Form) {
         return Err(Error::MediaType { expected: FORM_ONLY });
     }
     let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
-    Ok((head.headers, body))
+    Ok((head.headers, body.into()))
 }
 
 /// The parameters that are known; others are ignored (RFC 6749 §3.2).
 pub(super) struct Form<'a> {
     pub(super) parameters: Parameters<'a>,
     pub(super) token: Option<Cow<'a, str>>,
+    pub(super) token_type_hint: Option<Cow<'a, str>>,
 }
 
 impl<'a> Form<'a> {
     /// Reads a body. A parameter twice, known or not, is refused (RFC 6749 §3.2).
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
-        let mut form = Self { parameters: Parameters::default(), token: None };
+        let mut form = Self { parameters: Parameters::default(), token: None, token_type_hint: None };
         let mut problems = Problems::new();
         read_form(body, &mut problems, |name, value| match form.parameters.slot(name) {
             Some(slot) => *slot = Some(value),
             None if name == "token" => form.token = Some(value),
+            None if name == "token_type_hint" => form.token_type_hint = Some(value),
             None => {}
-        });
+        })?;
         Ok(problems.or(Some(form))?)
     }
 
@@ -60,8 +62,10 @@ impl<'a> Form<'a> {
         server: &Server,
         from: IpAddr,
         now: Timestamp,
+        requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
-        Credentials::read_or_refuse(headers, &mut self.parameters)?.authenticate(server, from, now).await
+        let credentials = Credentials::read_or_refuse(headers, &mut self.parameters)?;
+        credentials.authenticate(server, from, now, requested).await
     }
 }
 

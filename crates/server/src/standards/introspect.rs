@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
-use tollgate_core::{Claims, ClientId, Environment, MerchantId, PayloadBuffer, Timestamp, TokenKind};
+use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind};
 
 use crate::authority::answer;
 use crate::edge::RequestBody;
 use crate::error::Error;
-use crate::registry::Registered;
+use crate::installation::Installation;
 use crate::server::Server;
-use crate::standards::{Answered, presented};
+use crate::standards::Answered;
+use crate::standards::presented::{self, Buffers, Presented};
 
 /// Answers what a token is, to a client that may know.
 pub(super) async fn post(
@@ -21,37 +22,54 @@ pub(super) async fn post(
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let (client, token) = presented::receive(server, from, now, request).await?;
+    let presented = presented::receive(server, from, now, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
-    let mut buffers = Box::new([PayloadBuffer::new(), PayloadBuffer::new()]);
-    let verifier = server.installation().verifier();
-    let found = presented::verify(verifier, token.as_bytes(), now, &mut buffers)?;
-    let body = match found.filter(|(_, claims)| may_see(&client.client, claims)) {
-        Some((kind, claims)) if is_good(server, kind, &claims, now).await? => active(kind, &claims),
+    let mut buffers = Box::<Buffers>::default();
+    let installation = server.installation();
+    let found = presented::verify(installation, presented.token.as_bytes(), now, &mut buffers).await?;
+    let audience = &server.config().tokens.audience;
+    let body = match found.filter(|(kind, claims)| may_see(&presented, audience, *kind, claims)) {
+        Some((kind, claims)) if is_good(installation, kind, &claims, now).await? => active(kind, &claims),
         Some(_) | None => Bytes::from_static(INACTIVE),
     };
-    Ok(Answered::to(&client, answer(body)))
+    Ok(Answered::to(&presented.by, answer(body)))
 }
 
 /// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).
 const INACTIVE: &[u8] = br#"{"active":false}"#;
 
-/// A client sees the tokens of its merchant in its environment; an operator's client acts for every merchant.
-fn may_see(client: &Registered, claims: &Claims<'_>) -> bool {
-    let is_of_its_merchant = client.merchant_id.is_none() || client.merchant_id == claims.merchant_id;
-    is_of_its_merchant && client.environment == claims.environment
+/// A client sees the access tokens of its merchant in its environment, for the `audience` that it serves; an operator's
+/// client acts for every merchant. A refresh token is seen by its own client only, and only by the name of one: a
+/// resource server, which asks about whatever it was sent, must never take one for an access token.
+fn may_see(presented: &Presented, audience: &str, kind: TokenKind, claims: &Claims<'_>) -> bool {
+    let by = &presented.by;
+    let merchant = by.client.merchant_id;
+    let is_of_its_merchant = merchant.is_none() || merchant == claims.merchant_id;
+    let is_for_it = claims.audience == audience && by.client.environment == claims.environment;
+    let is_of_a_kind_to_ask_about = match kind {
+        TokenKind::Access => true,
+        TokenKind::Refresh => presented.as_refresh_token && claims.subject == by.id,
+    };
+    is_of_its_merchant && is_for_it && is_of_a_kind_to_ask_about
 }
 
 /// A refresh token is good only as long as the authority would exchange it.
 async fn is_good(
-    server: &Server,
+    installation: &Installation,
     kind: TokenKind,
     claims: &Claims<'_>,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    match kind {
-        TokenKind::Access => Ok(true),
-        TokenKind::Refresh => Ok(server.installation().registry().vouching(claims, now).await?.is_some()),
+    if kind == TokenKind::Access {
+        return Ok(true);
+    }
+    let vouching = installation.judge(claims.subject, |client| {
+        let vouches = client.is_some_and(|client| client.vouches_for(claims, now));
+        if vouches { Ok(true) } else { Err(Error::RefreshRefused) }
+    });
+    match vouching.await {
+        Err(Error::RefreshRefused) => Ok(false),
+        vouches => vouches,
     }
 }
 

@@ -5,12 +5,22 @@ use std::net::IpAddr;
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Unverified, Verifier};
+use zeroize::Zeroizing;
 
 use crate::authority::authenticated::Authenticated;
 use crate::edge::RequestBody;
 use crate::error::Error;
+use crate::installation::Installation;
 use crate::server::Server;
 use crate::standards::form::{self, Form, required};
+
+/// A token, and who presents it.
+pub(super) struct Presented {
+    pub(super) by: Authenticated,
+    pub(super) token: Zeroizing<String>,
+    /// Whether the client says that it is a refresh token. No other hint says anything.
+    pub(super) as_refresh_token: bool,
+}
 
 /// Takes the request of a client that proves itself and presents a token (RFC 7009 §2.1, RFC 7662 §2.1).
 pub(super) async fn receive(
@@ -18,28 +28,53 @@ pub(super) async fn receive(
     from: IpAddr,
     now: Timestamp,
     request: Request<impl RequestBody>,
-) -> Result<(Authenticated, String), Error> {
+) -> Result<Presented, Error> {
     let (headers, body) = form::receive(server, request).await?;
     let mut form = Form::read(&body)?;
-    let client = form.authenticate(&headers, server, from, now).await?;
-    Ok((client, required(form.token, "token")?.into_owned()))
+    let by = form.authenticate(&headers, server, from, now, None).await?;
+    let as_refresh_token = form.token_type_hint.as_deref() == Some("refresh_token");
+    Ok(Presented { by, token: Zeroizing::new(required(form.token, "token")?.into_owned()), as_refresh_token })
 }
 
-/// Verifies a token of either kind; `None` if it is not good. A hint of the caller's would not help: what a token is, its
-/// signature says, and a wrong hint must not hide a token anyway (RFC 7009 §2.1, RFC 7662 §2.1).
-pub(super) fn verify<'b>(
+/// Room for a token of either kind that may have to be verified twice.
+#[derive(Default)]
+pub(super) struct Buffers {
+    first: [PayloadBuffer; 2],
+    second: Option<Box<[PayloadBuffer; 2]>>,
+}
+
+/// Verifies a token of either kind; `None` if it is not good, by what the store says now. What a token is, its signature
+/// says: a wrong hint must not hide it (RFC 7009 §2.1, RFC 7662 §2.1).
+pub(super) async fn verify<'b>(
+    installation: &Installation,
+    token: &[u8],
+    now: Timestamp,
+    Buffers { first, second }: &'b mut Buffers,
+) -> Result<Option<(TokenKind, Claims<'b>)>, Error> {
+    match either(installation.verifier(), token, now, first) {
+        Err(Unverified::Refused(TokenError::Signature | TokenError::Revoked)) => {}
+        outcome => return good(outcome),
+    }
+    installation.catch_up().await?;
+    good(either(installation.verifier(), token, now, second.get_or_insert_default()))
+}
+
+fn either<'b>(
     verifier: &Verifier,
     token: &[u8],
     now: Timestamp,
     [access, refresh]: &'b mut [PayloadBuffer; 2],
-) -> Result<Option<(TokenKind, Claims<'b>)>, Error> {
-    let verified = match verifier.verify(TokenKind::Access, token, now, access) {
+) -> Result<(TokenKind, Claims<'b>), Unverified> {
+    match verifier.verify(TokenKind::Access, token, now, access) {
         // In doubt, too: a key that is known may have made the other kind of signature.
         Err(Unverified::Refused(TokenError::Signature) | Unverified::Stale) => verifier
             .verify(TokenKind::Refresh, token, now, refresh)
             .map(|claims| (TokenKind::Refresh, claims)),
         verified => verified.map(|claims| (TokenKind::Access, claims)),
-    };
+    }
+}
+
+fn good<T>(verified: Result<T, Unverified>) -> Result<Option<T>, Error> {
     match verified {
         Ok(good) => Ok(Some(good)),
         Err(Unverified::Refused(_)) => Ok(None),

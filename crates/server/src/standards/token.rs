@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::Request;
-use tollgate_core::{PayloadBuffer, Scope, Timestamp, TokenKind};
+use tollgate_core::{Scope, Timestamp, TokenKind};
 
 use crate::authority::authenticated::Authenticated;
+use crate::authority::sensitive::Sensitive;
 use crate::authority::{answer, body, grant};
+use crate::catch_up::TokenBuffers;
 use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::metrics::Grant;
@@ -25,25 +27,34 @@ pub(super) async fn post(
 ) -> Result<Answered, Error> {
     let (headers, body) = receive(server, request).await?;
     let mut form = Form::read(&body)?;
-    let client = form.authenticate(&headers, server, from, now).await?;
-    let parameters = form.parameters;
-    let grant = requested_grant(&required(parameters.grant_type, "grant_type")?)?;
-    let scope = grant::requested_scope(parameters.scope).map_err(|problem| Error::Scope(problem.into()))?;
+    let scope = grant::requested_scope(form.parameters.scope.take());
+    // Only of a grant by credentials is it asked for from the client's own.
+    let of_the_client = scope
+        .as_ref()
+        .ok()
+        .and_then(Option::as_ref)
+        .filter(|_| form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS));
+    let client = form.authenticate(&headers, server, from, now, of_the_client).await?;
+    let mut parameters = form.parameters;
+    let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
+    let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
     let body = match grant {
         Grant::ClientCredentials => client_credentials(server, &client, scope.as_ref(), now)?,
         Grant::RefreshToken => {
-            let token = required(parameters.refresh_token, "refresh_token")?;
-            refresh_token(server, &client, &token, scope.as_ref(), now)?
+            let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
+            refresh_token(server, &client, &token, scope.as_ref(), now).await?
         }
     };
     server.metrics().issued(grant);
     Ok(Answered::to(&client, answer(body)))
 }
 
+const CLIENT_CREDENTIALS: &str = "client_credentials";
+
 /// RFC 6749 §4.4.2, §6. Here the name must be there: a client that omits it is no OAuth client.
 fn requested_grant(name: &str) -> Result<Grant, Error> {
     match name {
-        "client_credentials" => Ok(Grant::ClientCredentials),
+        CLIENT_CREDENTIALS => Ok(Grant::ClientCredentials),
         "refresh_token" => Ok(Grant::RefreshToken),
         _ => Err(Error::GrantType(
             Problem::new("grant_type", "must be client_credentials or refresh_token").into(),
@@ -65,36 +76,38 @@ fn client_credentials(
         body.extend_from_slice(b"\",\"refresh_token\":\"");
         keyring.mint(TokenKind::Refresh, &refresh, now, body)?;
         finish(body, server, access.scope);
-        Some(())
+        Ok(())
     })
 }
 
 /// The refresh token must be one of the client that presents it (RFC 6749 §6). It is answered as it came: it is never
 /// rotated, and some clients forget the one they have when an answer has none.
-fn refresh_token(
+async fn refresh_token(
     server: &Server,
     of: &Authenticated,
     token: &str,
     requested: Option<&Scope>,
     now: Timestamp,
 ) -> Result<Bytes, Error> {
-    let verifier = server.installation().verifier();
-    let mut buffer = PayloadBuffer::new();
-    let refresh = verifier.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffer)?;
+    let installation = server.installation();
+    // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
+    let mut buffers = Box::new(TokenBuffers::new());
+    let refresh = installation.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffers).await?;
     if refresh.subject != of.id {
         return Err(Error::AnothersToken);
     }
-    if !of.client.vouches_for(&refresh, now) {
-        return Err(Error::RefreshRefused);
-    }
-    let access = grant::refresh_token(server, &refresh, &of.client, requested, now)?;
+    let vouching = installation.judge(of.id, |client| {
+        client.filter(|client| client.vouches_for(&refresh, now)).ok_or(Error::RefreshRefused)
+    });
+    let client = vouching.await?;
+    let access = grant::refresh_token(server, &refresh, &client, requested, now)?;
     body(|body| {
         body.extend_from_slice(b"{\"access_token\":\"");
-        verifier.keyring().mint(TokenKind::Access, &access, now, body)?;
+        installation.verifier().keyring().mint(TokenKind::Access, &access, now, body)?;
         body.extend_from_slice(b"\",\"refresh_token\":\"");
         body.extend_from_slice(token.as_bytes());
         finish(body, server, access.scope);
-        Some(())
+        Ok(())
     })
 }
 

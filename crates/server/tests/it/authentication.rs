@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tollgate_store::{Status, Store};
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused, claims};
-use crate::stage::{Kind, Stage};
+use crate::stage::{Kind, NOW, Stage};
 
 #[tokio::test]
 async fn every_failed_authentication_is_answered_alike() {
@@ -15,11 +15,11 @@ async fn every_failed_authentication_is_answered_alike() {
     let deleted = stage.client(stage.kind()).await;
     let revoked = stage.client(stage.kind()).await;
     let lapsed = stage.client(stage.kind()).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
-    store.delete_client(deleted.id, now, expire).await.unwrap();
-    store.revoke_secret(revoked.id, revoked.secret_id, now, expire).await.unwrap();
+    store.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
+    store.delete_client(deleted.id, now).await.unwrap();
+    store.revoke_secret(revoked.id, revoked.secret_id, now).await.unwrap();
     let (next, _) = stage.secret(lapsed.id, None);
     store.add_secret(lapsed.id, &next, Some(now), now).await.unwrap();
     stage.follow().await;
@@ -90,7 +90,7 @@ async fn a_client_bound_to_networks_is_refused_from_elsewhere_once_it_has_proved
     assert_refused(&stage.answer_from(outside, Call::post(TOKEN).json(&wrong)).await, 401, "INVALID_CLIENT");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_31st_failure_in_a_minute_waits_and_no_other_source_is_concerned() {
     let stage = Stage::open().await;
     let mut wrong = stage.shop.body();
@@ -107,8 +107,28 @@ async fn the_31st_failure_in_a_minute_waits_and_no_other_source_is_concerned() {
     let right = || Call::post(TOKEN).json(&stage.shop.body());
     assert_eq!(stage.answer_from(elsewhere, right()).await.status(), 200);
     assert_eq!(stage.answer(Call::post(TOKEN).json(&stage.rival.body())).await.status(), 200);
-    stage.advance(Duration::from_secs(2)).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(stage.answer(right()).await.status(), 200);
+}
+
+/// Only time that has passed counts, whatever the clock on the wall is set to.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_neither_locks_a_client_out_nor_lets_a_guesser_off() {
+    let stage = Stage::open().await;
+    let wrong = json!({"client_id": stage.shop.id, "client_secret": "wrong"});
+    let hour = Duration::from_secs(60 * 60);
+    assert_refused(&stage.answer(Call::post(TOKEN).json(&wrong)).await, 401, "INVALID_CLIENT");
+    stage.clock.set(NOW.before(hour));
+    stage.follow().await;
+    assert_eq!(stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await.status(), 200);
+    for _ in 0..29 {
+        assert_refused(&stage.answer(Call::post(TOKEN).json(&wrong)).await, 401, "INVALID_CLIENT");
+    }
+    stage.clock.set(NOW.after(hour));
+    stage.follow().await;
+    let reply = stage.answer(Call::post(TOKEN).json(&wrong)).await;
+    assert_refused(&reply, 429, "TOO_MANY_REQUESTS");
+    assert_eq!(reply.header("retry-after"), "2");
 }
 
 #[tokio::test]

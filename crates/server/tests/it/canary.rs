@@ -195,8 +195,8 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
         refusals.push(stage.answer(create(&access).key("k-2")).await);
         faults.clear();
     }
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
+    let now = stage.now();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now).await.unwrap();
     stage.follow().await;
     refusals.push(stage.list(&access).await);
     refusals.push(stage.refresh(&refresh).await);
@@ -243,8 +243,6 @@ async fn by_an_oauth_client(stage: &Stage, wrong: &str, canaries: &mut Canaries)
         Call::post(INTROSPECT).form(&format!("token={access}")),
         Call::post(INTROSPECT).header("origin", "null").form(&format!("token={access}")),
         post_as(shop, INTROSPECT, &format!("token={access}&token={access}")),
-        post_as(&stage.rival, REVOKE, &format!("token={access}")),
-        post_as(&stage.rival, REVOKE, &format!("token={refresh}")),
         post_as(shop, &format!("{REVOKE}?token={access}"), ""),
         Call::get(&format!("/.well-known/oauth-authorization-server/{access}")),
         Call::post(&format!("/oauth2/jwks?{secret}")).form(secret),
@@ -255,8 +253,9 @@ async fn by_an_oauth_client(stage: &Stage, wrong: &str, canaries: &mut Canaries)
     }
     // And what is answered well says nothing of the tokens but what they are.
     for token in [access, refresh] {
-        for path in [INTROSPECT, REVOKE, INTROSPECT] {
-            let reply = stage.answer(post_as(shop, path, &format!("token={token}"))).await;
+        for (of, path) in [(shop, INTROSPECT), (&stage.rival, REVOKE), (shop, REVOKE), (shop, INTROSPECT)] {
+            let form = format!("token={token}&token_type_hint=refresh_token");
+            let reply = stage.answer(post_as(of, path, &form)).await;
             assert_eq!(reply.status(), 200, "{}", reply.text());
             canaries.assert_not_in("an answer", reply.text());
         }

@@ -198,6 +198,9 @@ impl Exchanges {
         self.faults.set("create_payment_request", Fault::Refuses);
         self.add(text, "a full disk", &create(&token).key("order-2")).await;
         self.add(text, "a full disk, without a key", &create(&token)).await;
+        self.faults.set("create_payment_request", Fault::AnswerLost);
+        self.add(text, "a store that was cut off before it could answer", &create(&token).key("order-3"))
+            .await;
         self.faults.clear();
     }
 

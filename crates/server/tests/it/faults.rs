@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -11,7 +12,7 @@ use tollgate_core::{
 use tollgate_store::{
     Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
     PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Sqlite, Status, Store,
-    StoreError,
+    StoreError, TimePassed,
 };
 
 /// How a method fails.
@@ -19,36 +20,47 @@ use tollgate_store::{
 pub(crate) enum Fault {
     /// It does nothing, and says so.
     Refuses,
-    /// It does as asked, and says that it failed: the answer was lost on its way.
+    /// It does as asked, and its answer is lost on its way.
     AnswerLost,
     /// It panics.
     Panics,
 }
 
-/// Which methods fail now, by their names.
+/// Which methods fail now, by their names, and how often each was called.
 #[derive(Clone, Default)]
-pub(crate) struct Faults {
-    faults: Arc<Mutex<HashMap<&'static str, Fault>>>,
+pub(crate) struct Faults(Arc<Mutex<Methods>>);
+
+#[derive(Default)]
+struct Methods {
+    faults: HashMap<&'static str, Fault>,
+    calls: HashMap<&'static str, usize>,
     /// What the store's clock shows, if the test says so.
-    clock: Arc<Mutex<Option<Timestamp>>>,
+    clock: Option<Timestamp>,
 }
 
 impl Faults {
     pub(crate) fn set(&self, method: &'static str, fault: Fault) {
-        self.faults.lock().unwrap().insert(method, fault);
+        self.0.lock().unwrap().faults.insert(method, fault);
     }
 
     pub(crate) fn clear(&self) {
-        self.faults.lock().unwrap().clear();
+        self.0.lock().unwrap().faults.clear();
     }
 
     /// Sets the store's clock.
     pub(crate) fn set_clock(&self, now: Timestamp) {
-        *self.clock.lock().unwrap() = Some(now);
+        self.0.lock().unwrap().clock = Some(now);
     }
 
-    fn of(&self, method: &str) -> Option<Fault> {
-        self.faults.lock().unwrap().get(method).copied()
+    /// How often each method was called since this was last asked.
+    pub(crate) fn take_calls(&self) -> HashMap<&'static str, usize> {
+        std::mem::take(&mut self.0.lock().unwrap().calls)
+    }
+
+    fn called(&self, method: &'static str) -> Option<Fault> {
+        let mut methods = self.0.lock().unwrap();
+        *methods.calls.entry(method).or_default() += 1;
+        methods.faults.get(method).copied()
     }
 
     pub(crate) fn in_front_of(&self, store: Sqlite) -> Arc<dyn Store> {
@@ -68,8 +80,8 @@ macro_rules! delegated {
         #[async_trait]
         impl Store for Faulty {
             async fn now(&self) -> Result<Timestamp, StoreError> {
-                let set = *self.faults.clock.lock().unwrap();
-                match (self.faults.of("now"), set) {
+                let set = self.faults.0.lock().unwrap().clock;
+                match (self.faults.called("now"), set) {
                     (Some(_), _) => Err(StoreError::Unavailable(FAILED.to_owned())),
                     (None, Some(now)) => Ok(now),
                     (None, None) => self.store.now().await,
@@ -77,12 +89,12 @@ macro_rules! delegated {
             }
 
             $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-                match self.faults.of(stringify!($name)) {
+                match self.faults.called(stringify!($name)) {
                     None => self.store.$name($($argument),*).await,
                     Some(Fault::Refuses) => Err(StoreError::Unavailable(FAILED.to_owned())),
                     Some(Fault::AnswerLost) => {
                         self.store.$name($($argument),*).await?;
-                        Err(StoreError::Unavailable(FAILED.to_owned()))
+                        Err(StoreError::OutcomeUnknown(FAILED.to_owned()))
                     }
                     Some(Fault::Panics) => panic!("{FAILED}"),
                 }
@@ -95,8 +107,12 @@ delegated! {
     install(check: &[u8], key: &SigningKey) -> Vec<u8>;
     in_place() -> ();
     installation() -> Option<Vec<u8>>;
+    longest_lifetime(at_least: Duration) -> Duration;
+    time_passed() -> Option<TimePassed>;
+    note_time_passed(passed: &TimePassed) -> ();
     signing_keys() -> Vec<SigningKey>;
     add_signing_key(key: &SigningKey, others_retire_at: Timestamp) -> ();
+    replace_signing_keys(key: &SigningKey) -> ();
     succeed_signing_key(predecessor: KeyId, key: &SigningKey, others_retire_at: Timestamp) -> bool;
     elect(candidacy: &Candidacy, now: Timestamp) -> bool;
     resign(candidacy: &Candidacy) -> ();
@@ -112,15 +128,15 @@ delegated! {
     create_merchant(merchant: &Merchant) -> ();
     merchant(id: MerchantId) -> Option<Merchant>;
     merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
-    set_merchant_status(id: MerchantId, status: Status, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
+    set_merchant_status(id: MerchantId, status: Status, now: Timestamp) -> bool;
     create_client(client: &Client) -> bool;
     client(id: ClientId) -> Option<Client>;
     clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
     client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
-    set_client_status(id: ClientId, status: Status, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
-    delete_client(id: ClientId, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
+    set_client_status(id: ClientId, status: Status, now: Timestamp) -> bool;
+    delete_client(id: ClientId, now: Timestamp) -> bool;
     add_secret(client: ClientId, secret: &Secret, others_expire_at: Option<Timestamp>, now: Timestamp) -> bool;
-    revoke_secret(client: ClientId, secret: SecretId, now: Timestamp, tokens_expire_at: Timestamp) -> bool;
+    revoke_secret(client: ClientId, secret: SecretId, now: Timestamp) -> bool;
     begin(lease: &Lease, now: Timestamp) -> Begun;
     abandon(lease: &Lease) -> ();
     is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;

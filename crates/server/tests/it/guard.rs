@@ -87,7 +87,8 @@ async fn reading_and_writing_are_scopes_of_their_own() {
     ] {
         let reply = stage.answer(call).await;
         assert_refused(&reply, 403, "FORBIDDEN");
-        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+        let challenge =
+            format!("Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"{scope}\"");
         assert_eq!(reply.header("www-authenticate"), challenge);
     }
 }

@@ -367,8 +367,13 @@ async fn an_effect_whose_answer_was_lost_is_answered_to_the_repeat() {
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
     faults.set("create_payment_request", Fault::AnswerLost);
+    // It is not asked to give the key back: that is another wait, and may be another fault.
+    faults.set("abandon", Fault::Panics);
     let reply = stage.answer(create(&token).key("k")).await;
-    assert_refused(&reply, 503, "IDEMPOTENCY_STORE_UNAVAILABLE");
+    assert_refused(&reply, 503, "OUTCOME_UNKNOWN");
+    assert!(reply.header("retry-after").parse::<u64>().unwrap() >= 1);
+    assert!(!reply.text().to_lowercase().contains("nothing was"), "{}", reply.text());
+    assert!(!reply.text().contains("secret.db"));
     faults.clear();
     let repeat = stage.answer(create(&token).key("k")).await;
     assert_eq!((repeat.status().as_u16(), repeat.header("idempotent-replayed")), (201, "true"));
@@ -401,4 +406,29 @@ async fn without_a_key_a_failing_store_is_unavailable_and_nothing_is_created() {
     assert_refused(&reply, 503, "UNAVAILABLE");
     assert!(reply.header("retry-after").parse::<u64>().unwrap() >= 1);
     assert_eq!(stage.count().await, 0);
+}
+
+/// A clock that runs two days ahead makes no second payment of a repeated request, neither then nor once it is right.
+#[tokio::test]
+async fn a_clock_that_runs_ahead_frees_no_key() {
+    let stage = Stage::open().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    let keyed = |token: &str| create(token).header("idempotency-key", "order-7");
+    let first = stage.answer(keyed(&token)).await;
+    assert_eq!(first.status(), 201);
+    let right = stage.now();
+    stage.clock.set(right.after(Duration::from_secs(2 * 24 * 60 * 60)));
+    stage.follow().await;
+    stage.purge().await;
+    let ahead = stage.tokens(&stage.shop).await.access;
+    for token in [&ahead, &token] {
+        let repeat = stage.answer(keyed(token)).await;
+        assert_eq!(repeat.status(), 201);
+        assert_eq!(repeat.header("idempotent-replayed"), "true");
+        assert_eq!(repeat.text(), first.text());
+        stage.clock.set(right);
+        stage.follow().await;
+        stage.purge().await;
+    }
+    assert_eq!(stage.count().await, 1);
 }

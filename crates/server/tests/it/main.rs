@@ -4,7 +4,9 @@
 
 mod agreement;
 mod allocations;
+mod at_once;
 mod authentication;
+mod background;
 mod call;
 mod canary;
 mod exchanges;

@@ -196,6 +196,13 @@ impl Watched {
         }
     }
 
+    /// Has the answer of a method of the store get lost on its way.
+    async fn losing(&mut self, store: &'static str, method: &'static str, path: &'static str, call: Call) {
+        self.faults.set(store, Fault::AnswerLost);
+        self.call(method, path, call).await;
+        self.faults.clear();
+    }
+
     async fn the_authority(&mut self) {
         let shop = self.stage.shop.clone();
         self.call("POST", TOKEN, Call::post(TOKEN).json(&shop.body())).await;
@@ -302,6 +309,7 @@ impl Watched {
         self.call("POST", CREATE, Call::post(CREATE).bearer(&token).json(&anothers).key("k")).await;
         self.failing("create_payment_request", "POST", CREATE, create(&token)).await;
         self.failing("create_payment_request", "POST", CREATE, create(&token).key("held")).await;
+        self.losing("create_payment_request", "POST", CREATE, create(&token).key("lost")).await;
         // Whoever held it panicked.
         self.call("POST", CREATE, create(&token).key("held")).await;
         self.failing("begin", "POST", CREATE, create(&token).key("new")).await;
@@ -332,6 +340,7 @@ impl Watched {
             self.call("POST", PAGE, post(&none).form("decision=approve")).await;
             self.bodies(PAGE, post(&page), form, false).await;
             self.failing("payment_request", "POST", PAGE, post(&page).form("decision=approve")).await;
+            self.losing("decide_payment_request", "POST", PAGE, post(&page).form("decision=approve")).await;
             self.call("POST", PAGE, post(&page).form("decision=approve")).await;
             self.call("POST", PAGE, post(&page).form("decision=decline")).await;
         }
@@ -394,10 +403,15 @@ async fn a_path_takes_the_methods_that_are_described_and_names_them_to_who_uses_
 
 #[tokio::test]
 async fn the_document_is_served_with_the_address_of_the_installation() {
-    let settings = [("TOLLGATE_PUBLIC_URL", "https://pay.example.com/core"), ("TOLLGATE_SANDBOX", "false")];
+    let settings = [
+        ("TOLLGATE_PUBLIC_URL", "https://pay.example.com/core"),
+        ("TOLLGATE_SANDBOX", "false"),
+        ("TOLLGATE_TOKENS__AUDIENCE", "ledger"),
+    ];
     let stage = Stage::with(&settings, |store| std::sync::Arc::new(store)).await;
     let served = stage.answer(Call::get("/openapi.json")).await.json();
-    let surface = Surface { public_url: "https://pay.example.com/core", sandbox: false, health: true };
+    let public_url = "https://pay.example.com/core";
+    let surface = Surface { public_url, audience: "ledger", sandbox: false, health: true };
     assert_eq!(served, document(&surface));
     assert_eq!(served["servers"][0]["url"], "https://pay.example.com/core");
     assert!(

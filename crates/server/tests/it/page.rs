@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::call::{CREATE, Call, LIST, Reply, assert_refused};
+use crate::faults::{Fault, Faults};
 use crate::stage::{Stage, create, payment, payment_id};
 
 const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -169,4 +170,18 @@ async fn what_a_page_loads_is_named_by_its_content_and_kept_for_ever() {
     for path in ["/assets/tollgate.css", "/assets/tollgate.0000000000000000.css", "/assets/%ff", "/assets/"] {
         assert_refused(&stage.answer(Call::get(path)).await, 404, "NOT_FOUND");
     }
+}
+
+#[tokio::test]
+async fn a_decision_whose_answer_was_lost_is_not_called_unsaved() {
+    let faults = Faults::default();
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    let (token, id) = created(&stage).await;
+    faults.set("decide_payment_request", Fault::AnswerLost);
+    let reply = decide(&stage, &id, "decision=approve", HTML).await;
+    assert_html(&reply, 503);
+    assert!(reply.text().contains("if your decision was saved, it is shown there"), "{}", reply.text());
+    assert_refused(&decide(&stage, &id, "decision=approve", "*/*").await, 503, "OUTCOME_UNKNOWN");
+    faults.clear();
+    assert_eq!(shown(&stage, &token, &id).await["status"], "approved");
 }

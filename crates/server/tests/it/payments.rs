@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tollgate_core::Environment;
+use tollgate_store::{Status, Store};
 
 use crate::call::{CREATE, Call, LIST, Reply, assert_refused};
 use crate::stage::{Kind, Stage, create, payment, payment_id};
@@ -100,6 +101,56 @@ async fn an_operator_acts_for_every_merchant_and_must_say_for_which() {
     body["merchant_id"] = json!("0191e0a1-5c3b-7def-8123-456789abcdef");
     let unknown = stage.answer(Call::post(CREATE).bearer(&token).json(&body)).await;
     assert_refused(&unknown, 404, "MERCHANT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn an_operator_creates_nothing_for_a_disabled_merchant_and_still_sees_what_there_is() {
+    let mut stage = Stage::open().await;
+    let operator = stage.client(Kind { merchant: None, ..stage.kind() }).await;
+    let token = stage.tokens(&operator).await.access;
+    let mut body = payment();
+    body["merchant_id"] = json!(stage.merchant);
+    let call = |body: &Value| Call::post(CREATE).bearer(&token).json(body).key("k");
+    let id = payment_id(&stage.answer(call(&body)).await);
+    let now = stage.now();
+    stage.elsewhere.set_merchant_status(stage.merchant, Status::Disabled, now).await.unwrap();
+    let disabled = stage.answer(call(&body)).await;
+    let mut unknown = body.clone();
+    unknown["merchant_id"] = json!("0191e0a1-5c3b-7def-8123-456789abcdef");
+    let unknown = stage.answer(call(&unknown)).await;
+    assert_refused(&disabled, 404, "MERCHANT_NOT_FOUND");
+    assert_eq!(disabled.without_request_id(), unknown.without_request_id());
+    assert_eq!(stage.count().await, 1);
+    assert_eq!(show(&stage, &token, &id).await.status(), 200);
+    let listed =
+        stage.answer(Call::get(&format!("{LIST}?merchant_id={}", stage.merchant)).bearer(&token)).await;
+    assert_eq!(listed.data()["items"].as_array().unwrap().len(), 1);
+}
+
+/// A rule that is tightened must not damage what was stored under the old one.
+#[tokio::test]
+async fn what_was_accepted_once_is_shown_as_it_was() {
+    let stage = Stage::open().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    let id = payment_id(&stage.answer(create(&token)).await);
+    let mut old = payment();
+    old["billing_address"]["country"] = json!("XX");
+    old["customer"]["email"] = json!("at home");
+    old["success_url_redirect"] = json!("ftp://shop.example/\u{e9}");
+    old["of_another_version"] = json!([1]);
+    let database = rusqlite::Connection::open(stage.path()).unwrap();
+    assert_eq!(database.execute("UPDATE payment_requests SET details = ?1", [old.to_string()]).unwrap(), 1);
+    for shown in [show(&stage, &token, &id).await.data(), stage.list(&token).await.data()["items"][0].clone()]
+    {
+        for member in ["customer", "billing_address", "success_url_redirect", "amount", "locale"] {
+            assert_eq!(shown[member], old[member]);
+        }
+    }
+    let page = format!("/pay/{id}");
+    let approved = Call::post(&page).header("accept", "text/html").form("decision=approve");
+    let reply = stage.answer(approved).await;
+    // Nobody is sent to an address that would not be taken today.
+    assert_eq!((reply.status().as_u16(), reply.header("location")), (303, &*page));
 }
 
 #[tokio::test]
@@ -225,7 +276,7 @@ async fn both_spellings_of_a_locale_are_taken() {
 async fn only_json_is_taken() {
     let stage = Stage::open().await;
     let token = stage.tokens(&stage.shop).await.access;
-    for media in ["application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-16"] {
+    for media in ["application/x-www-form-urlencoded", "text/plain", "text/json; charset=utf-8"] {
         let reply = stage.answer(Call::post(CREATE).bearer(&token).body(media, payment().to_string())).await;
         assert_refused(&reply, 415, "UNSUPPORTED_MEDIA_TYPE");
     }
@@ -246,7 +297,7 @@ async fn the_sandbox_refuses_live_tokens() {
     {
         let reply = stage.answer(call).await;
         assert_refused(&reply, 401, "INVALID_TOKEN");
-        assert_eq!(reply.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+        assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"payment-api\", error=\"invalid_token\"");
     }
 }
 

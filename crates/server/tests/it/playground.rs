@@ -180,10 +180,22 @@ async fn each_way_to_break_a_call_says_status_code_challenge_and_reason() {
     let mut visitor = Visitor::of_the_demo(&stage).await;
     visitor.press("issue").await;
     assert_says(&visitor.press("call").await, &["200 OK", "accepted: a valid access token"]);
-    let invalid = ["401 Unauthorized", "INVALID_TOKEN", "Bearer error=&#34;invalid_token&#34;"];
+    let invalid = [
+        "401 Unauthorized",
+        "INVALID_TOKEN",
+        "Bearer realm=&#34;payment-api&#34;, error=&#34;invalid_token&#34;",
+    ];
     let signature = "its signature was made by no key in force for this kind of token";
     let page = visitor.press("call-without").await;
-    assert_says(&page, &["401 Unauthorized", "NO_TOKEN", "<code>Bearer</code>", "<dd>no token</dd>"]);
+    assert_says(
+        &page,
+        &[
+            "401 Unauthorized",
+            "NO_TOKEN",
+            "<code>Bearer realm=&#34;payment-api&#34;</code>",
+            "<dd>no token</dd>",
+        ],
+    );
     let page = visitor.press("call-changed").await;
     assert_says(&page, &invalid);
     assert_says(&page, &[&format!("refused: {signature}"), &format!("invalid token: {signature}")]);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{Claims, Environment, KeyId, Keyring, SigningKey, Timestamp, TokenId, TokenKind};
+use tollgate_core::{
+    Claims, Environment, Generation, KeyId, Keyring, SigningKey, Timestamp, TokenId, TokenKind,
+};
 use tollgate_store::{Status, Store};
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused, claims};
@@ -81,7 +83,7 @@ async fn what_is_no_refresh_token_is_answered_like_any_other() {
     let (other_signed, _) = tokens.access.rsplit_once('.').unwrap();
     let first = stage.refresh("x").await;
     assert_refused(&first, 401, "INVALID_TOKEN");
-    assert_eq!(first.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+    assert_eq!(first.header("www-authenticate"), "Bearer realm=\"payment-api\", error=\"invalid_token\"");
     for (name, token) in [
         ("an access token", tokens.access.clone()),
         ("another installation's", foreign),
@@ -116,6 +118,9 @@ fn foreign(stage: &Stage) -> String {
         merchant_id: Some(stage.merchant),
         environment: Environment::Test,
         secret_id: stage.shop.secret_id,
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        refresh_id: None,
         addresses: None,
     };
     let mut token = Vec::new();
@@ -172,10 +177,10 @@ async fn a_refresh_asks_whether_client_and_secret_are_still_good() {
     for client in [&disabled, &deleted, &revoked, &lapsing] {
         tokens.push(stage.tokens(client).await.refresh);
     }
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    store.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
-    store.delete_client(deleted.id, now, expire).await.unwrap();
-    store.revoke_secret(revoked.id, revoked.secret_id, now, expire).await.unwrap();
+    let now = stage.now();
+    store.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
+    store.delete_client(deleted.id, now).await.unwrap();
+    store.revoke_secret(revoked.id, revoked.secret_id, now).await.unwrap();
     let (next, _) = stage.secret(lapsing.id, None);
     let lapse = now.after(Duration::from_secs(60));
     store.add_secret(lapsing.id, &next, Some(lapse), now).await.unwrap();

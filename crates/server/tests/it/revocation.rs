@@ -1,12 +1,13 @@
 //! Revocation: what another process wrote counts on the very next request after the change log was read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_core::{Revocation, Revoked, TokenId};
 use tollgate_store::{Status, Store};
 
 use crate::call::{Call, TOKEN, assert_refused, claims};
-use crate::stage::{Stage, Tokens};
+use crate::stage::{ManualClock, NOW, Stage, Tokens, master_key};
 
 async fn assert_good(stage: &Stage, tokens: &Tokens) {
     assert_eq!(stage.list(&tokens.access).await.status(), 200);
@@ -23,8 +24,8 @@ async fn a_disabled_clients_tokens_end_and_no_other_clients() {
     let mut stage = Stage::open().await;
     let colleague = stage.client(stage.kind()).await;
     let (shop, colleagues) = (stage.tokens(&stage.shop).await, stage.tokens(&colleague).await);
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
+    let now = stage.now();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now).await.unwrap();
     stage.follow().await;
     assert_ended(&stage, &shop).await;
     assert_good(&stage, &colleagues).await;
@@ -37,10 +38,10 @@ async fn disabled_and_enabled_within_a_second_the_client_gets_tokens_that_work()
     let stage = Stage::open().await;
     let old = stage.tokens(&stage.shop).await;
     stage.advance(Duration::from_millis(100)).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_client_status(stage.shop.id, Status::Disabled, now, expire).await.unwrap();
-    store.set_client_status(stage.shop.id, Status::Enabled, now, expire).await.unwrap();
+    store.set_client_status(stage.shop.id, Status::Disabled, now).await.unwrap();
+    store.set_client_status(stage.shop.id, Status::Enabled, now).await.unwrap();
     stage.follow().await;
     let new = stage.tokens(&stage.shop).await;
     assert_good(&stage, &new).await;
@@ -63,8 +64,8 @@ async fn disabled_and_enabled_within_a_second_the_client_gets_tokens_that_work()
 async fn a_deleted_clients_tokens_end_for_good() {
     let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    assert!(stage.elsewhere.delete_client(stage.shop.id, now, expire).await.unwrap());
+    let now = stage.now();
+    assert!(stage.elsewhere.delete_client(stage.shop.id, now).await.unwrap());
     // Not having heard of it, the server still issues; what it issues ends as well.
     stage.clock.advance(Duration::from_secs(1));
     let late = stage.tokens(&stage.shop).await;
@@ -84,9 +85,9 @@ async fn a_disabled_merchants_clients_all_end_until_it_is_enabled() {
         ended.push(stage.tokens(client).await);
     }
     let rivals = stage.tokens(&stage.rival).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_merchant_status(stage.merchant, Status::Disabled, now, expire).await.unwrap();
+    store.set_merchant_status(stage.merchant, Status::Disabled, now).await.unwrap();
     stage.follow().await;
     for tokens in &ended {
         assert_ended(&stage, tokens).await;
@@ -95,7 +96,7 @@ async fn a_disabled_merchants_clients_all_end_until_it_is_enabled() {
     let reply = stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await;
     assert_refused(&reply, 401, "INVALID_CLIENT");
 
-    store.set_merchant_status(stage.merchant, Status::Enabled, now, expire).await.unwrap();
+    store.set_merchant_status(stage.merchant, Status::Enabled, now).await.unwrap();
     stage.follow().await;
     let new = stage.tokens(&stage.shop).await;
     assert_good(&stage, &new).await;
@@ -138,13 +139,13 @@ async fn a_revoked_secret_takes_its_tokens_along_and_no_others() {
     let (secret, value) = stage.secret(old.id, None);
     let mut new = old.clone();
     (new.secret, new.secret_id) = (value, secret.id);
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let now = stage.now();
     stage.elsewhere.add_secret(old.id, &secret, None, now).await.unwrap();
     stage.follow().await;
     let (of_old, of_new) = (stage.tokens(&old).await, stage.tokens(&new).await);
     let refreshed = stage.refresh(&of_old.refresh).await.data();
 
-    assert!(stage.elsewhere.revoke_secret(old.id, old.secret_id, now, expire).await.unwrap());
+    assert!(stage.elsewhere.revoke_secret(old.id, old.secret_id, now).await.unwrap());
     stage.follow().await;
     assert_ended(&stage, &of_old).await;
     assert_refused(&stage.list(refreshed["access_token"].as_str().unwrap()).await, 401, "INVALID_TOKEN");
@@ -167,8 +168,7 @@ async fn a_single_token_can_be_ended() {
         };
         let revocation = Revocation {
             subject: Revoked::Token(id),
-            issued_until: stage.now(),
-            expires_at: stage.tokens_expire_at(),
+            expires_at: stage.now().after(Duration::from_secs(86_400)),
         };
         stage.elsewhere.revoke(&revocation, stage.now()).await.unwrap();
     }
@@ -181,9 +181,9 @@ async fn a_single_token_can_be_ended() {
 async fn what_was_revoked_stays_so_when_the_server_starts_again() {
     let stage = Stage::open().await;
     let (tokens, rivals) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.rival).await);
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
+    let now = stage.now();
     let (id, secret) = (stage.shop.id, stage.shop.secret_id);
-    stage.elsewhere.revoke_secret(id, secret, now, expire).await.unwrap();
+    stage.elsewhere.revoke_secret(id, secret, now).await.unwrap();
     stage.follow().await;
     let stage = stage.restarted().await;
     assert_ended(&stage, &tokens).await;
@@ -200,4 +200,159 @@ async fn a_client_that_was_unknown_is_found_once_it_is_created() {
     assert_refused(&reply, 401, "INVALID_CLIENT");
     let created = stage.client(stage.kind()).await;
     stage.tokens(&created).await;
+}
+
+/// A server that is cut off from the store goes on for a while: by what it issues then nobody gains more than that.
+#[tokio::test]
+async fn what_a_cut_off_server_issues_to_a_disabled_client_is_refused_by_all_others() {
+    let stage = Stage::open().await;
+    let mut cut_off = stage.node(ManualClock::at(stage.now())).await;
+    for merchant in [false, true] {
+        let store = stage.elsewhere.clone();
+        let (now, id) = (stage.now(), stage.shop.id);
+        let set = async |status| {
+            if merchant {
+                store.set_merchant_status(stage.merchant, status, now).await.unwrap();
+            } else {
+                store.set_client_status(id, status, now).await.unwrap();
+            }
+        };
+        cut_off.tokens(&stage.shop).await;
+        set(Status::Disabled).await;
+        stage.follow().await;
+        for _ in 0..30 {
+            stage.clock.advance(Duration::from_secs(1));
+            cut_off.clock.advance(Duration::from_secs(1));
+            stage.follow().await;
+            let late = cut_off.tokens(&stage.shop).await;
+            assert_ended(&stage, &late).await;
+        }
+        let late = cut_off.tokens(&stage.shop).await;
+        set(Status::Enabled).await;
+        stage.follow().await;
+        assert_ended(&stage, &late).await;
+        cut_off.follow().await;
+        assert_refused(&cut_off.list(&late.access).await, 401, "INVALID_TOKEN");
+        assert_refused(&cut_off.refresh(&late.refresh).await, 401, "INVALID_TOKEN");
+        let new = stage.tokens(&stage.shop).await;
+        assert_good(&stage, &new).await;
+        assert_eq!(cut_off.list(&new.access).await.status(), 200);
+        assert_eq!(cut_off.refresh(&new.refresh).await.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_was_enabled_gets_tokens_that_are_good_on_servers_that_have_not_heard_of_it() {
+    let stage = Stage::open().await;
+    let mut other = stage.node(ManualClock::at(stage.now())).await;
+    let store = stage.elsewhere.clone();
+    store.set_client_status(stage.shop.id, Status::Disabled, stage.now()).await.unwrap();
+    stage.follow().await;
+    other.follow().await;
+    store.set_client_status(stage.shop.id, Status::Enabled, stage.now()).await.unwrap();
+    stage.follow().await;
+    let new = stage.tokens(&stage.shop).await;
+    assert_eq!(other.list(&new.access).await.status(), 200);
+}
+
+/// Whoever gives an order has a clock of its own, and none of it counts.
+#[tokio::test]
+async fn an_order_is_obeyed_whatever_clock_it_was_given_by() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for orders_at in [
+        NOW.before(day),
+        NOW.before(Duration::from_secs(2)),
+        NOW.after(Duration::from_secs(40)),
+        NOW.after(day),
+    ] {
+        let mut stage = Stage::open().await;
+        let store = stage.elsewhere.clone();
+        let deleted = stage.client(stage.kind()).await;
+        let (shop, rival, gone) =
+            (stage.tokens(&stage.shop).await, stage.tokens(&stage.rival).await, stage.tokens(&deleted).await);
+        store.set_client_status(stage.shop.id, Status::Disabled, orders_at).await.unwrap();
+        store.set_merchant_status(stage.rival_merchant, Status::Disabled, orders_at).await.unwrap();
+        store.delete_client(deleted.id, orders_at).await.unwrap();
+        for _ in 0..15 {
+            for tokens in [&shop, &rival, &gone] {
+                stage.follow().await;
+                assert_ended(&stage, tokens).await;
+            }
+            stage.advance(Duration::from_secs(59)).await;
+            stage.purge().await;
+        }
+        store.set_client_status(stage.shop.id, Status::Enabled, orders_at).await.unwrap();
+        stage.follow().await;
+        let new = stage.tokens(&stage.shop).await;
+        assert_good(&stage, &new).await;
+    }
+}
+
+#[tokio::test]
+async fn a_compromised_key_ends_at_once_whatever_clock_the_order_was_given_by() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for orders_at in [NOW.before(day), NOW, NOW.after(day)] {
+        let stage = Stage::open().await;
+        let old = stage.tokens(&stage.shop).await;
+        let key = tollgate_server::new_signing_key(&master_key(), orders_at, orders_at);
+        stage.elsewhere.replace_signing_keys(&key).await.unwrap();
+        stage.follow().await;
+        assert_ended(&stage, &old).await;
+        let new = stage.tokens(&stage.shop).await;
+        assert_good(&stage, &new).await;
+        let stage = stage.restarted().await;
+        assert_ended(&stage, &old).await;
+        assert_good(&stage, &new).await;
+    }
+}
+
+/// What ends a token is kept for as long as it may live, which the store knows: not for the lifetime that is configured
+/// later.
+#[tokio::test]
+async fn a_shorter_lifetime_later_revives_no_token() {
+    let mut stage = Stage::with(&[("TOLLGATE_TOKENS__ACCESS_TTL", "1h")], |store| Arc::new(store)).await;
+    let deleted = stage.client(stage.kind()).await;
+    let (shop, gone) = (stage.tokens(&stage.shop).await, stage.tokens(&deleted).await);
+    stage.config.tokens.access_ttl = Duration::from_secs(60);
+    stage.config.tokens.refresh_ttl = Duration::from_secs(120);
+    stage.installation.leave().await;
+    let stage = stage.restarted().await;
+    assert_good(&stage, &shop).await;
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now()).await.unwrap();
+    stage.elsewhere.delete_client(deleted.id, stage.now()).await.unwrap();
+    for _ in 0..60 {
+        stage.advance(Duration::from_secs(59)).await;
+        stage.purge().await;
+        assert_ended(&stage, &shop).await;
+        assert_ended(&stage, &gone).await;
+    }
+}
+
+/// A clock that runs two days ahead for a while must not delete what is still needed once it is right again.
+#[tokio::test]
+async fn a_clock_that_runs_ahead_deletes_no_revocation() {
+    let mut stage = Stage::open().await;
+    let deleted = stage.client(stage.kind()).await;
+    let (shop, gone) = (stage.tokens(&stage.shop).await, stage.tokens(&deleted).await);
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now()).await.unwrap();
+    stage.elsewhere.delete_client(deleted.id, stage.now()).await.unwrap();
+    stage.follow().await;
+    let right = stage.now();
+    stage.clock.set(right.after(Duration::from_secs(2 * 24 * 60 * 60)));
+    stage.purge().await;
+    // Restarted with the wrong clock, too.
+    let stage = stage.restarted().await;
+    stage.purge().await;
+    stage.clock.set(right);
+    stage.follow().await;
+    assert_ended(&stage, &shop).await;
+    assert_ended(&stage, &gone).await;
+    let stage = stage.restarted().await;
+    assert_ended(&stage, &shop).await;
+    assert_ended(&stage, &gone).await;
+    assert_ne!(stage.elsewhere.revocations(right).await.unwrap(), []);
+    // Once the time has passed for certain, it goes.
+    stage.advance(Duration::from_secs(26 * 60 * 60)).await;
+    stage.purge().await;
+    assert_eq!(stage.elsewhere.revocations(right).await.unwrap(), []);
 }

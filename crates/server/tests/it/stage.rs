@@ -14,7 +14,10 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
-use tollgate_core::{ClientId, ClientSecret, Clock, Environment, MasterKey, MerchantId, SecretId, Timestamp};
+use tollgate_core::{
+    ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
+    Uptime,
+};
 use tollgate_server::config::Config;
 use tollgate_server::edge::RequestBody;
 use tollgate_server::{Follower, Installation, Rotation, Server};
@@ -29,26 +32,37 @@ pub(crate) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
 const MASTER_KEY: &str = "4242424242424242424242424242424242424242424242424242424242424242";
 
-/// A clock that shows what it was set to.
-pub(crate) struct ManualClock(AtomicU64);
+/// A clock that shows what it was set to, on a machine that is up while time passes.
+pub(crate) struct ManualClock {
+    now: AtomicU64,
+    uptime: AtomicU64,
+}
 
 impl ManualClock {
     pub(crate) fn at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(now.millis())))
+        Arc::new(Self { now: AtomicU64::new(now.millis()), uptime: AtomicU64::new(0) })
     }
 
+    /// Sets the clock, without any time passing.
     pub(crate) fn set(&self, now: Timestamp) {
-        self.0.store(now.millis(), Ordering::SeqCst);
+        self.now.store(now.millis(), Ordering::SeqCst);
     }
 
+    /// Lets time pass.
     pub(crate) fn advance(&self, time: Duration) {
-        self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        let time = u64::try_from(time.as_millis()).unwrap();
+        self.now.fetch_add(time, Ordering::SeqCst);
+        self.uptime.fetch_add(time, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [1; 16], elapsed: Duration::from_millis(self.uptime.load(Ordering::SeqCst)) }
     }
 }
 
@@ -202,14 +216,14 @@ impl Stage {
         self.clock.now()
     }
 
-    /// When the last token issued until now has expired.
-    pub(crate) fn tokens_expire_at(&self) -> Timestamp {
-        self.now().after(self.config.tokens.refresh_ttl)
-    }
-
     /// Lets the server see what was written elsewhere.
     pub(crate) async fn follow(&self) {
         self.follower.lock().await.step().await.unwrap();
+    }
+
+    /// Lets the server delete what has expired, as it does once a minute.
+    pub(crate) async fn purge(&self) {
+        self.installation.purge().await;
     }
 
     /// Lets the server read the change log as it does every now and then, whether it can or not.
@@ -259,6 +273,13 @@ impl Stage {
 
     /// Creates a client elsewhere, and lets the server see it.
     pub(crate) async fn client(&mut self, kind: Kind) -> Credentials {
+        let credentials = self.unseen_client(kind).await;
+        self.follow().await;
+        credentials
+    }
+
+    /// Creates a client elsewhere.
+    pub(crate) async fn unseen_client(&mut self, kind: Kind) -> Credentials {
         let id = ClientId::random(&mut self.rng);
         let (secret, value) = self.secret(id, kind.secret);
         let client = Client {
@@ -270,12 +291,12 @@ impl Stage {
             addresses: kind.addresses.iter().map(|block| block.parse().unwrap()).collect(),
             status: Status::Enabled,
             merchant_status: Status::Enabled,
-            revoked_until: Timestamp::from_millis(0),
+            generation: Generation::FIRST,
+            merchant_generation: Generation::FIRST,
             created_at: self.now(),
             secrets: vec![secret.clone()],
         };
         assert!(self.elsewhere.create_client(&client).await.unwrap());
-        self.follow().await;
         Credentials { id, secret: value, secret_id: secret.id }
     }
 

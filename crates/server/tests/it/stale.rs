@@ -144,7 +144,8 @@ async fn where_availability_comes_first_it_goes_on_and_says_so() {
         let reply = stage.answer(post_as(&stage.shop, path, &format!("token={token}"))).await;
         assert_oauth_refused(&reply, 503, "temporarily_unavailable");
     }
-    let reply = stage.answer(post_as(&stage.shop, INTROSPECT, &format!("token={}", tokens.refresh))).await;
+    let form = format!("token={}&token_type_hint=refresh_token", tokens.refresh);
+    let reply = stage.answer(post_as(&stage.shop, INTROSPECT, &form)).await;
     assert_eq!(reply.json()["active"], true, "a refresh token is no unknown access token");
     stage.follow().await;
     assert_refused(&stage.list(&other).await, 401, "INVALID_TOKEN");

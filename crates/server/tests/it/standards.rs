@@ -40,7 +40,7 @@ async fn revoke(stage: &Stage, of: &Credentials, token: &str) -> Reply {
 
 /// What a success says.
 #[track_caller]
-fn said(reply: &Reply) -> Value {
+pub(crate) fn said(reply: &Reply) -> Value {
     assert_eq!(reply.status(), 200, "{}", reply.text());
     assert_eq!(reply.header("content-type"), "application/json");
     assert_eq!((reply.header("cache-control"), reply.header("pragma")), ("no-store", "no-cache"));

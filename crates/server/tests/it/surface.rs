@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::json;
 use tollgate_core::TokenError;
-use tollgate_guard::Denial;
-use tollgate_server::NotReady;
+use tollgate_guard::{Denial, Realm};
 use tollgate_server::error::Error;
+use tollgate_server::{NotReady, Task};
 use tollgate_store::StoreError;
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
@@ -44,11 +44,13 @@ pub(crate) fn errors() -> Vec<Error> {
         | Error::Store(_)
         | Error::IdempotencyStore(_)
         | Error::NoSigningKey
+        | Error::TokenTooLong
         | Error::Stale
         | Error::NotReady(_)
         | Error::Internal(_) => (),
     };
     let store = || StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned());
+    let lost = || StoreError::OutcomeUnknown("the connection to db1.example.com broke".to_owned());
     let errors = vec![
         Error::InvalidClient,
         Error::InvalidToken(TokenError::Expired),
@@ -70,12 +72,15 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::PageExpired,
         Error::TooMany { retry_after: Duration::from_millis(1_001) },
         Error::Store(store()),
+        Error::Store(lost()),
         Error::IdempotencyStore(store()),
         Error::NoSigningKey,
+        Error::TokenTooLong,
         Error::Stale,
         Error::NotReady(NotReady::Draining),
         Error::NotReady(NotReady::NoSigningKey),
         Error::NotReady(NotReady::Stale),
+        Error::NotReady(NotReady::Panicked(Task::Follower)),
         Error::NotReady(NotReady::Suspended("the store was moved".into())),
         Error::Internal("a handler panicked".to_owned()),
     ];
@@ -119,14 +124,14 @@ pub(crate) fn add(surface: &mut String, name: &str, answer: &Response<impl AsRef
 
 #[tokio::test]
 async fn every_refusal_has_this_status_these_headers_and_this_body() {
-    let mut surface = String::new();
+    let (mut surface, realm) = (String::new(), Realm::of("payment-api"));
     for error in errors() {
         let name = format!("{error:?}");
-        let answer: Response<Bytes> = error.response();
+        let answer: Response<Bytes> = error.response_in(&realm);
         add(&mut surface, &name, &answer);
     }
     for denial in denials() {
-        let answer: Response<Bytes> = denial.response();
+        let answer: Response<Bytes> = denial.response(&realm);
         add(&mut surface, &format!("{denial:?}"), &answer);
     }
     let faults = Faults::default();

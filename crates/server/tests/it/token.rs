@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, REFRESH, Reply, TOKEN, assert_refused, claims};
+use crate::call::{Call, OAUTH_TOKEN, REFRESH, Reply, TOKEN, assert_oauth_refused, assert_refused, claims};
 use crate::stage::{Credentials, Kind, NOW, Stage};
 
 fn keys(object: &Value) -> Vec<&str> {
@@ -38,9 +38,15 @@ async fn credentials_in_json_are_exchanged_for_exactly_four_members() {
 async fn both_tokens_say_who_for_whom_where_and_how_long() {
     let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
-    for (token, lifetime) in [(&tokens.access, 900), (&tokens.refresh, 24 * 60 * 60)] {
+    // The access token says which refresh token it was issued with.
+    let refresh_id = claims(&tokens.refresh)["jti"].clone();
+    for (token, lifetime, link) in
+        [(&tokens.access, 900, json!({"rti": refresh_id})), (&tokens.refresh, 24 * 60 * 60, json!({}))]
+    {
         assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
-        let claims = claims(token);
+        let mut claims = claims(token);
+        let members = claims.as_object_mut().unwrap();
+        assert_eq!(members.remove("rti").as_ref(), link.get("rti"));
         let jti = claims["jti"].as_str().unwrap();
         assert_eq!(jti.len(), 22, "128 bits in base64url");
         assert_eq!(
@@ -307,13 +313,42 @@ async fn unknown_members_are_ignored_and_change_nothing() {
     );
 }
 
+/// It is no matter of signing keys, and repeating the request would not help.
 #[tokio::test]
-async fn a_body_must_say_that_it_is_json_or_a_form_in_utf_8() {
+async fn claims_that_fit_into_no_token_are_no_missing_key() {
+    let mut stage = Stage::open().await;
+    let networks = (0..250).map(|n| &*format!("198.51.{n}.0/24").leak()).collect::<Vec<_>>().leak();
+    let bound = stage.client(Kind { addresses: networks, ..stage.kind() }).await;
+    let reply = stage.answer(Call::post(TOKEN).json(&bound.body())).await;
+    assert_refused(&reply, 500, "INTERNAL_ERROR");
+    assert_eq!(reply.header("retry-after"), "");
+    assert_eq!(stage.answer(Call::get("/readyz")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_must_say_that_it_is_json_or_a_form_and_may_say_any_charset() {
     let stage = Stage::open().await;
     let body = stage.shop.body().to_string();
-    for media in ["application/json", "application/json; charset=UTF-8", "APPLICATION/JSON;charset=\"utf-8\""]
-    {
+    for media in [
+        "application/json",
+        "application/json; charset=UTF-8",
+        "APPLICATION/JSON;charset=\"utf-8\"",
+        "application/json; charset=utf-16",
+        "application/json; charset=iso-8859-1",
+    ] {
         assert_eq!(stage.answer(Call::post(TOKEN).body(media, body.clone())).await.status(), 200, "{media}");
+    }
+    let form = format!("client_id={}&client_secret={}", stage.shop.id, stage.shop.secret);
+    let latin = "application/x-www-form-urlencoded; charset=ISO-8859-1";
+    assert_eq!(stage.answer(Call::post(TOKEN).body(latin, form.clone())).await.status(), 200);
+    let with_e_acute = [form.as_bytes(), b"&name=caf\xe9"].concat();
+    let reply = stage.answer(Call::post(TOKEN).body(latin, with_e_acute.clone())).await;
+    assert_eq!(reply.fields(), ["body"]);
+    let reply = stage.answer(Call::post(OAUTH_TOKEN).body(latin, with_e_acute)).await;
+    assert_oauth_refused(&reply, 400, "invalid_request");
+    for coding in ["identity", "Identity", ""] {
+        let call = Call::post(TOKEN).json(&stage.shop.body()).header("content-encoding", coding);
+        assert_eq!(stage.answer(call).await.status(), 200, "{coding}");
     }
     for media in [
         "text/plain",
@@ -321,9 +356,6 @@ async fn a_body_must_say_that_it_is_json_or_a_form_in_utf_8() {
         "application/jsonp",
         "application/xml",
         "multipart/form-data; boundary=x",
-        "application/json; charset=utf-16",
-        "application/json; charset=iso-8859-1",
-        "application/x-www-form-urlencoded; charset=utf-16",
         "",
     ] {
         let reply = stage.answer(Call::post(TOKEN).body(media, body.clone())).await;

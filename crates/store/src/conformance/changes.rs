@@ -1,12 +1,14 @@
 //! The installation, the signing keys, the change log and the revocations.
 
-use tollgate_core::{Revocation, Revoked, TokenId};
+use std::time::Duration;
+
+use tollgate_core::{Generation, Revocation, Revoked, TokenId, Uptime};
 
 use super::{
-    DAY, HOUR, MILLISECOND, NOW, REVOKED_UNTIL, Shared, at_once, bytes, changed_since, client, client_id,
-    lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
+    DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, Shared, at_once, bytes, changed_since, client, client_id, lease,
+    merchant, merchant_id, secret, secret_id, signing_key, with_client,
 };
-use crate::{Changed, Position, Status};
+use crate::{Changed, Position, Status, TimePassed};
 
 pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
     assert_eq!(store.installation().await.unwrap(), None);
@@ -46,29 +48,81 @@ pub async fn a_new_signing_key_retires_the_others_unless_they_retire_sooner(stor
     assert_eq!(changed_since(&store, before).await, [Changed::SigningKeys]);
 }
 
+pub async fn compromised_signing_keys_are_marked_and_replaced(store: Shared) {
+    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), NOW.after(DAY)).await.unwrap();
+    let before = store.last_change().await.unwrap();
+    store.replace_signing_keys(&signing_key(3, NOW.after(HOUR))).await.unwrap();
+    let keys = store.signing_keys().await.unwrap();
+    assert_eq!(keys.iter().map(|key| key.compromised).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(keys[2], signing_key(3, NOW.after(HOUR)));
+    assert!(keys[..2].iter().all(|key| key.retires_at == Some(NOW.after(HOUR))));
+    assert_eq!(changed_since(&store, before).await, [Changed::SigningKeys]);
+    store.add_signing_key(&signing_key(4, NOW.after(DAY)), NOW.after(2 * DAY)).await.unwrap();
+    let compromised: Vec<_> =
+        store.signing_keys().await.unwrap().into_iter().map(|key| key.compromised).collect();
+    assert_eq!(compromised, [true, true, false, false]);
+}
+
+pub async fn the_longest_lifetime_only_ever_grows(store: Shared) {
+    for (at_least, expected) in [(Duration::ZERO, Duration::ZERO), (HOUR, HOUR), (DAY, DAY), (HOUR, DAY)] {
+        assert_eq!(store.longest_lifetime(at_least).await.unwrap(), expected);
+    }
+    let raised =
+        at_once(&store, 16, async |store, number| store.longest_lifetime(number * DAY).await.unwrap()).await;
+    assert!(raised.iter().zip(0..).all(|(longest, number)| *longest >= number * DAY), "{raised:?}");
+    assert_eq!(store.longest_lifetime(Duration::ZERO).await.unwrap(), 15 * DAY);
+}
+
+pub async fn revocations_outlive_the_longest_lifetime(store: Shared) {
+    with_client(&store).await;
+    store.longest_lifetime(30 * DAY).await.unwrap();
+    store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap();
+    store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap();
+    store.set_merchant_status(merchant_id(1), Status::Disabled, NOW).await.unwrap();
+    store.delete_client(client_id(1), NOW).await.unwrap();
+    let until = FORGOTTEN.after(30 * DAY);
+    assert_eq!(store.revocations(until.before(MILLISECOND)).await.unwrap().len(), 4);
+    assert_eq!(store.revocations(until).await.unwrap(), []);
+}
+
+pub async fn the_store_has_a_clock(store: Shared) {
+    let before = store.now().await.unwrap();
+    assert!(before > NOW, "it shows the time of today");
+    assert!(store.now().await.unwrap() >= before);
+}
+
+pub async fn the_latest_time_that_has_passed_is_kept(store: Shared) {
+    assert_eq!(store.time_passed().await.unwrap(), None);
+    let passed = |until, boot, seconds| TimePassed {
+        until,
+        uptime: Uptime { boot: [boot; 16], elapsed: Duration::from_secs(seconds) },
+    };
+    let (first, later) = (passed(NOW, 1, 10), passed(NOW.after(HOUR), 0xff, 3));
+    for (noted, kept) in [(first, first), (later, later), (first, later)] {
+        store.note_time_passed(&noted).await.unwrap();
+        assert_eq!(store.time_passed().await.unwrap(), Some(kept));
+    }
+}
+
 pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Shared) {
     assert_eq!(store.last_change().await.unwrap(), Position::START);
     assert_eq!(changed_since(&store, Position::START).await, []);
     let expires_at = NOW.after(DAY);
-    let token = Revocation {
-        subject: Revoked::Token(TokenId::from_bytes(bytes(9))),
-        issued_until: REVOKED_UNTIL,
-        expires_at,
-    };
+    let token = Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(9))), expires_at };
     let (client, merchant) = (client_id(1), merchant_id(1));
     with_client(&store).await;
     store.add_secret(client, &secret(2), None, NOW).await.unwrap();
     store.revoke(&token, NOW).await.unwrap();
-    store.revoke_secret(client, secret_id(1), NOW, expires_at).await.unwrap();
-    store.set_client_status(client, Status::Disabled, NOW, expires_at).await.unwrap();
-    store.set_client_status(client, Status::Enabled, NOW, expires_at).await.unwrap();
-    store.set_merchant_status(merchant, Status::Disabled, NOW, expires_at).await.unwrap();
-    store.set_merchant_status(merchant, Status::Enabled, NOW, expires_at).await.unwrap();
-    store.delete_client(client, NOW, expires_at).await.unwrap();
+    store.revoke_secret(client, secret_id(1), NOW).await.unwrap();
+    store.set_client_status(client, Status::Disabled, NOW).await.unwrap();
+    store.set_client_status(client, Status::Enabled, NOW).await.unwrap();
+    store.set_merchant_status(merchant, Status::Disabled, NOW).await.unwrap();
+    store.set_merchant_status(merchant, Status::Enabled, NOW).await.unwrap();
+    store.delete_client(client, NOW).await.unwrap();
 
-    // What can never be used again stays refused whenever its tokens were issued.
-    let revoked =
-        |subject, issued_until| Changed::Revocation(Revocation { subject, issued_until, expires_at });
+    let revoked = |subject| Changed::Revocation(Revocation { subject, expires_at: FORGOTTEN });
+    let second = Generation::FIRST.next();
     assert_eq!(
         changed_since(&store, Position::START).await,
         [
@@ -76,26 +130,26 @@ pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Share
             Changed::Client(client),
             Changed::Revocation(token),
             Changed::Client(client),
-            revoked(Revoked::Secret(secret_id(1)), expires_at),
+            revoked(Revoked::Secret(secret_id(1))),
             Changed::Client(client),
-            revoked(Revoked::Client(client), REVOKED_UNTIL),
+            revoked(Revoked::Client(client, second)),
             Changed::Client(client),
             Changed::Merchant(merchant),
-            revoked(Revoked::Merchant(merchant), REVOKED_UNTIL),
+            revoked(Revoked::Merchant(merchant, second)),
             Changed::Merchant(merchant),
             Changed::Client(client),
-            revoked(Revoked::Client(client), expires_at),
+            revoked(Revoked::Client(client, Generation::END)),
         ]
     );
 }
 
 pub async fn what_changes_nothing_is_no_change(store: Shared) {
     with_client(&store).await;
-    store.revoke_secret(client_id(1), secret_id(1), NOW, NOW.after(DAY)).await.unwrap();
+    store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap();
     let before = store.last_change().await.unwrap();
-    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), NOW.after(DAY)).await.unwrap());
-    assert!(!store.revoke_secret(client_id(1), secret_id(2), NOW, NOW.after(DAY)).await.unwrap());
-    assert!(!store.delete_client(client_id(2), NOW, NOW.after(DAY)).await.unwrap());
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR)).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(2), NOW).await.unwrap());
+    assert!(!store.delete_client(client_id(2), NOW).await.unwrap());
     store.begin(&lease("key", 1), NOW).await.unwrap();
     assert_eq!(changed_since(&store, before).await, []);
 }
@@ -158,7 +212,7 @@ pub async fn a_number_from_the_future_forces_a_reload(store: Shared) {
 
 pub async fn a_revocation_counts_until_it_expires(store: Shared) {
     let subject = Revoked::Token(TokenId::from_bytes(bytes(1)));
-    let revocation = Revocation { subject, issued_until: REVOKED_UNTIL, expires_at: NOW.after(HOUR) };
+    let revocation = Revocation { subject, expires_at: NOW.after(HOUR) };
     store.revoke(&revocation, NOW).await.unwrap();
     assert_eq!(store.revocations(NOW.after(HOUR).before(MILLISECOND)).await.unwrap(), [revocation]);
     assert_eq!(store.revocations(NOW.after(HOUR)).await.unwrap(), []);
@@ -173,11 +227,11 @@ pub async fn every_kind_of_revocation_is_kept(store: Shared) {
     let subjects = [
         Revoked::Token(TokenId::from_bytes(bytes(1))),
         Revoked::Secret(secret_id(1)),
-        Revoked::Client(client_id(1)),
-        Revoked::Merchant(merchant_id(1)),
+        Revoked::Client(client_id(1), Generation::FIRST.next()),
+        Revoked::Merchant(merchant_id(1), Generation::END),
     ];
     for subject in subjects {
-        let revocation = Revocation { subject, issued_until: REVOKED_UNTIL, expires_at: NOW.after(DAY) };
+        let revocation = Revocation { subject, expires_at: NOW.after(DAY) };
         store.revoke(&revocation, NOW).await.unwrap();
     }
     with_client(&store).await;
@@ -193,10 +247,7 @@ pub async fn every_kind_of_revocation_is_kept(store: Shared) {
 pub async fn purging_is_bounded(store: Shared) {
     at_once(&store, 1500, async |store, number| {
         let subject = Revoked::Token(TokenId::from_bytes(bytes(number)));
-        store
-            .revoke(&Revocation { subject, issued_until: REVOKED_UNTIL, expires_at: NOW }, NOW)
-            .await
-            .unwrap();
+        store.revoke(&Revocation { subject, expires_at: NOW }, NOW).await.unwrap();
     })
     .await;
     let mut steps = 0;

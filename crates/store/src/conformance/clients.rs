@@ -1,12 +1,14 @@
 //! Merchants, clients and secrets.
 
-use tollgate_core::{Environment, Revocation, Revoked, Scope, Timestamp};
+use tollgate_core::{Environment, Generation, Revocation, Revoked, Scope};
 
 use super::{
-    DAY, HOUR, MILLISECOND, NOW, REVOKED_UNTIL, Shared, changed_since, client, client_id, longest_scope,
+    DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, Shared, changed_since, client, client_id, longest_scope,
     merchant, merchant_id, secret, secret_id, the_client, with_client,
 };
-use crate::{HEARD_WITHIN, Status, StoreError};
+use crate::{Status, StoreError};
+
+const SECOND: Generation = Generation::FIRST.next();
 
 pub async fn a_merchant_is_as_it_was_created(store: Shared) {
     let mut disabled = merchant(2);
@@ -56,7 +58,7 @@ pub async fn a_client_is_as_it_was_created(store: Shared) {
     full.environment = Environment::Live;
     full.scope = longest_scope();
     full.status = Status::Disabled;
-    full.revoked_until = REVOKED_UNTIL;
+    full.generation = Generation::from_number(7);
     full.secrets = vec![secret(9), secret(3), secret(7)];
     full.secrets[0].created_at = NOW.before(HOUR);
     full.secrets[0].revoked_at = Some(NOW);
@@ -128,42 +130,33 @@ pub async fn a_merchants_clients_are_its_own(store: Shared) {
 
 pub async fn disabling_a_client_revokes_its_tokens(store: Shared) {
     with_client(&store).await;
-    let expires_at = NOW.after(DAY);
-    assert!(store.set_client_status(client_id(1), Status::Disabled, NOW, expires_at).await.unwrap());
+    assert!(store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap());
     let disabled = the_client(&store, 1).await;
     assert_eq!(disabled.status, Status::Disabled);
     assert_eq!(disabled.merchant_status, Status::Enabled);
-    assert_eq!(disabled.revoked_until, REVOKED_UNTIL);
-    let subject = Revoked::Client(client_id(1));
-    assert_eq!(
-        store.revocations(NOW).await.unwrap(),
-        [Revocation { subject, issued_until: REVOKED_UNTIL, expires_at }]
-    );
+    assert_eq!((disabled.generation, disabled.merchant_generation), (SECOND, Generation::FIRST));
+    let subject = Revoked::Client(client_id(1), SECOND);
+    assert_eq!(store.revocations(NOW).await.unwrap(), [Revocation { subject, expires_at: FORGOTTEN }]);
 }
 
-pub async fn disabling_a_client_twice_is_harmless(store: Shared) {
+pub async fn disabling_a_client_twice_ends_its_tokens_twice(store: Shared) {
     with_client(&store).await;
-    let later = NOW.after(HOUR);
-    for now in [later, NOW] {
-        assert!(store.set_client_status(client_id(1), Status::Disabled, now, now.after(DAY)).await.unwrap());
+    // Whatever the clock of whoever gives the order shows.
+    for (now, expected) in [(NOW.after(HOUR), SECOND), (NOW, SECOND.next())] {
+        assert!(store.set_client_status(client_id(1), Status::Disabled, now).await.unwrap());
+        let disabled = the_client(&store, 1).await;
+        assert_eq!((disabled.status, disabled.generation), (Status::Disabled, expected));
     }
-    let disabled = the_client(&store, 1).await;
-    assert_eq!(disabled.status, Status::Disabled);
-    // A clock that went back takes nothing back.
-    assert_eq!(disabled.revoked_until, Timestamp::from_seconds(later.after(HEARD_WITHIN).seconds()));
 }
 
-pub async fn an_enabled_client_remembers_what_was_revoked(store: Shared) {
+pub async fn enabling_a_client_changes_no_generation(store: Shared) {
     with_client(&store).await;
-    store.set_client_status(client_id(1), Status::Disabled, NOW, NOW.after(DAY)).await.unwrap();
-    assert!(
-        store
-            .set_client_status(client_id(1), Status::Enabled, NOW.after(HOUR), NOW.after(DAY))
-            .await
-            .unwrap()
-    );
+    assert!(store.set_client_status(client_id(1), Status::Enabled, NOW).await.unwrap());
+    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+    store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap();
+    assert!(store.set_client_status(client_id(1), Status::Enabled, NOW.after(HOUR)).await.unwrap());
     let enabled = the_client(&store, 1).await;
-    assert_eq!((enabled.status, enabled.revoked_until), (Status::Enabled, REVOKED_UNTIL));
+    assert_eq!((enabled.status, enabled.generation), (Status::Enabled, SECOND));
     assert_eq!(store.revocations(NOW).await.unwrap().len(), 1);
 }
 
@@ -172,47 +165,39 @@ pub async fn disabling_a_merchant_reaches_its_clients_and_no_others(store: Share
     store.create_merchant(&merchant(2)).await.unwrap();
     store.create_client(&client(2, Some(2))).await.unwrap();
     store.create_client(&client(3, None)).await.unwrap();
-    let expires_at = NOW.after(DAY);
-    assert!(store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, expires_at).await.unwrap());
+    assert!(store.set_merchant_status(merchant_id(1), Status::Disabled, NOW).await.unwrap());
 
     assert_eq!(store.merchant(merchant_id(1)).await.unwrap().unwrap().status, Status::Disabled);
     let of_it = the_client(&store, 1).await;
-    assert_eq!(of_it.status, Status::Enabled);
-    assert_eq!((of_it.merchant_status, of_it.revoked_until), (Status::Disabled, REVOKED_UNTIL));
+    assert_eq!((of_it.status, of_it.generation), (Status::Enabled, Generation::FIRST));
+    assert_eq!((of_it.merchant_status, of_it.merchant_generation), (Status::Disabled, SECOND));
     assert_eq!(store.clients(Some(merchant_id(1)), None, 10).await.unwrap(), [of_it]);
     assert_eq!(the_client(&store, 2).await, client(2, Some(2)));
     assert_eq!(the_client(&store, 3).await, client(3, None));
-    let subject = Revoked::Merchant(merchant_id(1));
-    assert_eq!(
-        store.revocations(NOW).await.unwrap(),
-        [Revocation { subject, issued_until: REVOKED_UNTIL, expires_at }]
-    );
+    let subject = Revoked::Merchant(merchant_id(1), SECOND);
+    assert_eq!(store.revocations(NOW).await.unwrap(), [Revocation { subject, expires_at: FORGOTTEN }]);
 
-    // The later of the client's own revocation and the merchant's.
-    let later = NOW.after(HOUR);
-    store.set_client_status(client_id(1), Status::Disabled, later, expires_at).await.unwrap();
-    store.set_merchant_status(merchant_id(1), Status::Enabled, later, expires_at).await.unwrap();
+    store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap();
+    store.set_merchant_status(merchant_id(1), Status::Enabled, NOW).await.unwrap();
     let of_it = the_client(&store, 1).await;
-    assert_eq!(of_it.merchant_status, Status::Enabled);
-    assert_eq!(of_it.revoked_until, Timestamp::from_seconds(later.after(HEARD_WITHIN).seconds()));
+    assert_eq!((of_it.status, of_it.merchant_status), (Status::Disabled, Status::Enabled));
+    assert_eq!((of_it.generation, of_it.merchant_generation), (SECOND, SECOND));
 }
 
 pub async fn a_deleted_client_is_gone_and_its_tokens_are_revoked(store: Shared) {
     with_client(&store).await;
     store.create_client(&client(2, Some(1))).await.unwrap();
-    let expires_at = NOW.after(DAY);
-    assert!(store.delete_client(client_id(1), NOW, expires_at).await.unwrap());
+    assert!(store.delete_client(client_id(1), NOW).await.unwrap());
     assert_eq!(store.client(client_id(1)).await.unwrap(), None);
     assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(2, Some(1))]);
-    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, expires_at).await.unwrap());
-    assert!(!store.delete_client(client_id(1), NOW, expires_at).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap());
+    assert!(!store.delete_client(client_id(1), NOW).await.unwrap());
     let revoked = store.revocations(NOW).await.unwrap();
     assert_eq!(revoked.len(), 1);
-    assert_eq!((revoked[0].subject, revoked[0].expires_at), (Revoked::Client(client_id(1)), expires_at));
-    assert!(revoked[0].issued_until >= REVOKED_UNTIL);
+    assert_eq!(revoked[0].subject, Revoked::Client(client_id(1), Generation::END));
 }
 
-pub async fn an_added_secret_lets_the_others_lapse(store: Shared) {
+pub async fn an_added_secret_lets_the_others_expire(store: Shared) {
     store.create_merchant(&merchant(1)).await.unwrap();
     let at = NOW.after(HOUR);
     let mut client = client(1, Some(1));
@@ -240,35 +225,32 @@ pub async fn an_added_secret_leaves_the_others_alone(store: Shared) {
 pub async fn a_revoked_secret_ends_its_tokens(store: Shared) {
     with_client(&store).await;
     store.add_secret(client_id(1), &secret(2), None, NOW).await.unwrap();
-    let expires_at = NOW.after(DAY);
-    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW, expires_at).await.unwrap());
-    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), expires_at).await.unwrap());
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap());
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR)).await.unwrap());
     let secrets = the_client(&store, 1).await.secrets;
     assert_eq!(secrets[0].revoked_at, Some(NOW));
     assert_eq!(secrets[1], secret(2));
     let revoked = store.revocations(NOW).await.unwrap();
     assert_eq!(revoked.len(), 1);
-    assert_eq!((revoked[0].subject, revoked[0].expires_at), (Revoked::Secret(secret_id(1)), expires_at));
-    assert!(revoked[0].issued_until >= REVOKED_UNTIL);
+    assert_eq!((revoked[0].subject, revoked[0].expires_at), (Revoked::Secret(secret_id(1)), FORGOTTEN));
 }
 
 pub async fn a_secret_is_revoked_by_its_client_only(store: Shared) {
     with_client(&store).await;
     store.create_client(&client(2, Some(1))).await.unwrap();
-    assert!(!store.revoke_secret(client_id(2), secret_id(1), NOW, NOW.after(DAY)).await.unwrap());
+    assert!(!store.revoke_secret(client_id(2), secret_id(1), NOW).await.unwrap());
     assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
     assert_eq!(store.revocations(NOW).await.unwrap(), []);
 }
 
 pub async fn nothing_is_done_to_an_unknown_client_or_merchant(store: Shared) {
-    let expires_at = NOW.after(DAY);
     for status in [Status::Enabled, Status::Disabled] {
-        assert!(!store.set_client_status(client_id(1), status, NOW, expires_at).await.unwrap());
-        assert!(!store.set_merchant_status(merchant_id(1), status, NOW, expires_at).await.unwrap());
+        assert!(!store.set_client_status(client_id(1), status, NOW).await.unwrap());
+        assert!(!store.set_merchant_status(merchant_id(1), status, NOW).await.unwrap());
     }
-    assert!(!store.delete_client(client_id(1), NOW, expires_at).await.unwrap());
+    assert!(!store.delete_client(client_id(1), NOW).await.unwrap());
     assert!(!store.add_secret(client_id(1), &secret(1), Some(NOW), NOW).await.unwrap());
-    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, expires_at).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap());
     assert_eq!(store.last_change().await.unwrap().seq, 0);
     assert_eq!(store.revocations(NOW).await.unwrap(), []);
 }

@@ -1,5 +1,7 @@
 //! Export and import.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 
 use super::{
@@ -43,9 +45,10 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
                 time.clone(),
                 Value::Number(NOW.after(HOUR).millis()),
                 none(),
+                no.clone(),
             ]],
         ),
-        Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), no.clone(), zero.clone(), time.clone()]]),
+        Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), no.clone(), time.clone(), zero.clone()]]),
         Part::Rows(
             Table::Clients,
             vec![vec![
@@ -56,8 +59,8 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
                 text("payments:read payments:write"),
                 text("192.0.2.0/24 2001:db8::/32"),
                 no,
-                zero,
                 time.clone(),
+                zero,
             ]],
         ),
         Part::Rows(
@@ -98,14 +101,14 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
                 none(),
             ]],
         ),
-        Part::Rows(Table::Changes, vec![vec![Value::Number(7), text("client"), id(1), none(), later]]),
+        Part::Rows(Table::Changes, vec![vec![Value::Number(7), text("client"), id(1), later, none()]]),
         Part::Rows(
             Table::Agreement,
             vec![vec![Value::Number(3), text("terms"), time.clone(), text("somebody"), none()]],
         ),
         Part::Rows(
             Table::Installation,
-            vec![vec![Value::Bytes(b"check".to_vec()), Value::Number(8), Value::Number(8)]],
+            vec![vec![Value::Bytes(b"check".to_vec()), Value::Number(8), Value::Number(8), Value::Number(9)]],
         ),
         Part::End,
     ];
@@ -113,6 +116,7 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     assert_eq!(exported(&store).await, parts);
 
     assert_eq!(store.installation().await.unwrap().unwrap(), b"check");
+    assert_eq!(store.longest_lifetime(Duration::ZERO).await.unwrap(), Duration::from_millis(9));
     assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
     assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(merchant(1)));
     assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
@@ -169,7 +173,7 @@ async fn fill(store: &Shared) {
     for number in 2..1202 {
         store.create_merchant(&merchant(number)).await.unwrap();
     }
-    store.set_merchant_status(merchant_id(2), Status::Disabled, NOW, NOW.after(DAY)).await.unwrap();
+    store.set_merchant_status(merchant_id(2), Status::Disabled, NOW).await.unwrap();
     store.add_secret(client_id(1), &secret(2), Some(NOW.after(HOUR)), NOW).await.unwrap();
     store.begin(&lease("held", 1), NOW).await.unwrap();
     let answered = lease("answered", 2);

@@ -4,9 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+use crate::StoreError;
 
 /// Where a PostgreSQL database is, and as whom it is entered.
 ///
@@ -21,7 +24,22 @@ pub struct PostgresAddress {
     pub(super) config: Config,
     /// The certificates (PEM) of who may have signed the server's; `None` without TLS.
     pub(super) roots: Option<PathBuf>,
+    /// Where the password is read, if it isn't in the URL.
+    password: Option<Password>,
 }
+
+/// Where the password is read.
+#[derive(Clone)]
+struct Password(Arc<dyn Fn() -> Result<String, String> + Send + Sync>);
+
+/// One is as good as itself.
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Password {}
 
 impl PostgresAddress {
     /// Whether the URL held a password.
@@ -29,9 +47,10 @@ impl PostgresAddress {
         self.config.get_password().is_some()
     }
 
-    /// Sets the password.
-    pub fn set_password(&mut self, password: &str) {
-        self.config.password(password);
+    /// Has the password read each time that a connection is made, so that it can be changed while the store is open. The
+    /// error of `read` says what is wrong and what to do.
+    pub fn read_password_by(&mut self, read: impl Fn() -> Result<String, String> + Send + Sync + 'static) {
+        self.password = Some(Password(Arc::new(read)));
     }
 
     /// The hosts and ports, for people.
@@ -48,6 +67,21 @@ impl PostgresAddress {
     /// How each member is reached by itself.
     pub(super) fn members(&self) -> Vec<Config> {
         (0..self.config.get_hosts().len()).map(|index| member(&self.config, index)).collect()
+    }
+
+    /// How each member is reached by itself, with the password as it is now.
+    pub(super) async fn members_now(&self) -> Result<Vec<Config>, StoreError> {
+        let mut members = self.members();
+        if let Some(Password(read)) = self.password.clone() {
+            // Where it is may be slow.
+            let read = tokio::task::spawn_blocking(move || read()).await;
+            let password = read.expect("reading neither panics nor is cancelled");
+            let password = password.map_err(StoreError::Unavailable)?;
+            for member in &mut members {
+                member.password(&password);
+            }
+        }
+        Ok(members)
     }
 
     pub(super) fn user(&self) -> &str {
@@ -100,7 +134,7 @@ impl FromStr for PostgresAddress {
         if config.get_application_name().is_none() {
             config.application_name("tollgate");
         }
-        Ok(Self { config, roots })
+        Ok(Self { config, roots, password: None })
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn adopt(store: &Postgres, adoption: &Adoption) -> Result<bool,
                      INSERT INTO agreement (seq, terms, adopted_at, adopted_by)
                      SELECT seq, $2, $4, $3 FROM due RETURNING seq
                  )",
-                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $5 FROM done",
+                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $5, false FROM done",
                 "SELECT seq FROM done"
             ),
             params![number(predecessor.unwrap_or(0)), terms.as_str(), by.as_str(), millis(*at), kept(*at)],

@@ -5,14 +5,14 @@
 //! without the newest of them gives their numbers out again: a mark, drawn with each, tells such changes apart.
 
 use tokio_postgres::Row;
-use tollgate_core::{ClientId, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
+use tollgate_core::{ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
 use uuid::Uuid;
 
 use super::Postgres;
 use super::column::{
-    column, id, id_bytes, millis, never_written, number, optional_time, params, time, unsigned,
+    column, generation, id, id_bytes, millis, never_written, number, params, time, unsigned,
 };
-use crate::{CHANGES_KEPT, Change, Changed, PURGED_AT_ONCE, Position, StoreError};
+use crate::{CHANGES_KEPT, CLOCKS_DIFFER, Change, Changed, PURGED_AT_ONCE, Position, StoreError};
 
 /// Until when a change made at `now` stays in the log.
 pub(super) fn kept(now: Timestamp) -> i64 {
@@ -22,21 +22,24 @@ pub(super) fn kept(now: Timestamp) -> i64 {
 /// Makes a statement that does something and adds entries to the change log if it did.
 ///
 /// `$done` is a list of common table expressions, with one named `done` that has a row if something was done; `$news`
-/// selects the entries, each with its place among them from 1 on; `$answer` is the statement's result.
+/// selects the entries, each with its place among them from 1 on, and whether the longest lifetime of a token is to be added
+/// to `until`; `$answer` is the statement's result.
 macro_rules! recorded {
     ($done:expr, $news:expr, $answer:expr) => {
         concat!(
             "WITH ",
             $done,
-            ", news (place, kind, id, issued_until, until) AS (",
+            ", news (place, kind, id, generation, until, outlives) AS (",
             $news,
             "), counter AS (
                  UPDATE installation SET last_change = last_change + (SELECT count(*) FROM news)
                  WHERE EXISTS (SELECT FROM news)
-                 RETURNING last_change - (SELECT count(*) FROM news) AS before
+                 RETURNING last_change - (SELECT count(*) FROM news) AS before, longest_lifetime
              ), logged AS (
-                 INSERT INTO changes (seq, kind, id, issued_until, until)
-                 SELECT before + place, kind, news.id, issued_until, until FROM counter, news
+                 INSERT INTO changes (seq, kind, id, generation, until)
+                 SELECT before + place, kind, news.id, generation,
+                     until + CASE WHEN outlives THEN longest_lifetime ELSE 0 END
+                 FROM counter, news
              ) ",
             $answer
         )
@@ -44,22 +47,27 @@ macro_rules! recorded {
 }
 pub(super) use recorded;
 
+/// Until when a revocation made at `now` counts, but for the longest lifetime of a token.
+pub(super) fn outlasts(now: Timestamp) -> i64 {
+    millis(now.after(CLOCKS_DIFFER))
+}
+
 pub(super) async fn revoke(store: &Postgres, revocation: &Revocation) -> Result<(), StoreError> {
-    let Revocation { subject, issued_until, expires_at } = revocation;
-    let (kind, subject) = match subject {
-        Revoked::Token(token) => ("token revoked", id(token.as_bytes())),
-        Revoked::Secret(secret) => ("secret revoked", id(secret.as_bytes())),
-        Revoked::Client(client) => ("client revoked", id(client.as_bytes())),
-        Revoked::Merchant(merchant) => ("merchant revoked", id(merchant.as_bytes())),
+    let Revocation { subject, expires_at } = revocation;
+    let (kind, subject, from) = match subject {
+        Revoked::Token(token) => ("token revoked", id(token.as_bytes()), Generation::FIRST),
+        Revoked::Secret(secret) => ("secret revoked", id(secret.as_bytes()), Generation::FIRST),
+        Revoked::Client(client, from) => ("client revoked", id(client.as_bytes()), *from),
+        Revoked::Merchant(merchant, from) => ("merchant revoked", id(merchant.as_bytes()), *from),
     };
     store
         .write(
             recorded!(
-                "done AS (SELECT $1 AS kind, $2 AS id, $3 AS issued_until, $4 AS until)",
-                "SELECT 1, kind, id, issued_until, until FROM done",
+                "done AS (SELECT $1 AS kind, $2 AS id, $3 AS generation, $4 AS until)",
+                "SELECT 1, kind, id, generation, until, false FROM done",
                 "SELECT FROM done"
             ),
-            params![kind, subject, millis(*issued_until), millis(*expires_at)],
+            params![kind, subject, number(from.number()), millis(*expires_at)],
         )
         .await
         .map(drop)
@@ -89,7 +97,7 @@ pub(super) async fn since(
                      (SELECT mark FROM changes WHERE seq = $1),
                      CASE WHEN $1 IN (purged_change, last_change) THEN purged_mark END
                  ),
-                 c.seq, c.mark, c.kind, c.id, c.issued_until, c.until
+                 c.seq, c.mark, c.kind, c.id, c.generation, c.until
              FROM installation
                  LEFT JOIN LATERAL (SELECT * FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2) c ON true
              ORDER BY c.seq",
@@ -117,7 +125,7 @@ pub(super) async fn since(
 pub(super) async fn revocations(store: &Postgres, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
     let rows = store
         .read(
-            "SELECT kind, id, issued_until, until FROM changes WHERE issued_until IS NOT NULL AND until > $1",
+            "SELECT kind, id, generation, until FROM changes WHERE generation IS NOT NULL AND until > $1",
             params![millis(now)],
         )
         .await?;
@@ -134,7 +142,7 @@ pub(super) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, Store
         .write_count(
             "WITH gone AS (
                  DELETE FROM changes WHERE seq = ANY (ARRAY(
-                     SELECT seq FROM changes WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
+                     SELECT seq FROM changes WHERE until <= $1 ORDER BY until LIMIT $2))
                  RETURNING seq, mark
              ), noted AS (
                  UPDATE installation SET purged_change = newest.seq, purged_mark = newest.mark
@@ -147,7 +155,7 @@ pub(super) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, Store
         .await
 }
 
-/// Reads a change from the columns `kind`, `id`, `issued_until` and `until`, the first of which is at `index`.
+/// Reads a change from the columns `kind`, `id`, `generation` and `until`, the first of which is at `index`.
 fn changed(row: &Row, index: usize) -> Result<Changed, StoreError> {
     let bytes = || id_bytes(row, index + 1);
     let subject = match column(row, index)? {
@@ -156,10 +164,11 @@ fn changed(row: &Row, index: usize) -> Result<Changed, StoreError> {
         "signing keys" => return Ok(Changed::SigningKeys),
         "token revoked" => Revoked::Token(TokenId::from_bytes(bytes()?)),
         "secret revoked" => Revoked::Secret(SecretId::from_bytes(bytes()?)),
-        "client revoked" => Revoked::Client(ClientId::from_bytes(bytes()?)),
-        "merchant revoked" => Revoked::Merchant(MerchantId::from_bytes(bytes()?)),
+        "client revoked" => Revoked::Client(ClientId::from_bytes(bytes()?), generation(row, index + 2)?),
+        "merchant revoked" => {
+            Revoked::Merchant(MerchantId::from_bytes(bytes()?), generation(row, index + 2)?)
+        }
         _ => return Err(never_written()),
     };
-    let issued_until = optional_time(row, index + 2)?.unwrap_or(Timestamp::MAX);
-    Ok(Changed::Revocation(Revocation { subject, issued_until, expires_at: time(row, index + 3)? }))
+    Ok(Changed::Revocation(Revocation { subject, expires_at: time(row, index + 3)? }))
 }

@@ -1,16 +1,16 @@
 //! Clients and their secrets.
 
 use tokio_postgres::Row;
-use tollgate_core::{ClientId, MerchantId, SecretHash, SecretId, Timestamp};
+use tollgate_core::{ClientId, Generation, MerchantId, SecretHash, SecretId, Timestamp};
 use uuid::Uuid;
 
 use super::Postgres;
-use super::changes::{kept, recorded};
+use super::changes::{kept, outlasts, recorded};
 use super::column::{
-    Param, array, column, id, id_bytes, millis, never_written, optional_time, params, parsed, status, text,
-    time,
+    Param, array, column, generation, id, id_bytes, millis, never_written, number, optional_time, params,
+    parsed, status, text, time,
 };
-use crate::{Client, Secret, Status, StoreError, revoked_until};
+use crate::{Client, Secret, Status, StoreError};
 
 pub(super) async fn create(store: &Postgres, client: &Client) -> Result<bool, StoreError> {
     let addresses: Vec<String> = client.addresses.iter().map(ToString::to_string).collect();
@@ -20,7 +20,7 @@ pub(super) async fn create(store: &Postgres, client: &Client) -> Result<bool, St
             recorded!(
                 "done AS (
                      INSERT INTO clients
-                         (id, merchant_id, name, environment, scope, addresses, disabled, revoked_until, created_at)
+                         (id, merchant_id, name, environment, scope, addresses, disabled, generation, created_at)
                      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
                      WHERE $2 IS NULL OR EXISTS (SELECT FROM merchants WHERE id = $2)
                      RETURNING id
@@ -29,7 +29,7 @@ pub(super) async fn create(store: &Postgres, client: &Client) -> Result<bool, St
                      SELECT done.id, s.* FROM done, unnest($11, $12, $13, $14, $15) s
                  )",
                 // It may be known as absent.
-                "SELECT 1, 'client', id, NULL::bigint, $10 FROM done",
+                "SELECT 1, 'client', id, NULL::bigint, $10, false FROM done",
                 "SELECT FROM done"
             ),
             params![
@@ -40,7 +40,7 @@ pub(super) async fn create(store: &Postgres, client: &Client) -> Result<bool, St
                 client.scope.as_str(),
                 addresses.join(" "),
                 client.status == Status::Disabled,
-                millis(client.revoked_until),
+                number(client.generation.number()),
                 millis(client.created_at),
                 kept(client.created_at),
                 secrets.iter().map(|secret| id(secret.id.as_bytes())).collect::<Vec<Uuid>>(),
@@ -59,7 +59,7 @@ macro_rules! select {
     ($clients:literal) => {
         concat!(
             "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.disabled, m.disabled,
-                    greatest(c.revoked_until, m.revoked_until), c.created_at,
+                    c.generation, coalesce(m.generation, 0), c.created_at,
                     s.id, s.hash, s.created_at, s.expires_at, s.revoked_at
              FROM ",
             $clients,
@@ -110,49 +110,37 @@ pub(super) async fn set_status(
     client: ClientId,
     status: Status,
     now: Timestamp,
-    tokens_expire_at: Timestamp,
 ) -> Result<bool, StoreError> {
     let done = store
         .write(
             recorded!(
                 "done AS (
-                     UPDATE clients
-                     SET disabled = $2, revoked_until = CASE WHEN $2 THEN greatest(revoked_until, $3) ELSE revoked_until END
-                     WHERE id = $1 RETURNING id
+                     UPDATE clients SET disabled = $2, generation = generation + $2::integer
+                     WHERE id = $1 RETURNING id, generation
                  )",
-                "SELECT 1, 'client', id, NULL::bigint, $4 FROM done
-                 UNION ALL SELECT 2, 'client revoked', id, $3, $5 FROM done WHERE $2",
+                "SELECT 1, 'client', id, NULL::bigint, $3, false FROM done
+                 UNION ALL SELECT 2, 'client revoked', id, generation, $4, true FROM done WHERE $2",
                 "SELECT FROM done"
             ),
-            params![
-                id(client.as_bytes()),
-                status == Status::Disabled,
-                millis(revoked_until(now)),
-                kept(now),
-                millis(tokens_expire_at),
-            ],
+            params![id(client.as_bytes()), status == Status::Disabled, kept(now), outlasts(now)],
         )
         .await?;
     Ok(!done.is_empty())
 }
 
-pub(super) async fn delete(
-    store: &Postgres,
-    client: ClientId,
-    now: Timestamp,
-    tokens_expire_at: Timestamp,
-) -> Result<bool, StoreError> {
+pub(super) async fn delete(store: &Postgres, client: ClientId, now: Timestamp) -> Result<bool, StoreError> {
     let done = store
-        .write(
+        .write_locked(
+            // A secret that is being added is there by then, and goes as well.
+            ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
             recorded!(
-                "done AS (DELETE FROM clients WHERE id = $1 RETURNING id)",
-                // It never comes back, so its tokens are refused whenever they were issued: also those that another
-                // process, which has not heard of it yet, issues in the next second.
-                "SELECT 1, 'client', id, NULL::bigint, $2 FROM done
-                 UNION ALL SELECT 2, 'client revoked', id, $3, $3 FROM done",
+                "done AS (DELETE FROM clients WHERE id = $1 RETURNING id),
+                 secret AS (DELETE FROM secrets WHERE client_id = $1)",
+                "SELECT 1, 'client', id, NULL::bigint, $2, false FROM done
+                 UNION ALL SELECT 2, 'client revoked', id, $3, $4, true FROM done",
                 "SELECT FROM done"
             ),
-            params![id(client.as_bytes()), kept(now), millis(tokens_expire_at)],
+            params![id(client.as_bytes()), kept(now), number(Generation::END.number()), outlasts(now)],
         )
         .await?;
     Ok(!done.is_empty())
@@ -168,10 +156,10 @@ pub(super) async fn add_secret(
     let client = id(client.as_bytes());
     let done = store
         .write_locked(
-            // Of two that are added at once, the second lets the first lapse.
-            ("SELECT FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
+            // Of two that are added at once, the second lets the first expire.
+            ("SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
             recorded!(
-                "lapsed AS (
+                "expiring AS (
                      UPDATE secrets SET expires_at = least(expires_at, $7)
                      WHERE client_id = $1 AND revoked_at IS NULL AND $7 IS NOT NULL
                  ), done AS (
@@ -179,7 +167,7 @@ pub(super) async fn add_secret(
                      SELECT id, $2, $3, $4, $5, $6 FROM clients WHERE id = $1
                      RETURNING client_id
                  )",
-                "SELECT 1, 'client', client_id, NULL::bigint, $8 FROM done",
+                "SELECT 1, 'client', client_id, NULL::bigint, $8, false FROM done",
                 "SELECT FROM done"
             ),
             params![
@@ -202,7 +190,6 @@ pub(super) async fn revoke_secret(
     client: ClientId,
     secret: SecretId,
     now: Timestamp,
-    tokens_expire_at: Timestamp,
 ) -> Result<bool, StoreError> {
     let found = store
         .write(
@@ -211,18 +198,11 @@ pub(super) async fn revoke_secret(
                      UPDATE secrets SET revoked_at = $3 WHERE client_id = $1 AND id = $2 AND revoked_at IS NULL
                      RETURNING client_id, id
                  )",
-                // As for a deleted client.
-                "SELECT 1, 'client', client_id, NULL::bigint, $4 FROM done
-                 UNION ALL SELECT 2, 'secret revoked', id, $5, $5 FROM done",
+                "SELECT 1, 'client', client_id, NULL::bigint, $4, false FROM done
+                 UNION ALL SELECT 2, 'secret revoked', id, 0, $5, true FROM done",
                 "SELECT FROM secrets WHERE client_id = $1 AND id = $2"
             ),
-            params![
-                id(client.as_bytes()),
-                id(secret.as_bytes()),
-                millis(now),
-                kept(now),
-                millis(tokens_expire_at),
-            ],
+            params![id(client.as_bytes()), id(secret.as_bytes()), millis(now), kept(now), outlasts(now)],
         )
         .await?;
     Ok(!found.is_empty())
@@ -261,19 +241,20 @@ fn client(id: ClientId, row: &Row) -> Result<Client, StoreError> {
             .map_err(|_| never_written())?,
         status: status(row, 6)?,
         merchant_status: status(row, 7)?,
-        revoked_until: time(row, 8)?,
-        created_at: time(row, 9)?,
+        generation: generation(row, 8)?,
+        merchant_generation: generation(row, 9)?,
+        created_at: time(row, 10)?,
         secrets: Vec::new(),
     })
 }
 
 fn secret(row: &Row) -> Result<Option<Secret>, StoreError> {
-    let Some(id) = column::<Option<Uuid>>(row, 10)? else { return Ok(None) };
+    let Some(id) = column::<Option<Uuid>>(row, 11)? else { return Ok(None) };
     Ok(Some(Secret {
         id: SecretId::from_bytes(id.into_bytes()),
-        hash: SecretHash::from_bytes(array(row, 11)?),
-        created_at: time(row, 12)?,
-        expires_at: optional_time(row, 13)?,
-        revoked_at: optional_time(row, 14)?,
+        hash: SecretHash::from_bytes(array(row, 12)?),
+        created_at: time(row, 13)?,
+        expires_at: optional_time(row, 14)?,
+        revoked_at: optional_time(row, 15)?,
     }))
 }

@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::str::FromStr;
+use std::time::Duration;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql, Type};
-use tollgate_core::Timestamp;
+use tollgate_core::{Generation, Timestamp};
 use uuid::Uuid;
 
 use crate::{Status, StoreError};
@@ -58,6 +59,16 @@ pub(super) const fn id(bytes: &[u8; 16]) -> Uuid {
 /// A time, in milliseconds.
 pub(super) fn millis(time: Timestamp) -> i64 {
     number(time.millis())
+}
+
+/// A length of time, in milliseconds.
+pub(super) fn length(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A generation.
+pub(super) fn generation(row: &Row, index: usize) -> Result<Generation, StoreError> {
+    unsigned(row, index).map(Generation::from_number)
 }
 
 /// A number; one that PostgreSQL can't hold is beyond all that there are.

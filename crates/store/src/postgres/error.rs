@@ -96,6 +96,14 @@ pub(super) fn connecting(error: &Error, address: &PostgresAddress) -> StoreError
     })
 }
 
+/// Whether a member was left because it takes no writes. The library says so by an error of its own, which no system call
+/// has a number for.
+pub(super) fn is_read_only(error: &Error) -> bool {
+    let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    error.code().is_none()
+        && io.is_some_and(|io| io.raw_os_error().is_none() && io.kind() == io::ErrorKind::PermissionDenied)
+}
+
 /// The innermost cause: an error of the network, of a certificate, or of what the server was asked for.
 fn cause(error: &Error) -> Option<String> {
     let mut cause = error.source()?;

@@ -1,11 +1,16 @@
 //! The installation's check value and the signing keys.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
 use tollgate_core::{KeyId, Timestamp};
 
-use super::Postgres;
 use super::changes::{kept, recorded};
-use super::column::{column, id, id_bytes, millis, never_written, optional_time, params, time};
+use super::column::{
+    column, id, id_bytes, length, millis, never_written, optional_time, params, time, unsigned,
+};
+use super::pool::Statement;
+use super::{Postgres, last};
 use crate::{SigningKey, StoreError};
 
 pub(super) async fn install(
@@ -13,49 +18,70 @@ pub(super) async fn install(
     check_value: &[u8],
     key: &SigningKey,
 ) -> Result<Vec<u8>, StoreError> {
-    store
-        .write(
-            "WITH first AS (
-                 UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
-             )
-             INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
-             SELECT $2, $3, $4, $5, $6 FROM first",
-            params![
-                check_value,
-                id(key.id.as_bytes()),
-                key.sealed.as_slice(),
-                millis(key.created_at),
-                millis(key.activates_at),
-                key.retires_at.map(millis),
-            ],
-        )
+    let rows = store
+        .write_all(&[
+            Statement {
+                sql: "WITH first AS (
+                          UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
+                      )
+                      INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
+                      SELECT $2, $3, $4, $5, $6 FROM first",
+                params: params![
+                    check_value,
+                    id(key.id.as_bytes()),
+                    key.sealed.as_slice(),
+                    millis(key.created_at),
+                    millis(key.activates_at),
+                    key.retires_at.map(millis),
+                ],
+            },
+            // Whoever came first, it is there now and never changes.
+            Statement { sql: CHECK, params: params![] },
+        ])
         .await?;
-    // Whoever came first, it is there now and never changes.
-    check(store).await?.ok_or_else(never_written)
+    column(last(rows).first().ok_or_else(never_written)?, 0)
 }
 
+const CHECK: &str = "SELECT check_value FROM installation";
+
 pub(super) async fn check(store: &Postgres) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = store.read_one("SELECT check_value FROM installation", params![]).await?;
+    let row = store.read_one(CHECK, params![]).await?;
     column(&row.ok_or_else(never_written)?, 0)
 }
 
 pub(super) async fn signing_keys(store: &Postgres) -> Result<Vec<SigningKey>, StoreError> {
     let rows = store
         .read(
-            "SELECT id, sealed, created_at, activates_at, retires_at FROM signing_keys ORDER BY created_at, id",
+            "SELECT id, sealed, created_at, activates_at, retires_at, compromised
+             FROM signing_keys ORDER BY created_at, id",
             params![],
         )
         .await?;
     rows.iter().map(signing_key).collect()
 }
 
-/// Adds a key; as the successor of `predecessor`, if one is given, and then only if that has none. Says whether it did.
+/// What becomes of the other keys when one is added.
+#[derive(Clone, Copy)]
+pub(super) enum Others {
+    /// They retire then, where that is sooner than they would.
+    Retire(Timestamp),
+    /// They do likewise, but only if this one has no successor yet; otherwise nothing is added.
+    Succeeded(KeyId, Timestamp),
+    /// They are refused at once.
+    Compromised,
+}
+
+/// Adds a key. Says whether it did.
 pub(super) async fn add_signing_key(
     store: &Postgres,
-    predecessor: Option<KeyId>,
+    others: Others,
     key: &SigningKey,
-    others_retire_at: Timestamp,
 ) -> Result<bool, StoreError> {
+    let (predecessor, others_retire_at) = match others {
+        Others::Retire(at) => (None, at),
+        Others::Succeeded(predecessor, at) => (Some(predecessor), at),
+        Others::Compromised => (None, key.created_at),
+    };
     let added = store
         .write_locked(
             // Of two that are added at once, the second retires the first.
@@ -63,15 +89,16 @@ pub(super) async fn add_signing_key(
             recorded!(
                 // Whatever is added lets all others retire, so the newest key alone has no end.
                 "due AS (
-                     SELECT WHERE $8 IS NULL
+                     SELECT 1 AS due WHERE $8 IS NULL
                          OR EXISTS (SELECT FROM signing_keys WHERE id = $8 AND retires_at IS NULL)
                  ), retired AS (
-                     UPDATE signing_keys SET retires_at = least(retires_at, $6) WHERE EXISTS (SELECT FROM due)
+                     UPDATE signing_keys SET retires_at = least(retires_at, $6), compromised = compromised OR $9
+                     WHERE EXISTS (SELECT FROM due)
                  ), done AS (
                      INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
                      SELECT $1, $2, $3, $4, $5 FROM due RETURNING id
                  )",
-                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $7 FROM done",
+                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $7, false FROM done",
                 "SELECT id FROM done"
             ),
             params![
@@ -83,10 +110,27 @@ pub(super) async fn add_signing_key(
                 millis(others_retire_at),
                 kept(key.created_at),
                 predecessor.as_ref().map(|key| id(key.as_bytes())),
+                matches!(others, Others::Compromised),
             ],
         )
         .await?;
     Ok(!added.is_empty())
+}
+
+pub(super) async fn longest_lifetime(store: &Postgres, at_least: Duration) -> Result<Duration, StoreError> {
+    let sql = "SELECT longest_lifetime FROM installation";
+    let row = store.read_one(sql, params![]).await?.ok_or_else(never_written)?;
+    let longest = Duration::from_millis(unsigned(&row, 0)?);
+    if longest >= at_least {
+        return Ok(longest);
+    }
+    let raised = store
+        .write(
+            "UPDATE installation SET longest_lifetime = greatest(longest_lifetime, $1) RETURNING longest_lifetime",
+            params![length(at_least)],
+        )
+        .await?;
+    Ok(Duration::from_millis(unsigned(raised.first().ok_or_else(never_written)?, 0)?))
 }
 
 /// Deletes the keys that retired at `until` or before.
@@ -106,5 +150,6 @@ fn signing_key(row: &Row) -> Result<SigningKey, StoreError> {
         created_at: time(row, 2)?,
         activates_at: time(row, 3)?,
         retires_at: optional_time(row, 4)?,
+        compromised: column(row, 5)?,
     })
 }

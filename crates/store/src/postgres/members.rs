@@ -1,18 +1,67 @@
 //! The members of a cluster, asked all at once which of them takes writes.
+//!
+//! If none does, a primary that is only read-only still says what can't change any more: it is read. A standby is not:
+//! what it lacks may have been revoked.
 
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error};
 
 use super::address::PostgresAddress;
+use super::column::{column, never_written};
 use super::error;
 use super::tls::Tls;
 use crate::StoreError;
 
 /// How long a member that takes no writes is left alone before it is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why there is no connection.
+pub(super) enum Refused {
+    /// All members have spoken, and none takes writes.
+    ReadOnly(StoreError),
+    /// The server has as many as it takes, or as the role may have.
+    Crowded(StoreError),
+    /// Anything else.
+    Failed(StoreError),
+}
+
+impl Refused {
+    /// What the caller learns.
+    pub(super) fn error(self) -> StoreError {
+        match self {
+            Self::ReadOnly(error) | Self::Crowded(error) | Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Makes a connection to the primary, which takes no writes.
+pub(super) async fn connect_to_read(
+    address: &PostgresAddress,
+    tls: &Tls,
+    deadline: Instant,
+) -> Result<Client, StoreError> {
+    for mut member in address.members_now().await? {
+        member.target_session_attrs(TargetSessionAttrs::Any);
+        let silent = |_| StoreError::Unavailable(format!("{} does not answer in time", address.place()));
+        let asked = async {
+            let (_, asked) = ask(0, member, tls.clone(), Duration::ZERO).await;
+            let client = asked.map_err(|error| error::connecting(&error, address))?;
+            let rows = client.query_typed("SELECT pg_is_in_recovery()", &[]).await;
+            let rows = rows.map_err(|error| error::statement(&error))?;
+            let is_standby: bool = column(rows.first().ok_or_else(never_written)?, 0)?;
+            Ok::<_, StoreError>((!is_standby).then_some(client))
+        };
+        if let Some(client) = timeout_at(deadline, asked).await.map_err(silent)?? {
+            return Ok(client);
+        }
+    }
+    Err(StoreError::Unavailable(format!("{} takes no writes, and is a standby", address.place())))
+}
 
 /// Makes a connection to the member that takes writes.
 ///
@@ -23,15 +72,18 @@ pub(super) async fn connect(
     address: &PostgresAddress,
     tls: &Tls,
     deadline: Instant,
-) -> Result<Client, StoreError> {
-    let members = address.members();
+) -> Result<Client, Refused> {
+    let members = address.members_now().await.map_err(Refused::Failed)?;
     let mut refusals: Vec<Option<Error>> = members.iter().map(|_| None).collect();
     let mut asked = JoinSet::new();
     for (index, member) in members.iter().enumerate() {
         asked.spawn(ask(index, member.clone(), tls.clone(), Duration::ZERO));
     }
     while refusals.iter().any(Option::is_none) {
-        let silent = |_| StoreError::Unavailable(format!("{} does not answer in time", address.place()));
+        let silent = |_| {
+            let text = format!("{} does not answer in time", address.place());
+            Refused::Failed(StoreError::Unavailable(text))
+        };
         let answer = timeout_at(deadline, asked.join_next()).await.map_err(silent)?;
         let (index, answer) =
             answer.expect("a member is silent").expect("asking neither panics nor is cancelled");
@@ -41,9 +93,18 @@ pub(super) async fn connect(
         }
         asked.spawn(ask(index, members[index].clone(), tls.clone(), PAUSE));
     }
+    let all_read_only = refusals.iter().flatten().all(error::is_read_only);
     // A server that gives its reason says more than one that is not there.
     let telling = refusals.into_iter().flatten().max_by_key(|refusal| refusal.code().is_some());
-    Err(error::connecting(&telling.expect("an address has a member"), address))
+    let telling = telling.expect("an address has a member");
+    let said = error::connecting(&telling, address);
+    Err(if telling.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
+        Refused::Crowded(said)
+    } else if all_read_only {
+        Refused::ReadOnly(said)
+    } else {
+        Refused::Failed(said)
+    })
 }
 
 /// Asks a member after a pause.

@@ -4,14 +4,14 @@ use tokio_postgres::Row;
 use tollgate_core::{MerchantId, Timestamp};
 
 use super::Postgres;
-use super::changes::{kept, recorded};
+use super::changes::{kept, outlasts, recorded};
 use super::column::{id, id_bytes, millis, params, status, text, time};
-use crate::{Merchant, Status, StoreError, revoked_until};
+use crate::{Merchant, Status, StoreError};
 
 pub(super) async fn create(store: &Postgres, merchant: &Merchant) -> Result<(), StoreError> {
     store
         .write(
-            "INSERT INTO merchants (id, name, disabled, revoked_until, created_at) VALUES ($1, $2, $3, 0, $4)",
+            "INSERT INTO merchants (id, name, disabled, created_at) VALUES ($1, $2, $3, $4)",
             params![
                 id(merchant.id.as_bytes()),
                 merchant.name.as_bytes(),
@@ -47,27 +47,19 @@ pub(super) async fn set_status(
     merchant: MerchantId,
     status: Status,
     now: Timestamp,
-    tokens_expire_at: Timestamp,
 ) -> Result<bool, StoreError> {
     let done = store
         .write(
             recorded!(
                 "done AS (
-                     UPDATE merchants
-                     SET disabled = $2, revoked_until = CASE WHEN $2 THEN greatest(revoked_until, $3) ELSE revoked_until END
-                     WHERE id = $1 RETURNING id
+                     UPDATE merchants SET disabled = $2, generation = generation + $2::integer
+                     WHERE id = $1 RETURNING id, generation
                  )",
-                "SELECT 1, 'merchant', id, NULL::bigint, $4 FROM done
-                 UNION ALL SELECT 2, 'merchant revoked', id, $3, $5 FROM done WHERE $2",
+                "SELECT 1, 'merchant', id, NULL::bigint, $3, false FROM done
+                 UNION ALL SELECT 2, 'merchant revoked', id, generation, $4, true FROM done WHERE $2",
                 "SELECT FROM done"
             ),
-            params![
-                id(merchant.as_bytes()),
-                status == Status::Disabled,
-                millis(revoked_until(now)),
-                kept(now),
-                millis(tokens_expire_at),
-            ],
+            params![id(merchant.as_bytes()), status == Status::Disabled, kept(now), outlasts(now)],
         )
         .await?;
     Ok(!done.is_empty())

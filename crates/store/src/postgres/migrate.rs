@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::column::{Param, column, params};
+use super::column::{Param, column, never_written, params};
 use super::error;
 use crate::StoreError;
 
@@ -25,7 +26,10 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("schema.sql"), oldest: 1 },
     Step { sql: include_str!("elected.sql"), oldest: 1 },
     Step { sql: include_str!("marks.sql"), oldest: 1 },
-    Step { sql: include_str!("agreement.sql"), oldest: 1 },
+    // An older program would look for times that are gone, and would not know what a token's generation is.
+    Step { sql: include_str!("generations.sql"), oldest: 4 },
+    Step { sql: include_str!("sharding.sql"), oldest: 5 },
+    Step { sql: include_str!("agreement.sql"), oldest: 5 },
 ];
 
 /// What becomes of a database in which there is no store.
@@ -36,9 +40,6 @@ pub(super) enum Empty {
     /// It is refused.
     Refused,
 }
-
-/// Held by whoever brings the schema up to date: "TGST".
-const LOCK: i64 = 0x5447_5354;
 
 /// How long all steps may take, waiting for other processes that take them included.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -68,12 +69,31 @@ pub(super) async fn migrate(client: &Client, patience: Duration, empty: Empty) -
 }
 
 async fn take_steps(client: &Client) -> Result<(), StoreError> {
-    execute(client, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    run(client, "SELECT pg_advisory_xact_lock($1)", params![LOCK]).await?;
-    let found = version(client).await?;
-    if found == 0 {
-        execute(
-            client,
+    let found = loop {
+        execute(client, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        if version(client).await? > 0 {
+            // The row is the lock: who waits for it reads what the other has left.
+            run(client, "SELECT id FROM tollgate_schema WHERE id = 1 FOR UPDATE", params![]).await?;
+            break version(client).await?;
+        }
+        if create(client).await? {
+            break 0;
+        }
+        execute(client, "ROLLBACK").await?;
+    };
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        execute(client, step.sql).await?;
+        let note = "UPDATE tollgate_schema SET version = version + 1, oldest = $1";
+        run(client, note, params![step.oldest]).await?;
+    }
+    execute(client, "COMMIT").await
+}
+
+/// Creates the table that says which steps have been taken. Of several processes the first does; the others wait for it
+/// to be done, in the catalogue, and get `false`: it is there now.
+async fn create(client: &Client) -> Result<bool, StoreError> {
+    let created = client
+        .batch_execute(
             "CREATE TABLE tollgate_schema (
                  id      integer PRIMARY KEY CHECK (id = 1),
                  version integer NOT NULL, -- how many steps have been taken
@@ -81,14 +101,17 @@ async fn take_steps(client: &Client) -> Result<(), StoreError> {
              );
              INSERT INTO tollgate_schema (id, version, oldest) VALUES (1, 0, 0)",
         )
-        .await?;
+        .await;
+    match created {
+        Ok(()) => Ok(true),
+        Err(error)
+            if [Some(&SqlState::DUPLICATE_TABLE), Some(&SqlState::UNIQUE_VIOLATION)]
+                .contains(&error.code()) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error::statement(&error)),
     }
-    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
-        execute(client, step.sql).await?;
-        let note = "UPDATE tollgate_schema SET version = version + 1, oldest = $1";
-        run(client, note, params![step.oldest]).await?;
-    }
-    execute(client, "COMMIT").await
 }
 
 /// The version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
@@ -99,7 +122,7 @@ async fn version(client: &Client) -> Result<i32, StoreError> {
         return Ok(0);
     }
     let rows = run(client, "SELECT version, oldest FROM tollgate_schema", params![]).await?;
-    rows.first().map_or(Ok(0), usable)
+    rows.first().map_or(Err(never_written()), usable)
 }
 
 fn usable(row: &Row) -> Result<i32, StoreError> {

@@ -3,8 +3,12 @@
 use tokio_postgres::Row;
 use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
 
-use super::Postgres;
-use super::column::{column, id, id_bytes, millis, never_written, optional_time, params, parsed, text, time};
+use super::clock::witness;
+use super::column::{
+    column, id, id_bytes, millis, never_written, number, optional_time, params, parsed, text, time,
+};
+use super::pool::Statement;
+use super::{Postgres, last};
 use crate::{Answer, Lease, PaymentRequest, PaymentStatus, StoreError};
 
 pub(super) async fn create(
@@ -15,16 +19,20 @@ pub(super) async fn create(
     let Some((lease, answer)) = answer else { return create_unasked(store, request).await };
     let created = store
         .write(
-            "WITH held AS (
-                 UPDATE idempotency_keys SET status = $14, body = $15, until = $16
-                 WHERE merchant_id = $9 AND environment = $10 AND route = $11 AND key = $12 AND owner = $13
-                     AND status IS NULL
-                 RETURNING owner
-             )
-             INSERT INTO payment_requests
-                 (id, merchant_id, environment, details, status, created_at, expires_at, decided_at)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM held
-             RETURNING id",
+            concat!(
+                "WITH held AS (
+                     UPDATE idempotency_keys SET status = $14, body = $15, until = greatest($16, ",
+                witness!("$18"),
+                " + $17)
+                     WHERE merchant_id = $9 AND environment = $10 AND route = $11 AND key = $12 AND owner = $13
+                         AND status IS NULL
+                     RETURNING owner
+                 )
+                 INSERT INTO payment_requests
+                     (id, merchant_id, environment, details, status, created_at, expires_at, decided_at)
+                 SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM held
+                 RETURNING id"
+            ),
             params![
                 id(request.id.as_bytes()),
                 id(request.merchant_id.as_bytes()),
@@ -42,6 +50,9 @@ pub(super) async fn create(
                 i32::from(answer.status),
                 answer.body.as_slice(),
                 millis(answer.expires_at),
+                // By the server's clock it is created now.
+                number(answer.expires_at.millis().saturating_sub(request.created_at.millis())),
+                store.clock.instead(request.created_at).map(millis),
             ],
         )
         .await?;
@@ -69,13 +80,14 @@ async fn create_unasked(store: &Postgres, request: &PaymentRequest) -> Result<bo
     Ok(true)
 }
 
+const ONE: &str = "SELECT id, merchant_id, environment, details, status, created_at, expires_at, decided_at
+                   FROM payment_requests WHERE id = $1";
+
 pub(super) async fn one(
     store: &Postgres,
     request: PaymentRequestId,
 ) -> Result<Option<PaymentRequest>, StoreError> {
-    let sql = "SELECT id, merchant_id, environment, details, status, created_at, expires_at, decided_at
-               FROM payment_requests WHERE id = $1";
-    store.read_one(sql, params![id(request.as_bytes())]).await?.as_ref().map(payment_request).transpose()
+    store.read_one(ONE, params![id(request.as_bytes())]).await?.as_ref().map(payment_request).transpose()
 }
 
 pub(super) async fn page(
@@ -110,14 +122,17 @@ pub(super) async fn decide(
     status: PaymentStatus,
     now: Timestamp,
 ) -> Result<Option<PaymentRequest>, StoreError> {
-    store
-        .write(
-            "UPDATE payment_requests SET status = $2, decided_at = $3
-             WHERE id = $1 AND status = 'pending' AND $2 <> 'pending' AND expires_at > $3",
-            params![id(request.as_bytes()), word(status), millis(now)],
-        )
+    let rows = store
+        .write_all(&[
+            Statement {
+                sql: "UPDATE payment_requests SET status = $2, decided_at = $3
+                      WHERE id = $1 AND status = 'pending' AND $2 <> 'pending' AND expires_at > $3",
+                params: params![id(request.as_bytes()), word(status), millis(now)],
+            },
+            Statement { sql: ONE, params: params![id(request.as_bytes())] },
+        ])
         .await?;
-    one(store, request).await
+    last(rows).first().map(payment_request).transpose()
 }
 
 fn payment_request(row: &Row) -> Result<PaymentRequest, StoreError> {

@@ -1,10 +1,12 @@
 //! A few connections, and what is done when one of them fails.
 //!
-//! A statement goes out whole, with the types of its parameters, and is a transaction by itself: one round trip, and
-//! nothing that must survive on the connection. So a pooler that gives each transaction another session may stand
-//! between, and a caller who goes away leaves no transaction open.
+//! A transaction goes out whole, its statements with the types of their parameters: one round trip, and nothing that
+//! must survive on the connection. So a pooler that gives each transaction another session may stand between, and a
+//! caller who goes away leaves no transaction open.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -14,7 +16,7 @@ use tokio_postgres::{Client, Row};
 use super::address::PostgresAddress;
 use super::column::Param;
 use super::error::{self, Outcome};
-use super::members;
+use super::members::{self, Refused};
 use super::tls::Tls;
 use crate::StoreError;
 
@@ -26,6 +28,9 @@ const ATTEMPTS: u32 = 10;
 
 /// The longest pause before the second attempt; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(4);
+
+/// How long nobody asks for another connection after the server refused to have one more.
+const CROWDED: Duration = Duration::from_secs(1);
 
 /// How long an idle connection is silent before it is asked whether it still is one.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -43,13 +48,18 @@ pub struct PostgresOptions {
     pub statement_timeout: Duration,
 }
 
-/// A statement that is a transaction by itself.
+/// A statement with its parameters.
 #[derive(Clone, Copy)]
 pub(super) struct Statement<'a> {
     pub(super) sql: &'a str,
     pub(super) params: &'a [Param<'a>],
-    /// What is run before it in the same transaction, so that it sees what others did until it had the lock.
-    pub(super) lock: Option<(&'a str, &'a [Param<'a>])>,
+}
+
+/// Statements that are committed together. Each sees what the ones before it have done, and what others have committed
+/// by the time that it begins.
+#[derive(Clone, Copy)]
+pub(super) struct Transaction<'a> {
+    pub(super) statements: &'a [Statement<'a>],
     /// Whether it may be sent again when nobody knows what became of it.
     pub(super) repeatable: bool,
 }
@@ -59,10 +69,27 @@ pub(super) struct Pool {
     options: PostgresOptions,
     tls: Tls,
     /// One for each connection that may be open.
-    free: Semaphore,
+    free: Arc<Semaphore>,
     /// One for each caller that may wait.
     queue: Semaphore,
-    idle: Mutex<Vec<Client>>,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// A connection that is open.
+struct Session {
+    client: Client,
+    /// Since when the server is known to be the primary, and to take no writes. After some time it is asked again.
+    read_only: Option<Instant>,
+}
+
+impl Session {
+    fn serves(&self, repeatable: bool) -> bool {
+        let is_fit = match self.read_only {
+            Some(since) => repeatable && since.elapsed() < SILENCE,
+            None => true,
+        };
+        is_fit && !self.client.is_closed()
+    }
 }
 
 impl Pool {
@@ -71,23 +98,23 @@ impl Pool {
         let config = &mut options.address.config;
         config.keepalives_idle(SILENCE).tcp_user_timeout(options.statement_timeout);
         let tls = Tls::new(options.address.roots.as_deref())?;
-        let free = Semaphore::new(options.pool_size);
+        let free = Arc::new(Semaphore::new(options.pool_size));
         Ok(Self { options, tls, free, queue: Semaphore::new(QUEUE), idle: Mutex::default() })
     }
 
-    /// Runs a statement, again where it had no effect, until the time for it is up.
-    pub(super) async fn run(&self, statement: Statement<'_>) -> Result<Vec<Row>, StoreError> {
+    /// Runs a transaction, again where it had no effect, until the time for it is up. Returns the rows of each statement.
+    pub(super) async fn run(&self, transaction: Transaction<'_>) -> Result<Vec<Vec<Row>>, StoreError> {
         let Ok(_place) = self.queue.try_acquire() else {
             return Err(StoreError::Unavailable("too many requests are waiting for it".to_owned()));
         };
         let deadline = Instant::now() + self.options.statement_timeout;
         for attempt in 1.. {
-            let mut leased = self.lease(deadline).await?;
-            let Ok(result) = timeout_at(deadline, send(leased.client(), statement)).await else {
+            let mut leased = self.lease(deadline, transaction.repeatable).await?;
+            let Ok(result) = timeout_at(deadline, send(leased.client(), transaction.statements)).await else {
                 leased.cancel(self.tls.clone());
                 // The others lead to the same server, which may be gone.
                 self.idle().clear();
-                return Err(unanswered("PostgreSQL did not answer in time", statement));
+                return Err(unanswered("PostgreSQL did not answer in time", transaction));
             };
             let error = match result {
                 Ok(rows) => return Ok(rows),
@@ -97,10 +124,10 @@ impl Pool {
                 Outcome::Refused => return Err(error::statement(&error)),
                 Outcome::Nothing { fresh: false } => {}
                 Outcome::Nothing { fresh: true } => leased.discard(),
-                Outcome::Unknown if statement.repeatable => leased.discard(),
+                Outcome::Unknown if transaction.repeatable => leased.discard(),
                 Outcome::Unknown => {
                     leased.discard();
-                    return Err(unanswered("the connection to PostgreSQL broke", statement));
+                    return Err(unanswered("the connection to PostgreSQL broke", transaction));
                 }
             }
             drop(leased);
@@ -114,32 +141,75 @@ impl Pool {
 
     /// Makes a connection that belongs to the caller alone.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
+        self.connect_to_write().await.map_err(Refused::error)
+    }
+
+    async fn connect_to_write(&self) -> Result<Client, Refused> {
         let PostgresOptions { address, connect_timeout, .. } = &self.options;
         members::connect(address, &self.tls, Instant::now() + *connect_timeout).await
     }
 
-    /// Takes a connection that is idle, or makes one.
-    async fn lease(&self, deadline: Instant) -> Result<Leased<'_>, StoreError> {
-        let busy = |_| StoreError::Unavailable("all connections to PostgreSQL are busy".to_owned());
-        let permit = timeout_at(deadline, self.free.acquire()).await.map_err(busy)?;
-        let permit = permit.expect("the semaphore is never closed");
-        let mut leased = Leased { pool: self, client: self.take_idle(), _permit: permit };
-        if leased.client.is_none() {
+    /// Makes a connection. To read, one to a primary that is read-only will do: nothing can have been changed elsewhere.
+    async fn open(&self, repeatable: bool) -> Result<Session, Refused> {
+        match self.connect_to_write().await {
+            Ok(client) => Ok(Session { client, read_only: None }),
+            Err(Refused::ReadOnly(_)) if repeatable => {
+                let PostgresOptions { address, connect_timeout, .. } = &self.options;
+                let now = Instant::now();
+                let opened = members::connect_to_read(address, &self.tls, now + *connect_timeout).await;
+                let client = opened.map_err(Refused::Failed)?;
+                Ok(Session { client, read_only: Some(now) })
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Takes a connection that is idle, or makes one. While the server grants no more of them, whoever would make one
+    /// waits with the others for those that there are.
+    async fn lease(&self, deadline: Instant, repeatable: bool) -> Result<Leased<'_>, StoreError> {
+        let mut crowded = None;
+        loop {
+            let busy = |_| StoreError::Unavailable("all connections to PostgreSQL are busy".to_owned());
+            let permit = timeout_at(deadline, self.free.acquire()).await;
+            let permit = permit.map_err(|late| crowded.take().unwrap_or_else(|| busy(late)))?;
+            let permit = permit.expect("the semaphore is never closed");
+            if let Some(session) = self.take_idle(repeatable) {
+                return Ok(Leased { pool: self, session: Some(session), _permit: permit });
+            }
             let late =
                 |_| StoreError::Unavailable(format!("{} does not answer", self.options.address.place()));
-            leased.client = Some(timeout_at(deadline, self.connect()).await.map_err(late)??);
+            match timeout_at(deadline, self.open(repeatable)).await.map_err(late)? {
+                Ok(session) => return Ok(Leased { pool: self, session: Some(session), _permit: permit }),
+                Err(Refused::Crowded(error)) => {
+                    crowded = Some(error);
+                    self.close_for_a_while(permit);
+                }
+                Err(refused) => return Err(refused.error()),
+            }
         }
-        Ok(leased)
+    }
+
+    /// Has one connection less for a while: as long as the server has no more, fewer callers may hold one.
+    fn close_for_a_while(&self, permit: SemaphorePermit<'_>) {
+        permit.forget();
+        let free = Arc::clone(&self.free);
+        tokio::spawn(async move {
+            sleep(CROWDED).await;
+            free.add_permits(1);
+        });
     }
 
     /// The connection that was used last, as long as it is still one: the server may have ended.
-    fn take_idle(&self) -> Option<Client> {
+    fn take_idle(&self, repeatable: bool) -> Option<Session> {
         let mut idle = self.idle();
-        std::iter::from_fn(|| idle.pop()).find(|client| !client.is_closed())
+        // What serves nobody any more is closed.
+        idle.retain(|session| session.serves(true));
+        let index = idle.iter().rposition(|session| session.serves(repeatable))?;
+        Some(idle.remove(index))
     }
 
     /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
-    fn idle(&self) -> MutexGuard<'_, Vec<Client>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,24 +217,24 @@ impl Pool {
 /// A connection on loan. It goes back when it is dropped, even if an answer is still on its way.
 struct Leased<'a> {
     pool: &'a Pool,
-    client: Option<Client>,
+    session: Option<Session>,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Leased<'_> {
     fn client(&self) -> &Client {
-        self.client.as_ref().expect("it has one until it is discarded")
+        &self.session.as_ref().expect("it has one until it is discarded").client
     }
 
     /// Closes the connection.
     fn discard(&mut self) {
-        self.client = None;
+        self.session = None;
     }
 
     /// Closes the connection, and has the server end what it is doing for it: otherwise it would go on waiting for a
     /// lock, and take effect at any later time.
     fn cancel(&mut self, tls: Tls) {
-        let Some(client) = self.client.take() else { return };
+        let Some(Session { client, .. }) = self.session.take() else { return };
         let (token, patience) = (client.cancel_token(), self.pool.options.connect_timeout);
         tokio::spawn(async move {
             // Best effort: the server that doesn't answer may not answer to this, either.
@@ -176,36 +246,55 @@ impl Leased<'_> {
 
 impl Drop for Leased<'_> {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take().filter(|client| !client.is_closed()) {
-            self.pool.idle().push(client);
+        if let Some(session) = self.session.take().filter(|session| session.serves(true)) {
+            self.pool.idle().push(session);
         }
     }
 }
 
-/// Sends a statement, and waits until it is committed.
-async fn send(client: &Client, statement: Statement<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let work = client.query_typed(statement.sql, statement.params);
-    let Some((sql, params)) = statement.lock else { return work.await };
+/// Sends a transaction, and waits until it is committed.
+async fn send(client: &Client, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+    if let [Statement { sql, params }] = statements {
+        return Ok(vec![client.query_typed(sql, params).await?]);
+    }
+    let work = statements.iter().map(|statement| client.query_typed(statement.sql, statement.params));
     // All of it leaves at once. If one fails, the server takes the others for a rollback.
-    let (begun, locked, rows, committed) = tokio::join!(
+    let (begun, results, committed) = tokio::join!(
         biased;
         client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
-        client.query_typed(sql, params),
-        work,
+        all(work),
         client.batch_execute("COMMIT"),
     );
     begun?;
-    locked?;
-    let rows = rows?;
+    let rows = results.into_iter().collect::<Result<_, _>>()?;
     committed?;
     Ok(rows)
 }
 
-/// What the caller learns when no answer came.
-fn unanswered(what: &str, statement: Statement<'_>) -> StoreError {
-    StoreError::Unavailable(if statement.repeatable {
-        what.to_owned()
-    } else {
-        format!("{what}: whether the change was made is not known")
+/// Waits for all of `futures`, which are first polled in their order.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut waiting = false;
+        for (future, output) in &mut futures {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(ready) => *output = Some(ready),
+                    Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting { Poll::Pending } else { Poll::Ready(()) }
     })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+/// What the caller learns when no answer came.
+fn unanswered(what: &str, transaction: Transaction<'_>) -> StoreError {
+    if transaction.repeatable {
+        StoreError::Unavailable(what.to_owned())
+    } else {
+        StoreError::OutcomeUnknown(what.to_owned())
+    }
 }

@@ -5,16 +5,19 @@ mod keys;
 mod log;
 mod members;
 mod opening;
+mod pool;
 #[allow(dead_code, reason = "the end-to-end tests use more of it")]
 mod server;
+mod sharding;
 mod transfer;
 
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Environment, MerchantId, PaymentRequestId, Revocation, Revoked, Timestamp, TokenId,
+    ClientId, Environment, Generation, MerchantId, PaymentRequestId, Revocation, Revoked, Timestamp, TokenId,
 };
 
+use super::clock::Clock;
 use crate::{
     Answer, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus, Postgres,
     PostgresOptions, Status,
@@ -50,9 +53,15 @@ mod conformance_through_a_pooler {
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
-/// Opens the store at a URL.
+/// Opens the store at a URL. Its database's clock shows what the tests' does.
 async fn open(url: &str) -> Postgres {
-    Postgres::open(options(url)).await.unwrap()
+    open_with(options(url)).await
+}
+
+async fn open_with(options: PostgresOptions) -> Postgres {
+    let mut store = Postgres::open(options).await.unwrap();
+    store.clock = Clock::Agreeing;
+    store
 }
 
 fn options(url: &str) -> PostgresOptions {
@@ -94,7 +103,7 @@ fn bytes(number: u32) -> [u8; 16] {
 
 fn revocation(number: u32) -> Revocation {
     let expires_at = NOW.after(Duration::from_secs(3600));
-    Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(number))), issued_until: NOW, expires_at }
+    Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(number))), expires_at }
 }
 
 fn merchant(number: u32) -> Merchant {
@@ -112,7 +121,8 @@ fn client(number: u32) -> Client {
         addresses: Vec::new(),
         status: Status::Enabled,
         merchant_status: Status::Enabled,
-        revoked_until: Timestamp::from_millis(0),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
         created_at: NOW,
         secrets: Vec::new(),
     }

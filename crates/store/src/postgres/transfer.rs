@@ -94,11 +94,7 @@ async fn insert(client: &Client, table: Table, rows: &[Values]) -> Result<(), St
     let sql = match table {
         Table::Installation => format!(
             "UPDATE installation SET check_value = given.check_value, purged_change = given.purged_change,
-                 last_change = given.last_change FROM {given}"
-        ),
-        // In the partition of the day until which they count, so that it is emptied no sooner.
-        Table::IdempotencyKeys => format!(
-            "INSERT INTO {table_name} ({names}, generation) SELECT {names}, until / 86400000 % 4 FROM {given}"
+                 last_change = given.last_change, longest_lifetime = given.longest_lifetime FROM {given}"
         ),
         _ => format!("INSERT INTO {table_name} ({names}) SELECT {names} FROM {given}"),
     };

@@ -1,42 +1,40 @@
 //! The change log, and the revocations in it.
 
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params, types};
-use tollgate_core::{ClientId, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
+use tollgate_core::{ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
 
-use super::column::{optional_time, time};
-use crate::{CHANGES_KEPT, Change, Changed, Position};
+use super::column::{generation, time};
+use super::installation;
+use crate::{CHANGES_KEPT, CLOCKS_DIFFER, Change, Changed, Position};
 
 /// Adds an entry, in the transaction of what it tells. For what is created, `now` is its creation.
 pub(super) fn record(connection: &Connection, what: Changed, now: Timestamp) -> Result<()> {
     let kept = now.after(CHANGES_KEPT);
-    let (kind, id, issued_until, until) = match &what {
+    let (kind, id, generation, until) = match &what {
         Changed::Client(id) => ("client", Some(id.as_bytes()), None, kept),
         Changed::Merchant(id) => ("merchant", Some(id.as_bytes()), None, kept),
         Changed::SigningKeys => ("signing keys", None, None, kept),
-        Changed::Revocation(Revocation { subject, issued_until, expires_at }) => {
-            let (kind, id) = match subject {
-                Revoked::Token(id) => ("token revoked", id.as_bytes()),
-                Revoked::Secret(id) => ("secret revoked", id.as_bytes()),
-                Revoked::Client(id) => ("client revoked", id.as_bytes()),
-                Revoked::Merchant(id) => ("merchant revoked", id.as_bytes()),
+        Changed::Revocation(Revocation { subject, expires_at }) => {
+            let (kind, id, generation) = match subject {
+                Revoked::Token(id) => ("token revoked", id.as_bytes(), Generation::FIRST),
+                Revoked::Secret(id) => ("secret revoked", id.as_bytes(), Generation::FIRST),
+                Revoked::Client(id, from) => ("client revoked", id.as_bytes(), *from),
+                Revoked::Merchant(id, from) => ("merchant revoked", id.as_bytes(), *from),
             };
-            (kind, Some(id), Some(issued_until.millis()), *expires_at)
+            (kind, Some(id), Some(generation.number()), *expires_at)
         }
     };
     connection
-        .prepare_cached("INSERT INTO changes (kind, id, issued_until, until) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![kind, id, issued_until, until.millis()])
+        .prepare_cached("INSERT INTO changes (kind, id, generation, until) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![kind, id, generation, until.millis()])
         .map(drop)
 }
 
-/// Adds a revocation of the tokens of `subject` that were issued in the second of `issued_until` or before.
-pub(super) fn revoke(
-    connection: &Connection,
-    subject: Revoked,
-    issued_until: Timestamp,
-    expires_at: Timestamp,
-) -> Result<()> {
-    record(connection, Changed::Revocation(Revocation { subject, issued_until, expires_at }), issued_until)
+/// Ends tokens at `now`, and remembers it for as long as any of them may live.
+pub(super) fn revoke(connection: &Connection, subject: Revoked, now: Timestamp) -> Result<()> {
+    let longest = installation::longest_lifetime(connection)?;
+    let expires_at = now.after(longest).after(CLOCKS_DIFFER);
+    record(connection, Changed::Revocation(Revocation { subject, expires_at }), now)
 }
 
 pub(super) fn last(connection: &Connection) -> Result<Position> {
@@ -60,7 +58,7 @@ pub(super) fn since(connection: &Connection, after: Position, limit: u32) -> Res
     }
     snapshot
         .prepare_cached(
-            "SELECT seq, kind, id, issued_until, until FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            "SELECT seq, kind, id, generation, until FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
         .query_map(params![after.seq, limit], |row| {
             Ok(Change { position: position(row.get(0)?), what: changed(row)? })
@@ -72,7 +70,7 @@ pub(super) fn since(connection: &Connection, after: Position, limit: u32) -> Res
 pub(super) fn revocations(connection: &Connection, now: Timestamp) -> Result<Vec<Revocation>> {
     connection
         .prepare_cached(
-            "SELECT seq, kind, id, issued_until, until FROM changes WHERE issued_until IS NOT NULL AND until > ?1",
+            "SELECT seq, kind, id, generation, until FROM changes WHERE generation IS NOT NULL AND until > ?1",
         )?
         .query_map([now.millis()], |row| match changed(row)? {
             Changed::Revocation(revocation) => Ok(Some(revocation)),
@@ -107,10 +105,9 @@ fn changed(row: &Row<'_>) -> Result<Changed> {
         "signing keys" => return Ok(Changed::SigningKeys),
         "token revoked" => Revoked::Token(TokenId::from_bytes(row.get(2)?)),
         "secret revoked" => Revoked::Secret(SecretId::from_bytes(row.get(2)?)),
-        "client revoked" => Revoked::Client(ClientId::from_bytes(row.get(2)?)),
-        "merchant revoked" => Revoked::Merchant(MerchantId::from_bytes(row.get(2)?)),
+        "client revoked" => Revoked::Client(ClientId::from_bytes(row.get(2)?), generation(row, 3)?),
+        "merchant revoked" => Revoked::Merchant(MerchantId::from_bytes(row.get(2)?), generation(row, 3)?),
         _ => return Err(types::FromSqlError::InvalidType.into()),
     };
-    let issued_until = optional_time(row, 3)?.unwrap_or(Timestamp::MAX);
-    Ok(Changed::Revocation(Revocation { subject, issued_until, expires_at: time(row, 4)? }))
+    Ok(Changed::Revocation(Revocation { subject, expires_at: time(row, 4)? }))
 }

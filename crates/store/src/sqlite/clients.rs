@@ -1,11 +1,11 @@
 //! Clients and their secrets.
 
-use rusqlite::{Connection, Params, Result, Row, params, types};
-use tollgate_core::{ClientId, MerchantId, Revoked, SecretHash, SecretId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
+use tollgate_core::{ClientId, Generation, MerchantId, Revoked, SecretHash, SecretId, Timestamp};
 
 use super::changes;
-use super::column::{optional_time, parsed, status, time};
-use crate::{Changed, Client, Secret, Status, revoked_until};
+use super::column::{generation, optional_time, parsed, status, time};
+use crate::{Changed, Client, Secret, Status};
 
 pub(super) fn create(connection: &Connection, client: &Client) -> Result<bool> {
     if let Some(merchant) = client.merchant_id
@@ -19,7 +19,7 @@ pub(super) fn create(connection: &Connection, client: &Client) -> Result<bool> {
     connection
         .prepare_cached(
             "INSERT INTO clients
-                 (id, merchant_id, name, environment, scope, addresses, disabled, revoked_until, created_at)
+                 (id, merchant_id, name, environment, scope, addresses, disabled, generation, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
@@ -30,7 +30,7 @@ pub(super) fn create(connection: &Connection, client: &Client) -> Result<bool> {
             client.scope.as_str(),
             addresses.join(" "),
             client.status == Status::Disabled,
-            client.revoked_until.millis(),
+            client.generation.number(),
             client.created_at.millis(),
         ])?;
     for secret in &client.secrets {
@@ -46,7 +46,7 @@ macro_rules! select {
     ($clients:literal) => {
         concat!(
             "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.disabled, m.disabled,
-                    max(c.revoked_until, ifnull(m.revoked_until, 0)), c.created_at,
+                    c.generation, ifnull(m.generation, 0), c.created_at,
                     s.id, s.hash, s.created_at, s.expires_at, s.revoked_at
              FROM ",
             $clients,
@@ -95,42 +95,28 @@ pub(super) fn set_status(
     id: ClientId,
     status: Status,
     now: Timestamp,
-    tokens_expire_at: Timestamp,
 ) -> Result<bool> {
     let disabled = status == Status::Disabled;
-    let until = revoked_until(now);
-    let found = connection
-        .prepare_cached(
-            "UPDATE clients
-             SET disabled = ?2, revoked_until = CASE WHEN ?2 THEN max(revoked_until, ?3) ELSE revoked_until END
-             WHERE id = ?1",
-        )?
-        .execute(params![id.as_bytes(), disabled, until.millis()])?;
-    if found == 0 {
-        return Ok(false);
-    }
+    let raised = connection
+        .prepare_cached("UPDATE clients SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation")?
+        .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
+        .optional()?;
+    let Some(raised) = raised else { return Ok(false) };
     changes::record(connection, Changed::Client(id), now)?;
     if disabled {
-        changes::revoke(connection, Revoked::Client(id), until, tokens_expire_at)?;
+        changes::revoke(connection, Revoked::Client(id, raised), now)?;
     }
     Ok(true)
 }
 
-pub(super) fn delete(
-    connection: &Connection,
-    id: ClientId,
-    now: Timestamp,
-    tokens_expire_at: Timestamp,
-) -> Result<bool> {
+pub(super) fn delete(connection: &Connection, id: ClientId, now: Timestamp) -> Result<bool> {
     connection.prepare_cached("DELETE FROM secrets WHERE client_id = ?1")?.execute([id.as_bytes()])?;
     let found = connection.prepare_cached("DELETE FROM clients WHERE id = ?1")?.execute([id.as_bytes()])?;
     if found == 0 {
         return Ok(false);
     }
     changes::record(connection, Changed::Client(id), now)?;
-    // It never comes back, so its tokens are refused whenever they were issued: also those that another process,
-    // which has not heard of it yet, issues in the next second.
-    changes::revoke(connection, Revoked::Client(id), tokens_expire_at, tokens_expire_at)?;
+    changes::revoke(connection, Revoked::Client(id, Generation::END), now)?;
     Ok(true)
 }
 
@@ -162,7 +148,6 @@ pub(super) fn revoke_secret(
     client: ClientId,
     secret: SecretId,
     now: Timestamp,
-    tokens_expire_at: Timestamp,
 ) -> Result<bool> {
     let revoked = connection
         .prepare_cached(
@@ -175,8 +160,7 @@ pub(super) fn revoke_secret(
             .exists([client.as_bytes(), secret.as_bytes()]);
     }
     changes::record(connection, Changed::Client(client), now)?;
-    // As for a deleted client.
-    changes::revoke(connection, Revoked::Secret(secret), tokens_expire_at, tokens_expire_at)?;
+    changes::revoke(connection, Revoked::Secret(secret), now)?;
     Ok(true)
 }
 
@@ -231,19 +215,20 @@ fn client(id: ClientId, row: &Row<'_>) -> Result<Client> {
             .map_err(types::FromSqlError::other)?,
         status: status(row, 6)?,
         merchant_status: status(row, 7)?,
-        revoked_until: time(row, 8)?,
-        created_at: time(row, 9)?,
+        generation: generation(row, 8)?,
+        merchant_generation: generation(row, 9)?,
+        created_at: time(row, 10)?,
         secrets: Vec::new(),
     })
 }
 
 fn secret(row: &Row<'_>) -> Result<Option<Secret>> {
-    let Some(id) = row.get::<_, Option<_>>(10)?.map(SecretId::from_bytes) else { return Ok(None) };
+    let Some(id) = row.get::<_, Option<_>>(11)?.map(SecretId::from_bytes) else { return Ok(None) };
     Ok(Some(Secret {
         id,
-        hash: SecretHash::from_bytes(row.get(11)?),
-        created_at: time(row, 12)?,
-        expires_at: optional_time(row, 13)?,
-        revoked_at: optional_time(row, 14)?,
+        hash: SecretHash::from_bytes(row.get(12)?),
+        created_at: time(row, 13)?,
+        expires_at: optional_time(row, 14)?,
+        revoked_at: optional_time(row, 15)?,
     }))
 }

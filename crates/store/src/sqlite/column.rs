@@ -2,12 +2,23 @@
 
 use std::error::Error;
 use std::str::FromStr;
+use std::time::Duration;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Result, Row};
-use tollgate_core::Timestamp;
+use tollgate_core::{Generation, Timestamp};
 
 use crate::Status;
+
+/// A length of time, in milliseconds.
+pub(super) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A generation.
+pub(super) fn generation(row: &Row<'_>, index: usize) -> Result<Generation> {
+    row.get(index).map(Generation::from_number)
+}
 
 /// A time, in milliseconds.
 pub(super) fn time(row: &Row<'_>, index: usize) -> Result<Timestamp> {

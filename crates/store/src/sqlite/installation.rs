@@ -1,10 +1,12 @@
 //! The installation's check value and the signing keys.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use tollgate_core::{KeyId, Timestamp};
 
 use super::changes;
-use super::column::{optional_time, time};
+use super::column::{millis, optional_time, time};
 use crate::{Changed, SigningKey};
 
 pub(super) fn install(connection: &Connection, check: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
@@ -27,7 +29,7 @@ pub(super) fn check(connection: &Connection) -> Result<Option<Vec<u8>>> {
 pub(super) fn signing_keys(connection: &Connection) -> Result<Vec<SigningKey>> {
     connection
         .prepare_cached(
-            "SELECT id, sealed, created_at, activates_at, retires_at FROM signing_keys ORDER BY created_at, id",
+            "SELECT id, sealed, created_at, activates_at, retires_at, compromised FROM signing_keys ORDER BY created_at, id",
         )?
         .query_map([], |row| {
             Ok(SigningKey {
@@ -36,6 +38,7 @@ pub(super) fn signing_keys(connection: &Connection) -> Result<Vec<SigningKey>> {
                 created_at: time(row, 2)?,
                 activates_at: time(row, 3)?,
                 retires_at: optional_time(row, 4)?,
+                compromised: row.get(5)?,
             })
         })?
         .collect()
@@ -70,6 +73,27 @@ pub(super) fn add_signing_key(
     changes::record(connection, Changed::SigningKeys, key.created_at)
 }
 
+/// Adds a key and ends all others.
+pub(super) fn replace_signing_keys(connection: &Connection, key: &SigningKey) -> Result<()> {
+    connection.prepare_cached("UPDATE signing_keys SET compromised = 1")?.execute([])?;
+    add_signing_key(connection, key, key.created_at)
+}
+
+/// For how long any token that was ever issued can be good.
+pub(super) fn longest_lifetime(connection: &Connection) -> Result<Duration> {
+    connection
+        .prepare_cached("SELECT longest_lifetime FROM installation")?
+        .query_one([], |row| row.get(0).map(Duration::from_millis))
+}
+
+pub(super) fn raise_longest_lifetime(connection: &Connection, at_least: Duration) -> Result<Duration> {
+    connection
+        .prepare_cached(
+            "UPDATE installation SET longest_lifetime = max(longest_lifetime, ?1) RETURNING longest_lifetime",
+        )?
+        .query_one([millis(at_least)], |row| row.get(0).map(Duration::from_millis))
+}
+
 /// Deletes the keys that retired at `until` or before.
 pub(super) fn purge(connection: &Connection, until: Timestamp) -> Result<usize> {
     connection.prepare_cached("DELETE FROM signing_keys WHERE retires_at <= ?1")?.execute([until.millis()])
@@ -78,7 +102,8 @@ pub(super) fn purge(connection: &Connection, until: Timestamp) -> Result<usize> 
 fn insert(connection: &Connection, key: &SigningKey) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at, compromised)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
             key.id.as_bytes(),
@@ -86,6 +111,7 @@ fn insert(connection: &Connection, key: &SigningKey) -> Result<()> {
             key.created_at.millis(),
             key.activates_at.millis(),
             key.retires_at.map(Timestamp::millis),
+            key.compromised,
         ])
         .map(drop)
 }

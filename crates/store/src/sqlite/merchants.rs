@@ -4,14 +4,12 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use tollgate_core::{MerchantId, Revoked, Timestamp};
 
 use super::changes;
-use super::column::{status, time};
-use crate::{Changed, Merchant, Status, revoked_until};
+use super::column::{generation, status, time};
+use crate::{Changed, Merchant, Status};
 
 pub(super) fn create(connection: &Connection, merchant: &Merchant) -> Result<()> {
     connection
-        .prepare_cached(
-            "INSERT INTO merchants (id, name, disabled, revoked_until, created_at) VALUES (?1, ?2, ?3, 0, ?4)",
-        )?
+        .prepare_cached("INSERT INTO merchants (id, name, disabled, created_at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![
             merchant.id.as_bytes(),
             merchant.name,
@@ -44,23 +42,16 @@ pub(super) fn set_status(
     id: MerchantId,
     status: Status,
     now: Timestamp,
-    tokens_expire_at: Timestamp,
 ) -> Result<bool> {
     let disabled = status == Status::Disabled;
-    let until = revoked_until(now);
-    let found = connection
-        .prepare_cached(
-            "UPDATE merchants
-             SET disabled = ?2, revoked_until = CASE WHEN ?2 THEN max(revoked_until, ?3) ELSE revoked_until END
-             WHERE id = ?1",
-        )?
-        .execute(params![id.as_bytes(), disabled, until.millis()])?;
-    if found == 0 {
-        return Ok(false);
-    }
+    let raised = connection
+        .prepare_cached("UPDATE merchants SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation")?
+        .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
+        .optional()?;
+    let Some(raised) = raised else { return Ok(false) };
     changes::record(connection, Changed::Merchant(id), now)?;
     if disabled {
-        changes::revoke(connection, Revoked::Merchant(id), until, tokens_expire_at)?;
+        changes::revoke(connection, Revoked::Merchant(id, raised), now)?;
     }
     Ok(true)
 }

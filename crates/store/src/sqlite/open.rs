@@ -2,8 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -16,8 +15,12 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5447_5354;
 
 /// The schema's versions, each as the step from the one before. A step that was released never changes.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("elected.sql"), include_str!("agreement.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("elected.sql"),
+    include_str!("generations.sql"),
+    include_str!("agreement.sql"),
+];
 
 /// Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -37,9 +40,6 @@ pub(super) enum Empty {
     Refused,
 }
 
-/// Numbers the drafts of this process.
-static DRAFTS: AtomicU32 = AtomicU32::new(0);
-
 /// Makes a store where there is none: readable by its owner alone, and SQLite gives the files beside it the same mode.
 ///
 /// It appears under its name only when it is whole. So an empty file is never a store that was just being made, but
@@ -48,25 +48,35 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
     }
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}-{}.new", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
-    let draft = Path::new(&draft);
-    let made = create_file(draft).map_err(|kind| explain_uncreated(path, kind)).and_then(|()| {
-        drop(prepare(draft, Empty::Filled).map_err(|error| explain(path, error))?);
-        match fs::hard_link(draft, path).map_err(|error| error.kind()) {
-            // Another process was faster; what it made is as good.
-            Ok(()) | Err(ErrorKind::AlreadyExists) => Ok(()),
-            Err(kind) => Err(explain_uncreated(path, kind)),
-        }
-    });
+    let draft = draft_of(path).map_err(|kind| explain_uncreated(path, kind))?;
+    create_file(&draft).map_err(|kind| explain_uncreated(path, kind))?;
+    let made = prepare(&draft, OpenFlags::SQLITE_OPEN_NOFOLLOW, Empty::Filled)
+        .map_err(|error| explain(path, error))
+        .and_then(|made| {
+            drop(made);
+            match fs::hard_link(&draft, path).map_err(|error| error.kind()) {
+                // Another process was faster; what it made is as good.
+                Ok(()) | Err(ErrorKind::AlreadyExists) => Ok(()),
+                Err(kind) => Err(explain_uncreated(path, kind)),
+            }
+        });
     // Best effort: a draft that is left over is in nobody's way.
-    let _ = fs::remove_file(draft);
+    let _ = fs::remove_file(&draft);
     made
 }
 
-fn create_file(path: &Path) -> Result<(), ErrorKind> {
+/// A name beside `path` that nobody could have prepared, in a folder without symbolic links.
+fn draft_of(path: &Path) -> Result<PathBuf, ErrorKind> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = path.file_name().ok_or(ErrorKind::IsADirectory)?.to_owned();
+    name.push(format!(".{:016x}.new", rand::random::<u64>()));
+    Ok(folder.canonicalize().map_err(|error| error.kind())?.join(name))
+}
+
+/// Makes an empty file that must be new: a symbolic link that lies in wait is not followed (POSIX open, `O_EXCL`).
+pub(super) fn create_file(path: &Path) -> Result<(), ErrorKind> {
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop).map_err(|error| error.kind())
@@ -88,11 +98,11 @@ fn explain_uncreated(path: &Path, kind: ErrorKind) -> StoreError {
 /// Opens the file, which must exist, for the one connection that writes.
 pub(super) fn to_write(path: &Path, empty: Empty) -> Result<Connection, StoreError> {
     inspect(path)?;
-    prepare(path, empty).map_err(|error| explain(path, error))
+    prepare(path, OpenFlags::empty(), empty).map_err(|error| explain(path, error))
 }
 
-fn prepare(path: &Path, empty: Empty) -> Result<Connection, StoreError> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+fn prepare(path: &Path, more: OpenFlags, empty: Empty) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | more)?;
     // Where it may not write, SQLite quietly opens for reading.
     if connection.is_readonly(MAIN_DB)? {
         return unavailable("it can't be written".to_owned());
@@ -232,6 +242,7 @@ fn explain(path: &Path, error: StoreError) -> StoreError {
             StoreError::Corrupt(format!("{shown}: {what}; name another file or restore a backup"))
         }
         StoreError::Misconfigured(what) => StoreError::Misconfigured(format!("{shown}: {what}: {MAKE_ONE}")),
+        StoreError::OutcomeUnknown(what) => StoreError::OutcomeUnknown(format!("{shown}: {what}")),
         StoreError::Newer { found, known } => StoreError::Newer { found, known },
     }
 }

@@ -88,12 +88,12 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH);
         while queue.take(&mut jobs, BATCH) {
             // A panic is a bug in one job. Its batch is rolled back with the connection, and its callers learn
-            // that they won't be answered; the next batch finds a thread all the same.
+            // that nothing was done; the next batch finds a thread all the same.
             let committed = catch_unwind(AssertUnwindSafe(|| self.commit(&mut jobs)));
             match committed {
                 Ok(Ok(results)) => jobs.drain(..).zip(results).for_each(|(job, result)| job.answer(result)),
                 Ok(Err(error)) => jobs.drain(..).for_each(|job| job.answer(Err(error.clone()))),
-                Err(_) => jobs.clear(),
+                Err(_) => jobs.drain(..).for_each(|job| job.answer(Err(super::failed_inside()))),
             }
         }
         if let Some(connection) = self.connection {
@@ -103,7 +103,7 @@ impl Writer {
         }
     }
 
-    /// Runs and commits `jobs`. An error concerns them all: then nothing of any of them was kept.
+    /// Runs and commits `jobs`. An error concerns them all.
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         // What is committed to a file that nobody finds any more would be lost.
         self.place.check()?;
@@ -116,13 +116,37 @@ impl Writer {
                 self.connection = Some(connection);
                 Ok(results.into_iter().map(|result| result.map_err(StoreError::from)).collect())
             }
-            Err(error) => {
-                if is_intact(&connection, &error) {
+            Err(failed) => {
+                if is_intact(&connection, &failed.error) {
                     self.connection = Some(connection);
                 }
-                Err(error.into())
+                Err(failed.outcome())
             }
         }
+    }
+}
+
+/// Why a transaction failed.
+struct Failed {
+    error: rusqlite::Error,
+    /// Whether it failed when everything was written but not yet known to be on the disk.
+    at_commit: bool,
+}
+
+impl Failed {
+    /// After a failed `fsync` the whole transaction may be in the WAL, and whoever opens the file next may find it.
+    fn outcome(self) -> StoreError {
+        let unknown = self.at_commit && self.error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        match StoreError::from(self.error) {
+            StoreError::Unavailable(what) if unknown => StoreError::OutcomeUnknown(what),
+            error => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self { error, at_commit: false }
     }
 }
 
@@ -130,7 +154,7 @@ impl Writer {
 fn transaction(
     connection: &Connection,
     jobs: &mut [Box<dyn Job>],
-) -> rusqlite::Result<Vec<rusqlite::Result<()>>> {
+) -> Result<Vec<rusqlite::Result<()>>, Failed> {
     let durable = jobs.iter().any(|job| job.durability() == Durability::Power);
     // Takes effect when it is prepared, so it can't be a cached statement.
     connection.execute_batch(if durable {
@@ -146,14 +170,14 @@ fn transaction(
         if result.is_err() {
             // After some errors, such as a full disk, SQLite has rolled back the whole transaction by itself.
             if connection.is_autocommit() {
-                return result.map(|()| results);
+                return Ok(result.map(|()| results)?);
             }
             execute(connection, "ROLLBACK TO job")?;
         }
         execute(connection, "RELEASE job")?;
         results.push(result);
     }
-    execute(connection, "COMMIT")?;
+    execute(connection, "COMMIT").map_err(|error| Failed { error, at_commit: true })?;
     Ok(results)
 }
 
@@ -182,4 +206,25 @@ fn reopen(path: &std::path::Path) -> Result<Connection, StoreError> {
 /// Moves all of the WAL into the database and empties it; `false` if a reader prevents that.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map(|busy: bool| !busy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(code: i32, at_commit: bool) -> StoreError {
+        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        Failed { error, at_commit }.outcome()
+    }
+
+    #[test]
+    fn a_commit_whose_fsync_failed_may_be_found_again() {
+        let (fsync, full, busy) =
+            (rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_BUSY);
+        assert!(matches!(outcome(fsync, true), StoreError::OutcomeUnknown(_)));
+        assert!(matches!(outcome(fsync, false), StoreError::Unavailable(_)));
+        for code in [full, busy] {
+            assert!(matches!(outcome(code, true), StoreError::Unavailable(_)));
+        }
+    }
 }

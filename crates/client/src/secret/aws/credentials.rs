@@ -12,6 +12,17 @@ use super::super::http::{self, Answer, Http};
 use super::super::{Environment, Reason, Refusal, Secret, file, payload};
 use super::endpoint;
 
+/// The variables that say who asks.
+pub(super) const VARIABLES: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+];
+/// The variables that name files which say who asks.
+pub(super) const FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+
 /// Credentials, as containers and instances get them.
 #[derive(Clone, Deserialize)]
 pub(super) struct Credentials {

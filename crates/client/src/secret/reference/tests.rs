@@ -86,3 +86,11 @@ fn what_begins_like_a_reference_and_is_none_is_refused_without_showing_it() {
     let error = Reference::parse("vault:canary").unwrap_err().to_string();
     assert!(error.contains("vault:MOUNT/PATH#FIELD"), "{error}");
 }
+
+#[test]
+fn a_reference_to_vault_without_a_field_is_told_so_and_how_mounts_with_slashes_are_written() {
+    let error = |text| Reference::parse(text).err().unwrap().to_string();
+    assert!(error("vault:secret/app").contains("; #FIELD is missing"));
+    assert!(error("vault:secret#f").contains("team/kv//app#FIELD"));
+    assert!(!error("vault:secret#f").contains("missing"));
+}

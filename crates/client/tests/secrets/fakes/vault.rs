@@ -32,6 +32,11 @@ pub(crate) struct State {
     pub(crate) policy: bool,
     pub(crate) logins: u64,
     pub(crate) reads: u64,
+    /// Logins that failed since the last that went well. Five of them lock the role.
+    pub(crate) failed_logins: u64,
+    /// Which token was renewed, each time, and which was looked at.
+    pub(crate) renewed: Vec<String>,
+    pub(crate) looked_at: Vec<String>,
 }
 
 impl Vault {
@@ -68,6 +73,9 @@ impl State {
             policy: true,
             logins: 0,
             reads: 0,
+            failed_logins: 0,
+            renewed: Vec::new(),
+            looked_at: Vec::new(),
         }
     }
 
@@ -101,9 +109,12 @@ impl State {
             assert_eq!(request.method, "POST");
             return self.log_in(&serde_json::from_slice(&request.body).unwrap());
         }
+        let token = request.header("x-vault-token").unwrap_or_default();
+        if path.starts_with("auth/token/") {
+            return self.token(request, &path, token);
+        }
         assert_eq!(request.method, "GET");
         self.reads += 1;
-        let token = request.header("x-vault-token").unwrap_or_default();
         if !self.tokens.iter().any(|known| known == token) {
             return errors(403, &["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]);
         }
@@ -113,11 +124,38 @@ impl State {
         self.read(&path)
     }
 
+    /// What a token may ask about itself.
+    fn token(&mut self, request: &Received, path: &str, token: &str) -> Answer {
+        if !self.tokens.iter().any(|known| known == token) {
+            return errors(403, &["permission denied"]);
+        }
+        match (request.method.as_str(), path) {
+            ("GET", "auth/token/lookup-self") => {
+                self.looked_at.push(token.to_owned());
+                json(
+                    200,
+                    &json!({ "data": { "id": token, "ttl": self.lease, "renewable": true }, "auth": null }),
+                )
+            }
+            ("POST", "auth/token/renew-self") => {
+                self.renewed.push(token.to_owned());
+                let auth = json!({ "client_token": token, "lease_duration": self.lease, "renewable": true });
+                json(200, &json!({ "data": null, "auth": auth }))
+            }
+            _ => errors(405, &["unsupported operation"]),
+        }
+    }
+
     fn log_in(&mut self, body: &Value) -> Answer {
         self.logins += 1;
+        if self.failed_logins >= 5 {
+            return errors(403, &["permission denied"]);
+        }
         if body["role_id"] != ROLE || body["secret_id"] != self.secret_id {
+            self.failed_logins += 1;
             return errors(400, &["invalid role or secret ID"]);
         }
+        self.failed_logins = 0;
         let token = format!("hvs.canary-token-{}", self.logins);
         self.tokens.push(token.clone());
         json(

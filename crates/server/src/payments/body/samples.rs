@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::NewPayment;
+use crate::payments::kept::KeptPayment;
 
 /// A body with every member.
 pub(crate) fn full_body() -> Value {
@@ -57,6 +58,11 @@ pub(crate) fn with(pointer: &str, value: impl Into<Value>) -> NewPayment {
     let mut body = full_body();
     *body.pointer_mut(pointer).unwrap() = value.into();
     read(&body)
+}
+
+/// A payment as it is read again.
+pub(crate) fn kept(payment: &NewPayment) -> KeptPayment {
+    serde_json::from_str(&payment.canonical()).unwrap()
 }
 
 fn read(body: &Value) -> NewPayment {

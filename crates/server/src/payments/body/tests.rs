@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::samples::{full, full_body, minimal, minimal_body};
 use super::*;
+use crate::payments::kept::KeptPayment;
 
 /// Every problem of a body, as `field: message`.
 fn problems(body: impl AsRef<[u8]>) -> Vec<String> {
@@ -187,14 +188,6 @@ fn the_sandbox_only_takes_true_for_a_test_transaction() {
     }
 }
 
-#[test]
-fn what_a_later_version_would_not_accept_is_no_reason_to_misread_what_is_stored() {
-    let stored = full().canonical();
-    assert_eq!(serde_json::from_str::<NewPayment>(&stored).unwrap(), full());
-    assert!(serde_json::from_str::<NewPayment>(&stored.replace("GBP", "BGN")).is_ok());
-    assert!(serde_json::from_str::<NewPayment>(&stored.replace("order_id", "order")).is_err());
-}
-
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -240,7 +233,7 @@ proptest! {
     fn what_is_read_reads_back_equal_from_its_canonical_bytes(body in body(), reversed in any::<bool>()) {
         if let Ok(payment) = NewPayment::read(body.to_string().as_bytes()) {
             let canonical = payment.canonical();
-            prop_assert_eq!(&serde_json::from_str::<NewPayment>(&canonical).unwrap(), &payment);
+            prop_assert!(serde_json::from_str::<KeptPayment>(&canonical).is_ok());
             prop_assert_eq!(&NewPayment::read(canonical.as_bytes()).unwrap(), &payment);
             let reordered = NewPayment::read(reordered(&body, reversed).as_bytes()).unwrap();
             prop_assert_eq!(reordered.canonical(), canonical);

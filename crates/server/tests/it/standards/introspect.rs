@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::{Environment, Revocation, Revoked};
+use tollgate_core::{Claims, Environment, Keyring, PayloadBuffer, Policy, Revocation, Revoked, TokenKind};
+use tollgate_server::open_signing_keys;
 use tollgate_store::{Status, Store};
 
 use super::{introspect, post_as, refresh, said, tokens};
-use crate::call::{Call, INTROSPECT, assert_oauth_refused, claims};
+use crate::call::{Call, INTROSPECT, Reply, assert_oauth_refused, claims};
 use crate::faults::{Fault, Faults};
-use crate::stage::{Kind, NOW, Stage};
+use crate::stage::{Credentials, Kind, NOW, Stage, master_key};
 
 #[track_caller]
 fn assert_inactive(answer: &Value) {
@@ -36,8 +37,8 @@ async fn a_good_token_says_what_it_is() {
         "env": "test",
     });
     assert_eq!(answer, expected);
-    // A refresh token has no token type, so that nobody takes it for an access token.
-    let answer = said(&introspect(&stage, &stage.shop, &issued.refresh).await);
+    // A refresh token has no token type.
+    let answer = said(&introspect_refresh(&stage, &stage.shop, &issued.refresh).await);
     expected.as_object_mut().unwrap().remove("token_type");
     expected["exp"] = json!(NOW.seconds() + 86_400);
     expected["jti"] = claims(&issued.refresh)["jti"].clone();
@@ -52,16 +53,61 @@ async fn a_token_bound_to_networks_says_so() {
     assert_eq!(said(&introspect(&stage, &stage.shop, &issued.access).await)["net"], "198.51.100.0/24");
 }
 
+/// Introspects a token as the refresh token that it is said to be.
+async fn introspect_refresh(stage: &Stage, of: &Credentials, token: &str) -> Reply {
+    stage.answer(post_as(of, INTROSPECT, &format!("token={token}&token_type_hint=refresh_token"))).await
+}
+
 #[tokio::test]
-async fn a_hint_is_only_a_hint() {
+async fn a_hint_hides_no_access_token() {
     let stage = Stage::open().await;
     let issued = stage.tokens(&stage.shop).await;
     for hint in ["access_token", "refresh_token", "saml2", "", "%22"] {
-        for token in [&issued.access, &issued.refresh] {
-            let form = format!("token={token}&token_type_hint={hint}");
-            let answer = said(&stage.answer(post_as(&stage.shop, INTROSPECT, &form)).await);
-            assert_eq!((&answer["active"], &answer["jti"]), (&json!(true), &claims(token)["jti"]), "{hint}");
-        }
+        let form = format!("token={}&token_type_hint={hint}", issued.access);
+        let answer = said(&stage.answer(post_as(&stage.shop, INTROSPECT, &form)).await);
+        assert_eq!(
+            (&answer["active"], &answer["jti"]),
+            (&json!(true), &claims(&issued.access)["jti"]),
+            "{hint}"
+        );
+    }
+}
+
+/// A resource server that was sent a refresh token asks without a hint, or for an access token, and as another client.
+#[tokio::test]
+async fn a_refresh_token_is_active_only_by_its_name_and_for_its_own_client() {
+    let mut stage = Stage::open().await;
+    let colleague = stage.client(stage.kind()).await;
+    let operator = stage.client(Kind { merchant: None, ..stage.kind() }).await;
+    let issued = stage.tokens(&stage.shop).await;
+    let by_hint = |hint: &str| format!("token={}{hint}", issued.refresh);
+    for hint in ["", "&token_type_hint=", "&token_type_hint=access_token", "&token_type_hint=Refresh_Token"] {
+        let reply = stage.answer(post_as(&stage.shop, INTROSPECT, &by_hint(hint))).await;
+        assert_inactive(&said(&reply));
+    }
+    for other in [&colleague, &operator, &stage.rival] {
+        assert_inactive(&said(&introspect_refresh(&stage, other, &issued.refresh).await));
+        assert_inactive(&said(&introspect(&stage, other, &issued.refresh).await));
+    }
+    assert_eq!(said(&introspect_refresh(&stage, &stage.shop, &issued.refresh).await)["active"], true);
+}
+
+#[tokio::test]
+async fn a_token_for_another_audience_is_inactive() {
+    let stage = Stage::open().await;
+    let policy = Policy { audience: "https://ledger.example.com".into(), ..stage.config.token_policy() };
+    let keys = open_signing_keys(&stage.elsewhere.signing_keys().await.unwrap(), &master_key()).unwrap();
+    let issued = stage.tokens(&stage.shop).await;
+    for (kind, token) in [(TokenKind::Access, &issued.access), (TokenKind::Refresh, &issued.refresh)] {
+        let mut buffer = PayloadBuffer::new();
+        let verifier = stage.installation.verifier();
+        let claims = verifier.verify(kind, token.as_bytes(), NOW, &mut buffer).unwrap();
+        let foreign = Claims { audience: &policy.audience, ..claims };
+        let mut token = Vec::new();
+        Keyring::new(policy.clone(), keys.clone()).mint(kind, &foreign, NOW, &mut token).unwrap();
+        let token = String::from_utf8(token).unwrap();
+        assert_inactive(&said(&introspect(&stage, &stage.shop, &token).await));
+        assert_inactive(&said(&introspect_refresh(&stage, &stage.shop, &token).await));
     }
 }
 
@@ -74,7 +120,7 @@ async fn a_client_sees_the_tokens_of_its_merchant_and_environment() {
     let live_operator =
         stage.client(Kind { merchant: None, environment: Environment::Live, ..stage.kind() }).await;
     let clients = [&stage.shop, &colleague, &stage.rival, &live, &operator, &live_operator];
-    // Who (a row) sees whose tokens (a column), in that order.
+    // Who (a row) sees whose access tokens (a column), in that order.
     let sees = [
         [true, true, false, false, false, false],
         [true, true, false, false, false, false],
@@ -86,14 +132,14 @@ async fn a_client_sees_the_tokens_of_its_merchant_and_environment() {
     for (whose, column) in clients.into_iter().zip(0..) {
         let issued = stage.tokens(whose).await;
         for (who, row) in clients.into_iter().zip(sees) {
-            for token in [&issued.access, &issued.refresh] {
-                let answer = said(&introspect(&stage, who, token).await);
-                if row[column] {
-                    assert_eq!((&answer["active"], &answer["sub"]), (&json!(true), &json!(whose.id)));
-                } else {
-                    assert_inactive(&answer);
-                }
+            let answer = said(&introspect(&stage, who, &issued.access).await);
+            if row[column] {
+                assert_eq!((&answer["active"], &answer["sub"]), (&json!(true), &json!(whose.id)));
+            } else {
+                assert_inactive(&answer);
             }
+            let answer = said(&introspect_refresh(&stage, who, &issued.refresh).await);
+            assert_eq!(answer["active"], who.id == whose.id);
         }
     }
 }
@@ -130,15 +176,13 @@ async fn what_is_no_good_token_is_inactive_and_nothing_more() {
     let revoked = stage.tokens(&stage.shop).await;
     let revocation = Revocation {
         subject: Revoked::Secret(stage.shop.secret_id),
-        issued_until: stage.now(),
-        expires_at: stage.tokens_expire_at(),
+        expires_at: stage.now().after(Duration::from_secs(86_400)),
     };
     let colleague = stage.client(stage.kind()).await;
     stage.elsewhere.revoke(&revocation, stage.now()).await.unwrap();
     stage.follow().await;
-    for token in [&revoked.access, &revoked.refresh] {
-        assert_inactive(&said(&introspect(&stage, &colleague, token).await));
-    }
+    assert_inactive(&said(&introspect(&stage, &colleague, &revoked.access).await));
+    assert_inactive(&said(&introspect_refresh(&stage, &stage.shop, &revoked.refresh).await));
 }
 
 #[tokio::test]
@@ -147,9 +191,9 @@ async fn a_token_is_active_until_the_millisecond_of_its_end() {
     let issued = stage.tokens(&stage.shop).await;
     for (token, lifetime) in [(&issued.access, 900_000), (&issued.refresh, 85_500_000)] {
         stage.advance(Duration::from_millis(lifetime - 1)).await;
-        assert_eq!(said(&introspect(&stage, &stage.shop, token).await)["active"], true);
+        assert_eq!(said(&introspect_refresh(&stage, &stage.shop, token).await)["active"], true);
         stage.advance(Duration::from_millis(1)).await;
-        assert_inactive(&said(&introspect(&stage, &stage.shop, token).await));
+        assert_inactive(&said(&introspect_refresh(&stage, &stage.shop, token).await));
     }
 }
 
@@ -157,28 +201,27 @@ async fn a_token_is_active_until_the_millisecond_of_its_end() {
 async fn a_refresh_token_is_active_as_long_as_it_would_be_exchanged() {
     let mut stage = Stage::open().await;
     let colleague = stage.client(stage.kind()).await;
-    let lapsing = stage.client(stage.kind()).await;
-    let issued = stage.tokens(&lapsing).await;
-    let (next, _) = stage.secret(lapsing.id, None);
-    let (now, lapse) = (stage.now(), stage.now().after(Duration::from_secs(60)));
-    stage.elsewhere.add_secret(lapsing.id, &next, Some(lapse), now).await.unwrap();
+    let expiring = stage.client(stage.kind()).await;
+    let issued = stage.tokens(&expiring).await;
+    let (next, value) = stage.secret(expiring.id, None);
+    let renewed = Credentials { secret: value, secret_id: next.id, ..expiring.clone() };
+    let (now, expiry) = (stage.now(), stage.now().after(Duration::from_secs(60)));
+    stage.elsewhere.add_secret(expiring.id, &next, Some(expiry), now).await.unwrap();
     stage.follow().await;
     stage.advance(Duration::from_millis(59_999)).await;
-    said(&refresh(&stage, &lapsing, &issued.refresh, "").await);
-    assert_eq!(said(&introspect(&stage, &colleague, &issued.refresh).await)["active"], true);
+    said(&refresh(&stage, &expiring, &issued.refresh, "").await);
+    assert_eq!(said(&introspect_refresh(&stage, &renewed, &issued.refresh).await)["active"], true);
     stage.advance(Duration::from_millis(1)).await;
-    assert_inactive(&said(&introspect(&stage, &colleague, &issued.refresh).await));
+    assert_inactive(&said(&introspect_refresh(&stage, &renewed, &issued.refresh).await));
     // The access token lives out its time.
     assert_eq!(said(&introspect(&stage, &colleague, &issued.access).await)["active"], true);
 
     let disabled = stage.client(stage.kind()).await;
     let issued = stage.tokens(&disabled).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
+    let now = stage.now();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
     stage.follow().await;
-    for token in [&issued.access, &issued.refresh] {
-        assert_inactive(&said(&introspect(&stage, &colleague, token).await));
-    }
+    assert_inactive(&said(&introspect(&stage, &colleague, &issued.access).await));
 }
 
 #[tokio::test]
@@ -219,19 +262,18 @@ async fn guesses_at_a_secret_are_counted_here_as_well() {
 
 /// Saying "inactive" of a token that may be good would have it thrown away.
 #[tokio::test]
-async fn a_refresh_token_that_nobody_can_ask_about_is_not_called_inactive() {
+async fn a_token_that_nobody_can_ask_about_is_not_called_inactive() {
     let faults = Faults::default();
-    let mut stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
-    let colleague = stage.client(stage.kind()).await;
-    let issued = tokens(&said(&super::grant(&stage, &colleague, "").await));
-    // Read anew from now on.
-    let (secret, _) = stage.secret(colleague.id, None);
-    let now = stage.now();
-    stage.elsewhere.add_secret(colleague.id, &secret, None, now).await.unwrap();
-    said(&introspect(&stage, &stage.shop, &issued.access).await);
-    stage.follow().await;
-    faults.set("client", Fault::Refuses);
-    let reply = introspect(&stage, &stage.shop, &issued.refresh).await;
-    assert_oauth_refused(&reply, 503, "temporarily_unavailable");
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    let issued = tokens(&said(&super::grant(&stage, &stage.shop, "").await));
+    let (signed, _) = issued.access.rsplit_once('.').unwrap();
+    let by_a_new_key = format!("{signed}.{}", "A".repeat(43));
+    faults.set("changes_since", Fault::Refuses);
+    assert_oauth_refused(
+        &introspect(&stage, &stage.shop, &by_a_new_key).await,
+        503,
+        "temporarily_unavailable",
+    );
     assert_eq!(said(&introspect(&stage, &stage.shop, &issued.access).await)["active"], true);
+    assert_eq!(said(&introspect_refresh(&stage, &stage.shop, &issued.refresh).await)["active"], true);
 }

@@ -102,9 +102,9 @@ async fn every_failed_authentication_is_answered_alike() {
     let mut stage = Stage::open().await;
     let disabled = stage.client(stage.kind()).await;
     let revoked = stage.client(stage.kind()).await;
-    let (now, expire) = (stage.now(), stage.tokens_expire_at());
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, expire).await.unwrap();
-    stage.elsewhere.revoke_secret(revoked.id, revoked.secret_id, now, expire).await.unwrap();
+    let now = stage.now();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
+    stage.elsewhere.revoke_secret(revoked.id, revoked.secret_id, now).await.unwrap();
     stage.follow().await;
     let mut unknown = stage.shop.clone();
     unknown.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();
@@ -131,7 +131,7 @@ async fn every_failed_authentication_is_answered_alike() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn failures_here_and_under_api_v1_are_counted_together() {
     let stage = Stage::open().await;
     let mut wrong = stage.shop.clone();
@@ -146,7 +146,7 @@ async fn failures_here_and_under_api_v1_are_counted_together() {
         assert_eq!(reply.header("retry-after"), "2");
         assert_refused(&stage.answer(Call::post(TOKEN).json(&of.body())).await, 429, "TOO_MANY_REQUESTS");
     }
-    stage.advance(Duration::from_secs(2)).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
     said(&grant(&stage, &stage.shop, "").await);
 }
 

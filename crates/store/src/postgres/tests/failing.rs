@@ -7,7 +7,9 @@ use std::time::Duration;
 use tollgate_core::Timestamp;
 
 use super::server::{Database, Server};
-use super::{NOW, answer, lease, merchant, open, options, payment, revocation, session, until_waiting};
+use super::{
+    NOW, answer, lease, merchant, open, open_with, options, payment, revocation, session, until_waiting,
+};
 use crate::{Begun, Postgres, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +57,7 @@ async fn create_until_it_fails(store: Arc<Postgres>, crashed: Arc<AtomicBool>, w
             store.create_payment_request(&payment(number), Some((&mine, &answer(until())))).await
         };
         if let Err(error) = created.await {
-            assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+            assert!(matches!(error, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)), "{error}");
             assert!(crashed.load(SeqCst), "{error}");
             return number;
         }
@@ -88,7 +90,8 @@ async fn a_write_that_takes_too_long_is_ended_and_its_outcome_is_called_unknown(
     let other = session(&database.url).await;
     other.batch_execute("BEGIN; SELECT FROM installation FOR UPDATE").await.unwrap();
     let late = store.revoke(&revocation(1), NOW).await;
-    assert!(matches!(&late, Err(StoreError::Unavailable(text)) if text.contains("not known")), "{late:?}");
+    assert!(matches!(&late, Err(StoreError::OutcomeUnknown(_))), "{late:?}");
+    assert!(late.unwrap_err().to_string().ends_with("whether the change was made is not known"));
     // It no longer waits for its turn.
     until_waiting(&database.url, 0).await;
     other.batch_execute("COMMIT").await.unwrap();
@@ -109,15 +112,12 @@ async fn an_answer_that_no_standby_has_is_not_repeated() {
     let careless = open(&database.url).await;
     let mut careful = options(&format!("{}?options=-csynchronous_commit%3Don", database.url));
     careful.statement_timeout = Duration::from_secs(1);
-    let careful = Postgres::open(careful).await.unwrap();
+    let careful = open_with(careful).await;
 
     let (first, repeat) = (lease(1, 1, until()), lease(1, 2, until()));
     assert_eq!(careful.begin(&first, NOW).await.unwrap(), Begun::Fresh, "a lease need not be safe");
     let created = careful.create_payment_request(&payment(1), Some((&first, &answer(until())))).await;
-    assert!(
-        matches!(&created, Err(StoreError::Unavailable(text)) if text.contains("not known")),
-        "{created:?}"
-    );
+    assert!(matches!(created, Err(StoreError::OutcomeUnknown(_))), "{created:?}");
     let there = async {
         while careless.payment_request(payment(1).id).await.unwrap().is_none() {
             tokio::task::yield_now().await;
@@ -128,7 +128,7 @@ async fn an_answer_that_no_standby_has_is_not_repeated() {
         .expect("the write is cancelled, and thereby seen");
 
     let repeated = careful.begin(&repeat, NOW).await;
-    assert!(matches!(repeated, Err(StoreError::Unavailable(_))), "{repeated:?}");
+    assert!(matches!(repeated, Err(StoreError::OutcomeUnknown(_))), "{repeated:?}");
     assert_eq!(careless.begin(&repeat, NOW).await.unwrap(), Begun::Answered(answer(until())));
 }
 

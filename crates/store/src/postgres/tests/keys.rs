@@ -1,4 +1,4 @@
-//! Idempotency keys in their partitions.
+//! Idempotency keys: whoever takes one, and whatever a clock shows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,85 +6,156 @@ use std::time::Duration;
 use tollgate_core::Timestamp;
 
 use super::server::Database;
-use super::{answer, lease, open, payment};
-use crate::{Begun, Store};
+use super::{NOW, answer, lease, open, payment, session, until_waiting};
+use crate::postgres::clock::Clock;
+use crate::{Begun, Postgres, Store};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SECOND: Duration = Duration::from_secs(1);
-/// The first moment of a day.
-const MIDNIGHT: Timestamp = Timestamp::from_seconds(20_417 * 86_400);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const LEASE: Duration = Duration::from_secs(30);
 
+/// Takes a key that the server's clock, which shows `now`, gives half a minute.
+async fn begin(store: &Postgres, owner: u32, now: Timestamp) -> Begun {
+    store.begin(&lease(1, owner, now.after(LEASE)), now).await.unwrap()
+}
+
+/// Answers under a key that was taken so, for a day by the server's clock.
+async fn complete(store: &Postgres, owner: u32, now: Timestamp) -> bool {
+    let mut request = payment(owner);
+    request.created_at = now;
+    let lease = lease(1, owner, now.after(LEASE));
+    store.create_payment_request(&request, Some((&lease, &answer(now.after(DAY))))).await.unwrap()
+}
+
+/// A server of a database whose clock shows `time`.
+async fn at(database: &Database, time: Timestamp) -> Postgres {
+    let mut store = open(&database.url).await;
+    store.clock = Clock::At(time);
+    store
+}
+
+/// As when servers are connected to several nodes of an engine where a lock of a session is the node's own.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_nodes_that_take_a_key_on_either_side_of_midnight_one_is_fresh() {
+async fn of_two_servers_that_take_a_key_one_is_fresh_whatever_their_clocks_show() {
     let database = Database::create();
-    let nodes = [Arc::new(open(&database.url).await), Arc::new(open(&database.url).await)];
-    let clocks = [MIDNIGHT.before(SECOND), MIDNIGHT.after(SECOND)];
-    for key in 0..100 {
-        let begin = |node: usize| {
-            let (store, now) = (Arc::clone(&nodes[node]), clocks[node]);
-            let owner = u32::try_from(node).unwrap();
-            tokio::spawn(async move { store.begin(&lease(key, owner, now.after(30 * SECOND)), now).await })
+    let servers = [Arc::new(at(&database, NOW).await), Arc::new(at(&database, NOW).await)];
+    for (key, ahead) in (0..100).zip([Duration::ZERO, LEASE / 2, LEASE, DAY, 2 * DAY].into_iter().cycle()) {
+        let begin = |server: usize, now: Timestamp| {
+            let (store, owner) = (Arc::clone(&servers[server]), u32::try_from(server).unwrap());
+            tokio::spawn(async move { store.begin(&lease(key, owner, now.after(LEASE)), now).await.unwrap() })
         };
-        let (one, other) = (begin(0), begin(1));
-        let begun = [one.await.unwrap().unwrap(), other.await.unwrap().unwrap()];
+        let (one, other) = (begin(0, NOW), begin(1, NOW.after(ahead)));
+        let begun = [one.await.unwrap(), other.await.unwrap()];
         let fresh = begun.iter().filter(|begun| **begun == Begun::Fresh).count();
         assert_eq!(fresh, 1, "{key}: {begun:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_answered_across_midnight_and_its_lease_is_taken_over_across_it() {
+async fn whoever_finds_a_key_being_taken_waits_and_holds_nothing_afterwards() {
     let database = Database::create();
-    let store = open(&database.url).await;
-    let evening = MIDNIGHT.before(SECOND);
-    let first = lease(1, 1, MIDNIGHT.after(SECOND));
-    assert_eq!(store.begin(&first, evening).await.unwrap(), Begun::Fresh);
-    let late = MIDNIGHT.after(2 * SECOND);
-    let second = lease(1, 2, late.after(30 * SECOND));
-    assert_eq!(store.begin(&second, late).await.unwrap(), Begun::Fresh);
-    let kept = answer(late.after(DAY));
-    assert!(!store.create_payment_request(&payment(1), Some((&first, &kept))).await.unwrap());
-    assert!(store.create_payment_request(&payment(2), Some((&second, &kept))).await.unwrap());
-    for now in [evening, late, late.after(DAY).before(SECOND)] {
-        assert_eq!(
-            store.begin(&lease(1, 3, now.after(SECOND)), now).await.unwrap(),
-            Begun::Answered(kept.clone())
-        );
-    }
-    assert_eq!(store.begin(&lease(1, 3, late.after(2 * DAY)), late.after(DAY)).await.unwrap(), Begun::Fresh);
+    let store = Arc::new(open(&database.url).await);
+    let other = session(&database.url).await;
+    other
+        .batch_execute(&format!(
+            "BEGIN; INSERT INTO idempotency_keys (merchant_id, environment, route, key, owner, fingerprint, until)
+             VALUES ('{}', 'test', 'POST /', '1', gen_random_uuid(), decode(repeat('03', 32), 'hex'), {})",
+            uuid::Uuid::from_bytes(*super::merchant(1).id.as_bytes()),
+            NOW.after(LEASE).millis(),
+        ))
+        .await
+        .unwrap();
+    let waiting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { begin(&store, 2, NOW).await }
+    });
+    until_waiting(&database.url, 1).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(waiting.await.unwrap(), Begun::InProgress { until: NOW.after(LEASE) });
+    assert!(!complete(&store, 2, NOW).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_clock_is_ahead_frees_no_key() {
+    let database = Database::create();
+    let server = at(&database, NOW).await;
+    assert_eq!(begin(&server, 1, NOW).await, Begun::Fresh);
+    // Another one, two days ahead, with the same database.
+    let ahead = NOW.after(2 * DAY);
+    assert_eq!(begin(&server, 2, ahead).await, Begun::InProgress { until: NOW.after(LEASE) });
+    assert!(server.is_taken(&lease(1, 2, ahead).scope, ahead).await.unwrap());
+    assert_eq!(server.purge(ahead).await.unwrap(), 0);
+    assert!(complete(&server, 1, NOW).await);
+    assert_eq!(begin(&server, 2, ahead).await, Begun::Answered(answer(NOW.after(DAY))));
+    assert_eq!(server.purge(ahead).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_clock_is_ahead_frees_no_key() {
+    let database = Database::create();
+    assert_eq!(begin(&at(&database, NOW).await, 1, NOW).await, Begun::Fresh);
+    let ahead = at(&database, NOW.after(2 * DAY)).await;
+    let now = NOW.after(SECOND);
+    assert_eq!(begin(&ahead, 2, now).await, Begun::InProgress { until: NOW.after(LEASE) });
+    assert!(ahead.is_taken(&lease(1, 2, now).scope, now).await.unwrap());
+    assert_eq!(ahead.purge(now).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_clock_is_behind_keeps_a_key_for_as_long_as_others() {
+    let database = Database::create();
+    let server = at(&database, NOW).await;
+    let behind = NOW.before(2 * DAY);
+    assert_eq!(begin(&server, 1, behind).await, Begun::Fresh);
+    assert_eq!(begin(&server, 2, NOW).await, Begun::InProgress { until: NOW.after(LEASE) });
+    assert!(complete(&server, 1, behind).await);
+    let later = NOW.after(DAY).before(SECOND);
+    assert_eq!(begin(&at(&database, later).await, 2, later).await, Begun::Answered(answer(NOW.after(DAY))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_free_when_both_clocks_say_so() {
+    let database = Database::create();
+    assert_eq!(begin(&at(&database, NOW).await, 1, NOW).await, Begun::Fresh);
+    let end = NOW.after(LEASE);
+    let server = at(&database, end).await;
+    assert!(!server.is_taken(&lease(1, 2, end).scope, end).await.unwrap());
+    assert_eq!(begin(&server, 2, end).await, Begun::Fresh);
+    assert!(!complete(&server, 1, NOW).await, "it was taken over");
+    assert!(complete(&server, 2, end).await);
     assert_eq!(database.psql("SELECT count(*) FROM idempotency_keys"), "1");
 }
 
+/// The clock that production uses.
 #[tokio::test(flavor = "multi_thread")]
-async fn expiry_empties_a_partition_as_a_whole() {
+async fn the_databases_own_clock_is_the_second_witness() {
     let database = Database::create();
-    let store = open(&database.url).await;
-    for key in 0..20 {
-        let mine = lease(key, key, MIDNIGHT.after(30 * SECOND));
-        store.begin(&mine, MIDNIGHT).await.unwrap();
-        let kept = answer(MIDNIGHT.after(DAY));
-        assert!(store.create_payment_request(&payment(key), Some((&mine, &kept))).await.unwrap());
-    }
-    let size = "SELECT sum(pg_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'idempotency_keys'::regclass";
-    assert_eq!(store.purge(MIDNIGHT.after(DAY).before(SECOND)).await.unwrap(), 0);
-    assert_ne!(database.psql(size), "0");
-    assert_eq!(store.purge(MIDNIGHT.after(DAY)).await.unwrap(), 20);
-    assert_eq!(database.psql(size), "0", "nothing is left for a vacuum");
+    let mut server = open(&database.url).await;
+    server.clock = Clock::Database;
+    let shown: u64 =
+        database.psql("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").parse().unwrap();
+    let now = Timestamp::from_millis(shown);
+    // A year and more behind, so it is the database's that counts.
+    assert_eq!(begin(&server, 1, NOW).await, Begun::Fresh);
+    let Begun::InProgress { until } = begin(&server, 2, now.after(365 * DAY)).await else {
+        panic!("it is held")
+    };
+    assert!((now.after(LEASE)..now.after(LEASE + DAY)).contains(&until), "{until:?} {now:?}");
+    assert_eq!(server.purge(now.after(365 * DAY)).await.unwrap(), 0);
 }
 
-/// As when keys are kept for longer than it takes until their partition is used again.
+/// A server may have been away for long.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_kept_for_long_outlives_its_partition_mates() {
+async fn what_a_purge_deletes_is_bounded() {
     let database = Database::create();
     let store = open(&database.url).await;
-    for (key, days) in [(1, 1), (2, 9)] {
-        let mine = lease(key, key, MIDNIGHT.after(30 * SECOND));
-        store.begin(&mine, MIDNIGHT).await.unwrap();
-        let kept = answer(MIDNIGHT.after(days * DAY));
-        assert!(store.create_payment_request(&payment(key), Some((&mine, &kept))).await.unwrap());
+    database.psql(&format!(
+        "INSERT INTO idempotency_keys (merchant_id, environment, route, key, owner, fingerprint, until)
+         SELECT gen_random_uuid(), 'test', 'POST /', number, gen_random_uuid(), decode(repeat('03', 32), 'hex'), {until}
+         FROM generate_series(1, 20500) number",
+        until = NOW.millis()
+    ));
+    for purged in [20_000, 500, 0] {
+        assert_eq!(store.purge(NOW).await.unwrap(), purged);
     }
-    assert_eq!(store.purge(MIDNIGHT.after(2 * DAY)).await.unwrap(), 0);
-    assert_eq!(store.purge(MIDNIGHT.after(4 * DAY)).await.unwrap(), 1, "its partition is filled again");
-    assert!(store.is_taken(&lease(2, 2, MIDNIGHT).scope, MIDNIGHT.after(4 * DAY)).await.unwrap());
-    assert_eq!(store.purge(MIDNIGHT.after(9 * DAY)).await.unwrap(), 1);
 }

@@ -98,7 +98,7 @@ async fn a_deadlock_is_resolved_by_doing_it_again() {
     let disabled = tokio::spawn({
         let store = Arc::clone(&store);
         let id = super::merchant(1).id;
-        async move { store.set_merchant_status(id, crate::Status::Disabled, NOW, NOW).await }
+        async move { store.set_merchant_status(id, crate::Status::Disabled, NOW).await }
     });
     until_waiting(&database.url, 1).await;
     other.batch_execute("UPDATE merchants SET name = 'other'; COMMIT").await.unwrap();

@@ -1,8 +1,12 @@
 //! First starts, and schemas of other versions.
 
+use std::time::Duration;
+
+use tollgate_core::{ClientId, Generation, Revoked, Timestamp, TokenId};
+
 use super::server::Database;
-use super::{NOW, merchant, open, options, revocation};
-use crate::{Candidacy, Position, Postgres, Store, StoreError};
+use super::{NOW, answer, lease, merchant, open, options, payment};
+use crate::{Begun, Candidacy, Position, Postgres, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_processes_may_start_at_once_on_an_empty_database() {
@@ -17,7 +21,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         start.await.unwrap().unwrap().create_merchant(&merchant(number)).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
-    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "4|1");
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "6|5");
 }
 
 /// A mistyped name of a database that exists.
@@ -42,35 +46,84 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
     database.psql("UPDATE tollgate_schema SET oldest = 9");
     let refused = Postgres::open(options(&database.url)).await.err();
-    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 4 })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 6 })), "{refused:?}");
 }
 
-/// Takes the steps of the schema from the third on back.
-const UNMARKED: &str =
-    "DROP TABLE agreement, servers; ALTER TABLE changes DROP COLUMN mark; ALTER TABLE installation DROP COLUMN purged_mark;
-    UPDATE tollgate_schema SET version = 2";
+/// Makes the schema as an earlier version had it.
+fn earlier(database: &Database, version: usize) {
+    const STEPS: [&str; 3] =
+        [include_str!("../schema.sql"), include_str!("../elected.sql"), include_str!("../marks.sql")];
+    STEPS[..version].iter().for_each(|step| drop(database.psql(step)));
+    database.psql(&format!(
+        "CREATE TABLE tollgate_schema (id integer PRIMARY KEY, version integer NOT NULL, oldest integer NOT NULL);
+         INSERT INTO tollgate_schema VALUES (1, {version}, 1)"
+    ));
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_holds() {
+    for version in 1..=3 {
+        let database = Database::create();
+        earlier(&database, version);
+        database.psql(
+            "INSERT INTO merchants VALUES ('00000001-0000-0000-0000-000000000000', 'Shop', false, 0, 0)",
+        );
+        let store = open(&database.url).await;
+        let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
+        assert!(store.elect(&candidacy, NOW).await.unwrap());
+        assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
+        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "6|5");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_ended_by_its_time_stays_ended_by_its_generation() {
     let database = Database::create();
-    open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
-    database.psql(UNMARKED);
-    database.psql("DROP TABLE elected; UPDATE tollgate_schema SET version = 1");
+    earlier(&database, 3);
+    database.psql(
+        "UPDATE installation SET check_value = '\\x00';
+         INSERT INTO clients VALUES
+             ('00000001-0000-0000-0000-000000000000', NULL, 'disabled', 'test', 'a', '', true, 7000, 0);
+         INSERT INTO changes (seq, kind, id, issued_until, until) VALUES
+             (1, 'client', '00000001-0000-0000-0000-000000000000', NULL, 9000),
+             (2, 'client revoked', '00000001-0000-0000-0000-000000000000', 7000, 9000),
+             (3, 'client revoked', '00000009-0000-0000-0000-000000000000', 9000, 9000),
+             (4, 'token revoked', '00000001-0000-0000-0000-000000000000', 9000, 9000)",
+    );
     let store = open(&database.url).await;
-    let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
-    assert!(store.elect(&candidacy, NOW).await.unwrap());
-    assert!(store.merchant(merchant(1).id).await.unwrap().is_some());
-    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "4");
+    let mut subjects: Vec<_> = store
+        .revocations(Timestamp::from_millis(0))
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|revocation| revocation.subject)
+        .collect();
+    let (second, id) = (Generation::FIRST.next(), |number| ClientId::from_bytes(super::bytes(number)));
+    for expected in [
+        Revoked::Client(id(1), second),
+        Revoked::Client(id(9), Generation::END),
+        Revoked::Token(TokenId::from_bytes(super::bytes(1))),
+    ] {
+        let at = subjects.iter().position(|subject| *subject == expected).expect("it is still revoked");
+        subjects.swap_remove(at);
+    }
+    assert_eq!(subjects, []);
+    assert_eq!(store.client(id(1)).await.unwrap().unwrap().generation, second);
+    // Nobody has said how long its tokens live.
+    let longest = store.longest_lifetime(Duration::ZERO).await.unwrap();
+    assert_eq!(longest, Duration::from_secs(30 * 24 * 3600 + 3600));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_from_before_they_were_marked_are_followed_like_others() {
     let database = Database::create();
-    let store = open(&database.url).await;
-    store.revoke(&revocation(1), NOW).await.unwrap();
-    store.revoke(&revocation(2), NOW).await.unwrap();
-    drop(store);
-    database.psql(UNMARKED);
+    earlier(&database, 2);
+    database.psql(
+        "INSERT INTO changes (seq, kind, id, issued_until, until) VALUES
+             (1, 'token revoked', '00000001-0000-0000-0000-000000000000', 9000, 9000),
+             (2, 'token revoked', '00000002-0000-0000-0000-000000000000', 9000, 9000);
+         UPDATE installation SET last_change = 2",
+    );
     let store = open(&database.url).await;
     let changes = store.changes_since(Position::START, 10).await.unwrap().unwrap();
     assert_eq!(changes.iter().map(|change| change.position.seq).collect::<Vec<_>>(), [1, 2]);
@@ -101,11 +154,62 @@ async fn a_role_without_rights_to_the_schema_uses_what_another_has_made() {
     let refused = Postgres::open(options(&served)).await.err();
     assert!(matches!(&refused, Some(StoreError::Unavailable(text)) if text.contains("42501")), "{refused:?}");
     drop(open(&database.url).await);
-    database.psql(&format!(
-        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO {role}"
-    ));
+    database.psql(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"));
     let store = open(&served).await;
     store.create_merchant(&merchant(1)).await.unwrap();
     assert_eq!(store.purge(super::NOW).await.unwrap(), 0);
+    database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// The schema as the version before keys had one row left it, with rows of keys in two of its partitions.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_move_to_one_row_each_and_go_on_counting() {
+    let database = Database::create();
+    for step in [include_str!("../schema.sql"), include_str!("../elected.sql"), include_str!("../marks.sql")]
+    {
+        database.psql(step);
+    }
+    let role = format!("serves_{}", database.url.rsplit('/').next().unwrap());
+    database.psql(&format!(
+        "CREATE TABLE tollgate_schema (id integer PRIMARY KEY, version integer NOT NULL, oldest integer NOT NULL);
+         INSERT INTO tollgate_schema VALUES (1, 3, 1);
+         CREATE ROLE {role} LOGIN;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};"
+    ));
+    let until = NOW.after(std::time::Duration::from_secs(60));
+    // Key 1 was answered, and taken again later; key 2 is in flight in two partitions; key 3 is answered.
+    for (key, generation, owner, seconds, status) in [
+        (1, 0, 1, 60, "201"),
+        (1, 1, 2, 90, "NULL"),
+        (2, 2, 3, 60, "NULL"),
+        (2, 3, 4, 30, "NULL"),
+        (3, 3, 5, 60, "201"),
+    ] {
+        let merchant = uuid::Uuid::from_bytes(*merchant(1).id.as_bytes());
+        let owner = uuid::Uuid::from_bytes(super::bytes(owner));
+        let body = if status == "NULL" { "NULL" } else { "'{}'" };
+        let until = NOW.millis() + seconds * 1000;
+        database.psql(&format!(
+            "INSERT INTO idempotency_keys
+                 (merchant_id, environment, route, key, generation, owner, fingerprint, until, status, body)
+             VALUES ('{merchant}', 'test', 'POST /', '{key}', {generation}, '{owner}',
+                 decode(repeat('03', 32), 'hex'), {until}, {status}, {body})"
+        ));
+    }
+    drop(open(&database.url).await);
+    let store = open(&database.url.replace("postgres://postgres@", &format!("postgres://{role}@"))).await;
+    for key in [1, 3] {
+        let begun = store.begin(&lease(key, 9, until), NOW).await.unwrap();
+        assert_eq!(begun, Begun::Answered(answer(until)), "{key}");
+    }
+    assert_eq!(store.begin(&lease(2, 9, until), NOW).await.unwrap(), Begun::InProgress { until });
+    assert_eq!(database.psql("SELECT count(*) FROM idempotency_keys"), "3");
+    // Who holds a key from before completes it.
+    let kept = answer(until.after(std::time::Duration::from_secs(60)));
+    assert!(store.create_payment_request(&payment(1), Some((&lease(2, 3, until), &kept))).await.unwrap());
+    // Tables that are new are as much the role's as the others.
+    assert_eq!(store.agreements().await.unwrap(), []);
+    assert_eq!(store.time_passed().await.unwrap(), None);
+    drop(store);
     database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

@@ -149,6 +149,18 @@ impl Server {
         self.run();
     }
 
+    /// Restarts it as a standby of nobody.
+    pub(crate) fn becomes_a_standby(&self) {
+        fs::write(self.folder.join("data/standby.signal"), "").unwrap();
+        chown_as(&self.folder.join("data/standby.signal"), &self.folder);
+        self.crash_and_restart();
+    }
+
+    /// Promotes it.
+    pub(crate) fn becomes_the_primary(&self) {
+        succeeded(&mut pg_ctl(&self.folder, &["promote", "-w", "-t", "120"]));
+    }
+
     /// Ends it as a crash would.
     pub(crate) fn crash(&self) {
         succeeded(&mut pg_ctl(&self.folder, &["stop", "-m", "immediate"]));
@@ -204,6 +216,12 @@ pub(crate) fn folder() -> PathBuf {
         chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
     }
     folder
+}
+
+/// Gives a file to the owner of another.
+fn chown_as(file: &Path, other: &Path) {
+    let owner = fs::metadata(other).unwrap();
+    chown(file, Some(owner.uid()), Some(owner.gid())).unwrap();
 }
 
 fn is_root(own: &Path) -> bool {

@@ -35,17 +35,18 @@ async fn what_goes_to_postgresql_and_back_comes_back_the_same() {
 async fn every_table_and_column_is_exported() {
     let database = Database::create();
     drop(open(&database.url).await);
-    // Who is elected, and who runs, is for the processes that run on this engine.
+    // Who is elected, who runs, and what time has passed, is for the processes that run on this engine.
     let tables = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
-                  AND relnamespace = 'public'::regnamespace AND relname NOT IN ('tollgate_schema', 'elected', 'servers')";
+                  AND relnamespace = 'public'::regnamespace
+                  AND relname NOT IN ('tollgate_schema', 'elected', 'servers', 'time_passed')";
     assert_eq!(database.psql(tables), Table::ALL.len().to_string());
     for table in Table::ALL {
-        // The id of the installation is always 1, and partitions and marks are matters of this engine.
+        // The id of the installation is always 1, and when a key was taken and marks are matters of this engine.
         let columns = database.psql(&format!(
             "SELECT string_agg(column_name, ', ' ORDER BY ordinal_position) FROM information_schema.columns
              WHERE table_schema = 'public' AND table_name = '{table}'
-                 AND NOT (table_name = 'installation' AND column_name = 'id') 
-                 AND column_name NOT IN ('generation', 'mark', 'purged_mark')",
+                 AND NOT (table_name = 'installation' AND column_name = 'id')
+                 AND column_name NOT IN ('taken_at', 'mark', 'purged_mark')",
             table = table.name()
         ));
         assert_eq!(columns, table.column_names(), "{table:?}");
@@ -58,7 +59,7 @@ async fn fill(store: &dyn Store) {
         store.create_client(&client(number)).await.unwrap();
         store.revoke(&revocation(number), NOW).await.unwrap();
     }
-    store.set_merchant_status(merchant(1).id, Status::Disabled, NOW, NOW).await.unwrap();
+    store.set_merchant_status(merchant(1).id, Status::Disabled, NOW).await.unwrap();
     let until = NOW.after(Duration::from_secs(60 * 60));
     for number in 1..3 {
         let mine = lease(number, number, until);

@@ -207,7 +207,7 @@ async fn two_processes_share_a_store() {
     let stores = [Arc::new(store), Arc::new(Sqlite::open(&path).unwrap())];
     stores[0].create_merchant(&merchant(1)).await.unwrap();
     assert_eq!(stores[1].merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
-    stores[1].set_merchant_status(merchant(1).id, crate::Status::Disabled, NOW, NOW).await.unwrap();
+    stores[1].set_merchant_status(merchant(1).id, crate::Status::Disabled, NOW).await.unwrap();
     assert_eq!(stores[0].last_change().await.unwrap().seq, 2);
 
     let begun: Vec<_> = (0..50)

@@ -6,6 +6,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
+
+use tollgate_core::{ClientId, Generation, MerchantId, Revoked, SecretId, Timestamp, TokenId};
 
 use super::{Fixture, NOW, beside, child, fixture, given_path, merchant, raw};
 use crate::{Candidacy, Position, Sqlite, Store, StoreError};
@@ -94,6 +97,33 @@ fn a_new_store_appears_whole_and_nothing_else_is_left() {
 }
 
 #[test]
+fn a_link_that_lies_in_wait_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (victim, draft) = (folder.path().join("victim"), folder.path().join("draft"));
+    fs::write(&victim, "the victim's").unwrap();
+    std::os::unix::fs::symlink(&victim, &draft).unwrap();
+    assert_eq!(super::super::open::create_file(&draft), Err(std::io::ErrorKind::AlreadyExists));
+    assert_eq!(super::super::open::create_file(&victim), Err(std::io::ErrorKind::AlreadyExists));
+    assert_eq!(fs::read(&victim).unwrap(), b"the victim's");
+
+    // Where the store is to be.
+    let path = folder.path().join("store.db");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
+    assert!(Sqlite::open(&path).is_err());
+    assert!(!folder.path().join("nowhere").exists());
+}
+
+/// Folders are often links; what must not be one is the file.
+#[test]
+fn a_store_can_be_made_in_a_folder_behind_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("real")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("real"), folder.path().join("link")).unwrap();
+    drop(Sqlite::open(&folder.path().join("link/store.db")).unwrap());
+    assert!(folder.path().join("real/store.db").exists());
+}
+
+#[test]
 fn an_empty_file_with_a_wal_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.db");
@@ -164,7 +194,7 @@ async fn damage_elsewhere_is_reported_when_it_is_met() {
 async fn a_value_that_is_none_of_ours_is_damage() {
     let fixture = fixture();
     raw(&fixture.path)
-        .execute_batch("INSERT INTO changes (kind, id, issued_until, until) VALUES ('?', x'00', NULL, 0)")
+        .execute_batch("INSERT INTO changes (kind, id, generation, until) VALUES ('?', x'00', NULL, 0)")
         .unwrap();
     assert!(matches!(fixture.store.changes_since(Position::START, 10).await, Err(StoreError::Corrupt(_))));
 }
@@ -173,22 +203,88 @@ async fn a_value_that_is_none_of_ours_is_damage() {
 fn a_newer_schema_is_refused() {
     let fixture = fixture();
     raw(&fixture.path).pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 3 }));
+    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 4 }));
 }
 
 #[tokio::test]
 async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_holds() {
-    let fixture = fixture();
-    fixture.store.create_merchant(&merchant(1)).await.unwrap();
-    raw(&fixture.path)
+    for version in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = earlier(&folder, version);
+        raw(&path)
+            .execute_batch(
+                "INSERT INTO merchants VALUES (x'00000001000000000000000000000000', 'Shop', 0, 0, 0)",
+            )
+            .unwrap();
+        let store = Sqlite::open_existing(&path).unwrap();
+        let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
+        assert!(store.elect(&candidacy, NOW).await.unwrap());
+        assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
+    }
+}
+
+/// A store as an earlier version has made it.
+fn earlier(folder: &tempfile::TempDir, version: usize) -> std::path::PathBuf {
+    const STEPS: [&str; 2] = [include_str!("../schema.sql"), include_str!("../elected.sql")];
+    let path = folder.path().join("tollgate.db");
+    let connection = raw(&path);
+    STEPS[..version].iter().for_each(|step| connection.execute_batch(step).unwrap());
+    connection.pragma_update(None, "application_id", 0x5447_5354).unwrap();
+    connection.pragma_update(None, "user_version", version).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn what_was_ended_by_its_time_stays_ended_by_its_generation() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = earlier(&folder, 2);
+    raw(&path)
         .execute_batch(
-            "DROP TABLE elected; DROP TABLE agreement; DROP TABLE servers; PRAGMA user_version = 1",
+            "UPDATE installation SET check_value = x'00';
+             INSERT INTO merchants VALUES (x'00000001000000000000000000000000', 'Shop', 0, 5000, 0);
+             INSERT INTO clients VALUES
+                 (x'00000001000000000000000000000000', NULL, 'disabled', 'test', 'a', '', 1, 7000, 0),
+                 (x'00000002000000000000000000000000', NULL, 'enabled', 'test', 'a', '', 0, 0, 0);
+             INSERT INTO changes (kind, id, issued_until, until) VALUES
+                 ('client', x'00000001000000000000000000000000', NULL, 9000),
+                 ('client revoked', x'00000001000000000000000000000000', 7000, 9000),
+                 ('client revoked', x'00000009000000000000000000000000', 9000, 9000),
+                 ('merchant revoked', x'00000001000000000000000000000000', 5000, 9000),
+                 ('secret revoked', x'00000001000000000000000000000000', 9000, 9000),
+                 ('token revoked', x'00000001000000000000000000000000', 9000, 9000)",
         )
         .unwrap();
-    let store = Sqlite::open_existing(&fixture.path).unwrap();
-    let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
-    assert!(store.elect(&candidacy, NOW).await.unwrap());
-    assert!(store.merchant(merchant(1).id).await.unwrap().is_some());
+    let store = Sqlite::open_existing(&path).unwrap();
+    let id = |number: u32| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        bytes
+    };
+    let second = Generation::FIRST.next();
+    let subjects: Vec<_> = store
+        .revocations(Timestamp::from_millis(0))
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|revocation| revocation.subject)
+        .collect();
+    assert_eq!(
+        subjects,
+        [
+            Revoked::Client(ClientId::from_bytes(id(1)), second),
+            Revoked::Client(ClientId::from_bytes(id(9)), Generation::END),
+            Revoked::Merchant(MerchantId::from_bytes(id(1)), second),
+            Revoked::Secret(SecretId::from_bytes(id(1))),
+            Revoked::Token(TokenId::from_bytes(id(1))),
+        ]
+    );
+    for (number, generation) in [(1, second), (2, Generation::FIRST)] {
+        let client = store.client(ClientId::from_bytes(id(number))).await.unwrap().unwrap();
+        assert_eq!(client.generation, generation);
+    }
+    // Nobody has said how long its tokens live.
+    let longest = store.longest_lifetime(Duration::ZERO).await.unwrap();
+    assert_eq!(longest, Duration::from_secs(30 * 24 * 3600 + 3600));
 }
 
 #[test]

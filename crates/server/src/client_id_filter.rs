@@ -1,6 +1,6 @@
-//! Which client ids were ever given out: a Bloom filter that grows with their number.
+//! The client-id filter: which client ids were ever given out. A Bloom filter that grows with their number.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -15,10 +15,12 @@ const INITIAL_IDS: usize = 8_192;
 ///
 /// A filter can't be copied into a larger one, so it grows by generations: each is four times as large as the one
 /// before, and an id is looked for in all of them. There are six of them for ten million ids.
-pub(crate) struct Known {
+pub(crate) struct ClientIdFilter {
     generations: ArcSwap<Vec<std::sync::Arc<Generation>>>,
     growth: Mutex<()>,
-    complete: AtomicBool,
+    /// Counts how often all ids had to be read, and at which count they were.
+    wanted: AtomicU64,
+    learned: AtomicU64,
 }
 
 struct Generation {
@@ -27,27 +29,46 @@ struct Generation {
     capacity: usize,
 }
 
-impl Known {
+impl ClientIdFilter {
     pub(crate) fn new() -> Self {
         Self {
             generations: ArcSwap::from_pointee(vec![Generation::new(INITIAL_IDS).into()]),
             growth: Mutex::new(()),
-            complete: AtomicBool::new(false),
+            wanted: AtomicU64::new(1),
+            learned: AtomicU64::new(0),
         }
     }
 
-    /// Says `false` only about an id that was never inserted, and only after [`Known::complete`].
+    /// Says `false` only about an id that was never inserted, and only after [`ClientIdFilter::complete`].
     pub(crate) fn may_contain(&self, id: ClientId) -> bool {
-        !self.complete.load(Relaxed) || self.contains(id)
+        !self.is_complete() || self.contains(id)
     }
 
     fn contains(&self, id: ClientId) -> bool {
         self.generations.load().iter().any(|generation| generation.contains(id))
     }
 
-    /// From now on an id that was not inserted is unknown.
-    pub(crate) fn complete(&self) {
-        self.complete.store(true, Relaxed);
+    /// Says whether every id that was ever given out has been inserted.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.learned.load(Ordering::Acquire) == self.wanted.load(Ordering::Acquire)
+    }
+
+    /// From now on every id may be a client's, until all of them were inserted once more.
+    pub(crate) fn reopen(&self) {
+        self.wanted.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What [`ClientIdFilter::complete`] takes, from before the ids were read.
+    pub(crate) fn round(&self) -> u64 {
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    /// From now on an id that was not inserted is unknown, unless the filter was reopened since this `round` began.
+    ///
+    /// Whoever sees that (by the acquiring reads of [`ClientIdFilter::is_complete`]) also sees every id that was
+    /// inserted before: without that order another core could refuse a client that exists.
+    pub(crate) fn complete(&self, round: u64) {
+        self.learned.store(round, Ordering::Release);
     }
 
     pub(crate) fn insert(&self, id: ClientId) {
@@ -73,15 +94,15 @@ impl Generation {
     }
 
     fn contains(&self, id: ClientId) -> bool {
-        self.places(id).all(|(word, bit)| self.bits[word].load(Relaxed) & bit != 0)
+        self.places(id).all(|(word, bit)| self.bits[word].load(Ordering::Acquire) & bit != 0)
     }
 
     /// Returns how many ids it now holds.
     fn insert(&self, id: ClientId) -> usize {
         for (word, bit) in self.places(id) {
-            self.bits[word].fetch_or(bit, Relaxed);
+            self.bits[word].fetch_or(bit, Ordering::Release);
         }
-        self.ids.fetch_add(1, Relaxed) + 1
+        self.ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Ids are random themselves, so their halves are the two hashes that the others are made from.
@@ -106,25 +127,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_inserted_id_is_known_and_hardly_any_other() {
+    fn every_inserted_id_may_be_a_clients_and_hardly_any_other() {
         let mut rng = StdRng::seed_from_u64(1);
-        let known = Known::new();
+        let filter = ClientIdFilter::new();
         let ids: Vec<ClientId> = (0..50_000).map(|_| ClientId::random(&mut rng)).collect();
         for id in &ids {
-            known.insert(*id);
+            filter.insert(*id);
         }
-        known.complete();
-        assert!(ids.iter().all(|id| known.may_contain(*id)));
-        let wrong = (0..50_000).filter(|_| known.may_contain(ClientId::random(&mut rng))).count();
+        filter.complete(filter.round());
+        assert!(ids.iter().all(|id| filter.may_contain(*id)));
+        let wrong = (0..50_000).filter(|_| filter.may_contain(ClientId::random(&mut rng))).count();
         assert!(wrong < 400, "{wrong} of 50,000 unknown ids");
     }
 
     #[test]
     fn nothing_is_unknown_before_all_ids_were_read() {
-        let known = Known::new();
+        let filter = ClientIdFilter::new();
         let id = ClientId::from_bytes([7; 16]);
-        assert!(known.may_contain(id));
-        known.complete();
-        assert!(!known.may_contain(id));
+        assert!(filter.may_contain(id));
+        filter.complete(filter.round());
+        assert!(!filter.may_contain(id));
+    }
+
+    #[test]
+    fn a_filter_that_was_reopened_while_the_ids_were_read_is_not_complete() {
+        let filter = ClientIdFilter::new();
+        let round = filter.round();
+        filter.reopen();
+        filter.complete(round);
+        assert!(!filter.is_complete());
+        filter.complete(filter.round());
+        assert!(filter.is_complete());
     }
 }

@@ -1,0 +1,112 @@
+//! A request whose connection broke before there was an answer, and the connections that may have died with it.
+
+use std::error::Error;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use metrics::counter;
+use tower_service::Service;
+
+use super::Limits;
+use super::upstream::{self, Body, Connector, SendError, Sender};
+use crate::ConfigurationError;
+use crate::broken::is_given_up_by_system;
+use crate::unauthorized::is_repeatable;
+
+/// Sends requests, and once more those that may be. Clones share the connections.
+#[derive(Clone)]
+pub(super) struct Resend(Arc<Connections>);
+
+struct Connections {
+    kept: ArcSwap<Sender>,
+    /// Makes one for each request: what is kept may be as dead as what broke.
+    fresh: Sender,
+    connector: Connector,
+    limits: Limits,
+}
+
+impl Resend {
+    /// Prepares connections. It fails where TLS can't be set up.
+    pub(super) fn new(limits: &Limits) -> Result<Self, ConfigurationError> {
+        let connector = upstream::connector(limits)?;
+        Ok(Self(Arc::new(Connections {
+            kept: ArcSwap::from_pointee(upstream::sender(connector.clone(), limits, usize::MAX)),
+            fresh: upstream::sender(connector.clone(), limits, 0),
+            connector,
+            limits: limits.clone(),
+        })))
+    }
+
+    /// Lets go of the connections that nobody uses: one to the same place has gone silent.
+    pub(super) fn forget_connections(&self) {
+        let Connections { kept, connector, limits, .. } = &*self.0;
+        kept.store(Arc::new(upstream::sender(connector.clone(), limits, usize::MAX)));
+    }
+}
+
+impl Service<Request<Body>> for Resend {
+    type Response = Response<Incoming>;
+    type Error = SendError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, SendError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let resend = self.clone();
+        let rewind = request.body().to_rewind();
+        let (head, body) = request.into_parts();
+        let again = head.clone();
+        let sending = resend.0.kept.load().request(Request::from_parts(head, body));
+        Box::pin(async move {
+            let error = match sending.await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            if is_given_up_by_system(&error) {
+                resend.forget_connections();
+            }
+            let may_repeat =
+                is_unsent(&error) || (is_broken(&error) && is_repeatable(&again.method, &again.headers));
+            let Some(body) = may_repeat.then(|| rewind.rewind()).flatten() else { return Err(error) };
+            counter!("tollgate_agent_resent_total").increment(1);
+            resend.0.fresh.request(Request::from_parts(again, body)).await
+        })
+    }
+}
+
+/// Whether the request never left: there was no connection, or it closed before.
+fn is_unsent(error: &SendError) -> bool {
+    if error.is_connect() {
+        return !is_timed_out(error);
+    }
+    cause::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
+}
+
+/// Whether the connection broke. Else it is the caller's body, or an answer that is no HTTP.
+fn is_broken(error: &SendError) -> bool {
+    let hyper = cause::<hyper::Error>(error);
+    !error.is_connect() && hyper.is_some_and(|error| !error.is_user() && !error.is_parse())
+}
+
+fn is_timed_out(error: &SendError) -> bool {
+    cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// The first of the errors that this one is made of which has this type.
+fn cause<E: Error + 'static>(error: &SendError) -> Option<&E> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
