@@ -11,7 +11,7 @@ use tollgate_core::{Environment, MasterKey, MerchantId, SecretHasher, Timestamp}
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
 use tollgate_server::playground::{self, Playground};
-use tollgate_server::{Installation, Listeners, Server};
+use tollgate_server::{Installation, KEYS_KNOWN_WITHIN, Listeners, Server, adopt, whoever_runs_this};
 use tollgate_store::{Merchant, Status, Store};
 use zeroize::Zeroizing;
 
@@ -40,6 +40,9 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     make_master_key(&args.data)?;
     let master_key = open::master_key(&config)?;
     let store = open::store(&config, true).await?;
+    // Several may run on one folder, each on a port of its own. All have read what is said to be as old as this.
+    let by = format!("{} by `tollgate dev`", whoever_runs_this());
+    adopt(store.as_ref(), &config, &by, now.before(KEYS_KNOWN_WITHIN)).await?;
     let base_url = config.public_url.clone();
     let log = serve::start_log(&config)?;
     let (installation, follower) =

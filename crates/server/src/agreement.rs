@@ -90,6 +90,12 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Says whether it was recorded long enough ago for every server that is in touch to have read it. Of the first they
+    /// have read when they started.
+    fn is_heard_of(&self, now: Timestamp) -> bool {
+        self.kept.seq == 1 || now >= self.kept.adopted_at.after(KEYS_KNOWN_WITHIN)
+    }
+
     /// When it counts no more for servers; `None` if it still is what is agreed on.
     fn serves_until(&self) -> Option<Timestamp> {
         self.kept.superseded_at.map(|at| at.after(ROLLOUT))
@@ -132,6 +138,16 @@ impl Records {
         self.current().is_some_and(|current| current.terms.as_ref() == Some(terms))
     }
 
+    /// Says whether what was agreed on at last in `earlier` is among these.
+    pub(crate) fn go_on_from(&self, earlier: &Self) -> bool {
+        earlier.current().is_none_or(|known| {
+            let is_it = |record: &Record| {
+                (record.kept.seq, record.kept.adopted_at) == (known.kept.seq, known.kept.adopted_at)
+            };
+            self.0.iter().any(is_it)
+        })
+    }
+
     /// What lets these terms follow, if nothing else has meanwhile.
     pub(crate) fn succeeded_by(&self, terms: &Terms, by: &str, at: Timestamp) -> Adoption {
         let predecessor = self.current().map(|current| current.kept.seq);
@@ -141,15 +157,19 @@ impl Records {
     /// Where a server with these terms stands when the store's clock shows `now`. One that is `alone` waits for nobody.
     pub(crate) fn standing(&self, own: &Terms, now: Timestamp, alone: bool) -> Standing {
         let Some(current) = self.current() else { return Standing::Unrecorded };
-        if self.agree_on(own) {
-            let is_early = !alone && now < current.kept.adopted_at.after(KEYS_KNOWN_WITHIN);
-            // What was the first to be agreed on, all have heard of.
-            return if is_early && self.0.len() > 1 { Standing::Early } else { Standing::Agreed };
-        }
-        let former = self.0.iter().find(|record| record.terms.as_ref() == Some(own));
-        match former.and_then(Record::serves_until) {
-            Some(until) if now < until => Standing::Replaced(until),
-            _ => Standing::Differs(explained(own, current)),
+        let in_force = |record: &&Record| {
+            record.terms.as_ref() == Some(own) && record.serves_until().is_none_or(|until| now < until)
+        };
+        let mut own_records = self.0.iter().filter(in_force);
+        let Some(newest) = own_records.clone().next() else {
+            return Standing::Differs(explained(own, current));
+        };
+        // What counted before already is not news to anybody.
+        let is_known = alone || own_records.any(|record| record.is_heard_of(now));
+        match newest.serves_until() {
+            _ if !is_known => Standing::Early,
+            None => Standing::Agreed,
+            Some(until) => Standing::Replaced(until),
         }
     }
 

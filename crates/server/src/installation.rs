@@ -11,6 +11,7 @@ use tollgate_core::{
 use tollgate_guard::{Freshness, Revocations, Verifier};
 use tollgate_store::{CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
 
+use crate::agreement::Standing;
 use crate::background::Task;
 use crate::catch_up::ChangeLog;
 use crate::config::{Config, WhenStale};
@@ -215,7 +216,11 @@ impl Installation {
 
     /// Suspends the server while it is configured otherwise than those that share its store.
     pub(crate) fn suspend_unless_agreed(&self) {
-        self.suspend(Cause::Agreement, self.membership.obstacle(self.store_time()));
+        let now = self.store_time();
+        self.suspend(Cause::Agreement, self.membership.obstacle(now));
+        let early = self.membership.standing(now) == Some(Standing::Early);
+        let reason = "the other servers are told of this server's configuration for some seconds";
+        self.suspend(Cause::Notice, early.then(|| reason.to_owned()));
     }
 
     /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.

@@ -58,7 +58,12 @@ impl Membership {
     /// Reads what has been agreed on.
     pub(crate) async fn read(&self, store: &dyn Store) -> Result<(), StoreError> {
         let records = Records::read(store).await?;
-        self.state().records = records;
+        let mut state = self.state();
+        if state.records.agree_on(&self.own) && !records.go_on_from(&state.records) {
+            // The store was restored, or a standby took over: what was agreed on is forgotten there, and not changed.
+            state.differing = Some(Vec::new());
+        }
+        state.records = records;
         Ok(())
     }
 
@@ -78,13 +83,10 @@ impl Membership {
         matches!(self.standing(now), Some(Standing::Replaced(_)))
     }
 
-    /// Why it may not serve, if so.
+    /// Why it may not serve before somebody has done something, if so.
     pub(crate) fn obstacle(&self, now: Timestamp) -> Option<String> {
         match self.standing(now)? {
-            Standing::Agreed | Standing::Replaced(_) => None,
-            Standing::Early => {
-                Some("the other servers are told of its configuration for some seconds".to_owned())
-            }
+            Standing::Agreed | Standing::Replaced(_) | Standing::Early => None,
             Standing::Differs(how) => Some(how),
             Standing::Unrecorded => {
                 let why = self.state().failed.clone().unwrap_or_default();

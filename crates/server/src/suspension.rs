@@ -13,10 +13,12 @@ pub(crate) enum Cause {
     StoreClock,
     /// It agrees with the servers that share its store.
     Agreement,
+    /// They have heard of what they agree on. Some seconds are all that it takes.
+    Notice,
 }
 
 /// How many causes there are.
-const CAUSES: usize = 4;
+const CAUSES: usize = 5;
 
 /// Why a server is suspended, for each cause there can be.
 #[derive(Default)]
@@ -32,7 +34,9 @@ impl Suspension {
         if known.as_deref() == reason.as_deref() {
             return;
         }
-        if let Some(reason) = &reason {
+        if cause == Cause::Notice {
+            tracing::info!(reason = reason.as_deref(), "waiting until the other servers have heard");
+        } else if let Some(reason) = &reason {
             tracing::error!(%reason, "not ready: tokens are neither issued nor checked");
         } else {
             tracing::info!(reason = known.as_deref(), "what was in the way is mended");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{PATIENCE, Process, Serve, eventually, finish, tollgate};
+use crate::harness::{PATIENCE, Process, Serve, eventually, finish, shell, tollgate};
 use crate::postgres_server::Database;
 
 /// What tokens say, changed.
@@ -60,6 +60,23 @@ fn a_new_configuration_is_rolled_out_over_two_servers_without_one_refusal() {
     eventually("it serves", PATIENCE, || is_ready(&later).then_some(()));
     issued.push(later.api.tokens(&id, &secret));
     good_on(&issued, &[&early, &later]);
+}
+
+#[test]
+fn a_server_whose_clock_is_half_a_minute_behind_is_not_ready_and_refuses_nobody() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
+    let (id, secret) = Serve::install(folder.path(), &format!("database.url = \"{}\"", database.url));
+    let right = Serve::start(folder.path());
+    let script = r#"exec faketime -f -30s "$TOLLGATE" serve --config tollgate.toml"#;
+    let behind = Serve::run(Process::spawn(&mut shell(folder.path(), script)));
+    let (access, refresh) = right.api.tokens(&id, &secret);
+    let said = behind.admin.get("/readyz");
+    assert_eq!(said.status, 503);
+    assert!(said.body.contains("behind the store's"), "{said:?}");
+    assert_eq!((behind.api.list(&access, "").status, behind.api.refresh(&refresh).status), (503, 503));
+    let metrics = behind.admin.get("/metrics").body;
+    assert!(metrics.contains("\ntollgate_store_clock_offset_seconds 30."), "{metrics}");
+    assert_eq!(right.admin.get("/readyz").status, 200);
 }
 
 /// Nobody else is there to disagree, and what was killed is known to be gone.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Deserializer, Value};
 
-use crate::harness::{Dev, finish, shell};
+use crate::harness::{Dev, SEEN_WITHIN, eventually, finish, shell};
 
 #[test]
 fn the_three_printed_calls_work_as_they_are_pasted() {
@@ -54,6 +54,16 @@ fn first_starts_at_once_make_one_installation() {
             let credentials = &other.credentials;
             let [id, secret] = ["client_id", "client_secret"].map(|name| credentials[name].as_str().unwrap());
             assert_eq!(one.api.token(id, secret).status, 200);
+        }
+    }
+    // Each takes the tokens of those that started before or after it.
+    let tokens: Vec<_> = started.iter().map(Dev::tokens).collect();
+    for one in &started {
+        for (access, refresh) in &tokens {
+            eventually("it has read of the others", SEEN_WITHIN, || {
+                let statuses = (one.api.list(access, "").status, one.api.refresh(refresh).status);
+                (statuses == (200, 200)).then_some(())
+            });
         }
     }
     drop(started);

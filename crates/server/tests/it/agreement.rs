@@ -239,6 +239,18 @@ async fn a_configuration_that_is_adopted_first_is_rolled_out_without_one_false_r
     let metric = other.answer(Call::get("/metrics")).await;
     assert!(metric.text().contains("\ntollgate_configuration_replaced 1\n"));
 
+    // The operator changes their mind, and again: who served goes on.
+    for settings in [&[] as Settings, NEW] {
+        adopt_by_hand(&stage, settings).await;
+        for node in [&mut one, &mut other] {
+            node.follow().await;
+            assert_eq!(ready(node).await.0, 200);
+            agree(node).await;
+        }
+        check(&one, &other, &mut issued, [200, 200]).await;
+        stage.advance(SECOND).await;
+    }
+
     // One that is killed and comes back as it was goes on as well.
     other.installation.leave().await;
     other = node(&stage, &[]).await;
@@ -323,4 +335,33 @@ async fn of_two_servers_that_start_at_once_with_other_configurations_both_never_
         let answer = node.list(&tokens.access).await.status();
         assert_eq!(answer.as_u16(), ready(node).await.0);
     }
+}
+
+/// Of a backup that is older than what was agreed on last, or by a standby that lacked it.
+#[tokio::test]
+async fn servers_whose_store_forgot_what_they_agreed_on_record_it_again() {
+    let stage = Stage::open().await;
+    stage.installation.leave().await;
+    let mut server = node(&stage, NEW).await;
+    let mut peer = node(&stage, NEW).await;
+    let tokens = server.tokens(&stage.shop).await;
+    let restored = rusqlite::Connection::open(stage.path()).unwrap();
+    restored
+        .execute_batch(
+            "DELETE FROM agreement WHERE seq = 2; UPDATE agreement SET superseded_at = NULL;
+             INSERT INTO changes (kind, until) VALUES ('signing keys', 9000000000000)",
+        )
+        .unwrap();
+    for node in [&mut server, &mut peer] {
+        node.follow().await;
+        agree(node).await;
+    }
+    stage.clock.advance(5 * SECOND);
+    for node in [&mut server, &mut peer] {
+        node.follow().await;
+        agree(node).await;
+        assert_eq!(ready(node).await.0, 200);
+        assert_good(node, &tokens).await;
+    }
+    assert_eq!(stage.elsewhere.agreements().await.unwrap().len(), 2);
 }
