@@ -86,6 +86,10 @@ impl Installation {
         let now = clock.now();
         install_if_empty(store.as_ref(), &master_key, now).await?;
         check_master_key(store.as_ref(), &master_key).await?;
+        let freed = store.start_serving().await?;
+        if freed > 0 {
+            tracing::info!(freed, "idempotency keys that a process held when it died are free again");
+        }
         let policy = config.token_policy();
         let registry = Registry::new(store.clone(), config.limits.client_cache);
         let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock));

@@ -15,6 +15,7 @@ mod open;
 mod payments;
 mod queue;
 mod reader;
+mod serving;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -38,6 +39,7 @@ use crate::{
 };
 use queue::Queue;
 use reader::Read;
+use serving::Serving;
 use writer::{Durability, Job, Write, Writer};
 
 /// The most jobs that wait, for the writer and for the readers; one more is refused.
@@ -54,6 +56,8 @@ pub struct Sqlite {
     reads: Arc<Queue<Read>>,
     readers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
+    /// Held for as long as this process serves.
+    serving: Serving,
 }
 
 impl Sqlite {
@@ -69,7 +73,8 @@ impl Sqlite {
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
         let connection = open::to_write(path)?;
         let (writes, reads) = (Arc::new(Queue::new(QUEUE)), Arc::new(Queue::new(QUEUE)));
-        let mut store = Self { writes: Arc::clone(&writes), reads, readers: Vec::new(), writer: None };
+        let (readers, serving) = (Vec::new(), Serving::beside(path));
+        let mut store = Self { writes: Arc::clone(&writes), reads, readers, writer: None, serving };
         for _ in 0..READERS {
             let (connection, queue) = (open::to_read(path)?, Arc::clone(&store.reads));
             store.readers.push(spawn("store-reader", move || reader::run(&connection, &queue))?);
@@ -291,6 +296,13 @@ impl Store for Sqlite {
             clients::revoke_secret(connection, client, secret, now, tokens_expire_at)
         })
         .await
+    }
+
+    async fn start_serving(&self) -> Result<u64, StoreError> {
+        let alone = self.serving.try_alone().await?;
+        let freed = if alone { self.write(Durability::Process, idempotency::free_leases).await? } else { 0 };
+        self.serving.share().await?;
+        Ok(freed)
     }
 
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {

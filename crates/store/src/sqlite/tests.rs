@@ -2,6 +2,7 @@
 
 mod commits;
 mod opening;
+mod serving;
 mod transfer;
 
 use std::io::{BufRead, BufReader, Write as _};
