@@ -102,6 +102,10 @@ impl Installation {
     ) -> Result<(Arc<Self>, Follower), OpenError> {
         install_if_empty(store.as_ref(), &master_key, clock.now()).await?;
         check_master_key(store.as_ref(), &master_key).await?;
+        let freed = store.start_serving().await?;
+        if freed > 0 {
+            tracing::info!(freed, "idempotency keys that a process held when it died are free again");
+        }
         // Before it issues any: what ends its tokens must be kept for as long as they live.
         store.longest_lifetime(config.longest_lifetime()).await?;
         let clocks = clock.now().min(store.now().await?);

@@ -225,6 +225,12 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// Says that this process serves from now on, until it closes the store. If it is certain that no other one does, the
+    /// leases of idempotency keys that are still held are of processes that died, and are given back. Returns how many.
+    ///
+    /// Where that can't be known, none is, and each ends by itself.
+    async fn start_serving(&self) -> Result<u64, StoreError>;
+
     /// Looks an idempotency key up and, if it is free at `now`, takes it by `lease`. Need not survive a power
     /// cut: a lease that is lost had no effect yet.
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError>;

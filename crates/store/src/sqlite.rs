@@ -17,6 +17,7 @@ mod payments;
 mod place;
 mod queue;
 mod reader;
+mod serving;
 #[cfg(test)]
 mod tests;
 mod time_passed;
@@ -43,6 +44,7 @@ use crate::{
 use place::Place;
 use queue::Queue;
 use reader::Read;
+use serving::Serving;
 use writer::{Durability, Job, Write, Writer};
 
 /// The most jobs that wait, for the writer and for the readers; one more is refused.
@@ -60,6 +62,8 @@ pub struct Sqlite {
     readers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
     place: Place,
+    /// Held for as long as this process serves.
+    serving: Serving,
 }
 
 impl Sqlite {
@@ -85,6 +89,7 @@ impl Sqlite {
             readers: Vec::new(),
             writer: None,
             place: place.clone(),
+            serving: Serving::beside(path),
         };
         for _ in 0..READERS {
             let (connection, queue) = (open::to_read(path)?, Arc::clone(&store.reads));
@@ -352,6 +357,13 @@ impl Store for Sqlite {
             clients::revoke_secret(connection, client, secret, now)
         })
         .await
+    }
+
+    async fn start_serving(&self) -> Result<u64, StoreError> {
+        let alone = self.serving.try_alone().await?;
+        let freed = if alone { self.write(Durability::Process, idempotency::free_leases).await? } else { 0 };
+        self.serving.share().await?;
+        Ok(freed)
     }
 
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {

@@ -144,6 +144,7 @@ delegated! {
     delete_client(id: ClientId, now: Timestamp) -> bool;
     add_secret(client: ClientId, secret: &Secret, others_expire_at: Option<Timestamp>, now: Timestamp) -> bool;
     revoke_secret(client: ClientId, secret: SecretId, now: Timestamp) -> bool;
+    start_serving() -> u64;
     begin(lease: &Lease, now: Timestamp) -> Begun;
     abandon(lease: &Lease) -> ();
     is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;

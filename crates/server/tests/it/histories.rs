@@ -25,7 +25,7 @@ use crate::faults::Faults;
 use crate::stage::{Credentials, ManualClock, NOW, Node, master_key, serve};
 use crate::standards::post_as;
 
-const HISTORIES: u32 = 200;
+const HISTORIES: u32 = 5_000;
 /// How wrong a clock may be, in seconds.
 const WRONG: i64 = 600;
 const IAT_LEEWAY: u64 = 5;

@@ -3,6 +3,7 @@
 mod commits;
 mod opening;
 mod place;
+mod serving;
 mod transfer;
 
 use std::io::{BufRead, BufReader, Write as _};

@@ -1,0 +1,54 @@
+//! Who serves: a lock of the kernel's, which ends with the process that holds it, however that ends.
+//!
+//! Every process that serves holds it together with the others. Whoever can have it alone is the only one.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+use crate::StoreError;
+
+/// The lock, on a file beside the store.
+pub(super) struct Serving {
+    path: PathBuf,
+    file: Mutex<Option<Arc<File>>>,
+}
+
+impl Serving {
+    pub(super) fn beside(store: &Path) -> Self {
+        let mut name = OsString::from(store);
+        name.push("-serving");
+        Self { path: name.into(), file: Mutex::default() }
+    }
+
+    /// Takes the lock alone, and says whether it could: no other process serves, and none begins to before [`Self::share`].
+    pub(super) async fn try_alone(&self) -> Result<bool, StoreError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&self.path).map_err(|error| self.failed(&error))?;
+        let alone = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(error)) => return Err(self.failed(&error)),
+        };
+        *self.file.lock().await = Some(Arc::new(file));
+        Ok(alone)
+    }
+
+    /// Holds the lock together with others. Waits for whoever has it alone, which is not for long.
+    pub(super) async fn share(&self) -> Result<(), StoreError> {
+        let Some(file) = self.file.lock().await.clone() else { return Ok(()) };
+        let shared = spawn_blocking(move || file.lock_shared()).await;
+        shared.expect("locking neither panics nor is cancelled").map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> StoreError {
+        StoreError::Unavailable(format!("{} can't be locked: {error}", self.path.display()))
+    }
+}
