@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep};
 use tollgate_core::{Claims, ClientId, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::Unverified;
@@ -32,6 +32,7 @@ pub(crate) struct ChangeLog {
     /// How many readings have begun, and how many have ended. There is one at a time.
     begun: AtomicU64,
     ended: AtomicU64,
+    news: Notify,
 }
 
 struct Log {
@@ -52,6 +53,7 @@ impl ChangeLog {
             log: Mutex::new(Log { place, last: None }),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            news: Notify::new(),
         }
     }
 
@@ -97,6 +99,16 @@ fn as_store_error(error: &OpenError) -> StoreError {
 }
 
 impl Installation {
+    /// Has the change log read soon, because what was seen says that there may be news.
+    pub(crate) fn expect_news(&self) {
+        self.changes().news.notify_one();
+    }
+
+    /// Waits until there may be news.
+    pub(crate) async fn news(&self) {
+        self.changes().news.notified().await;
+    }
+
     /// Applies every change that has been written so far.
     pub(crate) async fn read_changes(&self) -> Result<(), OpenError> {
         let mut log = self.changes().log.lock().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior, sleep};
 use tollgate_store::{Change, Changed, Position, StoreError};
 
 use crate::background::{self, Task};
@@ -13,6 +13,8 @@ use crate::installation::{Installation, OpenError};
 
 /// How often the log is read. A change made elsewhere counts here within this time and a read of the store.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// How long at least lies between two readings if there may be news: strangers can make it seem so.
+const NEWS_APART: Duration = Duration::from_millis(50);
 /// How many changes are read at once.
 const BATCH: u32 = 1_000;
 /// How often what has expired is deleted.
@@ -51,9 +53,17 @@ impl Follower {
     }
 
     async fn follow(&mut self) {
+        let installation = self.installation.clone();
         let mut ticks = ticks(INTERVAL);
         loop {
-            ticks.tick().await;
+            let news = async {
+                sleep(NEWS_APART).await;
+                installation.news().await;
+            };
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = news => {}
+            }
             self.step_or_warn().await;
         }
     }

@@ -19,7 +19,7 @@ use http_body::Body as _;
 use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tollgate_core::ClientId;
+use tollgate_core::{ClientId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tower::ServiceExt;
 
@@ -243,6 +243,10 @@ impl Server {
         self.metrics.refused(refusal.code);
         if let Some(why) = refusal.token {
             self.metrics.token_refused(why);
+            if why == TokenError::Signature {
+                // Another server may have issued it with a key that is not known here yet.
+                self.installation.expect_news();
+            }
         }
         Some(refusal.reason)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_server::{Listeners, NotReady, Server, Task, run};
 
-use crate::call::{Call, TOKEN, assert_refused};
+use crate::call::{Call, LIST, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
 use crate::stage::{PEER, Stage, answer};
 
@@ -77,4 +77,33 @@ async fn a_rotation_that_panics_makes_the_server_not_ready() {
     assert_eq!(server.readiness(), Err(NotReady::Panicked(Task::Rotation)));
     stop.send(()).unwrap();
     running.await.unwrap();
+}
+
+/// A token that was signed by another server's new key: the sooner that key is known here, and what it replaced is not
+/// used any more, the better. Strangers can't make the server read the log all the time.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_signature_has_the_change_log_read_soon_and_not_too_often() {
+    let faults = Faults::default();
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    let token = stage.tokens(&stage.shop).await.access;
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let unknown = format!("{signed}.{}", "A".repeat(43));
+    faults.set("changes_since", Fault::Refuses);
+    let (server, follower, _folder) = stage.into_parts();
+    let _following = follower.start();
+    let millis = Duration::from_millis;
+    tokio::time::sleep(millis(1)).await;
+    let reads = async |requests: u32, apart: Duration| {
+        faults.take_calls();
+        for _ in 0..requests {
+            let reply = answer(&server, PEER, Call::get(LIST).bearer(&unknown).whole()).await;
+            assert_refused(&reply, 401, "INVALID_TOKEN");
+            tokio::time::sleep(apart).await;
+        }
+        faults.take_calls().remove("changes_since").unwrap_or_default()
+    };
+    assert_eq!(reads(0, millis(0)).await, 0);
+    assert_eq!(reads(1, millis(100)).await, 1);
+    let flooded = reads(1_000, millis(1)).await;
+    assert!((15..=25).contains(&flooded), "{flooded} readings in a second");
 }
