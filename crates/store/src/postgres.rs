@@ -11,6 +11,7 @@ mod clock;
 mod column;
 mod elected;
 mod error;
+mod group;
 mod idempotency;
 mod installation;
 mod members;
@@ -22,6 +23,8 @@ mod pool;
 mod tests;
 mod tls;
 mod transfer;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -36,6 +39,9 @@ use crate::{
 };
 use clock::Clock;
 use column::{Param, unsigned};
+use group::Group;
+use idempotency::Begin;
+use payments::Create;
 use pool::{Pool, Statement, Transaction};
 
 pub use address::PostgresAddress;
@@ -45,8 +51,10 @@ pub use pool::PostgresOptions;
 ///
 /// It needs the tokio runtime that it was opened in for as long as it lives.
 pub struct Postgres {
-    pool: Pool,
+    pool: Arc<Pool>,
     clock: Clock,
+    begins: Arc<Group<Begin>>,
+    creates: Arc<Group<Create>>,
 }
 
 impl Postgres {
@@ -55,7 +63,12 @@ impl Postgres {
     /// The error says what is wrong and what to do.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let patience = options.statement_timeout;
-        let store = Self { pool: Pool::new(options)?, clock: Clock::Database };
+        let store = Self {
+            pool: Arc::new(Pool::new(options)?),
+            clock: Clock::Database,
+            begins: Group::new(),
+            creates: Group::new(),
+        };
         migrate::migrate(&store.pool.connect().await?, patience).await?;
         Ok(store)
     }
