@@ -357,9 +357,12 @@ impl Installation {
         };
         let expires_at = token.expires_at.after(outlived_by).after(CLOCKS_DIFFER);
         let revocation = Revocation { subject: Revoked::Token(token.id), expires_at };
-        self.store.revoke(&revocation, now).await?;
-        self.apply_revocations(&[revocation]).await;
-        Ok(())
+        let revoked = self.store.revoke(&revocation, now).await;
+        // What may have been revoked is refused here, too.
+        if matches!(revoked, Ok(()) | Err(StoreError::OutcomeUnknown(_))) {
+            self.apply_revocations(&[revocation]).await;
+        }
+        revoked
     }
 
     /// Lets revocations count from the next request on.

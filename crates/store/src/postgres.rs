@@ -12,6 +12,7 @@ mod clock;
 mod column;
 mod elected;
 mod error;
+mod group;
 mod idempotency;
 mod installation;
 mod members;
@@ -25,6 +26,7 @@ mod time;
 mod tls;
 mod transfer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,8 +43,11 @@ use crate::{
 };
 use clock::Clock;
 use column::{Param, unsigned};
+use group::Group;
+use idempotency::Begin;
 use installation::Others;
 use migrate::Empty;
+use payments::Create;
 use pool::{Pool, Statement, Transaction};
 
 pub use address::PostgresAddress;
@@ -52,8 +57,10 @@ pub use pool::PostgresOptions;
 ///
 /// It needs the tokio runtime that it was opened in for as long as it lives.
 pub struct Postgres {
-    pool: Pool,
+    pool: Arc<Pool>,
     clock: Clock,
+    begins: Arc<Group<Begin>>,
+    creates: Arc<Group<Create>>,
 }
 
 impl Postgres {
@@ -72,7 +79,12 @@ impl Postgres {
 
     async fn with(options: PostgresOptions, empty: Empty) -> Result<Self, StoreError> {
         let patience = options.statement_timeout;
-        let store = Self { pool: Pool::new(options)?, clock: Clock::Database };
+        let store = Self {
+            pool: Arc::new(Pool::new(options)?),
+            clock: Clock::Database,
+            begins: Group::new(),
+            creates: Group::new(),
+        };
         migrate::migrate(&store.pool.connect().await?, patience, empty).await?;
         Ok(store)
     }

@@ -3,74 +3,150 @@
 //! The primary key alone says that there is one row for a key, and the condition of the statement that takes it that a
 //! lease which has not ended is never taken over. Nothing else keeps two from holding one key.
 
+use std::collections::HashSet;
+
+use tokio::time::Instant;
 use tokio_postgres::Row;
 use tollgate_core::Timestamp;
 
 use super::Postgres;
 use super::clock::witness;
-use super::column::{array, column, id, millis, never_written, number, params, time};
-use super::pool::Statement;
+use super::column::{array, column, id, id_bytes, millis, never_written, number, params, time, unsigned};
+use super::group::Job;
+use super::pool::{Pool, Statement, Transaction};
 use crate::{Answer, Begun, IdempotencyScope, Lease, PURGED_AT_ONCE, StoreError};
 
 /// How often expired keys are deleted in one call of [`purge`], each time in a transaction of its own: a vacuum can
 /// follow, and nobody waits for long. 28 million keys a day, for each server.
 const PURGES: u32 = 20;
 
-/// Takes a key, and reads its row. Whoever finds it taken waits until no transaction changes it any more, and sees what
+/// Takes keys, and reads their rows. Whoever finds one taken waits until no transaction changes it any more, and sees what
 /// that has left.
+///
+/// They are taken in their order, so that of two who take the same ones neither waits for the other in turn.
 ///
 /// A lease that is lost in a power cut had no effect yet, so its commit need not wait for the disk. That of who finds an
 /// answer must: the answer may be there without being safe, if whoever gave it went away while it was on its way to a
 /// standby.
-const BEGIN: [&str; 2] = [
-    concat!(
-        "INSERT INTO idempotency_keys
-             (merchant_id, environment, route, key, owner, fingerprint, taken_at, until)
-         VALUES ($1, $2, $3, $4, $5, $6, ",
-        witness!("$9"),
-        ", greatest($7, ",
-        witness!("$9"),
-        ") + $8)
-         ON CONFLICT (merchant_id, environment, route, key) DO UPDATE
-         SET owner = excluded.owner, fingerprint = excluded.fingerprint, taken_at = excluded.taken_at,
-             until = excluded.until, status = NULL, body = NULL
-         WHERE idempotency_keys.until <= least($7, excluded.taken_at)
-         RETURNING owner"
-    ),
-    "SELECT fingerprint, until, status, body,
-         CASE WHEN status IS NULL THEN set_config('synchronous_commit', 'off', true) END
-     FROM idempotency_keys WHERE merchant_id = $1 AND environment = $2 AND route = $3 AND key = $4",
-];
+const TAKE: &str = concat!(
+    "INSERT INTO idempotency_keys (merchant_id, environment, route, key, owner, fingerprint, taken_at, until)
+     SELECT merchant_id, environment, route, key, owner, fingerprint, ",
+    witness!("$10"),
+    ", greatest(now, ",
+    witness!("$10"),
+    ") + duration
+     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+         given (merchant_id, environment, route, key, owner, fingerprint, now, duration)
+     ORDER BY merchant_id, environment, route, key
+     ON CONFLICT (merchant_id, environment, route, key) DO UPDATE
+     SET owner = excluded.owner, fingerprint = excluded.fingerprint, taken_at = excluded.taken_at,
+         until = excluded.until, status = NULL, body = NULL
+     WHERE idempotency_keys.until <= least($9, excluded.taken_at)
+     RETURNING owner"
+);
+const FIND: &str = "SELECT place, k.fingerprint, k.until, k.status, k.body
+     FROM unnest($1, $2, $3, $4) WITH ORDINALITY given (merchant_id, environment, route, key, place)
+         JOIN idempotency_keys k USING (merchant_id, environment, route, key)";
+const NO_ANSWER: &str = "SELECT set_config('synchronous_commit', 'off', true)
+     WHERE NOT EXISTS (
+         SELECT FROM unnest($1, $2, $3, $4) given (merchant_id, environment, route, key)
+             JOIN idempotency_keys k USING (merchant_id, environment, route, key)
+         WHERE k.status IS NOT NULL)";
+/// One who holds a row for long must not hold up those who want others: they go by themselves then.
+pub(super) const IMPATIENT: &str = "SELECT set_config('lock_timeout', '50ms', true)";
 
-pub(super) async fn begin(store: &Postgres, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
-    let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
-    let rows = store
-        .write_all(&[
+/// A key that is to be taken.
+pub(super) struct Begin {
+    lease: Lease,
+    now: Timestamp,
+    witness: Option<Timestamp>,
+}
+
+impl Job for Begin {
+    type Output = Result<Begun, StoreError>;
+    type Engine = Pool;
+
+    /// No statement writes a row twice, and a test's clock is the same for all.
+    fn goes_with(&self, others: &[Self]) -> bool {
+        others.iter().all(|other| other.lease.scope != self.lease.scope && other.witness == self.witness)
+    }
+
+    async fn run(
+        jobs: &[Self],
+        pool: &Pool,
+        deadline: Instant,
+        alone: bool,
+    ) -> Result<Vec<Self::Output>, StoreError> {
+        let scopes = || jobs.iter().map(|job| &job.lease.scope);
+        let merchants: Vec<_> = scopes().map(|scope| id(scope.merchant_id.as_bytes())).collect();
+        let environments: Vec<_> = scopes().map(|scope| scope.environment.as_str()).collect();
+        let routes: Vec<_> = scopes().map(|scope| scope.route).collect();
+        let keys: Vec<_> = scopes().map(|scope| scope.key.as_str()).collect();
+        let owners: Vec<_> = jobs.iter().map(|job| id(&job.lease.owner)).collect();
+        let fingerprints: Vec<_> = jobs.iter().map(|job| job.lease.fingerprint.as_slice()).collect();
+        let nows: Vec<_> = jobs.iter().map(|job| millis(job.now)).collect();
+        let durations: Vec<_> = jobs
+            .iter()
+            .map(|job| number(job.lease.until.millis().saturating_sub(job.now.millis())))
+            .collect();
+        // The clock was read for each; the earliest reading frees no key too soon.
+        let earliest = nows.iter().copied().min().unwrap_or_default();
+        let witness = jobs.first().and_then(|job| job.witness).map(millis);
+        let statements = [
+            Statement { sql: IMPATIENT, params: params![] },
             Statement {
-                sql: BEGIN[0],
+                sql: TAKE,
                 params: params![
-                    id(merchant_id.as_bytes()),
-                    environment.as_str(),
-                    *route,
-                    key.as_str(),
-                    id(&lease.owner),
-                    lease.fingerprint.as_slice(),
-                    millis(now),
-                    number(lease.until.millis().saturating_sub(now.millis())),
-                    store.clock.instead(now).map(millis),
+                    merchants,
+                    environments,
+                    routes,
+                    keys,
+                    owners,
+                    fingerprints,
+                    nows,
+                    durations,
+                    earliest,
+                    witness
                 ],
             },
-            Statement {
-                sql: BEGIN[1],
-                params: params![id(merchant_id.as_bytes()), environment.as_str(), *route, key.as_str()],
-            },
-        ])
-        .await?;
-    match rows.as_slice() {
-        [taken, _] if !taken.is_empty() => Ok(Begun::Fresh),
-        [_, found] => found.first().map_or(Err(never_written()), |row| begun(row, &lease.fingerprint)),
-        _ => Err(never_written()),
+            Statement { sql: FIND, params: params![merchants, environments, routes, keys] },
+            Statement { sql: NO_ANSWER, params: params![merchants, environments, routes, keys] },
+        ];
+        let statements = if alone { &statements[1..] } else { &statements[..] };
+        let transaction = Transaction { statements, repeatable: false };
+        let rows = pool.run_until(deadline, transaction).await?;
+        let [.., taken, found, _] = rows.as_slice() else { return Err(never_written()) };
+        outcomes(jobs, taken, found)
     }
+}
+
+/// What came of each key.
+fn outcomes(
+    jobs: &[Begin],
+    taken: &[Row],
+    found: &[Row],
+) -> Result<Vec<Result<Begun, StoreError>>, StoreError> {
+    let mut owners = HashSet::with_capacity(taken.len());
+    for row in taken {
+        owners.insert(id_bytes(row, 0)?);
+    }
+    let mut rows: Vec<Option<&Row>> = vec![None; jobs.len()];
+    for row in found {
+        let place = usize::try_from(unsigned(row, 0)?).map_err(|_| never_written())?;
+        *place.checked_sub(1).and_then(|place| rows.get_mut(place)).ok_or_else(never_written)? = Some(row);
+    }
+    let outcome = |(job, row): (&Begin, Option<&Row>)| {
+        if owners.contains(&job.lease.owner) {
+            return Ok(Begun::Fresh);
+        }
+        begun(row.ok_or_else(never_written)?, &job.lease.fingerprint)
+    };
+    Ok(jobs.iter().zip(rows).map(outcome).collect())
+}
+
+pub(super) async fn begin(store: &Postgres, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
+    let job = Begin { lease: lease.clone(), now, witness: store.clock.instead(now) };
+    store.begins.run(job, &store.pool, store.pool.deadline()).await?
 }
 
 pub(super) async fn abandon(store: &Postgres, lease: &Lease) -> Result<(), StoreError> {
@@ -149,14 +225,14 @@ async fn delete(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
 }
 
 fn begun(row: &Row, fingerprint: &[u8; 32]) -> Result<Begun, StoreError> {
-    if array::<32>(row, 0)? != *fingerprint {
+    if array::<32>(row, 1)? != *fingerprint {
         return Ok(Begun::Mismatch);
     }
-    let until = time(row, 1)?;
-    Ok(match column::<Option<i32>>(row, 2)? {
+    let until = time(row, 2)?;
+    Ok(match column::<Option<i32>>(row, 3)? {
         Some(status) => Begun::Answered(Answer {
             status: status.try_into().map_err(|_| never_written())?,
-            body: column(row, 3)?,
+            body: column(row, 4)?,
             expires_at: until,
         }),
         None => Begun::InProgress { until },

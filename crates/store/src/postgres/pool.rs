@@ -21,7 +21,7 @@ use super::tls::Tls;
 use crate::StoreError;
 
 /// The most callers that wait for a connection; one more is refused.
-const QUEUE: usize = 4096;
+pub(super) const QUEUE: usize = 4096;
 
 /// How often a statement is sent at most, as long as it has no effect.
 const ATTEMPTS: u32 = 10;
@@ -104,10 +104,23 @@ impl Pool {
 
     /// Runs a transaction, again where it had no effect, until the time for it is up. Returns the rows of each statement.
     pub(super) async fn run(&self, transaction: Transaction<'_>) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.run_until(self.deadline(), transaction).await
+    }
+
+    /// When what is asked for now must have been done.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.options.statement_timeout
+    }
+
+    /// Runs a transaction likewise, until the time is up that was given to it.
+    pub(super) async fn run_until(
+        &self,
+        deadline: Instant,
+        transaction: Transaction<'_>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
         let Ok(_place) = self.queue.try_acquire() else {
             return Err(StoreError::Unavailable("too many requests are waiting for it".to_owned()));
         };
-        let deadline = Instant::now() + self.options.statement_timeout;
         for attempt in 1.. {
             let mut leased = self.lease(deadline, transaction.repeatable).await?;
             let Ok(result) = timeout_at(deadline, send(leased.client(), transaction.statements)).await else {

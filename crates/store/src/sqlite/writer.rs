@@ -134,9 +134,12 @@ struct Failed {
 }
 
 impl Failed {
-    /// After a failed `fsync` the whole transaction may be in the WAL, and whoever opens the file next may find it.
+    /// After a failed `fsync` the whole transaction may be in the WAL, and whoever opens the file next may find it. After a
+    /// failed write it is not: what says that it is committed is written last, with a checksum.
     fn outcome(self) -> StoreError {
-        let unknown = self.at_commit && self.error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        let failure = self.error.sqlite_error().filter(|error| error.code == ErrorCode::SystemIoFailure);
+        let unknown = self.at_commit
+            && failure.is_some_and(|error| error.extended_code != rusqlite::ffi::SQLITE_IOERR_WRITE);
         match StoreError::from(self.error) {
             StoreError::Unavailable(what) if unknown => StoreError::OutcomeUnknown(what),
             error => error,
@@ -223,7 +226,7 @@ mod tests {
             (rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_BUSY);
         assert!(matches!(outcome(fsync, true), StoreError::OutcomeUnknown(_)));
         assert!(matches!(outcome(fsync, false), StoreError::Unavailable(_)));
-        for code in [full, busy] {
+        for code in [full, busy, rusqlite::ffi::SQLITE_IOERR_WRITE] {
             assert!(matches!(outcome(code, true), StoreError::Unavailable(_)));
         }
     }

@@ -75,6 +75,35 @@ async fn whoever_finds_a_key_being_taken_waits_and_holds_nothing_afterwards() {
     assert!(!complete(&store, 2, NOW).await);
 }
 
+/// Keys are taken together, so many wait where one does, but not for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_somebody_holds_does_not_hold_up_the_others() {
+    let database = Database::create();
+    let store = Arc::new(open(&database.url).await);
+    for key in 0..4 {
+        assert_eq!(store.begin(&lease(key, 1, NOW.after(LEASE)), NOW).await.unwrap(), Begun::Fresh);
+    }
+    let other = session(&database.url).await;
+    other.batch_execute("BEGIN; UPDATE idempotency_keys SET route = route").await.unwrap();
+    let begin = |key: u32| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.begin(&lease(key, 2, NOW.after(LEASE)), NOW).await.unwrap() })
+    };
+    let held: Vec<_> = (0..4).map(begin).collect();
+    let free: Vec<_> = (4..40).map(begin).collect();
+    let taken = async {
+        for free in free {
+            assert_eq!(free.await.unwrap(), Begun::Fresh);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), taken).await.expect("they are not held");
+    assert!(held.iter().all(|held| !held.is_finished()), "the first holder may be answering");
+    other.batch_execute("COMMIT").await.unwrap();
+    for held in held {
+        assert_eq!(held.await.unwrap(), Begun::InProgress { until: NOW.after(LEASE) });
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_clock_is_ahead_frees_no_key() {
     let database = Database::create();
