@@ -54,14 +54,23 @@ fn a_forged_token_puts_no_control_character_on_the_terminal() {
 }
 
 #[test]
-fn a_revoked_token_is_refused() {
+fn a_token_that_was_ended_is_refused_and_what_ended_it_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let dev = Dev::start(&data);
     let (access, refresh) = dev.tokens();
+    let ended = |by: &str| {
+        refused(&inspect(&data, &access), "access", by);
+        refused(&inspect(&data, &refresh), "refresh", by);
+    };
+    dev.admin(&["merchant", "disable", dev.merchant_id()]);
+    ended("its merchant was disabled");
     dev.admin(&["client", "disable", dev.client_id()]);
-    refused(&inspect(&data, &access), "access", "revoked");
-    refused(&inspect(&data, &refresh), "refresh", "revoked");
+    ended("its client was disabled");
+    dev.admin(&["key", "rotate", "--compromised"]);
+    for token in [&access, &refresh] {
+        refused(&inspect(&data, token), "", "retired or compromised");
+    }
 }
 
 #[test]

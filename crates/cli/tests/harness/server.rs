@@ -52,6 +52,10 @@ impl Dev {
         self.credentials["client_id"].as_str().unwrap()
     }
 
+    pub(crate) fn merchant_id(&self) -> &str {
+        self.credentials["merchant_id"].as_str().unwrap()
+    }
+
     pub(crate) fn client_secret(&self) -> &str {
         self.credentials["client_secret"].as_str().unwrap()
     }
