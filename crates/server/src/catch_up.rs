@@ -18,7 +18,8 @@ use tollgate_store::{Position, StoreError};
 
 use crate::error::Error;
 use crate::follower::{self, Place};
-use crate::installation::{Installation, OpenError};
+use crate::installation::Installation;
+use crate::opening::OpenError;
 use crate::registry::Registered;
 
 /// How long at least lies between the beginnings of two readings for refusals.

@@ -9,7 +9,8 @@ use tollgate_store::{Change, Changed, Position, StoreError};
 
 use crate::background::{self, Task};
 use crate::config::WhenStale;
-use crate::installation::{Installation, OpenError};
+use crate::installation::Installation;
+use crate::opening::OpenError;
 
 /// How often the log is read. A change made elsewhere counts here within this time and a read of the store.
 const INTERVAL: Duration = Duration::from_millis(250);

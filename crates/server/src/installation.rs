@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tollgate_core::{
-    Claims, Clock, KeyId, Keyring, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, Timestamp,
-    TokenKind, UnsealError,
+    Claims, Clock, Keyring, MasterKey, Revocation, Revoked, SecretHasher, Timestamp, TokenKind,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
 use tollgate_store::{CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
@@ -18,6 +17,7 @@ use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::follower::Follower;
 use crate::membership::Membership;
+use crate::opening::{OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys};
 use crate::registry::Registry;
 use crate::steady_time::SteadyTime;
 use crate::store_clock::{self, StoreClock};
@@ -26,27 +26,6 @@ use crate::suspension::{Cause, Suspension};
 /// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
 /// signature for a wrong one, because a key that it doesn't know may have made it.
 pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
-
-/// Why an installation can't be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store was made with another master key.
-    #[error(
-        "the master key is not the one that this store was made with: give the right one, or another store"
-    )]
-    WrongMasterKey,
-    /// A signing key does not open.
-    #[error("signing key {id} is {source}: restore the store from a backup")]
-    SigningKey {
-        /// Which.
-        id: KeyId,
-        /// Why.
-        source: UnsealError,
-    },
-}
 
 /// What everything in a running server shares.
 pub struct Installation {
@@ -398,51 +377,4 @@ impl Installation {
             self.verifier.set_revocations(revocations);
         }
     }
-}
-
-/// Makes an installation of an empty store: its first signing key, sealed by this master key.
-pub async fn install_if_empty(
-    store: &dyn Store,
-    master_key: &MasterKey,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if store.installation().await?.is_none() {
-        store.install(&master_key.check_value(), &new_signing_key(master_key, now, now)).await?;
-    }
-    Ok(())
-}
-
-/// Refuses a master key that the store was not made with.
-pub async fn check_master_key(store: &dyn Store, master_key: &MasterKey) -> Result<(), OpenError> {
-    match store.installation().await? {
-        Some(check) if check == master_key.check_value() => Ok(()),
-        Some(_) => Err(OpenError::WrongMasterKey),
-        None => Err(StoreError::Corrupt("it holds no installation".to_owned()).into()),
-    }
-}
-
-/// Opens the sealed signing keys of a store.
-pub fn open_signing_keys(sealed: &[SealedKey], master_key: &MasterKey) -> Result<Vec<SigningKey>, OpenError> {
-    sealed
-        .iter()
-        .map(|key| {
-            let material = master_key
-                .unseal(key.id, &key.sealed)
-                .map_err(|source| OpenError::SigningKey { id: key.id, source })?;
-            // A compromised key has no time at which it is good.
-            let retires_at = if key.compromised { Some(Timestamp::from_millis(0)) } else { key.retires_at };
-            Ok(SigningKey::derive(key.id, &material, key.activates_at, retires_at))
-        })
-        .collect()
-}
-
-/// Draws a signing key and seals it.
-pub fn new_signing_key(master_key: &MasterKey, now: Timestamp, activates_at: Timestamp) -> SealedKey {
-    use rand::Rng;
-    let mut rng = rand::rng();
-    let mut material = zeroize::Zeroizing::new([0; 32]);
-    rng.fill_bytes(material.as_mut());
-    let id = KeyId::random(&mut rng);
-    let sealed = master_key.seal(id, &material, &mut rng);
-    SealedKey { id, sealed, created_at: now, activates_at, retires_at: None, compromised: false }
 }

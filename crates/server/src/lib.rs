@@ -23,6 +23,7 @@ mod media;
 mod membership;
 mod metrics;
 pub mod openapi;
+mod opening;
 mod pages;
 mod payments;
 pub mod playground;
@@ -48,10 +49,8 @@ pub use agreement::{Adopted, ROLLOUT, Terms, accepted, adopt};
 pub use background::Task;
 pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
-pub use installation::{
-    Installation, KEYS_KNOWN_WITHIN, NotReady, OpenError, check_master_key, install_if_empty,
-    new_signing_key, open_signing_keys,
-};
+pub use installation::{Installation, KEYS_KNOWN_WITHIN, NotReady};
+pub use opening::{OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys};
 pub use process::whoever_runs_this;
 pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
