@@ -12,8 +12,8 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tollgate_core::{
-    Claims, ClientId, Environment, Generation, KeyId, Keyring, MasterKey, MerchantId, PayloadBuffer, Policy, SecretId,
-    SigningKey, Timestamp, TokenId, TokenKind,
+    Claims, ClientId, Environment, Generation, KeyId, Keyring, MasterKey, MerchantId, PayloadBuffer, Policy,
+    SecretId, SigningKey, Timestamp, TokenId, TokenKind,
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);

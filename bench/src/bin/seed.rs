@@ -10,7 +10,8 @@ use clap::Parser;
 use rand::seq::SliceRandom;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_core::{
-    ClientId, ClientSecret, Clock, Environment, MasterKey, MerchantId, SecretHasher, SecretId, Timestamp,
+    ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretHasher, SecretId,
+    Timestamp,
 };
 use tollgate_guard::SystemClock;
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, StoreError};
@@ -85,7 +86,8 @@ fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Ve
                 addresses: Vec::new(),
                 status: Status::Enabled,
                 merchant_status: Status::Enabled,
-                revoked_until: Timestamp::from_millis(0),
+                generation: Generation::FIRST,
+                merchant_generation: Generation::FIRST,
                 created_at: now,
                 secrets: vec![secret],
             };

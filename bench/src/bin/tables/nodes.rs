@@ -138,21 +138,19 @@ impl Propagation {
         self.until(&message::token(&new), 200, Instant::now())?;
         let token = self.good_token(&new)?;
         let (id, now) = (id(client)?, SystemClock.now());
-        let expire = now.after(Duration::from_secs(86_400));
         let started = at_any_time();
-        self.act(async |store| store.revoke_secret(id, secret.id, now, expire).await.map(drop))?;
+        self.act(async |store| store.revoke_secret(id, secret.id, now).await.map(drop))?;
         self.until(&message::list(&token), 401, started)
     }
 
     fn disable_client(&mut self, client: &Credentials) -> io::Result<Duration> {
         let token = self.good_token(client)?;
         let (id, now) = (id(client)?, SystemClock.now());
-        let expire = now.after(Duration::from_secs(86_400));
         let started = at_any_time();
-        self.act(async |store| store.set_client_status(id, Status::Disabled, now, expire).await.map(drop))?;
+        self.act(async |store| store.set_client_status(id, Status::Disabled, now).await.map(drop))?;
         let took = self.until(&message::list(&token), 401, started)?;
         // For the changes that follow.
-        self.act(async |store| store.set_client_status(id, Status::Enabled, now, expire).await.map(drop))?;
+        self.act(async |store| store.set_client_status(id, Status::Enabled, now).await.map(drop))?;
         self.until(&message::token(client), 200, started)?;
         Ok(took)
     }
@@ -163,7 +161,7 @@ impl Propagation {
         let now = SystemClock.now();
         let key = new_signing_key(&self.master_key, now, now);
         let started = at_any_time();
-        self.act(async |store| store.add_signing_key(&key, now).await)?;
+        self.act(async |store| store.replace_signing_keys(&key).await)?;
         self.until(&message::list(&token), 401, started)
     }
 
