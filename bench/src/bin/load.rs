@@ -67,6 +67,10 @@ enum Set {
     Refresh,
     /// Calls of a guarded handler that does nothing.
     Guarded,
+    /// Listings of payment requests, of which there are none.
+    List,
+    /// Guarded requests that are refused behind the guard, before the store is asked.
+    Refused,
     /// Token requests with wrong secrets.
     Wrong,
     /// Token requests of clients that don't exist.
@@ -97,6 +101,8 @@ impl Set {
                 .collect(),
             Self::Refresh => obtained("refresh_token")?.iter().map(|token| message::refresh(token)).collect(),
             Self::Guarded => obtained("access_token")?.iter().map(|token| message::guarded(token)).collect(),
+            Self::List => obtained("access_token")?.iter().map(|token| message::list(token)).collect(),
+            Self::Refused => obtained("access_token")?.iter().map(|token| message::refused(token)).collect(),
             Self::Forwarded => vec![message::forwarded(args.address)],
             Self::Create => obtained("access_token")?.iter().map(|token| message::create(token)).collect(),
         })
