@@ -6,8 +6,8 @@
 //! and readings keep their distance, so guessing costs the store 200 small queries a second at most, whoever guesses and
 //! however often.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
@@ -27,23 +27,38 @@ const APART: Duration = Duration::from_millis(5);
 /// How long after a reading that failed: a store in trouble is asked no more often than it is without refusals.
 const APART_IN_TROUBLE: Duration = Duration::from_millis(250);
 
+/// How old a reading may be for another caller to wait for it: a store that hangs must not hold ever more connections.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Where the change log has been read to, and by which reading.
 pub(crate) struct ChangeLog {
     log: Mutex<Log>,
     /// How many readings have begun, and how many have ended. There is one at a time.
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Since when a reading is under way.
+    running: std::sync::Mutex<Option<Instant>>,
     news: Notify,
+}
+
+/// Stands for a reading that is under way, until it has ended or was broken off.
+struct Running<'a>(&'a ChangeLog);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        *self.0.running() = None;
+    }
 }
 
 struct Log {
     place: Place,
+    /// When the last reading began, also one that was broken off because whoever waited for it went away.
+    began_at: Option<Instant>,
     last: Option<Reading>,
 }
 
 struct Reading {
     number: u64,
-    began_at: Instant,
     outcome: Result<(), StoreError>,
 }
 
@@ -51,9 +66,10 @@ impl ChangeLog {
     pub(crate) fn new() -> Self {
         let place = Place { position: Position::START, reloaded_at: None };
         Self {
-            log: Mutex::new(Log { place, last: None }),
+            log: Mutex::new(Log { place, began_at: None, last: None }),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            running: std::sync::Mutex::default(),
             news: Notify::new(),
         }
     }
@@ -63,12 +79,19 @@ impl ChangeLog {
         self.log.lock().await.place.position = position;
     }
 
+    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    fn running(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn read(&self, log: &mut Log, installation: &Installation) -> Result<(), OpenError> {
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        let began_at = Instant::now();
+        log.began_at = Some(Instant::now());
+        *self.running() = log.began_at;
+        let _running = Running(self);
         let outcome = follower::apply_all(installation, &mut log.place).await;
         let shared = outcome.as_ref().copied().map_err(as_store_error);
-        log.last = Some(Reading { number, began_at, outcome: shared });
+        log.last = Some(Reading { number, outcome: shared });
         self.ended.store(number, Ordering::Release);
         outcome
     }
@@ -85,10 +108,9 @@ impl Log {
 
     /// How long the next reading has to wait.
     fn pause(&self) -> Duration {
-        self.last.as_ref().map_or(Duration::ZERO, |last| {
-            let apart = if last.outcome.is_ok() { APART } else { APART_IN_TROUBLE };
-            apart.saturating_sub(last.began_at.elapsed())
-        })
+        let is_in_trouble = self.last.as_ref().is_some_and(|last| last.outcome.is_err());
+        let apart = if is_in_trouble { APART_IN_TROUBLE } else { APART };
+        self.began_at.map_or(Duration::ZERO, |began_at| apart.saturating_sub(began_at.elapsed()))
     }
 }
 
@@ -120,6 +142,9 @@ impl Installation {
     /// store could not say is not called wrong.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         let changes = self.changes();
+        if changes.running().is_some_and(|since| since.elapsed() >= PATIENCE) {
+            return Err(StoreError::Unavailable("it is slow to say what has changed".to_owned()).into());
+        }
         let ended = changes.ended.load(Ordering::Acquire);
         let begun = changes.begun.load(Ordering::Acquire);
         loop {

@@ -234,3 +234,45 @@ async fn a_hundred_thousand_guesses_cost_the_store_next_to_nothing() {
     assert!(calls.get("client").copied().unwrap_or_default() < 200, "{calls:?}");
     assert!(calls.keys().all(|method| ["changes_since", "client"].contains(method)), "{calls:?}");
 }
+
+/// Whoever guesses while the store hangs must not hold ever more connections.
+#[tokio::test(start_paused = true)]
+async fn nobody_joins_those_who_have_waited_for_a_hanging_store_for_a_second() {
+    let faults = Faults::default();
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    stage.tokens(&stage.shop).await;
+    faults.set("changes_since", Fault::Hangs);
+    let first = tokio::time::timeout(Duration::from_secs(3), stage.answer(wrong(&stage.shop)));
+    let others = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let began = tokio::time::Instant::now();
+        for reply in all_at_once((0..50).map(|_| stage.answer(wrong(&stage.shop)))).await {
+            assert_refused(&reply, 503, "UNAVAILABLE");
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        // What is known to be right goes on.
+        stage.tokens(&stage.shop).await;
+    };
+    let (first, ()) = tokio::join!(first, others);
+    assert!(first.is_err(), "it still waits");
+    faults.clear();
+    assert_refused(&stage.answer(wrong(&stage.shop)).await, 401, "INVALID_CLIENT");
+}
+
+/// A caller that hangs up breaks off the reading that it waits for, and gains no other by it.
+#[tokio::test(start_paused = true)]
+async fn callers_who_hang_up_have_the_store_asked_no_more_often() {
+    let faults = Faults::default();
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    stage.tokens(&stage.shop).await;
+    faults.set("changes_since", Fault::Hangs);
+    faults.take_calls();
+    for _ in 0..1_000 {
+        // It has been sent, and whoever sent it has gone.
+        let gone = tokio::time::timeout(Duration::from_micros(100), stage.answer(wrong(&stage.shop)));
+        assert!(gone.await.is_err());
+    }
+    let asked = faults.take_calls()["changes_since"];
+    // A timer counts in whole milliseconds, so these took a second or two.
+    assert!((1..=500).contains(&asked), "{asked} readings for 1,000 callers");
+}

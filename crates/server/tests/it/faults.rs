@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Refuses,
     /// It does as asked, and its answer is lost on its way.
     AnswerLost,
+    /// It never answers.
+    Hangs,
     /// It panics.
     Panics,
 }
@@ -103,6 +105,7 @@ macro_rules! delegated {
                         self.store.$name($($argument),*).await?;
                         Err(StoreError::OutcomeUnknown(FAILED.to_owned()))
                     }
+                    Some(Fault::Hangs) => std::future::pending().await,
                     Some(Fault::Panics) => panic!("{FAILED}"),
                 }
             })*
