@@ -2,8 +2,8 @@
 //!
 //! What was deleted is gone for good, so it is not deleted because a clock says that it has expired: that clock may be
 //! two days ahead for a minute. Time also has to have passed while a machine was up. Each server notes in the store how
-//! far it has come, so that another process, or the same one after a restart, goes on from there. Time in which no server
-//! of the store was up does not count: what should be deleted is then kept for longer, never for shorter.
+//! far it has come, so that another process, or the same one after a restart, goes on from there. Time in which the
+//! machines of all servers were off does not count: what should be deleted is then kept for longer, never for shorter.
 
 use std::time::Duration;
 
