@@ -69,7 +69,10 @@ fn main() -> io::Result<()> {
     let (installation, follower) = opened.map_err(io::Error::other)?;
     let server = Server::new(installation, true);
     server.log_requests(log.requests());
-    first.spawn(follower.run());
+    let _following = {
+        let _entered = first.enter();
+        follower.start()
+    };
     match args.runtime {
         Runtime::Multi => first.block_on(serve(&server, listener(args.listen)?)),
         Runtime::Single => {

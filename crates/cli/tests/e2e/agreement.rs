@@ -67,9 +67,11 @@ fn a_server_whose_clock_is_half_a_minute_behind_is_not_ready_and_refuses_nobody(
     let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
     let (id, secret) = Serve::install(folder.path(), &format!("database.url = \"{}\"", database.url));
     let right = Serve::start(folder.path());
-    // The clock of the wall alone: the log waits by the other one.
-    let script =
-        r#"FAKETIME_DONT_FAKE_MONOTONIC=1 exec faketime -f -30s "$TOLLGATE" serve --config tollgate.toml"#;
+    // The wall clock alone, because the log waits by the other one; and without the process of faketime's own, which would
+    // leave the server behind.
+    let script = r#"
+        export $(faketime -f -30s env | grep -E '^(LD_PRELOAD|FAKETIME)=') FAKETIME_DONT_FAKE_MONOTONIC=1
+        exec "$TOLLGATE" serve --config tollgate.toml"#;
     let behind = Serve::run(Process::spawn(&mut shell(folder.path(), script)));
     let (access, refresh) = right.api.tokens(&id, &secret);
     let said = behind.admin.get("/readyz");
