@@ -1,5 +1,7 @@
 //! Administration of merchants, clients and secrets. A running server sees a change within a second.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tollgate_core::{ClientId, Environment, MerchantId};
 use tollgate_store::{Client, Merchant, Status};
@@ -33,9 +35,20 @@ pub(crate) async fn merchant(command: MerchantCommand, format: Format) -> Result
 async fn set_merchant_status(args: &MerchantArgs, status: Status, format: Format) -> Result<(), Failure> {
     let opened = open::installation(&args.store).await?;
     let id = args.merchant;
+    let found = opened.store.merchant(id).await?.ok_or_else(|| unknown_merchant(id))?;
+    wait_if_enabled_again(found.status, status).await;
     opened.store.set_merchant_status(id, status, opened.now).await?;
     let merchant = opened.store.merchant(id).await?.ok_or_else(|| unknown_merchant(id))?;
     output::object(format, &output::merchant(&merchant))
+}
+
+/// Waits until every server in touch with the store has read that something was disabled, before that is enabled again: a
+/// server that had heard of neither would issue tokens of before, which the others refuse.
+async fn wait_if_enabled_again(found: Status, status: Status) {
+    const READ_WITHIN: Duration = Duration::from_secs(1);
+    if (found, status) == (Status::Disabled, Status::Enabled) {
+        tokio::time::sleep(READ_WITHIN).await;
+    }
 }
 
 fn unknown_merchant(id: MerchantId) -> Failure {
@@ -129,6 +142,7 @@ async fn list_clients(
 
 async fn set_status(args: &ClientArgs, status: Status, format: Format) -> Result<(), Failure> {
     let opened = open::installation(&args.store).await?;
+    wait_if_enabled_again(find(&opened, args.client).await?.status, status).await;
     known(opened.store.set_client_status(args.client, status, opened.now).await?, args.client)?;
     output::object(format, &output::client(&find(&opened, args.client).await?, opened.now))
 }

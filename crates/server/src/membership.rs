@@ -107,9 +107,11 @@ impl Membership {
             let mut state = self.state();
             state.joined = true;
             state.alone = others.as_ref().is_some_and(Vec::is_empty);
-            state.differing = others.map(|others| {
-                let differing = others.iter().filter(|other| self.differs(other));
-                differing.map(|other| (other.id, other.beat_at)).collect()
+            state.differing = others.and_then(|others| {
+                let differing: Vec<_> = others.into_iter().filter(|other| self.differs(other)).collect();
+                // Whoever runs now has not been killed before, whatever becomes of it.
+                let runs = differing.iter().any(|other| self.process.knows_running(&other.process));
+                (!runs).then(|| differing.iter().map(|other| (other.id, other.beat_at)).collect())
             });
         }
         let has_changed = known != self.state().records;

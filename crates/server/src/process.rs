@@ -31,6 +31,14 @@ impl Process {
         }
     }
 
+    /// Says whether a process that was recorded runs on this machine, for sure.
+    pub(crate) fn knows_running(&self, recorded: &str) -> bool {
+        let parts: Vec<&str> = recorded.split(' ').collect();
+        let [space, pid, then_started] = parts[..] else { return false };
+        self.space.as_deref() == Some(space)
+            && pid.parse().ok().and_then(started).is_some_and(|started| started == then_started)
+    }
+
     /// Says whether a process that was recorded has ended for sure. Of another machine's nobody can tell here.
     pub(crate) fn knows_ended(&self, recorded: &str) -> bool {
         let parts: Vec<&str> = recorded.split(' ').collect();
@@ -95,6 +103,15 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(own.knows_ended(&recorded));
+    }
+
+    #[test]
+    fn a_process_of_this_machine_that_runs_is_known_to() {
+        let own = Process::current();
+        assert!(own.knows_running(&own.text()));
+        let earlier = Process { started: Some("1".to_owned()), ..own.clone() };
+        let elsewhere = Process { space: Some("another".to_owned()), ..own.clone() };
+        assert!(!own.knows_running(&earlier.text()) && !own.knows_running(&elsewhere.text()));
     }
 
     #[test]

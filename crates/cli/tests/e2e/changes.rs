@@ -25,6 +25,27 @@ fn a_disabled_client_is_refused_and_enabled_again_it_is_accepted() {
     assert_eq!(dev.api.refresh(&refresh).status, 200);
 }
 
+/// However soon after it was disabled: what is issued once the order has returned is good.
+#[test]
+fn tokens_that_are_issued_after_enabling_stay_good() {
+    let (_folder, dev) = dev();
+    for (what, id) in [("client", dev.client_id()), ("merchant", dev.merchant_id())] {
+        // A server that has the client in memory, as it was before.
+        dev.tokens();
+        dev.admin(&[what, "disable", id]);
+        dev.admin(&[what, "enable", id]);
+        let issued: Vec<_> = (0..20).map(|_| dev.tokens()).collect();
+        // Something else that is changed later, and is seen: by then the log has been read as far.
+        let created = dev.admin(&["secret", "create", dev.client_id()]);
+        let secret = created["client_secret"].as_str().unwrap();
+        accepted_soon("the new secret", || dev.api.token(dev.client_id(), secret));
+        for (access, refresh) in &issued {
+            assert_eq!(dev.api.list(access, "").status, 200);
+            assert_eq!(dev.api.refresh(refresh).status, 200);
+        }
+    }
+}
+
 #[test]
 fn a_disabled_merchant_takes_its_clients_with_it_until_it_is_enabled_again() {
     let (_folder, dev) = dev();

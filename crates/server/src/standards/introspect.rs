@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
-use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind};
+use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
 
 use crate::authority::answer;
 use crate::edge::RequestBody;
@@ -27,8 +27,11 @@ pub(super) async fn post(
     let mut buffers = Box::<Buffers>::default();
     let installation = server.installation();
     let found = presented::verify(installation, presented.token.as_bytes(), now, &mut buffers).await?;
-    let audience = &server.config().tokens.audience;
-    let body = match found.filter(|(kind, claims)| may_see(&presented, audience, *kind, claims)) {
+    let seen = {
+        let keyring = installation.verifier().keyring();
+        found.filter(|(kind, claims)| may_see(&presented, &keyring, *kind, claims))
+    };
+    let body = match seen {
         Some((kind, claims)) if is_good(installation, kind, &claims, now).await? => active(kind, &claims),
         Some(_) | None => Bytes::from_static(INACTIVE),
     };
@@ -38,19 +41,22 @@ pub(super) async fn post(
 /// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).
 const INACTIVE: &[u8] = br#"{"active":false}"#;
 
-/// A client sees the access tokens of its merchant in its environment, for the `audience` that it serves; an operator's
-/// client acts for every merchant. A refresh token is seen by its own client only, and only by the name of one: a
+/// A client sees the access tokens of its merchant in its environment, for the audience that it serves, or that replaces
+/// it or is replaced while the servers change it; an operator's client acts for every merchant. A refresh token is seen by
+/// its own client only, and only by the name of one: a
 /// resource server, which asks about whatever it was sent, must never take one for an access token.
-fn may_see(presented: &Presented, audience: &str, kind: TokenKind, claims: &Claims<'_>) -> bool {
+fn may_see(presented: &Presented, keyring: &Keyring, kind: TokenKind, claims: &Claims<'_>) -> bool {
     let by = &presented.by;
     let merchant = by.client.merchant_id;
     let is_of_its_merchant = merchant.is_none() || merchant == claims.merchant_id;
-    let is_for_it = claims.audience == audience && by.client.environment == claims.environment;
+    let is_for_it = keyring.policy().audience == claims.audience
+        || keyring.accepted().iter().any(|accepted| accepted.audience == claims.audience);
+    let is_of_its_environment = by.client.environment == claims.environment;
     let is_of_a_kind_to_ask_about = match kind {
         TokenKind::Access => true,
         TokenKind::Refresh => presented.as_refresh_token && claims.subject == by.id,
     };
-    is_of_its_merchant && is_for_it && is_of_a_kind_to_ask_about
+    is_of_its_merchant && is_for_it && is_of_its_environment && is_of_a_kind_to_ask_about
 }
 
 /// A refresh token is good only as long as the authority would exchange it.

@@ -7,8 +7,9 @@ use tollgate_server::config::Config;
 use tollgate_server::{ROLLOUT, Watcher, adopt};
 use tollgate_store::{RunningServer, Store};
 
-use crate::call::{Call, TOKEN, assert_refused};
+use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
 use crate::stage::{ManualClock, Node, Stage, Tokens, create};
+use crate::standards::{post_as, said};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -154,11 +155,7 @@ async fn silent(stage: &Stage, process: impl Fn(&str) -> String) -> RunningServe
 #[tokio::test]
 async fn a_server_whose_predecessor_was_killed_on_the_same_machine_waits_for_nothing() {
     let stage = Stage::open().await;
-    silent(&stage, |process| {
-        let [space, _, started] = process.split(' ').collect::<Vec<_>>().try_into().unwrap();
-        format!("{space} 2147483646 {started}")
-    })
-    .await;
+    silent(&stage, ended).await;
     assert_eq!(ready(&node(&stage, NEW).await).await.0, 200);
 }
 
@@ -364,4 +361,53 @@ async fn servers_whose_store_forgot_what_they_agreed_on_record_it_again() {
         assert_good(node, &tokens).await;
     }
     assert_eq!(stage.elsewhere.agreements().await.unwrap().len(), 2);
+}
+
+/// It ran when the other came, so it was not killed before: what is agreed on is not given up because it ended since.
+#[tokio::test]
+async fn a_server_that_is_killed_after_one_with_another_configuration_came_is_not_followed_by_that() {
+    let stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    // Its process runs, and is recorded as what it is: that of this test.
+    let killed = silent(&stage, str::to_owned).await;
+    let intruder = node(&stage, NEW).await;
+    let gone = RunningServer { process: ended(&killed.process), ..killed };
+    stage.elsewhere.leave(gone.id).await.unwrap();
+    stage.elsewhere.beat(&gone).await.unwrap();
+    for _ in 0..20 {
+        stage.advance(5 * SECOND).await;
+        agree(&intruder).await;
+        assert_suspended(&intruder, &stage, &tokens, "tokens.audience is other-api here").await;
+    }
+}
+
+/// The same process, recorded as one that has ended.
+fn ended(process: &str) -> String {
+    let [space, _, started] = process.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    format!("{space} 2147483646 {started}")
+}
+
+/// While an audience is replaced by another, introspection says the same of a token as the guard.
+#[tokio::test]
+async fn while_an_audience_is_replaced_tokens_of_both_are_active() {
+    let stage = Stage::open().await;
+    let mut former = node(&stage, &[]).await;
+    stage.installation.leave().await;
+    let of_former = former.tokens(&stage.shop).await.access;
+    adopt_by_hand(&stage, NEW).await;
+    former.follow().await;
+    let mut latter = node(&stage, NEW).await;
+    stage.advance(6 * SECOND).await;
+    for node in [&mut former, &mut latter] {
+        node.follow().await;
+        agree(node).await;
+    }
+    let of_latter = latter.tokens(&stage.shop).await.access;
+    for node in [&former, &latter] {
+        for token in [&of_former, &of_latter] {
+            assert_eq!(node.list(token).await.status(), 200);
+            let reply = node.answer(post_as(&stage.shop, INTROSPECT, &format!("token={token}"))).await;
+            assert_eq!(said(&reply)["active"], true, "{}", reply.text());
+        }
+    }
 }
