@@ -1,4 +1,4 @@
-//! The client kit, as the playground shows it: `tollgate-client` whole, but for the network. Its requests go to the
+//! The client kit, as the playground shows it: `tollgate-auth-client` whole, but for the network. Its requests go to the
 //! server in the same process.
 
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use tower::{Layer as _, Service, ServiceExt as _};
 /// Stands for the address of the server, which no request leaves this process for.
 const BASE_URL: &str = "http://localhost";
 
-/// Makes clients by `tollgate-client`.
+/// Makes clients by `tollgate-auth-client`.
 pub(crate) struct ClientKit;
 
 impl Kit for ClientKit {

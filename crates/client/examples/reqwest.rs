@@ -1,7 +1,7 @@
 //! Creates a payment by reqwest. Put your calls where this makes one.
 //!
 //! `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and `TOLLGATE_CLIENT_SECRET` say who calls:
-//! `cargo run -p tollgate-client --features reqwest-middleware --example reqwest`
+//! `cargo run -p tollgate-auth-client --features reqwest-middleware --example reqwest`
 
 use std::error::Error;
 

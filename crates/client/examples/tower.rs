@@ -1,7 +1,7 @@
 //! Lists payments by hyper, with the token added by a layer of tower.
 //!
 //! `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and `TOLLGATE_CLIENT_SECRET` say who calls:
-//! `cargo run -p tollgate-client --example tower`
+//! `cargo run -p tollgate-auth-client --example tower`
 
 use std::error::Error;
 

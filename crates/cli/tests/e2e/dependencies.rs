@@ -48,7 +48,7 @@ fn each_of_our_crates_has_its_place() {
     for package in packages(&metadata).iter().filter(|package| ours.contains(&package["id"])) {
         let name = text(package, "name");
         // The domain may be used by all, and nothing can use a binary.
-        let placed = ["tollgate-core", "tollgate"].contains(&name)
+        let placed = ["tollgate-auth-core", "tollgate"].contains(&name)
             || deny.bans.deny.iter().any(|ban| ban.name == name);
         assert!(placed, "deny.toml does not say who may use {name}");
     }
@@ -171,7 +171,7 @@ fn uses(metadata: &Value) -> Vec<(&str, &str)> {
             }
         }
     }
-    assert!(uses.contains(&("tollgate", "tollgate-core")), "{uses:?}");
+    assert!(uses.contains(&("tollgate", "tollgate-auth-core")), "{uses:?}");
     uses
 }
 

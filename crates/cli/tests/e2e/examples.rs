@@ -1,4 +1,4 @@
-//! The examples of tollgate-client, against a running `tollgate dev`.
+//! The examples of tollgate-auth-client, against a running `tollgate dev`.
 
 use std::process::Command;
 

@@ -327,7 +327,7 @@ impl Desk {
         }
         let lead = problem.map_or_else(
             || {
-                "A program made three calls by the client kit (tollgate-client), and got three good answers. This is all \
+                "A program made three calls by the client kit (tollgate-auth-client), and got three good answers. This is all \
                  that passed on the wire meanwhile, as it happened."
                     .to_owned()
             },
