@@ -6,6 +6,7 @@
 mod agreement;
 mod authority;
 mod background;
+mod body;
 mod catch_up;
 mod client_id_filter;
 pub mod config;

@@ -154,7 +154,7 @@ impl Server {
     pub async fn handle(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
         let start = Instant::now();
         let now = self.installation.now();
-        let id = RequestId::of(request.headers(), now);
+        let id = RequestId::of(request.headers(), now.millis());
         let from = proxies::client_address(peer, request.headers(), &self.config().trusted_proxies);
         let route = Route::of(request.uri().path());
         let method = request.method().clone();

@@ -97,7 +97,7 @@ fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_api {
-        headers.insert(X_REQUEST_ID, RequestId::of(request.headers(), now).into_header());
+        headers.insert(X_REQUEST_ID, RequestId::of(request.headers(), now.millis()).into_header());
     }
     if request.method() == Method::HEAD { without_body(response) } else { response }
 }

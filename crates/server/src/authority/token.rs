@@ -11,9 +11,10 @@ use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::parameters::Parameters;
 use crate::authority::sensitive::SensitiveBody;
 use crate::authority::{Issued, answer, body, check_caller, grant};
+use crate::body::MAX_BODY;
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
-use crate::media::{MAX_BODY, Media};
+use crate::media::Media;
 use crate::problems::{Problem, Problems};
 use crate::server::Server;
 

@@ -11,10 +11,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_core::{PaymentRequestId, Timestamp};
 use tollgate_store::{PaymentRequest, PaymentStatus};
 
+use crate::body::MAX_BODY;
 use crate::edge::read_body;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::media::MAX_BODY;
 use crate::payments::decision::{Decision, Status};
 use crate::payments::named::Named;
 use crate::payments::page::{Checkout, Page, render};

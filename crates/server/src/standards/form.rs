@@ -10,9 +10,10 @@ use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::check_caller;
 use crate::authority::parameters::{Parameters, present, read_form};
 use crate::authority::sensitive::SensitiveBody;
+use crate::body::MAX_BODY;
 use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
-use crate::media::{MAX_BODY, Media};
+use crate::media::Media;
 use crate::problems::{Problem, Problems};
 use crate::server::Server;
 
