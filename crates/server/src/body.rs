@@ -1,9 +1,9 @@
 //! What the API takes as the body of a request.
 
 use http::HeaderMap;
+use tollgate_http::Media;
 
 use crate::error::Error;
-use crate::media::Media;
 
 /// The longest body that is read: 64 KiB.
 pub(crate) const MAX_BODY: usize = 64 * 1024;

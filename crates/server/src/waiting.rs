@@ -16,14 +16,14 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tollgate_core::{Clock, Timestamp};
+use tollgate_http::edge::{self, OpenConnections};
+use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
 use crate::config::Config;
-use crate::edge::{self, OpenConnections};
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
 use crate::installation::NotReady;
-use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
 use crate::run::{Listeners, limits};
 use crate::server::{Body, without_body};

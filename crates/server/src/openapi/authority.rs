@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_core::TokenError;
 use tollgate_guard::Realm;
+use tollgate_http::{Problem, Problems};
 
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::refusals::{Refusal, of_a_body, of_the_store};
@@ -10,7 +11,6 @@ use super::{Surface, TOKENS};
 use crate::authority::token::MEDIA;
 use crate::body::JSON_ONLY;
 use crate::error::Error;
-use crate::problems::{Problem, Problems};
 use crate::route::Route;
 use std::time::Duration;
 

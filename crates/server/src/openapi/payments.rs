@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_core::{Environment, Timestamp};
 use tollgate_guard::Realm;
+use tollgate_http::Problem;
 
 use super::authority::success;
 use super::operation::{Access, Answer, Operation, always, content, schema};
@@ -16,7 +17,6 @@ use crate::payments::body::NewPayment;
 use crate::payments::decision::{Decision, Status};
 use crate::payments::schema::{cursor, limit, uuid};
 use crate::payments::view::PaymentView;
-use crate::problems::Problem;
 use crate::route::Route;
 
 /// What examples name, and no installation has.

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
 use tollgate_guard::{Denial, Realm};
+use tollgate_http::edge;
 use tollgate_store::StoreError;
 
-use crate::edge;
 use crate::error::Error;
 
 /// An answer that refuses, as it goes over the wire.

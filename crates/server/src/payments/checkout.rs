@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_core::{PaymentRequestId, Timestamp};
+use tollgate_http::edge::read_body;
 use tollgate_store::{PaymentRequest, PaymentStatus};
 
 use crate::body::MAX_BODY;
-use crate::edge::read_body;
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::payments::decision::{Decision, Status};

@@ -11,16 +11,16 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
+use tollgate_http::Problems;
+use tollgate_http::edge::read_body;
 use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus, StoreError};
 
 use crate::body::{MAX_BODY, require_json};
-use crate::edge::read_body;
 use crate::error::Error;
 use crate::idempotency::{self, IdempotencyKey, REPLAYED, Turn};
 use crate::installation::Installation;
 use crate::payments::body::NewPayment;
 use crate::payments::{Purpose, answer, redirect_url, success, whose};
-use crate::problems::Problems;
 
 const ROUTE: &str = "POST /api/v1/payment-requests:redirect";
 

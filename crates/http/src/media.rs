@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue};
 
 /// A type of body that is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
+pub enum Media {
     /// `application/json`
     Json,
     /// `application/x-www-form-urlencoded`
@@ -15,7 +15,7 @@ pub(crate) enum Media {
 impl Media {
     /// Reads the one `Content-Type`, without its parameters: whether a body is in UTF-8 its bytes tell, and not a
     /// `charset`. Nothing that is compressed is understood.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(CONTENT_TYPE).iter();
         let line = lines.next()?.as_bytes();
         if lines.next().is_some() || headers.get_all(CONTENT_ENCODING).iter().any(is_compressed) {

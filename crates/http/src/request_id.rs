@@ -5,17 +5,17 @@ use rand::Rng;
 use uuid::Builder;
 
 /// The header that carries the id, in requests and answers.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request, by which its log line is found.
 #[derive(Debug, Clone)]
-pub(crate) struct RequestId(HeaderValue);
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// Keeps the request's own `X-Request-Id` where it is well formed, and makes a UUIDv7 otherwise.
     ///
     /// `now` is the time in milliseconds since the Unix epoch.
-    pub(crate) fn of(headers: &HeaderMap, now: u64) -> Self {
+    pub fn of(headers: &HeaderMap, now: u64) -> Self {
         match headers.get(X_REQUEST_ID) {
             Some(id) if is_request_id(id.as_bytes()) => Self(id.clone()),
             Some(_) | None => Self::new(now),
@@ -33,12 +33,12 @@ impl RequestId {
     }
 
     /// The id as text.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         self.0.to_str().expect("an id is made of visible ASCII characters")
     }
 
     /// The id as the value of its header.
-    pub(crate) fn into_header(self) -> HeaderValue {
+    pub fn into_header(self) -> HeaderValue {
         self.0
     }
 }

@@ -92,7 +92,7 @@ impl Refusal {
 }
 
 /// What is refused before any operation is reached: for whoever describes the surface.
-pub(crate) fn refusals() -> Vec<(&'static str, Response<Bytes>)> {
+pub fn refusals() -> Vec<(&'static str, Response<Bytes>)> {
     [Refusal::NOT_HTTP, Refusal::HEAD_TOO_SLOW, Refusal::HEAD_TOO_LARGE, Refusal::TOO_MANY]
         .into_iter()
         .map(|refusal| (refusal.code, refusal.response(Version::HTTP_2, &HeaderMap::new())))
