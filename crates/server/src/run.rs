@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tollgate_http::edge::{self, Drained, OpenConnections};
+use tollgate_http::edge::{Drained, Edge, Limits};
 
 use crate::background::{self, Task};
 use crate::config::Config;
@@ -125,7 +125,7 @@ pub async fn run(
             server.start_draining();
         }
     };
-    let limits = Arc::new(limits(server.config()));
+    let edge = Edge::new(limits(server.config())).tls(tls).count_in(open);
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Incoming>| {
@@ -133,7 +133,7 @@ pub async fn run(
             async move { Ok::<_, Infallible>(server.handle(peer.ip(), request).await) }
         })
     };
-    let drained = edge::serve(listeners.api, tls, limits, open, make, draining).await;
+    let drained = edge.serve(listeners.api, make, draining).await;
     // Health is answered to the end, so that whoever watches sees the server drain.
     drop(stop);
     if let Some(admin) = admin {
@@ -151,8 +151,8 @@ async fn serve_admin(
     listener: TcpListener,
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
-    let limits = edge::Limits { max_connections: 64, ..limits(server.config()) };
-    let make = |_peer| {
+    let edge = Edge::new(Limits { max_connections: 64, ..limits(server.config()) });
+    let make = |_peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Incoming>| {
             let answer = health::answer(&server, Route::of(request.uri().path()), request.method());
@@ -161,16 +161,16 @@ async fn serve_admin(
         })
     };
     let stopped = async move { while stopped.changed().await.is_ok() {} };
-    edge::serve(listener, None, Arc::new(limits), OpenConnections::default(), make, stopped).await
+    edge.serve(listener, make, stopped).await
 }
 
-pub(crate) fn limits(config: &Config) -> edge::Limits {
-    edge::Limits {
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits {
         max_connections: config.limits.max_connections,
         first_byte: config.limits.first_byte_timeout,
         head: config.limits.head_timeout,
         idle: config.limits.idle_timeout,
         grace: config.shutdown.grace,
-        ..edge::Limits::default()
+        ..Limits::default()
     }
 }
