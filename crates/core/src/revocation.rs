@@ -18,6 +18,21 @@ impl TokenId {
         Self(bytes)
     }
 
+    /// Draws the ids of an access token and the refresh token that is issued with it. They differ in their last bit, which
+    /// is set in the refresh token's, so that the access token need not say which one it belongs to.
+    pub fn random_pair(rng: &mut impl Rng) -> (Self, Self) {
+        let mut access = Self::random(rng);
+        access.0[15] &= !1;
+        (access, access.issued_with())
+    }
+
+    /// Names the refresh token that was issued together with this token: itself, for a refresh token.
+    #[must_use]
+    pub const fn issued_with(mut self) -> Self {
+        self.0[15] |= 1;
+        self
+    }
+
     /// Takes the 16 bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
