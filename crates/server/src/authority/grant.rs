@@ -28,7 +28,7 @@ pub(crate) fn client_credentials<'a>(
 ) -> Result<(Claims<'a>, Claims<'a>), Error> {
     check_scope(requested, |word| of.client.scope.contains(word))?;
     let tokens = &server.config().tokens;
-    let (id, refresh_id) = TokenId::random_pair(&mut rand::rng());
+    let id = TokenId::random(&mut rand::rng());
     let access = Claims {
         issuer: &server.config().public_url,
         subject: of.id,
@@ -45,7 +45,8 @@ pub(crate) fn client_credentials<'a>(
         made_with: None,
         addresses: of.client.addresses.as_deref(),
     };
-    let refresh = Claims { id: refresh_id, expires_at: now.after(tokens.refresh_ttl), ..access };
+    let refresh =
+        Claims { id: id.of_its_refresh_token(), expires_at: now.after(tokens.refresh_ttl), ..access };
     Ok((access, refresh))
 }
 
