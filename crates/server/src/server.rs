@@ -21,19 +21,18 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tollgate_core::{ClientId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
+use tollgate_http::edge::{OpenConnections, RequestBody};
+use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
 use tower::ServiceExt;
 
 use crate::authority::{Issued, refresh, token};
 use crate::config::Config;
-use crate::edge::{OpenConnections, RequestBody};
 use crate::error::{Error, Refusal};
 use crate::installation::{Installation, NotReady};
 use crate::metrics::{Grant, Metrics};
 use crate::playground::Playground;
-use crate::proxies;
 use crate::reference::Reference;
 use crate::registry::Registered;
-use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::route::Route;
 use crate::throttle::Throttle;
 use crate::{health, log, openapi, pages, payments, playground, standards};
@@ -154,8 +153,8 @@ impl Server {
     pub async fn handle(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
         let start = Instant::now();
         let now = self.installation.now();
-        let id = RequestId::of(request.headers(), now);
-        let from = proxies::client_address(peer, request.headers(), &self.config().trusted_proxies);
+        let id = RequestId::of(request.headers(), now.millis());
+        let from = client_address(peer, request.headers(), &self.config().trusted_proxies);
         let route = Route::of(request.uri().path());
         let method = request.method().clone();
         let answered = match route {
