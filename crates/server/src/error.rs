@@ -20,8 +20,8 @@ use tollgate_guard::{Denial, Realm, Unverified};
 use tollgate_store::StoreError;
 
 use crate::edge::BodyError;
-use crate::installation::NotReady;
 use crate::problems::{Problem, Problems};
+use crate::readiness::NotReady;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]

@@ -22,11 +22,11 @@ use crate::config::Config;
 use crate::edge::{self, OpenConnections};
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
-use crate::installation::NotReady;
+use crate::readiness::NotReady;
 use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::response::{Body, without_body};
 use crate::route::Route;
 use crate::run::{Listeners, limits};
-use crate::server::{Body, without_body};
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
