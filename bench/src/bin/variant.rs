@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
-use tollgate_server::edge::{self, Limits, OpenConnections};
+use tollgate_http::edge::{self, Limits, OpenConnections};
 use tollgate_server::{Follower, Installation, Server, log};
 use tollgate_store::Sqlite;
 

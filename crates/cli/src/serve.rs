@@ -8,9 +8,10 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_http::edge;
 use tollgate_server::config::{Config, Database};
 use tollgate_server::playground::Playground;
-use tollgate_server::{Installation, Listeners, Server, Waiting, edge, log};
+use tollgate_server::{Installation, Listeners, Server, Waiting, log};
 
 use crate::args::{Format, ServeArgs};
 use crate::failure::Failure;

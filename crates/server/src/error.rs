@@ -17,10 +17,10 @@ use serde::Serialize;
 use tollgate_core::wire::Code;
 use tollgate_core::{MintError, TokenError};
 use tollgate_guard::{Denial, Realm, Unverified};
+use tollgate_http::edge::BodyError;
+use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
-use crate::edge::BodyError;
-use crate::problems::{Problem, Problems};
 use crate::readiness::NotReady;
 
 /// Why a request is refused.

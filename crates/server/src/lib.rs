@@ -1,26 +1,23 @@
-//! Tollgate's server as a library: the authority, the sandbox Payment API behind the guard, and the HTTP edge.
+//! Tollgate's server as a library: the authority, and the sandbox Payment API behind the guard.
 //!
-//! A request travels down through few files: [`edge`] → [`Server::handle`] → the authority's endpoint, or the guard and
-//! the sandbox's. An error on the way becomes an answer in one place, [`error`].
+//! A request travels down through few files: [`tollgate_http::edge`] → [`Server::handle`] → the authority's endpoint,
+//! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
 mod agreement;
 mod authority;
 mod background;
+mod body;
 mod catch_up;
 mod change_log;
 mod client_id_filter;
 pub mod config;
-pub mod edge;
 pub mod error;
-mod fields;
 mod follower;
 mod health;
 mod idempotency;
 mod inspection;
 mod installation;
-mod json;
 pub mod log;
-mod media;
 mod membership;
 mod metrics;
 pub mod openapi;
@@ -29,14 +26,10 @@ mod pages;
 mod panics;
 mod payments;
 pub mod playground;
-mod problems;
 mod process;
-mod proxies;
 mod readiness;
 mod reference;
 mod registry;
-
-mod request_id;
 mod response;
 mod rotation;
 mod route;

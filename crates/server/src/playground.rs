@@ -21,6 +21,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tollgate_http::edge::read_body;
+
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +37,6 @@ use self::act::{Act, Desk};
 pub use self::kit::{Answering, Kit, KitClient, Wire};
 use self::session::{Opened, Sessions};
 use self::visit::{Form, Refused, Site};
-use crate::edge::read_body;
 use crate::error::Error;
 use crate::server::Server;
 

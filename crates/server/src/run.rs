@@ -11,10 +11,10 @@ use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tollgate_http::edge::{self, Drained, OpenConnections};
 
 use crate::background;
 use crate::config::Config;
-use crate::edge::{self, Drained, OpenConnections};
 use crate::follower::Follower;
 use crate::health;
 use crate::readiness::Task;

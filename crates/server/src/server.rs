@@ -15,20 +15,19 @@ use http_body_util::{Either, Full};
 use tokio::time::Instant;
 use tollgate_core::{ClientId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
+use tollgate_http::edge::RequestBody;
+use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
 use tower::ServiceExt;
 
 use crate::authority::{Issued, refresh, token};
-use crate::edge::RequestBody;
 use crate::error::{Error, Refusal};
 use crate::installation::Installation;
 use crate::metrics::Grant;
 use crate::openapi::Surface;
 use crate::panics::catch_panic;
 use crate::playground::Playground;
-use crate::proxies;
 use crate::readiness::NotReady;
 use crate::reference::Reference;
-use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::response::{Body, without_body};
 use crate::route::Route;
 use crate::state::State;
@@ -110,8 +109,8 @@ impl Server {
     pub async fn handle(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
         let start = Instant::now();
         let now = self.state.installation().now();
-        let id = RequestId::of(request.headers(), now);
-        let from = proxies::client_address(peer, request.headers(), &self.state.config().trusted_proxies);
+        let id = RequestId::of(request.headers(), now.millis());
+        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
         let route = Route::of(request.uri().path());
         let method = request.method().clone();
         let answered = match route {

@@ -14,6 +14,8 @@ mod token;
 
 use std::net::IpAddr;
 
+use tollgate_http::edge::RequestBody;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
@@ -22,7 +24,6 @@ use tollgate_core::{ClientId, Timestamp};
 pub(crate) use form::FORM_ONLY;
 
 use crate::authority::authenticated::Authenticated;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::panics::catch_panic;
 use crate::response::Body;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::Instant;
+use tollgate_http::edge::OpenConnections;
 
 use crate::config::Config;
-use crate::edge::OpenConnections;
+
 use crate::installation::Installation;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;

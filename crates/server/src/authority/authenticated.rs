@@ -10,13 +10,13 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::Instant;
 use tollgate_core::{ClientId, Scope, SecretId, Timestamp};
+use tollgate_http::{Problem, Problems};
 use zeroize::Zeroizing;
 
 use crate::authority::grant::check_scope;
 use crate::authority::parameters::{Parameters, present, required};
 use crate::authority::sensitive::Sensitive;
 use crate::error::Error;
-use crate::problems::{Problem, Problems};
 use crate::registry::Registered;
 use crate::state::State;
 

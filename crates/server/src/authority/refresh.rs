@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Claims, Timestamp, TokenKind};
+use tollgate_http::edge::{RequestBody, read_body};
+use tollgate_http::{Media, Problems};
 
 use crate::authority::parameters::{Parameters, required};
 use crate::authority::sensitive::{Sensitive, SensitiveBody};
 use crate::authority::{Issued, answer, body, check_caller, grant};
+use crate::body::{MAX_BODY, require_json};
 use crate::catch_up::TokenBuffers;
-use crate::edge::{RequestBody, read_body};
 use crate::error::Error;
-use crate::media::{MAX_BODY, Media};
-use crate::problems::Problems;
 use crate::registry::Registered;
 use crate::state::State;
 
@@ -27,7 +27,7 @@ pub(crate) async fn post(
 ) -> Result<Issued, Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
-    Media::require_json(&head.headers)?;
+    require_json(&head.headers)?;
     let body = read_body(body, MAX_BODY, state.config().limits.body_timeout).await?;
     let body = SensitiveBody::from(body);
     let mut problems = Problems::new();

@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Scope, Timestamp, TokenKind};
+use tollgate_http::edge::{RequestBody, read_body};
+use tollgate_http::{Media, Problem, Problems};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::parameters::Parameters;
 use crate::authority::sensitive::SensitiveBody;
 use crate::authority::{Issued, answer, body, check_caller, grant};
-use crate::edge::{RequestBody, read_body};
+use crate::body::MAX_BODY;
 use crate::error::Error;
-use crate::media::{MAX_BODY, Media};
-use crate::problems::{Problem, Problems};
 use crate::state::State;
 
 /// Exchanges a client's credentials for an access token and a refresh token. Writes nothing to the store.

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Request};
 use tollgate_core::{Scope, Timestamp};
+use tollgate_http::edge::{RequestBody, read_body};
+use tollgate_http::{Media, Problem, Problems};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::check_caller;
 use crate::authority::parameters::{Parameters, present, read_form};
 use crate::authority::sensitive::SensitiveBody;
-use crate::edge::{RequestBody, read_body};
+use crate::body::MAX_BODY;
 use crate::error::Error;
-use crate::media::{MAX_BODY, Media};
-use crate::problems::{Problem, Problems};
 use crate::state::State;
 
 /// What is told to who sends another type.

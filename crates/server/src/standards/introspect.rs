@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
 use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
+use tollgate_http::edge::RequestBody;
 
 use crate::authority::answer;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::standards::Answered;

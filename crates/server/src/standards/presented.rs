@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Unverified, Verifier};
+use tollgate_http::edge::RequestBody;
 use zeroize::Zeroizing;
 
 use crate::authority::authenticated::Authenticated;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::standards::form::{self, Form, required};

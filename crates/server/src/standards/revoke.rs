@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::Timestamp;
+use tollgate_http::edge::RequestBody;
 
 use crate::authority::answer;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::standards::Answered;
 use crate::standards::presented::{self, Buffers, Presented};

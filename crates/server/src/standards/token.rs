@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Scope, Timestamp, TokenKind};
+use tollgate_http::Problem;
+use tollgate_http::edge::RequestBody;
 
 use crate::authority::authenticated::Authenticated;
 use crate::authority::sensitive::Sensitive;
 use crate::authority::{answer, body, grant};
 use crate::catch_up::TokenBuffers;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::metrics::Grant;
-use crate::problems::Problem;
 use crate::standards::Answered;
 use crate::standards::form::{Form, receive, required};
 use crate::state::State;

@@ -18,8 +18,8 @@ use tollgate_core::{
     ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
     Uptime,
 };
+use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
-use tollgate_server::edge::RequestBody;
 use tollgate_server::{Follower, Installation, Rotation, Server};
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
