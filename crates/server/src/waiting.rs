@@ -23,10 +23,10 @@ use tollgate_store::StoreError;
 use crate::config::Config;
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
-use crate::installation::NotReady;
+use crate::readiness::NotReady;
+use crate::response::{Body, without_body};
 use crate::route::Route;
 use crate::run::{Listeners, limits};
-use crate::server::{Body, without_body};
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -393,7 +393,6 @@ pub(crate) async fn serve(
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
-    let (installation, follower) =
-        Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    (Server::new(installation.clone(), true), installation, follower)
+    let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
+    (Server::new(installation.clone(), true), installation.clone(), Follower::new(installation))
 }
