@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate_core::Timestamp;
 
 use super::server::Database;
-use super::{NOW, answer, lease, open, payment, session, until_waiting};
+use super::{NOW, answer, document, lease, open, session, until_waiting};
 use crate::postgres::clock::Clock;
 use crate::{Begun, Postgres, Store};
 
@@ -21,10 +21,10 @@ async fn begin(store: &Postgres, owner: u32, now: Timestamp) -> Begun {
 
 /// Answers under a key that was taken so, for a day by the server's clock.
 async fn complete(store: &Postgres, owner: u32, now: Timestamp) -> bool {
-    let mut request = payment(owner);
+    let mut request = document(owner);
     request.created_at = now;
     let lease = lease(1, owner, now.after(LEASE));
-    store.create_payment_request(&request, Some((&lease, &answer(now.after(DAY))))).await.unwrap()
+    store.complete(&lease, &answer(now.after(DAY)), &request).await.unwrap()
 }
 
 /// A server of a database whose clock shows `time`.
