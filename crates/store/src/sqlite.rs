@@ -35,9 +35,9 @@ use tokio::sync::{mpsc, oneshot};
 use tollgate_core::{ClientId, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 
 use crate::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, Document, IdempotencyScope,
-    Lease, Merchant, PURGED_AT_ONCE, Part, Position, RETIRED_KEPT, RunningServer, Secret, SigningKey, Status,
-    Store, StoreError,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Changed, Client, Document,
+    IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE, Part, Position, RETIRED_KEPT, RunningServer, Secret,
+    SigningKey, Status, Store, StoreError,
 };
 use place::Place;
 use queue::Queue;
@@ -341,7 +341,7 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn start_serving(&self) -> Result<u64, StoreError> {
+    async fn start_serving(&self, _alone: Option<Alone>) -> Result<u64, StoreError> {
         let alone = self.serving.try_alone().await?;
         let freed = if alone { self.write(Durability::Process, idempotency::free_leases).await? } else { 0 };
         self.serving.share().await?;

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tollgate_core::{ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, Document, Documents, IdempotencyScope,
-    Lease, Merchant, Part, Position, RunningServer, Secret, SigningKey, Sqlite, Status, Store, StoreError,
-    Time, TimePassed,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Client, Document, Documents,
+    IdempotencyScope, Lease, Merchant, Part, Position, RunningServer, Secret, SigningKey, Sqlite, Status,
+    Store, StoreError, Time, TimePassed,
 };
 
 /// How a method fails.
@@ -170,7 +170,7 @@ Store {
     delete_client(id: ClientId, now: Timestamp) -> bool;
     add_secret(client: ClientId, secret: &Secret, others_expire_at: Option<Timestamp>, now: Timestamp) -> bool;
     revoke_secret(client: ClientId, secret: SecretId, now: Timestamp) -> bool;
-    start_serving() -> u64;
+    start_serving(alone: Option<Alone>) -> u64;
     begin(lease: &Lease, now: Timestamp) -> Begun;
     abandon(lease: &Lease) -> ();
     is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
