@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Environment, Generation, KeyId, MerchantId, Scope, SecretHash, SecretId, Timestamp,
+    Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Scope, SecretHash, SecretId, Timestamp,
 };
 
 use crate::{
@@ -204,10 +204,13 @@ fn secret(number: u32) -> Secret {
     }
 }
 
+/// Those of even numbers have a public part.
 fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
     SigningKey {
         id: KeyId::from_bytes(bytes(number)),
+        algorithm: Algorithm::Hs256,
         sealed: vec![0, 0xff, 7],
+        public_key: number.is_multiple_of(2).then(|| vec![4, 0, 0xff]),
         created_at,
         activates_at: created_at.after(HOUR),
         retires_at: None,

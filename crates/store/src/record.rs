@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tollgate_core::{
-    ClientId, Environment, Generation, KeyId, MerchantId, Revocation, Scope, SecretHash, SecretId, Timestamp,
+    Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Revocation, Scope, SecretHash, SecretId,
+    Timestamp,
 };
 
 /// Whether a merchant or a client may be used.
@@ -78,8 +79,12 @@ pub struct Secret {
 pub struct SigningKey {
     /// Its id.
     pub id: KeyId,
+    /// The algorithm that it signs with.
+    pub algorithm: Algorithm,
     /// The key material, encrypted by the master key.
     pub sealed: Vec<u8>,
+    /// The public part, for everybody who verifies; `None` for a symmetric key, which has none.
+    pub public_key: Option<Vec<u8>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it signs.

@@ -63,6 +63,8 @@ impl Table {
                 Column("activates_at", Number),
                 Column("retires_at", Number),
                 Column("compromised", Flag),
+                Column("alg", Text),
+                Column("public_key", Bytes),
             ],
             Self::Merchants => &[
                 Column("id", Id),
@@ -118,6 +120,9 @@ impl Table {
                 Column("id", Id),
                 Column("until", Number),
                 Column("generation", Number),
+                Column("actor", Written),
+                Column("source", Written),
+                Column("reason", Written),
             ],
             Self::Agreement => &[
                 Column("seq", Number),

@@ -46,6 +46,8 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
                 Value::Number(NOW.after(HOUR).millis()),
                 none(),
                 no.clone(),
+                text("HS256"),
+                none(),
             ]],
         ),
         Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), no.clone(), time.clone(), zero.clone()]]),
@@ -89,7 +91,22 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
             ]],
         ),
         Part::Rows(Table::Documents, vec![document_row()]),
-        Part::Rows(Table::Changes, vec![vec![Value::Number(7), text("client"), id(1), later, none()]]),
+        Part::Rows(
+            Table::Changes,
+            vec![
+                vec![
+                    Value::Number(6),
+                    text("client"),
+                    id(1),
+                    later.clone(),
+                    none(),
+                    text("command-line:ada@gateway-1"),
+                    text("192.0.2.7"),
+                    text(NAME),
+                ],
+                vec![Value::Number(7), text("client"), id(1), later, none(), none(), none(), none()],
+            ],
+        ),
         Part::Rows(
             Table::Agreement,
             vec![vec![Value::Number(3), text("terms"), time.clone(), text("somebody"), none()]],

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("elected.sql"),
     include_str!("generations.sql"),
     include_str!("agreement.sql"),
+    include_str!("actors.sql"),
     include_str!("documents.sql"),
 ];
 

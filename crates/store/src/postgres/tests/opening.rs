@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tollgate_core::{ClientId, Environment, Generation, Revoked, Timestamp, TokenId};
+use tollgate_core::{Algorithm, ClientId, Environment, Generation, Revoked, Timestamp, TokenId};
 
 use super::server::Database;
 use super::{KIND, NOW, answer, document, lease, merchant, open, options};
-use crate::{Begun, Candidacy, Document, Documents, Position, Postgres, Store, StoreError, Time};
+use crate::{Begun, Candidacy, Changed, Document, Documents, Position, Postgres, Store, StoreError, Time};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_processes_may_start_at_once_on_an_empty_database() {
@@ -21,7 +21,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         start.await.unwrap().unwrap().create_merchant(&merchant(number)).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
-    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "7|7");
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "8|8");
 }
 
 /// A mistyped name of a database that exists.
@@ -46,7 +46,7 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
     database.psql("UPDATE tollgate_schema SET oldest = 9");
     let refused = Postgres::open(options(&database.url)).await.err();
-    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 7 })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 8 })), "{refused:?}");
 }
 
 /// Makes the schema as an earlier version had it.
@@ -66,14 +66,35 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
         let database = Database::create();
         earlier(&database, version);
         database.psql(
-            "INSERT INTO merchants VALUES ('00000001-0000-0000-0000-000000000000', 'Shop', false, 0, 0)",
+            "INSERT INTO merchants VALUES ('00000001-0000-0000-0000-000000000000', 'Shop', false, 0, 0);
+             INSERT INTO signing_keys VALUES ('00000001-0000-0000-0000-000000000000', '\\x07', 0, 0, NULL)",
         );
         let store = open(&database.url).await;
         let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
         assert!(store.elect(&candidacy, NOW).await.unwrap());
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
-        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "7|7");
+        let key = store.signing_keys().await.unwrap().remove(0);
+        assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));
+        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "8|8");
     }
+}
+
+/// While servers are upgraded one by one, those of the version before go on writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_without_algorithms_and_actors_adds_gets_the_defaults() {
+    let database = Database::create();
+    let store = open(&database.url).await;
+    database.psql(
+        "INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
+         VALUES ('00000001-0000-0000-0000-000000000000', '\\x07', 0, 0, NULL);
+         UPDATE installation SET last_change = 1;
+         INSERT INTO changes (seq, kind, id, generation, until)
+         VALUES (1, 'signing keys', NULL, NULL, 9000000000000)",
+    );
+    let key = store.signing_keys().await.unwrap().remove(0);
+    assert_eq!((key.algorithm, key.public_key), (Algorithm::Hs256, None));
+    let changes = store.changes_since(Position::START, 10).await.unwrap().unwrap();
+    assert_eq!(changes.iter().map(|change| change.what).collect::<Vec<_>>(), [Changed::SigningKeys]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use tollgate_core::{ClientId, Environment, Generation, MerchantId, Revoked, SecretId, Timestamp, TokenId};
+use tollgate_core::{
+    Algorithm, ClientId, Environment, Generation, MerchantId, Revoked, SecretId, Timestamp, TokenId,
+};
 
 use super::{Fixture, KIND, NOW, beside, child, document, fixture, given_path, merchant, raw};
 use crate::{Candidacy, Document, Documents, Position, Sqlite, Store, StoreError};
@@ -197,13 +199,20 @@ async fn a_value_that_is_none_of_ours_is_damage() {
         .execute_batch("INSERT INTO changes (kind, id, generation, until) VALUES ('?', x'00', NULL, 0)")
         .unwrap();
     assert!(matches!(fixture.store.changes_since(Position::START, 10).await, Err(StoreError::Corrupt(_))));
+    raw(&fixture.path)
+        .execute_batch(
+            "INSERT INTO signing_keys (id, alg, sealed, created_at, activates_at)
+             VALUES (x'00000001000000000000000000000000', 'none', x'07', 0, 0)",
+        )
+        .unwrap();
+    assert!(matches!(fixture.store.signing_keys().await, Err(StoreError::Corrupt(_))));
 }
 
 #[test]
 fn a_newer_schema_is_refused() {
     let fixture = fixture();
     raw(&fixture.path).pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 5 }));
+    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 6 }));
 }
 
 #[tokio::test]
@@ -213,13 +222,16 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
         let path = earlier(&folder, version);
         raw(&path)
             .execute_batch(
-                "INSERT INTO merchants VALUES (x'00000001000000000000000000000000', 'Shop', 0, 0, 0)",
+                "INSERT INTO merchants VALUES (x'00000001000000000000000000000000', 'Shop', 0, 0, 0);
+                 INSERT INTO signing_keys VALUES (x'00000001000000000000000000000000', x'07', 0, 0, NULL)",
             )
             .unwrap();
         let store = Sqlite::open_existing(&path).unwrap();
         let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
         assert!(store.elect(&candidacy, NOW).await.unwrap());
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
+        let key = store.signing_keys().await.unwrap().remove(0);
+        assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));
     }
 }
 
