@@ -8,7 +8,9 @@ use tollgate_core::{
     Claims, Clock, Keyring, MasterKey, Revocation, Revoked, SecretHasher, Timestamp, TokenKind,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
-use tollgate_store::{CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
+use tollgate_store::{
+    Alone, CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
+};
 
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
@@ -21,6 +23,9 @@ use crate::registry::Registry;
 use crate::steady_time::SteadyTime;
 use crate::store_clock::StoreClock;
 use crate::suspension::{Cause, Suspension};
+
+/// The longest `idempotency.lease` that a former process is expected to have had.
+const LONG_LEASE: Duration = Duration::from_secs(10 * 60);
 
 /// What everything in a running server shares.
 pub struct Installation {
@@ -56,10 +61,6 @@ impl Installation {
     ) -> Result<Arc<Self>, OpenError> {
         install_if_empty(store.as_ref(), &master_key, clock.now()).await?;
         check_master_key(store.as_ref(), &master_key).await?;
-        let freed = store.start_serving().await?;
-        if freed > 0 {
-            tracing::info!(freed, "idempotency keys that a process held when it died are free again");
-        }
         // Before it issues any: what ends its tokens must be kept for as long as they live.
         store.longest_lifetime(config.longest_lifetime()).await?;
         let clocks = clock.now().min(store.now().await?);
@@ -92,11 +93,27 @@ impl Installation {
         installation.changes.start_at(position).await;
         let too_far = installation.measure_store_clock().await?;
         installation.suspend(Cause::StoreClock, too_far);
+        let joined_at = installation.store.now().await?;
         if installation.membership.join(installation.store(), installation.store_time()).await? {
             installation.reload_keys().await?;
         }
+        installation.start_serving(joined_at).await?;
         installation.suspend_unless_agreed();
         Ok(installation)
+    }
+
+    /// Frees the idempotency keys that a process held when it died, if no other server can hold them.
+    async fn start_serving(&self, joined_at: Timestamp) -> Result<(), StoreError> {
+        let alone = self.membership.is_alone().then_some(Alone {
+            since: joined_at,
+            // A former process may have been configured to longer ones.
+            longest_lease: self.config.idempotency.lease.max(LONG_LEASE),
+        });
+        let freed = self.store.start_serving(alone).await?;
+        if freed > 0 {
+            tracing::info!(freed, "idempotency keys that a process held when it died are free again");
+        }
+        Ok(())
     }
 
     /// The effective configuration.

@@ -20,7 +20,7 @@ use tollgate_core::{ClientId, KeyId, MerchantId, PaymentRequestId, Revocation, S
 
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use record::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
     Merchant, PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Status, TimePassed,
 };
 pub use sqlite::Sqlite;
@@ -225,11 +225,12 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Says that this process serves from now on, until it closes the store. If it is certain that no other one does, the
-    /// leases of idempotency keys that are still held are of processes that died, and are given back. Returns how many.
+    /// Says that this process serves from now on, until it closes the store. If no other one does, the leases of
+    /// idempotency keys that are still held are of processes that died, and are given back. Returns how many.
     ///
-    /// Where that can't be known, none is, and each ends by itself.
-    async fn start_serving(&self) -> Result<u64, StoreError>;
+    /// SQLite knows by a lock on a file whether another process serves. PostgreSQL is told by `alone`; without it no
+    /// lease is given back, and each ends by itself.
+    async fn start_serving(&self, alone: Option<Alone>) -> Result<u64, StoreError>;
 
     /// Looks an idempotency key up and, if it is free at `now`, takes it by `lease`. Need not survive a power
     /// cut: a lease that is lost had no effect yet.

@@ -37,9 +37,9 @@ use tollgate_core::{
 };
 
 use crate::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
-    PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer, Secret, SigningKey, Status, Store,
-    StoreError, TimePassed,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant,
+    Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer, Secret, SigningKey, Status,
+    Store, StoreError, TimePassed,
 };
 use clock::Clock;
 use column::{Param, unsigned};
@@ -299,9 +299,11 @@ impl Store for Postgres {
         clients::revoke_secret(self, client, secret, now).await
     }
 
-    /// Who else serves can't be known: a session that has ended is no sign of it.
-    async fn start_serving(&self) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn start_serving(&self, alone: Option<Alone>) -> Result<u64, StoreError> {
+        match alone {
+            Some(alone) => idempotency::free_leases(self, alone).await,
+            None => Ok(0),
+        }
     }
 
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {

@@ -1,5 +1,7 @@
 //! What a store keeps, in the words of the domain.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use tollgate_core::{
     ClientId, Environment, Generation, KeyId, MerchantId, PaymentRequestId, Revocation, Scope, SecretHash,
@@ -246,6 +248,15 @@ pub struct Lease {
     pub owner: [u8; 16],
     /// Until when the key is this holder's alone.
     pub until: Timestamp,
+}
+
+/// What a server knows that found no other one running on its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alone {
+    /// When it looked, by the store's clock. Whoever came later may hold leases that were taken later.
+    pub since: Timestamp,
+    /// How long a lease lasts at most.
+    pub longest_lease: Duration,
 }
 
 /// What a store knows of an idempotency key.

@@ -37,7 +37,7 @@ use tollgate_core::{
 };
 
 use crate::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
     Merchant, PURGED_AT_ONCE, Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer,
     Secret, SigningKey, Status, Store, StoreError, TimePassed,
 };
@@ -359,7 +359,7 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn start_serving(&self) -> Result<u64, StoreError> {
+    async fn start_serving(&self, _alone: Option<Alone>) -> Result<u64, StoreError> {
         let alone = self.serving.try_alone().await?;
         let freed = if alone { self.write(Durability::Process, idempotency::free_leases).await? } else { 0 };
         self.serving.share().await?;

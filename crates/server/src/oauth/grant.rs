@@ -28,26 +28,25 @@ pub(crate) fn client_credentials<'a>(
 ) -> Result<(Claims<'a>, Claims<'a>), Error> {
     check_scope(requested, |word| of.client.scope.contains(word))?;
     let tokens = &state.config().tokens;
-    let mut rng = rand::rng();
-    let refresh_id = TokenId::random(&mut rng);
+    let id = TokenId::random(&mut rand::rng());
     let access = Claims {
         issuer: &state.config().public_url,
         subject: of.id,
         audience: &tokens.audience,
         issued_at: now,
         expires_at: now.after(tokens.access_ttl),
-        id: TokenId::random(&mut rng),
+        id,
         scope: requested.unwrap_or(&of.client.scope).as_str(),
         merchant_id: of.client.merchant_id,
         environment: of.client.environment,
         secret_id: of.secret_id,
         generation: of.client.generation,
         merchant_generation: of.client.merchant_generation,
-        refresh_id: Some(refresh_id),
+        made_with: None,
         addresses: of.client.addresses.as_deref(),
     };
     let refresh =
-        Claims { id: refresh_id, expires_at: now.after(tokens.refresh_ttl), refresh_id: None, ..access };
+        Claims { id: id.of_its_refresh_token(), expires_at: now.after(tokens.refresh_ttl), ..access };
     Ok((access, refresh))
 }
 
@@ -65,7 +64,7 @@ pub(crate) fn refresh_token<'a>(
         expires_at: now.after(state.config().tokens.access_ttl),
         id: TokenId::random(&mut rand::rng()),
         scope: requested.map_or(refresh.scope, Scope::as_str),
-        refresh_id: Some(refresh.id),
+        made_with: Some(refresh.id),
         addresses: client.addresses.as_deref(),
         ..*refresh
     })

@@ -10,8 +10,8 @@ use tollgate_core::{
     ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
 };
 use tollgate_store::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
-    PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Sqlite, Status, Store,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant,
+    Part, PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Sqlite, Status, Store,
     StoreError, TimePassed,
 };
 
@@ -147,7 +147,7 @@ delegated! {
     delete_client(id: ClientId, now: Timestamp) -> bool;
     add_secret(client: ClientId, secret: &Secret, others_expire_at: Option<Timestamp>, now: Timestamp) -> bool;
     revoke_secret(client: ClientId, secret: SecretId, now: Timestamp) -> bool;
-    start_serving() -> u64;
+    start_serving(alone: Option<Alone>) -> u64;
     begin(lease: &Lease, now: Timestamp) -> Begun;
     abandon(lease: &Lease) -> ();
     is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
