@@ -12,8 +12,8 @@ use tracing_subscriber::prelude::*;
 
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
+use crate::oauth::post_as;
 use crate::stage::{Stage, create, payment};
-use crate::standards::post_as;
 
 /// What must be found nowhere.
 #[derive(Default)]
