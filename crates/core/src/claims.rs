@@ -56,10 +56,10 @@ impl<'a> Claims<'a> {
         contains(self.scope, scope)
     }
 
-    /// Names the refresh token that this token was made with or issued with, whose revocation ends it. It may be one that
-    /// was never issued.
+    /// Names the refresh token that this token was made with or issued with, whose revocation ends it. Of a refresh token
+    /// it names one that was never issued.
     pub fn refresh_id(&self) -> TokenId {
-        self.made_with.unwrap_or(self.id.issued_with())
+        self.made_with.unwrap_or(self.id.of_its_refresh_token())
     }
 
     /// The token's scope as a value of its own.

@@ -18,19 +18,11 @@ impl TokenId {
         Self(bytes)
     }
 
-    /// Draws the ids of an access token and the refresh token that is issued with it. They differ in their last bit, which
-    /// is set in the refresh token's, so that the access token need not say which one it belongs to.
-    pub fn random_pair(rng: &mut impl Rng) -> (Self, Self) {
-        let mut access = Self::random(rng);
-        access.0[15] &= !1;
-        (access, access.issued_with())
-    }
-
-    /// Names the refresh token that was issued together with this token: itself, for a refresh token.
+    /// Names the refresh token that is issued together with the access token of this id: the next number, so that the
+    /// access token need not say which one it belongs to.
     #[must_use]
-    pub const fn issued_with(mut self) -> Self {
-        self.0[15] |= 1;
-        self
+    pub const fn of_its_refresh_token(self) -> Self {
+        Self(u128::from_be_bytes(self.0).wrapping_add(1).to_be_bytes())
     }
 
     /// Takes the 16 bytes.

@@ -184,7 +184,7 @@ mod tests {
     fn a_refresh_token_ends_the_access_token_that_was_issued_with_it_and_not_the_other_way_round() {
         let scope = Scope::empty();
         let id = TokenId::from_bytes([2; 16]);
-        let refresh_id = id.issued_with();
+        let refresh_id = id.of_its_refresh_token();
         let access = Claims { id, made_with: None, ..claims(&scope) };
         let refresh = Claims { id: refresh_id, ..access };
         let made_later =

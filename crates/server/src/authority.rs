@@ -19,9 +19,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, PRAGMA, X_CONTENT_TYPE_O
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use http_body_util::Full;
 use tollgate_core::{ClientId, MintError};
+use tollgate_http::X_REQUEST_ID;
 
 use crate::error::Error;
-use crate::request_id::X_REQUEST_ID;
 
 /// A token was issued.
 pub(crate) struct Issued {

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 
 use crate::openapi::operation::Operation;
 use crate::openapi::shared::Shared;
-use crate::server::Server;
+use crate::state::State;
 
 /// What an installation serves, and where.
 #[derive(Debug, Clone, Copy)]
@@ -45,13 +45,13 @@ impl Default for Surface<'_> {
 }
 
 impl<'a> Surface<'a> {
-    pub(crate) fn of(server: &'a Server) -> Self {
-        let config = server.config();
+    pub(crate) fn of(state: &'a State, health: bool) -> Self {
+        let config = state.config();
         Self {
             public_url: &config.public_url,
             audience: &config.tokens.audience,
             sandbox: config.sandbox,
-            health: server.answers_health(),
+            health,
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) mod view;
 
 use std::sync::Arc;
 
+use tollgate_http::Problem;
+
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -34,7 +36,6 @@ use tollgate_store::Status;
 use crate::config::Config;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::problems::Problem;
 
 /// The routes of the sandbox, guarded by `verifier`. Only credentials of the test environment are admitted.
 pub(crate) fn router(installation: Arc<Installation>, verifier: Arc<Verifier>) -> Router {

@@ -14,6 +14,8 @@ mod token;
 
 use std::net::IpAddr;
 
+use tollgate_http::edge::RequestBody;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
@@ -22,10 +24,11 @@ use tollgate_core::{ClientId, Timestamp};
 pub(crate) use form::FORM_ONLY;
 
 use crate::authority::authenticated::Authenticated;
-use crate::edge::RequestBody;
 use crate::error::Error;
+use crate::panics::catch_panic;
+use crate::response::Body;
 use crate::route::Route;
-use crate::server::{Body, Server, catch_panic};
+use crate::state::State;
 
 /// What an endpoint has come to.
 struct Answered {
@@ -46,7 +49,7 @@ impl Answered {
 
 /// Answers a request to one of the endpoints. A panic becomes 500.
 pub(crate) async fn answer(
-    server: &Server,
+    state: &State,
     route: Route,
     from: IpAddr,
     now: Timestamp,
@@ -54,12 +57,12 @@ pub(crate) async fn answer(
 ) -> (Response<Body>, Option<ClientId>) {
     let outcome = catch_panic(async {
         match route {
-            Route::StandardToken => token::post(server, from, now, request).await,
-            Route::Introspect => introspect::post(server, from, now, request).await,
-            Route::Revoke => revoke::post(server, from, now, request).await,
+            Route::StandardToken => token::post(state, from, now, request).await,
+            Route::Introspect => introspect::post(state, from, now, request).await,
+            Route::Revoke => revoke::post(state, from, now, request).await,
             Route::ServerMetadata => {
                 let path = request.uri().path();
-                metadata::describe(&server.config().public_url, request.method(), path)
+                metadata::describe(&state.config().public_url, request.method(), path)
                     .map(Answered::to_anybody)
             }
             Route::KeySet => metadata::keys(request.method()).map(Answered::to_anybody),

@@ -10,15 +10,15 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::Instant;
 use tollgate_core::{ClientId, Scope, SecretId, Timestamp};
+use tollgate_http::{Problem, Problems};
 use zeroize::Zeroizing;
 
 use crate::authority::grant::check_scope;
 use crate::authority::parameters::{Parameters, present, required};
 use crate::authority::sensitive::Sensitive;
 use crate::error::Error;
-use crate::problems::{Problem, Problems};
 use crate::registry::Registered;
-use crate::server::Server;
+use crate::state::State;
 
 /// A client that has proved who it is.
 pub(crate) struct Authenticated {
@@ -92,12 +92,12 @@ impl<'a> Credentials<'a> {
     /// [`Installation::judge`]: crate::installation::Installation
     pub(crate) async fn authenticate(
         &self,
-        server: &Server,
+        state: &State,
         from: IpAddr,
         now: Timestamp,
         requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
-        let installation = server.installation();
+        let installation = state.installation();
         // Before anything is said of the client: a secret that is not known here may be news.
         installation.check_fresh(now)?;
         let id = self.client_id.parse().unwrap_or(NOBODY);
@@ -105,15 +105,15 @@ impl<'a> Credentials<'a> {
         let mut spelled = [0; 36];
         let spelled = id.encode(&mut spelled);
         let name = if id == NOBODY { &*self.client_id } else { spelled };
-        let source = server.throttle().source(name, from);
-        server
+        let source = state.throttle().source(name, from);
+        state
             .throttle()
             .check(source, Instant::now())
             .map_err(|retry_after| Error::TooMany { retry_after })?;
 
         let hash = installation.hasher().hash(id, self.client_secret.as_bytes());
         let authenticated = installation.judge(id, |client| {
-            let client = client.unwrap_or_else(|| server.dummy_client().clone());
+            let client = client.unwrap_or_else(|| state.dummy_client().clone());
             let secret_id = client.authenticate(&hash, now).ok_or(Error::InvalidClient)?;
             if !client.allows(from) {
                 return Err(Error::Address);
@@ -123,7 +123,7 @@ impl<'a> Credentials<'a> {
         });
         authenticated.await.inspect_err(|error| {
             if matches!(error, Error::InvalidClient) {
-                server.throttle().failed(source, Instant::now());
+                state.throttle().failed(source, Instant::now());
             }
         })
     }

@@ -5,13 +5,13 @@
 use std::borrow::Cow;
 
 use tollgate_core::{Claims, Scope, Timestamp, TokenId};
+use tollgate_http::Problem;
 
 use crate::authority::authenticated::Authenticated;
 use crate::authority::parameters::present;
 use crate::error::Error;
-use crate::problems::Problem;
 use crate::registry::Registered;
-use crate::server::Server;
+use crate::state::State;
 
 /// Reads the scope that a request names (RFC 6749 §3.3); an empty one counts as omitted.
 pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scope>, Problem> {
@@ -21,16 +21,16 @@ pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scop
 
 /// Grants an access and a refresh token to a client that has proved itself (RFC 6749 §4.4).
 pub(crate) fn client_credentials<'a>(
-    server: &'a Server,
+    state: &'a State,
     of: &'a Authenticated,
     requested: Option<&'a Scope>,
     now: Timestamp,
 ) -> Result<(Claims<'a>, Claims<'a>), Error> {
     check_scope(requested, |word| of.client.scope.contains(word))?;
-    let tokens = &server.config().tokens;
-    let (id, refresh_id) = TokenId::random_pair(&mut rand::rng());
+    let tokens = &state.config().tokens;
+    let id = TokenId::random(&mut rand::rng());
     let access = Claims {
-        issuer: &server.config().public_url,
+        issuer: &state.config().public_url,
         subject: of.id,
         audience: &tokens.audience,
         issued_at: now,
@@ -45,13 +45,14 @@ pub(crate) fn client_credentials<'a>(
         made_with: None,
         addresses: of.client.addresses.as_deref(),
     };
-    let refresh = Claims { id: refresh_id, expires_at: now.after(tokens.refresh_ttl), ..access };
+    let refresh =
+        Claims { id: id.of_its_refresh_token(), expires_at: now.after(tokens.refresh_ttl), ..access };
     Ok((access, refresh))
 }
 
 /// Grants the next access token for a refresh token (RFC 6749 §6) that `client` still vouches for.
 pub(crate) fn refresh_token<'a>(
-    server: &Server,
+    state: &State,
     refresh: &Claims<'a>,
     client: &'a Registered,
     requested: Option<&'a Scope>,
@@ -60,7 +61,7 @@ pub(crate) fn refresh_token<'a>(
     check_scope(requested, |word| refresh.allows(word))?;
     Ok(Claims {
         issued_at: now,
-        expires_at: now.after(server.config().tokens.access_ttl),
+        expires_at: now.after(state.config().tokens.access_ttl),
         id: TokenId::random(&mut rand::rng()),
         scope: requested.map_or(refresh.scope, Scope::as_str),
         made_with: Some(refresh.id),

@@ -8,11 +8,10 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use tollgate_http::json::{self, Json};
+use tollgate_http::{Media, Problem, Problems};
 
 use crate::authority::sensitive::wipe;
-use crate::json::{self, Json};
-use crate::media::Media;
-use crate::problems::{Problem, Problems};
 
 /// How many parameters that are there twice are named; a flood of them is answered with a sample.
 const MAX_DUPLICATES: usize = 20;

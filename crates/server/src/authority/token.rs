@@ -6,20 +6,20 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Scope, Timestamp, TokenKind};
+use tollgate_http::edge::{RequestBody, read_body};
+use tollgate_http::{Media, Problem, Problems};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::parameters::Parameters;
 use crate::authority::sensitive::SensitiveBody;
 use crate::authority::{Issued, answer, body, check_caller, grant};
-use crate::edge::{RequestBody, read_body};
+use crate::body::MAX_BODY;
 use crate::error::Error;
-use crate::media::{MAX_BODY, Media};
-use crate::problems::{Problem, Problems};
-use crate::server::Server;
+use crate::state::State;
 
 /// Exchanges a client's credentials for an access token and a refresh token. Writes nothing to the store.
 pub(crate) async fn post(
-    server: &Server,
+    state: &State,
     from: IpAddr,
     now: Timestamp,
     request: Request<impl RequestBody>,
@@ -27,7 +27,7 @@ pub(crate) async fn post(
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
-    let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    let body = read_body(body, MAX_BODY, state.config().limits.body_timeout).await?;
     let body = SensitiveBody::from(body);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
@@ -39,8 +39,8 @@ pub(crate) async fn post(
     });
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
     let credentials = problems.or(credentials)?;
-    let authenticated = credentials.authenticate(server, from, now, scope.as_ref()).await?;
-    let body = issue(server, &authenticated, scope.as_ref(), now)?;
+    let authenticated = credentials.authenticate(state, from, now, scope.as_ref()).await?;
+    let body = issue(state, &authenticated, scope.as_ref(), now)?;
     Ok(Issued { response: answer(body), client: authenticated.id })
 }
 
@@ -57,14 +57,14 @@ fn check_grant_type(grant_type: Option<Cow<'_, str>>, problems: &mut Problems) {
 
 /// Writes the answer, with both tokens minted into it.
 fn issue(
-    server: &Server,
+    state: &State,
     of: &Authenticated,
     requested: Option<&Scope>,
     now: Timestamp,
 ) -> Result<Bytes, Error> {
-    let (access, refresh) = grant::client_credentials(server, of, requested, now)?;
-    let keyring = server.installation().verifier().keyring();
-    let life = server.config().tokens.access_ttl.as_secs();
+    let (access, refresh) = grant::client_credentials(state, of, requested, now)?;
+    let keyring = state.installation().verifier().keyring();
+    let life = state.config().tokens.access_ttl.as_secs();
     body(|body| {
         body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
         keyring.mint(TokenKind::Access, &access, now, body)?;

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use tollgate_core::TokenError;
 use tollgate_guard::Realm;
+use tollgate_http::{Problem, Problems};
 
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::refusals::{Refusal, of_a_body, of_the_store};
 use super::{Surface, TOKENS};
 use crate::authority::token::MEDIA;
+use crate::body::JSON_ONLY;
 use crate::error::Error;
-use crate::media::JSON_ONLY;
-use crate::problems::{Problem, Problems};
 use crate::route::Route;
 use std::time::Duration;
 

@@ -6,10 +6,9 @@ use super::HEALTH;
 use super::authority::success;
 use super::operation::{Access, Answer, Operation, always, content};
 use super::refusals::Refusal;
-use crate::background::Task;
 use crate::error::Error;
 use crate::health::{METRICS_TYPE, READY, UP};
-use crate::installation::NotReady;
+use crate::readiness::{NotReady, Task};
 use crate::route::Route;
 
 pub(super) fn operations() -> Vec<Operation> {

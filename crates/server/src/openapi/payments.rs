@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 use tollgate_core::{Environment, Timestamp};
 use tollgate_guard::Realm;
+use tollgate_http::Problem;
 
 use super::authority::success;
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::pattern::ascii;
 use super::refusals::{Refusal, of_a_body, of_a_write, of_the_guard, of_the_store};
 use super::{PAGE, PAYMENTS, Surface};
+use crate::body::JSON_ONLY;
 use crate::error::Error;
 use crate::idempotency::{HEADER, IdempotencyKey, REPLAYED};
-use crate::media::JSON_ONLY;
 use crate::payments::body::NewPayment;
 use crate::payments::decision::{Decision, Status};
 use crate::payments::schema::{cursor, limit, uuid};
 use crate::payments::view::PaymentView;
-use crate::problems::Problem;
 use crate::route::Route;
 
 /// What examples name, and no installation has.

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
 use tollgate_guard::{Denial, Realm};
+use tollgate_http::edge;
 use tollgate_store::StoreError;
 
-use crate::edge;
 use crate::error::Error;
 
 /// An answer that refuses, as it goes over the wire.
@@ -112,7 +112,10 @@ pub(super) const fn of_a_write() -> Error {
 /// What an operation answers: status, name and response. It is what the operation refuses itself, and what the edge refuses
 /// before it.
 pub(super) fn render(refusals: Vec<Refusal>) -> Vec<(String, String, Value)> {
-    let edge = edge::refusals().into_iter().map(|(code, answer)| Refusal::in_envelope(code, answer));
+    let edge = edge::refusals().into_iter().filter_map(|(code, answer)| {
+        let code = Code::ALL.into_iter().find(|known| known.as_str() == code)?;
+        Some(Refusal::in_envelope(code, answer))
+    });
     let mut by_status = BTreeMap::<u16, Vec<Refusal>>::new();
     for refusal in refusals.into_iter().chain(edge) {
         by_status.entry(refusal.answer.status().as_u16()).or_default().push(refusal);

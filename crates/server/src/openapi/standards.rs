@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_core::TokenError;
+use tollgate_http::Problem;
 
 use super::authority::{ACCESS_TOKEN, CLIENT_ID, REFRESH_TOKEN, both_tokens, once};
 use super::operation::{Access, Answer, Operation, always, content, schema};
@@ -11,7 +12,6 @@ use super::refusals::{Refusal, of_a_body, of_the_store};
 use super::{OAUTH, Surface};
 use crate::error::Error;
 use crate::payments::schema::uuid;
-use crate::problems::Problem;
 use crate::route::Route;
 use crate::standards::{FORM_ONLY, metadata};
 

@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_core::{PaymentRequestId, Timestamp};
+use tollgate_http::edge::read_body;
 use tollgate_store::{PaymentRequest, PaymentStatus};
 
-use crate::edge::read_body;
+use crate::body::MAX_BODY;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::media::MAX_BODY;
 use crate::payments::decision::{Decision, Status};
 use crate::payments::named::Named;
 use crate::payments::page::{Checkout, Page, render};

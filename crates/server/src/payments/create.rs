@@ -11,16 +11,16 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
+use tollgate_http::Problems;
+use tollgate_http::edge::read_body;
 use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus, StoreError};
 
-use crate::edge::read_body;
+use crate::body::{MAX_BODY, require_json};
 use crate::error::Error;
 use crate::idempotency::{self, IdempotencyKey, REPLAYED, Turn};
 use crate::installation::Installation;
-use crate::media::{MAX_BODY, Media};
 use crate::payments::body::NewPayment;
 use crate::payments::{Purpose, answer, redirect_url, success, whose};
-use crate::problems::Problems;
 
 const ROUTE: &str = "POST /api/v1/payment-requests:redirect";
 
@@ -31,7 +31,7 @@ pub(super) async fn post(
 ) -> Result<Response, Error> {
     let now = installation.now();
     let (head, body) = request.into_parts();
-    Media::require_json(&head.headers)?;
+    require_json(&head.headers)?;
     let body = read_body(body, MAX_BODY, installation.config().limits.body_timeout).await?;
     // The work goes on when the caller hangs up: half of it would hold the key until its lease ends.
     let work =

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
+use tollgate_http::Problems;
 
 use crate::error::{Error, Refusal};
-use crate::problems::Problems;
 
 impl Error {
     /// The answer as RFC 6749 §5.2 has it: `{"error":"…","error_description":"…"}`.

@@ -5,16 +5,16 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Request};
 use tollgate_core::{Scope, Timestamp};
+use tollgate_http::edge::{RequestBody, read_body};
+use tollgate_http::{Media, Problem, Problems};
 
 use crate::authority::authenticated::{Authenticated, Credentials};
 use crate::authority::check_caller;
 use crate::authority::parameters::{Parameters, present, read_form};
 use crate::authority::sensitive::SensitiveBody;
-use crate::edge::{RequestBody, read_body};
+use crate::body::MAX_BODY;
 use crate::error::Error;
-use crate::media::{MAX_BODY, Media};
-use crate::problems::{Problem, Problems};
-use crate::server::Server;
+use crate::state::State;
 
 /// What is told to who sends another type.
 pub(crate) const FORM_ONLY: &str =
@@ -22,7 +22,7 @@ pub(crate) const FORM_ONLY: &str =
 
 /// Takes a `POST` of a form from a server, and reads it whole.
 pub(super) async fn receive(
-    server: &Server,
+    state: &State,
     request: Request<impl RequestBody>,
 ) -> Result<(HeaderMap, SensitiveBody), Error> {
     let (head, body) = request.into_parts();
@@ -30,7 +30,7 @@ pub(super) async fn receive(
     if Media::of(&head.headers) != Some(Media::Form) {
         return Err(Error::MediaType { expected: FORM_ONLY });
     }
-    let body = read_body(body, MAX_BODY, server.config().limits.body_timeout).await?;
+    let body = read_body(body, MAX_BODY, state.config().limits.body_timeout).await?;
     Ok((head.headers, body.into()))
 }
 
@@ -59,13 +59,13 @@ impl<'a> Form<'a> {
     pub(super) async fn authenticate(
         &mut self,
         headers: &HeaderMap,
-        server: &Server,
+        state: &State,
         from: IpAddr,
         now: Timestamp,
         requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
         let credentials = Credentials::read_or_refuse(headers, &mut self.parameters)?;
-        credentials.authenticate(server, from, now, requested).await
+        credentials.authenticate(state, from, now, requested).await
     }
 }
 

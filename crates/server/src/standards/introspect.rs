@@ -6,26 +6,26 @@ use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
 use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
+use tollgate_http::edge::RequestBody;
 
 use crate::authority::answer;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::server::Server;
 use crate::standards::Answered;
 use crate::standards::presented::{self, Buffers, Presented};
+use crate::state::State;
 
 /// Answers what a token is, to a client that may know.
 pub(super) async fn post(
-    server: &Server,
+    state: &State,
     from: IpAddr,
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let presented = presented::receive(server, from, now, request).await?;
+    let presented = presented::receive(state, from, now, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
-    let installation = server.installation();
+    let installation = state.installation();
     let found = presented::verify(installation, presented.token.as_bytes(), now, &mut buffers).await?;
     let seen = {
         let keyring = installation.verifier().keyring();

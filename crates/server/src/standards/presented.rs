@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Unverified, Verifier};
+use tollgate_http::edge::RequestBody;
 use zeroize::Zeroizing;
 
 use crate::authority::authenticated::Authenticated;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::server::Server;
 use crate::standards::form::{self, Form, required};
+use crate::state::State;
 
 /// A token, and who presents it.
 pub(super) struct Presented {
@@ -24,14 +24,14 @@ pub(super) struct Presented {
 
 /// Takes the request of a client that proves itself and presents a token (RFC 7009 §2.1, RFC 7662 §2.1).
 pub(super) async fn receive(
-    server: &Server,
+    state: &State,
     from: IpAddr,
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Presented, Error> {
-    let (headers, body) = form::receive(server, request).await?;
+    let (headers, body) = form::receive(state, request).await?;
     let mut form = Form::read(&body)?;
-    let by = form.authenticate(&headers, server, from, now, None).await?;
+    let by = form.authenticate(&headers, state, from, now, None).await?;
     let as_refresh_token = form.token_type_hint.as_deref() == Some("refresh_token");
     Ok(Presented { by, token: Zeroizing::new(required(form.token, "token")?.into_owned()), as_refresh_token })
 }

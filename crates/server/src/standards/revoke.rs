@@ -5,26 +5,26 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::Timestamp;
+use tollgate_http::edge::RequestBody;
 
 use crate::authority::answer;
-use crate::edge::RequestBody;
 use crate::error::Error;
-use crate::server::Server;
 use crate::standards::Answered;
 use crate::standards::presented::{self, Buffers, Presented};
+use crate::state::State;
 
 /// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
 /// answered alike (RFC 7009 §2.2). So is another client's: nothing happens to it, and nobody learns that it is good.
 pub(super) async fn post(
-    server: &Server,
+    state: &State,
     from: IpAddr,
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let Presented { by, token, .. } = presented::receive(server, from, now, request).await?;
+    let Presented { by, token, .. } = presented::receive(state, from, now, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
-    let installation = server.installation();
+    let installation = state.installation();
     let found = presented::verify(installation, token.as_bytes(), now, &mut buffers).await?;
     if let Some((kind, claims)) = found.filter(|(_, claims)| claims.subject == by.id) {
         installation.revoke_token(kind, &claims, now).await?;

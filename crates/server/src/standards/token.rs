@@ -5,27 +5,27 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Scope, Timestamp, TokenKind};
+use tollgate_http::Problem;
+use tollgate_http::edge::RequestBody;
 
 use crate::authority::authenticated::Authenticated;
 use crate::authority::sensitive::Sensitive;
 use crate::authority::{answer, body, grant};
 use crate::catch_up::TokenBuffers;
-use crate::edge::RequestBody;
 use crate::error::Error;
 use crate::metrics::Grant;
-use crate::problems::Problem;
-use crate::server::Server;
 use crate::standards::Answered;
 use crate::standards::form::{Form, receive, required};
+use crate::state::State;
 
 /// Answers a grant: the client proves itself, then says what it wants.
 pub(super) async fn post(
-    server: &Server,
+    state: &State,
     from: IpAddr,
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let (headers, body) = receive(server, request).await?;
+    let (headers, body) = receive(state, request).await?;
     let mut form = Form::read(&body)?;
     let scope = grant::requested_scope(form.parameters.scope.take());
     // Only of a grant by credentials is it asked for from the client's own.
@@ -34,18 +34,18 @@ pub(super) async fn post(
         .ok()
         .and_then(Option::as_ref)
         .filter(|_| form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS));
-    let client = form.authenticate(&headers, server, from, now, of_the_client).await?;
+    let client = form.authenticate(&headers, state, from, now, of_the_client).await?;
     let mut parameters = form.parameters;
     let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
     let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
     let body = match grant {
-        Grant::ClientCredentials => client_credentials(server, &client, scope.as_ref(), now)?,
+        Grant::ClientCredentials => client_credentials(state, &client, scope.as_ref(), now)?,
         Grant::RefreshToken => {
             let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
-            refresh_token(server, &client, &token, scope.as_ref(), now).await?
+            refresh_token(state, &client, &token, scope.as_ref(), now).await?
         }
     };
-    server.metrics().issued(grant);
+    state.metrics().issued(grant);
     Ok(Answered::to(&client, answer(body)))
 }
 
@@ -63,19 +63,19 @@ fn requested_grant(name: &str) -> Result<Grant, Error> {
 }
 
 fn client_credentials(
-    server: &Server,
+    state: &State,
     of: &Authenticated,
     requested: Option<&Scope>,
     now: Timestamp,
 ) -> Result<Bytes, Error> {
-    let (access, refresh) = grant::client_credentials(server, of, requested, now)?;
-    let keyring = server.installation().verifier().keyring();
+    let (access, refresh) = grant::client_credentials(state, of, requested, now)?;
+    let keyring = state.installation().verifier().keyring();
     body(|body| {
         body.extend_from_slice(b"{\"access_token\":\"");
         keyring.mint(TokenKind::Access, &access, now, body)?;
         body.extend_from_slice(b"\",\"refresh_token\":\"");
         keyring.mint(TokenKind::Refresh, &refresh, now, body)?;
-        finish(body, server, access.scope);
+        finish(body, state, access.scope);
         Ok(())
     })
 }
@@ -83,13 +83,13 @@ fn client_credentials(
 /// The refresh token must be one of the client that presents it (RFC 6749 §6). It is answered as it came: it is never
 /// rotated, and some clients forget the one they have when an answer has none.
 async fn refresh_token(
-    server: &Server,
+    state: &State,
     of: &Authenticated,
     token: &str,
     requested: Option<&Scope>,
     now: Timestamp,
 ) -> Result<Bytes, Error> {
-    let installation = server.installation();
+    let installation = state.installation();
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
     let refresh = installation.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffers).await?;
@@ -100,21 +100,21 @@ async fn refresh_token(
         client.filter(|client| client.vouches_for(&refresh, now)).ok_or(Error::RefreshRefused)
     });
     let client = vouching.await?;
-    let access = grant::refresh_token(server, &refresh, &client, requested, now)?;
+    let access = grant::refresh_token(state, &refresh, &client, requested, now)?;
     body(|body| {
         body.extend_from_slice(b"{\"access_token\":\"");
         installation.verifier().keyring().mint(TokenKind::Access, &access, now, body)?;
         body.extend_from_slice(b"\",\"refresh_token\":\"");
         body.extend_from_slice(token.as_bytes());
-        finish(body, server, access.scope);
+        finish(body, state, access.scope);
         Ok(())
     })
 }
 
 /// Adds what follows the tokens (RFC 6749 §5.1). A scope has no character that JSON would escape, nor has a token.
-fn finish(body: &mut Vec<u8>, server: &Server, scope: &str) {
+fn finish(body: &mut Vec<u8>, state: &State, scope: &str) {
     body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
-    let seconds = server.config().tokens.access_ttl.as_secs();
+    let seconds = state.config().tokens.access_ttl.as_secs();
     body.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
     body.extend_from_slice(b",\"scope\":\"");
     body.extend_from_slice(scope.as_bytes());

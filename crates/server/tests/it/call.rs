@@ -229,9 +229,9 @@ pub(crate) fn refresh_id(claims: &Value) -> String {
     if let Some(made_with) = claims.get("rti") {
         return made_with.as_str().unwrap().to_owned();
     }
-    let mut id = URL_SAFE_NO_PAD.decode(claims["jti"].as_str().unwrap()).unwrap();
-    *id.last_mut().unwrap() |= 1;
-    URL_SAFE_NO_PAD.encode(id)
+    let id = URL_SAFE_NO_PAD.decode(claims["jti"].as_str().unwrap()).unwrap();
+    let next = u128::from_be_bytes(id.try_into().unwrap()).wrapping_add(1);
+    URL_SAFE_NO_PAD.encode(next.to_be_bytes())
 }
 
 /// What a token says.

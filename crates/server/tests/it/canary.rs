@@ -267,9 +267,9 @@ async fn by_an_oauth_client(stage: &Stage, wrong: &str, canaries: &mut Canaries)
 async fn metrics(stage: Stage) -> String {
     let listeners = Listeners::bind(&stage.config).unwrap();
     let admin = listeners.admin().unwrap().unwrap();
-    let (server, follower, _folder) = stage.into_parts();
+    let (server, _, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(run(server, follower, listeners, None, async {
+    let running = tokio::spawn(run(server, listeners, None, async {
         let _ = stopped.await;
     }));
     let mut connection = TcpStream::connect(admin).await.unwrap();

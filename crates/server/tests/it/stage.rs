@@ -18,8 +18,8 @@ use tollgate_core::{
     ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
     Uptime,
 };
+use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
-use tollgate_server::edge::RequestBody;
 use tollgate_server::{Follower, Installation, Rotation, Server};
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
@@ -393,7 +393,6 @@ pub(crate) async fn serve(
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
-    let (installation, follower) =
-        Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    (Server::new(installation.clone(), true), installation, follower)
+    let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
+    (Server::new(installation.clone(), true), installation.clone(), Follower::new(installation))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::Revoked;
-use tollgate_server::{Installation, Server};
+use tollgate_server::{Follower, Installation, Server};
 use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status, Store};
 
 use super::{grant, introspect, post_as, refresh, revoke, said, tokens};
@@ -162,7 +162,8 @@ async fn another_server_refuses_the_token_once_it_has_read_the_change() {
     let stage = Stage::open().await;
     let store = Arc::new(Sqlite::open_existing(&stage.path()).unwrap());
     let opened = Installation::open(stage.config.clone(), store, master_key(), stage.clock.clone()).await;
-    let (installation, mut follower) = opened.unwrap();
+    let installation = opened.unwrap();
+    let mut follower = Follower::new(installation.clone());
     let other = Server::new(installation, false);
     let token = stage.tokens(&stage.shop).await.access;
     let list = || Call::get(crate::call::LIST).bearer(&token).whole();

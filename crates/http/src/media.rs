@@ -1,19 +1,11 @@
-//! Which type a body claims to be of, and how long it may be.
+//! Which type a body claims to be of.
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
-use crate::error::Error;
-
-/// The longest body that is read: 64 KiB.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
-
-/// What is told to who sends other than JSON.
-pub(crate) const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
-
 /// A type of body that is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
+pub enum Media {
     /// `application/json`
     Json,
     /// `application/x-www-form-urlencoded`
@@ -23,7 +15,7 @@ pub(crate) enum Media {
 impl Media {
     /// Reads the one `Content-Type`, without its parameters: whether a body is in UTF-8 its bytes tell, and not a
     /// `charset`. Nothing that is compressed is understood.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(CONTENT_TYPE).iter();
         let line = lines.next()?.as_bytes();
         if lines.next().is_some() || headers.get_all(CONTENT_ENCODING).iter().any(is_compressed) {
@@ -36,14 +28,6 @@ impl Media {
             essence if essence.eq_ignore_ascii_case(b"application/json") => Some(Self::Json),
             essence if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Some(Self::Form),
             _ => None,
-        }
-    }
-
-    /// Refuses every body that is not JSON.
-    pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-        match Self::of(headers) {
-            Some(Self::Json) => Ok(()),
-            Some(Self::Form) | None => Err(Error::MediaType { expected: JSON_ONLY }),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Json {
 /// A byte order mark, invalid UTF-8, a lone surrogate, nesting beyond 32 levels and trailing bytes are problems of
 /// `body`; a member name that its object has already (RFC 8259 §4 leaves open which of the two would count) is a
 /// problem of that member.
-pub(crate) fn read(body: &[u8]) -> Result<Json, Problem> {
+pub fn read(body: &[u8]) -> Result<Json, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::body("is not valid UTF-8"))?;
     if text.starts_with('\u{feff}') {
         return Err(Problem::body("must not start with a byte order mark"));

@@ -2,42 +2,51 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::Rng;
-use tollgate_core::Timestamp;
-use tollgate_core::wire::is_request_id;
 use uuid::Builder;
 
-/// Where it stands, in requests and answers.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that carries the id, in requests and answers.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, by which its log line is found; as a header.
-pub(crate) struct RequestId(HeaderValue);
+/// The id of a request, by which its log line is found.
+#[derive(Debug, Clone)]
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// Keeps an inbound `X-Request-Id` of 1 to 128 of `[A-Za-z0-9._-]`, and makes a UUIDv7 otherwise.
-    pub(crate) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
+    /// Keeps the request's own `X-Request-Id` where it is well formed, and makes a UUIDv7 otherwise.
+    ///
+    /// `now` is the time in milliseconds since the Unix epoch.
+    pub fn of(headers: &HeaderMap, now: u64) -> Self {
         match headers.get(X_REQUEST_ID) {
             Some(id) if is_request_id(id.as_bytes()) => Self(id.clone()),
             Some(_) | None => Self::new(now),
         }
     }
 
-    /// Makes a UUIDv7 (RFC 9562 §5.7).
-    fn new(now: Timestamp) -> Self {
+    /// Makes a UUIDv7 (RFC 9562 §5.7) of `now`, in milliseconds since the Unix epoch.
+    fn new(now: u64) -> Self {
         let mut random = [0; 10];
         rand::rng().fill_bytes(&mut random);
-        let id = Builder::from_unix_timestamp_millis(now.millis(), &random).into_uuid();
+        let id = Builder::from_unix_timestamp_millis(now, &random).into_uuid();
         let mut text = [0; 36];
         let text = id.hyphenated().encode_lower(&mut text);
         Self(HeaderValue::from_str(text).expect("a UUID is printable ASCII"))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
         self.0.to_str().expect("an id is made of visible ASCII characters")
     }
 
-    pub(crate) fn into_header(self) -> HeaderValue {
+    /// The id as the value of its header.
+    pub fn into_header(self) -> HeaderValue {
         self.0
     }
+}
+
+/// Whether an `X-Request-Id` is well formed: 1 to 128 of `[A-Za-z0-9._-]`. Any other is neither kept nor logged.
+pub(crate) fn is_request_id(id: &[u8]) -> bool {
+    (1..=128).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 #[cfg(test)]
@@ -48,7 +57,7 @@ mod tests {
     fn of(id: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert("x-request-id", HeaderValue::from_bytes(id.as_bytes()).unwrap());
-        RequestId::of(&headers, Timestamp::from_seconds(1_764_000_000)).as_str().to_owned()
+        RequestId::of(&headers, 1_764_000_000_000).as_str().to_owned()
     }
 
     #[test]

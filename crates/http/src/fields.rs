@@ -9,13 +9,13 @@ use crate::problems::{Problem, Problems};
 const MAX_UNKNOWN: usize = 20;
 
 /// A value that a JSON member can hold.
-pub(crate) trait FromJson: Sized {
+pub trait FromJson: Sized {
     /// Reads it, or says why not.
     fn from_json(json: &Json) -> Result<Self, Refused>;
 }
 
 /// An object that a JSON member can hold.
-pub(crate) trait FromFields: Sized {
+pub trait FromFields: Sized {
     /// Reads every member, whatever is wrong with those before. `None` has left a problem in `fields`.
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
 }
@@ -48,7 +48,7 @@ impl From<String> for Refused {
 ///
 /// The problems come in the order in which `T` reads its members, with the unknown ones of an object after all those
 /// that it knows. A body that is no JSON object, or names a member twice, has that one problem.
-pub(crate) fn read<T: FromFields>(body: &[u8]) -> Result<T, Problems> {
+pub fn read<T: FromFields>(body: &[u8]) -> Result<T, Problems> {
     let json = json::read(body)?;
     let Json::Object(members) = &json else {
         return Err(Problem::body(Refused::ill_typed("a JSON object", &json).to_string()).into());
@@ -59,7 +59,7 @@ pub(crate) fn read<T: FromFields>(body: &[u8]) -> Result<T, Problems> {
 }
 
 /// The members of a JSON object that are still to be read.
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     /// What stands before a member's name: nothing, or `customer.`.
     prefix: String,
     rest: Vec<&'a (String, Json)>,
@@ -68,19 +68,19 @@ pub(crate) struct Fields<'a> {
 
 impl Fields<'_> {
     /// Reads a member that must be there; `null` is a value of the wrong type.
-    pub(crate) fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
+    pub fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
         let value = self.take(name).map(T::from_json);
         self.settle(name, value.unwrap_or_else(|| Err("is required".into())))
     }
 
     /// Reads a member that may be absent; `null` is the same as absent.
-    pub(crate) fn optional<T: FromJson>(&mut self, name: &str) -> Option<T> {
+    pub fn optional<T: FromJson>(&mut self, name: &str) -> Option<T> {
         let value = self.take(name).filter(|json| **json != Json::Null).map(T::from_json)?;
         self.settle(name, value)
     }
 
     /// Reads a member that may be absent; `null` and `""`, which a form sends for an empty field, are the same as absent.
-    pub(crate) fn optional_or_blank<T: FromJson>(&mut self, name: &str) -> Option<T> {
+    pub fn optional_or_blank<T: FromJson>(&mut self, name: &str) -> Option<T> {
         let blank =
             |json: &Json| matches!(json, Json::Null) || matches!(json, Json::String(text) if text.is_empty());
         let value = self.take(name).filter(|json| !blank(json)).map(T::from_json)?;
@@ -89,7 +89,7 @@ impl Fields<'_> {
 
     /// Reads an object that must be there. A missing one is named together with the members that it would have to
     /// have, so that its sender learns everything from one answer.
-    pub(crate) fn object<T: FromFields>(&mut self, name: &str) -> Option<T> {
+    pub fn object<T: FromFields>(&mut self, name: &str) -> Option<T> {
         let prefix = format!("{}{name}.", self.prefix);
         match self.take(name) {
             Some(Json::Object(members)) => Fields::scope(prefix, members, self.problems),

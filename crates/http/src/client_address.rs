@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 /// The address of the caller: the peer, or, where the peer is a trusted proxy, the nearest address in
 /// `X-Forwarded-For` that is not one. What stands further left is the caller's own claim and is not believed.
-pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut address = peer.to_canonical();
     if trusted.is_empty() {
         return address;

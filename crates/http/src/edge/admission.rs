@@ -89,7 +89,7 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
             }
             Err(refusal) => {
                 tracing::debug!(
-                    code = refusal.code.as_str(),
+                    code = refusal.code,
                     message = refusal.message,
                     "request refused at the edge"
                 );
