@@ -16,13 +16,13 @@ mod refusals;
 mod shared;
 mod standards;
 
-pub(crate) use published::Published;
+pub(crate) use published::router;
 
 use serde_json::{Map, Value, json};
 
+use crate::config::Config;
 use crate::openapi::operation::Operation;
 use crate::openapi::shared::Shared;
-use crate::state::State;
 
 /// What an installation serves, and where.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +45,7 @@ impl Default for Surface<'_> {
 }
 
 impl<'a> Surface<'a> {
-    pub(crate) fn of(state: &'a State, health: bool) -> Self {
-        let config = state.config();
+    pub(crate) fn of(config: &'a Config, health: bool) -> Self {
         Self {
             public_url: &config.public_url,
             audience: &config.tokens.audience,
@@ -60,7 +59,7 @@ impl<'a> Surface<'a> {
 pub fn document(surface: &Surface<'_>) -> Value {
     let (mut paths, mut shared) = (Map::new(), Shared::default());
     for operation in operations(surface) {
-        let path = paths.entry(operation.route.as_str()).or_insert_with(|| json!({}));
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         if operation.tag == HEALTH && !surface.health {
             path["servers"] =
                 json!([{"url": ADMIN, "description": "`admin_listen`, for those who operate it"}]);

@@ -11,7 +11,6 @@ use super::{Surface, TOKENS};
 use crate::body::JSON_ONLY;
 use crate::error::Error;
 use crate::oauth::token::MEDIA;
-use crate::route::Route;
 use std::time::Duration;
 
 /// What examples name, and no installation has.
@@ -49,7 +48,7 @@ fn token() -> Operation {
         Error::NoSigningKey,
     ];
     Operation {
-        route: Route::Token,
+        path: "/api/v1/oauth2/token",
         method: "post",
         id: "obtainToken",
         tag: TOKENS,
@@ -84,7 +83,7 @@ fn refresh(surface: &Surface<'_>) -> Operation {
         Error::NoSigningKey,
     ];
     Operation {
-        route: Route::Refresh,
+        path: "/api/v1/oauth2/refresh",
         method: "post",
         id: "refreshToken",
         tag: TOKENS,

@@ -9,7 +9,6 @@ use super::refusals::Refusal;
 use crate::error::Error;
 use crate::health::{METRICS_TYPE, READY, UP};
 use crate::readiness::{NotReady, Task};
-use crate::route::Route;
 
 pub(super) fn operations() -> Vec<Operation> {
     let text = METRICS_TYPE.split(';').next().unwrap_or(METRICS_TYPE);
@@ -25,27 +24,21 @@ pub(super) fn operations() -> Vec<Operation> {
             .map(Error::NotReady);
     let not_ready = not_ready.into_iter().map(Refusal::envelope).collect();
     vec![
-        operation(Route::Health, "liveness", "Ask whether the process is up", success(status(UP)), vec![]),
-        operation(
-            Route::Ready,
-            "readiness",
-            "Ask whether tokens can be issued here",
-            success(ready),
-            not_ready,
-        ),
-        operation(Route::Metrics, "metrics", "Read what was counted, for Prometheus", metrics, vec![]),
+        operation("/healthz", "liveness", "Ask whether the process is up", success(status(UP)), vec![]),
+        operation("/readyz", "readiness", "Ask whether tokens can be issued here", success(ready), not_ready),
+        operation("/metrics", "metrics", "Read what was counted, for Prometheus", metrics, vec![]),
     ]
 }
 
 fn operation(
-    route: Route,
+    path: &'static str,
     id: &'static str,
     summary: &'static str,
     content: Value,
     refusals: Vec<Refusal>,
 ) -> Operation {
     Operation {
-        route,
+        path,
         method: "get",
         id,
         tag: HEALTH,

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::DESCRIPTION;
 use super::operation::{Access, Answer, Operation, always, content};
 use super::published::KEPT;
-use crate::route::Route;
 
 pub(super) fn operations() -> Vec<Operation> {
     let document = json!({
@@ -21,7 +20,7 @@ pub(super) fn operations() -> Vec<Operation> {
     });
     let content = content("application/json", document, None);
     vec![Operation {
-        route: Route::OpenApi,
+        path: "/openapi.json",
         method: "get",
         id: "openApi",
         tag: DESCRIPTION,

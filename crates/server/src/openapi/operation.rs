@@ -6,11 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::refusals::{self, Refusal};
 use super::shared::Shared;
-use crate::route::Route;
 
 /// An operation.
 pub(super) struct Operation {
-    pub(super) route: Route,
+    pub(super) path: &'static str,
     /// In lower case, as the document has it.
     pub(super) method: &'static str,
     pub(super) id: &'static str,

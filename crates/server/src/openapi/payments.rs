@@ -17,7 +17,6 @@ use crate::payments::body::NewPayment;
 use crate::payments::decision::{Decision, Status};
 use crate::payments::schema::{cursor, limit, uuid};
 use crate::payments::view::PaymentView;
-use crate::route::Route;
 
 /// What examples name, and no installation has.
 const ID: &str = "0b6c1f0e-93a5-4b6e-8d57-0c9d4d1e2f3a";
@@ -50,7 +49,7 @@ fn create(surface: &Surface<'_>) -> Operation {
         "schema": {"type": "string", "const": "true"},
     });
     Operation {
-        route: Route::CreatePayment,
+        path: "/api/v1/payment-requests:redirect",
         method: "post",
         id: "createPaymentRequest",
         tag: PAYMENTS,
@@ -90,7 +89,7 @@ fn list(surface: &Surface<'_>) -> Operation {
         "examples": [{"items": [shown(surface)], "next_cursor": null}],
     });
     Operation {
-        route: Route::ListPayments,
+        path: "/api/v1/payment-requests",
         method: "get",
         id: "listPaymentRequests",
         tag: PAYMENTS,
@@ -118,7 +117,7 @@ fn show(surface: &Surface<'_>) -> Operation {
     let mut one = schema("PaymentRequest");
     one["examples"] = json!([shown(surface)]);
     Operation {
-        route: Route::ShowPayment,
+        path: "/api/v1/payment-requests/{id}",
         method: "get",
         id: "showPaymentRequest",
         tag: PAYMENTS,
@@ -136,7 +135,7 @@ fn show(surface: &Surface<'_>) -> Operation {
 
 fn page() -> Operation {
     Operation {
-        route: Route::PaymentPage,
+        path: "/pay/{id}",
         method: "get",
         id: "showPaymentPage",
         tag: PAGE,
@@ -165,7 +164,7 @@ fn decide() -> Operation {
     });
     let location = json!({"required": true, "schema": {"type": "string", "format": "uri-reference"}});
     Operation {
-        route: Route::PaymentPage,
+        path: "/pay/{id}",
         method: "post",
         id: "decidePayment",
         tag: PAGE,

@@ -13,7 +13,6 @@ use super::{OAUTH, Surface};
 use crate::error::Error;
 use crate::oauth::{FORM_ONLY, metadata};
 use crate::payments::schema::uuid;
-use crate::route::Route;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -39,7 +38,7 @@ fn token() -> Operation {
         Error::NoSigningKey,
     ];
     Operation {
-        route: Route::StandardToken,
+        path: "/oauth2/token",
         method: "post",
         id: "oauthToken",
         tag: OAUTH,
@@ -57,7 +56,7 @@ fn token() -> Operation {
 
 fn introspect(surface: &Surface<'_>) -> Operation {
     Operation {
-        route: Route::Introspect,
+        path: "/oauth2/introspect",
         method: "post",
         id: "introspectToken",
         tag: OAUTH,
@@ -76,7 +75,7 @@ fn introspect(surface: &Surface<'_>) -> Operation {
 
 fn revoke() -> Operation {
     Operation {
-        route: Route::Revoke,
+        path: "/oauth2/revoke",
         method: "post",
         id: "revokeToken",
         tag: OAUTH,
@@ -98,7 +97,7 @@ fn revoke() -> Operation {
 
 fn server_metadata(surface: &Surface<'_>) -> Operation {
     Operation {
-        route: Route::ServerMetadata,
+        path: "/.well-known/oauth-authorization-server",
         method: "get",
         id: "serverMetadata",
         tag: OAUTH,
@@ -122,7 +121,7 @@ fn key_set() -> Operation {
         "examples": [{"keys": []}],
     });
     Operation {
-        route: Route::KeySet,
+        path: "/oauth2/jwks",
         method: "get",
         id: "keySet",
         tag: OAUTH,
