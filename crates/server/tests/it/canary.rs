@@ -183,9 +183,9 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
     for (method, fault) in [
         ("client", Fault::Panics),
         ("client", Fault::Refuses),
-        ("payment_requests", Fault::Panics),
+        ("documents", Fault::Panics),
         ("begin", Fault::Refuses),
-        ("create_payment_request", Fault::Panics),
+        ("complete", Fault::Panics),
     ] {
         faults.set(method, fault);
         if method == "client" {
