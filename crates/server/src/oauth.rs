@@ -24,8 +24,6 @@ use axum::extract::{self, Extension, Request};
 use axum::routing::{MethodRouter, any};
 use axum::{Router, body::Body};
 
-pub(crate) use request::FORM_ONLY;
-
 use crate::error::Error;
 use crate::oauth::answer::Answered;
 use crate::route::Route;

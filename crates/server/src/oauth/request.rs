@@ -30,8 +30,7 @@ pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), E
 }
 
 /// What callers are told that send another type.
-pub(crate) const FORM_ONLY: &str =
-    "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
+const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
 
 /// Takes a `POST` of a form from a server, and reads it whole.
 pub(super) async fn receive(

@@ -18,7 +18,7 @@ use crate::route::Route;
 use crate::state::State;
 
 /// How long an answer may be kept. What is served changes with the version and the configuration only.
-pub(super) const KEPT: &str = "public, max-age=3600";
+const KEPT: &str = "public, max-age=3600";
 
 /// The route of the document. `health` says whether health is answered next to the API.
 pub(crate) fn router(state: Arc<State>, health: bool) -> Router {
