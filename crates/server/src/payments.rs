@@ -2,7 +2,7 @@
 
 pub(crate) mod body;
 mod checkout;
-mod country;
+pub(crate) mod country;
 mod create;
 pub(crate) mod decision;
 mod email;
@@ -13,7 +13,6 @@ pub(crate) mod money;
 mod named;
 pub(crate) mod page;
 pub(crate) mod redirect_url;
-pub(crate) mod schema;
 mod show;
 mod stored;
 pub(crate) mod text;

@@ -19,8 +19,6 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tollgate_core::{ClientId, Timestamp};
 
-pub(crate) use form::FORM_ONLY;
-
 use crate::authority::authenticated::Authenticated;
 use crate::edge::RequestBody;
 use crate::error::Error;

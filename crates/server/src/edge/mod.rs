@@ -11,8 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-pub(crate) use refusal::refusals;
-
 pub use body::{BodyError, RequestBody, read_body};
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, serve};

@@ -75,11 +75,3 @@ impl Refusal {
         wire
     }
 }
-
-/// What is refused before any operation is reached: for whoever describes the surface.
-pub(crate) fn refusals() -> Vec<(Code, Response<Bytes>)> {
-    [Refusal::NOT_HTTP, Refusal::HEAD_TOO_SLOW, Refusal::HEAD_TOO_LARGE, Refusal::TOO_MANY]
-        .into_iter()
-        .map(|refusal| (refusal.code, refusal.response(Version::HTTP_2, &HeaderMap::new())))
-        .collect()
-}

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::server::Server;
 
 /// How long an answer may be kept. What is served changes with the version and the configuration only.
-pub(super) const KEPT: &str = "public, max-age=3600";
+const KEPT: &str = "public, max-age=3600";
 
 /// The document as it is served; composed when it is first asked for, so that starting costs nothing.
 #[derive(Default)]

@@ -17,8 +17,7 @@ use crate::problems::{Problem, Problems};
 use crate::server::Server;
 
 /// What is told to who sends another type.
-pub(crate) const FORM_ONLY: &str =
-    "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
+const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
 
 /// Takes a `POST` of a form from a server, and reads it whole.
 pub(super) async fn receive(

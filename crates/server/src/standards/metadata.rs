@@ -28,15 +28,10 @@ pub(super) fn describe(
 }
 
 /// How long the description may be kept.
-pub(crate) const KEPT: &str = "public, max-age=3600";
+const KEPT: &str = "public, max-age=3600";
 
 /// How long the key set may be kept: for a shorter time, so that a first public key would be known before it signs.
-pub(crate) const KEYS_KEPT: &str = "public, max-age=300";
-
-/// What the description says.
-pub(crate) fn description(public_url: &str) -> serde_json::Value {
-    serde_json::to_value(Metadata::of(public_url)).expect("texts serialise")
-}
+const KEYS_KEPT: &str = "public, max-age=300";
 
 /// The path of an absolute URL: empty, or with a slash in front.
 fn path_of(url: &str) -> &str {
