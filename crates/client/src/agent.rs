@@ -61,10 +61,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tollgate_http::RequestId;
 
-use crate::{Cached, ConfigurationError};
+use crate::{Cached, Clock, ConfigurationError};
 
 mod admin;
 mod admission;
@@ -174,4 +176,10 @@ impl Agent {
             aborted: sum.aborted + ended.aborted,
         })
     }
+}
+
+/// The id of a request: its own, or a new one.
+fn request_id(headers: &HeaderMap, clock: &dyn Clock) -> RequestId {
+    let millis = clock.now().wall.as_millis();
+    RequestId::of(headers, u64::try_from(millis).unwrap_or(u64::MAX))
 }

@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 
 use super::endpoint::Door;
 use super::forward::own;
-use super::refusal::{Kind, Refusal, request_id};
+use super::refusal::{Kind, Refusal};
 use super::serve::{AnswerBody, Handler};
-use super::{Recorder, admission};
+use super::{Recorder, admission, request_id};
 use crate::Cached;
 
 /// Answers `/healthz` (the process is up), `/readyz` (a token is at hand) and `/metrics`, and nothing else.
@@ -45,9 +45,9 @@ impl Admin {
 
 impl Handler for Admin {
     async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
-        let request_id = request_id(request.headers());
+        let request_id = request_id(request.headers(), self.cached.clock());
         let answer = self.answer(request, door);
-        answer.unwrap_or_else(|refusal| refusal.response(request_id, self.cached.clock())).map(own)
+        answer.unwrap_or_else(|refusal| refusal.response(request_id)).map(own)
     }
 }
 

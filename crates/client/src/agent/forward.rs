@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 use super::endpoint::Door;
 use super::progress::{Awaited, Progress};
-use super::refusal::{Kind, Refusal, request_id};
+use super::refusal::{Kind, Refusal};
 use super::resend::Resend;
 use super::serve::{AnswerBody, Handler};
 use super::telemetry::Counters;
 use super::upstream::{self, SendError, Upstream};
-use super::{Limits, admission, headers};
+use super::{Limits, admission, headers, request_id};
 use crate::{
     Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
 };
@@ -130,7 +130,7 @@ impl Sender<Request<upstream::Body>> for Sending<'_> {
 impl Handler for Forward {
     async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
         let began = Instant::now();
-        let request_id = request_id(request.headers());
+        let request_id = request_id(request.headers(), self.cached().clock());
         let answered = self.forward(request, door).await;
         let (status, kind) = match &answered {
             Ok(response) => (Some(response.status()), None),
@@ -146,7 +146,7 @@ impl Handler for Forward {
         );
         match answered {
             Ok(response) => response.map(Either::Left),
-            Err(refusal) => refusal.response(request_id, self.cached().clock()).map(own),
+            Err(refusal) => refusal.response(request_id).map(own),
         }
     }
 }

@@ -11,7 +11,6 @@ use metrics::counter;
 
 use super::Limits;
 use super::upstream::{self, Body, Connector, SendError, Sender};
-use crate::broken::is_given_up_by_system;
 use crate::{ConfigurationError, Spare};
 
 /// Sends requests, and once more those that may be.
@@ -79,6 +78,13 @@ fn is_broken(error: &SendError) -> bool {
 
 fn is_timed_out(error: &SendError) -> bool {
     cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Whether the system gave the connection up because nobody acknowledged what was sent. Limits of our own say the same of
+/// an answer that took too long, but not in the system's name.
+fn is_given_up_by_system(error: &SendError) -> bool {
+    let io = cause::<io::Error>(error);
+    io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_some())
 }
 
 /// The first of the errors that this one is made of which has this type.

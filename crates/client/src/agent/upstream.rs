@@ -15,12 +15,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 use tower_service::Service;
+use url::Url;
 
 use super::Limits;
 use super::progress::Watched;
 use super::refusal::Kind;
-use crate::origin::secure;
-use crate::{ConfigurationError, Origin, Replay, tls};
+use crate::{ConfigurationError, Origin, Replay, tls_config};
 
 /// How often a connection without a word is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -38,7 +38,7 @@ impl Upstream {
     /// The upstream at this URL. It must be https, unless it is on this machine.
     pub fn new(url: &str) -> Result<Self, ConfigurationError> {
         let origin = Origin::of(url)?;
-        let url = secure(url)?;
+        let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
         if url.query().is_some() {
             return Err(ConfigurationError::Url);
         }
@@ -86,7 +86,6 @@ pub(super) type SendError = hyper_util::client::legacy::Error;
 
 /// How it gets there: TLS, and the bounds of a connection. It fails where TLS can't be set up.
 pub(super) fn connector(limits: &Limits) -> Result<Connector, ConfigurationError> {
-    let tls = tls::config().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -94,7 +93,7 @@ pub(super) fn connector(limits: &Limits) -> Result<Connector, ConfigurationError
     #[cfg(any(target_os = "linux", target_os = "android"))]
     tcp.set_tcp_user_timeout(Some(limits.acknowledged));
     let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
+        .with_tls_config(tls_config()?)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp);
