@@ -49,8 +49,6 @@
 //! | `tollgate_client_token_usable_seconds` | | how long it can be used; zero without one |
 //! | `tollgate_client_consecutive_failures` | | attempts that failed in a row |
 
-#[cfg(all(feature = "agent", unix))]
-pub mod agent;
 mod authorizer;
 mod blocking;
 #[cfg(feature = "reqwest-middleware")]

@@ -8,14 +8,14 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use tollgate_core::wire::{Code, request_error_body};
 use tollgate_http::{RequestId, X_REQUEST_ID};
 
-use crate::IDEMPOTENCY_KEY;
+use tollgate_client::IDEMPOTENCY_KEY;
 
 /// Names the kind of an answer that is the agent's own. No answer of an upstream has it.
-pub(super) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
+pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
 
 /// Why a request was not forwarded, or not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Target,
     Host,
     Browser,
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Target,
         Self::Host,
         Self::Browser,
@@ -51,7 +51,7 @@ impl Kind {
     ];
 
     /// As it stands in the header and in the metrics.
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Target => "target",
             Self::Host => "host",
@@ -123,12 +123,12 @@ impl Kind {
 
 /// An answer of the agent's own.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) kind: Kind,
+pub(crate) struct Refusal {
+    pub(crate) kind: Kind,
     /// When to try again.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// The key that the request was sent with, to be sent with the next attempt.
-    pub(super) key: Option<HeaderValue>,
+    pub(crate) key: Option<HeaderValue>,
 }
 
 impl From<Kind> for Refusal {
@@ -139,7 +139,7 @@ impl From<Kind> for Refusal {
 
 impl Refusal {
     /// The answer to the request with this id.
-    pub(super) fn response(self, request_id: RequestId) -> Response<Bytes> {
+    pub(crate) fn response(self, request_id: RequestId) -> Response<Bytes> {
         let (status, code, message) = self.kind.answer();
         let mut response = Response::new(Bytes::from(request_error_body(code, message)));
         *response.status_mut() = status;
