@@ -4,21 +4,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use tollgate_core::wire::{Code, is_request_id, request_error_body};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use tollgate_core::wire::{Code, request_error_body};
+use tollgate_http::{RequestId, X_REQUEST_ID};
 
-use crate::Clock;
-use crate::authorizer::uuid_v7;
-use crate::unauthorized::IDEMPOTENCY_KEY;
+use tollgate_client::IDEMPOTENCY_KEY;
 
 /// Names the kind of an answer that is the agent's own. No answer of an upstream has it.
-pub(super) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
 
 /// Why a request was not forwarded, or not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Target,
     Host,
     Browser,
@@ -36,7 +33,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Target,
         Self::Host,
         Self::Browser,
@@ -54,7 +51,7 @@ impl Kind {
     ];
 
     /// As it stands in the header and in the metrics.
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Target => "target",
             Self::Host => "host",
@@ -126,12 +123,12 @@ impl Kind {
 
 /// An answer of the agent's own.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) kind: Kind,
+pub(crate) struct Refusal {
+    pub(crate) kind: Kind,
     /// When to try again.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// The key that the request was sent with, to be sent with the next attempt.
-    pub(super) key: Option<HeaderValue>,
+    pub(crate) key: Option<HeaderValue>,
 }
 
 impl From<Kind> for Refusal {
@@ -141,8 +138,8 @@ impl From<Kind> for Refusal {
 }
 
 impl Refusal {
-    /// The answer, with the request's own `X-Request-Id` or else a new one.
-    pub(super) fn response(self, request_id: Option<HeaderValue>, clock: &dyn Clock) -> Response<Bytes> {
+    /// The answer to the request with this id.
+    pub(crate) fn response(self, request_id: RequestId) -> Response<Bytes> {
         let (status, code, message) = self.kind.answer();
         let mut response = Response::new(Bytes::from(request_error_body(code, message)));
         *response.status_mut() = status;
@@ -150,7 +147,7 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(X_REQUEST_ID, request_id.unwrap_or_else(|| uuid_v7(clock.now())));
+        headers.insert(X_REQUEST_ID, request_id.into_header());
         headers.insert(AGENT_ERROR, HeaderValue::from_static(self.kind.label()));
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -163,20 +160,16 @@ impl Refusal {
     }
 }
 
-/// The request's own id, where it is well formed (contract, section 2).
-pub(super) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes())).cloned()
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
-    use crate::SystemClock;
 
     #[test]
     fn every_answer_is_in_the_envelope_and_marked() {
         for kind in Kind::ALL {
-            let response = Refusal::from(kind).response(None, &SystemClock::new());
+            let response = Refusal::from(kind).response(RequestId::of(&HeaderMap::new(), 0));
             let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
             assert_eq!(body["success"], false);
             assert!(body["error"]["code"].is_string());
@@ -188,24 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn a_well_formed_request_id_is_kept() {
-        let of = |id: &'static str| {
-            request_id(&HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_static(id))]))
-        };
-        assert_eq!(of("a.B-1_").unwrap(), "a.B-1_");
-        for refused in ["", "a b", "a,b", "\"a\""] {
-            assert_eq!(of(refused), None, "{refused:?}");
-        }
-        let long = HeaderValue::try_from("a".repeat(129)).unwrap();
-        assert_eq!(request_id(&HeaderMap::from_iter([(X_REQUEST_ID, long)])), None);
-    }
-
-    #[test]
     fn who_is_told_to_wait_is_told_at_least_a_second() {
         for (wait, said) in [(0, "1"), (1_000, "1"), (1_001, "2"), (29_500, "30")] {
             let retry_after = Some(Duration::from_millis(wait));
             let refusal = Refusal { kind: Kind::NoToken, retry_after, key: None };
-            assert_eq!(refusal.response(None, &SystemClock::new()).headers()[RETRY_AFTER], said);
+            assert_eq!(refusal.response(RequestId::of(&HeaderMap::new(), 0)).headers()[RETRY_AFTER], said);
         }
     }
 }

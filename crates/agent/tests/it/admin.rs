@@ -1,6 +1,6 @@
 //! The listener about the agent itself.
 
-use tollgate_client::agent::Limits;
+use tollgate_agent::Limits;
 
 use crate::caller::{Message, Wire};
 use crate::fixture::{Running, Tokens};

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
-use super::unix::{self, SocketFile};
+use crate::unix::{self, SocketFile};
 
 /// Connections that may wait in the kernel.
 const BACKLOG: u32 = 1_024;
@@ -99,14 +99,14 @@ enum Socket {
 }
 
 /// A connection.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 /// Which door a request came in by, and so what it must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Door {
+pub(crate) enum Door {
     /// Any program of any user, and any page in a browser, can knock at this address.
     Tcp(SocketAddr),
     /// The kernel has said who it is.
@@ -140,7 +140,7 @@ impl Listener {
         })
     }
 
-    pub(super) fn door(&self) -> Door {
+    pub(crate) fn door(&self) -> Door {
         match &self.0 {
             Socket::Tcp(_, address) => Door::Tcp(*address),
             Socket::Unix(..) => Door::Unix,
@@ -148,7 +148,7 @@ impl Listener {
     }
 
     /// The next connection; none where the peer is not one that may connect.
-    pub(super) async fn accept(&self) -> io::Result<Option<Stream>> {
+    pub(crate) async fn accept(&self) -> io::Result<Option<Stream>> {
         match &self.0 {
             Socket::Tcp(listener, _) => {
                 let (stream, _) = listener.accept().await?;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tollgate_client::agent::{Agent, Drained, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, Drained, Limits, Listener, Recorder, Upstream};
 use tollgate_client::{Cached, Clock, Fault, Moment, Obtaining, Settings, SystemClock, Token, TokenSource};
 
 use crate::caller::Wire;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// Whom a request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Awaited {
+pub(crate) enum Awaited {
     /// The caller, for more of the body.
     Caller,
     /// The upstream, to read the body or to answer.
@@ -19,7 +19,7 @@ pub(super) enum Awaited {
 
 /// How a request's body fares.
 #[derive(Clone)]
-pub(super) struct Progress(Arc<Mutex<State>>);
+pub(crate) struct Progress(Arc<Mutex<State>>);
 
 struct State {
     moved: Instant,
@@ -29,18 +29,18 @@ struct State {
 
 impl Progress {
     /// Begins now.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State { moved: Instant::now(), awaited: Awaited::Upstream, broken: false };
         Self(Arc::new(Mutex::new(state)))
     }
 
     /// A body whose progress this is.
-    pub(super) fn of<B>(&self, body: B) -> Watched<B> {
+    pub(crate) fn of<B>(&self, body: B) -> Watched<B> {
         Watched { body, progress: self.clone() }
     }
 
     /// Waits until nothing has moved for so long.
-    pub(super) async fn stalled(&self, limit: Duration) -> Awaited {
+    pub(crate) async fn stalled(&self, limit: Duration) -> Awaited {
         loop {
             let (deadline, awaited) = {
                 let state = self.state();
@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// Whether the caller's side of the body broke.
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.state().broken
     }
 
@@ -64,7 +64,7 @@ impl Progress {
 }
 
 /// A request's body on its way.
-pub(super) struct Watched<B> {
+pub(crate) struct Watched<B> {
     body: B,
     progress: Progress,
 }

@@ -1,22 +1,23 @@
 //! Nothing secret comes out of the agent: not in events and spans at TRACE, ours and our libraries', not in metrics, not
 //! in its own answers.
 
-#![cfg(all(feature = "agent", unix))]
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 #[allow(dead_code, reason = "other tests use the rest of it")]
-#[path = "agent/caller.rs"]
+#[path = "it/caller.rs"]
 mod caller;
+#[path = "../../client/tests/listening/mod.rs"]
 mod listening;
 #[allow(dead_code, reason = "other tests use the rest of it")]
-#[path = "agent/upstream.rs"]
+#[path = "it/upstream.rs"]
 mod upstream;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tollgate_client::agent::{Agent, Limits, Listener, Recorder, TokenFile, Upstream};
+use tollgate_agent::{Agent, Limits, Listener, Recorder, TokenFile, Upstream};
 use tollgate_client::{Cached, Clock, Obtaining, Settings, Token, TokenSource};
 
 use crate::caller::{Message, Wire};
@@ -79,8 +80,7 @@ async fn nothing_secret_comes_out() {
     say(&recorder.render());
 
     let said = said();
-    for heard in ["tollgate_agent_requests_total", "tollgate_client::agent", "hyper", "kind", "Authorization"]
-    {
+    for heard in ["tollgate_agent_requests_total", "tollgate_agent", "hyper", "kind", "Authorization"] {
         assert!(said.contains(heard), "nothing was heard of {heard}");
     }
     for secret in ["canary", "callers-own", "body-of-it"] {

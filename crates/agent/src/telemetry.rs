@@ -5,10 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::refusal::Kind;
+use crate::refusal::Kind;
 
 /// Handles that are looked up once, so that counting takes no lock.
-pub(super) struct Counters {
+pub(crate) struct Counters {
     /// By the first digit of the status.
     answered: [Counter; 5],
     refused: [Counter; Kind::ALL.len()],
@@ -17,7 +17,7 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Looks them up in the recorder that is installed now.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let answered = ["1xx", "2xx", "3xx", "4xx", "5xx"];
         Self {
             answered: answered.map(|status| counter!("tollgate_agent_requests_total", "status" => status)),
@@ -27,7 +27,7 @@ impl Counters {
     }
 
     /// Counts an answer: the upstream's, or the agent's own.
-    pub(super) fn answered(&self, status: Option<StatusCode>, kind: Option<Kind>, took: Duration) {
+    pub(crate) fn answered(&self, status: Option<StatusCode>, kind: Option<Kind>, took: Duration) {
         if let Some(status) = status {
             self.answered[usize::from(status.as_u16() / 100 - 1).min(4)].increment(1);
             self.seconds.record(took);
@@ -39,6 +39,6 @@ impl Counters {
 }
 
 /// How many connections are open.
-pub(super) fn connections() -> Gauge {
+pub(crate) fn connections() -> Gauge {
     gauge!("tollgate_agent_connections")
 }

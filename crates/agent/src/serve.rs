@@ -19,8 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Limits;
-use super::endpoint::{Door, Listener, Stream};
+use crate::Limits;
+use crate::endpoint::{Door, Listener, Stream};
 
 /// How long a connection may say nothing, at its beginning and between requests.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -30,10 +30,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STREAMS: u32 = 128;
 
 /// The body of an answer: the upstream's, or the agent's own.
-pub(super) type AnswerBody = Either<Incoming, Full<Bytes>>;
+pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
 
 /// Answers requests.
-pub(super) trait Handler: Send + Sync + 'static {
+pub(crate) trait Handler: Send + Sync + 'static {
     fn handle(
         &self,
         request: Request<Incoming>,
@@ -52,7 +52,7 @@ pub struct Drained {
 
 /// What the listeners share.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     places: Arc<Semaphore>,
     grace: Duration,
     http: Arc<Builder<TokioExecutor>>,
@@ -62,14 +62,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limits: &Limits, open: Gauge, stop: watch::Receiver<()>) -> Self {
+    pub(crate) fn new(limits: &Limits, open: Gauge, stop: watch::Receiver<()>) -> Self {
         let places = Arc::new(Semaphore::new(limits.max_connections));
         Self { places, grace: limits.grace, http: Arc::new(http(limits)), open, stop }
     }
 }
 
 /// Serves a listener until the agent is to stop, then lets the requests under way end.
-pub(super) async fn serve<H: Handler>(listener: Listener, handler: Arc<H>, shared: Shared) -> Drained {
+pub(crate) async fn serve<H: Handler>(listener: Listener, handler: Arc<H>, shared: Shared) -> Drained {
     let mut connections = JoinSet::new();
     let door = listener.door();
     let mut stop = shared.stop.clone();
@@ -204,7 +204,7 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
 }
 
 /// Completes when the agent is to stop: the sender is gone then.
-pub(super) async fn stopped(stop: &mut watch::Receiver<()>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<()>) {
     while stop.changed().await.is_ok() {}
 }
 

@@ -10,20 +10,20 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::endpoint::Door;
-use super::progress::{Awaited, Progress};
-use super::refusal::{Kind, Refusal, request_id};
-use super::resend::Resend;
-use super::serve::{AnswerBody, Handler};
-use super::telemetry::Counters;
-use super::upstream::{self, SendError, Upstream};
-use super::{Limits, admission, headers};
-use crate::{
+use crate::endpoint::Door;
+use crate::progress::{Awaited, Progress};
+use crate::refusal::{Kind, Refusal};
+use crate::resend::Resend;
+use crate::serve::{AnswerBody, Handler};
+use crate::telemetry::Counters;
+use crate::upstream::{self, SendError, Upstream};
+use crate::{Limits, admission, headers, request_id};
+use tollgate_client::{
     Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
 };
 
 /// Forwards requests to one upstream, with the token.
-pub(super) struct Forward {
+pub(crate) struct Forward {
     upstream: Upstream,
     authorizer: Authorizer,
     resend: Resend,
@@ -34,7 +34,7 @@ pub(super) struct Forward {
 }
 
 impl Forward {
-    pub(super) fn new(
+    pub(crate) fn new(
         upstream: Upstream,
         cached: Cached,
         limits: Limits,
@@ -51,7 +51,7 @@ impl Forward {
         })
     }
 
-    pub(super) fn cached(&self) -> &Cached {
+    pub(crate) fn cached(&self) -> &Cached {
         self.authorizer.cached()
     }
 
@@ -130,7 +130,7 @@ impl Sender<Request<upstream::Body>> for Sending<'_> {
 impl Handler for Forward {
     async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
         let began = Instant::now();
-        let request_id = request_id(request.headers());
+        let request_id = request_id(request.headers(), self.cached().clock());
         let answered = self.forward(request, door).await;
         let (status, kind) = match &answered {
             Ok(response) => (Some(response.status()), None),
@@ -146,13 +146,13 @@ impl Handler for Forward {
         );
         match answered {
             Ok(response) => response.map(Either::Left),
-            Err(refusal) => refusal.response(request_id, self.cached().clock()).map(own),
+            Err(refusal) => refusal.response(request_id).map(own),
         }
     }
 }
 
 /// A body of the agent's own.
-pub(super) fn own(body: Bytes) -> AnswerBody {
+pub(crate) fn own(body: Bytes) -> AnswerBody {
     Either::Right(Full::from(body))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tollgate_client::agent::{Drained, Limits};
+use tollgate_agent::{Drained, Limits};
 
 use crate::caller::Wire;
 use crate::fixture::{Running, Tokens};

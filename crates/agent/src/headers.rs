@@ -5,14 +5,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::admission::MARKER;
-use super::refusal::AGENT_ERROR;
+use crate::admission::MARKER;
+use crate::refusal::AGENT_ERROR;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Takes off what is not for the upstream: what ends here, and what the caller has no say in.
-pub(super) fn strip_request(headers: &mut HeaderMap) {
+pub(crate) fn strip_request(headers: &mut HeaderMap) {
     let wants_trailers = headers.get_all(TE).iter().any(|value| names(value).any(|name| name == "trailers"));
     strip_hop_by_hop(headers);
     for name in [PROXY_AUTHORIZATION, http::header::AUTHORIZATION, HOST, EXPECT, MARKER] {
@@ -26,7 +26,7 @@ pub(super) fn strip_request(headers: &mut HeaderMap) {
 }
 
 /// Takes off what is not for the caller: what ends here, and what only the agent says.
-pub(super) fn strip_response(headers: &mut HeaderMap) {
+pub(crate) fn strip_response(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     for name in [PROXY_AUTHENTICATE, AGENT_ERROR] {
         headers.remove(name);

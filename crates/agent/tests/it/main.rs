@@ -1,6 +1,6 @@
 //! The agent over real sockets, with upstreams in the same process.
 
-#![cfg(all(feature = "agent", unix))]
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod admin;

@@ -3,10 +3,10 @@
 //! It forwards every request to one upstream: method, path, query, headers and body as they are, without the caller's
 //! `Authorization`, with a valid token, and with an `Idempotency-Key` for a POST that has none. Bodies and trailers
 //! stream in both directions. What the upstream answers is passed on, redirects included; a 401 is treated as an
-//! [`Authorizer`](crate::Authorizer) does.
+//! [`Authorizer`](tollgate_client::Authorizer) does.
 //!
 //! ```no_run
-//! use tollgate_client::agent::{Agent, Limits, Listener, Upstream};
+//! use tollgate_agent::{Agent, Limits, Listener, Upstream};
 //! use tollgate_client::{Cached, Caller, Environment, Settings};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,19 +52,23 @@
 //!
 //! # What can be watched
 //!
-//! Besides [what the crate counts](crate#what-can-be-watched): `tollgate_agent_requests_total` by class of `status`,
+//! Besides [what the crate counts](tollgate_client#what-can-be-watched): `tollgate_agent_requests_total` by class of `status`,
 //! `tollgate_agent_errors_total` by `kind`, `tollgate_agent_request_seconds` until an answer begins, and
 //! `tollgate_agent_connections`, and `tollgate_agent_resent_total`. A [`Recorder`] keeps all of it, and a listener of its own shows it, beside `/healthz`
 //! (the process is up) and `/readyz` (a token is at hand).
+
+#![cfg(unix)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tollgate_http::RequestId;
 
-use crate::{Cached, ConfigurationError};
+use tollgate_client::{Cached, Clock, ConfigurationError};
 
 mod admin;
 mod admission;
@@ -174,4 +178,10 @@ impl Agent {
             aborted: sum.aborted + ended.aborted,
         })
     }
+}
+
+/// The id of a request: its own, or a new one.
+fn request_id(headers: &HeaderMap, clock: &dyn Clock) -> RequestId {
+    let millis = clock.now().wall.as_millis();
+    RequestId::of(headers, u64::try_from(millis).unwrap_or(u64::MAX))
 }

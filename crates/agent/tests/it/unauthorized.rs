@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tollgate_client::agent::Limits;
+use tollgate_agent::Limits;
 use tollgate_client::{Cached, Settings};
 
 use crate::fixture::{Running, Skipping, Tokens};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_client::agent::TokenFile;
+use tollgate_agent::TokenFile;
 use tollgate_client::{Cached, Settings};
 
 use crate::fixture::{Skipping, Tokens};

@@ -7,16 +7,16 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
-use super::endpoint::Door;
-use super::refusal::Kind;
+use crate::endpoint::Door;
+use crate::refusal::Kind;
 
 /// What a program says over TCP, and a page in a browser can't without asking first.
-pub(super) const MARKER: HeaderName = HeaderName::from_static("x-tollgate-agent");
+pub(crate) const MARKER: HeaderName = HeaderName::from_static("x-tollgate-agent");
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Checks a request to be forwarded.
-pub(super) fn forward(head: &Parts, door: Door) -> Result<(), Kind> {
+pub(crate) fn forward(head: &Parts, door: Door) -> Result<(), Kind> {
     target(head)?;
     host(head, door)?;
     browser(head)?;
@@ -26,7 +26,7 @@ pub(super) fn forward(head: &Parts, door: Door) -> Result<(), Kind> {
 }
 
 /// Checks a request about the agent itself.
-pub(super) fn about(head: &Parts, door: Door) -> Result<(), Kind> {
+pub(crate) fn about(head: &Parts, door: Door) -> Result<(), Kind> {
     target(head)?;
     host(head, door)?;
     browser(head)

@@ -9,13 +9,12 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use metrics::counter;
 
-use super::Limits;
-use super::upstream::{self, Body, Connector, SendError, Sender};
-use crate::broken::is_given_up_by_system;
-use crate::{ConfigurationError, Spare};
+use crate::Limits;
+use crate::upstream::{self, Body, Connector, SendError, Sender};
+use tollgate_client::{ConfigurationError, Spare};
 
 /// Sends requests, and once more those that may be.
-pub(super) struct Resend {
+pub(crate) struct Resend {
     kept: ArcSwap<Sender>,
     /// Makes one for each request: what is kept may be as dead as what broke.
     fresh: Sender,
@@ -25,7 +24,7 @@ pub(super) struct Resend {
 
 impl Resend {
     /// Prepares connections. It fails where TLS can't be set up.
-    pub(super) fn new(limits: &Limits) -> Result<Self, ConfigurationError> {
+    pub(crate) fn new(limits: &Limits) -> Result<Self, ConfigurationError> {
         let connector = upstream::connector(limits)?;
         Ok(Self {
             kept: ArcSwap::from_pointee(upstream::sender(connector.clone(), limits, usize::MAX)),
@@ -36,13 +35,13 @@ impl Resend {
     }
 
     /// Lets go of the connections that nobody uses: one to the same place has gone silent.
-    pub(super) fn forget_connections(&self) {
+    pub(crate) fn forget_connections(&self) {
         let Self { kept, connector, limits, .. } = self;
         kept.store(Arc::new(upstream::sender(connector.clone(), limits, usize::MAX)));
     }
 
     /// Sends a request, and once more where that is possible and does no harm.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         request: Request<Body>,
         spare: Option<&Spare<Request<Body>>>,
@@ -79,6 +78,13 @@ fn is_broken(error: &SendError) -> bool {
 
 fn is_timed_out(error: &SendError) -> bool {
     cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Whether the system gave the connection up because nobody acknowledged what was sent. Limits of our own say the same of
+/// an answer that took too long, but not in the system's name.
+fn is_given_up_by_system(error: &SendError) -> bool {
+    let io = cause::<io::Error>(error);
+    io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_some())
 }
 
 /// The first of the errors that this one is made of which has this type.

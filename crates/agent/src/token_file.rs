@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::{Authorization, Cached, Generation};
+use tollgate_client::{Authorization, Cached, Generation};
 
 /// How long until a file that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tollgate_client::agent::Limits;
+use tollgate_agent::Limits;
 
 use crate::caller::{Message, Wire};
 use crate::fixture::{Running, Tokens};

@@ -8,18 +8,18 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
-use super::endpoint::Door;
-use super::forward::own;
-use super::refusal::{Kind, Refusal, request_id};
-use super::serve::{AnswerBody, Handler};
-use super::{Recorder, admission};
-use crate::Cached;
+use crate::endpoint::Door;
+use crate::forward::own;
+use crate::refusal::{Kind, Refusal};
+use crate::serve::{AnswerBody, Handler};
+use crate::{Recorder, admission, request_id};
+use tollgate_client::Cached;
 
 /// Answers `/healthz` (the process is up), `/readyz` (a token is at hand) and `/metrics`, and nothing else.
-pub(super) struct Admin {
-    pub(super) cached: Cached,
-    pub(super) recorder: Recorder,
-    pub(super) draining: Arc<AtomicBool>,
+pub(crate) struct Admin {
+    pub(crate) cached: Cached,
+    pub(crate) recorder: Recorder,
+    pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl Admin {
@@ -45,9 +45,9 @@ impl Admin {
 
 impl Handler for Admin {
     async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
-        let request_id = request_id(request.headers());
+        let request_id = request_id(request.headers(), self.cached.clock());
         let answer = self.answer(request, door);
-        answer.unwrap_or_else(|refusal| refusal.response(request_id, self.cached.clock())).map(own)
+        answer.unwrap_or_else(|refusal| refusal.response(request_id)).map(own)
     }
 }
 

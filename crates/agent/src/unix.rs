@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
 /// What came of binding.
-pub(super) enum Bound {
+pub(crate) enum Bound {
     Listening(UnixListener, SocketFile),
     /// There is something else, which is left alone.
     NotASocket,
@@ -16,7 +16,7 @@ pub(super) enum Bound {
 
 /// The name of a socket. It is removed when it ends, unless it has become another's.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
@@ -24,7 +24,7 @@ pub(super) struct SocketFile {
 }
 
 /// Whether a process of this user may use the socket of that one.
-pub(super) fn may_connect(peer: u32, owner: u32) -> bool {
+pub(crate) fn may_connect(peer: u32, owner: u32) -> bool {
     peer == owner || peer == 0
 }
 
@@ -32,7 +32,7 @@ pub(super) fn may_connect(peer: u32, owner: u32) -> bool {
 ///
 /// The mode of a socket goes by the umask, and is changed too late. So it is made in a folder that nobody else can
 /// enter, and takes its name when it is ready.
-pub(super) async fn bind(path: &Path) -> io::Result<Bound> {
+pub(crate) async fn bind(path: &Path) -> io::Result<Bound> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _turn = take_turn(folder)?;
     match fs::symlink_metadata(path) {
@@ -58,12 +58,12 @@ pub(super) async fn bind(path: &Path) -> io::Result<Bound> {
 }
 
 impl SocketFile {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The user that this process is, as the file system sees it.
-    pub(super) fn owner(&self) -> u32 {
+    pub(crate) fn owner(&self) -> u32 {
         self.owner
     }
 }

@@ -15,12 +15,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 use tower_service::Service;
+use url::Url;
 
-use super::Limits;
-use super::progress::Watched;
-use super::refusal::Kind;
-use crate::origin::secure;
-use crate::{ConfigurationError, Origin, Replay, tls};
+use crate::Limits;
+use crate::progress::Watched;
+use crate::refusal::Kind;
+use tollgate_client::{ConfigurationError, Origin, Replay, tls_config};
 
 /// How often a connection without a word is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -38,7 +38,7 @@ impl Upstream {
     /// The upstream at this URL. It must be https, unless it is on this machine.
     pub fn new(url: &str) -> Result<Self, ConfigurationError> {
         let origin = Origin::of(url)?;
-        let url = secure(url)?;
+        let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
         if url.query().is_some() {
             return Err(ConfigurationError::Url);
         }
@@ -52,12 +52,12 @@ impl Upstream {
         })
     }
 
-    pub(super) fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> Origin {
         self.origin.clone()
     }
 
     /// Where a request with this target goes. Path and query stay as they are, byte for byte.
-    pub(super) fn uri(&self, target: Uri) -> Result<Uri, Kind> {
+    pub(crate) fn uri(&self, target: Uri) -> Result<Uri, Kind> {
         let mut parts = target.into_parts();
         let path = parts.path_and_query.ok_or(Kind::Target)?;
         let path = if self.base.is_empty() {
@@ -73,20 +73,19 @@ impl Upstream {
 }
 
 /// What requests are sent by.
-pub(super) type Sender = Client<Connector, Body>;
+pub(crate) type Sender = Client<Connector, Body>;
 
 /// The body that is sent.
-pub(super) type Body = Replay<Watched<Incoming>>;
+pub(crate) type Body = Replay<Watched<Incoming>>;
 
 /// What connections are made by.
-pub(super) type Connector = Timed<HttpsConnector<HttpConnector>>;
+pub(crate) type Connector = Timed<HttpsConnector<HttpConnector>>;
 
 /// The error of a request that was sent.
-pub(super) type SendError = hyper_util::client::legacy::Error;
+pub(crate) type SendError = hyper_util::client::legacy::Error;
 
 /// How it gets there: TLS, and the bounds of a connection. It fails where TLS can't be set up.
-pub(super) fn connector(limits: &Limits) -> Result<Connector, ConfigurationError> {
-    let tls = tls::config().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
+pub(crate) fn connector(limits: &Limits) -> Result<Connector, ConfigurationError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -94,7 +93,7 @@ pub(super) fn connector(limits: &Limits) -> Result<Connector, ConfigurationError
     #[cfg(any(target_os = "linux", target_os = "android"))]
     tcp.set_tcp_user_timeout(Some(limits.acknowledged));
     let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
+        .with_tls_config(tls_config()?)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp);
@@ -102,7 +101,7 @@ pub(super) fn connector(limits: &Limits) -> Result<Connector, ConfigurationError
 }
 
 /// Makes a sender that keeps so many connections for further requests.
-pub(super) fn sender(connector: Connector, limits: &Limits, kept: usize) -> Sender {
+pub(crate) fn sender(connector: Connector, limits: &Limits, kept: usize) -> Sender {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
@@ -114,7 +113,7 @@ pub(super) fn sender(connector: Connector, limits: &Limits, kept: usize) -> Send
 }
 
 /// What the agent says of an error. The URL and the headers are in none of it.
-pub(super) fn kind_of(error: &SendError) -> Kind {
+pub(crate) fn kind_of(error: &SendError) -> Kind {
     let mut source = error.source();
     while let Some(error) = source {
         let io = error.downcast_ref::<io::Error>();
@@ -128,7 +127,7 @@ pub(super) fn kind_of(error: &SendError) -> Kind {
 
 /// A connector that has this long for a connection, TLS included.
 #[derive(Clone)]
-pub(super) struct Timed<C> {
+pub(crate) struct Timed<C> {
     connector: C,
     limit: Duration,
 }
