@@ -18,6 +18,8 @@ mod keys;
 mod nodes;
 mod openapi;
 mod page;
+#[path = "../../../guard/tests/parity/table/mod.rs"]
+mod parity;
 mod payments;
 mod playground;
 mod properties;
