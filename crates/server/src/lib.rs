@@ -4,7 +4,6 @@
 //! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
 mod agreement;
-mod authority;
 mod background;
 mod body;
 mod catch_up;
@@ -20,6 +19,7 @@ mod installation;
 pub mod log;
 mod membership;
 mod metrics;
+mod oauth;
 pub mod openapi;
 mod opening;
 mod pages;
@@ -35,7 +35,6 @@ mod rotation;
 mod route;
 mod run;
 mod server;
-mod standards;
 mod state;
 mod steady_time;
 mod store_clock;

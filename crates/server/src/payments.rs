@@ -12,6 +12,7 @@ pub(crate) mod locale;
 pub(crate) mod money;
 mod named;
 pub(crate) mod page;
+mod record;
 pub(crate) mod redirect_url;
 pub(crate) mod schema;
 mod show;

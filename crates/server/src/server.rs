@@ -19,10 +19,11 @@ use tollgate_http::edge::RequestBody;
 use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
 use tower::ServiceExt;
 
-use crate::authority::{Issued, refresh, token};
 use crate::error::{Error, Refusal};
 use crate::installation::Installation;
 use crate::metrics::Grant;
+use crate::oauth::answer::Issued;
+use crate::oauth::{refresh, token};
 use crate::openapi::Surface;
 use crate::panics::catch_panic;
 use crate::playground::Playground;
@@ -31,7 +32,7 @@ use crate::reference::Reference;
 use crate::response::{Body, without_body};
 use crate::route::Route;
 use crate::state::State;
-use crate::{health, log, openapi, pages, payments, playground, standards};
+use crate::{health, log, oauth, openapi, pages, payments, playground};
 
 /// A running server: answers requests, however they arrive.
 pub struct Server {
@@ -137,7 +138,7 @@ impl Server {
             ),
             // Boxed, or every token request would carry the room for them.
             route if route.is_of_the_standards() => {
-                Box::pin(standards::answer(&self.state, route, from, now, request)).await
+                Box::pin(oauth::answer(&self.state, route, from, now, request)).await
             }
             _ => Box::pin(self.route(from, request)).await,
         };

@@ -8,9 +8,9 @@ use tollgate_http::{Problem, Problems};
 use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::refusals::{Refusal, of_a_body, of_the_store};
 use super::{Surface, TOKENS};
-use crate::authority::token::MEDIA;
 use crate::body::JSON_ONLY;
 use crate::error::Error;
+use crate::oauth::token::MEDIA;
 use crate::route::Route;
 use std::time::Duration;
 

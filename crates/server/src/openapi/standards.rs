@@ -11,9 +11,9 @@ use super::operation::{Access, Answer, Operation, always, content, schema};
 use super::refusals::{Refusal, of_a_body, of_the_store};
 use super::{OAUTH, Surface};
 use crate::error::Error;
+use crate::oauth::{FORM_ONLY, metadata};
 use crate::payments::schema::uuid;
 use crate::route::Route;
-use crate::standards::{FORM_ONLY, metadata};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

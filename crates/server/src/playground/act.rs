@@ -17,7 +17,7 @@ use super::session::{Payment, Session, Tokens};
 use super::shown::{Outcome, Shown};
 use super::visit::{Form, Refused};
 use super::{Credentials, PATH};
-use crate::authority::authenticated;
+use crate::oauth::authenticated;
 use crate::server::Server;
 
 /// Something that a visitor can do.

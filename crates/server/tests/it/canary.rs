@@ -12,8 +12,8 @@ use tracing_subscriber::prelude::*;
 
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
+use crate::oauth::post_as;
 use crate::stage::{Stage, create, payment};
-use crate::standards::post_as;
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -183,9 +183,9 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
     for (method, fault) in [
         ("client", Fault::Panics),
         ("client", Fault::Refuses),
-        ("payment_requests", Fault::Panics),
+        ("documents", Fault::Panics),
         ("begin", Fault::Refuses),
-        ("create_payment_request", Fault::Panics),
+        ("complete", Fault::Panics),
     ] {
         faults.set(method, fault);
         if method == "client" {

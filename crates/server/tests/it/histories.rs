@@ -22,8 +22,8 @@ use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
 use crate::call::{REVOKE, claims, refresh_id};
 use crate::faults::Faults;
+use crate::oauth::post_as;
 use crate::stage::{Credentials, ManualClock, NOW, Node, master_key, serve};
-use crate::standards::post_as;
 
 const HISTORIES: u32 = 5_000;
 /// How wrong a clock may be, in seconds.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::{
-    DAY, HOUR, NAME, NOW, Shared, answer, changed_since, client, client_id, lease, merchant, merchant_id,
-    payment, payment_id, secret, signing_key, the_client, with_client,
+    DAY, HOUR, KIND, NAME, NOW, Shared, answer, bytes, changed_since, client, client_id, document, lease,
+    merchant, merchant_id, secret, signing_key, the_client, with_client,
 };
-use crate::{Adoption, Begun, Part, PaymentStatus, Position, Row, Status, StoreError, Table, Value};
+use crate::{Adoption, Begun, Part, Position, Row, Status, StoreError, Table, Value};
 
 pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) {
     fill(&store).await;
@@ -39,7 +39,7 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(merchant(1)));
     assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
     assert_eq!(store.begin(&key, NOW).await.unwrap(), Begun::Answered(answer()));
-    assert_eq!(store.payment_request(payment_id(1)).await.unwrap(), Some(payment(1, 1)));
+    assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), Some(document(1, 1)));
     // The numbers go on where they were, even where the last of them has been purged.
     let last = store.last_change().await.unwrap();
     assert_eq!(last.seq, 8);
@@ -112,19 +112,7 @@ fn a_row_of_each() -> Vec<Part> {
                 Value::Bytes(answer().body),
             ]],
         ),
-        Part::Rows(
-            Table::PaymentRequests,
-            vec![vec![
-                id(1),
-                id(1),
-                text("test"),
-                text(&payment(1, 1).details),
-                text("pending"),
-                time.clone(),
-                Value::Number(NOW.after(HOUR).millis()),
-                none(),
-            ]],
-        ),
+        Part::Rows(Table::Documents, vec![document_row()]),
         Part::Rows(
             Table::Changes,
             vec![
@@ -153,9 +141,24 @@ fn a_row_of_each() -> Vec<Part> {
     ]
 }
 
+/// The first document.
+fn document_row() -> Row {
+    vec![
+        Value::Id(bytes(1)),
+        Value::Id(bytes(1)),
+        Value::Text("test".to_owned()),
+        Value::Text(document(1, 1).body),
+        Value::Text("pending".to_owned()),
+        Value::Number(NOW.millis()),
+        Value::Number(NOW.after(HOUR).millis()),
+        Value::Null,
+        Value::Text(KIND.to_owned()),
+    ]
+}
+
 pub async fn an_import_that_ends_early_leaves_nothing(store: Shared) {
     let row = vec![
-        Value::Id(super::bytes(1)),
+        Value::Id(bytes(1)),
         Value::Text("Shop".to_owned()),
         Value::Flag(false),
         Value::Number(0),
@@ -200,8 +203,8 @@ async fn fill(store: &Shared) {
     store.begin(&lease("held", 1), NOW).await.unwrap();
     let answered = lease("answered", 2);
     store.begin(&answered, NOW).await.unwrap();
-    store.create_payment_request(&payment(1, 1), Some((&answered, &answer()))).await.unwrap();
-    store.decide_payment_request(payment_id(1), PaymentStatus::Approved, NOW).await.unwrap();
+    store.complete(&answered, &answer(), &document(1, 1)).await.unwrap();
+    store.change_document(KIND, bytes(1), "pending", "approved", NOW).await.unwrap();
     let adoption =
         Adoption { predecessor: None, terms: "terms".to_owned(), by: "somebody".to_owned(), at: NOW };
     assert!(store.adopt(&adoption).await.unwrap());

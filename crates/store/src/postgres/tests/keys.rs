@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate_core::Timestamp;
 
 use super::server::Database;
-use super::{NOW, answer, lease, open, payment, session, until_waiting};
+use super::{NOW, answer, document, lease, open, session, until_waiting};
 use crate::postgres::clock::Clock;
 use crate::{Alone, Begun, Postgres, Store};
 
@@ -21,10 +21,10 @@ async fn begin(store: &Postgres, owner: u32, now: Timestamp) -> Begun {
 
 /// Answers under a key that was taken so, for a day by the server's clock.
 async fn complete(store: &Postgres, owner: u32, now: Timestamp) -> bool {
-    let mut request = payment(owner);
+    let mut request = document(owner);
     request.created_at = now;
     let lease = lease(1, owner, now.after(LEASE));
-    store.create_payment_request(&request, Some((&lease, &answer(now.after(DAY))))).await.unwrap()
+    store.complete(&lease, &answer(now.after(DAY)), &request).await.unwrap()
 }
 
 /// A server of a database whose clock shows `time`.
@@ -59,7 +59,7 @@ async fn the_leases_of_processes_that_died_are_free_when_a_server_finds_no_other
     let answered = lease(2, 2, NOW.after(LEASE));
     assert_eq!(died.begin(&answered, NOW).await.unwrap(), Begun::Fresh);
     let answer = answer(NOW.after(DAY));
-    assert!(died.create_payment_request(&payment(2), Some((&answered, &answer))).await.unwrap());
+    assert!(died.complete(&answered, &answer, &document(2)).await.unwrap());
     let next = at(&database, NOW.after(SECOND)).await;
     assert_eq!(next.start_serving(None).await.unwrap(), 0, "others may hold them");
     // One that came after the server had looked holds a lease of its own.

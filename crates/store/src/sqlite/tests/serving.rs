@@ -1,6 +1,6 @@
 //! Leases that a process held when it died.
 
-use super::{NOW, answer, fixture, lease, payment};
+use super::{NOW, answer, document, fixture, lease};
 use crate::{Begun, Sqlite, Store};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -10,7 +10,7 @@ async fn what_the_only_server_held_when_it_died_is_free_when_it_starts_again() {
     assert_eq!(died.start_serving(None).await.unwrap(), 0);
     assert_eq!(died.begin(&lease(1), NOW).await.unwrap(), Begun::Fresh);
     assert_eq!(died.begin(&lease(2), NOW).await.unwrap(), Begun::Fresh);
-    assert!(died.create_payment_request(&payment(2), Some((&lease(2), &answer()))).await.unwrap());
+    assert!(died.complete(&lease(2), &answer(), &document(2)).await.unwrap());
     // The kernel gives back the lock of a process that was killed, as it does when the file is closed.
     drop(died);
     let next = Sqlite::open_existing(&fixture.path).unwrap();
@@ -33,7 +33,7 @@ async fn while_another_process_serves_no_lease_is_taken_from_it() {
     drop(other);
     let again = Sqlite::open_existing(&fixture.path).unwrap();
     assert_eq!(again.start_serving(None).await.unwrap(), 0);
-    assert!(one.create_payment_request(&payment(1), Some((&lease(1), &answer()))).await.unwrap());
+    assert!(one.complete(&lease(1), &answer(), &document(1)).await.unwrap());
 }
 
 /// As a command has it.

@@ -8,12 +8,13 @@ use tollgate_core::{Claims, Timestamp, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problems};
 
-use crate::authority::parameters::{Parameters, required};
-use crate::authority::sensitive::{Sensitive, SensitiveBody};
-use crate::authority::{Issued, answer, body, check_caller, grant};
 use crate::body::{MAX_BODY, require_json};
 use crate::catch_up::TokenBuffers;
 use crate::error::Error;
+use crate::oauth::answer::{Issued, answer, body, check_caller};
+use crate::oauth::grant;
+use crate::oauth::parameters::{Parameters, required};
+use crate::oauth::sensitive::{Sensitive, SensitiveBody};
 use crate::registry::Registered;
 use crate::state::State;
 

@@ -8,10 +8,10 @@ use tollgate_guard::{Unverified, Verifier};
 use tollgate_http::edge::RequestBody;
 use zeroize::Zeroizing;
 
-use crate::authority::authenticated::Authenticated;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::standards::form::{self, Form, required};
+use crate::oauth::authenticated::Authenticated;
+use crate::oauth::request::{self, Form, required};
 use crate::state::State;
 
 /// A token, and who presents it.
@@ -29,7 +29,7 @@ pub(super) async fn receive(
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Presented, Error> {
-    let (headers, body) = form::receive(state, request).await?;
+    let (headers, body) = request::receive(state, request).await?;
     let mut form = Form::read(&body)?;
     let by = form.authenticate(&headers, state, from, now, None).await?;
     let as_refresh_token = form.token_type_hint.as_deref() == Some("refresh_token");

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use tollgate_core::{Claims, Scope, Timestamp, TokenId};
 use tollgate_http::Problem;
 
-use crate::authority::authenticated::Authenticated;
-use crate::authority::parameters::present;
 use crate::error::Error;
+use crate::oauth::authenticated::Authenticated;
+use crate::oauth::parameters::present;
 use crate::registry::Registered;
 use crate::state::State;
 

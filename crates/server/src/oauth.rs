@@ -1,16 +1,23 @@
 //! The endpoints that every OAuth client knows: requests and answers as the RFCs have them, without the envelope.
 //!
 //! What they decide is decided by the same code as under `/api/v1`: a client proves itself by
-//! [`authenticated`](crate::authority::authenticated), and what it gets is said by [`grant`](crate::authority::grant).
+//! [`authenticated`](crate::oauth::authenticated), and what it gets is said by [`grant`](crate::oauth::grant).
 //! Only the form of requests, answers and errors is of this room.
 
+pub(crate) mod answer;
+pub(crate) mod authenticated;
 mod error;
-mod form;
+mod form_token;
+pub(crate) mod grant;
 mod introspect;
+mod introspected_token;
 pub(crate) mod metadata;
-mod presented;
+pub(crate) mod parameters;
+pub(crate) mod refresh;
+mod request;
 mod revoke;
-mod token;
+pub(crate) mod sensitive;
+pub(crate) mod token;
 
 use std::net::IpAddr;
 
@@ -21,10 +28,10 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tollgate_core::{ClientId, Timestamp};
 
-pub(crate) use form::FORM_ONLY;
+pub(crate) use request::FORM_ONLY;
 
-use crate::authority::authenticated::Authenticated;
 use crate::error::Error;
+use crate::oauth::authenticated::Authenticated;
 use crate::panics::catch_panic;
 use crate::response::Body;
 use crate::route::Route;
@@ -57,7 +64,7 @@ pub(crate) async fn answer(
 ) -> (Response<Body>, Option<ClientId>) {
     let outcome = catch_panic(async {
         match route {
-            Route::StandardToken => token::post(state, from, now, request).await,
+            Route::StandardToken => form_token::post(state, from, now, request).await,
             Route::Introspect => introspect::post(state, from, now, request).await,
             Route::Revoke => revoke::post(state, from, now, request).await,
             Route::ServerMetadata => {

@@ -13,10 +13,10 @@ use tollgate_core::{ClientId, Scope, SecretId, Timestamp};
 use tollgate_http::{Problem, Problems};
 use zeroize::Zeroizing;
 
-use crate::authority::grant::check_scope;
-use crate::authority::parameters::{Parameters, present, required};
-use crate::authority::sensitive::Sensitive;
 use crate::error::Error;
+use crate::oauth::grant::check_scope;
+use crate::oauth::parameters::{Parameters, present, required};
+use crate::oauth::sensitive::Sensitive;
 use crate::registry::Registered;
 use crate::state::State;
 

@@ -8,14 +8,15 @@ use tollgate_core::{Scope, Timestamp, TokenKind};
 use tollgate_http::Problem;
 use tollgate_http::edge::RequestBody;
 
-use crate::authority::authenticated::Authenticated;
-use crate::authority::sensitive::Sensitive;
-use crate::authority::{answer, body, grant};
 use crate::catch_up::TokenBuffers;
 use crate::error::Error;
 use crate::metrics::Grant;
-use crate::standards::Answered;
-use crate::standards::form::{Form, receive, required};
+use crate::oauth::Answered;
+use crate::oauth::answer::{answer, body};
+use crate::oauth::authenticated::Authenticated;
+use crate::oauth::grant;
+use crate::oauth::request::{Form, receive, required};
+use crate::oauth::sensitive::Sensitive;
 use crate::state::State;
 
 /// Answers a grant: the client proves itself, then says what it wants.

@@ -8,11 +8,11 @@ use serde::Serialize;
 use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
 use tollgate_http::edge::RequestBody;
 
-use crate::authority::answer;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::standards::Answered;
-use crate::standards::presented::{self, Buffers, Presented};
+use crate::oauth::Answered;
+use crate::oauth::answer::answer;
+use crate::oauth::introspected_token::{self, Buffers, Presented};
 use crate::state::State;
 
 /// Answers what a token is, to a client that may know.
@@ -22,11 +22,12 @@ pub(super) async fn post(
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let presented = presented::receive(state, from, now, request).await?;
+    let presented = introspected_token::receive(state, from, now, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
     let installation = state.installation();
-    let found = presented::verify(installation, presented.token.as_bytes(), now, &mut buffers).await?;
+    let found =
+        introspected_token::verify(installation, presented.token.as_bytes(), now, &mut buffers).await?;
     let seen = {
         let keyring = installation.verifier().keyring();
         found.filter(|(kind, claims)| may_see(&presented, &keyring, *kind, claims))

@@ -9,12 +9,13 @@ use tollgate_core::{Scope, Timestamp, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problem, Problems};
 
-use crate::authority::authenticated::{Authenticated, Credentials};
-use crate::authority::parameters::Parameters;
-use crate::authority::sensitive::SensitiveBody;
-use crate::authority::{Issued, answer, body, check_caller, grant};
 use crate::body::MAX_BODY;
 use crate::error::Error;
+use crate::oauth::answer::{Issued, answer, body, check_caller};
+use crate::oauth::authenticated::{Authenticated, Credentials};
+use crate::oauth::grant;
+use crate::oauth::parameters::Parameters;
+use crate::oauth::sensitive::SensitiveBody;
 use crate::state::State;
 
 /// Exchanges a client's credentials for an access token and a refresh token. Writes nothing to the store.

@@ -4,13 +4,6 @@
 //! next access token. Neither writes anything to the store. The endpoints of the standards
 //! authenticate clients and grant tokens by the same rules, which are here.
 
-pub(crate) mod authenticated;
-pub(crate) mod grant;
-pub(crate) mod parameters;
-pub(crate) mod refresh;
-pub(crate) mod sensitive;
-pub(crate) mod token;
-
 use std::cell::RefCell;
 use std::sync::LazyLock;
 

@@ -7,10 +7,10 @@ use http::Request;
 use tollgate_core::Timestamp;
 use tollgate_http::edge::RequestBody;
 
-use crate::authority::answer;
 use crate::error::Error;
-use crate::standards::Answered;
-use crate::standards::presented::{self, Buffers, Presented};
+use crate::oauth::Answered;
+use crate::oauth::answer::answer;
+use crate::oauth::introspected_token::{self, Buffers, Presented};
 use crate::state::State;
 
 /// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
@@ -21,11 +21,11 @@ pub(super) async fn post(
     now: Timestamp,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let Presented { by, token, .. } = presented::receive(state, from, now, request).await?;
+    let Presented { by, token, .. } = introspected_token::receive(state, from, now, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
     let installation = state.installation();
-    let found = presented::verify(installation, token.as_bytes(), now, &mut buffers).await?;
+    let found = introspected_token::verify(installation, token.as_bytes(), now, &mut buffers).await?;
     if let Some((kind, claims)) = found.filter(|(_, claims)| claims.subject == by.id) {
         installation.revoke_token(kind, &claims, now).await?;
     }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use tollgate_http::json::{self, Json};
 use tollgate_http::{Media, Problem, Problems};
 
-use crate::authority::sensitive::wipe;
+use crate::oauth::sensitive::wipe;
 
 /// How many parameters that are there twice are named; a flood of them is answered with a sample.
 const MAX_DUPLICATES: usize = 20;

@@ -8,12 +8,12 @@ use tollgate_core::{Scope, Timestamp};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problem, Problems};
 
-use crate::authority::authenticated::{Authenticated, Credentials};
-use crate::authority::check_caller;
-use crate::authority::parameters::{Parameters, present, read_form};
-use crate::authority::sensitive::SensitiveBody;
 use crate::body::MAX_BODY;
 use crate::error::Error;
+use crate::oauth::answer::check_caller;
+use crate::oauth::authenticated::{Authenticated, Credentials};
+use crate::oauth::parameters::{Parameters, present, read_form};
+use crate::oauth::sensitive::SensitiveBody;
 use crate::state::State;
 
 /// What is told to who sends another type.
