@@ -1,15 +1,22 @@
+//! The bare layer answers as the table of all mounts says.
+
+mod table;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
 use http::header::AUTHORIZATION;
-use tollgate_core::{Clock, KeyId, Policy, SigningKey, Uptime};
+use http::{Request, Response};
+use tollgate_core::{Clock, KeyId, Keyring, Policy, SigningKey, Timestamp, Uptime};
+use tollgate_guard::{ClientAddress, Freshness, GuardLayer, Revocations, Verifier};
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::*;
-use crate::{ClientAddress, Freshness, GuardLayer, Revocations, Verifier};
+use table::{
+    AUDIENCE, Case, ENVIRONMENT, SCOPE, SECOND, STALE, TIMES, cases, doubtful_cases, revocations, stale_cases,
+};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_core::{Claims, KeyId, Keyring, SigningKey, TokenKind};
 
-use super::table::{Table, bearer, minted};
+use super::cases::{Table, bearer, minted};
 use super::{Case, INSUFFICIENT_SCOPE, INVALID_TOKEN, REVOKED_TOKEN, Refusal, STALE};
 
 impl Table<'_> {

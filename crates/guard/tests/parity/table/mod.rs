@@ -13,40 +13,38 @@ use tollgate_core::{
     ClientId, Environment, Generation, Keyring, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
 };
 
+mod cases;
 mod stale;
-mod table;
-#[cfg(test)]
-mod tests;
 
-use table::Table;
+use cases::Table;
 
 /// The scope that the mount must require.
-pub const SCOPE: &str = "payments:read";
+pub(crate) const SCOPE: &str = "payments:read";
 /// The environment that the mount must require.
-pub const ENVIRONMENT: Environment = Environment::Test;
+pub(crate) const ENVIRONMENT: Environment = Environment::Test;
 /// The audience of the mount's tokens, which challenges name as the realm.
-pub const AUDIENCE: &str = "payment-api";
+pub(crate) const AUDIENCE: &str = "payment-api";
 /// How often each case is to be sent: a token that was admitted twice is not verified from the beginning again.
-pub const TIMES: usize = 3;
+pub(crate) const TIMES: usize = 3;
 
 /// A request and how it is to be answered.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub(crate) struct Case {
     /// What is sent, in words.
-    pub name: String,
+    pub(crate) name: String,
     /// The lines of the header `Authorization`.
-    pub authorization: Vec<HeaderValue>,
+    pub(crate) authorization: Vec<HeaderValue>,
     /// Whether the request is admitted.
-    pub expected: Result<(), Refusal>,
+    pub(crate) expected: Result<(), Refusal>,
 }
 
 /// How a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The code in the envelope; the status follows from it.
-    pub code: Code,
+    pub(crate) code: Code,
     /// The header `WWW-Authenticate`, byte for byte.
-    pub challenge: Option<&'static str>,
+    pub(crate) challenge: Option<&'static str>,
 }
 
 const NO_TOKEN: Refusal = Refusal { code: Code::NoToken, challenge: Some("Bearer realm=\"payment-api\"") };
@@ -59,13 +57,13 @@ const INSUFFICIENT_SCOPE: Refusal = Refusal {
     challenge: Some("Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"payments:read\""),
 };
 const ADDRESS: Refusal = Refusal { code: Code::Forbidden, challenge: None };
-const STALE: Refusal = Refusal { code: Code::Unavailable, challenge: None };
+pub(crate) const STALE: Refusal = Refusal { code: Code::Unavailable, challenge: None };
 
 impl Case {
     /// Compares an answer with what is expected, and says how it differs.
     ///
     /// A request counts as admitted unless it is answered 401, 403 or 503: what is behind the guard may refuse it still.
-    pub fn check(&self, answer: &Response<impl AsRef<[u8]>>) -> Result<(), String> {
+    pub(crate) fn check(&self, answer: &Response<impl AsRef<[u8]>>) -> Result<(), String> {
         let status = answer.status();
         let body = String::from_utf8_lossy(answer.body().as_ref());
         let challenges: Vec<_> = answer.headers().get_all(WWW_AUTHENTICATE).iter().collect();
@@ -100,13 +98,13 @@ const REVOKED_TOKEN: TokenId = TokenId::from_bytes([0xa1; 16]);
 const REVOKED_SECRET: SecretId = SecretId::from_bytes([0xa2; 16]);
 const REVOKED_CLIENT: ClientId = ClientId::from_bytes([0xa3; 16]);
 const REVOKED_MERCHANT: MerchantId = MerchantId::from_bytes([0xa4; 16]);
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// The generation of tokens from after their client or merchant was disabled and enabled again.
 const NEXT: Generation = Generation::FIRST.next();
 
 /// The revocations that must be in force at the mount. A client and a merchant were disabled, and enabled again.
-pub fn revocations(now: Timestamp) -> Vec<Revocation> {
+pub(crate) fn revocations(now: Timestamp) -> Vec<Revocation> {
     [
         Revoked::Token(REVOKED_TOKEN),
         Revoked::Secret(REVOKED_SECRET),
@@ -120,7 +118,8 @@ pub fn revocations(now: Timestamp) -> Vec<Revocation> {
 
 /// The table, for a mount that verifies with `keyring` at `now`, requires [`SCOPE`] and [`ENVIRONMENT`], has the
 /// [`revocations`] in force, and gives the guard an address that is not in 192.0.2.0/24.
-pub fn cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
+pub(crate) fn cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
+    assert_eq!(keyring.policy().audience, AUDIENCE, "challenges name it");
     let table = Table { keyring, now };
     [
         table.without_a_token(),
@@ -139,13 +138,13 @@ pub fn cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
 }
 
 /// The table for a mount like that of [`cases`] whose keys and revocations are too old to say anything of a token
-/// ([`Freshness::until`](crate::Freshness::until) has come).
-pub fn stale_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
+/// ([`Freshness::until`](tollgate_guard::Freshness::until) has come).
+pub(crate) fn stale_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
     Table { keyring, now }.stale()
 }
 
 /// The table for a mount like that of [`cases`] that may not know the newest key
-/// ([`Freshness::keys_until`](crate::Freshness::keys_until) has come).
-pub fn doubtful_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
+/// ([`Freshness::keys_until`](tollgate_guard::Freshness::keys_until) has come).
+pub(crate) fn doubtful_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
     Table { keyring, now }.doubtful()
 }
