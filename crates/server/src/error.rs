@@ -21,7 +21,7 @@ use tollgate_http::refusal::{self, Dialect};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
-use crate::installation::NotReady;
+use crate::readiness::NotReady;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
