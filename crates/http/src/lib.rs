@@ -9,11 +9,15 @@
 //! - [`RequestId`] is the id of a request, the caller's own or a new one.
 //! - [`client_address()`] finds the address of the caller when proxies stand in between.
 //! - [`Media`] is the type of a body; [`json`] and [`fields`] read one strictly.
+//!
+//! With the feature `forward`, `forward` sends requests on to an upstream.
 
 #[cfg(feature = "server")]
 pub mod edge;
 #[cfg(feature = "server")]
 pub mod fields;
+#[cfg(feature = "forward")]
+pub mod forward;
 #[cfg(feature = "server")]
 pub mod json;
 pub mod refusal;
