@@ -70,7 +70,7 @@ fn client_credentials(
     now: Timestamp,
 ) -> Result<Bytes, Error> {
     let (access, refresh) = grant::client_credentials(state, of, requested, now)?;
-    let keyring = state.installation().verifier().keyring();
+    let keyring = state.installation().signing_ring();
     body(|body| {
         body.extend_from_slice(b"{\"access_token\":\"");
         keyring.mint(TokenKind::Access, &access, now, body)?;
@@ -104,7 +104,7 @@ async fn refresh_token(
     let access = grant::refresh_token(state, &refresh, &client, requested, now)?;
     body(|body| {
         body.extend_from_slice(b"{\"access_token\":\"");
-        installation.verifier().keyring().mint(TokenKind::Access, &access, now, body)?;
+        installation.signing_ring().mint(TokenKind::Access, &access, now, body)?;
         body.extend_from_slice(b"\",\"refresh_token\":\"");
         body.extend_from_slice(token.as_bytes());
         finish(body, state, access.scope);

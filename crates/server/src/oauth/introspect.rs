@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
-use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
+use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind, VerifyingRing};
 use tollgate_http::edge::RequestBody;
 
 use crate::error::Error;
@@ -46,7 +46,7 @@ const INACTIVE: &[u8] = br#"{"active":false}"#;
 /// it or is replaced while the servers change it; an operator's client acts for every merchant. A refresh token is seen by
 /// its own client only, and only by the name of one: a
 /// resource server, which asks about whatever it was sent, must never take one for an access token.
-fn may_see(presented: &Presented, keyring: &Keyring, kind: TokenKind, claims: &Claims<'_>) -> bool {
+fn may_see(presented: &Presented, keyring: &VerifyingRing, kind: TokenKind, claims: &Claims<'_>) -> bool {
     let by = &presented.by;
     let merchant = by.client.merchant_id;
     let is_of_its_merchant = merchant.is_none() || merchant == claims.merchant_id;

@@ -50,7 +50,7 @@ pub(crate) async fn post(
 
 fn issue(state: &State, refresh: &Claims<'_>, client: &Registered, now: Timestamp) -> Result<Bytes, Error> {
     let access = grant::refresh_token(state, refresh, client, None, now)?;
-    let keyring = state.installation().verifier().keyring();
+    let keyring = state.installation().signing_ring();
     let life = state.config().tokens.access_ttl.as_secs();
     body(|body| {
         body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");

@@ -64,7 +64,7 @@ fn issue(
     now: Timestamp,
 ) -> Result<Bytes, Error> {
     let (access, refresh) = grant::client_credentials(state, of, requested, now)?;
-    let keyring = state.installation().verifier().keyring();
+    let keyring = state.installation().signing_ring();
     let life = state.config().tokens.access_ttl.as_secs();
     body(|body| {
         body.extend_from_slice(b"{\"success\":true,\"data\":{\"access_token\":\"");
