@@ -26,7 +26,7 @@ use hyper_util::service::TowerToHyperService;
 use sha2::Sha256;
 use tokio::net::TcpListener;
 use tollgate_bench::message;
-use tollgate_core::{Keyring, MasterKey, Policy};
+use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
 use tollgate_guard::{GuardLayer, SystemClock, Verifier};
 use tollgate_http::edge::{Edge, Limits};
 use tollgate_store::{Sqlite, Store};
@@ -128,7 +128,8 @@ async fn verifier(data: &Path, issuer: String) -> io::Result<Arc<Verifier>> {
         exp_leeway: std::time::Duration::ZERO,
         iat_leeway: std::time::Duration::from_secs(5),
     };
-    Ok(Arc::new(Verifier::new(Keyring::new(policy, keys), Arc::new(SystemClock))))
+    let keyring = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key));
+    Ok(Arc::new(Verifier::new(keyring, Arc::new(SystemClock))))
 }
 
 /// A recorded answer.
