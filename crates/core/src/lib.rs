@@ -4,7 +4,9 @@
 //! minting a token and verifying one. Nothing here does I/O, awaits, or reads a clock; what time it is
 //! and where random bytes come from are arguments.
 
+mod actor;
 mod address;
+mod algorithm;
 mod base64url;
 mod claims;
 pub mod constant_time;
@@ -17,7 +19,9 @@ mod secret;
 mod time;
 pub mod wire;
 
+pub use actor::{Actor, ActorError, ActorKind};
 pub use address::is_allowed;
+pub use algorithm::{Algorithm, AlgorithmError};
 pub use claims::Claims;
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
 pub use keyring::{

@@ -17,11 +17,11 @@ use serde::Serialize;
 use tollgate_core::wire::Code;
 use tollgate_core::{MintError, TokenError};
 use tollgate_guard::{Denial, Realm, Unverified};
+use tollgate_http::edge::BodyError;
+use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
-use crate::edge::BodyError;
-use crate::installation::NotReady;
-use crate::problems::{Problem, Problems};
+use crate::readiness::NotReady;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,9 @@ use http::{HeaderValue, Method, Response};
 use http_body_util::{Either, Full};
 
 use crate::error::Error;
+use crate::response::Body;
 use crate::route::Route;
-use crate::server::{Body, Server};
+use crate::state::State;
 
 /// What `/healthz` says.
 pub(crate) const UP: &str = "up";
@@ -19,7 +20,7 @@ pub(crate) const READY: &str = "ready";
 pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`, and nothing else.
-pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response<Body> {
+pub(crate) fn answer(state: &State, route: Route, method: &Method) -> Response<Body> {
     if !matches!(route, Route::Health | Route::Ready | Route::Metrics) {
         return error(Error::NotFound);
     }
@@ -27,9 +28,9 @@ pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response
         return error(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
     match route {
-        Route::Metrics => plain(METRICS_TYPE, metrics(server)).map(Either::Left),
-        Route::Ready => match server.readiness() {
-            Ok(()) if server.installation().is_stale() => {
+        Route::Metrics => plain(METRICS_TYPE, metrics(state)).map(Either::Left),
+        Route::Ready => match state.readiness() {
+            Ok(()) if state.installation().is_stale() => {
                 plain("application/json", STALE.to_owned()).map(Either::Left)
             }
             Ok(()) => plain("application/json", status(READY)).map(Either::Left),
@@ -50,11 +51,11 @@ pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
-fn metrics(server: &Server) -> String {
-    let installation = server.installation();
-    server.metrics().render(&[
-        ("tollgate_connections", "Open connections to the API.", &server.connections().count()),
-        ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(server.readiness().is_ok())),
+fn metrics(state: &State) -> String {
+    let installation = state.installation();
+    state.metrics().render(&[
+        ("tollgate_connections", "Open connections to the API.", &state.connections().count()),
+        ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(state.readiness().is_ok())),
         (
             "tollgate_change_log_unread_seconds",
             "How long ago the change log was last read.",

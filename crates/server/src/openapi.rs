@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 use tollgate_guard::Realm;
 
-use crate::server::Server;
+use crate::state::State;
 
 /// The file, as JSON.
 const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -45,13 +45,13 @@ impl Default for Surface<'_> {
 }
 
 impl<'a> Surface<'a> {
-    pub(crate) fn of(server: &'a Server) -> Self {
-        let config = server.config();
+    pub(crate) fn of(state: &'a State, health: bool) -> Self {
+        let config = state.config();
         Self {
             public_url: &config.public_url,
             audience: &config.tokens.audience,
             sandbox: config.sandbox,
-            health: server.answers_health(),
+            health,
         }
     }
 

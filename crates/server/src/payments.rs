@@ -12,6 +12,7 @@ pub(crate) mod locale;
 pub(crate) mod money;
 mod named;
 pub(crate) mod page;
+mod record;
 pub(crate) mod redirect_url;
 mod show;
 mod stored;
@@ -19,6 +20,8 @@ pub(crate) mod text;
 pub(crate) mod view;
 
 use std::sync::Arc;
+
+use tollgate_http::Problem;
 
 use axum::Router;
 use axum::response::Response;
@@ -33,7 +36,6 @@ use tollgate_store::Status;
 use crate::config::Config;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::problems::Problem;
 
 /// The routes of the sandbox, guarded by `verifier`. Only credentials of the test environment are admitted.
 pub(crate) fn router(installation: Arc<Installation>, verifier: Arc<Verifier>) -> Router {

@@ -21,6 +21,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tollgate_http::edge::read_body;
+
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +37,6 @@ use self::act::{Act, Desk};
 pub use self::kit::{Answering, Kit, KitClient, Wire};
 use self::session::{Opened, Sessions};
 use self::visit::{Form, Refused, Site};
-use crate::edge::read_body;
 use crate::error::Error;
 use crate::server::Server;
 
@@ -95,8 +96,8 @@ async fn show(
 ) -> Response {
     let shown = async {
         let server = room.server()?;
-        let site = Site::of(&uri, &headers, &server.config().public_url)?;
-        let now = server.installation().now();
+        let site = Site::of(&uri, &headers, &server.state().config().public_url)?;
+        let now = server.state().installation().now();
         // The demo client is lent to who is at this machine. Others bring credentials.
         let demo = room.playground.demo.clone().filter(|_| from.is_loopback());
         let Opened { session, cookie } = room.sessions.open(site.cookie(&headers), demo, now);
@@ -132,7 +133,7 @@ impl Room {
                 tokio::time::sleep(SWEEP).await;
                 let Some(room) = room.upgrade() else { return };
                 let Some(server) = room.server.upgrade() else { return };
-                if !room.sessions.sweep(server.installation().now()) {
+                if !room.sessions.sweep(server.state().installation().now()) {
                     return;
                 }
             }
@@ -142,12 +143,13 @@ impl Room {
     async fn perform(&self, from: IpAddr, request: Request) -> Result<Response, Refused> {
         let server = self.server()?;
         let (head, body) = request.into_parts();
-        let site = Site::of(&head.uri, &head.headers, &server.config().public_url)?;
+        let site = Site::of(&head.uri, &head.headers, &server.state().config().public_url)?;
         site.refuse_others(&head.headers)?;
-        let body =
-            Zeroizing::new(read_body(body, MAX_FORM, server.config().limits.body_timeout).await?.to_vec());
+        let body = Zeroizing::new(
+            read_body(body, MAX_FORM, server.state().config().limits.body_timeout).await?.to_vec(),
+        );
         let form = Form::read(&head.headers, &body)?;
-        let now = server.installation().now();
+        let now = server.state().installation().now();
         let session = self.sessions.use_again(site.cookie(&head.headers), now).ok_or(Refused::Session)?;
         let mut session = session.lock().await;
         if !session.has_form_token(&form.token) {

@@ -21,7 +21,6 @@ use crate::openapi::{Surface, document};
 use crate::pages;
 use crate::reference::fields::{Field, Fields};
 use crate::reference::prose::{Piece, paragraphs, pieces};
-use crate::server::Server;
 
 /// The page as it is served; composed when it is first asked for.
 pub(crate) struct Reference {
@@ -36,11 +35,11 @@ impl Reference {
     }
 
     /// Answers a request for it.
-    pub(crate) fn answer(&self, server: &Server, method: &Method) -> Response<Full<Bytes>> {
+    pub(crate) fn answer(&self, surface: &Surface<'_>, method: &Method) -> Response<Full<Bytes>> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Error::MethodNotAllowed { allow: "GET, HEAD" }.response();
         }
-        let render = || render(&document(&Surface::of(server)), self.has_playground).into();
+        let render = || render(&document(surface), self.has_playground).into();
         let body = self.page.get_or_init(render);
         let mut response = Response::new(Full::new(body.clone()));
         *response.headers_mut() = pages::headers(pages::Policy::default());

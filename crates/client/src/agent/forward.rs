@@ -9,8 +9,6 @@ use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use tower_layer::Layer as _;
-use tower_service::Service as _;
 
 use super::endpoint::Door;
 use super::progress::{Awaited, Progress};
@@ -20,15 +18,15 @@ use super::serve::{AnswerBody, Handler};
 use super::telemetry::Counters;
 use super::upstream::{self, SendError, Upstream};
 use super::{Limits, admission, headers};
-use crate::unauthorized::IDEMPOTENCY_KEY;
-use crate::{Authorize, Authorizer, Cached, CallError, ConfigurationError, Unavailable};
+use crate::{
+    Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
+};
 
 /// Forwards requests to one upstream, with the token.
 pub(super) struct Forward {
     upstream: Upstream,
     authorizer: Authorizer,
     resend: Resend,
-    service: Authorize<Resend>,
     limits: Limits,
     counters: Counters,
     /// The last request to the upstream failed, which has been said.
@@ -43,12 +41,10 @@ impl Forward {
     ) -> Result<Self, ConfigurationError> {
         let authorizer = Authorizer::new(cached, [upstream.origin()]);
         let resend = Resend::new(&limits)?;
-        let service = authorizer.layer(resend.clone());
         Ok(Self {
             upstream,
             authorizer,
             resend,
-            service,
             limits,
             counters: Counters::new(),
             failing: AtomicBool::new(false),
@@ -67,12 +63,12 @@ impl Forward {
         // Which version the upstream speaks is its connection's affair.
         head.version = Version::HTTP_11;
         frame(&head.method, &mut head.headers, &body);
-        self.authorizer.prepare(&head.method, &head.uri, &mut head.headers);
-        let key = head.headers.get(IDEMPOTENCY_KEY).cloned();
         let progress = Progress::new();
-        let request = Request::from_parts(head, progress.of(body));
+        let request = Request::from_parts(head, Replay::new(progress.of(body)));
+        let mut key = None;
+        let sending = Sending { resend: &self.resend, key: &mut key };
         let answered = tokio::select! {
-            answered = self.service.clone().call(request) => answered,
+            answered = self.authorizer.send(request, sending) => answered,
             awaited = progress.stalled(self.limits.answer) => {
                 if awaited == Awaited::Upstream {
                     self.resend.forget_connections();
@@ -107,6 +103,27 @@ impl Forward {
         let Some(error) = error else { return tracing::info!("the upstream answers again") };
         let cause = std::error::Error::source(error).map(tracing::field::display);
         tracing::warn!(%error, cause, "the upstream fails");
+    }
+}
+
+/// Sends one request to the upstream.
+struct Sending<'a> {
+    resend: &'a Resend,
+    /// The key that it was sent with.
+    key: &'a mut Option<HeaderValue>,
+}
+
+impl Sender<Request<upstream::Body>> for Sending<'_> {
+    type Answer = Response<Incoming>;
+    type Error = SendError;
+
+    async fn send(
+        &mut self,
+        request: Request<upstream::Body>,
+        spare: Option<&Spare<Request<upstream::Body>>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        *self.key = request.headers().get(IDEMPOTENCY_KEY).cloned();
+        self.resend.send(request, spare).await
     }
 }
 

@@ -2,27 +2,20 @@
 
 use std::error::Error;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use metrics::counter;
-use tower_service::Service;
 
 use super::Limits;
 use super::upstream::{self, Body, Connector, SendError, Sender};
-use crate::ConfigurationError;
 use crate::broken::is_given_up_by_system;
-use crate::unauthorized::is_repeatable;
+use crate::{ConfigurationError, Spare};
 
-/// Sends requests, and once more those that may be. Clones share the connections.
-#[derive(Clone)]
-pub(super) struct Resend(Arc<Connections>);
-
-struct Connections {
+/// Sends requests, and once more those that may be.
+pub(super) struct Resend {
     kept: ArcSwap<Sender>,
     /// Makes one for each request: what is kept may be as dead as what broke.
     fresh: Sender,
@@ -34,50 +27,39 @@ impl Resend {
     /// Prepares connections. It fails where TLS can't be set up.
     pub(super) fn new(limits: &Limits) -> Result<Self, ConfigurationError> {
         let connector = upstream::connector(limits)?;
-        Ok(Self(Arc::new(Connections {
+        Ok(Self {
             kept: ArcSwap::from_pointee(upstream::sender(connector.clone(), limits, usize::MAX)),
             fresh: upstream::sender(connector.clone(), limits, 0),
             connector,
             limits: limits.clone(),
-        })))
+        })
     }
 
     /// Lets go of the connections that nobody uses: one to the same place has gone silent.
     pub(super) fn forget_connections(&self) {
-        let Connections { kept, connector, limits, .. } = &*self.0;
+        let Self { kept, connector, limits, .. } = self;
         kept.store(Arc::new(upstream::sender(connector.clone(), limits, usize::MAX)));
     }
-}
 
-impl Service<Request<Body>> for Resend {
-    type Response = Response<Incoming>;
-    type Error = SendError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, SendError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let resend = self.clone();
-        let rewind = request.body().to_rewind();
-        let (head, body) = request.into_parts();
-        let again = head.clone();
-        let sending = resend.0.kept.load().request(Request::from_parts(head, body));
-        Box::pin(async move {
-            let error = match sending.await {
-                Ok(response) => return Ok(response),
-                Err(error) => error,
-            };
-            if is_given_up_by_system(&error) {
-                resend.forget_connections();
-            }
-            let may_repeat =
-                is_unsent(&error) || (is_broken(&error) && is_repeatable(&again.method, &again.headers));
-            let Some(body) = may_repeat.then(|| rewind.rewind()).flatten() else { return Err(error) };
-            counter!("tollgate_agent_resent_total").increment(1);
-            resend.0.fresh.request(Request::from_parts(again, body)).await
-        })
+    /// Sends a request, and once more where that is possible and does no harm.
+    pub(super) async fn send(
+        &self,
+        request: Request<Body>,
+        spare: Option<&Spare<Request<Body>>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let sending = self.kept.load().request(request);
+        let error = match sending.await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        if is_given_up_by_system(&error) {
+            self.forget_connections();
+        }
+        let is_repeatable =
+            |spare: &&Spare<_>| is_unsent(&error) || (is_broken(&error) && spare.may_arrive_twice());
+        let Some(again) = spare.filter(is_repeatable).and_then(Spare::request) else { return Err(error) };
+        counter!("tollgate_agent_resent_total").increment(1);
+        self.fresh.request(again).await
     }
 }
 

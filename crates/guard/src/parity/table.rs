@@ -36,7 +36,7 @@ impl Table<'_> {
             secret_id: SecretId::from_bytes([4; 16]),
             generation: Generation::FIRST,
             merchant_generation: Generation::FIRST,
-            refresh_id: Some(TokenId::from_bytes([5; 16])),
+            made_with: Some(TokenId::from_bytes([5; 16])),
             addresses: None,
         }
     }
@@ -364,7 +364,7 @@ impl Table<'_> {
             self.says("a revoked token", &Claims { id: REVOKED_TOKEN, ..self.claims() }, Err(INVALID_TOKEN)),
             self.says(
                 "a token made with a revoked refresh token",
-                &Claims { refresh_id: Some(REVOKED_TOKEN), ..self.claims() },
+                &Claims { made_with: Some(REVOKED_TOKEN), ..self.claims() },
                 Err(INVALID_TOKEN),
             ),
             self.says(

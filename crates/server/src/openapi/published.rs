@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::{Surface, document};
 use crate::error::Error;
-use crate::server::Server;
 
 /// How long an answer may be kept. What is served changes with the version and the configuration only.
 const KEPT: &str = "public, max-age=3600";
@@ -23,14 +22,14 @@ impl Published {
     /// Answers a request for it (RFC 9110 §13.1.2).
     pub(crate) fn answer(
         &self,
-        server: &Server,
+        surface: &Surface<'_>,
         method: &Method,
         headers: &HeaderMap,
     ) -> Response<Full<Bytes>> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Error::MethodNotAllowed { allow: "GET, HEAD" }.response();
         }
-        let (body, tag) = self.0.get_or_init(|| compose(&Surface::of(server)));
+        let (body, tag) = self.0.get_or_init(|| compose(surface));
         let known = headers.get_all(IF_NONE_MATCH).iter().any(|line| names(line, tag));
         let mut response = Response::new(Full::new(if known { Bytes::new() } else { body.clone() }));
         if known {

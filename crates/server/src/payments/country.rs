@@ -1,6 +1,6 @@
 //! Countries, by their ISO 3166-1 alpha-2 codes.
 
-use crate::fields::Refused;
+use tollgate_http::fields::Refused;
 
 /// Accepts an assigned code in upper case, the only case in which ISO 3166-1 writes one. Codes that are reserved
 /// (`UK`, `EU`) or left to users (`XK`) are none.

@@ -17,7 +17,7 @@ use super::session::{Payment, Session, Tokens};
 use super::shown::{Outcome, Shown};
 use super::visit::{Form, Refused};
 use super::{Credentials, PATH};
-use crate::authority::authenticated;
+use crate::oauth::authenticated;
 use crate::server::Server;
 
 /// Something that a visitor can do.
@@ -145,7 +145,7 @@ impl Desk {
         }
         let (id, secret) = (form.client_id.trim(), form.client_secret.trim());
         let claimed = authenticated::Credentials::of(id, secret);
-        match claimed.authenticate(&self.server, self.from, self.now(), None).await {
+        match claimed.authenticate(self.server.state(), self.from, self.now(), None).await {
             Ok(proved) if proved.client.environment == Environment::Live => said(LIVE),
             Ok(proved) => {
                 session.start_afresh();
@@ -219,8 +219,8 @@ impl Desk {
 
     async fn call_expired(&self, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
         let expiry = Decoded::of(access).map_or(self.now(), |token| token.expires_at);
-        let expiry = expiry.after(self.server.config().tokens.exp_leeway);
-        let life = self.server.config().tokens.access_ttl.as_secs();
+        let expiry = expiry.after(self.server.state().config().tokens.exp_leeway);
+        let life = self.server.state().config().tokens.access_ttl.as_secs();
         let request = calls::list(Some(access));
         if expiry <= self.now() {
             let exchange = send(&self.server, self.from, request).await?;
@@ -366,11 +366,11 @@ impl Desk {
     }
 
     fn now(&self) -> Timestamp {
-        self.server.installation().now()
+        self.server.state().installation().now()
     }
 
     fn base_url(&self) -> &str {
-        &self.server.config().public_url
+        &self.server.state().config().public_url
     }
 
     fn host(&self) -> &str {

@@ -54,7 +54,7 @@ pub(super) async fn send(
     let (answer, answered) = response.into_parts();
     let answered = answered.collect().await.map_err(|_| Error::Internal("an answer broke off".to_owned()))?;
     let response = Response::from_parts(answer, answered.to_bytes());
-    let installation = server.installation();
+    let installation = server.state().installation();
     Exchange::of(head, body, response, installation.store(), installation.verifier()).await
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn send_at(
     request: Request<Bytes>,
     then: Timestamp,
 ) -> Result<Exchange, Refused> {
-    let installation = server.installation().clone();
+    let installation = server.state().installation().clone();
     let verifier = Arc::new(installation.verifier().standing_at(then));
     let (head, body) = request.into_parts();
     let mut sent = Request::from_parts(head.clone(), axum::body::Body::from(body.clone()));

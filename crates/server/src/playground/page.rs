@@ -34,7 +34,7 @@ pub(super) async fn render(server: &Server, session: &Session, now: Timestamp) -
         payment: session.payment.as_ref(),
         outcome: session.outcome.as_ref(),
         history: session.history.iter().collect(),
-        snippets: snippets::all(&server.config().public_url, client_id),
+        snippets: snippets::all(&server.state().config().public_url, client_id),
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -119,7 +119,7 @@ struct Token {
 
 impl Token {
     async fn of(server: &Server, tokens: &Tokens, now: Timestamp) -> Result<Option<Self>, Refused> {
-        let installation = server.installation();
+        let installation = server.state().installation();
         let (verifier, store) = (installation.verifier(), installation.store());
         let verdict = inspect(verifier, store, &tokens.access, now).await?;
         let refresh_verdict = inspect(verifier, store, &tokens.refresh, now).await?;

@@ -16,6 +16,7 @@ mod histories;
 mod idempotency;
 mod keys;
 mod nodes;
+mod oauth;
 mod openapi;
 mod page;
 mod payments;
@@ -28,7 +29,7 @@ mod refresh;
 mod revocation;
 mod stage;
 mod stale;
-mod standards;
+
 mod surface;
 mod suspension;
 mod token;

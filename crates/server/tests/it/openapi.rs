@@ -213,9 +213,9 @@ impl Watched {
         anothers["merchant_id"] = json!(null);
         anothers["amount"] = json!(1);
         self.call("POST", CREATE, Call::post(CREATE).bearer(&token).json(&anothers).key("k")).await;
-        self.failing("create_payment_request", "POST", CREATE, create(&token)).await;
-        self.failing("create_payment_request", "POST", CREATE, create(&token).key("held")).await;
-        self.losing("create_payment_request", "POST", CREATE, create(&token).key("lost")).await;
+        self.failing("add_document", "POST", CREATE, create(&token)).await;
+        self.failing("complete", "POST", CREATE, create(&token).key("held")).await;
+        self.losing("complete", "POST", CREATE, create(&token).key("lost")).await;
         // Whoever held it panicked.
         self.call("POST", CREATE, create(&token).key("held")).await;
         self.failing("begin", "POST", CREATE, create(&token).key("new")).await;
@@ -224,11 +224,11 @@ impl Watched {
         self.call("GET", LIST, Call::get(&format!("{LIST}?limit=0")).bearer(&token)).await;
         let anothers = format!("{LIST}?merchant_id={}", self.stage.rival_merchant);
         self.call("GET", LIST, Call::get(&anothers).bearer(&token)).await;
-        self.failing("payment_requests", "GET", LIST, Call::get(LIST).bearer(&token)).await;
+        self.failing("documents", "GET", LIST, Call::get(LIST).bearer(&token)).await;
 
         self.call("GET", SHOW, Call::get(&one).bearer(&token)).await;
         self.call("GET", SHOW, Call::get(&format!("{LIST}/x")).bearer(&token)).await;
-        self.failing("payment_request", "GET", SHOW, Call::get(&one).bearer(&token)).await;
+        self.failing("document", "GET", SHOW, Call::get(&one).bearer(&token)).await;
         self.the_page(&token, &id).await;
     }
 
@@ -241,12 +241,12 @@ impl Watched {
             let post = |page: &str| Call::post(page).header(accept.0, accept.1);
             self.call("GET", PAGE, get(&page)).await;
             self.call("GET", PAGE, get(&none)).await;
-            self.failing("payment_request", "GET", PAGE, get(&page)).await;
+            self.failing("document", "GET", PAGE, get(&page)).await;
             self.call("POST", PAGE, post(&page).form("decision=perhaps")).await;
             self.call("POST", PAGE, post(&none).form("decision=approve")).await;
             self.bodies(PAGE, post(&page), form, false).await;
-            self.failing("payment_request", "POST", PAGE, post(&page).form("decision=approve")).await;
-            self.losing("decide_payment_request", "POST", PAGE, post(&page).form("decision=approve")).await;
+            self.failing("document", "POST", PAGE, post(&page).form("decision=approve")).await;
+            self.losing("change_document", "POST", PAGE, post(&page).form("decision=approve")).await;
             self.call("POST", PAGE, post(&page).form("decision=approve")).await;
             self.call("POST", PAGE, post(&page).form("decision=decline")).await;
         }
