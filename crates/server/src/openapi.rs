@@ -5,14 +5,14 @@
 
 mod published;
 
-pub(crate) use published::Published;
+pub(crate) use published::router;
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 use tollgate_guard::Realm;
 
-use crate::state::State;
+use crate::config::Config;
 
 /// The file, as JSON.
 const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -45,8 +45,7 @@ impl Default for Surface<'_> {
 }
 
 impl<'a> Surface<'a> {
-    pub(crate) fn of(state: &'a State, health: bool) -> Self {
-        let config = state.config();
+    pub(crate) fn of(config: &'a Config, health: bool) -> Self {
         Self {
             public_url: &config.public_url,
             audience: &config.tokens.audience,

@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tollgate_http::edge::{self, Drained, OpenConnections};
+use tower::ServiceExt;
 
 use crate::background;
 use crate::config::Config;
+use crate::error::Error;
 use crate::follower::Follower;
 use crate::health;
 use crate::readiness::Task;
 use crate::response::without_body;
 use crate::rotation::Rotation;
-use crate::route::Route;
 use crate::server::Server;
 use crate::watcher::Watcher;
 
@@ -153,12 +155,16 @@ async fn serve_admin(
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
     let limits = edge::Limits { max_connections: 64, ..limits(server.state().config()) };
+    let router = health::router().fallback(async || Error::NotFound).with_state(server.state().clone());
     let make = |_peer| {
-        let server = server.clone();
+        let router = router.clone();
         tower::service_fn(move |request: Request<Incoming>| {
-            let answer = health::answer(server.state(), Route::of(request.uri().path()), request.method());
-            let answer = if request.method() == Method::HEAD { without_body(answer) } else { answer };
-            async move { Ok::<_, Infallible>(answer) }
+            let (router, is_head) = (router.clone(), request.method() == Method::HEAD);
+            async move {
+                let Ok(response) = router.oneshot(request).await;
+                let response = response.map(Either::Right);
+                Ok::<_, Infallible>(if is_head { without_body(response) } else { response })
+            }
         })
     };
     let stopped = async move { while stopped.changed().await.is_ok() {} };

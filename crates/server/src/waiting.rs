@@ -23,6 +23,7 @@ use tollgate_store::StoreError;
 use crate::config::Config;
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
+use crate::oauth::face::Face;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::Route;
@@ -86,8 +87,10 @@ fn again(listener: &TcpListener) -> io::Result<TcpListener> {
 fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -> Response<Body> {
     let route = Route::of(request.uri().path());
     let response: Response<Full<Bytes>> = match route {
-        _ if is_api && route.is_of_the_standards() => unavailable(reason).oauth_response(),
-        _ if is_api => unavailable(reason).response(),
+        _ if is_api => match route.face() {
+            Face::Api => unavailable(reason).response(),
+            Face::Standard => unavailable(reason).oauth_response(),
+        },
         Route::Health => health::plain("application/json", health::status(UP)),
         Route::Ready => Error::NotReady(NotReady::Suspended(reason.into())).response(),
         Route::Metrics => health::plain(METRICS_TYPE, health::NOT_READY.to_owned()),

@@ -60,11 +60,11 @@ impl<S> Admission<S> {
     fn admit(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
         // On HTTP/1.1 hyper has measured the head.
         if request.version() >= Version::HTTP_2 && is_too_large(request, &self.shared.limits) {
-            return Err(Refusal::HEAD_TOO_LARGE);
+            return Err(Refusal::HeadTooLarge);
         }
         // RFC 9112 §6.3: hyper would go by Transfer-Encoding alone, but a proxy before us may not.
         if request.headers().contains_key(TRANSFER_ENCODING) && self.pulse.has_two_lengths() {
-            return Err(Refusal::invalid("The request has both Content-Length and Transfer-Encoding."));
+            return Err(Refusal::Invalid("The request has both Content-Length and Transfer-Encoding."));
         }
         let host = one_host(request)?;
         let Some(target) = origin_form(request.method(), request.uri(), request.version(), host)? else {
@@ -89,8 +89,8 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
             }
             Err(refusal) => {
                 tracing::debug!(
-                    code = refusal.code,
-                    message = refusal.message,
+                    code = refusal.code(),
+                    message = refusal.message(),
                     "request refused at the edge"
                 );
                 let mut response = refusal.response(request.version(), request.headers());
@@ -120,14 +120,14 @@ fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
-        return Err(Refusal::invalid("The request has more than one Host."));
+        return Err(Refusal::Invalid("The request has more than one Host."));
     }
     if host.is_some_and(|host| !host.as_bytes().iter().all(|byte| IN_HOST[usize::from(*byte)])) {
-        return Err(Refusal::invalid("The Host of the request is not valid."));
+        return Err(Refusal::Invalid("The Host of the request is not valid."));
     }
     let authority = (request.version() >= Version::HTTP_2).then(|| request.uri().authority()).flatten();
     if host.is_none() && authority.is_none() && request.version() >= Version::HTTP_11 {
-        return Err(Refusal::invalid("The request has no Host."));
+        return Err(Refusal::Invalid("The request has no Host."));
     }
     Ok(host)
 }
@@ -161,11 +161,11 @@ fn origin_form(
     host: Option<&HeaderValue>,
 ) -> Result<Option<Uri>, Refusal> {
     if method == Method::CONNECT || !target.path().starts_with('/') {
-        return Err(Refusal::invalid("The target of the request must be a path that begins with a slash."));
+        return Err(Refusal::Invalid("The target of the request must be a path that begins with a slash."));
     }
     let Some(authority) = target.authority() else { return Ok(None) };
     if host.is_some_and(|host| !names(authority, host)) {
-        return Err(Refusal::invalid("The Host of the request is not the host of its target."));
+        return Err(Refusal::Invalid("The Host of the request is not the host of its target."));
     }
     if version >= Version::HTTP_2 {
         return Ok(None);

@@ -14,7 +14,7 @@ const LINGER_BYTES: usize = 256 * 1024;
 
 /// Says `refusal` and ends the connection.
 pub(super) async fn refuse<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io, refusal: Refusal) {
-    tracing::debug!(code = refusal.code, "connection refused at the edge");
+    tracing::debug!(code = refusal.code(), "connection refused at the edge");
     let answer = refusal.to_wire();
     let said = tokio::time::timeout(LINGER, async {
         io.write_all(&answer).await?;

@@ -55,7 +55,7 @@ where
         }
     };
     if tokio::time::timeout(shared.limits.head, whole).await.is_err() {
-        return closing::refuse(io, Refusal::HEAD_TOO_SLOW).await;
+        return closing::refuse(io, Refusal::HeadTooSlow).await;
     }
     let protocol = if first.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
     speak(io, first.freeze(), protocol, service, shared).await;
@@ -111,9 +111,9 @@ where
 {
     tracing::trace!(?ending, "HTTP/1.1 connection ended");
     match ending {
-        Ending::HeadTooSlow => closing::refuse(io, Refusal::HEAD_TOO_SLOW).await,
+        Ending::HeadTooSlow => closing::refuse(io, Refusal::HeadTooSlow).await,
         Ending::Served(Err(error)) if pulse.is_quiet() && error.is_parse_too_large() => {
-            closing::refuse(io, Refusal::HEAD_TOO_LARGE).await;
+            closing::refuse(io, Refusal::HeadTooLarge).await;
         }
         Ending::Served(Err(error)) if pulse.is_quiet() && error.is_parse() => {
             closing::refuse(io, Refusal::NOT_HTTP).await;

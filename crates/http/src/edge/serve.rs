@@ -141,7 +141,7 @@ where
             Place::Served(permit) => self.spawn(permit, stream, peer),
             Place::TurnedAway(permit) if self.tls.is_none() => {
                 self.connections.spawn(async move {
-                    closing::refuse(stream, Refusal::TOO_MANY).await;
+                    closing::refuse(stream, Refusal::TooManyConnections).await;
                     drop(permit);
                 });
             }

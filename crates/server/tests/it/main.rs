@@ -19,6 +19,8 @@ mod nodes;
 mod oauth;
 mod openapi;
 mod page;
+#[path = "../../../guard/tests/parity/table/mod.rs"]
+mod parity;
 mod payments;
 mod playground;
 mod properties;
