@@ -167,7 +167,7 @@ class Play:
             raise Failed(f"outcomes {answer['outcomes']}, expected {step['expect']} ({answer.get('errors')})")
         if "slept" in step:
             compare("slept", answer["slept"], step["slept"])
-        for error in answer.get("errors", []):
+        for error in answer.get("errors") or []:
             wanted = step.get("error", {}).get(self.face, {})
             for name, value in wanted.items():
                 compare(f"error.{name}", error.get(name), value)
