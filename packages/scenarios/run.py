@@ -304,7 +304,8 @@ def run(arguments):
             results[name] = "none"
             continue
         results[name] = "yes"
-        for number, variant in enumerate(LANGUAGES[language]["variants"]):
+        variants = [variant for variant in LANGUAGES[language]["variants"] if variant not in scenario.get("not_for", [])]
+        for number, variant in enumerate(variants):
             # The face is the token's matter, and the variant the call's.
             for face in ("payment_api", "standard")[: 1 if number else 2]:
                 began = time.monotonic()
@@ -314,8 +315,8 @@ def run(arguments):
                     failures += 1
                     results[name] = "no"
                     print(f"{language} {variant} {face} {name}: FAILED: {failed}", file=sys.stderr)
-                    if driver.process.poll() is not None:
-                        driver = Driver(language)
+                except OSError:
+                    return failures + 1  # The driver has ended, and said why.
                 if arguments.verbose:
                     print(f"{language} {variant} {face} {name} {time.monotonic() - began:.2f} s", file=sys.stderr)
     if arguments.tollgate and not arguments.only:

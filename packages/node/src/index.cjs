@@ -92,7 +92,7 @@ class Tollgate {
   async fetch(input, init = {}) {
     const target = typeof input === "string" && input.startsWith("/") ? this.baseUrl + input : input;
     const [url, method] = [target.url ?? String(target), (init.method ?? target.method ?? "GET").toUpperCase()];
-    if (!url.startsWith(`${this.baseUrl}/`) && originOf(url) !== this.#origin) {
+    if (!url.startsWith(`${this.baseUrl}/`) && urlOf(url)?.origin !== this.#origin) {
       throw new OriginError(`no token is sent to another origin than that of ${this.baseUrl}`);
     }
     const headers = new Headers(init.headers ?? target.headers);

@@ -168,7 +168,11 @@ class Tollgate:
 
     def prepare(self, method: str, url: str, headers: Any) -> None:
         """Raises ``OriginError`` for another origin; gives a POST a key that makes a second sending harmless."""
-        if not url.startswith(self.base_url + "/") and _origin(url) != self._origin:
+        try:
+            covered = url.startswith(self.base_url + "/") or _origin(url) == self._origin
+        except ConfigurationError:
+            covered = False
+        if not covered:
             raise OriginError(f"no token is sent to another origin than that of {self.base_url}")
         if method == "POST":
             headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
