@@ -8,7 +8,9 @@
 import argparse
 import copy
 import json
+import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -210,7 +212,18 @@ def play(driver, language, variant, face, scenario, server):
         shutil.rmtree(play.folder)
 
 
-def real(driver, variant, binary):
+def read_me(language, environment):
+    """Tries the first example of the README as somebody new would."""
+    package, readme = HERE.parent / language, LANGUAGES[language]["readme"]
+    code = re.search(rf"```{readme['fence']}\n(.*?)```", (package / "README.md").read_text(), re.DOTALL)[1]
+    (package / readme["file"]).parent.mkdir(parents=True, exist_ok=True)
+    (package / readme["file"]).write_text(code)
+    done = subprocess.run(readme["command"], cwd=package, env={**os.environ, **environment}, capture_output=True, text=True)
+    if done.returncode or not done.stdout.startswith("200 "):
+        raise Failed(f"the README's example: {done.stdout}{done.stderr[-2000:]}")
+
+
+def real(driver, language, variant, binary):
     """A day with the real authority: cold, a storm, a secret that is replaced and revoked, a client that is disabled."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-"))
     with socket.socket() as taken:
@@ -264,17 +277,22 @@ def real(driver, variant, binary):
 
         (folder / "secret").write_text(credentials["client_secret"])
         client = credentials["client_id"]
-        driver.ask("new", variant=variant, face="payment_api", callback=False, cache=str(folder / "cache"), environment={
+        environment = {
             "TOLLGATE_BASE_URL": f"http://{address}",
             "TOLLGATE_CLIENT_ID": client,
             "TOLLGATE_CLIENT_SECRET": f"file:{folder}/secret",
-        })
+        }
+        if variant == LANGUAGES[language]["variants"][0]:
+            read_me(language, environment)
+        cache = str(folder / "cache")
+        driver.ask("new", variant=variant, face="payment_api", callback=False, cache=cache, environment=environment)
         call(20, {"201": 20})
         token = login()
         old = [secret["secret_id"] for secret in administer("secret", "list", client)]
         (folder / "secret").write_text(administer("secret", "create", client)["client_secret"])
         administer("secret", "revoke", client, old[0])
         until_refused(token)
+        call(20, {"200": 20}, "GET")
         call(20, {"201": 20})
         token = login()
         administer("client", "disable", client)
@@ -323,7 +341,7 @@ def run(arguments):
         results["real_authority"] = "yes"
         for variant in LANGUAGES[language]["variants"]:
             try:
-                real(driver, variant, arguments.tollgate)
+                real(driver, language, variant, arguments.tollgate)
             except Failed as failed:
                 failures += 1
                 results["real_authority"] = "no"
@@ -342,7 +360,7 @@ def matrix(folder):
     print("| scenario | " + " | ".join(LANGUAGES[language]["title"] for language in LANGUAGES) + " |")
     print("| --- |" + " --- |" * len(LANGUAGES))
     says = {scenario["name"]: scenario["says"] for scenario in SCENARIOS}
-    says["real_authority"] = "`tollgate dev`: 20 at once pay; the secret is replaced and the old one revoked: 20 more pay"
+    says["real_authority"] = "`tollgate dev`: the README's first example; 20 at once pay; the secret is replaced and the old one revoked: 20 more call, then pay"
     for name, text in says.items():
         print(f"| {text} | " + " | ".join({"yes": "yes", "no": "NO", "none": "–"}[found[l][name]] for l in LANGUAGES) + " |")
 

@@ -11,16 +11,11 @@ use Tollgate\Client\Client;
 use Tollgate\Client\Tollgate;
 use Tollgate\Client\TollgateException;
 
+require_once __DIR__ . '/vendor/autoload.php';
+
 error_reporting(E_ALL);
 set_error_handler(fn (int $level, string $text) => error_reporting() & $level ? throw new ErrorException($text) : false);
 ini_set('zend.exception_ignore_args', '0');
-foreach (['/usr/share/php/GuzzleHttp/autoload.php', '/usr/share/php/Psr/Http/Client/autoload.php'] as $debian) {
-    is_file($debian) && require_once $debian;
-}
-is_file(__DIR__ . '/../vendor/autoload.php') && require_once __DIR__ . '/../vendor/autoload.php';
-foreach (['TollgateException', 'Cache', 'Tollgate', 'Client'] as $name) {
-    class_exists("Tollgate\\Client\\$name") || require_once __DIR__ . "/../src/$name.php";
-}
 
 /** Stands still unless it is told otherwise, or somebody sleeps. All processes share it, as they do the machine's. */
 final class TestClock

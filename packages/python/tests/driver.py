@@ -141,6 +141,9 @@ class Driver:
             return str(call())
         except TollgateError as error:
             return self.note(error)
+        except Exception as error:
+            logging.exception("not an error of the kit")
+            return repr(error)
 
     def note(self, error):
         text = f"{error!r} {error} {vars(error)}"
