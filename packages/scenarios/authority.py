@@ -101,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         if what in ("503", "429", "500"):
             return self.error(int(what), "UNAVAILABLE", standard, {"Retry-After": argument} if argument else {})
         if what == "redirect":
-            return self.answer(307, {}, {"Location": self.server.trap_url + "/oauth2/token"})
+            return self.answer(int(argument), {}, {"Location": self.server.trap_url + "/oauth2/token"})
         if what == "html":
             return self.answer(200, "<html>Maintenance</html>", {"Content-Type": "text/html"})
         if standard or not refreshing:

@@ -163,7 +163,7 @@ class Play:
         started = None
         if step.get("hold"):
             self.stage.script({"hold": True})
-            started = lambda: self.stage.script({"hold": False})
+            started = lambda: self.release(step)
         answer = self.driver.ask("call", n=n, started=started, **call)
         if "expect" in step and answer["outcomes"] != {k: n if v == "n" else v for k, v in step["expect"].items()}:
             raise Failed(f"outcomes {answer['outcomes']}, expected {step['expect']} ({answer.get('errors')})")
@@ -173,6 +173,16 @@ class Play:
             wanted = step.get("error", {}).get(self.face, {})
             for name, value in wanted.items():
                 compare(f"error.{name}", error.get(name), value)
+
+    def release(self, step):
+        """Lets the authority answer; before that, what happens while it has been asked and hasn't answered."""
+        for name, many in step.get("when", {}).items():
+            deadline = time.monotonic() + LONGEST
+            while self.stage.counts[name] < many and time.monotonic() < deadline:
+                time.sleep(0.005)
+        for inner in step.get("during", []):
+            self.step(inner)
+        self.stage.script({"hold": False})
 
     def check(self):
         """What holds in every scenario."""
