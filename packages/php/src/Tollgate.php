@@ -29,6 +29,7 @@ final class Tollgate
     /** A function, so that no dump of this object shows what it returns. */
     private readonly \Closure $credentials;
     private readonly \Closure $defer;
+    private int $accepted = 0;
 
     /**
      * @param string $clientId a value, file:PATH or env:NAME, as $clientSecret
@@ -167,11 +168,13 @@ final class Tollgate
                 return true;
             }
             ($this->defer)(fn () => $this->renewed($token));
-        } elseif (intdiv($status, 100) === 2 && !$this->load()['accepted']) {
+        } elseif (intdiv($status, 100) === 2 && $this->accepted !== crc32($token)) {
+            $this->accepted = crc32($token); // Each process says it once for each token.
             $this->cache->locked(false, function () use ($token): void {
                 $state = $this->load();
-                $state['accepted'] = $state['token'] === $token;
-                $this->save($state);
+                if ($state['token'] === $token && !$state['accepted']) {
+                    $this->save(['accepted' => true] + $state);
+                }
             });
         }
         return false;
