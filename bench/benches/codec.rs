@@ -46,7 +46,7 @@ fn claims() -> Claims<'static> {
         secret_id: SecretId::from_bytes([4; 16]),
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
-        refresh_id: Some(TokenId::from_bytes([5; 16])),
+        made_with: None,
         addresses: None,
     }
 }

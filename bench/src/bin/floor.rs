@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tollgate_bench::message;
 use tollgate_core::{Keyring, MasterKey, Policy};
 use tollgate_guard::{GuardLayer, SystemClock, Verifier};
-use tollgate_server::edge::{self, Limits, OpenConnections};
+use tollgate_http::edge::{self, Limits, OpenConnections};
 use tollgate_store::{Sqlite, Store};
 use tower::{Layer, Service, service_fn};
 

@@ -102,7 +102,7 @@ async fn server(data: &Path) -> (Arc<Server>, Arc<Installation>) {
     let key: MasterKey = key.parse().expect("it is a key");
     let store = Arc::new(Sqlite::open_existing(&data.join("tollgate.db")).expect("the folder has a store"));
     let opened = Installation::open(config, store, key, Arc::new(SystemClock)).await;
-    let (installation, _) = opened.expect("the store is an installation");
+    let installation = opened.expect("the store is an installation");
     (Server::new(installation.clone(), false), installation)
 }
 

@@ -17,8 +17,8 @@ use tokio::net::TcpListener;
 use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
-use tollgate_server::edge::{self, Limits, OpenConnections};
-use tollgate_server::{Installation, Server, log};
+use tollgate_http::edge::{self, Limits, OpenConnections};
+use tollgate_server::{Follower, Installation, Server, log};
 use tollgate_store::Sqlite;
 
 #[cfg(feature = "mimalloc")]
@@ -66,12 +66,12 @@ fn main() -> io::Result<()> {
 
     let first = runtime(args.runtime, args.threads)?;
     let opened = first.block_on(Installation::open(config, store, key, Arc::new(SystemClock)));
-    let (installation, follower) = opened.map_err(io::Error::other)?;
-    let server = Server::new(installation, true);
+    let installation = opened.map_err(io::Error::other)?;
+    let server = Server::new(installation.clone(), true);
     server.log_requests(log.requests());
     let _following = {
         let _entered = first.enter();
-        follower.start()
+        Follower::new(installation.clone()).start()
     };
     match args.runtime {
         Runtime::Multi => first.block_on(serve(&server, listener(args.listen)?)),

@@ -5,15 +5,15 @@ use std::io::Read;
 use std::time::Duration;
 use std::{fs, io};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Client, Request, Response, Url};
-use tollgate_client::{Authorizer, Caller, Settings, http_client_builder};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Method, Request, Response, Url};
+use tollgate_client::{
+    Authorizer, CallError, Caller, IDEMPOTENCY_KEY, Settings, Unavailable, http_client_builder,
+};
 
 use crate::args::{Body, CallArgs, Format};
 use crate::failure::Failure;
 use crate::{answer, caller};
-
-pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// How long the authority may be away.
 const WAIT_FOR_TOKEN: Duration = Duration::from_secs(3);
@@ -62,13 +62,16 @@ fn request(args: CallArgs, caller: &Caller) -> Result<Request, Failure> {
 fn url(base_url: &str, path: &str) -> Result<Url, Failure> {
     let base = Url::parse(&format!("{base_url}/")).expect("a caller has a URL");
     let text = if path.starts_with('/') { format!("{base_url}{path}") } else { path.to_owned() };
-    let mut url = Url::parse(&text).map_err(|error| Failure::new(format!("PATH is none: {error}")))?;
+    let mut url = Url::parse(&text).map_err(|error| Failure::new(format!("PATH can't be read: {error}")))?;
     if !url.as_str().starts_with(base.as_str()) {
         return Err(Failure::new(format!(
             "PATH leads away from {base_url}, and a token goes nowhere else: give a path below it"
         )));
     }
     url.set_fragment(None);
+    if url.as_str().parse::<http::Uri>().is_err() {
+        return Err(Failure::new("PATH has characters that can't be sent: percent-encode them".to_owned()));
+    }
     Ok(url)
 }
 
@@ -89,49 +92,47 @@ async fn send(
     client: &Client,
     authorizer: &Authorizer,
     caller: &Caller,
-    mut request: Request,
+    request: Request,
 ) -> Result<Response, Failure> {
-    let uri = request.url().as_str().parse();
-    let uri = uri.map_err(|_| Failure::new("PATH has characters that can't be sent: percent-encode them"))?;
-    let method = request.method().clone();
-    let attempt = authorizer.authorize(&method, &uri, request.headers_mut()).await;
-    let attempt = attempt.map_err(|unavailable| match &unavailable.error {
-        Some(error) => caller::without_token(caller, error),
-        None => Failure::new(format!("{unavailable}")),
-    })?;
-    let attempt = attempt.expect("the URL is below the caller's, and the request has no authorization");
-    let mut again = request.try_clone().expect("the body is in memory");
-    let unanswered = |error: &reqwest::Error, request: &Request| unanswered(error, request, caller);
-    let first = client.execute(request).await.map_err(|error| unanswered(&error, &again))?;
-    let Some(newer) = authorizer.answered(attempt, first.status(), first.headers(), true).await else {
-        return Ok(first);
-    };
-    drop(first);
-    again.headers_mut().insert(AUTHORIZATION, newer.into_header());
-    let sent = again.try_clone().expect("the body is in memory");
-    client.execute(sent).await.map_err(|error| unanswered(&error, &again))
+    let sent = authorizer.send(request, |request: Request| {
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let key = request.headers().get(IDEMPOTENCY_KEY).cloned();
+        let sending = client.execute(request);
+        async move { sending.await.map_err(|error| unanswered(&error, &method, &path, key.as_ref(), caller)) }
+    });
+    sent.await.map_err(|error| match error {
+        CallError::Inner(failure) => failure,
+        CallError::Unavailable(Unavailable { error: Some(error), .. }) => {
+            caller::without_token(caller, &error)
+        }
+        CallError::Unavailable(unavailable) => Failure::new(unavailable.to_string()),
+    })
 }
 
 /// Says that there is no answer to a request, and how it can be repeated without harm.
-fn unanswered(error: &reqwest::Error, request: &Request, caller: &Caller) -> Failure {
+fn unanswered(
+    error: &reqwest::Error,
+    method: &Method,
+    path: &str,
+    key: Option<&HeaderValue>,
+    caller: &Caller,
+) -> Failure {
     let (cause, base_url) = (cause(error), caller.base_url());
     if error.is_connect() {
         return Failure::new(format!("{base_url} can't be reached ({cause}): check that it is up"));
     }
-    let method = request.method();
-    let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
-    let advice = match key {
+    let advice = match key.and_then(|key| key.to_str().ok()) {
         Some(key) => format!("it may have arrived: repeat it with --idempotency-key '{key}'"),
         None if method.is_safe() => "try again".to_owned(),
         None => "it may have arrived: look before you repeat it".to_owned(),
     };
-    Failure::new(format!("no answer to {method} {} ({cause}): {advice}", request.url().path()))
+    Failure::new(format!("no answer to {method} {path} ({cause}): {advice}"))
 }
 
 /// The cause behind all others. The outer ones only say that there is one.
 pub(crate) fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "the time for it is over".to_owned();
+        return "it took too long".to_owned();
     }
     let mut innermost: &dyn Error = error;
     while let Some(source) = innermost.source() {

@@ -45,8 +45,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     adopt(store.as_ref(), &config, &by, now.before(KEYS_KNOWN_WITHIN)).await?;
     let base_url = config.public_url.clone();
     let log = serve::start_log(&config)?;
-    let (installation, follower) =
-        Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
+    let installation = Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
     drop(alone);
     let playground = Playground { kit: Arc::new(ClientKit), demo: Some(demo) };
@@ -54,7 +53,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     server.log_requests(log.requests());
     print_calls(&args.data, &base_url)
         .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
-    tollgate_server::run(server, follower, listeners, None, terminated).await;
+    tollgate_server::run(server, listeners, None, terminated).await;
     drop(log);
     Ok(())
 }

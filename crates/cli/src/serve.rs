@@ -8,9 +8,10 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_http::edge;
 use tollgate_server::config::{Config, Database};
 use tollgate_server::playground::Playground;
-use tollgate_server::{Follower, Installation, Listeners, Server, Waiting, edge, log};
+use tollgate_server::{Installation, Listeners, Server, Waiting, log};
 
 use crate::args::{Format, ServeArgs};
 use crate::failure::Failure;
@@ -36,7 +37,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let (installation, follower) = match first {
+    let installation = match first {
         Ok(opened) => opened,
         Err(failure) => tokio::select! {
             opened = wait_for_store(&config, &listeners, tls.clone(), failure) => opened?,
@@ -49,12 +50,12 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
     tracing::info!(listen = api, admin_listen = admin, tls = tls.is_some(), "serving");
-    let drained = tollgate_server::run(server, follower, listeners, tls, terminated).await;
+    let drained = tollgate_server::run(server, listeners, tls, terminated).await;
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
 }
 
-async fn open_installation(config: &Config) -> Result<(Arc<Installation>, Follower), Failure> {
+async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
     let master_key = open::master_key(config)?;
     let store = open::store(config, false).await?;
     Ok(Installation::open(config.clone(), store, master_key, Arc::new(SystemClock)).await?)
@@ -62,7 +63,7 @@ async fn open_installation(config: &Config) -> Result<(Arc<Installation>, Follow
 
 /// A file on this machine does not come by waiting for it.
 fn can_wait(config: &Config, failure: &Failure) -> bool {
-    matches!(config.database, Database::Postgres(_)) && failure.is_passing()
+    matches!(config.database.url, Database::Postgres(_)) && failure.is_passing()
 }
 
 /// Says why the store can't be reached, until it can be or until waiting is in vain.
@@ -71,7 +72,7 @@ async fn wait_for_store(
     listeners: &Listeners,
     tls: Option<Arc<edge::TlsConfig>>,
     mut failure: Failure,
-) -> Result<(Arc<Installation>, Follower), Failure> {
+) -> Result<Arc<Installation>, Failure> {
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
     tracing::error!(
@@ -120,8 +121,8 @@ pub(crate) fn terminated() -> Result<impl Future<Output = ()>, Failure> {
 pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
     let config = open::load(file)?;
     match format {
-        Format::Text => output::lines(&config.to_masked_toml())?,
-        Format::Json => output::object(format, &config.to_masked_json())?,
+        Format::Text => output::lines(&config.to_redacted_toml())?,
+        Format::Json => output::object(format, &config.to_redacted_json())?,
     }
     for warning in config.warnings() {
         eprintln!("warning: {warning}");

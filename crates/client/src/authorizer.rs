@@ -1,17 +1,32 @@
-//! How requests are authorized: with which token, for which origins, and what happens to a 401. The layer, the
-//! middleware and the agent are forms of it.
+//! Sends requests with the token, and once more where a 401 says that another token may help.
 
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use rand::Rng;
 use uuid::{Builder, Uuid};
 
-use crate::unauthorized::{IDEMPOTENCY_KEY, Reaction, is_repeatable, react};
+use crate::outgoing::{Incoming, Outgoing, Sender, Spare};
+use crate::unauthorized::{IDEMPOTENCY_KEY, Reaction, react};
 use crate::{Authorization, Cached, Generation, Moment, Origin, Unavailable, telemetry};
 
 /// Authorizes requests to some origins. Cloning it is cheap.
+///
+/// It is a layer of `tower` and, with the feature `reqwest-middleware`, a middleware of reqwest. Where a program sends
+/// requests in another way, [`send`](Self::send) does the same:
+///
+/// ```
+/// use tollgate_client::{Authorizer, CallError};
+///
+/// async fn call(
+///     authorizer: &Authorizer,
+///     client: &reqwest::Client,
+///     request: reqwest::Request,
+/// ) -> Result<reqwest::Response, CallError<reqwest::Error>> {
+///     authorizer.send(request, |request| client.execute(request)).await
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Authorizer {
     cached: Cached,
@@ -19,11 +34,15 @@ pub struct Authorizer {
     keys: bool,
 }
 
-/// A request that was authorized, to be kept until its answer is there.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempt {
-    generation: Generation,
-    repeatable: bool,
+/// Why a request was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError<E> {
+    /// There is no token for it. It was not sent.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The error of whatever sends requests.
+    #[error("{0}")]
+    Inner(E),
 }
 
 impl Authorizer {
@@ -44,25 +63,41 @@ impl Authorizer {
         &self.cached
     }
 
-    /// Adds the token to a request, and an `Idempotency-Key` to a POST without one.
+    /// Sends a request with the token, and a POST without an `Idempotency-Key` with a new one. Where a 401 says that
+    /// another token may help, the token is renewed and the request is sent once more, with the same key and body.
     ///
-    /// A request to another origin, or with an `Authorization` of its own, is left as it is: then there is no attempt.
-    pub async fn authorize(
+    /// `sender` must return a 401 as an answer and not as an error. A request to another origin, or with an
+    /// `Authorization` of its own, is sent once and as it is.
+    pub async fn send<Q: Outgoing, S: Sender<Q>>(
         &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &mut HeaderMap,
-    ) -> Result<Option<Attempt>, Unavailable> {
-        if !self.prepare(method, uri, headers) {
-            return Ok(None);
+        mut request: Q,
+        mut sender: S,
+    ) -> Result<S::Answer, CallError<S::Error>> {
+        if !self.prepare(&mut request) {
+            return sender.send(request, None).await.map_err(CallError::Inner);
         }
         let authorization = self.cached.ready().await?;
-        Ok(Some(Attempt::new(&authorization, method, headers)))
+        request.head().2.insert(AUTHORIZATION, authorization.header().clone());
+        let mut spare = Spare::of(&mut request);
+        let first = sender.send(request, Some(&spare)).await.map_err(CallError::Inner)?;
+        let newer = match self.react(authorization.generation(), &first, &spare) {
+            Reaction::Resend => self.renewed(authorization.generation()).await,
+            Reaction::PassOn | Reaction::Renew => None,
+        };
+        let Some(newer) = newer else { return Ok(first) };
+        spare.renew(&newer);
+        // While another token was waited for, more of the body may have been read than is kept.
+        let Some(again) = spare.request() else { return Ok(first) };
+        drop(first);
+        let second = sender.send(again, Some(&spare)).await.map_err(CallError::Inner)?;
+        self.answered_again(newer.generation(), &second);
+        Ok(second)
     }
 
     /// Adds what a request needs besides the token. Whether it is to have one.
-    pub(crate) fn prepare(&self, method: &Method, uri: &Uri, headers: &mut HeaderMap) -> bool {
-        if headers.contains_key(AUTHORIZATION) || !self.covers(uri) {
+    fn prepare(&self, request: &mut impl Outgoing) -> bool {
+        let (method, uri, headers) = request.head();
+        if headers.contains_key(AUTHORIZATION) || !uri.is_some_and(|uri| self.covers(&uri)) {
             return false;
         }
         if self.keys && method == Method::POST && !headers.contains_key(IDEMPOTENCY_KEY) {
@@ -72,46 +107,51 @@ impl Authorizer {
     }
 
     /// Whether requests there are authorized.
-    pub(crate) fn covers(&self, uri: &Uri) -> bool {
+    fn covers(&self, uri: &Uri) -> bool {
         self.origins.iter().any(|origin| origin.is_of(uri))
     }
 
-    /// With what the request is to be sent once more, all else the same; none where the answer is the caller's.
-    /// `replayable` is whether its body is still at hand.
-    ///
-    /// It must not be asked about the second answer, except by [`refused_again`](Self::refused_again).
-    pub async fn answered(
-        &self,
-        attempt: Attempt,
-        status: StatusCode,
-        headers: &HeaderMap,
-        replayable: bool,
-    ) -> Option<Authorization> {
-        match react(status, headers, attempt.repeatable, replayable) {
-            Reaction::PassOn => {
-                self.note_accepted(attempt.generation, status);
-                None
-            }
-            Reaction::Renew => {
-                telemetry::unauthorized("not_repeatable");
-                self.cached.note_refused(attempt.generation);
-                None
-            }
-            Reaction::Resend => {
-                let newer = self.cached.refused(attempt.generation).await;
-                telemetry::unauthorized(if newer.is_some() { "resent" } else { "no_newer_token" });
-                newer
-            }
-        }
+    /// Whether the answer comes from where the token was sent. A redirect may have led elsewhere, where it was not.
+    fn is_from_origin(&self, answer: &impl Incoming) -> bool {
+        answer.url().is_none_or(|url| url.parse().is_ok_and(|uri| self.covers(&uri)))
     }
 
-    /// Takes notice of the answer to what was sent once more. Whatever it is, it is the caller's.
-    pub fn refused_again(&self, resent: &Authorization, status: StatusCode, headers: &HeaderMap) {
+    /// Takes notice of the first answer, and decides what to do about it.
+    fn react<Q: Outgoing>(&self, used: Generation, answer: &impl Incoming, spare: &Spare<Q>) -> Reaction {
+        if !self.is_from_origin(answer) {
+            return Reaction::PassOn;
+        }
+        let (status, headers) = answer.head();
+        let reaction = react(status, headers, spare.may_arrive_twice(), spare.is_whole());
+        match reaction {
+            Reaction::PassOn => self.note_accepted(used, status),
+            Reaction::Renew => {
+                telemetry::unauthorized("not_repeatable");
+                self.cached.note_refused(used);
+            }
+            Reaction::Resend => {}
+        }
+        reaction
+    }
+
+    /// A newer token than the one that was refused.
+    async fn renewed(&self, refused: Generation) -> Option<Authorization> {
+        let newer = self.cached.refused(refused).await;
+        telemetry::unauthorized(if newer.is_some() { "resent" } else { "no_newer_token" });
+        newer
+    }
+
+    /// Takes notice of the answer to the second sending. Whatever it is, it is the caller's.
+    fn answered_again(&self, used: Generation, answer: &impl Incoming) {
+        if !self.is_from_origin(answer) {
+            return;
+        }
+        let (status, headers) = answer.head();
         if react(status, headers, false, false) == Reaction::Renew {
             telemetry::unauthorized("refused_again");
-            self.cached.note_refused(resent.generation());
+            self.cached.note_refused(used);
         }
-        self.note_accepted(resent.generation(), status);
+        self.note_accepted(used, status);
     }
 
     /// Only a success says that the token was looked at and found good.
@@ -119,20 +159,6 @@ impl Authorizer {
         if status.is_success() {
             self.cached.note_accepted(generation);
         }
-    }
-}
-
-impl Attempt {
-    /// Adds the token.
-    pub(crate) fn new(authorization: &Authorization, method: &Method, headers: &mut HeaderMap) -> Self {
-        headers.insert(AUTHORIZATION, authorization.header().clone());
-        Self { generation: authorization.generation(), repeatable: is_repeatable(method, headers) }
-    }
-
-    /// Whether the request may arrive twice without harm.
-    #[cfg(feature = "reqwest-middleware")]
-    pub(crate) fn is_repeatable(self) -> bool {
-        self.repeatable
     }
 }
 

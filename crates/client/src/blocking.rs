@@ -1,18 +1,19 @@
 //! Use without async: the token is renewed on a thread of its own.
 
+use std::future::ready;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::thread;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
-use http::header::AUTHORIZATION;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::task::unconstrained;
 
 use crate::{
-    Attempt, Authorization, Authorizer, Cached, CallError, Generation, Origin, Settings, TokenSource,
-    Unavailable,
+    Authorization, Authorizer, Cached, CallError, Generation, Origin, Settings, TokenSource, Unavailable,
 };
 
 /// Authorizes requests of a program that is not async. Cloning it is cheap; its thread ends with the last clone.
@@ -52,54 +53,50 @@ impl Blocking {
 
     /// The token at hand, or the next one, for which it waits as [`Cached::ready`] does.
     pub fn authorization(&self) -> Result<Authorization, Unavailable> {
-        let cached = self.0.authorizer.cached();
-        if let Some(authorization) = cached.authorization() {
-            return Ok(authorization);
-        }
-        let cached = cached.clone();
-        self.wait_for(async move { cached.ready().await })
+        self.wait_for(self.0.authorizer.cached().ready())
     }
 
     /// A newer token than the one that the API refused, as [`Cached::refused`] has it.
     pub fn refused(&self, generation: Generation) -> Option<Authorization> {
-        let cached = self.0.authorizer.cached().clone();
-        self.wait_for(async move { cached.refused(generation).await })
+        self.wait_for(self.0.authorizer.cached().refused(generation))
     }
 
     /// Sends a request with the token, by `send`, and once more where a 401 says that another token may help.
     ///
     /// `send` must return a 401 as an answer and not as an error.
-    pub fn send<B: Clone, R, E>(
+    pub fn send<B, R, E>(
         &self,
         request: Request<B>,
         mut send: impl FnMut(Request<B>) -> Result<Response<R>, E>,
-    ) -> Result<Response<R>, CallError<E>> {
-        let (mut head, body) = request.into_parts();
-        let attempt = if self.0.authorizer.prepare(&head.method, &head.uri, &mut head.headers) {
-            Some(Attempt::new(&self.authorization()?, &head.method, &mut head.headers))
-        } else {
-            None
-        };
-        let first = send(Request::from_parts(head.clone(), body.clone())).map_err(CallError::Inner)?;
-        let Some(attempt) = attempt.filter(|_| first.status() == StatusCode::UNAUTHORIZED) else {
-            return Ok(first);
-        };
-        let (authorizer, status, headers) =
-            (self.0.authorizer.clone(), first.status(), first.headers().clone());
-        let newer = self.wait_for(async move { authorizer.answered(attempt, status, &headers, true).await });
-        let Some(newer) = newer else { return Ok(first) };
-        drop(first);
-        let mut again = Request::from_parts(head, body);
-        again.headers_mut().insert(AUTHORIZATION, newer.header().clone());
-        let second = send(again).map_err(CallError::Inner)?;
-        self.0.authorizer.refused_again(&newer, second.status(), second.headers());
-        Ok(second)
+    ) -> Result<Response<R>, CallError<E>>
+    where
+        B: Clone,
+        R: Send,
+        E: Send,
+    {
+        self.wait_for(self.0.authorizer.send(request, |request| ready(send(request))))
     }
 
-    /// Waits for a future that runs on the thread. Unlike `block_on`, it can be used within another runtime.
-    fn wait_for<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
-        let (sender, receiver) = sync_channel(1);
-        self.0.runtime.spawn(async move { _ = sender.send(future.await) });
-        receiver.recv().expect("the thread runs as long as a handle is here")
+    /// Waits for a future on this thread, while its timers run on the other. Unlike `block_on` of a runtime, it can be
+    /// used within another one.
+    fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
+        let _entered = self.0.runtime.enter();
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        // Within another runtime, what that grants a task before it must yield would be used up here.
+        let mut future = pin!(unconstrained(future));
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }

@@ -171,8 +171,8 @@ impl Cached {
         self.0.shared.state()
     }
 
-    /// The clock it goes by.
-    pub(crate) fn clock(&self) -> &dyn Clock {
+    /// The clock that decides when a token expires.
+    pub fn clock(&self) -> &dyn Clock {
         &*self.0.shared.clock
     }
 
@@ -188,7 +188,8 @@ impl Cached {
             let now = shared.clock.now();
             let deadline = match shared.schedule().patience(now, began, shared.settings.wait) {
                 Ok(deadline) => deadline,
-                Err(unavailable) => break Err(unavailable),
+                // On another thread, one may have come since it was looked for.
+                Err(unavailable) => break shared.authorization().ok_or(unavailable),
             };
             // Elapsed or changed: either way it is looked at again.
             _ = timeout(deadline.saturating_sub(now.monotonic), attempted.changed()).await;

@@ -4,13 +4,12 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Authorizer, Replay, Unavailable};
+use crate::{Authorizer, CallError, Replay, Sender, Spare};
 
 /// The service that an [`Authorizer`] makes of another, as a layer.
 ///
@@ -28,17 +27,6 @@ impl<S> Layer<S> for Authorizer {
     fn layer(&self, inner: S) -> Authorize<S> {
         Authorize { inner, authorizer: self.clone() }
     }
-}
-
-/// Why a request was not answered.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError<E> {
-    /// There is no token for it. It was not sent.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// The inner service's error.
-    #[error("{0}")]
-    Inner(E),
 }
 
 impl<S, B, R> Service<Request<B>> for Authorize<S>
@@ -60,7 +48,8 @@ where
         // The clone is not ready, so it takes the place of the one that is.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        ResponseFuture(Box::pin(call(self.authorizer.clone(), ready, request)))
+        let (authorizer, request) = (self.authorizer.clone(), request.map(Replay::new));
+        ResponseFuture(Box::pin(async move { authorizer.send(request, Inner(ready)).await }))
     }
 }
 
@@ -78,30 +67,23 @@ impl<R, E> Future for ResponseFuture<R, E> {
     }
 }
 
-async fn call<S, B, R>(authorizer: Authorizer, mut inner: S, request: Request<B>) -> Answer<R, S::Error>
+/// The inner service, which must be ready for each request.
+struct Inner<S>(S);
+
+impl<S, B, R> Sender<Request<Replay<B>>> for Inner<S>
 where
-    S: Service<Request<Replay<B>>, Response = Response<R>>,
-    B: Body,
+    S: Service<Request<Replay<B>>, Response = Response<R>, Future: Send> + Send,
+    B: Body + Send,
 {
-    let (mut head, body) = request.into_parts();
-    let attempt = authorizer.authorize(&head.method, &head.uri, &mut head.headers).await?;
-    let Some(attempt) = attempt else {
-        let request = Request::from_parts(head, Replay::once(body));
-        return inner.call(request).await.map_err(CallError::Inner);
-    };
-    let (body, rewind) = Replay::new(body);
-    let mut again = head.clone();
-    let first = inner.call(Request::from_parts(head, body)).await.map_err(CallError::Inner)?;
-    let replayable = rewind.is_possible();
-    let newer = authorizer.answered(attempt, first.status(), first.headers(), replayable).await;
-    // While another token was waited for, more of the body may have been read.
-    let Some((newer, body)) = newer.and_then(|newer| Some((newer, rewind.rewind()?))) else {
-        return Ok(first);
-    };
-    drop(first);
-    again.headers.insert(AUTHORIZATION, newer.header().clone());
-    poll_fn(|cx| inner.poll_ready(cx)).await.map_err(CallError::Inner)?;
-    let second = inner.call(Request::from_parts(again, body)).await.map_err(CallError::Inner)?;
-    authorizer.refused_again(&newer, second.status(), second.headers());
-    Ok(second)
+    type Answer = Response<R>;
+    type Error = S::Error;
+
+    async fn send(
+        &mut self,
+        request: Request<Replay<B>>,
+        _: Option<&Spare<Request<Replay<B>>>>,
+    ) -> Result<Response<R>, S::Error> {
+        poll_fn(|cx| self.0.poll_ready(cx)).await?;
+        self.0.call(request).await
+    }
 }

@@ -49,11 +49,9 @@
 //! | `tollgate_client_token_usable_seconds` | | how long it can be used; zero without one |
 //! | `tollgate_client_consecutive_failures` | | attempts that failed in a row |
 
-#[cfg(all(feature = "agent", unix))]
-pub mod agent;
 mod authorizer;
 mod blocking;
-#[cfg(any(feature = "reqwest-middleware", all(feature = "agent", unix)))]
+#[cfg(feature = "reqwest-middleware")]
 mod broken;
 mod cached;
 mod caller;
@@ -64,6 +62,7 @@ mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
 mod origin;
+mod outgoing;
 mod renewal;
 mod replay;
 mod schedule;
@@ -74,17 +73,20 @@ mod tls;
 mod token;
 mod unauthorized;
 
-pub use authorizer::{Attempt, Authorizer};
+pub use authorizer::{Authorizer, CallError};
 pub use blocking::Blocking;
 pub use cached::{Cached, Settings, Unavailable};
 pub use caller::{Caller, CallerError};
 pub use clock::{Clock, Moment, SystemClock};
 pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face, Sending, Transport};
 pub use http_client::http_client_builder;
-pub use layer::{Authorize, CallError, ResponseFuture};
+pub use layer::{Authorize, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};
+pub use outgoing::{Incoming, Outgoing, Sender, Spare};
 pub use replay::Replay;
 pub use secret::{Environment, Mark, Reference, ReferenceError, Secret, SecretError, SecretSource};
 pub use source::{Fault, Looking, ObtainError, Obtaining, Rejection, TokenSource};
 pub use telemetry::{Change, State};
+pub use tls::tls_config;
 pub use token::{Authorization, Generation, NotAToken, Token};
+pub use unauthorized::IDEMPOTENCY_KEY;

@@ -18,7 +18,7 @@ const MOST_FRAMES: usize = 1_024;
 pub struct Replay<B>(Option<Reader<B>>);
 
 /// Sends the body again.
-pub(crate) struct Rewind<B>(Option<Arc<Mutex<Tape<B>>>>);
+pub struct Rewind<B>(Option<Arc<Mutex<Tape<B>>>>);
 
 struct Reader<B> {
     tape: Arc<Mutex<Tape<B>>>,
@@ -33,7 +33,7 @@ struct Tape<B> {
     trailers: Option<HeaderMap>,
     /// The body has been read to its end.
     whole: bool,
-    /// How many more bytes are kept; none once something was not.
+    /// How many more bytes are kept; none before keeping begins, and once something was not kept.
     room: Option<usize>,
     /// Which reader has the body: the last.
     turn: u8,
@@ -46,24 +46,19 @@ struct Tape<B> {
 struct Superseded;
 
 impl<B: Body> Replay<B> {
-    /// Keeps `body` while it is read.
-    pub(crate) fn new(body: B) -> (Self, Rewind<B>) {
-        if body.is_end_stream() {
-            return (Self(None), Rewind(None));
+    /// Streams `body`. It is kept once an [`Authorizer`](crate::Authorizer) sends it.
+    pub fn new(body: B) -> Self {
+        let is_empty = body.is_end_stream();
+        Self((!is_empty).then(|| Reader { tape: Tape::of(body), turn: 0, next: 0, trailed: false }))
+    }
+
+    /// Keeps the body from now on; nothing of it has been read yet.
+    pub(crate) fn keep(&self) -> Rewind<B> {
+        let tape = self.0.as_ref().map(|reader| reader.tape.clone());
+        if let Some(tape) = &tape {
+            lock(tape).room = Some(LONGEST);
         }
-        let tape = Tape::of(body, Some(LONGEST));
-        (Self(Some(Reader { tape: tape.clone(), turn: 0, next: 0, trailed: false })), Rewind(Some(tape)))
-    }
-
-    /// Only streams `body`.
-    pub(crate) fn once(body: B) -> Self {
-        Self(Some(Reader { tape: Tape::of(body, None), turn: 0, next: 0, trailed: false }))
-    }
-
-    /// What sends it again.
-    #[cfg(all(feature = "agent", unix))]
-    pub(crate) fn to_rewind(&self) -> Rewind<B> {
-        Rewind(self.0.as_ref().map(|reader| reader.tape.clone()))
+        Rewind(tape)
     }
 }
 
@@ -90,8 +85,8 @@ impl<B> Rewind<B> {
 }
 
 impl<B> Tape<B> {
-    fn of(body: B, room: Option<usize>) -> Arc<Mutex<Self>> {
-        let (frames, trailers, whole, turn, waiting) = (Vec::new(), None, false, 0, None);
+    fn of(body: B) -> Arc<Mutex<Self>> {
+        let (frames, trailers, whole, room, turn, waiting) = (Vec::new(), None, false, None, 0, None);
         Arc::new(Mutex::new(Self { body: Box::pin(body), frames, trailers, whole, room, turn, waiting }))
     }
 

@@ -4,7 +4,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 /// The header that makes a request safe to repeat.
-pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What to do about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,9 +38,9 @@ pub struct Claims<'a> {
     pub generation: Generation,
     /// `mgen`: the generation of its merchant's tokens; absent means the first.
     pub merchant_generation: Generation,
-    /// `rti`: in an access token the `jti` of the refresh token that it was issued with or made with, so that revoking
-    /// that one ends it.
-    pub refresh_id: Option<TokenId>,
+    /// `rti`: in an access token the `jti` of the refresh token that it was made with, so that revoking that one ends it.
+    /// Absent from one that was issued together with its refresh token: see [`Claims::refresh_id`].
+    pub made_with: Option<TokenId>,
     /// `net`: where it may be used from, as space-separated CIDR blocks; absent means anywhere.
     pub addresses: Option<&'a str>,
 }
@@ -54,6 +54,12 @@ impl<'a> Claims<'a> {
     /// Says whether `scope` is one of the words of the token's scope.
     pub fn allows(&self, scope: &str) -> bool {
         contains(self.scope, scope)
+    }
+
+    /// Names the refresh token that this token was made with or issued with, whose revocation ends it. Of a refresh token
+    /// it names one that was never issued.
+    pub fn refresh_id(&self) -> TokenId {
+        self.made_with.unwrap_or(self.id.of_its_refresh_token())
     }
 
     /// The token's scope as a value of its own.
@@ -88,7 +94,7 @@ impl<'a> Claims<'a> {
                 member(out, name, number.format(generation.number()));
             }
         }
-        if let Some(refresh) = self.refresh_id {
+        if let Some(refresh) = self.made_with {
             member(out, b",\"rti\":\"", base64url::encode(refresh.as_bytes(), &mut jti));
             out.push(b'"');
         }
@@ -124,7 +130,7 @@ impl<'a> Claims<'a> {
             secret_id: rest.after(",\"sid\":\"")?.uuid(SecretId::from_bytes)?,
             generation: rest.generation(",\"gen\":")?,
             merchant_generation: rest.generation(",\"mgen\":")?,
-            refresh_id: match rest.after(",\"rti\":\"") {
+            made_with: match rest.after(",\"rti\":\"") {
                 Some(rest) => Some(rest.token_id()?),
                 None => None,
             },
@@ -225,7 +231,7 @@ pub(crate) mod tests {
             secret_id: SecretId::from_bytes([4; 16]),
             generation: Generation::FIRST,
             merchant_generation: Generation::FIRST,
-            refresh_id: None,
+            made_with: None,
             addresses: None,
         }
     }
@@ -256,7 +262,7 @@ pub(crate) mod tests {
         let later = Claims {
             generation: Generation::from_number(7),
             merchant_generation: Generation::from_number(999_999_999_999),
-            refresh_id: Some(TokenId::from_bytes([9; 16])),
+            made_with: Some(TokenId::from_bytes([9; 16])),
             addresses: Some("::1/128"),
             ..claims()
         };

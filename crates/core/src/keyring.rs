@@ -5,181 +5,23 @@
 //! `kid` injection, `jku` and `crit` can't be expressed (RFC 8725 §3.1, §3.2).
 
 use std::ops::Range;
-use std::time::Duration;
 
-use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use crate::base64url;
 use crate::claims::Claims;
+use crate::key::SigningKey;
+use crate::policy::{Accepted, Policy};
+use crate::token::{MAX_TOKEN, MintError, PayloadBuffer, TokenError, TokenKind};
 use crate::{KeyId, Timestamp, constant_time};
 
 /// `{"alg":"HS256","typ":"JWT"}` in base64url, and the dot after it.
 const HEADER: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 /// What SHA-256 hashes at a time.
 const BLOCK: usize = 64;
-/// The longest token, in bytes; a longer one is refused unseen.
-pub const MAX_TOKEN: usize = 4096;
-/// More than what the payload of a usual token decodes to.
-const SHORT_PAYLOAD: usize = 512;
 /// An HMAC-SHA-256 in base64url.
 const SIGNATURE: usize = base64url::encoded_len(32);
-
-/// What a token is for. Each kind has keys of its own, so that one can never pass for the other (RFC 8725 §3.12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKind {
-    /// Sent on every call of the API.
-    Access,
-    /// Exchanged for access tokens at the authority.
-    Refresh,
-}
-
-/// Why a token is refused. For logs and for `tollgate inspect`; a caller only learns that it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// Longer than 4 KiB.
-    #[error("it is longer than 4096 bytes")]
-    TooLong,
-    /// Its first segment is none of the known headers.
-    #[error("its header is not one that this authority writes")]
-    UnknownHeader,
-    /// It is not three segments of canonical base64url, the last one as long as a signature.
-    #[error("it is not three segments of canonical base64url")]
-    Malformed,
-    /// No key that is in force made its signature for this kind of token.
-    #[error("its signature was made by no key in force for this kind of token")]
-    Signature,
-    /// Signed, but not the claims that this authority writes.
-    #[error("its claims are not in the form that this authority writes")]
-    Claims,
-    /// Its `exp` has come (RFC 7519 §4.1.4).
-    #[error("it has expired")]
-    Expired,
-    /// Its `iat` lies in the future.
-    #[error("it was issued in the future: clocks differ")]
-    NotYetValid,
-    /// Its `iss` is another authority.
-    #[error("another authority issued it")]
-    Issuer,
-    /// Its `aud` is another API.
-    #[error("it is for another API")]
-    Audience,
-    /// It, its secret, its client or its merchant was revoked. A keyring doesn't know; whoever holds the revocations says so.
-    #[error("it was revoked")]
-    Revoked,
-}
-
-impl TokenError {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::TooLong,
-        Self::UnknownHeader,
-        Self::Malformed,
-        Self::Signature,
-        Self::Claims,
-        Self::Expired,
-        Self::NotYetValid,
-        Self::Issuer,
-        Self::Audience,
-        Self::Revoked,
-    ];
-
-    /// Its name, for metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLong => "too_long",
-            Self::UnknownHeader => "unknown_header",
-            Self::Malformed => "malformed",
-            Self::Signature => "signature",
-            Self::Claims => "claims",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::Issuer => "issuer",
-            Self::Audience => "audience",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
-/// What every token of this authority must say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// The claim `iss`, compared byte for byte.
-    pub issuer: String,
-    /// The claim `aud`, compared byte for byte.
-    pub audience: String,
-    /// How long after `exp` a token is still accepted.
-    pub exp_leeway: Duration,
-    /// How far in the future `iat` may lie.
-    pub iat_leeway: Duration,
-}
-
-/// An issuer and an audience whose tokens are accepted beside those of the [`Policy`]: those that it had before, or will.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// The claim `iss`, compared byte for byte.
-    pub issuer: String,
-    /// The claim `aud` of the same tokens, compared byte for byte.
-    pub audience: String,
-}
-
-/// A signing key, ready for use: the HMAC states of both kinds are computed once.
-#[derive(Clone)]
-pub struct SigningKey {
-    id: KeyId,
-    activates_at: Timestamp,
-    retires_at: Timestamp,
-    states: States,
-    /// The states after the beginning of this issuer's tokens; a keyring knows that, so it sets them.
-    begun: States,
-}
-
-/// The HMAC states of both kinds of token, over nothing or over what their tokens begin with.
-#[derive(Clone)]
-struct States {
-    access: Hmac<Sha256>,
-    refresh: Hmac<Sha256>,
-}
-
-impl States {
-    fn of(&self, kind: TokenKind) -> Hmac<Sha256> {
-        match kind {
-            TokenKind::Access => self.access.clone(),
-            TokenKind::Refresh => self.refresh.clone(),
-        }
-    }
-
-    fn after(&self, beginning: &[u8]) -> Self {
-        let after = |kind| self.of(kind).chain_update(beginning);
-        Self { access: after(TokenKind::Access), refresh: after(TokenKind::Refresh) }
-    }
-}
-
-impl SigningKey {
-    /// Derives the keys of both kinds from 256 bits of key material, each under its own label (RFC 5869).
-    pub fn derive(
-        id: KeyId,
-        material: &[u8; 32],
-        activates_at: Timestamp,
-        retires_at: Option<Timestamp>,
-    ) -> Self {
-        let derived = |label: &str| {
-            let mut key = Zeroizing::new([0; 32]);
-            Hkdf::<Sha256>::new(None, material)
-                .expand(label.as_bytes(), key.as_mut())
-                .expect("HKDF-SHA-256 gives 32 bytes");
-            Hmac::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length")
-        };
-        let states = States {
-            access: derived("tollgate v1 access token"),
-            refresh: derived("tollgate v1 refresh token"),
-        };
-        let retires_at = retires_at.unwrap_or(Timestamp::MAX);
-        Self { id, activates_at, retires_at, begun: states.clone(), states }
-    }
-}
 
 /// Where a key is in its life. It signs in one phase only, and verifies in all but the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,46 +45,6 @@ impl Phase {
             Self::VerifyOnly => "verify-only",
             Self::Retired => "retired",
         }
-    }
-}
-
-/// Why a token can't be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MintError {
-    /// No key signs now.
-    #[error("no signing key is in force")]
-    NoKey,
-    /// Its claims don't fit into what a verifier looks at, [`MAX_TOKEN`] bytes.
-    #[error("the token would be longer than 4 KiB")]
-    TooLong,
-}
-
-/// Room for a decoded token, from which its claims borrow. Most tokens find it on the stack.
-pub struct PayloadBuffer {
-    short: [u8; SHORT_PAYLOAD],
-    long: Vec<u8>,
-}
-
-impl PayloadBuffer {
-    /// Makes room for any token that is looked at.
-    pub const fn new() -> Self {
-        Self { short: [0; SHORT_PAYLOAD], long: Vec::new() }
-    }
-
-    /// Room for what `encoded` characters decode to.
-    fn room(&mut self, encoded: usize) -> &mut [u8] {
-        let len = encoded * 3 / 4;
-        if len <= SHORT_PAYLOAD {
-            return &mut self.short;
-        }
-        self.long.resize(len, 0);
-        &mut self.long
-    }
-}
-
-impl Default for PayloadBuffer {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -4,27 +4,35 @@
 //! minting a token and verifying one. Nothing here does I/O, awaits, or reads a clock; what time it is
 //! and where random bytes come from are arguments.
 
+mod actor;
 mod address;
+mod algorithm;
 mod base64url;
 mod claims;
 pub mod constant_time;
 mod id;
+mod key;
 mod keyring;
 mod master;
+mod policy;
 mod revocation;
 mod scope;
 mod secret;
 mod time;
+mod token;
 pub mod wire;
 
+pub use actor::{Actor, ActorError, ActorKind};
 pub use address::is_allowed;
+pub use algorithm::{Algorithm, AlgorithmError};
 pub use claims::Claims;
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
-pub use keyring::{
-    Accepted, Keyring, MAX_TOKEN, MintError, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind,
-};
+pub use key::SigningKey;
+pub use keyring::{Keyring, Phase};
 pub use master::{MasterKey, MasterKeyError, UnsealError};
+pub use policy::{Accepted, Policy};
 pub use revocation::{Generation, Revocation, Revoked, TokenId};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
 pub use secret::{ClientSecret, SecretError, SecretHash, SecretHasher};
 pub use time::{Clock, Timestamp, Uptime};
+pub use token::{MAX_TOKEN, MintError, PayloadBuffer, TokenError, TokenKind};

@@ -18,6 +18,13 @@ impl TokenId {
         Self(bytes)
     }
 
+    /// Names the refresh token that is issued together with the access token of this id: the next number, so that the
+    /// access token need not say which one it belongs to.
+    #[must_use]
+    pub const fn of_its_refresh_token(self) -> Self {
+        Self(u128::from_be_bytes(self.0).wrapping_add(1).to_be_bytes())
+    }
+
     /// Takes the 16 bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)

@@ -35,7 +35,7 @@ fn claims() -> Claims<'static> {
         secret_id: SecretId::from_bytes([4; 16]),
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
-        refresh_id: Some(TokenId::from_bytes([5; 16])),
+        made_with: Some(TokenId::from_bytes([5; 16])),
         addresses: Some("10.0.0.0/8 192.168.0.0/16"),
     }
 }

@@ -40,11 +40,22 @@ impl Clock for SystemClock {
 /// What the kernel says of the machine, read from files: what is set for a process alone, as faketime does, has no part
 /// in it.
 fn uptime() -> Option<Uptime> {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let boot = u128::from_str_radix(&boot.trim().replace('-', ""), 16).ok()?;
+    static BOOT: OnceLock<[u8; 16]> = OnceLock::new();
+    let boot = if let Some(boot) = BOOT.get() {
+        *boot
+    } else {
+        let read = boot_id()?;
+        *BOOT.get_or_init(|| read)
+    };
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let seconds: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    Some(Uptime { boot: boot.to_be_bytes(), elapsed: Duration::try_from_secs_f64(seconds).ok()? })
+    Some(Uptime { boot, elapsed: Duration::try_from_secs_f64(seconds).ok()? })
+}
+
+/// The machine's present boot. It can't change while the process lives.
+fn boot_id() -> Option<[u8; 16]> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    u128::from_str_radix(&text.trim().replace('-', ""), 16).ok().map(u128::to_be_bytes)
 }
 
 /// The process stands for the machine: no other process can go on from its times.

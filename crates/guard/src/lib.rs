@@ -37,8 +37,6 @@ mod bearer;
 mod clock;
 mod denial;
 mod layer;
-#[cfg(any(test, feature = "parity"))]
-pub mod parity;
 mod principal;
 mod realm;
 mod remembered;

@@ -38,7 +38,7 @@ pub(crate) struct Known {
     issued_at: Timestamp,
     generation: Generation,
     merchant_generation: Generation,
-    refresh_id: Option<TokenId>,
+    made_with: Option<TokenId>,
     addresses: Option<Box<str>>,
     /// Who sends it.
     pub(crate) principal: Principal,
@@ -80,7 +80,7 @@ impl Remembered {
                 issued_at: claims.issued_at,
                 generation: claims.generation,
                 merchant_generation: claims.merchant_generation,
-                refresh_id: claims.refresh_id,
+                made_with: claims.made_with,
                 addresses: claims.addresses.map(Into::into),
                 principal: principal.clone(),
             })));
@@ -128,7 +128,7 @@ impl Known {
             secret_id: self.principal.secret_id,
             generation: self.generation,
             merchant_generation: self.merchant_generation,
-            refresh_id: self.refresh_id,
+            made_with: self.made_with,
             addresses: self.addresses.as_deref(),
         }
     }

@@ -57,7 +57,7 @@ impl Revocations {
         if contains(&self.tokens, &claims.id) {
             return Some(Ended::Token);
         }
-        if claims.refresh_id.is_some_and(|refresh| contains(&self.tokens, &refresh)) {
+        if contains(&self.tokens, &claims.refresh_id()) {
             return Some(Ended::RefreshToken);
         }
         if contains(&self.secrets, &claims.secret_id) {
@@ -154,7 +154,7 @@ mod tests {
             secret_id: SecretId::from_bytes([4; 16]),
             generation: Generation::FIRST,
             merchant_generation: Generation::FIRST,
-            refresh_id: Some(TokenId::from_bytes([5; 16])),
+            made_with: Some(TokenId::from_bytes([5; 16])),
             addresses: None,
         }
     }
@@ -178,8 +178,25 @@ mod tests {
             assert_eq!(applied(&[subject]).ended_by(&claims(&scope)), Some(ended), "{subject:?}");
             assert!(applied(&[subject]).revoked(&claims(&scope)), "{subject:?}");
         }
-        let alone = Claims { refresh_id: None, ..claims(&scope) };
-        assert!(!applied(&[Revoked::Token(TokenId::from_bytes([5; 16]))]).revoked(&alone));
+    }
+
+    #[test]
+    fn a_refresh_token_ends_the_access_token_that_was_issued_with_it_and_not_the_other_way_round() {
+        let scope = Scope::empty();
+        let id = TokenId::from_bytes([2; 16]);
+        let refresh_id = id.of_its_refresh_token();
+        let access = Claims { id, made_with: None, ..claims(&scope) };
+        let refresh = Claims { id: refresh_id, ..access };
+        let made_later =
+            Claims { id: TokenId::from_bytes([7; 16]), made_with: Some(refresh_id), ..claims(&scope) };
+        let revoked = applied(&[Revoked::Token(refresh_id)]);
+        assert_eq!(revoked.ended_by(&refresh), Some(Ended::Token));
+        for access in [access, made_later] {
+            assert_eq!(revoked.ended_by(&access), Some(Ended::RefreshToken));
+        }
+        let revoked = applied(&[Revoked::Token(id)]);
+        assert_eq!(revoked.ended_by(&access), Some(Ended::Token));
+        assert!(!revoked.revoked(&refresh) && !revoked.revoked(&made_later));
     }
 
     #[test]

@@ -53,7 +53,7 @@ fn token(verifier: &Verifier) -> Vec<u8> {
         secret_id: SecretId::from_bytes([4; 16]),
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
-        refresh_id: Some(TokenId::from_bytes([5; 16])),
+        made_with: Some(TokenId::from_bytes([5; 16])),
         addresses: None,
     };
     let mut token = Vec::new();

@@ -11,7 +11,10 @@ use tollgate_core::{Accepted, Timestamp};
 use tollgate_store::{Adoption, Agreement, Store, StoreError};
 
 use crate::config::Config;
-use crate::installation::KEYS_KNOWN_WITHIN;
+
+/// How soon every server knows of a new key that may sign, and of what was agreed on: one that has not read the change log
+/// for so long takes no signature for a wrong one, because a key that it doesn't know may have made it.
+pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// For how long servers go on that are configured as it was agreed before, so that there is time to restart them all.
 pub const ROLLOUT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -4,20 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, sleep};
-use tollgate_store::{Change, Changed, Position, StoreError};
+use tokio::time::{Interval, MissedTickBehavior, sleep};
 
-use crate::background::{self, Task};
+use crate::background;
 use crate::config::WhenStale;
 use crate::installation::Installation;
 use crate::opening::OpenError;
+use crate::readiness::Task;
 
 /// How often the log is read. A change made elsewhere counts here within this time and a read of the store.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// How long at least lies between two readings if there may be news: strangers can make it seem so.
 const NEWS_APART: Duration = Duration::from_millis(50);
-/// How many changes are read at once.
-const BATCH: u32 = 1_000;
 /// How often what has expired is deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How often the clients' ids are read if that failed, or if some may have been missed.
@@ -32,7 +30,7 @@ pub struct Follower {
 
 impl Follower {
     /// Follows from where the installation was read.
-    pub(crate) fn new(installation: Arc<Installation>) -> Self {
+    pub fn new(installation: Arc<Installation>) -> Self {
         Self { installation, failing: false, stale: false }
     }
 
@@ -123,61 +121,6 @@ impl Drop for Following {
     fn drop(&mut self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
-}
-
-/// Where the log has been read to.
-pub(crate) struct Place {
-    /// Behind the last change that was applied.
-    pub(crate) position: Position,
-    /// When everything was last loaded because the log did not go on from there.
-    pub(crate) reloaded_at: Option<Instant>,
-}
-
-/// Applies every change that has been written so far, from `place` on.
-pub(crate) async fn apply_all(installation: &Installation, place: &mut Place) -> Result<(), OpenError> {
-    loop {
-        let asked_at = installation.now();
-        let Some(changes) = installation.store().changes_since(place.position, BATCH).await? else {
-            if place.reloaded_at.is_some_and(|at| at.elapsed() < RELOADS_APART) {
-                return Err(StoreError::Corrupt(GOES_NOT_ON.to_owned()).into());
-            }
-            tracing::warn!("the change log does not go on from here: everything is reloaded");
-            place.reloaded_at = Some(Instant::now());
-            place.position = installation.reload().await?;
-            continue;
-        };
-        apply(installation, &changes).await?;
-        if let Some(last) = changes.last() {
-            place.position = last.position;
-        }
-        if changes.len() < BATCH as usize {
-            installation.followed(asked_at);
-            return Ok(());
-        }
-    }
-}
-
-/// How long at least lies between two reloads: a store whose log never goes on must not be read whole again and again.
-const RELOADS_APART: Duration = Duration::from_secs(1);
-
-const GOES_NOT_ON: &str = "the change log does not go on from where everything was loaded a moment ago";
-
-async fn apply(installation: &Installation, changes: &[Change]) -> Result<(), OpenError> {
-    let mut revocations = Vec::new();
-    let mut keys_changed = false;
-    for change in changes {
-        match change.what {
-            Changed::Client(id) => installation.registry().invalidate(id),
-            Changed::Merchant(_) => installation.registry().invalidate_all(),
-            Changed::SigningKeys => keys_changed = true,
-            Changed::Revocation(revocation) => revocations.push(revocation),
-        }
-    }
-    installation.apply_revocations(&revocations).await;
-    if keys_changed {
-        installation.reload_keys().await?;
-    }
-    Ok(())
 }
 
 /// Reads the clients' ids, and again whenever some may have been missed.

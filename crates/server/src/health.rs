@@ -1,13 +1,17 @@
 //! Whether the process is up, whether it can issue, and what it has counted.
 
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Router, extract};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response};
-use http_body_util::{Either, Full};
+use http::{HeaderValue, Response};
+use http_body_util::Full;
 
 use crate::error::Error;
 use crate::route::Route;
-use crate::server::{Body, Server};
+use crate::state::State;
 
 /// What `/healthz` says.
 pub(crate) const UP: &str = "up";
@@ -18,25 +22,22 @@ pub(crate) const READY: &str = "ready";
 /// The text format of Prometheus.
 pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`, and nothing else.
-pub(crate) fn answer(server: &Server, route: Route, method: &Method) -> Response<Body> {
-    if !matches!(route, Route::Health | Route::Ready | Route::Metrics) {
-        return error(Error::NotFound);
-    }
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return error(Error::MethodNotAllowed { allow: "GET, HEAD" });
-    }
-    match route {
-        Route::Metrics => plain(METRICS_TYPE, metrics(server)).map(Either::Left),
-        Route::Ready => match server.readiness() {
-            Ok(()) if server.installation().is_stale() => {
-                plain("application/json", STALE.to_owned()).map(Either::Left)
-            }
-            Ok(()) => plain("application/json", status(READY)).map(Either::Left),
-            Err(reason) => error(Error::NotReady(reason)),
-        },
-        _ => plain("application/json", status(UP)).map(Either::Left),
-    }
+/// The routes `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`.
+pub(crate) fn router() -> Router<Arc<State>> {
+    let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
+    let up = async || plain("application/json", status(UP));
+    let metrics =
+        async |extract::State(state): extract::State<Arc<State>>| plain(METRICS_TYPE, metrics(&state));
+    Router::new()
+        .route(Route::Health.path(), get(up).fallback(only))
+        .route(Route::Ready.path(), get(ready).fallback(only))
+        .route(Route::Metrics.path(), get(metrics).fallback(only))
+}
+
+async fn ready(extract::State(state): extract::State<Arc<State>>) -> Result<Response<Full<Bytes>>, Error> {
+    state.readiness().map_err(Error::NotReady)?;
+    let ready = if state.installation().is_stale() { STALE.to_owned() } else { status(READY) };
+    Ok(plain("application/json", ready))
 }
 
 /// It serves, and says that what it knows may be out of date (`tokens.when_stale = "serve"`).
@@ -50,11 +51,11 @@ pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
-fn metrics(server: &Server) -> String {
-    let installation = server.installation();
-    server.metrics().render(&[
-        ("tollgate_connections", "Open connections to the API.", &server.connections().count()),
-        ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(server.readiness().is_ok())),
+fn metrics(state: &State) -> String {
+    let installation = state.installation();
+    state.metrics().render(&[
+        ("tollgate_connections", "Open connections to the API.", &state.connections().count()),
+        ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(state.readiness().is_ok())),
         (
             "tollgate_change_log_unread_seconds",
             "How long ago the change log was last read.",
@@ -88,10 +89,6 @@ fn metrics(server: &Server) -> String {
             &crate::log::dropped(),
         ),
     ])
-}
-
-fn error(error: Error) -> Response<Body> {
-    error.response::<Full<Bytes>>().map(Either::Left)
 }
 
 pub(crate) fn plain(content_type: &'static str, body: String) -> Response<Full<Bytes>> {

@@ -7,11 +7,11 @@
 use http::HeaderMap;
 use rand::Rng;
 use tollgate_core::{Environment, MerchantId};
+use tollgate_http::{Problem, Problems};
 use tollgate_store::{Answer, Begun, IdempotencyScope, Lease};
 
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::problems::{Problem, Problems};
 
 /// The header that holds a key.
 pub(crate) const HEADER: &str = "Idempotency-Key";

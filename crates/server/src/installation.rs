@@ -8,24 +8,24 @@ use tollgate_core::{
     Claims, Clock, Keyring, MasterKey, Revocation, Revoked, SecretHasher, Timestamp, TokenKind,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
-use tollgate_store::{CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
+use tollgate_store::{
+    Alone, CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
+};
 
-use crate::agreement::Standing;
-use crate::background::Task;
-use crate::catch_up::ChangeLog;
+use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
+use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
-use crate::follower::Follower;
 use crate::membership::Membership;
 use crate::opening::{OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys};
+use crate::readiness::{NotReady, Task};
 use crate::registry::Registry;
 use crate::steady_time::SteadyTime;
-use crate::store_clock::{self, StoreClock};
+use crate::store_clock::StoreClock;
 use crate::suspension::{Cause, Suspension};
 
-/// How soon every server knows of a new key that may sign: one that has not read the change log for so long takes no
-/// signature for a wrong one, because a key that it doesn't know may have made it.
-pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
+/// The longest `idempotency.lease` that a former process is expected to have had.
+const LONG_LEASE: Duration = Duration::from_secs(10 * 60);
 
 /// What everything in a running server shares.
 pub struct Installation {
@@ -51,26 +51,6 @@ pub struct Installation {
     membership: Membership,
 }
 
-/// Why tokens can't be issued here, or new work should not be sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotReady {
-    /// It is about to end.
-    #[error("the server is draining")]
-    Draining,
-    /// No signing key is in force.
-    #[error("no signing key is in force")]
-    NoSigningKey,
-    /// What it knows is too old.
-    #[error("what others changed has not been read for too long")]
-    Stale,
-    /// Something that runs beside the requests has panicked, and runs no more.
-    #[error("{} has panicked", .0.as_str())]
-    Panicked(Task),
-    /// What it depends on is not as it must be: its store, its clock, or agreement with the other servers.
-    #[error("{0}")]
-    Suspended(Arc<str>),
-}
-
 impl Installation {
     /// Opens the installation in `store`, or makes one of an empty store.
     pub async fn open(
@@ -78,13 +58,9 @@ impl Installation {
         store: Arc<dyn Store>,
         master_key: MasterKey,
         clock: Arc<dyn Clock>,
-    ) -> Result<(Arc<Self>, Follower), OpenError> {
+    ) -> Result<Arc<Self>, OpenError> {
         install_if_empty(store.as_ref(), &master_key, clock.now()).await?;
         check_master_key(store.as_ref(), &master_key).await?;
-        let freed = store.start_serving().await?;
-        if freed > 0 {
-            tracing::info!(freed, "idempotency keys that a process held when it died are free again");
-        }
         // Before it issues any: what ends its tokens must be kept for as long as they live.
         store.longest_lifetime(config.longest_lifetime()).await?;
         let clocks = clock.now().min(store.now().await?);
@@ -115,13 +91,29 @@ impl Installation {
         installation.note_time_passed().await;
         let position = installation.reload().await?;
         installation.changes.start_at(position).await;
-        let too_far = store_clock::measure(&installation).await?;
+        let too_far = installation.measure_store_clock().await?;
         installation.suspend(Cause::StoreClock, too_far);
+        let joined_at = installation.store.now().await?;
         if installation.membership.join(installation.store(), installation.store_time()).await? {
             installation.reload_keys().await?;
         }
+        installation.start_serving(joined_at).await?;
         installation.suspend_unless_agreed();
-        Ok((installation.clone(), Follower::new(installation)))
+        Ok(installation)
+    }
+
+    /// Frees the idempotency keys that a process held when it died, if no other server can hold them.
+    async fn start_serving(&self, joined_at: Timestamp) -> Result<(), StoreError> {
+        let alone = self.membership.is_alone().then_some(Alone {
+            since: joined_at,
+            // A former process may have been configured to longer ones.
+            longest_lease: self.config.idempotency.lease.max(LONG_LEASE),
+        });
+        let freed = self.store.start_serving(alone).await?;
+        if freed > 0 {
+            tracing::info!(freed, "idempotency keys that a process held when it died are free again");
+        }
+        Ok(())
     }
 
     /// The effective configuration.
@@ -180,6 +172,11 @@ impl Installation {
     /// How far the store's clock is from this server's.
     pub(crate) fn store_clock(&self) -> &StoreClock {
         &self.store_clock
+    }
+
+    /// Measures how far the store's clock is from this server's. Says why the server can't serve if it is too far.
+    pub(crate) async fn measure_store_clock(&self) -> Result<Option<String>, StoreError> {
+        self.store_clock.measure(&self.config, self.store(), self.now()).await
     }
 
     /// The time on the store's clock, as far as it is known.

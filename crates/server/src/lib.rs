@@ -1,43 +1,41 @@
-//! Tollgate's server as a library: the authority, the sandbox Payment API behind the guard, and the HTTP edge.
+//! Tollgate's server as a library: the authority, and the sandbox Payment API behind the guard.
 //!
-//! A request travels down through few files: [`edge`] → [`Server::handle`] → the authority's endpoint, or the guard and
-//! the sandbox's. An error on the way becomes an answer in one place, [`error`].
+//! A request travels down through few files: [`tollgate_http::edge`] → [`Server::handle`] → the authority's endpoint,
+//! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
 mod agreement;
-mod authority;
 mod background;
+mod body;
 mod catch_up;
+mod change_log;
 mod client_id_filter;
 pub mod config;
-pub mod edge;
 pub mod error;
-mod fields;
 mod follower;
 mod health;
 mod idempotency;
 mod inspection;
 mod installation;
-mod json;
 pub mod log;
-mod media;
 mod membership;
 mod metrics;
+mod oauth;
 pub mod openapi;
 mod opening;
 mod pages;
+mod panics;
 mod payments;
 pub mod playground;
-mod problems;
 mod process;
-mod proxies;
+mod readiness;
 mod reference;
 mod registry;
-mod request_id;
+mod response;
 mod rotation;
 mod route;
 mod run;
 mod server;
-mod standards;
+mod state;
 mod steady_time;
 mod store_clock;
 mod suspension;
@@ -45,15 +43,16 @@ mod throttle;
 mod waiting;
 mod watcher;
 
-pub use agreement::{Adopted, ROLLOUT, Terms, accepted, adopt};
-pub use background::Task;
+pub use agreement::{Adopted, KEYS_KNOWN_WITHIN, ROLLOUT, Terms, accepted, adopt};
 pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
-pub use installation::{Installation, KEYS_KNOWN_WITHIN, NotReady};
+pub use installation::Installation;
 pub use opening::{OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys};
 pub use process::whoever_runs_this;
+pub use readiness::{NotReady, Task};
+pub use response::Body;
 pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
-pub use server::{Body, Server};
+pub use server::{Loopback, Mounted, Server};
 pub use waiting::Waiting;
 pub use watcher::Watcher;

@@ -1,8 +1,8 @@
 //! The structured log: one event, one line on stdout, in JSON or in text.
 //!
-//! Each request has a line ([`Requests`]), so one must be cheap: it is built in a buffer that its thread reuses and
-//! handed to a thread that writes, so that no request ever waits for stdout. Whatever a value holds, a line stays one
-//! line.
+//! `tracing-subscriber` collects events and spans, `tracing-appender` owns the thread that writes. Two parts are our
+//! own: the form of a line ([`event`](self)), because whatever a value holds, a line must stay one line; and the line
+//! that each request has ([`Requests`]), because it is written for every token and must not allocate.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -20,42 +20,38 @@
 //! ```
 
 mod escape;
-mod line;
+mod event;
 mod requests;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::{
-    cell::RefCell,
     io::{self, Write},
     panic::PanicHookInfo,
     sync::OnceLock,
     time::{Duration, SystemTime},
 };
 
-use tracing::{
-    Event, Level, Subscriber,
-    level_filters::LevelFilter,
-    span::{Attributes, Id, Record},
-};
+use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer,
     filter::Targets,
-    layer::{Context, SubscriberExt},
+    fmt::{self, MakeWriter, format::JsonFields},
+    layer::SubscriberExt,
     registry::LookupSpan,
 };
 
 use self::{
-    line::{Scratch, SpanFields},
-    writer::{Lines, WriterThread},
+    event::{EventFormat, Fields},
+    writer::{Lines, Worker},
 };
 use crate::config::{LogFormat, LogLevel};
 
 pub(crate) use self::requests::Request;
 pub use self::requests::Requests;
 
-/// Bytes that may wait for stdout, before lines are dropped rather than memory filled.
+/// Bytes of request lines that may wait for stdout, before lines are dropped rather than memory filled.
 const CAPACITY: usize = 8 << 20;
 /// How long the end of the process waits for a blocked stdout.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
@@ -66,20 +62,20 @@ static INSTALLED: OnceLock<Lines> = OnceLock::new();
 
 /// Installs the log for the whole process, together with a panic hook.
 ///
-/// Keep the guard until the end of `main`: what still waits is written when it drops.
+/// Keep the guard until the end of `main`: what still waits is written when it drops. A program that has more layers,
+/// for traces say, installs them beside [`layer`] itself.
 ///
-/// Fails if a subscriber is installed already, or if no thread can be started.
+/// Fails if a subscriber is installed already.
 pub fn init(format: LogFormat, level: LogLevel) -> io::Result<Guard> {
-    let guard = Guard::start(format, level, io::stdout(), CAPACITY)?;
+    let guard = Guard::start(format, level, io::stdout(), CAPACITY);
     let lines = guard.lines.clone();
-    let layer = layer(format, move |line, level| lines.append(line, level));
-    let subscriber = tracing_subscriber::registry().with(filter(level)).with(layer);
-    tracing::subscriber::set_global_default(subscriber)
+    let layer = layer(format, move |line, _| lines.write_event(line)).with_filter(filter(level));
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
         .map_err(|error| io::Error::new(io::ErrorKind::AlreadyExists, error))?;
     // Only the first subscriber gets here, so nothing can be installed yet.
     let lines = INSTALLED.get_or_init(|| guard.lines.clone());
     std::panic::set_hook(Box::new(move |panic| {
-        lines.append(&panic_line(format, panic), Level::ERROR);
+        lines.write_event(&panic_line(format, panic));
         lines.flush(PANIC_FLUSH);
     }));
     Ok(guard)
@@ -108,74 +104,51 @@ impl From<LogLevel> for LevelFilter {
 
 /// Makes the layer that turns each event into one line, newline included, and calls `write` with it.
 ///
-/// `write` runs on the thread of the event, so it must not wait for anything.
-pub fn layer<W>(format: LogFormat, write: W) -> LineLayer<W>
+/// `write` runs on the thread of the event, so it must not wait for anything. [`filter`] belongs to this layer
+/// (`layer.with_filter(filter(level))`), not to the whole subscriber: others beside it may want more, such as a span of
+/// each request.
+pub fn layer<S, W>(format: LogFormat, write: W) -> impl Layer<S>
 where
+    S: Subscriber + for<'a> LookupSpan<'a>,
     W: Fn(&[u8], Level) + Send + Sync + 'static,
 {
-    LineLayer { format, write }
+    fmt::layer().event_format(EventFormat(format)).fmt_fields(JsonFields::new()).with_writer(Sink(write))
+}
+
+/// Hands the lines of `tracing-subscriber` to a function.
+struct Sink<W>(W);
+
+impl<'a, W: Fn(&[u8], Level) + 'a> MakeWriter<'a> for Sink<W> {
+    type Writer = LineWriter<'a, W>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        LineWriter { write: &self.0, level: Level::INFO }
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        LineWriter { write: &self.0, level: *metadata.level() }
+    }
+}
+
+struct LineWriter<'a, W> {
+    write: &'a W,
+    level: Level,
+}
+
+impl<W: Fn(&[u8], Level)> Write for LineWriter<'_, W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        (self.write)(line, self.level);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Counts the lines that were lost since [`init`] because stdout was blocked, full or closed.
 pub fn dropped() -> u64 {
     INSTALLED.get().map_or(0, Lines::dropped)
-}
-
-/// Turns events into lines; made by [`layer`].
-#[derive(Debug)]
-pub struct LineLayer<W> {
-    format: LogFormat,
-    write: W,
-}
-
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-impl<S, W> Layer<S> for LineLayer<W>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    W: Fn(&[u8], Level) + Send + Sync + 'static,
-{
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        let mut extensions = span.extensions_mut();
-        // Two of these layers would otherwise each keep the same fields.
-        if extensions.get_mut::<SpanFields>().is_none() {
-            let mut fields = SpanFields::default();
-            attributes.record(&mut fields);
-            extensions.insert(fields);
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        if let Some(fields) = span.extensions_mut().get_mut::<SpanFields>() {
-            values.record(fields);
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let metadata = event.metadata();
-        with_scratch(|scratch| {
-            let mut line = scratch.start(self.format, now(), *metadata.level(), metadata.target());
-            event.record(&mut line);
-            for span in context.event_scope(event).into_iter().flatten() {
-                if let Some(fields) = span.extensions().get::<SpanFields>() {
-                    fields.write_to(&mut line);
-                }
-            }
-            (self.write)(line.finish(), *metadata.level());
-        });
-    }
-}
-
-/// Lends the thread's buffers; to an event within an event (a value whose `Debug` logs, or panics) new ones.
-fn with_scratch(write: impl FnOnce(&mut Scratch)) {
-    SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
-        Ok(mut scratch) => write(&mut scratch),
-        Err(_) => write(&mut Scratch::default()),
-    });
 }
 
 /// Keeps the log's thread alive; dropping it writes what still waits.
@@ -185,7 +158,7 @@ pub struct Guard {
     format: LogFormat,
     level: LogLevel,
     lines: Lines,
-    thread: Option<WriterThread>,
+    worker: Option<Worker>,
 }
 
 impl Guard {
@@ -205,45 +178,36 @@ impl Guard {
         self.lines.flush(patience)
     }
 
-    fn start(
-        format: LogFormat,
-        level: LogLevel,
-        out: impl Write + Send + 'static,
-        capacity: usize,
-    ) -> io::Result<Self> {
-        let (lines, thread) = writer::start(out, capacity, move |dropped| dropped_line(format, dropped))?;
-        Ok(Self { format, level, lines, thread: Some(thread) })
+    fn start(format: LogFormat, level: LogLevel, out: impl Write + Send + 'static, capacity: usize) -> Self {
+        let (lines, worker) = writer::start(out, capacity, move |dropped| dropped_line(format, dropped));
+        Self { format, level, lines, worker: Some(worker) }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            thread.end(LAST_FLUSH);
+        if let Some(worker) = self.worker.take() {
+            worker.end(&self.lines, LAST_FLUSH);
         }
     }
 }
 
 fn dropped_line(format: LogFormat, dropped: u64) -> Vec<u8> {
-    let mut scratch = Scratch::default();
-    let mut line = scratch.start(format, now(), Level::WARN, module_path!());
-    line.message("the output was blocked and lines of the log were dropped");
-    line.number("dropped", dropped);
-    line.finish().to_vec()
+    let mut fields = Fields::with_message("the output was blocked and lines of the log were dropped");
+    fields.add("dropped", dropped);
+    fields.into_line(format, Level::WARN, module_path!())
 }
 
 /// Tells where a panic happened; never its payload, which may quote a secret.
 fn panic_line(format: LogFormat, panic: &PanicHookInfo<'_>) -> Vec<u8> {
-    let mut scratch = Scratch::default();
-    let mut line = scratch.start(format, now(), Level::ERROR, module_path!());
-    line.message("a thread panicked; this is a bug");
+    let mut fields = Fields::with_message("a thread panicked; this is a bug");
     if let Some(location) = panic.location() {
-        line.text("file", location.file());
-        line.number("line", u64::from(location.line()));
-        line.number("column", u64::from(location.column()));
+        fields.add("file", location.file());
+        fields.add("line", location.line());
+        fields.add("column", location.column());
     }
-    line.text("thread", std::thread::current().name().unwrap_or("unnamed"));
-    line.finish().to_vec()
+    fields.add("thread", std::thread::current().name().unwrap_or("unnamed"));
+    fields.into_line(format, Level::ERROR, module_path!())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a line says when it was written; nothing is decided by it")]

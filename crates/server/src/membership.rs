@@ -95,6 +95,12 @@ impl Membership {
         }
     }
 
+    /// Says whether it has told others that it runs, and found none.
+    pub(crate) fn is_alone(&self) -> bool {
+        let state = self.state();
+        state.alone && state.beat_at.is_some()
+    }
+
     /// Joins the servers that run, and lets its configuration be what is agreed on if none is there to differ. Says whether
     /// what is agreed on may be another than was last read.
     pub(crate) async fn join(&self, store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {

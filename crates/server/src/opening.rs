@@ -1,6 +1,6 @@
 //! Opening a store with its master key: the check value, and the signing keys that are sealed in it.
 
-use tollgate_core::{KeyId, MasterKey, SigningKey, Timestamp, UnsealError};
+use tollgate_core::{Algorithm, KeyId, MasterKey, SigningKey, Timestamp, UnsealError};
 use tollgate_store::{SigningKey as SealedKey, Store, StoreError};
 
 /// Why an installation can't be opened.
@@ -68,5 +68,14 @@ pub fn new_signing_key(master_key: &MasterKey, now: Timestamp, activates_at: Tim
     rng.fill_bytes(material.as_mut());
     let id = KeyId::random(&mut rng);
     let sealed = master_key.seal(id, &material, &mut rng);
-    SealedKey { id, sealed, created_at: now, activates_at, retires_at: None, compromised: false }
+    SealedKey {
+        id,
+        algorithm: Algorithm::Hs256,
+        sealed,
+        public_key: None,
+        created_at: now,
+        activates_at,
+        retires_at: None,
+        compromised: false,
+    }
 }

@@ -7,19 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tollgate_http::edge::{self, Drained, OpenConnections};
+use tower::ServiceExt;
 
-use crate::background::{self, Task};
+use crate::background;
 use crate::config::Config;
-use crate::edge::{self, Drained, OpenConnections};
+use crate::error::Error;
 use crate::follower::Follower;
 use crate::health;
+use crate::readiness::Task;
+use crate::response::without_body;
 use crate::rotation::Rotation;
-use crate::route::Route;
-use crate::server::{Server, without_body};
+use crate::server::Server;
 use crate::watcher::Watcher;
 
 /// A listener that can't be had.
@@ -104,19 +108,18 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// end of the grace is cut off.
 pub async fn run(
     server: Arc<Server>,
-    follower: Follower,
     listeners: Listeners,
     tls: Option<Arc<rustls::ServerConfig>>,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let open = server.connections().clone();
-    let following = follower.start();
-    let watcher = Watcher::new(server.installation().clone());
-    let watching = background::spawn(Task::Watcher, server.installation().clone(), watcher.run());
+    let open = server.state().connections().clone();
+    let following = Follower::new(server.state().installation().clone()).start();
+    let watcher = Watcher::new(server.state().installation().clone());
+    let watching = background::spawn(Task::Watcher, server.state().installation().clone(), watcher.run());
     let (stop, stopped) = watch::channel(());
-    let rotation = Rotation::new(server.installation().clone());
+    let rotation = Rotation::new(server.state().installation().clone());
     let rotation = rotation.run(stopped.clone());
-    let rotating = background::spawn(Task::Rotation, server.installation().clone(), rotation);
+    let rotating = background::spawn(Task::Rotation, server.state().installation().clone(), rotation);
     let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(server.clone(), listener, stopped)));
     let draining = {
         let server = server.clone();
@@ -125,7 +128,7 @@ pub async fn run(
             server.start_draining();
         }
     };
-    let limits = Arc::new(limits(server.config()));
+    let limits = Arc::new(limits(server.state().config()));
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Incoming>| {
@@ -141,7 +144,7 @@ pub async fn run(
     }
     drop(following);
     watching.abort();
-    let _ = timeout(LAST_WORDS, server.installation().leave()).await;
+    let _ = timeout(LAST_WORDS, server.state().installation().leave()).await;
     let _ = timeout(LAST_WORDS, rotating).await;
     drained
 }
@@ -151,13 +154,17 @@ async fn serve_admin(
     listener: TcpListener,
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
-    let limits = edge::Limits { max_connections: 64, ..limits(server.config()) };
+    let limits = edge::Limits { max_connections: 64, ..limits(server.state().config()) };
+    let router = health::router().fallback(async || Error::NotFound).with_state(server.state().clone());
     let make = |_peer| {
-        let server = server.clone();
+        let router = router.clone();
         tower::service_fn(move |request: Request<Incoming>| {
-            let answer = health::answer(&server, Route::of(request.uri().path()), request.method());
-            let answer = if request.method() == Method::HEAD { without_body(answer) } else { answer };
-            async move { Ok::<_, Infallible>(answer) }
+            let (router, is_head) = (router.clone(), request.method() == Method::HEAD);
+            async move {
+                let Ok(response) = router.oneshot(request).await;
+                let response = response.map(Either::Right);
+                Ok::<_, Infallible>(if is_head { without_body(response) } else { response })
+            }
         })
     };
     let stopped = async move { while stopped.changed().await.is_ok() {} };

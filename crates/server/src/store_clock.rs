@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tollgate_core::Timestamp;
-use tollgate_store::StoreError;
+use tollgate_store::{Store, StoreError};
 
 use crate::config::{Config, Database};
-use crate::installation::Installation;
 
 /// The least distance that is too far: less is a matter of how it is measured, and tokens count in whole seconds.
 const LEAST: Duration = Duration::from_secs(1);
@@ -34,8 +33,36 @@ impl StoreClock {
         Offset(self.ahead_millis.load(Relaxed))
     }
 
-    fn set(&self, ahead_millis: i64) {
-        self.ahead_millis.store(ahead_millis, Relaxed);
+    /// Measures how far the clocks are apart, by a round trip that begins when the server's clock shows `asked_at`. Says
+    /// why the server can't serve if it is too far for sure: by more than is allowed and the half of the round trip, in
+    /// which the answer can have been on its way.
+    pub(crate) async fn measure(
+        &self,
+        config: &Config,
+        store: &dyn Store,
+        asked_at: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        if matches!(config.database.url, Database::Sqlite(_)) {
+            // The store has no other clock than the machine's, which is the server's too.
+            return Ok(None);
+        }
+        let asked = Instant::now();
+        let shown = store.now().await?;
+        let half = asked.elapsed() / 2;
+        let expected = asked_at.after(half);
+        let ahead = signed(shown).saturating_sub(signed(expected));
+        self.ahead_millis.store(ahead, Relaxed);
+        let farthest = farthest(config);
+        let apart = Duration::from_millis(ahead.unsigned_abs());
+        let too_far = apart > farthest + half;
+        Ok(too_far.then(|| {
+            format!(
+                "this machine's clock is {} s {} the store's, and {} ms are allowed (half of tokens.iat_leeway): set both by NTP",
+                apart.as_secs(),
+                if ahead > 0 { "behind" } else { "ahead of" },
+                farthest.as_millis()
+            )
+        }))
     }
 }
 
@@ -55,32 +82,6 @@ impl fmt::Display for Offset {
 /// so far ahead a token may be dated.
 pub(crate) fn farthest(config: &Config) -> Duration {
     (config.tokens.iat_leeway / 2).max(LEAST)
-}
-
-/// Measures how far the clocks are apart, by a round trip. Says why the server can't serve if it is too far for sure: by
-/// more than is allowed and the half of the round trip, in which the answer can have been on its way.
-pub(crate) async fn measure(installation: &Installation) -> Result<Option<String>, StoreError> {
-    if matches!(installation.config().database, Database::Sqlite(_)) {
-        // The store has no other clock than the machine's, which is the server's too.
-        return Ok(None);
-    }
-    let (asked_at, asked) = (installation.now(), Instant::now());
-    let shown = installation.store().now().await?;
-    let half = asked.elapsed() / 2;
-    let expected = asked_at.after(half);
-    let ahead = signed(shown).saturating_sub(signed(expected));
-    installation.store_clock().set(ahead);
-    let farthest = farthest(installation.config());
-    let apart = Duration::from_millis(ahead.unsigned_abs());
-    let too_far = apart > farthest + half;
-    Ok(too_far.then(|| {
-        format!(
-            "this machine's clock is {} s {} the store's, and {} ms are allowed (half of tokens.iat_leeway): set both by NTP",
-            apart.as_secs(),
-            if ahead > 0 { "behind" } else { "ahead of" },
-            farthest.as_millis()
-        )
-    }))
 }
 
 fn signed(time: Timestamp) -> i64 {

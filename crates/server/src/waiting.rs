@@ -16,17 +16,18 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tollgate_core::{Clock, Timestamp};
+use tollgate_http::edge::{self, OpenConnections};
+use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
 use crate::config::Config;
-use crate::edge::{self, OpenConnections};
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
-use crate::installation::NotReady;
-use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::oauth::face::Face;
+use crate::readiness::NotReady;
+use crate::response::{Body, without_body};
 use crate::route::Route;
 use crate::run::{Listeners, limits};
-use crate::server::{Body, without_body};
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -86,8 +87,10 @@ fn again(listener: &TcpListener) -> io::Result<TcpListener> {
 fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -> Response<Body> {
     let route = Route::of(request.uri().path());
     let response: Response<Full<Bytes>> = match route {
-        _ if is_api && route.is_of_the_standards() => unavailable(reason).oauth_response(),
-        _ if is_api => unavailable(reason).response(),
+        _ if is_api => match route.face() {
+            Face::Api => unavailable(reason).response(),
+            Face::Standard => unavailable(reason).oauth_response(),
+        },
         Route::Health => health::plain("application/json", health::status(UP)),
         Route::Ready => Error::NotReady(NotReady::Suspended(reason.into())).response(),
         Route::Metrics => health::plain(METRICS_TYPE, health::NOT_READY.to_owned()),
@@ -97,7 +100,7 @@ fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_api {
-        headers.insert(X_REQUEST_ID, RequestId::of(request.headers(), now).into_header());
+        headers.insert(X_REQUEST_ID, RequestId::of(request.headers(), now.millis()).into_header());
     }
     if request.method() == Method::HEAD { without_body(response) } else { response }
 }

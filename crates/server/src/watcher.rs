@@ -10,7 +10,6 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tollgate_core::Timestamp;
 
 use crate::installation::Installation;
-use crate::store_clock;
 use crate::suspension::Cause;
 
 /// How often it looks.
@@ -73,7 +72,7 @@ impl Watcher {
     /// in the middle of it.
     pub async fn compare_clocks(&self) {
         // A store that can't be asked is noticed by whoever reads the change log.
-        let Ok(too_far) = store_clock::measure(&self.installation).await else { return };
+        let Ok(too_far) = self.installation.measure_store_clock().await else { return };
         if self.was_too_far.swap(too_far.is_some(), Relaxed) || too_far.is_none() {
             self.installation.suspend(Cause::StoreClock, too_far);
         }

@@ -13,31 +13,30 @@ mod agreement;
 mod changes;
 mod clients;
 mod clock;
+mod documents;
 mod elected;
 mod idempotency;
-mod payments;
 mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Environment, Generation, KeyId, MerchantId, PaymentRequestId, Scope, SecretHash, SecretId,
-    Timestamp,
+    Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Scope, SecretHash, SecretId, Timestamp,
 };
 
 use crate::{
-    Answer, Candidacy, Changed, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus,
-    Position, Secret, SigningKey, Status, Store,
+    Answer, Candidacy, Changed, Client, Document, IdempotencyScope, Lease, Merchant, Position, Secret,
+    SigningKey, Status, Store,
 };
 
 pub use agreement::*;
 pub use changes::*;
 pub use clients::*;
 pub use clock::*;
+pub use documents::*;
 pub use elected::*;
 pub use idempotency::*;
-pub use payments::*;
 pub use transfer::*;
 
 /// Declares a test for each case. `$open` is an async function without arguments that returns an empty
@@ -112,15 +111,16 @@ macro_rules! conformance_tests {
             of_many_takeovers_one_is_fresh
             purging_frees_what_has_expired_and_nothing_else
 
-            a_payment_request_is_as_it_was_created
-            a_payment_request_and_its_answer_come_together
+            a_document_is_as_it_was_created
+            a_document_and_its_answer_come_together
             without_the_lease_nothing_is_created
             concurrent_creates_are_all_kept
             of_many_creates_under_one_lease_one_is_kept
-            payment_requests_come_newest_first_without_gaps_or_repeats
-            a_merchants_payment_requests_are_its_own
-            a_payment_request_is_decided_once
-            an_expired_payment_request_is_not_decided
+            documents_come_newest_first_without_gaps_or_repeats
+            a_merchants_documents_are_its_own_and_of_one_kind
+            a_document_changes_from_the_state_that_it_is_in
+            of_many_changes_of_a_document_one_counts
+            an_expired_document_does_not_change
 
             what_was_exported_is_imported_and_exported_the_same
             an_import_is_as_good_as_what_it_was_made_from
@@ -204,10 +204,13 @@ fn secret(number: u32) -> Secret {
     }
 }
 
+/// Those of even numbers have a public part.
 fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
     SigningKey {
         id: KeyId::from_bytes(bytes(number)),
+        algorithm: Algorithm::Hs256,
         sealed: vec![0, 0xff, 7],
+        public_key: number.is_multiple_of(2).then(|| vec![4, 0, 0xff]),
         created_at,
         activates_at: created_at.after(HOUR),
         retires_at: None,
@@ -243,20 +246,19 @@ fn answer() -> Answer {
     Answer { status: 201, body: b"{\"success\":true}\0\xff".to_vec(), expires_at: NOW.after(DAY) }
 }
 
-fn payment_id(number: u32) -> PaymentRequestId {
-    PaymentRequestId::from_bytes(bytes(number))
-}
+const KIND: &str = "payment request";
 
-fn payment(number: u32, merchant: u32) -> PaymentRequest {
-    PaymentRequest {
-        id: payment_id(number),
+fn document(number: u32, merchant: u32) -> Document {
+    Document {
+        kind: KIND,
+        id: bytes(number),
         merchant_id: merchant_id(merchant),
         environment: Environment::Test,
-        details: format!("{{\"customer\":{{\"name\":\"{NAME}\"}}}}"),
-        status: PaymentStatus::Pending,
+        body: format!("{{\"customer\":{{\"name\":\"{NAME}\"}}}}"),
+        state: "pending".to_owned(),
         created_at: NOW,
         expires_at: NOW.after(HOUR),
-        decided_at: None,
+        changed_at: None,
     }
 }
 

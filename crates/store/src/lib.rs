@@ -7,24 +7,28 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod documents;
 mod postgres;
 mod record;
 mod sqlite;
 mod table;
+mod time;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{ClientId, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp};
+use tollgate_core::{ClientId, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 
+pub use documents::{Document, Documents};
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use record::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
-    Merchant, PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Status, TimePassed,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
+    Merchant, Position, RunningServer, Secret, SigningKey, Status,
 };
 pub use sqlite::Sqlite;
 pub use table::{Part, Row, Table, Value};
+pub use time::{Time, TimePassed};
 
 /// How much longer than the longest token a revocation is kept, and a retired signing key verifies: the clocks of servers
 /// may be behind by as much.
@@ -72,7 +76,7 @@ pub enum StoreError {
 
 /// What Tollgate remembers, on any engine.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Documents + Time + Send + Sync + 'static {
     /// Makes an empty store an installation: keeps `check` and the first signing key. If it is one already it
     /// changes nothing. Either way returns the check value that the store now holds.
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
@@ -85,19 +89,9 @@ pub trait Store: Send + Sync + 'static {
     /// The check value of the installation; `None` in an empty store.
     async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// What time it is by the store's own clock: the database's, or that of the machine for an embedded store. Whoever
-    /// administers from another machine goes by it, not by its own.
-    async fn now(&self) -> Result<Timestamp, StoreError>;
-
     /// For how long any token that was ever issued can be good, after raising that to `at_least`. A server raises it
     /// before it issues tokens, and what ends a token is kept for as long.
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError>;
-
-    /// Up to when time has passed for certain, as noted last by [`Store::note_time_passed`].
-    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError>;
-
-    /// Notes up to when time has passed for certain, unless a later time is noted. Need not survive a power cut.
-    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError>;
 
     /// Every signing key that has not been purged, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
@@ -225,11 +219,12 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Says that this process serves from now on, until it closes the store. If it is certain that no other one does, the
-    /// leases of idempotency keys that are still held are of processes that died, and are given back. Returns how many.
+    /// Says that this process serves from now on, until it closes the store. If no other one does, the leases of
+    /// idempotency keys that are still held are of processes that died, and are given back. Returns how many.
     ///
-    /// Where that can't be known, none is, and each ends by itself.
-    async fn start_serving(&self) -> Result<u64, StoreError>;
+    /// SQLite knows by a lock on a file whether another process serves. PostgreSQL is told by `alone`; without it no
+    /// lease is given back, and each ends by itself.
+    async fn start_serving(&self, alone: Option<Alone>) -> Result<u64, StoreError>;
 
     /// Looks an idempotency key up and, if it is free at `now`, takes it by `lease`. Need not survive a power
     /// cut: a lease that is lost had no effect yet.
@@ -241,35 +236,10 @@ pub trait Store: Send + Sync + 'static {
     /// Says whether an idempotency key is taken at `now`, by a request in progress or answered.
     async fn is_taken(&self, scope: &IdempotencyScope, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Adds a payment request and, in the same transaction, the answer under the lease's key. `false`, and
-    /// nothing added, if the lease has been taken over.
-    async fn create_payment_request(
-        &self,
-        request: &PaymentRequest,
-        answer: Option<(&Lease, &Answer)>,
-    ) -> Result<bool, StoreError>;
-
-    /// A payment request, whosever it is.
-    async fn payment_request(&self, id: PaymentRequestId) -> Result<Option<PaymentRequest>, StoreError>;
-
-    /// Up to `limit` payment requests of a merchant, newest first, after the one at `after`
-    /// (its creation time and id).
-    async fn payment_requests(
-        &self,
-        merchant: MerchantId,
-        environment: tollgate_core::Environment,
-        after: Option<(Timestamp, PaymentRequestId)>,
-        limit: u32,
-    ) -> Result<Vec<PaymentRequest>, StoreError>;
-
-    /// Approves or declines a payment request that is pending and has not expired at `now`; leaves any other as
-    /// it is. Returns it as it then stands; `None` if there is none.
-    async fn decide_payment_request(
-        &self,
-        id: PaymentRequestId,
-        status: PaymentStatus,
-        now: Timestamp,
-    ) -> Result<Option<PaymentRequest>, StoreError>;
+    /// Adds a document and, in the same transaction, keeps the answer under the lease's key. `false`, and nothing added,
+    /// if the lease has been taken over.
+    async fn complete(&self, lease: &Lease, answer: &Answer, document: &Document)
+    -> Result<bool, StoreError>;
 
     /// Deletes what no longer counts at `now`, a bounded number of rows at a time: idempotency keys and changes
     /// that have expired, signing keys retired for a day. Returns how many rows went.

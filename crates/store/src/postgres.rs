@@ -10,6 +10,7 @@ mod changes;
 mod clients;
 mod clock;
 mod column;
+mod documents;
 mod elected;
 mod error;
 mod group;
@@ -18,7 +19,6 @@ mod installation;
 mod members;
 mod merchants;
 mod migrate;
-mod payments;
 mod pool;
 #[cfg(test)]
 mod tests;
@@ -32,22 +32,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
-use tollgate_core::{
-    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 
 use crate::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
-    PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer, Secret, SigningKey, Status, Store,
-    StoreError, TimePassed,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Client, Document, IdempotencyScope, Lease,
+    Merchant, Part, Position, RETIRED_KEPT, RunningServer, Secret, SigningKey, Status, Store, StoreError,
 };
 use clock::Clock;
 use column::{Param, unsigned};
+use documents::Complete;
 use group::Group;
 use idempotency::Begin;
 use installation::Others;
 use migrate::Empty;
-use payments::Create;
 use pool::{Pool, Statement, Transaction};
 
 pub use address::PostgresAddress;
@@ -60,7 +57,7 @@ pub struct Postgres {
     pool: Arc<Pool>,
     clock: Clock,
     begins: Arc<Group<Begin>>,
-    creates: Arc<Group<Create>>,
+    completions: Arc<Group<Complete>>,
 }
 
 impl Postgres {
@@ -83,7 +80,7 @@ impl Postgres {
             pool: Arc::new(Pool::new(options)?),
             clock: Clock::Database,
             begins: Group::new(),
-            creates: Group::new(),
+            completions: Group::new(),
         };
         migrate::migrate(&store.pool.connect().await?, patience, empty).await?;
         Ok(store)
@@ -134,12 +131,6 @@ fn last(mut rows: Vec<Vec<Row>>) -> Vec<Row> {
 
 #[async_trait]
 impl Store for Postgres {
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-        let row = self.read_one(sql, &[]).await?.ok_or_else(column::never_written)?;
-        column::time(&row, 0)
-    }
-
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
         installation::install(self, check, key).await
     }
@@ -150,14 +141,6 @@ impl Store for Postgres {
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {
         installation::longest_lifetime(self, at_least).await
-    }
-
-    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError> {
-        time::passed(self).await
-    }
-
-    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError> {
-        time::note_passed(self, passed).await
     }
 
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
@@ -299,9 +282,11 @@ impl Store for Postgres {
         clients::revoke_secret(self, client, secret, now).await
     }
 
-    /// Who else serves can't be known: a session that has ended is no sign of it.
-    async fn start_serving(&self) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn start_serving(&self, alone: Option<Alone>) -> Result<u64, StoreError> {
+        match alone {
+            Some(alone) => idempotency::free_leases(self, alone).await,
+            None => Ok(0),
+        }
     }
 
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
@@ -316,35 +301,13 @@ impl Store for Postgres {
         idempotency::is_taken(self, scope, now).await
     }
 
-    async fn create_payment_request(
+    async fn complete(
         &self,
-        request: &PaymentRequest,
-        answer: Option<(&Lease, &Answer)>,
+        lease: &Lease,
+        answer: &Answer,
+        document: &Document,
     ) -> Result<bool, StoreError> {
-        payments::create(self, request, answer).await
-    }
-
-    async fn payment_request(&self, id: PaymentRequestId) -> Result<Option<PaymentRequest>, StoreError> {
-        payments::one(self, id).await
-    }
-
-    async fn payment_requests(
-        &self,
-        merchant: MerchantId,
-        environment: Environment,
-        after: Option<(Timestamp, PaymentRequestId)>,
-        limit: u32,
-    ) -> Result<Vec<PaymentRequest>, StoreError> {
-        payments::page(self, merchant, environment, after, limit).await
-    }
-
-    async fn decide_payment_request(
-        &self,
-        id: PaymentRequestId,
-        status: PaymentStatus,
-        now: Timestamp,
-    ) -> Result<Option<PaymentRequest>, StoreError> {
-        payments::decide(self, id, status, now).await
+        documents::complete(self, lease, answer, document).await
     }
 
     async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -1,9 +1,11 @@
 //! What a store keeps, in the words of the domain.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use tollgate_core::{
-    ClientId, Environment, Generation, KeyId, MerchantId, PaymentRequestId, Revocation, Scope, SecretHash,
-    SecretId, Timestamp, Uptime,
+    Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Revocation, Scope, SecretHash, SecretId,
+    Timestamp,
 };
 
 /// Whether a merchant or a client may be used.
@@ -77,8 +79,12 @@ pub struct Secret {
 pub struct SigningKey {
     /// Its id.
     pub id: KeyId,
+    /// The algorithm that it signs with.
+    pub algorithm: Algorithm,
     /// The key material, encrypted by the master key.
     pub sealed: Vec<u8>,
+    /// The public part, for everybody who verifies; `None` for a symmetric key, which has none.
+    pub public_key: Option<Vec<u8>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it signs.
@@ -87,15 +93,6 @@ pub struct SigningKey {
     pub retires_at: Option<Timestamp>,
     /// Whether it is refused from now on, whatever any clock shows.
     pub compromised: bool,
-}
-
-/// Up to when time has passed for certain, by two witnesses: a clock, and the time for which a machine has been up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimePassed {
-    /// When that is.
-    pub until: Timestamp,
-    /// How long the machine that noted it had been up.
-    pub uptime: Uptime,
 }
 
 /// What a process that wants to do a task for all that share the store asks for.
@@ -190,38 +187,6 @@ pub enum Changed {
     Revocation(Revocation),
 }
 
-/// What has been decided about a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentStatus {
-    /// Nothing yet; past its expiry it never will be.
-    Pending,
-    /// The person paid.
-    Approved,
-    /// The person did not.
-    Declined,
-}
-
-/// A payment request of the sandbox Payment API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaymentRequest {
-    /// Its id.
-    pub id: PaymentRequestId,
-    /// Whose it is.
-    pub merchant_id: MerchantId,
-    /// In which environment.
-    pub environment: Environment,
-    /// What was asked for, as the server wrote it: a JSON object that the store never looks into.
-    pub details: String,
-    /// What became of it.
-    pub status: PaymentStatus,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// From when on its page takes no decision.
-    pub expires_at: Timestamp,
-    /// When it was approved or declined.
-    pub decided_at: Option<Timestamp>,
-}
-
 /// Where an idempotency key counts: merchant, environment and route, never the token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyScope {
@@ -246,6 +211,15 @@ pub struct Lease {
     pub owner: [u8; 16],
     /// Until when the key is this holder's alone.
     pub until: Timestamp,
+}
+
+/// What a server knows that found no other one running on its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alone {
+    /// When it looked, by the store's clock. Whoever came later may hold leases that were taken later.
+    pub since: Timestamp,
+    /// How long a lease lasts at most.
+    pub longest_lease: Duration,
 }
 
 /// What a store knows of an idempotency key.

@@ -7,20 +7,20 @@ mod agreement;
 mod changes;
 mod clients;
 mod column;
+mod documents;
 mod elected;
 mod error;
 mod idempotency;
 mod installation;
 mod merchants;
 mod open;
-mod payments;
 mod place;
 mod queue;
 mod reader;
 mod serving;
 #[cfg(test)]
 mod tests;
-mod time_passed;
+mod time;
 mod transfer;
 mod writer;
 
@@ -32,14 +32,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use tollgate_core::{
-    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 
 use crate::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Changed, Client, IdempotencyScope, Lease,
-    Merchant, PURGED_AT_ONCE, Part, PaymentRequest, PaymentStatus, Position, RETIRED_KEPT, RunningServer,
-    Secret, SigningKey, Status, Store, StoreError, TimePassed,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Changed, Client, Document,
+    IdempotencyScope, Lease, Merchant, PURGED_AT_ONCE, Part, Position, RETIRED_KEPT, RunningServer, Secret,
+    SigningKey, Status, Store, StoreError,
 };
 use place::Place;
 use queue::Queue;
@@ -153,13 +151,6 @@ impl Drop for Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-        self.read(move |connection| connection.query_row(sql, [], |row| row.get(0)))
-            .await
-            .map(Timestamp::from_millis)
-    }
-
     async fn in_place(&self) -> Result<(), StoreError> {
         let place = self.place.clone();
         self.read(move |_| Ok(place.check())).await?
@@ -183,15 +174,6 @@ impl Store for Sqlite {
             installation::raise_longest_lifetime(connection, at_least)
         })
         .await
-    }
-
-    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError> {
-        self.read(time_passed::noted).await
-    }
-
-    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError> {
-        let passed = *passed;
-        self.write(Durability::Process, move |connection| time_passed::note(connection, &passed)).await
     }
 
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
@@ -359,7 +341,7 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn start_serving(&self) -> Result<u64, StoreError> {
+    async fn start_serving(&self, _alone: Option<Alone>) -> Result<u64, StoreError> {
         let alone = self.serving.try_alone().await?;
         let freed = if alone { self.write(Durability::Process, idempotency::free_leases).await? } else { 0 };
         self.serving.share().await?;
@@ -381,40 +363,21 @@ impl Store for Sqlite {
         self.read(move |connection| idempotency::is_taken(connection, &scope, now)).await
     }
 
-    async fn create_payment_request(
+    async fn complete(
         &self,
-        request: &PaymentRequest,
-        answer: Option<(&Lease, &Answer)>,
+        lease: &Lease,
+        answer: &Answer,
+        document: &Document,
     ) -> Result<bool, StoreError> {
-        let request = request.clone();
-        let answer = answer.map(|(lease, answer)| (lease.clone(), answer.clone()));
+        let (lease, answer, document) = (lease.clone(), answer.clone(), document.clone());
         self.write(Durability::Power, move |connection| {
-            payments::create(connection, &request, answer.as_ref())
+            let held = idempotency::answer(connection, &lease, &answer)?;
+            if held {
+                documents::add(connection, &document)?;
+            }
+            Ok(held)
         })
         .await
-    }
-
-    async fn payment_request(&self, id: PaymentRequestId) -> Result<Option<PaymentRequest>, StoreError> {
-        self.read(move |connection| payments::one(connection, id)).await
-    }
-
-    async fn payment_requests(
-        &self,
-        merchant: MerchantId,
-        environment: Environment,
-        after: Option<(Timestamp, PaymentRequestId)>,
-        limit: u32,
-    ) -> Result<Vec<PaymentRequest>, StoreError> {
-        self.read(move |connection| payments::page(connection, merchant, environment, after, limit)).await
-    }
-
-    async fn decide_payment_request(
-        &self,
-        id: PaymentRequestId,
-        status: PaymentStatus,
-        now: Timestamp,
-    ) -> Result<Option<PaymentRequest>, StoreError> {
-        self.write(Durability::Power, move |connection| payments::decide(connection, id, status, now)).await
     }
 
     async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -13,8 +13,8 @@ pub enum Table {
     Secrets,
     /// The idempotency keys.
     IdempotencyKeys,
-    /// The payment requests.
-    PaymentRequests,
+    /// The documents.
+    Documents,
     /// The change log.
     Changes,
     /// What the servers that share the store have agreed on.
@@ -31,7 +31,7 @@ impl Table {
         Self::Clients,
         Self::Secrets,
         Self::IdempotencyKeys,
-        Self::PaymentRequests,
+        Self::Documents,
         Self::Changes,
         Self::Agreement,
         Self::Installation,
@@ -45,7 +45,7 @@ impl Table {
             Self::Clients => "clients",
             Self::Secrets => "secrets",
             Self::IdempotencyKeys => "idempotency_keys",
-            Self::PaymentRequests => "payment_requests",
+            Self::Documents => "documents",
             Self::Changes => "changes",
             Self::Agreement => "agreement",
             Self::Installation => "installation",
@@ -63,6 +63,8 @@ impl Table {
                 Column("activates_at", Number),
                 Column("retires_at", Number),
                 Column("compromised", Flag),
+                Column("alg", Text),
+                Column("public_key", Bytes),
             ],
             Self::Merchants => &[
                 Column("id", Id),
@@ -101,15 +103,16 @@ impl Table {
                 Column("status", Number),
                 Column("body", Bytes),
             ],
-            Self::PaymentRequests => &[
+            Self::Documents => &[
                 Column("id", Id),
                 Column("merchant_id", Id),
                 Column("environment", Text),
-                Column("details", Written),
-                Column("status", Text),
+                Column("body", Written),
+                Column("state", Text),
                 Column("created_at", Number),
                 Column("expires_at", Number),
-                Column("decided_at", Number),
+                Column("changed_at", Number),
+                Column("kind", Text),
             ],
             Self::Changes => &[
                 Column("seq", Number),
@@ -117,6 +120,9 @@ impl Table {
                 Column("id", Id),
                 Column("until", Number),
                 Column("generation", Number),
+                Column("actor", Written),
+                Column("source", Written),
+                Column("reason", Written),
             ],
             Self::Agreement => &[
                 Column("seq", Number),
@@ -140,7 +146,7 @@ impl Table {
             Self::SigningKeys
             | Self::Merchants
             | Self::Clients
-            | Self::PaymentRequests
+            | Self::Documents
             | Self::Changes
             | Self::Agreement => 1,
             Self::Secrets => 2,

@@ -7,7 +7,7 @@ use rand::RngExt;
 use tollgate_bench::stats::percentile;
 use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
 use tollgate_store::{
-    Answer, Begun, IdempotencyScope, Lease, PaymentRequest, PaymentStatus, Postgres, PostgresOptions, Store,
+    Answer, Begun, Document, IdempotencyScope, Lease, Postgres, PostgresOptions, Store,
     StoreError,
 };
 
@@ -110,7 +110,7 @@ async fn sample(store: &Postgres, samples: usize, now: Timestamp) -> Result<[Vec
         assert_eq!(store.begin(&first, now).await?, Begun::Fresh);
         times[0].push(millis_since(started));
         let started = Instant::now();
-        assert!(store.create_payment_request(&payment, Some((&first, &answer))).await?);
+        assert!(store.complete(&first, &answer, &payment).await?);
         times[1].push(millis_since(started));
         let started = Instant::now();
         assert_eq!(store.begin(&repeat, now).await?, Begun::Answered(answer));
@@ -133,16 +133,17 @@ fn leases(now: Timestamp) -> (Lease, Lease) {
     (lease(), lease())
 }
 
-fn payment(merchant_id: MerchantId, now: Timestamp) -> PaymentRequest {
-    PaymentRequest {
-        id: PaymentRequestId::random(&mut rand::rng()),
+fn payment(merchant_id: MerchantId, now: Timestamp) -> Document {
+    Document {
+        kind: "payment request",
+        id: rand::rng().random(),
         merchant_id,
         environment: Environment::Test,
-        details: "x".repeat(400),
-        status: PaymentStatus::Pending,
+        body: "x".repeat(400),
+        state: "pending".to_owned(),
         created_at: now,
         expires_at: now.after(Duration::from_secs(900)),
-        decided_at: None,
+        changed_at: None,
     }
 }
 

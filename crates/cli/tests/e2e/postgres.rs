@@ -59,6 +59,27 @@ fn of_two_servers_that_are_given_the_same_key_at_once_one_creates() {
     assert_eq!(servers[1].api.list_all(&access).len(), 20);
 }
 
+/// Its own are free when it starts again, as nobody else can hold them.
+#[test]
+fn what_a_server_held_when_it_was_killed_is_free_when_it_starts_again_alone() {
+    let (folder, database, client_id, client_secret) = installed();
+    let mut servers = vec![Serve::start(folder.path())];
+    let (access, _) = servers[0].api.tokens(&client_id, &client_secret);
+    for others in [0, 1] {
+        servers.extend((0..others).map(|_| Serve::start(folder.path())));
+        let key = format!("key{others}");
+        assert_eq!(servers[0].api.create(&access, &key, &payment(&key)).unwrap().status, 201);
+        servers[0].process.kill();
+        // As if it had been killed just before the transaction that creates.
+        database.psql(
+            "UPDATE idempotency_keys SET status = NULL, body = NULL, owner = gen_random_uuid(), until = taken_at + 300000",
+        );
+        servers[0] = Serve::start(folder.path());
+        let status = servers[0].api.create(&access, &key, &payment(&key)).unwrap().status;
+        assert_eq!(status, if others == 0 { 201 } else { 409 }, "beside {others} others");
+    }
+}
+
 /// A standby takes over that had not heard of the newest changes, and their numbers are given to others.
 #[test]
 fn a_server_that_followed_a_history_that_is_gone_hears_of_what_happened_in_the_other() {

@@ -20,7 +20,7 @@ fn an_installation_moves_to_postgresql_and_back_without_a_lost_row() {
 
     let copied = store(folder.path(), &["copy", "--to", &database.url]).succeeded().json();
     assert_eq!(rows(&copied, "clients", "rows"), 1);
-    assert_eq!(rows(&copied, "payment_requests", "rows"), 1);
+    assert_eq!(rows(&copied, "documents", "rows"), 1);
     assert_eq!(rows(&copied, "idempotency_keys", "rows"), 1);
     all_the_same(&store(folder.path(), &["verify", "--to", &database.url]));
     let again = fails(&mut command(folder.path(), &["copy", "--to", &database.url]));
@@ -39,13 +39,10 @@ fn an_installation_moves_to_postgresql_and_back_without_a_lost_row() {
 
     let compared = store(folder.path(), &["verify", "--to", "sqlite:tollgate.db"]);
     assert_eq!(compared.code, Some(1));
-    let differ = "tollgate: the stores differ in idempotency_keys, payment_requests\n";
+    let differ = "tollgate: the stores differ in idempotency_keys, documents\n";
     assert_eq!(compared.stderr, differ, "{compared:?}");
     let table = compared.json();
-    assert_eq!(
-        (rows(&table, "payment_requests", "rows"), rows(&table, "payment_requests", "rows_there")),
-        (2, 1)
-    );
+    assert_eq!((rows(&table, "documents", "rows"), rows(&table, "documents", "rows_there")), (2, 1));
     store(folder.path(), &["copy", "--to", "sqlite:back.db"]).succeeded();
     all_the_same(&store(folder.path(), &["verify", "--to", "sqlite:back.db"]));
 
@@ -61,7 +58,7 @@ fn what_can_not_be_copied_says_why() {
     Serve::write_config(folder.path(), &format!("database.url = \"{}\"", database.url));
     let migrated = store(folder.path(), &["migrate"]).succeeded().json();
     assert_eq!(migrated["schema"], "up to date");
-    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "6");
+    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "8");
     for (args, what) in [
         (["--to", "sqlite:new.db"], "holds no installation"),
         (["--to", "postgres://u:CANARY@127.0.0.1/d"], "--to has a password in it"),

@@ -54,13 +54,19 @@ impl Body for Silence {
     }
 }
 
+fn kept<B: Body>(body: B) -> (Replay<B>, Rewind<B>) {
+    let body = Replay::new(body);
+    let rewind = body.keep();
+    (body, rewind)
+}
+
 async fn read(body: impl Body<Data = Bytes, Error = Box<dyn Error + Send + Sync>>) -> Bytes {
     body.collect().await.unwrap().to_bytes()
 }
 
 #[tokio::test]
 async fn a_body_is_sent_twice_alike() {
-    let (first, rewind) = Replay::new(Full::new(Bytes::from("hello")));
+    let (first, rewind) = kept(Full::new(Bytes::from("hello")));
     assert_eq!(first.size_hint().exact(), Some(5));
     assert_eq!(read(first).await, "hello");
     assert!(rewind.is_possible());
@@ -71,7 +77,7 @@ async fn a_body_is_sent_twice_alike() {
 
 #[tokio::test]
 async fn an_empty_body_stays_empty() {
-    let (first, rewind) = Replay::new(Full::<Bytes>::default());
+    let (first, rewind) = kept(Full::<Bytes>::default());
     assert!(first.is_end_stream());
     assert_eq!(first.size_hint().exact(), Some(0));
     let second = rewind.rewind().unwrap();
@@ -81,10 +87,10 @@ async fn an_empty_body_stays_empty() {
 
 #[tokio::test]
 async fn a_body_over_the_bound_is_read_whole_and_not_kept() {
-    let (first, rewind) = Replay::new(Stream::of(&[32 * 1024, 32 * 1024]));
+    let (first, rewind) = kept(Stream::of(&[32 * 1024, 32 * 1024]));
     assert_eq!(read(first).await.len(), 64 * 1024);
     assert_eq!(read(rewind.rewind().unwrap()).await.len(), 64 * 1024);
-    let (first, rewind) = Replay::new(Stream::of(&[32 * 1024, 32 * 1024, 1]));
+    let (first, rewind) = kept(Stream::of(&[32 * 1024, 32 * 1024, 1]));
     assert_eq!(read(first).await.len(), 64 * 1024 + 1);
     assert!(!rewind.is_possible());
     assert!(rewind.rewind().is_none());
@@ -92,14 +98,14 @@ async fn a_body_over_the_bound_is_read_whole_and_not_kept() {
 
 #[tokio::test]
 async fn many_small_frames_have_a_bound_too() {
-    let (first, rewind) = Replay::new(Stream::of(&[1; 2_000]));
+    let (first, rewind) = kept(Stream::of(&[1; 2_000]));
     assert_eq!(read(first).await.len(), 2_000);
     assert!(!rewind.is_possible());
 }
 
 #[tokio::test]
 async fn a_body_that_was_read_in_part_goes_on_where_it_was_and_cuts_the_first_reader_off() {
-    let (mut first, rewind) = Replay::new(Stream::of(&[3, 3, 3]));
+    let (mut first, rewind) = kept(Stream::of(&[3, 3, 3]));
     assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "aaa");
     let second = rewind.rewind().unwrap();
     let error = first.frame().await.unwrap().unwrap_err();
@@ -109,7 +115,7 @@ async fn a_body_that_was_read_in_part_goes_on_where_it_was_and_cuts_the_first_re
 
 #[tokio::test]
 async fn a_reader_that_waits_is_woken_to_be_cut_off() {
-    let (first, rewind) = Replay::new(Silence);
+    let (first, rewind) = kept(Silence);
     let reading = tokio::spawn(first.collect());
     tokio::task::yield_now().await;
     let second = rewind.rewind().unwrap();
@@ -123,7 +129,7 @@ async fn trailers_are_sent_twice_too() {
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     let mut stream = Stream::of(&[3]);
     stream.frames.push_back(Frame::trailers(trailers.clone()));
-    let (first, rewind) = Replay::new(stream);
+    let (first, rewind) = kept(stream);
     let first = first.collect().await.unwrap();
     let second = rewind.rewind().unwrap().collect().await.unwrap();
     for collected in [first, second] {
@@ -141,7 +147,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let expected = Stream::of(&sizes).collect().await.unwrap().to_bytes();
-            let (mut first, rewind) = Replay::new(Stream::of(&sizes));
+            let (mut first, rewind) = kept(Stream::of(&sizes));
             for _ in 0..read_before {
                 if first.frame().await.is_none() {
                     break;

@@ -1,10 +1,15 @@
 //! Use without async.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 
 use http::{Request, Response, StatusCode};
-use tollgate_client::{Blocking, CallError, Origin, Settings};
+use tokio::sync::Semaphore;
+use tollgate_client::{
+    Blocking, CallError, Clock, Moment, Obtaining, Origin, Settings, State, SystemClock, Token, TokenSource,
+};
 
 use crate::authority::seconds;
 use crate::issuer::Issuer;
@@ -35,6 +40,58 @@ fn many_threads_share_one_token_call() {
     assert_eq!(issuer.granted(), (1, 0));
     let refused = blocking.authorization().unwrap().generation();
     assert_eq!(blocking.refused(refused).unwrap().header(), "Bearer access-r1");
+}
+
+/// Grants a token when it is told to.
+struct Told(Arc<Semaphore>);
+
+impl TokenSource for Told {
+    fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a> {
+        Box::pin(async {
+            let _told = self.0.acquire().await.unwrap();
+            Ok(Token::new("access", clock.now(), seconds(900)).unwrap())
+        })
+    }
+}
+
+/// When the caller reads it the second time, after it has found no token, it lets one come first.
+struct Late {
+    system: SystemClock,
+    caller: ThreadId,
+    readings: AtomicUsize,
+    tell: Arc<Semaphore>,
+    held: Mutex<Receiver<()>>,
+}
+
+impl Clock for Late {
+    fn now(&self) -> Moment {
+        let is_callers = thread::current().id() == self.caller;
+        if is_callers && self.readings.fetch_add(1, Ordering::SeqCst) == 1 {
+            self.tell.add_permits(1);
+            self.held.lock().unwrap().recv().unwrap();
+        }
+        self.system.now()
+    }
+}
+
+#[test]
+fn a_token_that_comes_just_after_it_was_looked_for_is_found() {
+    let tell = Arc::new(Semaphore::new(0));
+    let (holding, held) = mpsc::channel();
+    let clock = Late {
+        system: SystemClock::new(),
+        caller: thread::current().id(),
+        readings: AtomicUsize::new(0),
+        tell: tell.clone(),
+        held: Mutex::new(held),
+    };
+    let settings = Settings::default().clock(Arc::new(clock)).on_change(move |change| {
+        if change.state == State::Holding {
+            holding.send(()).unwrap();
+        }
+    });
+    let blocking = Blocking::new(Told(tell), settings, []).unwrap();
+    assert_eq!(blocking.authorization().unwrap().header(), "Bearer access");
 }
 
 #[test]

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use hmac::KeyInit;
 use proptest::prelude::*;
 
 use super::*;

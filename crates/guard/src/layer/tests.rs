@@ -64,7 +64,7 @@ fn claims() -> Claims<'static> {
         secret_id: SecretId::from_bytes([4; 16]),
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
-        refresh_id: None,
+        made_with: None,
         addresses: None,
     }
 }

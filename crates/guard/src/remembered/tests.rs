@@ -51,7 +51,7 @@ fn token(keyring: &Keyring, id: TokenId) -> Vec<u8> {
         secret_id: SecretId::from_bytes([4; 16]),
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
-        refresh_id: Some(TokenId::from_bytes([5; 16])),
+        made_with: Some(TokenId::from_bytes([5; 16])),
         addresses: Some("192.0.2.0/24"),
     };
     let mut token = Vec::new();

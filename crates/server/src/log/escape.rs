@@ -1,6 +1,6 @@
 //! Escaping: whatever a value holds, it stays one value on one line.
 
-use std::{fmt, io::Write};
+use std::io::Write;
 
 /// Appends text as the inside of a JSON string.
 ///
@@ -79,16 +79,6 @@ fn mark<const N: usize>(odd: &mut [u8; N], bytes: &[u8; N], is_odd: impl Fn(u8) 
 /// 1 for a byte that is not printable ASCII, a quote or a backslash.
 const fn odd_bit(byte: u8) -> u8 {
     (byte.wrapping_sub(b' ') >= 0x7f - b' ') as u8 | (byte == b'"') as u8 | (byte == b'\\') as u8
-}
-
-/// Escapes what is formatted through it.
-pub(super) struct Escaped<'a>(pub(super) &'a mut Vec<u8>);
-
-impl fmt::Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        escape(self.0, text);
-        Ok(())
-    }
 }
 
 #[derive(Clone, Copy)]

@@ -1,18 +1,39 @@
 //! The line that each request has: the one event that is written by itself, because it is written for every token.
 
-use std::fmt;
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tollgate_core::{ClientId, Timestamp};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use super::line::known;
-use super::with_scratch;
+use super::escape::{escape, needs_quotes};
 use crate::config::{LogFormat, LogLevel};
 
 /// What these lines have where others name a module.
 const TARGET: &str = "tollgate::request";
+/// A buffer that one huge value has blown up is given back rather than kept for good.
+const KEPT: usize = 64 << 10;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// The name of a field as it stands before a value, in each format.
+#[derive(Clone, Copy)]
+struct Name {
+    json: &'static str,
+    text: &'static str,
+}
+
+/// Makes a [`Name`] of one that needs no escaping.
+macro_rules! name {
+    ($name:literal) => {
+        Name { json: concat!(",\"", $name, "\":"), text: concat!(" ", $name, "=") }
+    };
+}
 
 /// Writes the lines of requests.
 #[derive(Clone)]
@@ -40,18 +61,18 @@ impl Requests {
         if level > self.level {
             return;
         }
-        with_scratch(|scratch| {
-            let mut line = scratch.start(self.format, request.at.into(), level, TARGET);
-            line.known_text(known!("request_id"), request.id);
-            line.known_text(known!("method"), request.method);
-            line.known_text(known!("route"), request.route);
-            line.known_number(known!("status"), request.status);
-            line.known_number(known!("micros"), request.micros);
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut line = scratch.start(self.format, request.at.into(), level);
+            line.text(name!("request_id"), request.id);
+            line.text(name!("method"), request.method);
+            line.text(name!("route"), request.route);
+            line.number(name!("status"), request.status);
+            line.number(name!("micros"), request.micros);
             if let Some(client) = request.client {
-                line.known_text(known!("client_id"), client.encode(&mut [0; 36]));
+                line.text(name!("client_id"), client.encode(&mut [0; 36]));
             }
             if let Some(reason) = request.reason {
-                line.known_text(known!("reason"), reason);
+                line.text(name!("reason"), reason);
             }
             (self.write)(line.finish(), level);
         });
@@ -81,4 +102,102 @@ pub(crate) struct Request<'a> {
     pub client: Option<ClientId>,
     /// Why it was refused.
     pub reason: Option<&'a str>,
+}
+
+/// What a thread needs to build lines without allocating.
+#[derive(Default)]
+struct Scratch {
+    line: Vec<u8>,
+    stamp: Stamp,
+}
+
+impl Scratch {
+    /// Begins a line: time, level, target.
+    fn start(&mut self, format: LogFormat, now: SystemTime, level: Level) -> Line<'_> {
+        self.line.clear();
+        self.line.shrink_to(KEPT);
+        let out = &mut self.line;
+        match format {
+            LogFormat::Json => {
+                out.extend_from_slice(b"{\"ts\":\"");
+                self.stamp.write(out, now);
+                out.extend_from_slice(b"\",\"level\":\"");
+                out.extend_from_slice(level.as_str().as_bytes());
+                out.extend_from_slice(b"\",\"target\":\"");
+                out.extend_from_slice(TARGET.as_bytes());
+                out.push(b'"');
+            }
+            LogFormat::Text => {
+                self.stamp.write(out, now);
+                out.push(b' ');
+                out.extend_from_slice(level.as_str().as_bytes());
+                out.extend_from_slice(&b" "[level.as_str().len() - 4..]);
+                out.push(b' ');
+                out.extend_from_slice(TARGET.as_bytes());
+                out.push(b':');
+            }
+        }
+        Line { format, out }
+    }
+}
+
+/// A line in the making.
+struct Line<'a> {
+    format: LogFormat,
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Line<'a> {
+    fn text(&mut self, name: Name, value: &str) {
+        self.name(name);
+        if self.format == LogFormat::Text && !needs_quotes(value, true) {
+            self.out.extend_from_slice(value.as_bytes());
+        } else {
+            self.out.push(b'"');
+            escape(self.out, value);
+            self.out.push(b'"');
+        }
+    }
+
+    fn number(&mut self, name: Name, value: impl itoa::Integer) {
+        self.name(name);
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    fn name(&mut self, name: Name) {
+        self.out.extend_from_slice(match self.format {
+            LogFormat::Json => name.json.as_bytes(),
+            LogFormat::Text => name.text.as_bytes(),
+        });
+    }
+
+    /// Ends the line and shows it, newline included.
+    fn finish(self) -> &'a [u8] {
+        self.out.extend_from_slice(if self.format == LogFormat::Json { b"}\n" } else { b"\n" });
+        self.out
+    }
+}
+
+/// Writes times as RFC 3339 in UTC, to the millisecond; all but the milliseconds is made once a second.
+#[derive(Default)]
+struct Stamp {
+    second: Option<u64>,
+    /// `2026-01-31T23:59:59`
+    text: String,
+}
+
+impl Stamp {
+    fn write(&mut self, out: &mut Vec<u8>, now: SystemTime) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != Some(since.as_secs()) {
+            self.text.clear();
+            let _ = write!(self.text, "{}", humantime::format_rfc3339_seconds(UNIX_EPOCH + since));
+            self.text.pop();
+            self.second = Some(since.as_secs());
+        }
+        let digit = |value: u32| b'0' + u8::try_from(value % 10).expect("a digit");
+        let millis = since.subsec_millis();
+        out.extend_from_slice(self.text.as_bytes());
+        out.extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis), b'Z']);
+    }
 }

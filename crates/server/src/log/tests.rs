@@ -132,6 +132,37 @@ fn an_event_carries_the_fields_of_its_spans() {
 }
 
 #[test]
+fn a_layer_beside_the_log_sees_the_span_of_a_request_whatever_is_logged() {
+    #[derive(Clone, Default)]
+    struct Spans(Arc<Mutex<Vec<&'static str>>>);
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Spans {
+        fn on_new_span(
+            &self,
+            attributes: &tracing::span::Attributes<'_>,
+            _: &tracing::Id,
+            _: tracing_subscriber::layer::Context<'_, S>,
+        ) {
+            self.0.lock().unwrap().push(attributes.metadata().name());
+        }
+    }
+
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let written = lines.clone();
+    let write = move |line: &[u8], _| written.lock().unwrap().extend_from_slice(line);
+    let spans = Spans::default();
+    let log = layer(LogFormat::Json, write).with_filter(filter(LogLevel::Error));
+    let subscriber = tracing_subscriber::registry().with(log).with(spans.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let _request = tracing::debug_span!("request", route = "/").entered();
+        info!("not logged");
+        error!("logged");
+    });
+    assert_eq!(*spans.0.lock().unwrap(), ["request"]);
+    let lines = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+}
+
+#[test]
 fn the_level_filters() {
     let events = || {
         debug!("d");
@@ -209,10 +240,8 @@ fn a_value_that_logs_while_it_is_shown_does_no_harm() {
     struct Chatty;
     impl std::fmt::Debug for Chatty {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            // What the layer does; `tracing` itself lets no event through within an event of a scoped subscriber.
-            super::with_scratch(|scratch| {
-                scratch.start(LogFormat::Json, super::now(), Level::INFO, "inner").finish();
-            });
+            info!("shown");
+            request_line(LogFormat::Json, LogLevel::Info, &REQUEST);
             f.write_str("shown")
         }
     }
@@ -229,6 +258,46 @@ fn a_guard_writes_everything_before_it_goes() {
     drop(guard);
     let expected: Vec<String> = (0..1000).map(|number: u32| number.to_string()).collect();
     assert_eq!(output.text().lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn events_and_requests_come_out_in_the_order_in_which_they_went_in() {
+    let output = Output::default();
+    let guard = start(&output, 1 << 20);
+    let mut expected = String::new();
+    for number in 0..1000 {
+        let line = format!("{number}\n");
+        if number % 7 == 0 {
+            guard.lines.write_event(line.as_bytes());
+            // What comes in while an event is on its way may overtake it.
+            assert!(guard.flush(PATIENCE));
+        } else {
+            guard.lines.append(line.as_bytes(), Level::INFO);
+        }
+        expected += &line;
+    }
+    drop(guard);
+    assert_eq!(output.text(), expected);
+}
+
+#[test]
+fn events_that_the_queue_has_no_room_for_are_counted_and_told_of() {
+    let output = Output::default();
+    output.block();
+    let guard = start(&output, 1 << 20);
+    let all = super::writer::EVENTS + 100;
+    for _ in 0..all {
+        guard.lines.write_event(b"x\n");
+    }
+    output.unblock();
+    assert!(guard.flush(PATIENCE));
+    let dropped = guard.dropped();
+    drop(guard);
+    let text = output.text();
+    let written = text.lines().filter(|line| *line == "x").count();
+    assert!(dropped > 0 && written < all);
+    assert!(dropped >= u64::try_from(all - written).unwrap(), "{dropped} of {all}, {written} written");
+    assert!(text.ends_with(&format!("\"dropped\":{dropped}}}\n")), "{}", text.lines().last().unwrap());
 }
 
 #[test]
@@ -259,7 +328,7 @@ fn lines_are_dropped_and_counted_while_the_output_is_blocked() {
 }
 
 #[test]
-fn a_closed_output_ends_the_thread_and_nothing_else() {
+fn a_closed_output_is_left_alone_and_ends_nothing_else() {
     let output = Output::default();
     output.fail(ErrorKind::BrokenPipe);
     let guard = start(&output, 1 << 20);
@@ -308,7 +377,7 @@ proptest! {
 }
 
 fn start(output: &Output, capacity: usize) -> Guard {
-    Guard::start(LogFormat::Json, LogLevel::Info, output.clone(), capacity).unwrap()
+    Guard::start(LogFormat::Json, LogLevel::Info, output.clone(), capacity)
 }
 
 /// An output that can be blocked and broken.

@@ -1,18 +1,23 @@
-//! The thread that writes, and the bounded buffer in front of it.
+//! What stands between a line and stdout: the thread of `tracing-appender`, and a bounded buffer for request lines.
+//!
+//! `tracing-appender` takes a line at a time: an allocation, a place in its queue, and often a system call that wakes
+//! its thread. That is nothing for an event and too much for a line of each request, so those gather in a buffer here,
+//! and only the first of a batch wakes the thread.
 
 use std::{
     io::{self, ErrorKind, Write},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
 use tracing::Level;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// How long lines wait for company.
+/// How long request lines wait for company.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How many bytes are company enough.
 const EAGER: usize = 64 << 10;
@@ -20,94 +25,122 @@ const EAGER: usize = 64 << 10;
 const RETRY: Duration = Duration::from_millis(5);
 /// A buffer that a jam has blown up is given back.
 const KEPT: usize = 1 << 20;
+/// Lines of events that may wait for the output.
+pub(super) const EVENTS: usize = 8192;
 
-/// Starts the thread that writes to `out`; `capacity` bounds the bytes that wait, and `notice` makes the line that says
-/// how many lines were dropped.
+/// Starts the thread that writes to `out`; `capacity` bounds the bytes of request lines that wait, and `notice` makes
+/// the line that says how many lines were dropped.
 pub(super) fn start(
     out: impl Write + Send + 'static,
     capacity: usize,
     notice: impl Fn(u64) -> Vec<u8> + Send + 'static,
-) -> io::Result<(Lines, WriterThread)> {
+) -> (Lines, Worker) {
     let shared = Arc::new(Shared {
         capacity,
         state: Mutex::new(State { waiting: Vec::with_capacity(2 * EAGER), ..State::default() }),
-        wake: Condvar::new(),
+        hurry: Condvar::new(),
         progress: Condvar::new(),
-        dropped: AtomicU64::new(0),
+        lost: AtomicU64::new(0),
+        lost_events: OnceLock::new(),
     });
-    let lines = Lines(shared.clone());
-    let handle = thread::Builder::new().name("log".to_owned()).spawn({
-        let shared = shared.clone();
-        move || shared.run(Output { out, is_torn: false }, notice)
-    })?;
-    Ok((lines, WriterThread { shared, handle }))
+    let output = Output {
+        out,
+        shared: shared.clone(),
+        batch: Vec::with_capacity(2 * EAGER),
+        notice,
+        reported: 0,
+        is_torn: false,
+        has_failed: false,
+        is_closed: false,
+    };
+    let (events, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(EVENTS)
+        .thread_name("log")
+        .finish(output);
+    shared.lost_events.get_or_init(|| events.error_counter());
+    (Lines { shared, events }, Worker(guard))
 }
 
-/// Where lines are handed in.
+/// Where lines are handed in, newline included. Nothing here waits for the output.
 #[derive(Clone, Debug)]
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct Lines {
+    shared: Arc<Shared>,
+    events: NonBlocking,
+}
 
 impl Lines {
-    /// Hands in a line, newline included; never waits for the output. Warnings and errors are written at once.
+    /// Hands in the line of a request. Warnings and errors are written at once.
     pub(super) fn append(&self, line: &[u8], level: Level) {
-        let shared = &*self.0;
+        let shared = &*self.shared;
         let mut state = shared.lock();
         let before = state.waiting.len();
         if state.has_ended || before + state.in_hand + line.len() > shared.capacity {
-            state.unreported += 1;
-            shared.dropped.fetch_add(1, Ordering::Relaxed);
-        } else {
-            state.waiting.extend_from_slice(line);
-            state.appended += line.len() as u64;
+            shared.lost.fetch_add(1, Ordering::Relaxed);
+            return;
         }
+        state.waiting.extend_from_slice(line);
         let is_urgent = level <= Level::WARN && !state.is_urgent;
         state.is_urgent |= is_urgent;
         let is_enough = before < EAGER && state.waiting.len() >= EAGER;
         // The thread is told once: telling is a system call, and there may be a million lines a second.
-        if std::mem::take(&mut state.is_idle) || is_urgent || is_enough {
-            drop(state);
-            shared.wake.notify_one();
+        let is_first = !std::mem::replace(&mut state.is_announced, true);
+        drop(state);
+        if is_urgent || is_enough {
+            shared.hurry.notify_one();
         }
+        if is_first {
+            self.wake();
+        }
+    }
+
+    /// Hands in the line of an event.
+    pub(super) fn write_event(&self, line: &[u8]) {
+        let _ = self.events.clone().write(line);
+        self.shared.lock().is_urgent = true;
+        self.shared.hurry.notify_one();
     }
 
     /// Waits until what was handed in so far is written, but no longer than `patience`; returns whether it is.
     pub(super) fn flush(&self, patience: Duration) -> bool {
-        let shared = &*self.0;
+        let shared = &*self.shared;
         let mut state = shared.lock();
-        let until = state.appended;
+        state.tickets += 1;
+        let ticket = state.tickets;
         state.is_urgent = true;
-        shared.wake.notify_one();
-        let pending = |state: &mut State| state.written < until && !state.has_ended;
-        let waited = shared.progress.wait_timeout_while(state, patience, pending);
+        drop(state);
+        shared.hurry.notify_one();
+        self.wake();
+        let pending = |state: &mut State| state.served < ticket && !state.has_ended;
+        let waited = shared.progress.wait_timeout_while(shared.lock(), patience, pending);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.written >= until
+        state.served >= ticket
     }
 
     pub(super) fn dropped(&self) -> u64 {
-        self.0.dropped.load(Ordering::Relaxed)
+        self.shared.lost()
+    }
+
+    /// Wakes the thread by an empty line, which writes nothing.
+    fn wake(&self) {
+        let _ = self.events.clone().write(b"");
     }
 }
 
-/// The thread that writes.
+/// Keeps the thread.
 #[derive(Debug)]
-pub(super) struct WriterThread {
-    shared: Arc<Shared>,
-    handle: JoinHandle<()>,
-}
+pub(super) struct Worker(WorkerGuard);
 
-impl WriterThread {
+impl Worker {
     /// Writes what still waits and ends the thread; leaves it behind if the output is blocked for longer than `patience`.
-    pub(super) fn end(self, patience: Duration) {
-        let mut state = self.shared.lock();
-        state.is_closing = true;
-        self.shared.wake.notify_one();
-        let waited = self.shared.progress.wait_timeout_while(state, patience, |state| !state.has_ended);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let has_ended = state.has_ended;
-        drop(state);
-        if has_ended {
-            // It has nothing left to do but to return.
-            let _ = self.handle.join();
+    pub(super) fn end(self, lines: &Lines, patience: Duration) {
+        let is_written = lines.flush(patience);
+        lines.shared.lock().has_ended = true;
+        if is_written {
+            drop(self.0);
+        } else {
+            // Its end would wait once more, and complain on the output that is blocked.
+            std::mem::forget(self.0);
         }
     }
 }
@@ -116,34 +149,28 @@ impl WriterThread {
 struct Shared {
     capacity: usize,
     state: Mutex<State>,
-    /// Tells the thread that there is something to do.
-    wake: Condvar,
+    /// Tells the thread not to wait for more lines.
+    hurry: Condvar,
     /// Tells those who flush that something was done.
     progress: Condvar,
-    dropped: AtomicU64,
+    /// Lines that were lost here, and those that the queue of events had no room for.
+    lost: AtomicU64,
+    lost_events: OnceLock<ErrorCounter>,
 }
 
 #[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of its own; together they are no state machine"
-)]
 struct State {
     waiting: Vec<u8>,
     /// Bytes that the thread has taken and not yet written.
     in_hand: usize,
-    /// Bytes handed in, taken, and done with, since the start.
-    appended: u64,
-    taken: u64,
-    written: u64,
-    /// Dropped lines that no line has told of.
-    unreported: u64,
-    is_idle: bool,
+    /// Whether the thread was told of what waits.
+    is_announced: bool,
     is_urgent: bool,
-    is_closing: bool,
-    /// Whether the last write failed.
-    has_failed: bool,
     has_ended: bool,
+    /// Calls of `flush`: all, those that the thread has seen, those it is done with.
+    tickets: u64,
+    seen: u64,
+    served: u64,
 }
 
 impl Shared {
@@ -152,83 +179,111 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run<W: Write>(&self, mut output: Output<W>, notice: impl Fn(u64) -> Vec<u8>) {
-        let mut batch = Vec::with_capacity(2 * EAGER);
-        while let Some(dropped) = self.take(&mut batch) {
-            let lines = batch.len();
-            if dropped > 0 {
-                batch.extend_from_slice(&notice(dropped));
-            }
-            let outcome = output.write_lines(&batch);
-            let mut state = self.lock();
-            state.in_hand = 0;
-            state.written = state.taken;
-            state.has_failed = outcome.is_err();
-            if let Err((written, kind)) = outcome {
-                let lost = count_lines(&batch[written.min(lines)..lines]);
-                self.dropped.fetch_add(lost, Ordering::Relaxed);
-                state.unreported += dropped + lost;
-                if kind == ErrorKind::BrokenPipe {
-                    // Nobody reads any more, and nobody ever will.
-                    break;
-                }
-            }
-            drop(state);
-            self.progress.notify_all();
-            batch.clear();
-            batch.shrink_to(KEPT);
-        }
-        let mut state = self.lock();
-        state.has_ended = true;
-        self.dropped.fetch_add(count_lines(&std::mem::take(&mut state.waiting)), Ordering::Relaxed);
-        drop(state);
-        self.progress.notify_all();
+    fn lost(&self) -> u64 {
+        let events = self.lost_events.get().map_or(0, ErrorCounter::dropped_lines);
+        self.lost.load(Ordering::Relaxed) + u64::try_from(events).unwrap_or(u64::MAX)
     }
 
-    /// Waits for lines and swaps them into `batch`; returns how many were dropped before them, or `None` at the end.
-    fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
-        let mut state = self.lock();
-        // An output that failed is not tried again for a notice alone: that would go on and on.
-        while state.waiting.is_empty() && (state.unreported == 0 || state.has_failed) {
-            if state.is_closing {
-                return None;
-            }
-            state.is_idle = true;
-            state.is_urgent = false;
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.is_idle = false;
-        let may_wait =
-            |state: &mut State| !state.is_urgent && !state.is_closing && state.waiting.len() < EAGER;
-        let waited = self.wake.wait_timeout_while(state, PAUSE, may_wait);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.is_urgent = false;
-        std::mem::swap(&mut state.waiting, batch);
-        state.in_hand = batch.len();
-        state.taken = state.appended;
-        Some(std::mem::take(&mut state.unreported))
+    /// Waits for company for the request lines that are there.
+    fn pause(&self) {
+        let may_wait = |state: &mut State| !state.is_urgent && (1..EAGER).contains(&state.waiting.len());
+        let waited = self.hurry.wait_timeout_while(self.lock(), PAUSE, may_wait);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_urgent = false;
     }
 }
 
-struct Output<W> {
+/// What the thread of `tracing-appender` writes to: the output, and in it the request lines.
+struct Output<W, N> {
     out: W,
+    shared: Arc<Shared>,
+    batch: Vec<u8>,
+    notice: N,
+    /// Dropped lines that a line has told of.
+    reported: u64,
     /// Whether the last write ended within a line.
     is_torn: bool,
+    has_failed: bool,
+    /// Whether nobody reads any more; then nobody ever will.
+    is_closed: bool,
 }
 
-impl<W: Write> Output<W> {
-    /// Writes whole lines, however long it takes; fails with the number of bytes that were written.
-    fn write_lines(&mut self, lines: &[u8]) -> Result<(), (usize, ErrorKind)> {
+/// Never fails: what is lost is counted.
+impl<W: Write, N: Fn(u64) -> Vec<u8>> Write for Output<W, N> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_all(line).map(|()| line.len())
+    }
+
+    /// Writes an event, after the requests before it.
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        state.seen = state.tickets;
+        drop(state);
+        if !line.is_empty() {
+            self.write_requests();
+            self.write_lines(line);
+        }
+        Ok(())
+    }
+
+    /// Called as soon as no event waits.
+    fn flush(&mut self) -> io::Result<()> {
+        self.shared.pause();
+        self.write_requests();
+        let lost = self.shared.lost();
+        // An output that failed is not tried again for a notice alone: that would go on and on.
+        if lost > self.reported && !self.has_failed {
+            let notice = (self.notice)(lost - self.reported);
+            self.reported = lost;
+            self.write_lines(&notice);
+        }
+        let mut state = self.shared.lock();
+        state.served = state.seen;
+        drop(state);
+        self.shared.progress.notify_all();
+        Ok(())
+    }
+}
+
+impl<W: Write, N> Output<W, N> {
+    fn write_requests(&mut self) {
+        let mut state = self.shared.lock();
+        std::mem::swap(&mut state.waiting, &mut self.batch);
+        state.is_announced = false;
+        state.in_hand = self.batch.len();
+        drop(state);
+        if self.batch.is_empty() {
+            return;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        self.write_lines(&batch);
+        batch.clear();
+        batch.shrink_to(KEPT);
+        self.batch = batch;
+        self.shared.lock().in_hand = 0;
+    }
+
+    /// Writes whole lines, however long it takes.
+    fn write_lines(&mut self, lines: &[u8]) {
+        let outcome = if self.is_closed { Err((0, ErrorKind::BrokenPipe)) } else { self.try_lines(lines) };
+        self.has_failed = outcome.is_err();
+        if let Err((written, kind)) = outcome {
+            self.shared.lost.fetch_add(count_lines(&lines[written..]), Ordering::Relaxed);
+            self.is_closed = kind == ErrorKind::BrokenPipe;
+        }
+    }
+
+    /// Fails with the number of bytes that were written.
+    fn try_lines(&mut self, lines: &[u8]) -> Result<(), (usize, ErrorKind)> {
         if self.is_torn {
-            self.write_all(b"\n").map_err(|(_, kind)| (0, kind))?;
+            self.write_bytes(b"\n").map_err(|(_, kind)| (0, kind))?;
             self.is_torn = false;
         }
-        self.write_all(lines).inspect_err(|(written, _)| {
+        self.write_bytes(lines).inspect_err(|(written, _)| {
             self.is_torn = *written > 0 && lines[*written - 1] != b'\n';
         })
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), (usize, ErrorKind)> {
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), (usize, ErrorKind)> {
         let mut written = 0;
         loop {
             let step = if written < bytes.len() {

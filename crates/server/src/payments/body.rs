@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 use tollgate_core::MerchantId;
+use tollgate_http::Problems;
+use tollgate_http::fields::{self, Fields, FromFields, FromJson, Refused};
+use tollgate_http::json::Json;
 
 use super::money::{Amount, Currency};
 use super::text::{
-    BankId, Country, Email, Line, Locale, PaymentReference, PhoneNumber, PostalCode, RedirectUrl,
+    BankId, Country, Email, Line, Locale, Merchant, PaymentReference, PhoneNumber, PostalCode, RedirectUrl,
 };
-use crate::fields::{self, Fields, FromFields, FromJson, Refused};
-use crate::json::Json;
-use crate::problems::Problems;
 
 /// A payment that a merchant asks for.
 ///
@@ -66,7 +66,7 @@ impl NewPayment {
 
 impl FromFields for NewPayment {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let merchant_id = fields.optional("merchant_id");
+        let merchant_id = fields.optional("merchant_id").map(|Merchant(id)| id);
         let customer = fields.object("customer");
         let billing_address = fields.object("billing_address");
         let amount = fields.required("amount");

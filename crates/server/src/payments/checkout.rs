@@ -9,15 +9,15 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_core::{PaymentRequestId, Timestamp};
-use tollgate_store::{PaymentRequest, PaymentStatus};
+use tollgate_http::edge::read_body;
 
-use crate::edge::read_body;
+use crate::body::MAX_BODY;
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::media::MAX_BODY;
 use crate::payments::decision::{Decision, Status};
 use crate::payments::named::Named;
 use crate::payments::page::{Checkout, Page, render};
+use crate::payments::record::PaymentRequest;
 use crate::payments::stored::Stored;
 
 pub(super) async fn get(
@@ -50,7 +50,7 @@ pub(super) async fn post(
 }
 
 async fn find(installation: &Installation, Named(id): Named) -> Result<PaymentRequest, Error> {
-    installation.store().payment_request(id).await?.ok_or(Error::PaymentRequestNotFound)
+    PaymentRequest::find(installation.store(), id).await?.ok_or(Error::PaymentRequestNotFound)
 }
 
 /// Takes the decision down. Deciding the same again leads to the same place; deciding otherwise is refused.
@@ -61,11 +61,11 @@ async fn decide(
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Response, Error> {
-    let (status, wanted) = match decision {
-        Decision::Approve => (PaymentStatus::Approved, Status::Approved),
-        Decision::Decline => (PaymentStatus::Declined, Status::Declined),
+    let wanted = match decision {
+        Decision::Approve => Status::Approved,
+        Decision::Decline => Status::Declined,
     };
-    let request = installation.store().decide_payment_request(id, status, now).await?;
+    let request = PaymentRequest::decide(installation.store(), id, decision, now).await?;
     let request = request.ok_or(Error::PaymentRequestNotFound)?;
     let stored = Stored::read(installation, &request, now)?;
     if stored.status != wanted {

@@ -1,6 +1,6 @@
 //! Countries, by their ISO 3166-1 alpha-2 codes.
 
-use crate::fields::Refused;
+use tollgate_http::fields::Refused;
 
 /// Accepts an assigned code in upper case, the only case in which ISO 3166-1 writes one. Codes that are reserved
 /// (`UK`, `EU`) or left to users (`XK`) are none.
@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Result<&str, Refused> {
 
 /// The officially assigned codes, in their order.
 #[rustfmt::skip]
-pub(super) const CODES: [&str; 249] = [
+pub(crate) const CODES: [&str; 249] = [
     "AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ", "BA",
     "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV",
     "BW", "BY", "BZ", "CA", "CC", "CD", "CF", "CG", "CH", "CI", "CK", "CL", "CM", "CN", "CO", "CR", "CU",

@@ -11,16 +11,17 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
-use tollgate_store::{Answer, Lease, PaymentRequest, PaymentStatus, StoreError};
+use tollgate_http::Problems;
+use tollgate_http::edge::read_body;
+use tollgate_store::{Answer, Lease, StoreError};
 
-use crate::edge::read_body;
+use crate::body::{MAX_BODY, require_json};
 use crate::error::Error;
 use crate::idempotency::{self, IdempotencyKey, REPLAYED, Turn};
 use crate::installation::Installation;
-use crate::media::{MAX_BODY, Media};
 use crate::payments::body::NewPayment;
+use crate::payments::record::PaymentRequest;
 use crate::payments::{Purpose, answer, redirect_url, success, whose};
-use crate::problems::Problems;
 
 const ROUTE: &str = "POST /api/v1/payment-requests:redirect";
 
@@ -31,7 +32,7 @@ pub(super) async fn post(
 ) -> Result<Response, Error> {
     let now = installation.now();
     let (head, body) = request.into_parts();
-    Media::require_json(&head.headers)?;
+    require_json(&head.headers)?;
     let body = read_body(body, MAX_BODY, installation.config().limits.body_timeout).await?;
     // The work goes on when the caller hangs up: half of it would hold the key until its lease ends.
     let work =
@@ -96,7 +97,7 @@ async fn first(
         merchant_id,
         environment: principal.environment,
         details: payment.canonical(),
-        status: PaymentStatus::Pending,
+        decision: None,
         created_at: now,
         expires_at: now.after(config.payment_page.ttl),
         decided_at: None,
@@ -107,12 +108,12 @@ async fn first(
         body: body.clone(),
         expires_at: installation.steady_now().after(config.idempotency.ttl),
     };
-    let store = installation.store();
+    let (store, document) = (installation.store(), request.document());
     let Some(lease) = lease else {
-        store.create_payment_request(&request, None).await?;
+        store.add_document(&document).await?;
         return Ok(answer(StatusCode::CREATED, body));
     };
-    match store.create_payment_request(&request, Some((&lease, &kept))).await {
+    match store.complete(&lease, &kept, &document).await {
         Ok(true) => Ok(answer(StatusCode::CREATED, body)),
         // This took longer than the lease, and a repeat has taken the key over.
         Ok(false) => Err(Error::InProgress),

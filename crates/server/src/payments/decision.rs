@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 use tollgate_core::Timestamp;
-
-use crate::problems::Problem;
+use tollgate_http::Problem;
 
 /// What a person decides on the payment page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Email addresses, by a rule of thumb.
 
+use tollgate_http::fields::Refused;
+
 use super::text::is_control;
-use crate::fields::Refused;
 
 /// The longest address, in characters.
 pub(super) const MAX_LEN: usize = 254;

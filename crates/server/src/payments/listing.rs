@@ -3,8 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
-
-use crate::problems::{Problem, Problems};
+use tollgate_http::{Problem, Problems};
 
 /// Which payment requests are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

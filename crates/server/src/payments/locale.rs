@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::iter::Peekable;
 use std::str::Split;
 
-use crate::fields::Refused;
+use tollgate_http::fields::Refused;
 
 /// How long a tag may be, in bytes; RFC 5646 §4.4.1 asks for 35 at least.
 pub(super) const MAX_LEN: usize = 100;

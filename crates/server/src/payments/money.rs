@@ -4,10 +4,10 @@ use std::fmt;
 
 use iso_currency::Currency as Iso;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use tollgate_http::fields::{FromJson, Refused};
+use tollgate_http::json::Json;
 
 use super::text::string;
-use crate::fields::{FromJson, Refused};
-use crate::json::Json;
 
 /// An amount in minor units of its currency: 1 to 9 999 999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,7 +69,8 @@ const OUT_OF_RANGE: &str =
 pub(crate) struct Currency(Iso);
 
 impl Currency {
-    /// All that a payment can be in, by their codes. Each code that could be one is looked up.
+    /// Every currency that a payment can be in. Each code of three letters is looked up.
+    #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
         let letters = || 'A'..='Z';
         let pairs = letters().flat_map(|a| letters().map(move |b| (a, b)));
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     fn amount(text: &str) -> Result<Amount, Refused> {
-        Amount::from_json(&crate::json::read(text.as_bytes()).unwrap())
+        Amount::from_json(&tollgate_http::json::read(text.as_bytes()).unwrap())
     }
 
     fn currency(code: &str) -> Result<Currency, Refused> {

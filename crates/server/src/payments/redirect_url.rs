@@ -3,9 +3,9 @@
 use std::net::Ipv6Addr;
 
 use http::Uri;
+use tollgate_http::fields::Refused;
 
 use super::text::RedirectUrl;
-use crate::fields::Refused;
 
 /// How long a URL may be, in bytes.
 pub(super) const MAX_LEN: usize = 2048;

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::installation::Installation;
 use crate::payments::listing::{Cursor, Listing};
 use crate::payments::named::Named;
+use crate::payments::record::PaymentRequest;
 use crate::payments::stored::Stored;
 use crate::payments::view::PaymentView;
 use crate::payments::{Purpose, answer, success, whose};
@@ -35,7 +36,7 @@ pub(super) async fn list(
     let limit = u32::from(listing.limit);
     // One more than is shown tells whether there is another page.
     let mut found =
-        installation.store().payment_requests(merchant, principal.environment, after, limit + 1).await?;
+        PaymentRequest::list(installation.store(), merchant, principal.environment, after, limit + 1).await?;
     let more = found.len() > usize::from(listing.limit);
     found.truncate(usize::from(listing.limit));
     let last = found.last().filter(|_| more);
@@ -52,9 +53,7 @@ pub(super) async fn one(
     Extension(principal): Extension<Principal>,
     Named(id): Named,
 ) -> Result<Response, Error> {
-    let request = installation
-        .store()
-        .payment_request(id)
+    let request = PaymentRequest::find(installation.store(), id)
         .await?
         .filter(|request| principal.merchant_id.is_none_or(|own| own == request.merchant_id))
         .filter(|request| request.environment == principal.environment)

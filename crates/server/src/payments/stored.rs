@@ -1,12 +1,13 @@
 //! A payment request as the store gives it back, read.
 
 use tollgate_core::Timestamp;
-use tollgate_store::{PaymentRequest, PaymentStatus, StoreError};
+use tollgate_store::StoreError;
 
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::payments::decision::{Decision, Status};
+use crate::payments::decision::Status;
 use crate::payments::kept::KeptPayment;
+use crate::payments::record::PaymentRequest;
 use crate::payments::redirect_url;
 use crate::payments::view::PaymentView;
 
@@ -27,12 +28,7 @@ impl Stored {
         let payment = serde_json::from_str(&request.details).map_err(|error| {
             StoreError::Corrupt(format!("payment request {} can't be read: {error}", request.id))
         })?;
-        let decision = match request.status {
-            PaymentStatus::Pending => None,
-            PaymentStatus::Approved => Some(Decision::Approve),
-            PaymentStatus::Declined => Some(Decision::Decline),
-        };
-        let status = Status::at(now, request.expires_at, decision);
+        let status = Status::at(now, request.expires_at, request.decision);
         Ok(Self { payment, status, redirect_url: redirect_url(installation.config(), request.id) })
     }
 

@@ -1,10 +1,10 @@
 //! The texts that a payment request is made of: each a type that only a well-formed text can become.
 
+use tollgate_http::fields::{FromJson, Refused};
+use tollgate_http::json::Json;
 use uuid::Uuid;
 
 use super::{country, email, locale, redirect_url};
-use crate::fields::{FromJson, Refused};
-use crate::json::Json;
 use tollgate_core::MerchantId;
 
 macro_rules! text {
@@ -109,9 +109,12 @@ impl FromJson for BankId {
     }
 }
 
-impl FromJson for MerchantId {
+/// The id of a merchant as a member of a body.
+pub(crate) struct Merchant(pub MerchantId);
+
+impl FromJson for Merchant {
     fn from_json(json: &Json) -> Result<Self, Refused> {
-        string(json)?.parse().map_err(|_| NO_UUID.into())
+        string(json)?.parse().map(Self).map_err(|_| NO_UUID.into())
     }
 }
 
@@ -275,7 +278,7 @@ mod tests {
             "0191e0a1-5c3b-7def-8123-456789abcdeg",
         ] {
             assert!(id(bad).is_err(), "{bad}");
-            assert!(MerchantId::from_json(&Json::String(bad.into())).is_err(), "{bad}");
+            assert!(Merchant::from_json(&Json::String(bad.into())).is_err(), "{bad}");
         }
         assert!(BankId::from_json(&Json::Null).is_err());
     }

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use tollgate_http::edge::BodyError;
 use tollgate_store::StoreError;
 use zeroize::Zeroizing;
 
 use super::PATH;
-use crate::edge::BodyError;
 use crate::error::Error;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

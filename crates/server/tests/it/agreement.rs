@@ -8,8 +8,8 @@ use tollgate_server::{ROLLOUT, Watcher, adopt};
 use tollgate_store::{RunningServer, Store};
 
 use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
+use crate::oauth::{post_as, said};
 use crate::stage::{ManualClock, Node, Stage, Tokens, create};
-use crate::standards::{post_as, said};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -15,8 +15,8 @@ use tollgate_store::{Status, Store};
 
 use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
+use crate::oauth::{post_as, said};
 use crate::stage::{Credentials, ManualClock, Node, Stage};
-use crate::standards::{post_as, said};
 
 /// Two servers on the stage's store that know every client's id, and never follow the log by themselves.
 async fn nodes(stage: &Stage) -> [Node; 2] {

@@ -66,9 +66,9 @@ async fn a_rotation_that_panics_makes_the_server_not_ready() {
     let stage = Stage::with(&listen, |store| faults.in_front_of(store)).await;
     faults.set("elect", Fault::Panics);
     let listeners = Listeners::bind(&stage.config).unwrap();
-    let (server, follower, _folder) = stage.into_parts();
+    let (server, _, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(run(server.clone(), follower, listeners, None, async {
+    let running = tokio::spawn(run(server.clone(), listeners, None, async {
         let _ = stopped.await;
     }));
     while server.readiness().is_ok() {

@@ -224,6 +224,16 @@ pub(crate) fn assert_oauth_refused(reply: &Reply, status: u16, error: &str) {
     assert_eq!(reply.oauth_refusal(), (status, error.to_owned()), "{}", reply.text());
 }
 
+/// Which refresh token ends a token, by its claims.
+pub(crate) fn refresh_id(claims: &Value) -> String {
+    if let Some(made_with) = claims.get("rti") {
+        return made_with.as_str().unwrap().to_owned();
+    }
+    let id = URL_SAFE_NO_PAD.decode(claims["jti"].as_str().unwrap()).unwrap();
+    let next = u128::from_be_bytes(id.try_into().unwrap()).wrapping_add(1);
+    URL_SAFE_NO_PAD.encode(next.to_be_bytes())
+}
+
 /// What a token says.
 pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();

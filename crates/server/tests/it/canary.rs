@@ -12,8 +12,8 @@ use tracing_subscriber::prelude::*;
 
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
+use crate::oauth::post_as;
 use crate::stage::{Stage, create, payment};
-use crate::standards::post_as;
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -183,9 +183,9 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
     for (method, fault) in [
         ("client", Fault::Panics),
         ("client", Fault::Refuses),
-        ("payment_requests", Fault::Panics),
+        ("documents", Fault::Panics),
         ("begin", Fault::Refuses),
-        ("create_payment_request", Fault::Panics),
+        ("complete", Fault::Panics),
     ] {
         faults.set(method, fault);
         if method == "client" {
@@ -267,9 +267,9 @@ async fn by_an_oauth_client(stage: &Stage, wrong: &str, canaries: &mut Canaries)
 async fn metrics(stage: Stage) -> String {
     let listeners = Listeners::bind(&stage.config).unwrap();
     let admin = listeners.admin().unwrap().unwrap();
-    let (server, follower, _folder) = stage.into_parts();
+    let (server, _, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(run(server, follower, listeners, None, async {
+    let running = tokio::spawn(run(server, listeners, None, async {
         let _ = stopped.await;
     }));
     let mut connection = TcpStream::connect(admin).await.unwrap();

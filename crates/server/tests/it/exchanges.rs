@@ -166,7 +166,7 @@ impl Exchanges {
         let slow = Call::post(TOKEN).body("application/json", "");
         let timed_out = self.stage.answer_to(slow.clone().with(Stuck)).await;
         write!(text, "\n# a body that stops in the middle{}", self.shown(&slow, &timed_out, false)).unwrap();
-        self.faults.set("create_payment_request", Fault::Panics);
+        self.faults.set("complete", Fault::Panics);
         self.add(
             &mut text,
             "a defect of ours, which leaves the key in flight",
@@ -195,10 +195,11 @@ impl Exchanges {
         let guess = Call::post(TOKEN).json(&wrong.body());
         while self.stage.answer(guess.clone()).await.status() == 401 {}
         self.add(text, "the 31st wrong secret in a minute", &guess).await;
-        self.faults.set("create_payment_request", Fault::Refuses);
+        self.faults.set("complete", Fault::Refuses);
+        self.faults.set("add_document", Fault::Refuses);
         self.add(text, "a full disk", &create(&token).key("order-2")).await;
         self.add(text, "a full disk, without a key", &create(&token)).await;
-        self.faults.set("create_payment_request", Fault::AnswerLost);
+        self.faults.set("complete", Fault::AnswerLost);
         self.add(text, "a store that was cut off before it could answer", &create(&token).key("order-3"))
             .await;
         self.faults.clear();

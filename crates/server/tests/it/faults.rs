@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{
-    ClientId, Environment, KeyId, MerchantId, PaymentRequestId, Revocation, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
-    Adoption, Agreement, Answer, Begun, Candidacy, Change, Client, IdempotencyScope, Lease, Merchant, Part,
-    PaymentRequest, PaymentStatus, Position, RunningServer, Secret, SigningKey, Sqlite, Status, Store,
-    StoreError, TimePassed,
+    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Client, Document, Documents,
+    IdempotencyScope, Lease, Merchant, Part, Position, RunningServer, Secret, SigningKey, Sqlite, Status,
+    Store, StoreError, Time, TimePassed,
 };
 
 /// How a method fails.
@@ -84,42 +82,67 @@ struct Faulty {
 
 const FAILED: &str = "a fault of the test: /var/lib/secret.db";
 
-macro_rules! delegated {
-    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
-        #[async_trait]
-        impl Store for Faulty {
-            async fn now(&self) -> Result<Timestamp, StoreError> {
-                let set = self.faults.0.lock().unwrap().clock;
-                match (self.faults.called("now"), set) {
-                    (Some(_), _) => Err(StoreError::Unavailable(FAILED.to_owned())),
-                    (None, Some(now)) => Ok(now),
-                    (None, None) => self.store.now().await,
-                }
+impl Faulty {
+    /// Makes a call, unless its method is to fail.
+    async fn through<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match self.faults.called(method) {
+            None => call.await,
+            Some(Fault::Refuses) => Err(StoreError::Unavailable(FAILED.to_owned())),
+            Some(Fault::AnswerLost) => {
+                call.await?;
+                Err(StoreError::OutcomeUnknown(FAILED.to_owned()))
             }
-
-            $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-                match self.faults.called(stringify!($name)) {
-                    None => self.store.$name($($argument),*).await,
-                    Some(Fault::Refuses) => Err(StoreError::Unavailable(FAILED.to_owned())),
-                    Some(Fault::AnswerLost) => {
-                        self.store.$name($($argument),*).await?;
-                        Err(StoreError::OutcomeUnknown(FAILED.to_owned()))
-                    }
-                    Some(Fault::Hangs) => std::future::pending().await,
-                    Some(Fault::Panics) => panic!("{FAILED}"),
-                }
-            })*
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::Panics) => panic!("{FAILED}"),
         }
+    }
+}
+
+#[async_trait]
+impl Time for Faulty {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let set = self.faults.0.lock().unwrap().clock;
+        self.through("now", async {
+            match set {
+                Some(now) => Ok(now),
+                None => self.store.now().await,
+            }
+        })
+        .await
+    }
+
+    async fn time_passed(&self) -> Result<Option<TimePassed>, StoreError> {
+        self.through("time_passed", self.store.time_passed()).await
+    }
+
+    async fn note_time_passed(&self, passed: &TimePassed) -> Result<(), StoreError> {
+        self.through("note_time_passed", self.store.note_time_passed(passed)).await
+    }
+}
+
+macro_rules! delegated {
+    ($($subject:ident { $($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* })*) => {
+        $(
+            #[async_trait]
+            impl $subject for Faulty {
+                $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
+                    self.through(stringify!($name), self.store.$name($($argument),*)).await
+                })*
+            }
+        )*
     };
 }
 
 delegated! {
+Store {
     install(check: &[u8], key: &SigningKey) -> Vec<u8>;
     in_place() -> ();
     installation() -> Option<Vec<u8>>;
     longest_lifetime(at_least: Duration) -> Duration;
-    time_passed() -> Option<TimePassed>;
-    note_time_passed(passed: &TimePassed) -> ();
     signing_keys() -> Vec<SigningKey>;
     add_signing_key(key: &SigningKey, others_retire_at: Timestamp) -> ();
     replace_signing_keys(key: &SigningKey) -> ();
@@ -147,20 +170,25 @@ delegated! {
     delete_client(id: ClientId, now: Timestamp) -> bool;
     add_secret(client: ClientId, secret: &Secret, others_expire_at: Option<Timestamp>, now: Timestamp) -> bool;
     revoke_secret(client: ClientId, secret: SecretId, now: Timestamp) -> bool;
-    start_serving() -> u64;
+    start_serving(alone: Option<Alone>) -> u64;
     begin(lease: &Lease, now: Timestamp) -> Begun;
     abandon(lease: &Lease) -> ();
     is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
-    create_payment_request(request: &PaymentRequest, answer: Option<(&Lease, &Answer)>) -> bool;
-    payment_request(id: PaymentRequestId) -> Option<PaymentRequest>;
-    payment_requests(
-        merchant: MerchantId,
-        environment: Environment,
-        after: Option<(Timestamp, PaymentRequestId)>,
-        limit: u32
-    ) -> Vec<PaymentRequest>;
-    decide_payment_request(id: PaymentRequestId, status: PaymentStatus, now: Timestamp) -> Option<PaymentRequest>;
+    complete(lease: &Lease, answer: &Answer, document: &Document) -> bool;
     purge(now: Timestamp) -> u64;
     export(parts: mpsc::Sender<Part>) -> ();
     import(parts: mpsc::Receiver<Part>) -> bool;
+}
+Documents {
+    add_document(document: &Document) -> ();
+    document(kind: &'static str, id: [u8; 16]) -> Option<Document>;
+    documents(
+        kind: &'static str,
+        merchant: MerchantId,
+        environment: Environment,
+        after: Option<(Timestamp, [u8; 16])>,
+        limit: u32
+    ) -> Vec<Document>;
+    change_document(kind: &'static str, id: [u8; 16], from: &str, to: &str, now: Timestamp) -> Option<Document>;
+}
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tollgate_guard::parity;
 use tollgate_store::Store;
 
 use crate::call::{CREATE, Call, LIST, assert_refused};
+use crate::parity;
 use crate::stage::{Kind, NOW, Stage, create};
 
 #[tokio::test]

@@ -20,10 +20,10 @@ use tollgate_server::config::Config;
 use tollgate_server::{Rotation, new_signing_key};
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
-use crate::call::{REVOKE, claims};
+use crate::call::{REVOKE, claims, refresh_id};
 use crate::faults::Faults;
+use crate::oauth::post_as;
 use crate::stage::{Credentials, ManualClock, NOW, Node, master_key, serve};
-use crate::standards::post_as;
 
 const HISTORIES: u32 = 5_000;
 /// How wrong a clock may be, in seconds.
@@ -261,7 +261,7 @@ impl World {
     fn note(&mut self, kind: TokenKind, text: &str, known: usize) {
         let claims = claims(text);
         let id = claims["jti"].as_str().unwrap().to_owned();
-        let refresh_id = claims["rti"].as_str().map_or_else(|| id.clone(), str::to_owned);
+        let refresh_id = refresh_id(&claims);
         let revoked = self.tokens.iter().any(|token| token.revoked && token.id == refresh_id);
         self.tokens.push(Token {
             kind,

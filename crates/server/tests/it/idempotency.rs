@@ -332,7 +332,7 @@ async fn while_the_store_fails_nothing_is_created_and_the_key_stays_free() {
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
-    for method in ["begin", "create_payment_request"] {
+    for method in ["begin", "complete"] {
         faults.set(method, Fault::Refuses);
         let reply = stage.answer(create(&token).key("k")).await;
         assert_refused(&reply, 503, "IDEMPOTENCY_STORE_UNAVAILABLE");
@@ -350,7 +350,7 @@ async fn a_key_that_can_t_be_given_back_is_free_when_its_lease_ends() {
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
-    faults.set("create_payment_request", Fault::Refuses);
+    faults.set("complete", Fault::Refuses);
     faults.set("abandon", Fault::Refuses);
     let reply = stage.answer(create(&token).key("k")).await;
     assert_refused(&reply, 503, "IDEMPOTENCY_STORE_UNAVAILABLE");
@@ -366,7 +366,7 @@ async fn an_effect_whose_answer_was_lost_is_answered_to_the_repeat() {
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
-    faults.set("create_payment_request", Fault::AnswerLost);
+    faults.set("complete", Fault::AnswerLost);
     // It is not asked to give the key back: that is another wait, and may be another fault.
     faults.set("abandon", Fault::Panics);
     let reply = stage.answer(create(&token).key("k")).await;
@@ -388,7 +388,7 @@ async fn a_request_that_panics_leaves_a_key_that_is_free_when_its_lease_ends() {
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
-    faults.set("create_payment_request", Fault::Panics);
+    faults.set("complete", Fault::Panics);
     assert_refused(&stage.answer(create(&token).key("k")).await, 500, "INTERNAL_ERROR");
     faults.clear();
     stage.advance(Duration::from_secs(30)).await;
@@ -401,7 +401,7 @@ async fn without_a_key_a_failing_store_is_unavailable_and_nothing_is_created() {
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
-    faults.set("create_payment_request", Fault::Refuses);
+    faults.set("add_document", Fault::Refuses);
     let reply = stage.answer(create(&token)).await;
     assert_refused(&reply, 503, "UNAVAILABLE");
     assert!(reply.header("retry-after").parse::<u64>().unwrap() >= 1);

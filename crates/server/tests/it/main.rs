@@ -16,8 +16,11 @@ mod histories;
 mod idempotency;
 mod keys;
 mod nodes;
+mod oauth;
 mod openapi;
 mod page;
+#[path = "../../../guard/tests/parity/table/mod.rs"]
+mod parity;
 mod payments;
 mod playground;
 mod properties;
@@ -28,7 +31,7 @@ mod refresh;
 mod revocation;
 mod stage;
 mod stale;
-mod standards;
+
 mod surface;
 mod suspension;
 mod token;

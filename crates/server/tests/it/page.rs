@@ -177,7 +177,7 @@ async fn a_decision_whose_answer_was_lost_is_not_called_unsaved() {
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let (token, id) = created(&stage).await;
-    faults.set("decide_payment_request", Fault::AnswerLost);
+    faults.set("change_document", Fault::AnswerLost);
     let reply = decide(&stage, &id, "decision=approve", HTML).await;
     assert_html(&reply, 503);
     assert!(reply.text().contains("if your decision was saved, it is shown there"), "{}", reply.text());

@@ -139,7 +139,7 @@ async fn what_was_accepted_once_is_shown_as_it_was() {
     old["success_url_redirect"] = json!("ftp://shop.example/\u{e9}");
     old["of_another_version"] = json!([1]);
     let database = rusqlite::Connection::open(stage.path()).unwrap();
-    assert_eq!(database.execute("UPDATE payment_requests SET details = ?1", [old.to_string()]).unwrap(), 1);
+    assert_eq!(database.execute("UPDATE documents SET body = ?1", [old.to_string()]).unwrap(), 1);
     for shown in [show(&stage, &token, &id).await.data(), stage.list(&token).await.data()["items"][0].clone()]
     {
         for member in ["customer", "billing_address", "success_url_redirect", "amount", "locale"] {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN};
+use crate::oauth::post_as;
 use crate::stage::{Stage, payment};
-use crate::standards::post_as;
 
 /// A stage for all cases of a property.
 struct Kept {

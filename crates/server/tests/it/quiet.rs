@@ -4,8 +4,8 @@ use serde_json::json;
 use tollgate_store::Store;
 
 use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, REFRESH, REVOKE, TOKEN};
+use crate::oauth::post_as;
 use crate::stage::{PEER, Stage};
-use crate::standards::post_as;
 
 const TOKENS: usize = 100_000;
 

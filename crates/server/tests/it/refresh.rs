@@ -120,7 +120,7 @@ fn foreign(stage: &Stage) -> String {
         secret_id: stage.shop.secret_id,
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
-        refresh_id: None,
+        made_with: None,
         addresses: None,
     };
     let mut token = Vec::new();

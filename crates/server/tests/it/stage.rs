@@ -18,10 +18,10 @@ use tollgate_core::{
     ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
     Uptime,
 };
+use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
-use tollgate_server::edge::RequestBody;
 use tollgate_server::{Follower, Installation, Rotation, Server};
-use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
+use tollgate_store::{Client, Documents, Merchant, Secret, Sqlite, Status, Store};
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
 
@@ -348,7 +348,11 @@ impl Stage {
 
     /// How many payment requests the shop has.
     pub(crate) async fn count(&self) -> usize {
-        self.elsewhere.payment_requests(self.merchant, Environment::Test, None, 1_000).await.unwrap().len()
+        self.elsewhere
+            .documents("payment request", self.merchant, Environment::Test, None, 1_000)
+            .await
+            .unwrap()
+            .len()
     }
 }
 
@@ -393,7 +397,6 @@ pub(crate) async fn serve(
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
-    let (installation, follower) =
-        Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    (Server::new(installation.clone(), true), installation, follower)
+    let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
+    (Server::new(installation.clone(), true), installation.clone(), Follower::new(installation))
 }

@@ -12,8 +12,8 @@ use crate::call::{
     Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, TOKEN, assert_oauth_refused, assert_refused,
 };
 use crate::faults::{Fault, Faults};
+use crate::oauth::post_as;
 use crate::stage::{Stage, create};
-use crate::standards::post_as;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -175,8 +175,8 @@ async fn every_refusal_has_this_status_these_headers_and_this_body() {
         add(&mut surface, name, &stage.answer(call).await.0);
     }
     faults.set("client", Fault::Panics);
-    faults.set("create_payment_request", Fault::Panics);
-    faults.set("payment_requests", Fault::Panics);
+    faults.set("add_document", Fault::Panics);
+    faults.set("documents", Fault::Panics);
     let mut stranger = stage.shop.clone();
     stranger.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();
     for (name, call) in [
@@ -194,7 +194,7 @@ async fn after_a_panic_the_server_goes_on() {
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
-    faults.set("payment_requests", Fault::Panics);
+    faults.set("documents", Fault::Panics);
     let reply = stage.list(&token).await;
     assert_refused(&reply, 500, "INTERNAL_ERROR");
     assert!(!reply.header("x-request-id").is_empty());

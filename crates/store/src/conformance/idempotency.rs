@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use tollgate_core::Environment;
 
-use super::{
-    MILLISECOND, NOW, Shared, answer, at_once, bytes, lease, merchant_id, payment, payment_id, scope,
-};
+use super::{KIND, MILLISECOND, NOW, Shared, answer, at_once, bytes, document, lease, merchant_id, scope};
 use crate::{Begun, Lease};
 
 pub async fn a_key_is_fresh_then_in_progress_then_answered(store: Shared) {
@@ -15,7 +13,7 @@ pub async fn a_key_is_fresh_then_in_progress_then_answered(store: Shared) {
     assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Fresh);
     assert!(store.is_taken(&scope(1, "key"), NOW).await.unwrap());
     assert_eq!(store.begin(&other, NOW).await.unwrap(), Begun::InProgress { until: mine.until });
-    assert!(store.create_payment_request(&payment(1, 1), Some((&mine, &answer()))).await.unwrap());
+    assert!(store.complete(&mine, &answer(), &document(1, 1)).await.unwrap());
     assert!(store.is_taken(&scope(1, "key"), NOW).await.unwrap());
     assert_eq!(store.begin(&other, NOW).await.unwrap(), Begun::Answered(answer()));
     assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Answered(answer()));
@@ -26,7 +24,7 @@ pub async fn another_request_with_the_key_is_a_mismatch(store: Shared) {
     let other = Lease { fingerprint: [4; 32], ..lease("key", 2) };
     store.begin(&mine, NOW).await.unwrap();
     assert_eq!(store.begin(&other, NOW).await.unwrap(), Begun::Mismatch);
-    store.create_payment_request(&payment(1, 1), Some((&mine, &answer()))).await.unwrap();
+    store.complete(&mine, &answer(), &document(1, 1)).await.unwrap();
     assert_eq!(store.begin(&other, NOW).await.unwrap(), Begun::Mismatch);
     assert_eq!(store.begin(&other, answer().expires_at).await.unwrap(), Begun::Fresh);
 }
@@ -34,7 +32,7 @@ pub async fn another_request_with_the_key_is_a_mismatch(store: Shared) {
 pub async fn an_answer_counts_until_exactly_its_expiry(store: Shared) {
     let mine = lease("key", 1);
     store.begin(&mine, NOW).await.unwrap();
-    store.create_payment_request(&payment(1, 1), Some((&mine, &answer()))).await.unwrap();
+    store.complete(&mine, &answer(), &document(1, 1)).await.unwrap();
     let expiry = answer().expires_at;
     let before = expiry.before(MILLISECOND);
     assert!(store.is_taken(&scope(1, "key"), before).await.unwrap());
@@ -44,7 +42,7 @@ pub async fn an_answer_counts_until_exactly_its_expiry(store: Shared) {
     let next = Lease { until: expiry.after(Duration::from_secs(30)), ..lease("key", 2) };
     assert_eq!(store.begin(&next, expiry).await.unwrap(), Begun::Fresh);
     assert_eq!(store.begin(&mine, expiry).await.unwrap(), Begun::InProgress { until: next.until });
-    assert!(store.create_payment_request(&payment(2, 1), Some((&next, &answer()))).await.unwrap());
+    assert!(store.complete(&next, &answer(), &document(2, 1)).await.unwrap());
 }
 
 pub async fn a_lease_counts_until_exactly_its_end(store: Shared) {
@@ -66,12 +64,12 @@ pub async fn a_lease_taken_over_can_neither_answer_nor_abandon(store: Shared) {
 
     store.abandon(&slow).await.unwrap();
     assert_eq!(store.begin(&slow, slow.until).await.unwrap(), Begun::InProgress { until: next.until });
-    assert!(!store.create_payment_request(&payment(1, 1), Some((&slow, &answer()))).await.unwrap());
-    assert_eq!(store.payment_request(payment_id(1)).await.unwrap(), None);
+    assert!(!store.complete(&slow, &answer(), &document(1, 1)).await.unwrap());
+    assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), None);
 
-    assert!(store.create_payment_request(&payment(2, 1), Some((&next, &answer()))).await.unwrap());
-    assert!(!store.create_payment_request(&payment(1, 1), Some((&slow, &answer()))).await.unwrap());
-    assert_eq!(store.payment_request(payment_id(1)).await.unwrap(), None);
+    assert!(store.complete(&next, &answer(), &document(2, 1)).await.unwrap());
+    assert!(!store.complete(&slow, &answer(), &document(1, 1)).await.unwrap());
+    assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), None);
 }
 
 pub async fn an_abandoned_key_is_free_and_an_answered_one_stays(store: Shared) {
@@ -82,10 +80,10 @@ pub async fn an_abandoned_key_is_free_and_an_answered_one_stays(store: Shared) {
     assert!(store.is_taken(&scope(1, "key"), NOW).await.unwrap());
     store.abandon(&mine).await.unwrap();
     assert!(!store.is_taken(&scope(1, "key"), NOW).await.unwrap());
-    assert!(!store.create_payment_request(&payment(1, 1), Some((&mine, &answer()))).await.unwrap());
+    assert!(!store.complete(&mine, &answer(), &document(1, 1)).await.unwrap());
 
     assert_eq!(store.begin(&other, NOW).await.unwrap(), Begun::Fresh);
-    store.create_payment_request(&payment(1, 1), Some((&other, &answer()))).await.unwrap();
+    store.complete(&other, &answer(), &document(1, 1)).await.unwrap();
     store.abandon(&other).await.unwrap();
     assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Answered(answer()));
 }
@@ -102,7 +100,7 @@ pub async fn a_key_counts_in_its_scope_only(store: Shared) {
         assert!(!store.is_taken(&scope, NOW).await.unwrap());
         let lease = Lease { scope: scope.clone(), owner: bytes(number), ..mine.clone() };
         assert_eq!(store.begin(&lease, NOW).await.unwrap(), Begun::Fresh);
-        assert!(store.create_payment_request(&payment(number, 1), Some((&lease, &answer()))).await.unwrap());
+        assert!(store.complete(&lease, &answer(), &document(number, 1)).await.unwrap());
     }
     assert!(matches!(store.begin(&lease("key", 9), NOW).await.unwrap(), Begun::InProgress { .. }));
 }
@@ -113,7 +111,7 @@ pub async fn keys_of_every_length_and_case_are_told_apart(store: Shared) {
     for (number, key) in (1..).zip(keys) {
         let lease = lease(key, number);
         assert_eq!(store.begin(&lease, NOW).await.unwrap(), Begun::Fresh, "{key:?}");
-        assert!(store.create_payment_request(&payment(number, 1), Some((&lease, &answer()))).await.unwrap());
+        assert!(store.complete(&lease, &answer(), &document(number, 1)).await.unwrap());
     }
     for key in keys {
         assert_eq!(store.begin(&lease(key, 99), NOW).await.unwrap(), Begun::Answered(answer()), "{key:?}");
@@ -127,7 +125,7 @@ pub async fn an_answer_is_kept_byte_for_byte(store: Shared) {
         answer.status = 599;
         answer.body = body;
         store.begin(&mine, NOW).await.unwrap();
-        assert!(store.create_payment_request(&payment(number, 1), Some((&mine, &answer))).await.unwrap());
+        assert!(store.complete(&mine, &answer, &document(number, 1)).await.unwrap());
         assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Answered(answer));
     }
 }
@@ -148,21 +146,20 @@ pub async fn of_many_takeovers_one_is_fresh(store: Shared) {
         let now = lease("key", 0).until;
         let mine = Lease { until: now.after(Duration::from_secs(30)), ..lease("key", number) };
         let begun = store.begin(&mine, now).await.unwrap();
-        let created =
-            store.create_payment_request(&payment(number, 1), Some((&mine, &answer()))).await.unwrap();
+        let created = store.complete(&mine, &answer(), &document(number, 1)).await.unwrap();
         assert_eq!(begun == Begun::Fresh, created);
         created
     })
     .await;
     assert_eq!(created.iter().filter(|created| **created).count(), 1);
-    assert!(!store.create_payment_request(&payment(99, 1), Some((&dead, &answer()))).await.unwrap());
+    assert!(!store.complete(&dead, &answer(), &document(99, 1)).await.unwrap());
 }
 
 pub async fn purging_frees_what_has_expired_and_nothing_else(store: Shared) {
     let (in_flight, answered) = (lease("in flight", 1), lease("answered", 2));
     store.begin(&in_flight, NOW).await.unwrap();
     store.begin(&answered, NOW).await.unwrap();
-    store.create_payment_request(&payment(1, 1), Some((&answered, &answer()))).await.unwrap();
+    store.complete(&answered, &answer(), &document(1, 1)).await.unwrap();
 
     assert_eq!(store.purge(in_flight.until.before(MILLISECOND)).await.unwrap(), 0);
     assert_eq!(store.purge(in_flight.until).await.unwrap(), 1);
@@ -170,5 +167,5 @@ pub async fn purging_frees_what_has_expired_and_nothing_else(store: Shared) {
     assert_eq!(store.begin(&answered, NOW).await.unwrap(), Begun::Answered(answer()));
     assert_eq!(store.purge(answer().expires_at).await.unwrap(), 1);
     assert!(!store.is_taken(&answered.scope, NOW).await.unwrap());
-    assert!(store.payment_request(payment_id(1)).await.unwrap().is_some());
+    assert!(store.document(KIND, bytes(1)).await.unwrap().is_some());
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::{
-    DAY, HOUR, NAME, NOW, Shared, answer, changed_since, client, client_id, lease, merchant, merchant_id,
-    payment, payment_id, secret, signing_key, the_client, with_client,
+    DAY, HOUR, KIND, NAME, NOW, Shared, answer, bytes, changed_since, client, client_id, document, lease,
+    merchant, merchant_id, secret, signing_key, the_client, with_client,
 };
-use crate::{Adoption, Begun, Part, PaymentStatus, Position, Row, Status, StoreError, Table, Value};
+use crate::{Adoption, Begun, Part, Position, Row, Status, StoreError, Table, Value};
 
 pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) {
     fill(&store).await;
@@ -29,6 +29,28 @@ pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) 
 }
 
 pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
+    let (key, parts) = (lease("key", 1), a_row_of_each());
+    assert!(imported(&store, parts.clone()).await.unwrap());
+    assert_eq!(exported(&store).await, parts);
+
+    assert_eq!(store.installation().await.unwrap().unwrap(), b"check");
+    assert_eq!(store.longest_lifetime(Duration::ZERO).await.unwrap(), Duration::from_millis(9));
+    assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
+    assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(merchant(1)));
+    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+    assert_eq!(store.begin(&key, NOW).await.unwrap(), Begun::Answered(answer()));
+    assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), Some(document(1, 1)));
+    // The numbers go on where they were, even where the last of them has been purged.
+    let last = store.last_change().await.unwrap();
+    assert_eq!(last.seq, 8);
+    assert_eq!(store.changes_since(Position { seq: 5, ..last }, 10).await.unwrap(), None);
+    store.create_client(&client(2, Some(1))).await.unwrap();
+    assert_eq!(changed_since(&store, last).await, [crate::Changed::Client(client_id(2))]);
+    assert_eq!(store.last_change().await.unwrap().seq, 9);
+}
+
+/// A row of every table, two of the change log.
+fn a_row_of_each() -> Vec<Part> {
     let (id, bytes) =
         (|number: u32| Value::Id(super::bytes(number)), |byte: u8| Value::Bytes(vec![byte; 32]));
     let (text, time) = (|text: &str| Value::Text(text.to_owned()), Value::Number(NOW.millis()));
@@ -36,7 +58,7 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     let none = || Value::Null;
     let (zero, no) = (Value::Number(0), Value::Flag(false));
     let key = lease("key", 1);
-    let parts = vec![
+    vec![
         Part::Rows(
             Table::SigningKeys,
             vec![vec![
@@ -46,6 +68,8 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
                 Value::Number(NOW.after(HOUR).millis()),
                 none(),
                 no.clone(),
+                text("HS256"),
+                none(),
             ]],
         ),
         Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), no.clone(), time.clone(), zero.clone()]]),
@@ -88,20 +112,23 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
                 Value::Bytes(answer().body),
             ]],
         ),
+        Part::Rows(Table::Documents, vec![document_row()]),
         Part::Rows(
-            Table::PaymentRequests,
-            vec![vec![
-                id(1),
-                id(1),
-                text("test"),
-                text(&payment(1, 1).details),
-                text("pending"),
-                time.clone(),
-                Value::Number(NOW.after(HOUR).millis()),
-                none(),
-            ]],
+            Table::Changes,
+            vec![
+                vec![
+                    Value::Number(6),
+                    text("client"),
+                    id(1),
+                    later.clone(),
+                    none(),
+                    text("command-line:ada@gateway-1"),
+                    text("192.0.2.7"),
+                    text(NAME),
+                ],
+                vec![Value::Number(7), text("client"), id(1), later, none(), none(), none(), none()],
+            ],
         ),
-        Part::Rows(Table::Changes, vec![vec![Value::Number(7), text("client"), id(1), later, none()]]),
         Part::Rows(
             Table::Agreement,
             vec![vec![Value::Number(3), text("terms"), time.clone(), text("somebody"), none()]],
@@ -111,29 +138,27 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
             vec![vec![Value::Bytes(b"check".to_vec()), Value::Number(8), Value::Number(8), Value::Number(9)]],
         ),
         Part::End,
-    ];
-    assert!(imported(&store, parts.clone()).await.unwrap());
-    assert_eq!(exported(&store).await, parts);
+    ]
+}
 
-    assert_eq!(store.installation().await.unwrap().unwrap(), b"check");
-    assert_eq!(store.longest_lifetime(Duration::ZERO).await.unwrap(), Duration::from_millis(9));
-    assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
-    assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(merchant(1)));
-    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
-    assert_eq!(store.begin(&key, NOW).await.unwrap(), Begun::Answered(answer()));
-    assert_eq!(store.payment_request(payment_id(1)).await.unwrap(), Some(payment(1, 1)));
-    // The numbers go on where they were, even where the last of them has been purged.
-    let last = store.last_change().await.unwrap();
-    assert_eq!(last.seq, 8);
-    assert_eq!(store.changes_since(Position { seq: 5, ..last }, 10).await.unwrap(), None);
-    store.create_client(&client(2, Some(1))).await.unwrap();
-    assert_eq!(changed_since(&store, last).await, [crate::Changed::Client(client_id(2))]);
-    assert_eq!(store.last_change().await.unwrap().seq, 9);
+/// The first document.
+fn document_row() -> Row {
+    vec![
+        Value::Id(bytes(1)),
+        Value::Id(bytes(1)),
+        Value::Text("test".to_owned()),
+        Value::Text(document(1, 1).body),
+        Value::Text("pending".to_owned()),
+        Value::Number(NOW.millis()),
+        Value::Number(NOW.after(HOUR).millis()),
+        Value::Null,
+        Value::Text(KIND.to_owned()),
+    ]
 }
 
 pub async fn an_import_that_ends_early_leaves_nothing(store: Shared) {
     let row = vec![
-        Value::Id(super::bytes(1)),
+        Value::Id(bytes(1)),
         Value::Text("Shop".to_owned()),
         Value::Flag(false),
         Value::Number(0),
@@ -178,8 +203,8 @@ async fn fill(store: &Shared) {
     store.begin(&lease("held", 1), NOW).await.unwrap();
     let answered = lease("answered", 2);
     store.begin(&answered, NOW).await.unwrap();
-    store.create_payment_request(&payment(1, 1), Some((&answered, &answer()))).await.unwrap();
-    store.decide_payment_request(payment_id(1), PaymentStatus::Approved, NOW).await.unwrap();
+    store.complete(&answered, &answer(), &document(1, 1)).await.unwrap();
+    store.change_document(KIND, bytes(1), "pending", "approved", NOW).await.unwrap();
     let adoption =
         Adoption { predecessor: None, terms: "terms".to_owned(), by: "somebody".to_owned(), at: NOW };
     assert!(store.adopt(&adoption).await.unwrap());

@@ -93,7 +93,13 @@ pub(super) fn array<const N: usize>(row: &Row, index: usize) -> Result<[u8; N], 
 
 /// Text that is kept as bytes.
 pub(super) fn text(row: &Row, index: usize) -> Result<String, StoreError> {
-    String::from_utf8(column(row, index)?).map_err(|_| never_written())
+    optional_text(row, index)?.ok_or_else(never_written)
+}
+
+/// Text that is kept as bytes, or NULL.
+pub(super) fn optional_text(row: &Row, index: usize) -> Result<Option<String>, StoreError> {
+    let bytes = column::<Option<Vec<u8>>>(row, index)?;
+    bytes.map(String::from_utf8).transpose().map_err(|_| never_written())
 }
 
 pub(super) fn unsigned(row: &Row, index: usize) -> Result<u64, StoreError> {

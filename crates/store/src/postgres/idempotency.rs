@@ -14,7 +14,7 @@ use super::clock::witness;
 use super::column::{array, column, id, id_bytes, millis, never_written, number, params, time, unsigned};
 use super::group::Job;
 use super::pool::{Pool, Statement, Transaction};
-use crate::{Answer, Begun, IdempotencyScope, Lease, PURGED_AT_ONCE, StoreError};
+use crate::{Alone, Answer, Begun, IdempotencyScope, Lease, PURGED_AT_ONCE, StoreError};
 
 /// How often expired keys are deleted in one call of [`purge`], each time in a transaction of its own: a vacuum can
 /// follow, and nobody waits for long. 28 million keys a day, for each server.
@@ -220,6 +220,22 @@ async fn delete(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
                  SELECT count(*) FROM gone"
             ),
             params![millis(now), i64::from(PURGED_AT_ONCE), store.clock.instead(now).map(millis)],
+        )
+        .await
+}
+
+/// Gives back the leases that were taken before a server came to be alone. The index leads to those that end soon: the
+/// answers, which are many, are kept for longer.
+pub(super) async fn free_leases(store: &Postgres, alone: Alone) -> Result<u64, StoreError> {
+    store
+        .write_count(
+            "WITH gone AS (
+                 DELETE FROM idempotency_keys
+                 WHERE until <= $1 AND status IS NULL AND taken_at < $2
+                 RETURNING until
+             )
+             SELECT count(*) FROM gone",
+            params![millis(alone.since.after(alone.longest_lease)), millis(alone.since)],
         )
         .await
 }

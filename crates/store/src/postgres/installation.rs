@@ -7,7 +7,7 @@ use tollgate_core::{KeyId, Timestamp};
 
 use super::changes::{kept, recorded};
 use super::column::{
-    column, id, id_bytes, length, millis, never_written, optional_time, params, time, unsigned,
+    column, id, id_bytes, length, millis, never_written, optional_time, params, parsed, time, unsigned,
 };
 use super::pool::Statement;
 use super::{Postgres, last};
@@ -24,12 +24,14 @@ pub(super) async fn install(
                 sql: "WITH first AS (
                           UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
                       )
-                      INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
-                      SELECT $2, $3, $4, $5, $6 FROM first",
+                      INSERT INTO signing_keys (id, alg, sealed, public_key, created_at, activates_at, retires_at)
+                      SELECT $2, $3, $4, $5, $6, $7, $8 FROM first",
                 params: params![
                     check_value,
                     id(key.id.as_bytes()),
+                    key.algorithm.as_str(),
                     key.sealed.as_slice(),
+                    key.public_key.as_deref(),
                     millis(key.created_at),
                     millis(key.activates_at),
                     key.retires_at.map(millis),
@@ -52,7 +54,7 @@ pub(super) async fn check(store: &Postgres) -> Result<Option<Vec<u8>>, StoreErro
 pub(super) async fn signing_keys(store: &Postgres) -> Result<Vec<SigningKey>, StoreError> {
     let rows = store
         .read(
-            "SELECT id, sealed, created_at, activates_at, retires_at, compromised
+            "SELECT id, alg, sealed, public_key, created_at, activates_at, retires_at, compromised
              FROM signing_keys ORDER BY created_at, id",
             params![],
         )
@@ -89,21 +91,23 @@ pub(super) async fn add_signing_key(
             recorded!(
                 // Whatever is added lets all others retire, so the newest key alone has no end.
                 "due AS (
-                     SELECT 1 AS due WHERE $8 IS NULL
-                         OR EXISTS (SELECT FROM signing_keys WHERE id = $8 AND retires_at IS NULL)
+                     SELECT 1 AS due WHERE $10 IS NULL
+                         OR EXISTS (SELECT FROM signing_keys WHERE id = $10 AND retires_at IS NULL)
                  ), retired AS (
-                     UPDATE signing_keys SET retires_at = least(retires_at, $6), compromised = compromised OR $9
+                     UPDATE signing_keys SET retires_at = least(retires_at, $8), compromised = compromised OR $11
                      WHERE EXISTS (SELECT FROM due)
                  ), done AS (
-                     INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
-                     SELECT $1, $2, $3, $4, $5 FROM due RETURNING id
+                     INSERT INTO signing_keys (id, alg, sealed, public_key, created_at, activates_at, retires_at)
+                     SELECT $1, $2, $3, $4, $5, $6, $7 FROM due RETURNING id
                  )",
-                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $7, false FROM done",
+                "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $9, false FROM done",
                 "SELECT id FROM done"
             ),
             params![
                 id(key.id.as_bytes()),
+                key.algorithm.as_str(),
                 key.sealed.as_slice(),
+                key.public_key.as_deref(),
                 millis(key.created_at),
                 millis(key.activates_at),
                 key.retires_at.map(millis),
@@ -146,10 +150,12 @@ pub(super) async fn purge(store: &Postgres, until: Timestamp) -> Result<u64, Sto
 fn signing_key(row: &Row) -> Result<SigningKey, StoreError> {
     Ok(SigningKey {
         id: KeyId::from_bytes(id_bytes(row, 0)?),
-        sealed: column(row, 1)?,
-        created_at: time(row, 2)?,
-        activates_at: time(row, 3)?,
-        retires_at: optional_time(row, 4)?,
-        compromised: column(row, 5)?,
+        algorithm: parsed(row, 1)?,
+        sealed: column(row, 2)?,
+        public_key: column(row, 3)?,
+        created_at: time(row, 4)?,
+        activates_at: time(row, 5)?,
+        retires_at: optional_time(row, 6)?,
+        compromised: column(row, 7)?,
     })
 }

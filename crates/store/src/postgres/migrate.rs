@@ -30,6 +30,10 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("generations.sql"), oldest: 4 },
     Step { sql: include_str!("sharding.sql"), oldest: 5 },
     Step { sql: include_str!("agreement.sql"), oldest: 5 },
+    // What an older program adds gets the defaults.
+    Step { sql: include_str!("actors.sql"), oldest: 5 },
+    // An older program would look for the payment requests.
+    Step { sql: include_str!("documents.sql"), oldest: 8 },
 ];
 
 /// What becomes of a database in which there is no store.

@@ -13,15 +13,10 @@ mod transfer;
 
 use std::time::Duration;
 
-use tollgate_core::{
-    ClientId, Environment, Generation, MerchantId, PaymentRequestId, Revocation, Revoked, Timestamp, TokenId,
-};
+use tollgate_core::{ClientId, Environment, Generation, MerchantId, Revocation, Revoked, Timestamp, TokenId};
 
 use super::clock::Clock;
-use crate::{
-    Answer, Client, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus, Postgres,
-    PostgresOptions, Status,
-};
+use crate::{Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status};
 
 mod conformance {
     use std::sync::Arc;
@@ -146,15 +141,18 @@ fn answer(expires_at: Timestamp) -> Answer {
     Answer { status: 201, body: b"{}".to_vec(), expires_at }
 }
 
-fn payment(number: u32) -> PaymentRequest {
-    PaymentRequest {
-        id: PaymentRequestId::from_bytes(bytes(number)),
+const KIND: &str = "payment request";
+
+fn document(number: u32) -> Document {
+    Document {
+        kind: KIND,
+        id: bytes(number),
         merchant_id: merchant(1).id,
         environment: Environment::Test,
-        details: "{}".to_owned(),
-        status: PaymentStatus::Pending,
+        body: "{}".to_owned(),
+        state: "pending".to_owned(),
         created_at: NOW,
         expires_at: NOW.after(Duration::from_secs(60)),
-        decided_at: None,
+        changed_at: None,
     }
 }

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::Postgres;
-use super::column::{Param, column, never_written, number, text};
+use super::column::{Param, column, never_written, number, optional_text};
 use super::error;
 use crate::StoreError;
 use crate::table::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Value};
@@ -155,7 +155,7 @@ fn value(kind: Kind, row: &Row, index: usize) -> Result<Value, StoreError> {
         Kind::Id => column::<Option<Uuid>>(row, index)?.map(|id| Value::Id(id.into_bytes())),
         Kind::Bytes => column::<Option<Vec<u8>>>(row, index)?.map(Value::Bytes),
         Kind::Text => column::<Option<String>>(row, index)?.map(Value::Text),
-        Kind::Written => Some(Value::Text(text(row, index)?)),
+        Kind::Written => optional_text(row, index)?.map(Value::Text),
         Kind::Number => match column::<Option<i64>>(row, index)? {
             Some(value) => Some(Value::Number(value.try_into().map_err(|_| never_written())?)),
             None => None,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use tollgate_core::{KeyId, Timestamp};
 
 use super::changes;
-use super::column::{millis, optional_time, time};
+use super::column::{millis, optional_time, parsed, time};
 use crate::{Changed, SigningKey};
 
 pub(super) fn install(connection: &Connection, check: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
@@ -29,16 +29,19 @@ pub(super) fn check(connection: &Connection) -> Result<Option<Vec<u8>>> {
 pub(super) fn signing_keys(connection: &Connection) -> Result<Vec<SigningKey>> {
     connection
         .prepare_cached(
-            "SELECT id, sealed, created_at, activates_at, retires_at, compromised FROM signing_keys ORDER BY created_at, id",
+            "SELECT id, alg, sealed, public_key, created_at, activates_at, retires_at, compromised
+             FROM signing_keys ORDER BY created_at, id",
         )?
         .query_map([], |row| {
             Ok(SigningKey {
                 id: KeyId::from_bytes(row.get(0)?),
-                sealed: row.get(1)?,
-                created_at: time(row, 2)?,
-                activates_at: time(row, 3)?,
-                retires_at: optional_time(row, 4)?,
-                compromised: row.get(5)?,
+                algorithm: parsed(row, 1)?,
+                sealed: row.get(2)?,
+                public_key: row.get(3)?,
+                created_at: time(row, 4)?,
+                activates_at: time(row, 5)?,
+                retires_at: optional_time(row, 6)?,
+                compromised: row.get(7)?,
             })
         })?
         .collect()
@@ -102,12 +105,15 @@ pub(super) fn purge(connection: &Connection, until: Timestamp) -> Result<usize> 
 fn insert(connection: &Connection, key: &SigningKey) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at, compromised)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO signing_keys
+                 (id, alg, sealed, public_key, created_at, activates_at, retires_at, compromised)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             key.id.as_bytes(),
+            key.algorithm.as_str(),
             key.sealed,
+            key.public_key,
             key.created_at.millis(),
             key.activates_at.millis(),
             key.retires_at.map(Timestamp::millis),

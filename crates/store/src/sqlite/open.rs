@@ -20,6 +20,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("elected.sql"),
     include_str!("generations.sql"),
     include_str!("agreement.sql"),
+    include_str!("actors.sql"),
+    include_str!("documents.sql"),
 ];
 
 /// Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
+use tollgate_core::{Environment, MerchantId, Timestamp};
 
-use crate::{Answer, IdempotencyScope, Lease, Merchant, PaymentRequest, PaymentStatus, Sqlite, Status};
+use crate::{Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status};
 
 mod conformance {
     use std::future::{Ready, ready};
@@ -86,16 +86,19 @@ fn answer() -> Answer {
     Answer { status: 201, body: b"{}".to_vec(), expires_at: NOW.after(Duration::from_secs(60)) }
 }
 
-fn payment(number: u32) -> PaymentRequest {
-    PaymentRequest {
-        id: PaymentRequestId::from_bytes(bytes(number)),
+const KIND: &str = "payment request";
+
+fn document(number: u32) -> Document {
+    Document {
+        kind: KIND,
+        id: bytes(number),
         merchant_id: MerchantId::from_bytes(bytes(1)),
         environment: Environment::Test,
-        details: "d".repeat(1000),
-        status: PaymentStatus::Pending,
+        body: "d".repeat(1000),
+        state: "pending".to_owned(),
         created_at: NOW,
         expires_at: NOW.after(Duration::from_secs(60)),
-        decided_at: None,
+        changed_at: None,
     }
 }
 

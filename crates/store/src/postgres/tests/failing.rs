@@ -8,9 +8,10 @@ use tollgate_core::Timestamp;
 
 use super::server::{Database, Server};
 use super::{
-    NOW, answer, lease, merchant, open, open_with, options, payment, revocation, session, until_waiting,
+    KIND, NOW, answer, document, lease, merchant, open, open_with, options, revocation, session,
+    until_waiting,
 };
-use crate::{Begun, Postgres, Store, StoreError};
+use crate::{Begun, Documents, Postgres, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_survives_a_crash_of_the_server() {
@@ -24,8 +25,8 @@ async fn whatever_was_acknowledged_survives_a_crash_of_the_server() {
         .collect();
     for writer in 0..WRITERS {
         // Until each has had an answer.
-        let id = payment(writer * 1_000_000).id;
-        while store.payment_request(id).await.unwrap().is_none() {
+        let id = document(writer * 1_000_000).id;
+        while store.document(KIND, id).await.unwrap().is_none() {
             tokio::task::yield_now().await;
         }
     }
@@ -37,24 +38,24 @@ async fn whatever_was_acknowledged_survives_a_crash_of_the_server() {
         let until = until();
         // The same store, without being opened again.
         for number in writer * 1_000_000..failed {
-            assert_eq!(store.payment_request(payment(number).id).await.unwrap(), Some(payment(number)));
+            assert_eq!(store.document(KIND, document(number).id).await.unwrap(), Some(document(number)));
             let repeated = store.begin(&lease(number, 9, until), NOW).await.unwrap();
             assert_eq!(repeated, Begun::Answered(answer(until)), "{number}");
         }
         // Both or neither.
-        let kept = store.payment_request(payment(failed).id).await.unwrap().is_some();
+        let kept = store.document(KIND, document(failed).id).await.unwrap().is_some();
         let begun = store.begin(&lease(failed, 9, until), NOW).await.unwrap();
         assert_eq!(kept, matches!(begun, Begun::Answered(_)), "{begun:?}");
     }
 }
 
-/// Creates payment requests, each under a key of its own, and returns the number of the one that failed.
+/// Adds documents, each under a key of its own, and returns the number of the one that failed.
 async fn create_until_it_fails(store: Arc<Postgres>, crashed: Arc<AtomicBool>, writer: u32) -> u32 {
     for number in writer * 1_000_000.. {
         let mine = lease(number, number, until());
         let created = async {
             assert_eq!(store.begin(&mine, NOW).await?, Begun::Fresh);
-            store.create_payment_request(&payment(number), Some((&mine, &answer(until())))).await
+            store.complete(&mine, &answer(until()), &document(number)).await
         };
         if let Err(error) = created.await {
             assert!(matches!(error, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)), "{error}");
@@ -116,10 +117,10 @@ async fn an_answer_that_no_standby_has_is_not_repeated() {
 
     let (first, repeat) = (lease(1, 1, until()), lease(1, 2, until()));
     assert_eq!(careful.begin(&first, NOW).await.unwrap(), Begun::Fresh, "a lease need not be safe");
-    let created = careful.create_payment_request(&payment(1), Some((&first, &answer(until())))).await;
+    let created = careful.complete(&first, &answer(until()), &document(1)).await;
     assert!(matches!(created, Err(StoreError::OutcomeUnknown(_))), "{created:?}");
     let there = async {
-        while careless.payment_request(payment(1).id).await.unwrap().is_none() {
+        while careless.document(KIND, document(1).id).await.unwrap().is_none() {
             tokio::task::yield_now().await;
         }
     };

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tollgate_core::Timestamp;
 
 use super::server::Database;
-use super::{NOW, answer, lease, open, payment, session, until_waiting};
+use super::{NOW, answer, document, lease, open, session, until_waiting};
 use crate::postgres::clock::Clock;
-use crate::{Begun, Postgres, Store};
+use crate::{Alone, Begun, Postgres, Store};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -21,10 +21,10 @@ async fn begin(store: &Postgres, owner: u32, now: Timestamp) -> Begun {
 
 /// Answers under a key that was taken so, for a day by the server's clock.
 async fn complete(store: &Postgres, owner: u32, now: Timestamp) -> bool {
-    let mut request = payment(owner);
+    let mut request = document(owner);
     request.created_at = now;
     let lease = lease(1, owner, now.after(LEASE));
-    store.create_payment_request(&request, Some((&lease, &answer(now.after(DAY))))).await.unwrap()
+    store.complete(&lease, &answer(now.after(DAY)), &request).await.unwrap()
 }
 
 /// A server of a database whose clock shows `time`.
@@ -49,6 +49,29 @@ async fn of_two_servers_that_take_a_key_one_is_fresh_whatever_their_clocks_show(
         let fresh = begun.iter().filter(|begun| **begun == Begun::Fresh).count();
         assert_eq!(fresh, 1, "{key}: {begun:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leases_of_processes_that_died_are_free_when_a_server_finds_no_other() {
+    let database = Database::create();
+    let died = at(&database, NOW).await;
+    assert_eq!(begin(&died, 1, NOW).await, Begun::Fresh);
+    let answered = lease(2, 2, NOW.after(LEASE));
+    assert_eq!(died.begin(&answered, NOW).await.unwrap(), Begun::Fresh);
+    let answer = answer(NOW.after(DAY));
+    assert!(died.complete(&answered, &answer, &document(2)).await.unwrap());
+    let next = at(&database, NOW.after(SECOND)).await;
+    assert_eq!(next.start_serving(None).await.unwrap(), 0, "others may hold them");
+    // One that came after the server had looked holds a lease of its own.
+    let later = lease(3, 3, NOW.after(SECOND).after(LEASE));
+    assert_eq!(next.begin(&later, NOW.after(SECOND)).await.unwrap(), Begun::Fresh);
+    let alone = Alone { since: NOW.after(SECOND), longest_lease: LEASE };
+    assert_eq!(next.start_serving(Some(alone)).await.unwrap(), 1);
+    assert_eq!(begin(&next, 4, NOW.after(SECOND)).await, Begun::Fresh);
+    assert_eq!(next.begin(&lease(2, 5, NOW.after(LEASE)), NOW).await.unwrap(), Begun::Answered(answer));
+    assert!(next.is_taken(&later.scope, NOW.after(SECOND)).await.unwrap());
+    // Whoever was taken for dead and goes on has no effect.
+    assert!(!complete(&died, 1, NOW).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tollgate_core::{ClientId, Generation, Revoked, Timestamp, TokenId};
+use tollgate_core::{Algorithm, ClientId, Environment, Generation, Revoked, Timestamp, TokenId};
 
 use super::server::Database;
-use super::{NOW, answer, lease, merchant, open, options, payment};
-use crate::{Begun, Candidacy, Position, Postgres, Store, StoreError};
+use super::{KIND, NOW, answer, document, lease, merchant, open, options};
+use crate::{Begun, Candidacy, Changed, Document, Documents, Position, Postgres, Store, StoreError, Time};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_processes_may_start_at_once_on_an_empty_database() {
@@ -21,7 +21,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         start.await.unwrap().unwrap().create_merchant(&merchant(number)).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
-    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "6|5");
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "8|8");
 }
 
 /// A mistyped name of a database that exists.
@@ -46,7 +46,7 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
     database.psql("UPDATE tollgate_schema SET oldest = 9");
     let refused = Postgres::open(options(&database.url)).await.err();
-    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 6 })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 8 })), "{refused:?}");
 }
 
 /// Makes the schema as an earlier version had it.
@@ -66,14 +66,35 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
         let database = Database::create();
         earlier(&database, version);
         database.psql(
-            "INSERT INTO merchants VALUES ('00000001-0000-0000-0000-000000000000', 'Shop', false, 0, 0)",
+            "INSERT INTO merchants VALUES ('00000001-0000-0000-0000-000000000000', 'Shop', false, 0, 0);
+             INSERT INTO signing_keys VALUES ('00000001-0000-0000-0000-000000000000', '\\x07', 0, 0, NULL)",
         );
         let store = open(&database.url).await;
         let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
         assert!(store.elect(&candidacy, NOW).await.unwrap());
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
-        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "6|5");
+        let key = store.signing_keys().await.unwrap().remove(0);
+        assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));
+        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "8|8");
     }
+}
+
+/// While servers are upgraded one by one, those of the version before go on writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_without_algorithms_and_actors_adds_gets_the_defaults() {
+    let database = Database::create();
+    let store = open(&database.url).await;
+    database.psql(
+        "INSERT INTO signing_keys (id, sealed, created_at, activates_at, retires_at)
+         VALUES ('00000001-0000-0000-0000-000000000000', '\\x07', 0, 0, NULL);
+         UPDATE installation SET last_change = 1;
+         INSERT INTO changes (seq, kind, id, generation, until)
+         VALUES (1, 'signing keys', NULL, NULL, 9000000000000)",
+    );
+    let key = store.signing_keys().await.unwrap().remove(0);
+    assert_eq!((key.algorithm, key.public_key), (Algorithm::Hs256, None));
+    let changes = store.changes_since(Position::START, 10).await.unwrap().unwrap();
+    assert_eq!(changes.iter().map(|change| change.what).collect::<Vec<_>>(), [Changed::SigningKeys]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,10 +227,44 @@ async fn keys_move_to_one_row_each_and_go_on_counting() {
     assert_eq!(database.psql("SELECT count(*) FROM idempotency_keys"), "3");
     // Who holds a key from before completes it.
     let kept = answer(until.after(std::time::Duration::from_secs(60)));
-    assert!(store.create_payment_request(&payment(1), Some((&lease(2, 3, until), &kept))).await.unwrap());
+    assert!(store.complete(&lease(2, 3, until), &kept, &document(1)).await.unwrap());
     // Tables that are new are as much the role's as the others.
     assert_eq!(store.agreements().await.unwrap(), []);
     assert_eq!(store.time_passed().await.unwrap(), None);
+    drop(store);
+    database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// The payment requests of an earlier version are documents now, for whoever had a right to them.
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_requests_become_documents_that_can_be_decided() {
+    let database = Database::create();
+    earlier(&database, 3);
+    let role = format!("serves_{}", database.url.rsplit('/').next().unwrap());
+    database.psql(&format!(
+        "CREATE ROLE {role} LOGIN;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
+         INSERT INTO payment_requests
+             (id, merchant_id, environment, details, status, created_at, expires_at, decided_at)
+         VALUES
+             ('00000001-0000-0000-0000-000000000000', '00000001-0000-0000-0000-000000000000', 'test', '{{}}',
+                 'pending', 1764000000000, 1764000060000, NULL),
+             ('00000002-0000-0000-0000-000000000000', '00000001-0000-0000-0000-000000000000', 'test', '{{}}',
+                 'declined', 1763999999000, 1764000060000, 1764000000000)"
+    ));
+    drop(open(&database.url).await);
+    let store = open(&database.url.replace("postgres://postgres@", &format!("postgres://{role}@"))).await;
+    let declined = Document {
+        state: "declined".to_owned(),
+        created_at: NOW.before(Duration::from_secs(1)),
+        changed_at: Some(NOW),
+        ..document(2)
+    };
+    let found = store.documents(KIND, merchant(1).id, Environment::Test, None, 10).await.unwrap();
+    assert_eq!(found, [document(1), declined]);
+    let changed = store.change_document(KIND, document(1).id, "pending", "of our own", NOW).await.unwrap();
+    assert_eq!(changed.unwrap().state, "of our own");
+    store.add_document(&document(3)).await.unwrap();
     drop(store);
     database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

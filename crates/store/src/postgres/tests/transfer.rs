@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::server::Database;
-use super::{NOW, answer, client, lease, merchant, open, payment, revocation};
+use super::{NOW, answer, client, document, lease, merchant, open, revocation};
 use crate::{Part, Sqlite, Status, Store, Table};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +64,7 @@ async fn fill(store: &dyn Store) {
     for number in 1..3 {
         let mine = lease(number, number, until);
         store.begin(&mine, NOW).await.unwrap();
-        let created = store.create_payment_request(&payment(number), Some((&mine, &answer(until)))).await;
+        let created = store.complete(&mine, &answer(until), &document(number)).await;
         assert!(created.unwrap());
     }
     store.begin(&lease(9, 9, until), NOW).await.unwrap();

@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use tollgate_core::Environment;
 
-use super::{Fixture, NOW, answer, beside, child, fixture, given_path, lease, merchant, payment, raw};
+use super::{Fixture, KIND, NOW, answer, beside, child, document, fixture, given_path, lease, merchant, raw};
 use crate::sqlite::writer::Durability;
-use crate::{Begun, Position, Sqlite, Store, StoreError};
+use crate::{Begun, Documents, Position, Sqlite, Store, StoreError};
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -92,10 +92,10 @@ async fn a_job_that_fails_takes_only_itself_back() {
 async fn within_a_commit_the_later_see_the_earlier() {
     let Fixture { store, path, _folder } = fixture();
     let (mine, other) = (lease(1), lease(1));
-    let (request, kept) = (payment(1), answer());
+    let (request, kept) = (document(1), answer());
     let begun = async |lease| store.begin(lease, NOW).await.map(|begun| format!("{begun:?}"));
     let created = async || {
-        let created = store.create_payment_request(&request, Some((&mine, &kept))).await?;
+        let created = store.complete(&mine, &kept, &request).await?;
         Ok(created.to_string())
     };
     let decoy = merchant(1);
@@ -142,7 +142,7 @@ async fn a_full_disk_is_unavailable_until_there_is_room() {
     let error = loop {
         number += 1;
         assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Fresh);
-        match store.create_payment_request(&payment(number), Some((&lease(number), &answer()))).await {
+        match store.complete(&lease(number), &answer(), &document(number)).await {
             Ok(created) => assert!(created),
             Err(error) => break error,
         }
@@ -150,16 +150,16 @@ async fn a_full_disk_is_unavailable_until_there_is_room() {
     };
     assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("full")), "{error}");
 
-    assert_eq!(store.payment_request(payment(number).id).await.unwrap(), None);
+    assert_eq!(store.document(KIND, document(number).id).await.unwrap(), None);
     let until = lease(number).until;
     assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::InProgress { until });
     assert_eq!(
-        store.payment_requests(merchant(1).id, Environment::Test, None, 1000).await.unwrap().len(),
+        store.documents(KIND, merchant(1).id, Environment::Test, None, 1000).await.unwrap().len(),
         number as usize - 1
     );
 
     room(1_000_000).await.unwrap();
-    assert!(store.create_payment_request(&payment(number), Some((&lease(number), &answer()))).await.unwrap());
+    assert!(store.complete(&lease(number), &answer(), &document(number)).await.unwrap());
     assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Answered(answer()));
 }
 
@@ -241,11 +241,11 @@ async fn a_killed_process_leaves_what_it_acknowledged_and_nothing_half_done() {
     let store = Sqlite::open_existing(&path).unwrap();
     for number in 1..=acknowledged {
         assert_eq!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Answered(answer()));
-        assert_eq!(store.payment_request(payment(number).id).await.unwrap(), Some(payment(number)));
+        assert_eq!(store.document(KIND, document(number).id).await.unwrap(), Some(document(number)));
     }
     for number in acknowledged + 1..acknowledged + 1000 {
         let answered = matches!(store.begin(&lease(number), NOW).await.unwrap(), Begun::Answered(_));
-        assert_eq!(store.payment_request(payment(number).id).await.unwrap().is_some(), answered);
+        assert_eq!(store.document(KIND, document(number).id).await.unwrap().is_some(), answered);
     }
 }
 
@@ -255,7 +255,7 @@ async fn child_writes_until_killed() {
     let store = Sqlite::open(&given_path()).unwrap();
     for number in 1.. {
         store.begin(&lease(number), NOW).await.unwrap();
-        store.create_payment_request(&payment(number), Some((&lease(number), &answer()))).await.unwrap();
+        store.complete(&lease(number), &answer(), &document(number)).await.unwrap();
         println!("done {number}");
     }
 }

@@ -8,10 +8,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use tollgate_core::{ClientId, Generation, MerchantId, Revoked, SecretId, Timestamp, TokenId};
+use tollgate_core::{
+    Algorithm, ClientId, Environment, Generation, MerchantId, Revoked, SecretId, Timestamp, TokenId,
+};
 
-use super::{Fixture, NOW, beside, child, fixture, given_path, merchant, raw};
-use crate::{Candidacy, Position, Sqlite, Store, StoreError};
+use super::{Fixture, KIND, NOW, beside, child, document, fixture, given_path, merchant, raw};
+use crate::{Candidacy, Document, Documents, Position, Sqlite, Store, StoreError};
 
 /// What `open` says: one line that names the file.
 fn refusal(path: &Path) -> StoreError {
@@ -197,13 +199,20 @@ async fn a_value_that_is_none_of_ours_is_damage() {
         .execute_batch("INSERT INTO changes (kind, id, generation, until) VALUES ('?', x'00', NULL, 0)")
         .unwrap();
     assert!(matches!(fixture.store.changes_since(Position::START, 10).await, Err(StoreError::Corrupt(_))));
+    raw(&fixture.path)
+        .execute_batch(
+            "INSERT INTO signing_keys (id, alg, sealed, created_at, activates_at)
+             VALUES (x'00000001000000000000000000000000', 'none', x'07', 0, 0)",
+        )
+        .unwrap();
+    assert!(matches!(fixture.store.signing_keys().await, Err(StoreError::Corrupt(_))));
 }
 
 #[test]
 fn a_newer_schema_is_refused() {
     let fixture = fixture();
     raw(&fixture.path).pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 4 }));
+    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 6 }));
 }
 
 #[tokio::test]
@@ -213,13 +222,16 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
         let path = earlier(&folder, version);
         raw(&path)
             .execute_batch(
-                "INSERT INTO merchants VALUES (x'00000001000000000000000000000000', 'Shop', 0, 0, 0)",
+                "INSERT INTO merchants VALUES (x'00000001000000000000000000000000', 'Shop', 0, 0, 0);
+                 INSERT INTO signing_keys VALUES (x'00000001000000000000000000000000', x'07', 0, 0, NULL)",
             )
             .unwrap();
         let store = Sqlite::open_existing(&path).unwrap();
         let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
         assert!(store.elect(&candidacy, NOW).await.unwrap());
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
+        let key = store.signing_keys().await.unwrap().remove(0);
+        assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));
     }
 }
 
@@ -285,6 +297,38 @@ async fn what_was_ended_by_its_time_stays_ended_by_its_generation() {
     // Nobody has said how long its tokens live.
     let longest = store.longest_lifetime(Duration::ZERO).await.unwrap();
     assert_eq!(longest, Duration::from_secs(30 * 24 * 3600 + 3600));
+}
+
+/// The payment requests of an earlier version are documents now, in the order in which they were added.
+#[tokio::test]
+async fn payment_requests_become_documents_that_can_be_decided() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = earlier(&folder, 2);
+    raw(&path)
+        .execute_batch(
+            "INSERT INTO payment_requests
+                 (id, merchant_id, environment, details, status, created_at, expires_at, decided_at)
+             VALUES
+                 (x'00000001000000000000000000000000', x'00000001000000000000000000000000', 'test', '{}',
+                     'pending', 1764000000000, 1764000060000, NULL),
+                 (x'00000002000000000000000000000000', x'00000001000000000000000000000000', 'live', '{\"a\":1}',
+                     'declined', 1764000000000, 1764000060000, 1764000000000)",
+        )
+        .unwrap();
+    let store = Sqlite::open_existing(&path).unwrap();
+    let pending = Document { body: "{}".to_owned(), ..document(1) };
+    let declined = Document {
+        environment: Environment::Live,
+        body: "{\"a\":1}".to_owned(),
+        state: "declined".to_owned(),
+        changed_at: Some(NOW),
+        ..document(2)
+    };
+    assert_eq!(store.document(KIND, declined.id).await.unwrap(), Some(declined));
+    let found = store.documents(KIND, pending.merchant_id, Environment::Test, None, 10).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&pending));
+    let changed = store.change_document(KIND, pending.id, "pending", "approved", NOW).await.unwrap();
+    assert_eq!(changed.unwrap().state, "approved");
 }
 
 #[test]

@@ -1,0 +1,112 @@
+//! Who makes an administrative change, from where and why. It is recorded with the change.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ClientId;
+
+/// Who makes a change, from where and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// Who it is.
+    pub kind: ActorKind,
+    /// From where: the address of an operator's client, or the name of the server that acts by itself.
+    pub from: Option<String>,
+    /// The reason that was given.
+    pub why: Option<String>,
+}
+
+impl Actor {
+    /// Makes an actor that gives neither its place nor a reason.
+    pub const fn new(kind: ActorKind) -> Self {
+        Self { kind, from: None, why: None }
+    }
+
+    /// Makes the actor of changes that no person asked for, such as the rotation of a signing key.
+    pub const fn system() -> Self {
+        Self::new(ActorKind::System)
+    }
+}
+
+/// The kinds of actors. The text form is what a store keeps: `system`, `command-line:ada@gateway-1`,
+/// `operator-client:0191e0a1-5c3b-7def-8123-456789abcdef`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActorKind {
+    /// A server, by itself.
+    System,
+    /// Somebody who runs `tollgate` on a machine.
+    CommandLine {
+        /// The name of the Unix user.
+        user: String,
+        /// The name of the machine, without `@`.
+        host: String,
+    },
+    /// An operator's client, over HTTP.
+    OperatorClient(ClientId),
+}
+
+const SYSTEM: &str = "system";
+const COMMAND_LINE: &str = "command-line:";
+const OPERATOR_CLIENT: &str = "operator-client:";
+
+impl fmt::Display for ActorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str(SYSTEM),
+            Self::CommandLine { user, host } => write!(f, "{COMMAND_LINE}{user}@{host}"),
+            Self::OperatorClient(id) => write!(f, "{OPERATOR_CLIENT}{id}"),
+        }
+    }
+}
+
+/// A text that names no actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an actor is `system`, `command-line:USER@HOST` or `operator-client:ID`")]
+pub struct ActorError;
+
+impl FromStr for ActorKind {
+    type Err = ActorError;
+
+    fn from_str(text: &str) -> Result<Self, ActorError> {
+        if text == SYSTEM {
+            return Ok(Self::System);
+        }
+        if let Some(id) = text.strip_prefix(OPERATOR_CLIENT) {
+            return id.parse().map(Self::OperatorClient).map_err(|_| ActorError);
+        }
+        // A user's name may contain an `@`, a machine's can't.
+        let (user, host) =
+            text.strip_prefix(COMMAND_LINE).and_then(|name| name.rsplit_once('@')).ok_or(ActorError)?;
+        Ok(Self::CommandLine { user: user.to_owned(), host: host.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_is_read_as_it_was_written() {
+        let client = "0191e0a1-5c3b-7def-8123-456789abcdef".parse().unwrap();
+        let user =
+            |name: &str| ActorKind::CommandLine { user: name.to_owned(), host: "gateway-1".to_owned() };
+        for (kind, text) in [
+            (ActorKind::System, "system"),
+            (user("ada"), "command-line:ada@gateway-1"),
+            (user("ada@example.com"), "command-line:ada@example.com@gateway-1"),
+            (ActorKind::OperatorClient(client), "operator-client:0191e0a1-5c3b-7def-8123-456789abcdef"),
+        ] {
+            assert_eq!(kind.to_string(), text);
+            assert_eq!(text.parse(), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn a_text_of_another_form_names_no_actor() {
+        for bad in
+            ["", "root", "System", "system ", "command-line:ada", "operator-client:", "operator-client:7"]
+        {
+            assert_eq!(bad.parse::<ActorKind>(), Err(ActorError), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The service as hyper calls it: refuses ambiguous requests and counts the others from call to last byte.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower::util::{Oneshot, ServiceExt};
+
+use super::Limits;
+use super::pulse::{InFlight, Pulse};
+use super::refusal::Refusal;
+use super::shared::Shared;
+
+/// What the edge needs of the service behind it; it follows from the bounds and is never implemented by hand.
+pub(super) trait Inner:
+    tower::Service<
+        Request<Incoming>,
+        Response = Response<<Self as Inner>::Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static
+{
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+}
+
+impl<S, B> Inner for S
+where
+    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Body = B;
+}
+
+/// One connection's service.
+#[derive(Debug)]
+pub(super) struct Admission<S> {
+    inner: S,
+    pulse: Arc<Pulse>,
+    shared: Arc<Shared>,
+}
+
+impl<S> Admission<S> {
+    pub(super) fn new(inner: S, pulse: Arc<Pulse>, shared: Arc<Shared>) -> Self {
+        Self { inner, pulse, shared }
+    }
+
+    fn admit(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
+        // On HTTP/1.1 hyper has measured the head.
+        if request.version() >= Version::HTTP_2 && is_too_large(request, &self.shared.limits) {
+            return Err(Refusal::HeadTooLarge);
+        }
+        // RFC 9112 §6.3: hyper would go by Transfer-Encoding alone, but a proxy before us may not.
+        if request.headers().contains_key(TRANSFER_ENCODING) && self.pulse.has_two_lengths() {
+            return Err(Refusal::Invalid("The request has both Content-Length and Transfer-Encoding."));
+        }
+        let host = one_host(request)?;
+        let Some(target) = origin_form(request.method(), request.uri(), request.version(), host)? else {
+            return Ok(());
+        };
+        *request.uri_mut() = target;
+        Ok(())
+    }
+}
+
+impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
+    type Response = Response<Answer<S::Body>>;
+    type Error = Infallible;
+    type Future = Handling<S>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let in_flight = Some(InFlight::begin(Arc::clone(&self.pulse)));
+        match self.admit(&mut request) {
+            Ok(()) => {
+                let last = request.version() <= Version::HTTP_11 && self.shared.is_draining();
+                Handling::Inner { future: self.inner.clone().oneshot(request), last, in_flight }
+            }
+            Err(refusal) => {
+                tracing::debug!(
+                    code = refusal.code(),
+                    message = refusal.message(),
+                    "request refused at the edge"
+                );
+                let mut response = refusal.response(request.version(), request.headers());
+                if request.method() == Method::HEAD {
+                    let length = HeaderValue::from(response.body().len());
+                    response.headers_mut().insert(CONTENT_LENGTH, length);
+                    *response.body_mut() = Bytes::new();
+                }
+                Handling::Refused { response: Some(response), in_flight }
+            }
+        }
+    }
+}
+
+/// Whether there are too many headers or too much in them, counted as in RFC 9113 §6.5.2.
+fn is_too_large<B>(request: &Request<B>, limits: &Limits) -> bool {
+    let target = request.uri();
+    let target = target.path_and_query().map_or(0, |path| path.as_str().len())
+        + target.authority().map_or(0, |authority| authority.as_str().len());
+    let headers = request.headers();
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    headers.len() > limits.max_headers || target + size > limits.head_bytes
+}
+
+/// RFC 9112 §3.2: exactly one `Host`, well formed; RFC 9113 §8.3.1: `:authority` in its place.
+fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Refusal::Invalid("The request has more than one Host."));
+    }
+    if host.is_some_and(|host| !host.as_bytes().iter().all(|byte| IN_HOST[usize::from(*byte)])) {
+        return Err(Refusal::Invalid("The Host of the request is not valid."));
+    }
+    let authority = (request.version() >= Version::HTTP_2).then(|| request.uri().authority()).flatten();
+    if host.is_none() && authority.is_none() && request.version() >= Version::HTTP_11 {
+        return Err(Refusal::Invalid("The request has no Host."));
+    }
+    Ok(host)
+}
+
+/// The bytes of a host and its port (RFC 3986 §3.2.2); no user information, no list.
+const IN_HOST: [bool; 256] = {
+    let mut host = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        host[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~%!$&'()*+;=:[]";
+    let mut at = 0;
+    while at < others.len() {
+        host[others[at] as usize] = true;
+        at += 1;
+    }
+    host
+};
+
+/// Requires a target that begins with `/`, and takes an absolute one (RFC 9112 §3.2.2) back to that form.
+///
+/// An origin server must accept the absolute form. Whoever reads the host there would read another one than
+/// who reads it in `Host`, so they must agree. `CONNECT` and `*` are refused: nothing here opens a tunnel or
+/// answers for the server as a whole, and what stands behind may rely on paths that begin with `/`.
+fn origin_form(
+    method: &Method,
+    target: &Uri,
+    version: Version,
+    host: Option<&HeaderValue>,
+) -> Result<Option<Uri>, Refusal> {
+    if method == Method::CONNECT || !target.path().starts_with('/') {
+        return Err(Refusal::Invalid("The target of the request must be a path that begins with a slash."));
+    }
+    let Some(authority) = target.authority() else { return Ok(None) };
+    if host.is_some_and(|host| !names(authority, host)) {
+        return Err(Refusal::Invalid("The Host of the request is not the host of its target."));
+    }
+    if version >= Version::HTTP_2 {
+        return Ok(None);
+    }
+    let target = target.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Ok(Some(Uri::from(target)))
+}
+
+fn names(authority: &Authority, host: &HeaderValue) -> bool {
+    authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+}
+
+pin_project! {
+    /// The answer to one request on its way.
+    #[project = HandlingProj]
+    pub(super) enum Handling<S: Inner> {
+        Inner { #[pin] future: Oneshot<S, Request<Incoming>>, last: bool, in_flight: Option<InFlight> },
+        Refused { response: Option<Response<Bytes>>, in_flight: Option<InFlight> },
+    }
+}
+
+impl<S: Inner> Future for Handling<S> {
+    type Output = Result<Response<Answer<S::Body>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (response, in_flight) = match self.project() {
+            HandlingProj::Inner { future, last, in_flight } => {
+                let Poll::Ready(Ok(mut response)) = future.poll(cx) else { return Poll::Pending };
+                // hyper says so by itself only when it was told to end before the answer.
+                if *last {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                (response.map(|body| Content::Inner { body }), in_flight)
+            }
+            HandlingProj::Refused { response, in_flight } => {
+                let response = response.take().expect("a future is not polled after it is ready");
+                (response.map(|bytes| Content::Own { bytes }), in_flight)
+            }
+        };
+        let mut in_flight = in_flight.take().expect("a future is not polled after it is ready");
+        in_flight.waits_for_peer(true);
+        Poll::Ready(Ok(response.map(|content| Answer { content, in_flight })))
+    }
+}
+
+pin_project! {
+    /// The body of an answer; hyper drops it when it has taken the last of it.
+    pub(super) struct Answer<B> {
+        #[pin]
+        content: Content<B>,
+        in_flight: InFlight,
+    }
+}
+
+pin_project! {
+    #[project = ContentProj]
+    enum Content<B> {
+        Inner { #[pin] body: B },
+        Own { bytes: Bytes },
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for Answer<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        let frame = match this.content.project() {
+            ContentProj::Inner { body } => body.poll_frame(cx),
+            ContentProj::Own { bytes } if bytes.is_empty() => Poll::Ready(None),
+            ContentProj::Own { bytes } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        };
+        this.in_flight.waits_for_peer(frame.is_ready());
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Inner { body } => body.is_end_stream(),
+            Content::Own { bytes } => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Inner { body } => body.size_hint(),
+            Content::Own { bytes } => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}

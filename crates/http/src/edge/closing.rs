@@ -1,0 +1,47 @@
+//! Ends a connection so that the peer gets the last answer.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::refusal::Refusal;
+
+/// How long a connection of ours is kept after its end for what the peer still sends.
+const LINGER: Duration = Duration::from_secs(1);
+/// How much of that is read, in bytes: a body over the limit, say.
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Says `refusal` and ends the connection.
+pub(super) async fn refuse<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io, refusal: Refusal) {
+    tracing::debug!(code = refusal.code(), "connection refused at the edge");
+    let answer = refusal.to_wire();
+    let said = tokio::time::timeout(LINGER, async {
+        io.write_all(&answer).await?;
+        io.flush().await
+    });
+    if matches!(said.await, Ok(Ok(()))) {
+        linger(io).await;
+    }
+}
+
+/// Ends the connection by saying so first, then reading until the peer has said so too (RFC 9112 §9.6).
+///
+/// A socket that is closed with unread bytes in it resets the connection, and the reset may overtake the
+/// answer.
+pub(super) async fn linger<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io) {
+    let ended = tokio::time::timeout(LINGER, async {
+        io.shutdown().await?;
+        let mut discarded = vec![0; 4096];
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            match io.read(&mut discarded).await? {
+                0 => break,
+                length => left = left.saturating_sub(length),
+            }
+        }
+        io::Result::Ok(())
+    });
+    // However it went, the connection is over.
+    let _ = ended.await;
+}

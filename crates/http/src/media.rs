@@ -1,0 +1,102 @@
+//! Which type a body claims to be of.
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+
+/// A type of body that is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`
+    Json,
+    /// `application/x-www-form-urlencoded`
+    Form,
+}
+
+impl Media {
+    /// Reads the one `Content-Type`, without its parameters: whether a body is in UTF-8 its bytes tell, and not a
+    /// `charset`. Nothing that is compressed is understood.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(CONTENT_TYPE).iter();
+        let line = lines.next()?.as_bytes();
+        if lines.next().is_some() || headers.get_all(CONTENT_ENCODING).iter().any(is_compressed) {
+            return None;
+        }
+        if line == b"application/json" {
+            return Some(Self::Json);
+        }
+        match line.split(|byte| *byte == b';').next()?.trim_ascii() {
+            essence if essence.eq_ignore_ascii_case(b"application/json") => Some(Self::Json),
+            essence if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Some(Self::Form),
+            _ => None,
+        }
+    }
+}
+
+/// Says whether a line of `Content-Encoding` names a coding that has to be undone.
+fn is_compressed(line: &HeaderValue) -> bool {
+    let codings = line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    codings.into_iter().any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn media(line: &str) -> Option<Media> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(line).unwrap());
+        Media::of(&headers)
+    }
+
+    #[test]
+    fn the_type_is_read_without_its_parameters() {
+        for line in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "application/json;",
+            "application/json ; charset=utf-16",
+            "application/json; charset=\"iso-8859-1\"; x",
+        ] {
+            assert_eq!(media(line), Some(Media::Json), "{line}");
+        }
+        assert_eq!(media("application/x-www-form-urlencoded"), Some(Media::Form));
+        assert_eq!(media("application/x-www-form-urlencoded; charset=ISO-8859-1"), Some(Media::Form));
+        for line in
+            ["text/plain", "text/plain; application/json", "application/jsonp", "multipart/form-data", ""]
+        {
+            assert_eq!(media(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_compressed_body_is_not_understood_and_what_is_called_identity_is_not_compressed() {
+        for (lines, understood) in [
+            (&["identity"][..], true),
+            (&["Identity"], true),
+            (&["IDENTITY", "identity"], true),
+            (&["identity, Identity"], true),
+            (&[""], true),
+            (&[" "], true),
+            (&["gzip"], false),
+            (&["identity, br"], false),
+            (&["identity", "deflate"], false),
+            (&["identityx"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            for line in lines {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_static(line));
+            }
+            assert_eq!(Media::of(&headers).is_some(), understood, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn two_types_are_not_understood() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        assert_eq!(Media::of(&headers), None);
+    }
+}

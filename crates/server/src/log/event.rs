@@ -1,0 +1,203 @@
+//! The form of an event's line, for `tracing-subscriber` to write.
+//!
+//! Events are rare beside requests, so this may allocate.
+
+use std::{fmt, io::Write as _};
+
+use serde::{Serializer as _, ser::SerializeMap as _};
+use serde_json::{
+    Map, Value,
+    ser::{Formatter, Serializer},
+};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        format::{JsonFields, Writer},
+    },
+    registry::LookupSpan,
+};
+
+use super::{
+    escape::{escape, needs_quotes},
+    now,
+};
+use crate::config::LogFormat;
+
+/// The field in which `tracing` hands over an event's message.
+const MESSAGE: &str = "message";
+
+/// Writes an event, with the fields of its spans, as one line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EventFormat(pub(super) LogFormat);
+
+impl<S, N> FormatEvent<S, N> for EventFormat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(of_span) = span.extensions().get::<FormattedFields<JsonFields>>() {
+                fields.add_json(of_span);
+            }
+        }
+        let metadata = event.metadata();
+        let line = fields.into_line(self.0, *metadata.level(), metadata.target());
+        writer.write_str(std::str::from_utf8(&line).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// The fields of a line, in their order. Of two with the same name the first stays.
+#[derive(Default)]
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    pub(super) fn with_message(message: &str) -> Self {
+        let mut fields = Self::default();
+        fields.add(MESSAGE, message);
+        fields
+    }
+
+    pub(super) fn add(&mut self, name: &str, value: impl Into<Value>) {
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        self.0.entry(name).or_insert_with(|| value.into());
+    }
+
+    /// Adds the fields of a span as [`JsonFields`] keeps them.
+    fn add_json(&mut self, fields: &str) {
+        for (name, value) in serde_json::from_str::<Map<String, Value>>(fields).into_iter().flatten() {
+            self.add(&name, value);
+        }
+    }
+
+    /// Makes the line, newline included.
+    pub(super) fn into_line(self, format: LogFormat, level: Level, target: &str) -> Vec<u8> {
+        let time = humantime::format_rfc3339_millis(now()).to_string();
+        let mut line = match format {
+            LogFormat::Json => self.json(&time, level, target),
+            LogFormat::Text => self.text(&time, level, target),
+        };
+        line.push(b'\n');
+        line
+    }
+
+    fn json(&self, time: &str, level: Level, target: &str) -> Vec<u8> {
+        let mut line = Vec::with_capacity(256);
+        let mut json = Serializer::with_formatter(&mut line, Escaping);
+        self.serialize(&mut json, time, level, target).expect("a vector takes every write");
+        line
+    }
+
+    fn serialize(
+        &self,
+        json: &mut Serializer<&mut Vec<u8>, Escaping>,
+        time: &str,
+        level: Level,
+        target: &str,
+    ) -> serde_json::Result<()> {
+        let mut object = json.serialize_map(None)?;
+        object.serialize_entry("ts", time)?;
+        object.serialize_entry("level", level.as_str())?;
+        object.serialize_entry("target", target)?;
+        for (name, value) in &self.0 {
+            match name.as_str() {
+                MESSAGE => object.serialize_entry("msg", value)?,
+                // A field must not pass for one of the line's own.
+                "ts" | "level" | "target" | "msg" => object.serialize_entry(&format!("{name}_"), value)?,
+                name => object.serialize_entry(name, value)?,
+            }
+        }
+        object.end()
+    }
+
+    fn text(&self, time: &str, level: Level, target: &str) -> Vec<u8> {
+        let mut line = format!("{time} {level:<5} ").into_bytes();
+        escape(&mut line, target);
+        line.push(b':');
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            // The message leads a line of text, where its spaces are no separators.
+            let leads = index == 0 && name == MESSAGE;
+            line.push(b' ');
+            if !leads {
+                escape(&mut line, if name == MESSAGE { "msg" } else { name });
+                line.push(b'=');
+            }
+            match value {
+                Value::String(text) => push_text(&mut line, text, !leads),
+                value => write!(line, "{value}").expect("a vector takes every write"),
+            }
+        }
+        line
+    }
+}
+
+fn push_text(line: &mut Vec<u8>, text: &str, spaces_separate: bool) {
+    if needs_quotes(text, spaces_separate) {
+        line.push(b'"');
+        escape(line, text);
+        line.push(b'"');
+    } else {
+        line.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Compact JSON in which also the characters are escaped that act on a terminal or on the eye.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> std::io::Result<()> {
+        let mut escaped = Vec::with_capacity(fragment.len());
+        escape(&mut escaped, fragment);
+        writer.write_all(&escaped)
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field.name(), value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field.name(), value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field.name(), value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field.name(), value);
+    }
+
+    /// JSON has no infinity and no NaN; they are text.
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if value.is_finite() {
+            self.add(field.name(), value);
+        } else {
+            self.add(field.name(), value.to_string());
+        }
+    }
+
+    /// Takes everything else as text, numbers of 128 bits as well: they lose digits in most readers of JSON.
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        // A `Debug` that fails has written what it could; the line goes on.
+        let _ = fmt::write(&mut text, format_args!("{value:?}"));
+        self.add(field.name(), text);
+    }
+}

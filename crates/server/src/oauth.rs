@@ -1,0 +1,77 @@
+//! The authority's endpoints: they issue, renew, introspect and revoke tokens, and describe themselves.
+//!
+//! Callers speak to them in two dialects ([`Face`]): below `/api/v1` in the envelope of the Payment API, below `/oauth2`
+//! as every OAuth library knows it. Both authenticate clients by [`authenticated`] and grant tokens by [`grant`].
+
+pub(crate) mod answer;
+pub(crate) mod authenticated;
+mod error;
+pub(crate) mod face;
+pub(crate) mod grant;
+mod introspect;
+mod introspected_token;
+pub(crate) mod metadata;
+pub(crate) mod parameters;
+pub(crate) mod refresh;
+mod request;
+mod revoke;
+pub(crate) mod sensitive;
+pub(crate) mod token;
+
+use std::sync::Arc;
+
+use axum::extract::{self, Extension, Request};
+use axum::routing::{MethodRouter, any};
+use axum::{Router, body::Body};
+
+use crate::error::Error;
+use crate::oauth::answer::Answered;
+use crate::route::Route;
+use crate::state::{Arrival, State};
+
+/// The routes of the standard face. The two below `/api/v1` are called without a router.
+pub(crate) fn router() -> Router<Arc<State>> {
+    let metadata = || {
+        endpoint(async |state, _, request| {
+            metadata::describe(&state.config().public_url, request.method(), request.uri().path())
+        })
+    };
+    let of_an_issuer = format!("{}/{{*path}}", Route::ServerMetadata.path());
+    Router::new()
+        .route(
+            Route::StandardToken.path(),
+            endpoint(async |state, arrival, request| token::post_form(&state, arrival, request).await),
+        )
+        .route(
+            Route::Introspect.path(),
+            endpoint(async |state, arrival, request| introspect::post(&state, arrival, request).await),
+        )
+        .route(
+            Route::Revoke.path(),
+            endpoint(async |state, arrival, request| revoke::post(&state, arrival, request).await),
+        )
+        .route(Route::KeySet.path(), endpoint(async |_, _, request| metadata::keys(request.method())))
+        .route(Route::ServerMetadata.path(), metadata())
+        .route(&format!("{}/", Route::ServerMetadata.path()), metadata())
+        .route(&of_an_issuer, metadata())
+}
+
+/// Makes a route of a handler, which decides about the method itself: whether a browser calls comes first.
+fn endpoint<F, A>(handle: F) -> MethodRouter<Arc<State>>
+where
+    F: Fn(Arc<State>, Arrival, Request) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Result<Answered, Error>> + Send + 'static,
+{
+    any(|extract::State(state), Extension(arrival), request| async move {
+        match handle(state, arrival, request).await {
+            Ok(Answered { response, client }) => {
+                let mut response = response.map(Body::new);
+                if let Some(client) = client {
+                    response.extensions_mut().insert(client);
+                }
+                response
+            }
+            Err(error) => error.oauth_response().map(|body: bytes::Bytes| Body::from(body)),
+        }
+    })
+}

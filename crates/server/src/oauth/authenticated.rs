@@ -1,0 +1,148 @@
+//! A client that has proved who it is: the extractor of the token endpoint.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use tokio::time::Instant;
+use tollgate_core::{ClientId, Scope, SecretId};
+use tollgate_http::{Problem, Problems};
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::oauth::grant::check_scope;
+use crate::oauth::parameters::{Parameters, present, required};
+use crate::oauth::sensitive::Sensitive;
+use crate::registry::Registered;
+use crate::state::{Arrival, State};
+
+/// A client that has proved who it is.
+pub(crate) struct Authenticated {
+    pub(crate) id: ClientId,
+    pub(crate) secret_id: SecretId,
+    pub(crate) client: Arc<Registered>,
+}
+
+/// What a client claims to be, by exactly one way of authenticating (RFC 6749 §2.3).
+pub(crate) struct Credentials<'a> {
+    client_id: Cow<'a, str>,
+    client_secret: Sensitive<'a>,
+}
+
+impl<'a> Credentials<'a> {
+    /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
+    pub(crate) fn read(
+        headers: &HeaderMap,
+        parameters: &mut Parameters<'a>,
+        problems: &mut Problems,
+    ) -> Result<Option<Self>, Error> {
+        let (id, secret) = (parameters.client_id.take(), parameters.client_secret.take());
+        if let Some(basic) = basic(headers)? {
+            return Ok(Some(basic.alone(id, secret, problems)));
+        }
+        let (id, secret) = (required(id, "client_id", problems), required(secret, "client_secret", problems));
+        Ok(id.zip(secret).map(|(client_id, secret)| Self { client_id, client_secret: secret.into() }))
+    }
+
+    /// Takes the credentials likewise, for endpoints where a request without them has failed to authenticate
+    /// (RFC 6749 §5.2: "no client authentication included").
+    pub(crate) fn read_or_refuse(
+        headers: &HeaderMap,
+        parameters: &mut Parameters<'a>,
+    ) -> Result<Self, Error> {
+        let (id, secret) = (parameters.client_id.take(), parameters.client_secret.take());
+        if let Some(basic) = basic(headers)? {
+            let mut problems = Problems::new();
+            let basic = basic.alone(id, secret, &mut problems);
+            return Ok(problems.or(Some(basic))?);
+        }
+        let (client_id, secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
+        Ok(Self { client_id, client_secret: secret.into() })
+    }
+
+    /// Itself, from the header: what the body says beside it must not be another way of authenticating.
+    fn alone(self, id: Option<Cow<'_, str>>, secret: Option<Cow<'_, str>>, problems: &mut Problems) -> Self {
+        if present(secret).is_some() {
+            problems.push(Problem::new(
+                "client_secret",
+                "is there twice: in the header Authorization and in the body",
+            ));
+        }
+        if present(id).is_some_and(|id| id != self.client_id) {
+            problems.push(Problem::new("client_id", "is another one than in the header Authorization"));
+        }
+        self
+    }
+
+    /// Proves them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
+    /// hashed for whatever client was named, and compared with the secrets of that client or of the dummy client.
+    ///
+    /// `requested` is the scope that is asked for, if any: one beyond the client's is refused here, to a client that has
+    /// proved itself. No refusal goes by what is known here alone, see [`Installation::judge`].
+    ///
+    /// [`Installation::judge`]: crate::installation::Installation
+    pub(crate) async fn authenticate(
+        &self,
+        state: &State,
+        Arrival { from, now }: Arrival,
+        requested: Option<&Scope>,
+    ) -> Result<Authenticated, Error> {
+        let installation = state.installation();
+        // Before anything is said of the client: a secret that is not known here may be news.
+        installation.check_fresh(now)?;
+        let id = self.client_id.parse().unwrap_or(NOBODY);
+        // Failures count under the one spelling of an id: another one is no other client.
+        let mut spelled = [0; 36];
+        let spelled = id.encode(&mut spelled);
+        let name = if id == NOBODY { &*self.client_id } else { spelled };
+        let source = state.throttle().source(name, from);
+        state
+            .throttle()
+            .check(source, Instant::now())
+            .map_err(|retry_after| Error::TooMany { retry_after })?;
+
+        let hash = installation.hasher().hash(id, self.client_secret.as_bytes());
+        let authenticated = installation.judge(id, |client| {
+            let client = client.unwrap_or_else(|| state.dummy_client().clone());
+            let secret_id = client.authenticate(&hash, now).ok_or(Error::InvalidClient)?;
+            if !client.allows(from) {
+                return Err(Error::Address);
+            }
+            check_scope(requested, |word| client.scope.contains(word))?;
+            Ok(Authenticated { id, secret_id, client })
+        });
+        authenticated.await.inspect_err(|error| {
+            if matches!(error, Error::InvalidClient) {
+                state.throttle().failed(source, Instant::now());
+            }
+        })
+    }
+}
+
+/// Stands for what is named by no client id, and goes the way of an unknown client. No client has it: ids are drawn.
+const NOBODY: ClientId = ClientId::from_bytes([0; 16]);
+
+/// HTTP Basic, with both parts form-urlencoded (RFC 6749 §2.3.1). Another scheme is no way of authenticating here.
+fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(Problem::new("Authorization", "is there twice").into());
+    }
+    let Some((scheme, encoded)) = line.as_bytes().split_at_checked(6) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(b"Basic ") {
+        return Ok(None);
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| Error::InvalidClient)?);
+    let text = std::str::from_utf8(&decoded).map_err(|_| Error::InvalidClient)?;
+    let (id, secret) = text.split_once(':').ok_or(Error::InvalidClient)?;
+    Ok(Some(Credentials { client_id: form_decoded(id), client_secret: form_decoded(secret).into() }))
+}
+
+fn form_decoded(text: &str) -> Cow<'static, str> {
+    let text = Zeroizing::new(text.replace('+', " "));
+    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned().into()
+}

@@ -1,0 +1,71 @@
+//! What OAuth clients are told: the one mapping of errors to the codes of RFC 6749 §5.2.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use tollgate_core::wire::Code;
+use tollgate_http::refusal::Dialect;
+
+use crate::error::{Error, status};
+
+impl Error {
+    /// The answer as RFC 6749 §5.2 has it: `{"error":"…","error_description":"…"}`.
+    pub fn oauth_response<B: From<Bytes>>(self) -> Response<B> {
+        self.answer(Dialect::OAuth, self.oauth_status(), self.oauth_error(), self.oauth_message())
+    }
+
+    /// Its code: of RFC 6749 §5.2, or, where that section has no word for it, of §4.1.2.1.
+    const fn oauth_error(&self) -> &'static str {
+        match self {
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::PaymentRequestNotFound
+            | Self::MerchantNotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::Timeout
+            | Self::BrokenBody
+            | Self::TooLarge
+            | Self::MediaType { .. }
+            | Self::InProgress
+            | Self::KeyReused
+            | Self::Decided
+            | Self::PageExpired => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => "invalid_grant",
+            Self::GrantType(_) => "unsupported_grant_type",
+            Self::Scope(_) => "invalid_scope",
+            Self::Browser | Self::Address => "access_denied",
+            Self::TooMany { .. }
+            | Self::Store(_)
+            | Self::IdempotencyStore(_)
+            | Self::NoSigningKey
+            | Self::Stale
+            | Self::NotReady(_) => "temporarily_unavailable",
+            Self::TokenTooLong | Self::Internal(_) => "server_error",
+        }
+    }
+
+    /// The status is the one that it has everywhere, but for a token that was presented to be exchanged or revoked: 401
+    /// would say that the client has not proved itself (RFC 6749 §5.2).
+    fn oauth_status(&self) -> StatusCode {
+        match self.code() {
+            Code::InvalidToken => StatusCode::BAD_REQUEST,
+            code => status(code),
+        }
+    }
+
+    /// What the developer at the other end is told where no part of the request is at fault.
+    fn oauth_message(&self) -> Cow<'static, str> {
+        match self.code() {
+            Code::InvalidToken => {
+                "The token is malformed, expired or revoked, or was issued to another client.".into()
+            }
+            Code::OutcomeUnknown => {
+                "Whether this was done is not known: the answer of the store was lost. Repeat the request."
+                    .into()
+            }
+            _ => self.message(),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `POST /oauth2/introspect` (RFC 7662): whether a token is good, and what it says.
+
+use bytes::Bytes;
+use http::Request;
+use serde::Serialize;
+use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
+use tollgate_http::edge::RequestBody;
+
+use crate::error::Error;
+use crate::installation::Installation;
+use crate::oauth::answer::{Answered, answer};
+use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
+use crate::state::{Arrival, State};
+
+/// Answers what a token is, to a client that may know.
+pub(super) async fn post(
+    state: &State,
+    arrival: Arrival,
+    request: Request<impl RequestBody>,
+) -> Result<Answered, Error> {
+    let introspected = introspected_token::receive(state, arrival, request).await?;
+    // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
+    let mut buffers = Box::<Buffers>::default();
+    let installation = state.installation();
+    let found =
+        introspected_token::verify(installation, introspected.token.as_bytes(), arrival.now, &mut buffers)
+            .await?;
+    let seen = {
+        let keyring = installation.verifier().keyring();
+        found.filter(|(kind, claims)| may_see(&introspected, &keyring, *kind, claims))
+    };
+    let body = match seen {
+        Some((kind, claims)) if is_good(installation, kind, &claims, arrival.now).await? => {
+            active(kind, &claims)
+        }
+        Some(_) | None => Bytes::from_static(INACTIVE),
+    };
+    Ok(Answered::to(introspected.by.id, answer(body)))
+}
+
+/// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).
+const INACTIVE: &[u8] = br#"{"active":false}"#;
+
+/// A client sees the access tokens of its merchant in its environment, for the audience that it serves, or that replaces
+/// it or is replaced while the servers change it; an operator's client acts for every merchant. A refresh token is seen by
+/// its own client only, and only by the name of one: a
+/// resource server, which asks about whatever it was sent, must never take one for an access token.
+fn may_see(
+    introspected: &IntrospectedToken,
+    keyring: &Keyring,
+    kind: TokenKind,
+    claims: &Claims<'_>,
+) -> bool {
+    let by = &introspected.by;
+    let merchant = by.client.merchant_id;
+    let is_of_its_merchant = merchant.is_none() || merchant == claims.merchant_id;
+    let is_for_it = keyring.policy().audience == claims.audience
+        || keyring.accepted().iter().any(|accepted| accepted.audience == claims.audience);
+    let is_of_its_environment = by.client.environment == claims.environment;
+    let is_of_a_kind_to_ask_about = match kind {
+        TokenKind::Access => true,
+        TokenKind::Refresh => introspected.as_refresh_token && claims.subject == by.id,
+    };
+    is_of_its_merchant && is_for_it && is_of_its_environment && is_of_a_kind_to_ask_about
+}
+
+/// A refresh token is good only as long as the authority would exchange it.
+async fn is_good(
+    installation: &Installation,
+    kind: TokenKind,
+    claims: &Claims<'_>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    if kind == TokenKind::Access {
+        return Ok(true);
+    }
+    let vouching = installation.judge(claims.subject, |client| {
+        let vouches = client.is_some_and(|client| client.vouches_for(claims, now));
+        if vouches { Ok(true) } else { Err(Error::RefreshRefused) }
+    });
+    match vouching.await {
+        Err(Error::RefreshRefused) => Ok(false),
+        vouches => vouches,
+    }
+}
+
+/// RFC 7662 §2.2, and the claims that are ours.
+#[derive(Serialize)]
+struct Introspection<'a> {
+    active: bool,
+    scope: &'a str,
+    client_id: ClientId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    exp: u64,
+    iat: u64,
+    sub: ClientId,
+    aud: &'a str,
+    iss: &'a str,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merchant_id: Option<MerchantId>,
+    env: Environment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    net: Option<&'a str>,
+}
+
+fn active(kind: TokenKind, claims: &Claims<'_>) -> Bytes {
+    let said = Introspection {
+        active: true,
+        scope: claims.scope,
+        client_id: claims.subject,
+        // The types of RFC 6749 §7.1 are those of access tokens. A refresh token has none, which tells it apart.
+        token_type: (kind == TokenKind::Access).then_some("Bearer"),
+        exp: claims.expires_at.seconds(),
+        iat: claims.issued_at.seconds(),
+        sub: claims.subject,
+        aud: claims.audience,
+        iss: claims.issuer,
+        jti: claims.id.to_string(),
+        merchant_id: claims.merchant_id,
+        env: claims.environment,
+        net: claims.addresses,
+    };
+    serde_json::to_vec(&said).expect("claims serialise").into()
+}

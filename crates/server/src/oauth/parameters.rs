@@ -1,0 +1,268 @@
+//! The parameters of a token request, from JSON or a form (RFC 6749 §3.2).
+//!
+//! The published JSON form is read without an intermediate tree. Whatever that reader stumbles over is read again as
+//! a whole document, so that every problem is found at once.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use tollgate_http::json::{self, Json};
+use tollgate_http::{Media, Problem, Problems};
+
+use crate::oauth::sensitive::wipe;
+
+/// How many parameters that are there twice are named; a flood of them is answered with a sample.
+const MAX_DUPLICATES: usize = 20;
+
+/// The parameters that are known, as they were sent; unknown ones are ignored (RFC 6749 §3.2).
+#[derive(Default)]
+pub(crate) struct Parameters<'a> {
+    pub(crate) grant_type: Option<Cow<'a, str>>,
+    pub(crate) client_id: Option<Cow<'a, str>>,
+    pub(crate) client_secret: Option<Cow<'a, str>>,
+    pub(crate) scope: Option<Cow<'a, str>>,
+    pub(crate) refresh_token: Option<Cow<'a, str>>,
+}
+
+impl Drop for Parameters<'_> {
+    /// Wipes what was decoded and not taken.
+    fn drop(&mut self) {
+        self.client_secret.iter_mut().chain(&mut self.refresh_token).for_each(wipe);
+    }
+}
+
+impl<'a> Parameters<'a> {
+    /// Reads a body. What is wrong with single parameters goes to `problems`; a body that can't be read at all is an
+    /// error.
+    pub(super) fn read(media: Media, body: &'a [u8], problems: &mut Problems) -> Result<Self, Problem> {
+        match media {
+            Media::Json => match at_once(body) {
+                Some(parameters) => Ok(parameters),
+                None => Self::read_document(body, problems),
+            },
+            Media::Form => Self::read_form(body, problems),
+        }
+    }
+
+    fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
+        let Json::Object(members) = json::read(body)? else {
+            return Err(Problem::body("must be a JSON object"));
+        };
+        let mut parameters = Self::default();
+        for (name, value) in members {
+            let Some(slot) = parameters.slot(&name) else { continue };
+            match value {
+                Json::String(text) => *slot = Some(text.into()),
+                other => problems.push(Problem::new(name, format!("must be a string, not {}", other.kind()))),
+            }
+        }
+        Ok(parameters)
+    }
+
+    fn read_form(body: &'a [u8], problems: &mut Problems) -> Result<Self, Problem> {
+        let mut parameters = Self::default();
+        read_form(body, problems, |name, value| {
+            if let Some(slot) = parameters.slot(name) {
+                *slot = Some(value);
+            }
+        })?;
+        Ok(parameters)
+    }
+
+    /// Where the value of a parameter belongs, if it is known.
+    pub(crate) fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
+        match name {
+            "grant_type" => Some(&mut self.grant_type),
+            "client_id" => Some(&mut self.client_id),
+            "client_secret" => Some(&mut self.client_secret),
+            "scope" => Some(&mut self.scope),
+            "refresh_token" => Some(&mut self.refresh_token),
+            _ => None,
+        }
+    }
+}
+
+/// Reads what nearly everybody sends. It is checked to be UTF-8 as a whole, which costs less than string by string.
+fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
+    serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
+}
+
+/// Hands each parameter of a form in UTF-8 to `take`; one that is there twice is a problem, known or not (RFC 6749 §3.2).
+pub(crate) fn read_form<'a>(
+    body: &'a [u8],
+    problems: &mut Problems,
+    mut take: impl FnMut(&str, Cow<'a, str>),
+) -> Result<(), Problem> {
+    std::str::from_utf8(body).map_err(|_| Problem::body("is not valid UTF-8"))?;
+    let (mut names, mut twice) = (HashSet::new(), HashSet::new());
+    for (name, value) in form_urlencoded::parse(body) {
+        take(&name, value);
+        if names.insert(name.clone()) || twice.len() == MAX_DUPLICATES || twice.contains(&name) {
+            continue;
+        }
+        problems.push(Problem::new(name.clone(), "duplicate parameter"));
+        twice.insert(name);
+    }
+    Ok(())
+}
+
+/// Without a value a parameter counts as omitted (RFC 6749 §3.2).
+pub(crate) fn present(value: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    value.filter(|value| !value.is_empty())
+}
+
+/// Takes a parameter that must be there.
+pub(crate) fn required<'a>(
+    value: Option<Cow<'a, str>>,
+    name: &'static str,
+    problems: &mut Problems,
+) -> Option<Cow<'a, str>> {
+    let value = present(value);
+    if value.is_none() && !problems.iter().any(|problem| problem.field == name) {
+        problems.push(Problem::new(name, "is required"));
+    }
+    value
+}
+
+impl<'de> Deserialize<'de> for Parameters<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ParametersVisitor)
+    }
+}
+
+/// Accepts members that are strings, each once, and few unknown ones. Its errors are never shown.
+struct ParametersVisitor;
+
+/// How many unknown members a body can have and still be read at once.
+const UNKNOWN: usize = 8;
+
+impl<'de> Visitor<'de> for ParametersVisitor {
+    type Value = Parameters<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the parameters of a token request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut parameters = Parameters::default();
+        let mut unknown: [Option<Cow<'de, str>>; UNKNOWN] = Default::default();
+        let mut met = 0;
+        while let Some(Text(name)) = map.next_key()? {
+            let Text(value) = map.next_value()?;
+            let is_twice = match parameters.slot(&name) {
+                Some(slot) => slot.replace(value).is_some(),
+                None if met == UNKNOWN => return Err(A::Error::custom("many other members")),
+                None => {
+                    let is_twice = unknown[..met].iter().flatten().any(|other| *other == name);
+                    unknown[met] = Some(name);
+                    met += 1;
+                    is_twice
+                }
+            };
+            if is_twice {
+                return Err(A::Error::custom("a member twice"));
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+/// A string that borrows from the body unless it has escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the reader of whole documents makes of a body; `None` if anything is wrong with it.
+    fn as_document(body: &[u8]) -> Option<[Option<String>; 5]> {
+        let mut problems = Problems::new();
+        let parameters = Parameters::read_document(body, &mut problems).ok()?;
+        problems.is_empty().then(|| values(&parameters))
+    }
+
+    fn at_once(body: &[u8]) -> Option<[Option<String>; 5]> {
+        super::at_once(body).map(|parameters| values(&parameters))
+    }
+
+    fn values(parameters: &Parameters<'_>) -> [Option<String>; 5] {
+        let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = &parameters;
+        [grant_type, client_id, client_secret, scope, refresh_token]
+            .map(|value| value.as_ref().map(|value| value.clone().into_owned()))
+    }
+
+    #[test]
+    fn the_published_bodies_are_read_at_once() {
+        for body in [
+            r#"{"client_id":"a","client_secret":"b"}"#,
+            r#"{"grant_type":"client_credentials","client_id":"a","client_secret":"b","scope":"c"}"#,
+            r#"{"base_url":"u","merchant_id":"m","client_id":"a","client_secret":"b"}"#,
+            "{ \"refresh_token\" : \"\\u0061\" }\n",
+        ] {
+            assert!(at_once(body.as_bytes()).is_some(), "{body}");
+            assert_eq!(at_once(body.as_bytes()), as_document(body.as_bytes()), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_form_is_read_as_it_was_written_and_what_is_there_twice_is_named(
+            pairs in prop::collection::vec((prop_oneof![any::<String>(), "[ab]"], any::<String>()), 0..8),
+        ) {
+            let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let (mut problems, mut read) = (Problems::new(), Vec::new());
+            read_form(body.as_bytes(), &mut problems, |name, value| read.push((name.to_owned(), value.into_owned()))).unwrap();
+            prop_assert_eq!(&read, &pairs);
+            let named: HashSet<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+            let names = || pairs.iter().map(|(name, _)| name.as_str());
+            let twice: HashSet<_> = names().filter(|name| names().filter(|other| other == name).count() > 1).collect();
+            prop_assert_eq!(named.len(), problems.iter().count());
+            prop_assert_eq!(named, twice);
+        }
+
+        #[test]
+        fn what_is_read_at_once_is_read_as_a_document_to_the_same(
+            members in prop::collection::vec(
+                (
+                    prop_oneof![Just("client_id"), Just("client_secret"), Just("scope"), Just("x"), Just("y"), Just("")],
+                    prop_oneof![Just("\"a\""), Just("\"\\u0000\""), Just("\"\""), Just("1"), Just("null"), Just("{}")],
+                ),
+                0..12,
+            ),
+        ) {
+            let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            let body = format!("{{{}}}", members.join(","));
+            if let Some(read) = at_once(body.as_bytes()) {
+                prop_assert_eq!(Some(read), as_document(body.as_bytes()));
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A request to one of the endpoints: who may send it, and what a form has in it.
+
+use std::borrow::Cow;
+
+use http::header::ORIGIN;
+use http::{HeaderMap, HeaderName, Method, Request};
+use tollgate_core::Scope;
+use tollgate_http::edge::{RequestBody, read_body};
+use tollgate_http::{Media, Problem, Problems};
+
+use crate::body::MAX_BODY;
+use crate::error::Error;
+use crate::oauth::authenticated::{Authenticated, Credentials};
+use crate::oauth::parameters::{Parameters, present, read_form};
+use crate::oauth::sensitive::SensitiveBody;
+use crate::state::{Arrival, State};
+
+/// Takes `POST` only, and only from servers: a secret or token never reaches a browser.
+///
+/// `Sec-Fetch-Mode` alone is no sign of a browser: server runtimes send it with their `fetch`.
+pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+    const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    if headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE) {
+        return Err(Error::Browser);
+    }
+    if method != Method::POST {
+        return Err(Error::MethodNotAllowed { allow: "POST" });
+    }
+    Ok(())
+}
+
+/// What callers are told that send another type.
+const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
+
+/// Takes a `POST` of a form from a server, and reads it whole.
+pub(super) async fn receive(
+    state: &State,
+    request: Request<impl RequestBody>,
+) -> Result<(HeaderMap, SensitiveBody), Error> {
+    let (head, body) = request.into_parts();
+    check_caller(&head.method, &head.headers)?;
+    if Media::of(&head.headers) != Some(Media::Form) {
+        return Err(Error::MediaType { expected: FORM_ONLY });
+    }
+    let body = read_body(body, MAX_BODY, state.config().limits.body_timeout).await?;
+    Ok((head.headers, body.into()))
+}
+
+/// The parameters that are known; others are ignored (RFC 6749 §3.2).
+pub(super) struct Form<'a> {
+    pub(super) parameters: Parameters<'a>,
+    pub(super) token: Option<Cow<'a, str>>,
+    pub(super) token_type_hint: Option<Cow<'a, str>>,
+}
+
+impl<'a> Form<'a> {
+    /// Reads a body. A parameter twice, known or not, is refused (RFC 6749 §3.2).
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
+        let mut form = Self { parameters: Parameters::default(), token: None, token_type_hint: None };
+        let mut problems = Problems::new();
+        read_form(body, &mut problems, |name, value| match form.parameters.slot(name) {
+            Some(slot) => *slot = Some(value),
+            None if name == "token" => form.token = Some(value),
+            None if name == "token_type_hint" => form.token_type_hint = Some(value),
+            None => {}
+        })?;
+        Ok(problems.or(Some(form))?)
+    }
+
+    /// Has the client prove itself, by Basic or in the body (RFC 6749 §2.3.1).
+    pub(super) async fn authenticate(
+        &mut self,
+        headers: &HeaderMap,
+        state: &State,
+        arrival: Arrival,
+        requested: Option<&Scope>,
+    ) -> Result<Authenticated, Error> {
+        let credentials = Credentials::read_or_refuse(headers, &mut self.parameters)?;
+        credentials.authenticate(state, arrival, requested).await
+    }
+}
+
+/// Takes a parameter that must be there.
+pub(super) fn required<'a>(value: Option<Cow<'a, str>>, name: &'static str) -> Result<Cow<'a, str>, Error> {
+    present(value).ok_or_else(|| Problem::new(name, "is required").into())
+}

@@ -1,0 +1,62 @@
+//! Why a server is not ready.
+
+use std::sync::Arc;
+
+/// Why tokens can't be issued here, or new work should not be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// The server is about to end.
+    #[error("the server is draining")]
+    Draining,
+    /// No signing key is in force.
+    #[error("no signing key is in force")]
+    NoSigningKey,
+    /// What the server knows is too old.
+    #[error("what others changed has not been read for too long")]
+    Stale,
+    /// A background task has panicked, and runs no more.
+    #[error("{} has panicked", .0.as_str())]
+    Panicked(Task),
+    /// What the server depends on is not as it must be: its store, its clock, or agreement with the other servers.
+    #[error("{0}")]
+    Suspended(Arc<str>),
+}
+
+/// A task that runs as long as the server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Reads what others changed.
+    Follower,
+    /// Reads the clients' ids.
+    ClientIds,
+    /// Deletes what has expired.
+    Purge,
+    /// Rotates the signing keys.
+    Rotation,
+    /// Watches the store's place and the clocks.
+    Watcher,
+}
+
+impl Task {
+    /// What has ended with it, for the log.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Follower => "reading what others changed",
+            Self::ClientIds => "reading the clients' ids",
+            Self::Purge => "deleting what has expired",
+            Self::Rotation => "rotating the signing keys",
+            Self::Watcher => "watching the store and the clocks",
+        }
+    }
+
+    /// What `/readyz` says.
+    pub(crate) const fn not_ready(self) -> &'static str {
+        match self {
+            Self::Follower => "Not ready: reading what others changed has panicked. Restart the server.",
+            Self::ClientIds => "Not ready: reading the clients' ids has panicked. Restart the server.",
+            Self::Purge => "Not ready: deleting what has expired has panicked. Restart the server.",
+            Self::Rotation => "Not ready: rotating the signing keys has panicked. Restart the server.",
+            Self::Watcher => "Not ready: watching the store and the clocks has panicked. Restart the server.",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the handlers of a running server share. It knows none of them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tokio::time::Instant;
+use tollgate_core::Timestamp;
+use tollgate_http::edge::OpenConnections;
+
+use crate::config::Config;
+
+use crate::installation::Installation;
+use crate::metrics::Metrics;
+use crate::readiness::NotReady;
+use crate::registry::Registered;
+use crate::route::Routes;
+use crate::throttle::Throttle;
+
+/// What is known of a request before its handler is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// The caller's address, proxies left out.
+    pub(crate) from: IpAddr,
+    /// When the request came. Whoever handles it reads no clock.
+    pub(crate) now: Timestamp,
+}
+
+/// The state of a running server.
+pub(crate) struct State {
+    installation: Arc<Installation>,
+    throttle: Throttle,
+    metrics: Metrics,
+    dummy_client: Arc<Registered>,
+    draining: AtomicBool,
+    connections: OpenConnections,
+}
+
+impl State {
+    /// The state of a server with these routes that has answered nothing yet.
+    pub(crate) fn new(installation: Arc<Installation>, routes: Routes) -> Self {
+        Self {
+            throttle: Throttle::new(installation.config().limits.auth_failures, Instant::now()),
+            metrics: Metrics::of(routes),
+            dummy_client: Arc::new(Registered::dummy()),
+            draining: AtomicBool::new(false),
+            connections: OpenConnections::default(),
+            installation,
+        }
+    }
+
+    pub(crate) fn installation(&self) -> &Arc<Installation> {
+        &self.installation
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        self.installation.config()
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The client that an unknown one is compared with, so that both take the same time.
+    pub(crate) fn dummy_client(&self) -> &Arc<Registered> {
+        &self.dummy_client
+    }
+
+    /// The open connections to the API.
+    pub(crate) fn connections(&self) -> &OpenConnections {
+        &self.connections
+    }
+
+    /// Makes the server not ready, so that no new work is sent to it.
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    /// Says whether tokens can be issued here and new work may be sent.
+    pub(crate) fn readiness(&self) -> Result<(), NotReady> {
+        if self.draining.load(Relaxed) { Err(NotReady::Draining) } else { self.installation.readiness() }
+    }
+}
