@@ -2,7 +2,7 @@
 """Plays the scenarios against the driver of a package, and compares what was counted with what the list expects.
 
     run.py LANGUAGE [--only NAME] [--tollgate BINARY] [--results DIRECTORY]
-    run.py --matrix DIRECTORY        prints the table for docs/client.md
+    run.py --matrix DIRECTORY [--check FILE]    prints the table for docs/client.md, or looks whether it is there
 """
 
 import argparse
@@ -367,12 +367,17 @@ def run(arguments):
 
 def matrix(folder):
     found = {language: json.loads((pathlib.Path(folder) / f"{language}.json").read_text()) for language in LANGUAGES}
-    print("| scenario | " + " | ".join(LANGUAGES[language]["title"] for language in LANGUAGES) + " |")
-    print("| --- |" + " --- |" * len(LANGUAGES))
+    lines = ["| scenario | " + " | ".join(LANGUAGES[language]["title"] for language in LANGUAGES) + " |"]
+    lines.append("| --- |" + " --- |" * len(LANGUAGES))
     says = {scenario["name"]: scenario["says"] for scenario in SCENARIOS}
-    says["real_authority"] = "`tollgate dev`: the README's first example; 20 at once pay; the secret is replaced and the old one revoked: 20 more call, then pay"
+    says["real_authority"] = (
+        "a server of `tollgate dev`: the README's first example; 20 at once pay; "
+        "the secret is replaced and the old one revoked: 20 more call, then pay"
+    )
+    words = {"yes": "holds", "no": "FAILS", "none": "–"}
     for name, text in says.items():
-        print(f"| {text} | " + " | ".join({"yes": "yes", "no": "NO", "none": "–"}[found[l][name]] for l in LANGUAGES) + " |")
+        lines.append(f"| {text} | " + " | ".join(words[found[language][name]] for language in LANGUAGES) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -382,10 +387,17 @@ def main():
     parser.add_argument("--tollgate")
     parser.add_argument("--results")
     parser.add_argument("--matrix")
+    parser.add_argument("--check")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
     if arguments.matrix:
-        return matrix(arguments.matrix)
+        table = matrix(arguments.matrix)
+        if not arguments.check:
+            print(table, end="")
+        elif table not in pathlib.Path(arguments.check).read_text():
+            print(f"{arguments.check} has another table than these results:\n{table}", file=sys.stderr)
+            return 1
+        return 0
     return 1 if run(arguments) else 0
 
 
