@@ -139,7 +139,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Tap<Io> {
         flushed
     }
 
-    /// Leaves an HTTP/1.1 connection open: the edge may have something to say, and closes it by itself.
+    /// Leaves an HTTP/1.1 connection open: the edge may have to send a refusal, and closes it by itself.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.framing.is_some() {
