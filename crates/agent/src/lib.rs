@@ -59,6 +59,7 @@
 
 #![cfg(unix)]
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -155,6 +156,13 @@ impl Agent {
         let draining = Arc::new(AtomicBool::new(false));
         let mut serving = JoinSet::new();
         let mut watched = JoinSet::new();
+        let recorder = admin.as_ref().map(|(_, recorder)| recorder.clone());
+        let upkeep = async {
+            match &recorder {
+                Some(recorder) => recorder.upkeep().await,
+                None => pending().await,
+            }
+        };
         for listener in listeners {
             serving.spawn(serve::serve(listener, self.forward.clone(), shared.clone()));
         }
@@ -164,7 +172,10 @@ impl Agent {
             let shared = Shared::new(&limits, metrics::Gauge::noop(), admin_stopped);
             watched.spawn(serve::serve(listener, Arc::new(admin), shared));
         }
-        shutdown.await;
+        tokio::select! {
+            () = shutdown => {}
+            never = upkeep => match never {},
+        }
         draining.store(true, Ordering::Relaxed);
         drop(stop);
         let ended = serving.join_all().await;
