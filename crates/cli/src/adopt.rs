@@ -11,7 +11,7 @@ use crate::{open, output};
 /// Records what the configuration says, and shows what that is.
 pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure> {
     let opened = open::installation(store).await?;
-    let now = match opened.config.database {
+    let now = match opened.config.database.url {
         Database::Postgres(_) => opened.store.now().await?,
         Database::Sqlite(_) => opened.now,
     };

@@ -97,7 +97,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
 /// Opens the store that a configuration names. Only who is told to make one may: by a mistyped path or name a server
 /// would otherwise start with an empty store, and know no client.
 pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn Store>, Failure> {
-    match &config.database {
+    match &config.database.url {
         Database::Sqlite(path) if may_create => Ok(Arc::new(Sqlite::open(path)?)),
         Database::Sqlite(path) => Ok(Arc::new(Sqlite::open_existing(path)?)),
         Database::Postgres(url) => {
@@ -112,7 +112,7 @@ pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn S
 }
 
 fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
-    let connections = &config.connections;
+    let connections = &config.database;
     let mut address: PostgresAddress = url.parse().expect("the configuration has accepted it");
     if let Some(source) = connections.password.clone() {
         let read = move || secret(&source, "the password file", "database.password");

@@ -62,7 +62,7 @@ async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure
 
 /// A file on this machine does not come by waiting for it.
 fn can_wait(config: &Config, failure: &Failure) -> bool {
-    matches!(config.database, Database::Postgres(_)) && failure.is_passing()
+    matches!(config.database.url, Database::Postgres(_)) && failure.is_passing()
 }
 
 /// Says why the store can't be reached, until it can be or until waiting is in vain.
@@ -120,8 +120,8 @@ pub(crate) fn terminated() -> Result<impl Future<Output = ()>, Failure> {
 pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
     let config = open::load(file)?;
     match format {
-        Format::Text => output::lines(&config.to_masked_toml())?,
-        Format::Json => output::object(format, &config.to_masked_json())?,
+        Format::Text => output::lines(&config.to_redacted_toml())?,
+        Format::Json => output::object(format, &config.to_redacted_json())?,
     }
     for warning in config.warnings() {
         eprintln!("warning: {warning}");

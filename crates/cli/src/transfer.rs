@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tollgate_server::config::Config;
 use tollgate_store::{Part, Row, Store, StoreError, Table, Value};
 
 use crate::args::{Format, StoreCommand, TransferArgs};
@@ -24,7 +23,7 @@ pub(crate) async fn store(command: StoreCommand, format: Format) -> Result<(), F
         StoreCommand::Migrate { store } => {
             let (config, may_create) = open::configuration(&store)?;
             open::store(&config, may_create).await?;
-            let store = config.database.masked();
+            let store = config.database.url.masked();
             output::object(format, &json!({ "store": store, "schema": "up to date" }))
         }
         StoreCommand::Copy(args) => copy(&args, format).await,
@@ -103,10 +102,11 @@ async fn open(args: &TransferArgs) -> Result<Stores, Failure> {
     }
     let from = open::store(&config, false).await?;
     if from.installation().await?.is_none() {
-        return Err(Failure::new(format!("{} holds no installation", config.database.masked())));
+        return Err(Failure::new(format!("{} holds no installation", config.database.url.masked())));
     }
-    let mut other = Config { database: args.to.clone(), ..config };
-    other.connections.password.clone_from(&args.to_password);
+    let mut other = config;
+    other.database.url.clone_from(&args.to);
+    other.database.password.clone_from(&args.to_password);
     Ok(Stores { from, to: open::store(&other, true).await? })
 }
 

@@ -20,7 +20,6 @@ mod snippets;
 mod timeline;
 mod watch;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +81,7 @@ pub(crate) fn routes(host: Arc<Host>, playground: Playground) -> Vec<(&'static s
 /// Shows the page, in the session that the browser names or in a new one.
 async fn show(
     State(state): State<Arc<PlaygroundState>>,
-    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    Extension(from): Extension<ClientAddress>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
@@ -90,7 +89,11 @@ async fn show(
         let site = Site::of(&uri, &headers, &state.host.settings().public_url)?;
         let now = state.host.now();
         // The demo client is lent to who is at this machine. Others bring credentials.
-        let demo = state.playground.demo.clone().filter(|_| from.is_loopback());
+        let demo = state
+            .playground
+            .demo
+            .clone()
+            .filter(|_| from.known().is_some_and(|address| address.is_loopback()));
         let Opened { session, cookie } = state.sessions.open(site.cookie(&headers), demo, now);
         state.sweep();
         let session = session.lock().await;
@@ -106,7 +109,7 @@ async fn show(
 /// Does what a form asks for, and leads back to the page.
 async fn perform(
     State(state): State<Arc<PlaygroundState>>,
-    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    Extension(from): Extension<ClientAddress>,
     request: Request,
 ) -> Response {
     state.perform(from, request).await.unwrap_or_else(page::refuse)
@@ -130,7 +133,7 @@ impl PlaygroundState {
         });
     }
 
-    async fn perform(&self, from: IpAddr, request: Request) -> Result<Response, Refused> {
+    async fn perform(&self, from: ClientAddress, request: Request) -> Result<Response, Refused> {
         let host = &self.host;
         let (head, body) = request.into_parts();
         let site = Site::of(&head.uri, &head.headers, &host.settings().public_url)?;

@@ -16,9 +16,10 @@
 //! ```
 
 mod layers;
-mod masked;
 mod reader;
+mod redaction;
 mod safety;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -31,164 +32,19 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
 use thiserror::Error;
 use tollgate_core::Policy;
 
+pub use self::{
+    layers::DEFAULTS,
+    safety::Unsafe,
+    settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+};
 use self::{
     layers::{Layers, Origin},
     reader::Reader,
 };
-pub use self::{
-    safety::Unsafe,
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, WhenStale},
-};
-
-/// The defaults, commented: what `config.default.toml` holds.
-pub const DEFAULTS: &str = include_str!("config.default.toml");
-
-/// The effective configuration.
-///
-/// Each field carries the name of its key in `config.default.toml`, which says what it does and in which unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Address of the API.
-    pub listen: SocketAddr,
-    /// Address of health, readiness and metrics; `None` opens no such listener.
-    pub admin_listen: Option<SocketAddr>,
-    /// Whether `admin_listen` may be reachable from other machines.
-    pub admin_allow_remote: bool,
-    /// Issuer of the tokens and base of redirect URLs; absolute, without a trailing slash. Never empty: `http://{listen}`
-    /// stands in for a value that was not set.
-    pub public_url: String,
-    /// Where the master key is; `None` if nobody said.
-    pub master_key: Option<SecretSource>,
-    /// Whether the sandbox Payment API and the playground are served.
-    pub sandbox: bool,
-    /// Networks of the proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The store (`database.url`).
-    pub database: Database,
-    /// How PostgreSQL is reached (the other keys of `[database]`).
-    pub connections: Connections,
-    /// `[tokens]`.
-    pub tokens: Tokens,
-    /// `[keys]`.
-    pub keys: Keys,
-    /// `[idempotency]`.
-    pub idempotency: Idempotency,
-    /// `[limits]`.
-    pub limits: Limits,
-    /// `[payment_page]`.
-    pub payment_page: PaymentPage,
-    /// `[tls]`; `None` speaks plain HTTP.
-    pub tls: Option<Tls>,
-    /// `[log]`.
-    pub log: Log,
-    /// `[shutdown]`.
-    pub shutdown: Shutdown,
-}
-
-/// How PostgreSQL is reached. It means nothing to `SQLite`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connections {
-    /// Where the password is; `None` if it stands in the URL or none is asked for.
-    pub password: Option<SecretSource>,
-    /// Connections open at the same time.
-    pub pool_size: usize,
-    /// How long making a connection may take.
-    pub connect_timeout: Duration,
-    /// How long a read or a write may take, all attempts included.
-    pub statement_timeout: Duration,
-}
-
-/// Lifetimes and claims of the tokens. Durations are whole seconds, as the claims are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tokens {
-    /// Lifetime of an access token; at most `refresh_ttl`.
-    pub access_ttl: Duration,
-    /// Lifetime of a refresh token.
-    pub refresh_ttl: Duration,
-    /// The `aud` claim: printable ASCII that needs no escaping in JSON.
-    pub audience: String,
-    /// How long after `exp` a token passes; at most 60 s.
-    pub exp_leeway: Duration,
-    /// How far in the future `iat` and `nbf` may lie; at most 60 s.
-    pub iat_leeway: Duration,
-    /// How long what is known counts without hearing from the store; 5 s to 15 min.
-    pub stale_after: Duration,
-    /// What happens then.
-    pub when_stale: WhenStale,
-}
-
-/// The signing keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// How long a key signs, at least an hour; `None` leaves rotation to people.
-    pub rotation: Option<Duration>,
-}
-
-/// How long idempotency keys are held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Idempotency {
-    /// How long a stored answer is replayed.
-    pub ttl: Duration,
-    /// How long a request in flight holds its key; less than `ttl`.
-    pub lease: Duration,
-}
-
-/// What one process takes on, and how long it waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Failed authentications per client and source before 429.
-    pub auth_failures: Rate,
-    /// Connections open at the same time.
-    pub max_connections: usize,
-    /// Time for a request's head to arrive.
-    pub head_timeout: Duration,
-    /// Time from opening a connection to the first byte of a request.
-    pub first_byte_timeout: Duration,
-    /// Time for a request's body to arrive.
-    pub body_timeout: Duration,
-    /// How long an idle connection is kept.
-    pub idle_timeout: Duration,
-    /// Clients whose state is kept in memory.
-    pub client_cache: usize,
-}
-
-/// The sandbox's payment page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaymentPage {
-    /// How long a payment page can be answered.
-    pub ttl: Duration,
-}
-
-/// Files of the listener's own TLS, both PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// Path of the certificate chain.
-    pub cert: PathBuf,
-    /// Path of the private key.
-    pub key: PathBuf,
-}
-
-/// The log's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
-    /// How a line looks.
-    pub format: LogFormat,
-    /// The least severe level that is logged.
-    pub level: LogLevel,
-    /// Whether each request is one line.
-    pub requests: bool,
-}
-
-/// How the process ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shutdown {
-    /// How long requests in flight may take to finish.
-    pub grace: Duration,
-}
 
 /// Everything that is wrong with a configuration, one line a problem.
 ///
@@ -283,6 +139,17 @@ impl Config {
         Self::resolve(layers)
     }
 
+    /// Writes the effective configuration as TOML; a password in `database.url` reads `***`, and `master_key` is only
+    /// ever a reference.
+    pub fn to_redacted_toml(&self) -> String {
+        toml::to_string(self).expect("sections of plain values are TOML")
+    }
+
+    /// The same as JSON, with the keys of the file.
+    pub fn to_redacted_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("sections of plain values are JSON")
+    }
+
     /// Reads the process environment: the one place that does.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that the lint points to")]
     pub fn environment() -> VarsOs {
@@ -291,63 +158,15 @@ impl Config {
 
     fn resolve(layers: Layers) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(layers);
-        let config = Self::read(&mut reader);
+        let mut config: Self = reader.section("");
+        if config.public_url.is_empty() {
+            config.public_url = format!("http://{}", config.listen);
+        }
         config.check_together(&mut reader);
-        let secrets = [config.master_key.as_ref(), config.connections.password.as_ref()];
+        let secrets = [config.master_key.as_ref(), config.database.password.as_ref()];
         match reader.finish(secrets) {
             problems if problems.is_empty() => Ok(config),
             problems => Err(ConfigError { problems }),
-        }
-    }
-
-    fn read(reader: &mut Reader) -> Self {
-        let listen = reader.socket("listen");
-        Self {
-            listen,
-            admin_listen: reader.optional_socket("admin_listen"),
-            admin_allow_remote: reader.boolean("admin_allow_remote"),
-            public_url: reader.public_url("public_url").unwrap_or_else(|| format!("http://{listen}")),
-            master_key: reader.secret("master_key"),
-            sandbox: reader.boolean("sandbox"),
-            trusted_proxies: reader.networks("trusted_proxies"),
-            database: reader.database("database.url"),
-            connections: Connections {
-                password: reader.secret("database.password"),
-                pool_size: reader.count("database.pool_size"),
-                connect_timeout: reader.duration("database.connect_timeout"),
-                statement_timeout: reader.duration("database.statement_timeout"),
-            },
-            tokens: Tokens {
-                access_ttl: reader.whole_seconds("tokens.access_ttl"),
-                refresh_ttl: reader.whole_seconds("tokens.refresh_ttl"),
-                audience: reader.audience("tokens.audience"),
-                exp_leeway: reader.leeway("tokens.exp_leeway"),
-                iat_leeway: reader.leeway("tokens.iat_leeway"),
-                stale_after: reader.staleness("tokens.stale_after"),
-                when_stale: reader.named("tokens.when_stale", WhenStale::ALL, "refuse or serve"),
-            },
-            keys: Keys { rotation: reader.rotation("keys.rotation") },
-            idempotency: Idempotency {
-                ttl: reader.duration("idempotency.ttl"),
-                lease: reader.duration("idempotency.lease"),
-            },
-            limits: Limits {
-                auth_failures: reader.rate("limits.auth_failures"),
-                max_connections: reader.count("limits.max_connections"),
-                head_timeout: reader.duration("limits.head_timeout"),
-                first_byte_timeout: reader.duration("limits.first_byte_timeout"),
-                body_timeout: reader.duration("limits.body_timeout"),
-                idle_timeout: reader.duration("limits.idle_timeout"),
-                client_cache: reader.count("limits.client_cache"),
-            },
-            payment_page: PaymentPage { ttl: reader.duration("payment_page.ttl") },
-            tls: reader.tls("tls.cert", "tls.key"),
-            log: Log {
-                format: reader.named("log.format", LogFormat::ALL, "text or json"),
-                level: reader.named("log.level", LogLevel::ALL, "error, warn, info, debug or trace"),
-                requests: reader.boolean("log.requests"),
-            },
-            shutdown: Shutdown { grace: reader.duration_or_zero("shutdown.grace") },
         }
     }
 
@@ -365,7 +184,7 @@ impl Config {
                 "a key would be forgotten while its request runs; make the lease the shorter one",
             );
         }
-        if self.database.has_password() && self.connections.password.is_some() {
+        if self.database.url.has_password() && self.database.password.is_some() {
             reader.conflict(
                 ["database.url", "database.password"],
                 "both give a password; keep the reference and take the password out of the URL",

@@ -42,7 +42,7 @@ impl StoreClock {
         store: &dyn Store,
         asked_at: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        if matches!(config.database, Database::Sqlite(_)) {
+        if matches!(config.database.url, Database::Sqlite(_)) {
             // The store has no other clock than the machine's, which is the server's too.
             return Ok(None);
         }

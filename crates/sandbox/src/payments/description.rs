@@ -124,21 +124,15 @@ fn the_longest_text_is_accepted_and_a_longer_one_is_refused() {
         assert!(NewPayment::read(&body_with(name, "é".repeat(longest).into())).is_ok(), "{name}");
         assert!(NewPayment::read(&body_with(name, "é".repeat(longest + 1).into())).is_err(), "{name}");
     }
-    for (name, around) in [
-        ("customer.email", ["a@", ".example.com"]),
-        ("locale", ["en-x-", ""]),
-        ("success_url_redirect", ["https://shop.example/", ""]),
+    for (name, first, part) in [
+        ("customer.email", "jane@", "example."),
+        ("locale", "en-x-", "abcdefg-"),
+        ("success_url_redirect", "https://shop.example/", "a"),
     ] {
         let longest = usize::try_from(member(name)["maxLength"].as_u64().unwrap()).unwrap();
         let filled = |length: usize| {
-            let filling: Vec<_> =
-                "abcdefg-".chars().cycle().take(length - around.concat().len() - 1).collect();
-            format!(
-                "{}{}h{}",
-                around[0],
-                String::from_iter(filling).replace('-', if name == "customer.email" { "." } else { "-" }),
-                around[1]
-            )
+            let parts = part.repeat(length);
+            format!("{first}{}h", &parts[..length - first.len() - 1])
         };
         assert!(NewPayment::read(&body_with(name, filled(longest).into())).is_ok(), "{name}");
         assert!(NewPayment::read(&body_with(name, filled(longest + 1).into())).is_err(), "{name}");

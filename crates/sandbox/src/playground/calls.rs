@@ -1,6 +1,5 @@
 //! Calls as a visitor makes them: to this server, by the way that every caller's requests take.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -51,12 +50,17 @@ pub(super) struct Caller {
     service: Calls,
     inspect: Arc<dyn Inspect>,
     host: Arc<Host>,
-    from: IpAddr,
+    from: ClientAddress,
 }
 
 impl Caller {
     /// Calls as whoever is at an address.
-    pub(super) fn at(from: IpAddr, service: Calls, inspect: Arc<dyn Inspect>, host: Arc<Host>) -> Self {
+    pub(super) fn at(
+        from: ClientAddress,
+        service: Calls,
+        inspect: Arc<dyn Inspect>,
+        host: Arc<Host>,
+    ) -> Self {
         Self { service, inspect, host, from }
     }
 
@@ -68,7 +72,7 @@ impl Caller {
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Exchange, Refused> {
         let (head, body) = request.into_parts();
         let mut sent = Request::from_parts(head.clone(), body.clone());
-        sent.extensions_mut().insert(ClientAddress(self.from));
+        sent.extensions_mut().insert(self.from);
         let response = self.service.clone().oneshot(sent).await;
         let response = response.map_err(|error| Error::Internal(error.to_string()))?;
         Exchange::of(head, body, response, &*self.inspect, self.host.verifier()).await
@@ -83,7 +87,7 @@ impl Caller {
         let verifier = Arc::new(self.host.verifier().standing_at(then));
         let (head, body) = request.into_parts();
         let mut sent = Request::from_parts(head.clone(), axum::body::Body::from(body.clone()));
-        sent.extensions_mut().insert(ClientAddress(self.from));
+        sent.extensions_mut().insert(self.from);
         let routes = payments::routes(&self.host, verifier.clone()).into_iter();
         let router = routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods));
         let Ok(response) = router.oneshot(sent).await;

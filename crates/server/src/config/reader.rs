@@ -13,8 +13,8 @@ use ipnet::IpNet;
 use toml::Value;
 
 use super::{
-    Database, Rate, SecretSource, Tls,
     layers::{Layers, Origin, kind},
+    values::{Database, Rate, SecretSource, Tls},
 };
 
 /// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
@@ -29,6 +29,11 @@ const SECRET: [&str; 3] = ["master_key", "database.url", "database.password"];
 /// A parser's answer: the value, or what was expected instead.
 type Parsed<T> = Result<T, &'static str>;
 
+/// Settings that are read together.
+pub(super) trait Section {
+    fn read(reader: &mut Reader) -> Self;
+}
+
 /// Reads each key as its type. A value that is wrong becomes a problem, and the default takes its place so that the
 /// rest can be read too.
 pub(super) struct Reader {
@@ -41,6 +46,11 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(layers: Layers) -> Self {
         Self { layers, defaults: Layers::defaults(), read: BTreeSet::new(), wrong: BTreeSet::new() }
+    }
+
+    /// The keys of a section know their names.
+    pub(super) fn section<T: Section>(&mut self, _name: &'static str) -> T {
+        T::read(self)
     }
 
     pub(super) fn boolean(&mut self, key: &'static str) -> bool {
@@ -63,9 +73,10 @@ impl Reader {
         self.text(key, |text| optional(text, |text| text.parse().map_err(|_| SOCKET)))
     }
 
-    /// An absolute URL; `None` if it is not set.
-    pub(super) fn public_url(&mut self, key: &'static str) -> Option<String> {
+    /// An absolute URL; empty if it is not set.
+    pub(super) fn public_url(&mut self, key: &'static str) -> String {
         self.text(key, |text| optional(text, |text| check_public_url(text).map(|()| text.to_owned())))
+            .unwrap_or_default()
     }
 
     /// Where a secret is; `None` if nobody said.
@@ -161,7 +172,8 @@ impl Reader {
     }
 
     /// Two paths, both or none.
-    pub(super) fn tls(&mut self, cert: &'static str, key: &'static str) -> Option<Tls> {
+    pub(super) fn tls(&mut self, _name: &'static str) -> Option<Tls> {
+        let (cert, key) = ("tls.cert", "tls.key");
         let path = |text: &str| {
             if text.contains(char::is_control) { Err("the path of a PEM file") } else { Ok(text.to_owned()) }
         };

@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use http::Uri;
 
-use super::{Config, WhenStale};
+use super::{settings::Config, values::WhenStale};
 
 const LONGEST_ACCESS_TTL: Duration = Duration::from_secs(3600);
 const LONGEST_REFRESH_TTL: Duration = Duration::from_secs(30 * 86_400);

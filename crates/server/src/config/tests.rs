@@ -69,14 +69,14 @@ fn every_documented_key_is_read_and_every_key_read_is_documented() {
     let layers = Layers::defaults();
     let documented: BTreeSet<String> = layers.keys().map(str::to_owned).collect();
     let mut reader = Reader::new(layers);
-    Config::read(&mut reader);
+    reader.section::<Config>("");
     let read: BTreeSet<String> = reader.read_keys().iter().map(ToString::to_string).collect();
     assert_eq!(documented, read);
 }
 
 #[test]
 fn every_documented_key_is_shown() {
-    let shown: toml::Table = Config::load(None, NO_ENV).unwrap().to_masked_toml().parse().unwrap();
+    let shown: toml::Table = Config::load(None, NO_ENV).unwrap().to_redacted_toml().parse().unwrap();
     let defaults: toml::Table = super::DEFAULTS.parse().unwrap();
     let keys = |table: &toml::Table| -> BTreeSet<String> {
         table
@@ -125,7 +125,7 @@ fn the_documented_example_loads() {
     let config = load(EXAMPLE).unwrap();
     assert_eq!(config.public_url, "https://core.example.com");
     assert_eq!(config.master_key, Some(SecretSource::File("/etc/tollgate/master.key".into())));
-    assert_eq!(config.database, Database::Sqlite("/var/lib/tollgate/tollgate.db".into()));
+    assert_eq!(config.database.url, Database::Sqlite("/var/lib/tollgate/tollgate.db".into()));
 }
 
 #[test]
@@ -384,7 +384,7 @@ fn no_message_repeats_what_may_be_a_secret() {
 fn dev_lives_in_its_folder_with_the_environment_on_top() {
     let listen = "127.0.0.1:8080".parse().unwrap();
     let config = Config::dev(listen, Path::new("//tmp/x"), [("TOLLGATE_TOKENS__ACCESS_TTL", "2s")]).unwrap();
-    assert_eq!(config.database, Database::Sqlite("/tmp/x/tollgate.db".into()));
+    assert_eq!(config.database.url, Database::Sqlite("/tmp/x/tollgate.db".into()));
     assert_eq!(config.master_key, Some(SecretSource::File("/tmp/x/master.key".into())));
     assert_eq!(config.public_url, "http://127.0.0.1:8080");
     assert_eq!(config.admin_listen, None);
@@ -393,7 +393,7 @@ fn dev_lives_in_its_folder_with_the_environment_on_top() {
     assert!(config.sandbox);
     let config = Config::dev(listen, Path::new(".tollgate"), [("TOLLGATE_LISTEN", "127.0.0.1:1")]).unwrap();
     assert_eq!(config.public_url, "http://127.0.0.1:1");
-    assert_eq!(config.database, Database::Sqlite(".tollgate/tollgate.db".into()));
+    assert_eq!(config.database.url, Database::Sqlite(".tollgate/tollgate.db".into()));
 }
 
 #[test]
@@ -430,7 +430,7 @@ fn production_only_mentions_the_sandbox_and_proxies() {
 }
 
 #[test]
-fn the_masked_configuration_loads_back() {
+fn the_redacted_configuration_loads_back() {
     let env = [
         ("TOLLGATE_MASTER_KEY", "env:KEY"),
         ("TOLLGATE_TLS__CERT", "a b.pem"),
@@ -441,9 +441,9 @@ fn the_masked_configuration_loads_back() {
         ("TOLLGATE_LIMITS__HEAD_TIMEOUT", "1s 500ms"),
     ];
     let config = Config::load(None, env).unwrap();
-    assert_eq!(load(config.to_masked_toml()).unwrap(), config);
-    let as_json: serde_json::Value = toml::from_str(&config.to_masked_toml()).unwrap();
-    assert_eq!(as_json, config.to_masked_json());
+    assert_eq!(load(config.to_redacted_toml()).unwrap(), config);
+    let as_json: serde_json::Value = toml::from_str(&config.to_redacted_toml()).unwrap();
+    assert_eq!(as_json, config.to_redacted_json());
 }
 
 proptest! {

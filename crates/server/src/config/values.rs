@@ -145,6 +145,15 @@ fn is_variable_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// Files of the listener's own TLS, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Path of the certificate chain.
+    pub cert: PathBuf,
+    /// Path of the private key.
+    pub key: PathBuf,
+}
+
 /// A number of events per time, as in `30/min`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {

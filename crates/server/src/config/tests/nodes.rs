@@ -23,7 +23,7 @@ fn rotation_is_an_hour_or_more_or_none() {
         problem.contains("keys.rotation in FILE: expected at least 1h, or 0s for no rotation"),
         "{problem}"
     );
-    assert!(load("keys.rotation = \"0s\"").unwrap().to_masked_toml().contains("rotation = \"0s\""));
+    assert!(load("keys.rotation = \"0s\"").unwrap().to_redacted_toml().contains("rotation = \"0s\""));
 }
 
 #[test]
@@ -48,5 +48,5 @@ fn staleness_has_its_bounds() {
 fn serving_what_is_stale_is_mentioned() {
     let config = load("tokens.when_stale = \"serve\"").unwrap();
     assert!(config.warnings().iter().any(|warning| warning.starts_with("tokens.when_stale: ")));
-    assert!(config.to_masked_toml().contains("when_stale = \"serve\""));
+    assert!(config.to_redacted_toml().contains("when_stale = \"serve\""));
 }

@@ -17,16 +17,16 @@ fn passwords_are_masked_wherever_they_stand() {
         ("sqlite:///var/x.db", "sqlite:/var/x.db"),
     ] {
         let config = load(format!("database.url = \"{url}\"")).unwrap();
-        assert_eq!(config.database.masked(), masked);
-        assert_eq!(config.to_masked_json()["database"]["url"], masked);
-        assert_eq!(format!("{:?}", config.database), format!("Database({masked})"));
+        assert_eq!(config.database.url.masked(), masked);
+        assert_eq!(config.to_redacted_json()["database"]["url"], masked);
+        assert_eq!(format!("{:?}", config.database.url), format!("Database({masked})"));
     }
 }
 
 #[test]
 fn a_password_is_given_once() {
     let url = ("TOLLGATE_DATABASE__URL", "postgres://u:geheim@127.0.0.1/d");
-    assert!(Config::load(None, [url]).unwrap().database.has_password());
+    assert!(Config::load(None, [url]).unwrap().database.url.has_password());
     let problem = problem_of_env([url, ("TOLLGATE_DATABASE__PASSWORD", "env:TOLLGATE_PG")]);
     assert!(problem.contains("both give a password"), "{problem}");
     assert!(!problem.contains("geheim"), "{problem}");
@@ -34,7 +34,7 @@ fn a_password_is_given_once() {
     let url = ("TOLLGATE_DATABASE__URL", "postgres://u@127.0.0.1/d");
     let env = [url, ("TOLLGATE_DATABASE__PASSWORD", "env:TOLLGATE_PG"), ("TOLLGATE_PG", "geheim")];
     let config = Config::load(None, env).unwrap();
-    assert_eq!(config.connections.password, Some(SecretSource::Env("TOLLGATE_PG".to_owned())));
-    assert_eq!(config.to_masked_json()["database"]["password"], "env:TOLLGATE_PG");
+    assert_eq!(config.database.password, Some(SecretSource::Env("TOLLGATE_PG".to_owned())));
+    assert_eq!(config.to_redacted_json()["database"]["password"], "env:TOLLGATE_PG");
     assert!(problem_of("database.password = \"geheim\"").ends_with("found a string (not shown)"));
 }

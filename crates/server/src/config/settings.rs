@@ -1,0 +1,187 @@
+//! The settings by section: each key is named here once, and read and shown by that name.
+
+use std::{net::SocketAddr, time::Duration};
+
+use ipnet::IpNet;
+use serde::{Serialize, Serializer};
+
+use super::{
+    reader::{Reader, Section},
+    redaction::{Redacted, redacted},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+};
+
+/// Declares a section: its type, and how each key is read. The name of a field is that of its key.
+macro_rules! settings {
+    (
+        $(#[$about:meta])*
+        $name:ident in $prefix:literal {
+            $($(#[$of_key:meta])* $key:ident: $kind:ty = $read:ident $(($($argument:expr),*))?,)*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+        pub struct $name {
+            $(
+                $(#[$of_key])*
+                #[serde(serialize_with = "redacted")]
+                pub $key: $kind,
+            )*
+        }
+
+        impl Section for $name {
+            fn read(reader: &mut Reader) -> Self {
+                Self { $($key: reader.$read(concat!($prefix, stringify!($key)) $($(, $argument)*)?),)* }
+            }
+        }
+
+        impl Redacted for $name {
+            fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.serialize(serializer)
+            }
+        }
+    };
+}
+
+settings! {
+    /// The effective configuration.
+    ///
+    /// Each field carries the name of its key in `config.default.toml`, which says what it does and in which unit.
+    Config in "" {
+        /// Address of the API.
+        listen: SocketAddr = socket,
+        /// Address of health, readiness and metrics; `None` opens no such listener.
+        admin_listen: Option<SocketAddr> = optional_socket,
+        /// Whether `admin_listen` may be reachable from other machines.
+        admin_allow_remote: bool = boolean,
+        /// Issuer of the tokens and base of redirect URLs; absolute, without a trailing slash. Never empty: `http://{listen}`
+        /// stands in for a value that was not set.
+        public_url: String = public_url,
+        /// Where the master key is; `None` if nobody said.
+        master_key: Option<SecretSource> = secret,
+        /// Whether the sandbox Payment API and the playground are served.
+        sandbox: bool = boolean,
+        /// Networks of the proxies whose `X-Forwarded-For` is believed.
+        trusted_proxies: Vec<IpNet> = networks,
+        /// `[database]`.
+        database: DatabaseSettings = section,
+        /// `[tokens]`.
+        tokens: Tokens = section,
+        /// `[keys]`.
+        keys: Keys = section,
+        /// `[idempotency]`.
+        idempotency: Idempotency = section,
+        /// `[limits]`.
+        limits: Limits = section,
+        /// `[payment_page]`.
+        payment_page: PaymentPage = section,
+        /// `[tls]`; `None` speaks plain HTTP.
+        tls: Option<Tls> = tls,
+        /// `[log]`.
+        log: Log = section,
+        /// `[shutdown]`.
+        shutdown: Shutdown = section,
+    }
+}
+
+settings! {
+    /// The store, and how PostgreSQL is reached, which means nothing to `SQLite`.
+    DatabaseSettings in "database." {
+        /// Which store it is.
+        url: Database = database,
+        /// Where the password is; `None` if it stands in the URL or none is asked for.
+        password: Option<SecretSource> = secret,
+        /// Connections open at the same time.
+        pool_size: usize = count,
+        /// How long making a connection may take.
+        connect_timeout: Duration = duration,
+        /// How long a read or a write may take, all attempts included.
+        statement_timeout: Duration = duration,
+    }
+}
+
+settings! {
+    /// Lifetimes and claims of the tokens. Durations are whole seconds, as the claims are.
+    Tokens in "tokens." {
+        /// Lifetime of an access token; at most `refresh_ttl`.
+        access_ttl: Duration = whole_seconds,
+        /// Lifetime of a refresh token.
+        refresh_ttl: Duration = whole_seconds,
+        /// The `aud` claim: printable ASCII that needs no escaping in JSON.
+        audience: String = audience,
+        /// How long after `exp` a token passes; at most 60 s.
+        exp_leeway: Duration = leeway,
+        /// How far in the future `iat` and `nbf` may lie; at most 60 s.
+        iat_leeway: Duration = leeway,
+        /// How long what is known counts without hearing from the store; 5 s to 15 min.
+        stale_after: Duration = staleness,
+        /// What happens then.
+        when_stale: WhenStale = named(WhenStale::ALL, "refuse or serve"),
+    }
+}
+
+settings! {
+    /// The signing keys.
+    Keys in "keys." {
+        /// How long a key signs, at least an hour; `None` leaves rotation to people.
+        rotation: Option<Duration> = rotation,
+    }
+}
+
+settings! {
+    /// How long idempotency keys are held.
+    Idempotency in "idempotency." {
+        /// How long a stored answer is replayed.
+        ttl: Duration = duration,
+        /// How long a request in flight holds its key; less than `ttl`.
+        lease: Duration = duration,
+    }
+}
+
+settings! {
+    /// What one process takes on, and how long it waits.
+    Limits in "limits." {
+        /// Failed authentications per client and source before 429.
+        auth_failures: Rate = rate,
+        /// Connections open at the same time.
+        max_connections: usize = count,
+        /// Time for a request's head to arrive.
+        head_timeout: Duration = duration,
+        /// Time from opening a connection to the first byte of a request.
+        first_byte_timeout: Duration = duration,
+        /// Time for a request's body to arrive.
+        body_timeout: Duration = duration,
+        /// How long an idle connection is kept.
+        idle_timeout: Duration = duration,
+        /// Clients whose state is kept in memory.
+        client_cache: usize = count,
+    }
+}
+
+settings! {
+    /// The sandbox's payment page.
+    PaymentPage in "payment_page." {
+        /// How long a payment page can be answered.
+        ttl: Duration = duration,
+    }
+}
+
+settings! {
+    /// The log's settings.
+    Log in "log." {
+        /// How a line looks.
+        format: LogFormat = named(LogFormat::ALL, "text or json"),
+        /// The least severe level that is logged.
+        level: LogLevel = named(LogLevel::ALL, "error, warn, info, debug or trace"),
+        /// Whether each request is one line.
+        requests: bool = boolean,
+    }
+}
+
+settings! {
+    /// How the process ends.
+    Shutdown in "shutdown." {
+        /// How long requests in flight may take to finish.
+        grace: Duration = duration_or_zero,
+    }
+}
