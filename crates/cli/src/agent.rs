@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tollgate_client::agent::{Agent, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream};
+use tollgate_agent::{Agent, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream};
 use tollgate_client::{Cached, Settings};
 use tollgate_server::config::{LogFormat, LogLevel};
 use tollgate_server::log;

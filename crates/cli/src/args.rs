@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
-use tollgate_client::agent::Endpoint;
+use tollgate_agent::Endpoint;
 use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
 use tollgate_server::config::{Database, SecretSource};
 

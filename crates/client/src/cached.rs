@@ -171,8 +171,8 @@ impl Cached {
         self.0.shared.state()
     }
 
-    /// The clock it goes by.
-    pub(crate) fn clock(&self) -> &dyn Clock {
+    /// The clock that decides when a token expires.
+    pub fn clock(&self) -> &dyn Clock {
         &*self.0.shared.clock
     }
 

@@ -7,7 +7,7 @@ use reqwest::{Client, ClientBuilder, retry};
 use rustls::ClientConfig;
 
 use crate::origin::{is_loopback, secure};
-use crate::{ConfigurationError, tls};
+use crate::{ConfigurationError, tls_config};
 
 /// A connection is given up when the other machine acknowledges nothing for so long, where the system can do that. Else
 /// one that a firewall has forgotten, or whose other end is gone, would cost the whole time for an answer.
@@ -26,8 +26,7 @@ pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// ```
 pub fn http_client_builder(url: &str) -> Result<ClientBuilder, ConfigurationError> {
     let loopback = is_loopback(&secure(url)?);
-    let tls = tls::config().map_err(|error| ConfigurationError::Tls(error.to_string()))?;
-    let builder = plain(tls)
+    let builder = plain(tls_config()?)
         .https_only(!loopback)
         .referer(false)
         .user_agent(concat!("tollgate-client/", env!("CARGO_PKG_VERSION")));

@@ -49,11 +49,9 @@
 //! | `tollgate_client_token_usable_seconds` | | how long it can be used; zero without one |
 //! | `tollgate_client_consecutive_failures` | | attempts that failed in a row |
 
-#[cfg(all(feature = "agent", unix))]
-pub mod agent;
 mod authorizer;
 mod blocking;
-#[cfg(any(feature = "reqwest-middleware", all(feature = "agent", unix)))]
+#[cfg(feature = "reqwest-middleware")]
 mod broken;
 mod cached;
 mod caller;
@@ -89,5 +87,6 @@ pub use replay::Replay;
 pub use secret::{Environment, Mark, Reference, ReferenceError, Secret, SecretError, SecretSource};
 pub use source::{Fault, Looking, ObtainError, Obtaining, Rejection, TokenSource};
 pub use telemetry::{Change, State};
+pub use tls::tls_config;
 pub use token::{Authorization, Generation, NotAToken, Token};
 pub use unauthorized::IDEMPOTENCY_KEY;

@@ -8,9 +8,14 @@ use rustls::crypto::ring;
 use rustls::{CertificateError, ClientConfig, ConfigBuilder, InvalidMessage, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-/// The one configuration. It fails where the system's roots can't be read.
-pub(crate) fn config() -> Result<ClientConfig, rustls::Error> {
-    Ok(builder().with_platform_verifier()?.with_no_client_auth())
+use crate::ConfigurationError;
+
+/// Makes the configuration of TLS that all requests of this crate are sent with, for clients other than reqwest. It fails
+/// where the system's roots can't be read.
+pub fn tls_config() -> Result<ClientConfig, ConfigurationError> {
+    let verified = builder().with_platform_verifier();
+    let verified = verified.map_err(|error| ConfigurationError::Tls(error.to_string()))?;
+    Ok(verified.with_no_client_auth())
 }
 
 /// The same, trusting only `roots`.

@@ -10,13 +10,18 @@ mod algorithm;
 mod base64url;
 mod claims;
 pub mod constant_time;
+mod hmac_key;
 mod id;
-mod keyring;
+mod key;
 mod master;
+mod policy;
 mod revocation;
 mod scope;
 mod secret;
+mod signing_ring;
 mod time;
+mod token;
+mod verifying_ring;
 pub mod wire;
 
 pub use actor::{Actor, ActorError, ActorKind};
@@ -24,11 +29,13 @@ pub use address::is_allowed;
 pub use algorithm::{Algorithm, AlgorithmError};
 pub use claims::Claims;
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
-pub use keyring::{
-    Accepted, Keyring, MAX_TOKEN, MintError, PayloadBuffer, Phase, Policy, SigningKey, TokenError, TokenKind,
-};
+pub use key::{SigningKey, VerifyingKey};
 pub use master::{MasterKey, MasterKeyError, UnsealError};
+pub use policy::{Accepted, Policy};
 pub use revocation::{Generation, Revocation, Revoked, TokenId};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
 pub use secret::{ClientSecret, SecretError, SecretHash, SecretHasher};
+pub use signing_ring::{Phase, SigningRing};
 pub use time::{Clock, Timestamp, Uptime};
+pub use token::{MAX_TOKEN, MintError, PayloadBuffer, TokenError, TokenKind};
+pub use verifying_ring::VerifyingRing;

@@ -1,10 +1,14 @@
 //! What a refusal looks like: the one mapping from reasons to 401, 403 and 503.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::TokenError;
-use tollgate_core::wire::{Code, error_body};
+use tollgate_core::wire::Code;
+use tollgate_http::refusal::{Dialect, Refusal};
 
 use crate::{Realm, Unverified};
 
@@ -32,8 +36,8 @@ pub enum Denial {
     Stale,
 }
 
-/// How long a caller should wait before it tries again, in seconds.
-const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
+/// How long a caller should wait before it tries again.
+const SOON: Duration = Duration::from_secs(1);
 
 impl Denial {
     /// Its code on the wire.
@@ -49,34 +53,31 @@ impl Denial {
     /// The answer: envelope and challenge (RFC 6750 §3) in the realm of what is guarded.
     pub fn response<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
         let code = self.code();
-        let mut response = Response::new(B::from(self.body()));
-        *response.status_mut() = StatusCode::from_u16(code.status()).expect("codes have valid statuses");
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let status = StatusCode::from_u16(code.status()).expect("codes have valid statuses");
+        let mut refusal = Refusal::new(Dialect::Envelope, status, code.as_str(), self.message());
         if let Some(challenge) = self.challenge(realm) {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+            refusal = refusal.header(WWW_AUTHENTICATE, challenge);
         }
         if self == Self::Stale {
-            headers.insert(RETRY_AFTER, RETRY_SOON);
+            refusal = refusal.retry_after(SOON);
         }
+        let mut response = refusal.response();
         response.extensions_mut().insert(self);
         response
     }
 
-    fn body(&self) -> Bytes {
-        let message = match self {
+    fn message(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::NoToken => "Send an access token: Authorization: Bearer <access_token>.",
             Self::InvalidToken(_) | Self::Environment => {
                 "The access token is malformed, expired, revoked or not for this API. Obtain a new one."
             }
             Self::InsufficientScope(scope) => {
-                return error_body(self.code(), &format!("The access token lacks the scope {scope}.")).into();
+                return format!("The access token lacks the scope {scope}.").into();
             }
             Self::Address => "This client may not call from this address.",
             Self::Stale => "The service can't answer right now. Try again shortly.",
-        };
-        error_body(self.code(), message).into()
+        })
     }
 
     fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {

@@ -1,6 +1,6 @@
-//! What a refusal looks like: the one place where errors become answers in the envelope.
+//! Why requests are refused, and what callers are told: the one mapping of errors to answers of `/api/v1`.
 //!
-//! The endpoints of the standards answer the same errors in another form, in one place as well: `standards/error.rs`.
+//! `standards/error.rs` maps the same errors to the codes of RFC 6749; [`tollgate_http::refusal`] writes both.
 //!
 //! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
 //! `Display`.
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use serde::Serialize;
 use tollgate_core::wire::Code;
 use tollgate_core::{MintError, TokenError};
 use tollgate_guard::{Denial, Realm, Unverified};
 use tollgate_http::edge::BodyError;
+use tollgate_http::refusal::{self, Dialect};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
@@ -35,7 +35,7 @@ pub enum Error {
     /// The grant type is none that is served.
     #[error("unsupported grant type")]
     GrantType(Problems),
-    /// The client is unknown or disabled, or its secret is wrong, revoked or lapsed.
+    /// The client is unknown or disabled, or its secret is wrong, revoked or expired.
     #[error("unknown client or wrong secret")]
     InvalidClient,
     /// The refresh token is not accepted.
@@ -223,26 +223,24 @@ impl Error {
         })
     }
 
-    /// Adds the headers that belong to it in any form.
-    pub(crate) fn add_headers(&self, headers: &mut http::HeaderMap) {
+    /// Adds the headers that belong to it in either dialect.
+    fn add_headers<'a>(&self, refusal: refusal::Refusal<'a>) -> refusal::Refusal<'a> {
         match self {
             // RFC 6749 §5.2, RFC 9110 §15.5.2
             Self::InvalidClient => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""));
+                refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""))
             }
-            Self::MethodNotAllowed { allow } => {
-                headers.insert(ALLOW, HeaderValue::from_static(allow));
-            }
-            Self::TooMany { retry_after } => retry(headers, *retry_after),
+            Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
+            Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
             Self::InProgress
             | Self::Store(_)
             | Self::IdempotencyStore(_)
             | Self::NoSigningKey
             | Self::Stale
-            | Self::NotReady(_) => retry(headers, SOON),
+            | Self::NotReady(_) => refusal.retry_after(SOON),
             // What is left of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                refusal.header(CONNECTION, HeaderValue::from_static("close"))
             }
             Self::Invalid(_)
             | Self::Scope(_)
@@ -260,7 +258,7 @@ impl Error {
             | Self::Decided
             | Self::PageExpired
             | Self::TokenTooLong
-            | Self::Internal(_) => {}
+            | Self::Internal(_) => refusal,
         }
     }
 
@@ -289,39 +287,30 @@ impl Error {
 
     /// The answer, in the envelope, where no token is taken.
     pub fn response<B: From<Bytes>>(self) -> Response<B> {
-        #[derive(Serialize)]
-        struct Envelope<'a> {
-            success: bool,
-            error: Body<'a>,
-        }
-        #[derive(Serialize)]
-        struct Body<'a> {
-            code: &'static str,
-            message: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            metadata: Option<&'a Problems>,
-        }
-        let problems = self.problems();
-        let metadata = problems.as_deref();
-        let message = self.message();
-        let error = Body { code: self.code().as_str(), message: &message, metadata };
-        let body = serde_json::to_vec(&Envelope { success: false, error }).expect("strings serialise");
-        let mut response = Response::new(B::from(Bytes::from(body)));
-        *response.status_mut() =
-            StatusCode::from_u16(self.code().status()).expect("codes have valid statuses");
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-        self.add_headers(headers);
-        response.extensions_mut().insert(Refusal::from(&self));
+        let code = self.code();
+        self.answer(Dialect::Envelope, status(code), code.as_str(), self.message())
+    }
+
+    /// The answer in a dialect, by that dialect's status, code and message.
+    pub(crate) fn answer<B: From<Bytes>>(
+        &self,
+        dialect: Dialect,
+        status: StatusCode,
+        code: &str,
+        message: Cow<'static, str>,
+    ) -> Response<B> {
+        let refusal = refusal::Refusal::new(dialect, status, code, message)
+            .problems(self.problems())
+            .header(PRAGMA, HeaderValue::from_static("no-cache"));
+        let mut response = self.add_headers(refusal).response();
+        response.extensions_mut().insert(Refusal::from(self));
         response
     }
 }
 
-fn retry(headers: &mut http::HeaderMap, after: Duration) {
-    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-    headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+/// The status that a code has in the envelope.
+pub(crate) fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).expect("codes have valid statuses")
 }
 
 /// Why a response is a refusal, in its extensions, for whoever counts and logs.

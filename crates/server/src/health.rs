@@ -1,12 +1,15 @@
 //! Whether the process is up, whether it can issue, and what it has counted.
 
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Router, extract};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response};
-use http_body_util::{Either, Full};
+use http::{HeaderValue, Response};
+use http_body_util::Full;
 
 use crate::error::Error;
-use crate::response::Body;
 use crate::route::Route;
 use crate::state::State;
 
@@ -19,25 +22,22 @@ pub(crate) const READY: &str = "ready";
 /// The text format of Prometheus.
 pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`, and nothing else.
-pub(crate) fn answer(state: &State, route: Route, method: &Method) -> Response<Body> {
-    if !matches!(route, Route::Health | Route::Ready | Route::Metrics) {
-        return error(Error::NotFound);
-    }
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return error(Error::MethodNotAllowed { allow: "GET, HEAD" });
-    }
-    match route {
-        Route::Metrics => plain(METRICS_TYPE, metrics(state)).map(Either::Left),
-        Route::Ready => match state.readiness() {
-            Ok(()) if state.installation().is_stale() => {
-                plain("application/json", STALE.to_owned()).map(Either::Left)
-            }
-            Ok(()) => plain("application/json", status(READY)).map(Either::Left),
-            Err(reason) => error(Error::NotReady(reason)),
-        },
-        _ => plain("application/json", status(UP)).map(Either::Left),
-    }
+/// The routes `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`.
+pub(crate) fn router() -> Router<Arc<State>> {
+    let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
+    let up = async || plain("application/json", status(UP));
+    let metrics =
+        async |extract::State(state): extract::State<Arc<State>>| plain(METRICS_TYPE, metrics(&state));
+    Router::new()
+        .route(Route::Health.path(), get(up).fallback(only))
+        .route(Route::Ready.path(), get(ready).fallback(only))
+        .route(Route::Metrics.path(), get(metrics).fallback(only))
+}
+
+async fn ready(extract::State(state): extract::State<Arc<State>>) -> Result<Response<Full<Bytes>>, Error> {
+    state.readiness().map_err(Error::NotReady)?;
+    let ready = if state.installation().is_stale() { STALE.to_owned() } else { status(READY) };
+    Ok(plain("application/json", ready))
 }
 
 /// It serves, and says that what it knows may be out of date (`tokens.when_stale = "serve"`).
@@ -89,10 +89,6 @@ fn metrics(state: &State) -> String {
             &crate::log::dropped(),
         ),
     ])
-}
-
-fn error(error: Error) -> Response<Body> {
-    error.response::<Full<Bytes>>().map(Either::Left)
 }
 
 pub(crate) fn plain(content_type: &'static str, body: String) -> Response<Full<Bytes>> {

@@ -53,6 +53,6 @@ pub use readiness::{NotReady, Task};
 pub use response::Body;
 pub use rotation::{Rotation, next_activation, others_retire_at};
 pub use run::{BindError, Listeners, run};
-pub use server::Server;
+pub use server::{Loopback, Mounted, Server};
 pub use waiting::Waiting;
 pub use watcher::Watcher;

@@ -11,7 +11,7 @@ use http::StatusCode;
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
 
-use crate::route::Route;
+use crate::route::{Route, Routes};
 
 /// Upper bounds of the latency buckets, in microseconds.
 const BUCKETS: [u64; 12] =
@@ -22,7 +22,9 @@ const STATUSES: [u16; 21] =
 
 /// Counts requests, tokens and refusals.
 pub(crate) struct Metrics {
-    routes: [RouteMetrics; Route::COUNT],
+    routes: Routes,
+    /// For each route what was counted, at its place.
+    by_route: Box<[RouteMetrics]>,
     tokens: [AtomicU64; 2],
     refusals: [AtomicU64; Code::ALL.len()],
     token_refusals: [AtomicU64; TokenError::ALL.len()],
@@ -44,22 +46,25 @@ pub(crate) enum Grant {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// Counts the requests of each of these routes.
+    pub(crate) fn of(routes: Routes) -> Self {
         Self {
-            routes: std::array::from_fn(|_| RouteMetrics {
-                statuses: std::array::from_fn(|_| AtomicU64::new(0)),
-                buckets: std::array::from_fn(|_| AtomicU64::new(0)),
-                micros: AtomicU64::new(0),
-            }),
+            by_route: routes.all().map(|_| RouteMetrics::new()).collect(),
+            routes,
             tokens: std::array::from_fn(|_| AtomicU64::new(0)),
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
             token_refusals: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 
+    /// The routes that are told apart.
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
     /// Counts a request that was answered.
     pub(crate) fn request(&self, route: Route, status: StatusCode, took: Duration) {
-        let metrics = &self.routes[route as usize];
+        let metrics = &self.by_route[route.place()];
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let status = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(INTERNAL);
         metrics.statuses[status].fetch_add(1, Relaxed);
@@ -117,11 +122,11 @@ impl Metrics {
 
     fn render_requests(&self, out: &mut String) {
         head(out, "tollgate_requests_total", "counter", "Requests answered, by route and status.");
-        for route in Route::ALL {
-            for (status, count) in STATUSES.iter().zip(&self.routes[route as usize].statuses) {
+        for route in self.routes.all() {
+            for (status, count) in STATUSES.iter().zip(&self.by_route[route.place()].statuses) {
                 let count = count.load(Relaxed);
                 if count > 0 {
-                    let labels = format_args!("route=\"{}\",status=\"{status}\"", route.as_str());
+                    let labels = format_args!("route=\"{}\",status=\"{status}\"", self.routes.path(route));
                     line(out, "tollgate_requests_total", labels, count);
                 }
             }
@@ -132,8 +137,8 @@ impl Metrics {
             "histogram",
             "Time from a request's head to its answer.",
         );
-        for route in Route::ALL {
-            self.routes[route as usize].render_durations(out, route.as_str());
+        for route in self.routes.all() {
+            self.by_route[route.place()].render_durations(out, self.routes.path(route));
         }
     }
 }
@@ -141,6 +146,14 @@ impl Metrics {
 const INTERNAL: usize = 17;
 
 impl RouteMetrics {
+    fn new() -> Self {
+        Self {
+            statuses: std::array::from_fn(|_| AtomicU64::new(0)),
+            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+            micros: AtomicU64::new(0),
+        }
+    }
+
     fn render_durations(&self, out: &mut String, route: &str) {
         const NAME: &str = "tollgate_request_duration_seconds";
         let mut count = 0;
@@ -178,7 +191,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_route_status_and_time() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::of(Routes::with([]));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_micros(70));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_secs(9));
         metrics.request(Route::Token, StatusCode::IM_A_TEAPOT, Duration::from_micros(50));

@@ -1,13 +1,12 @@
-//! The endpoints that every OAuth client knows: requests and answers as the RFCs have them, without the envelope.
+//! The authority's endpoints: they issue, renew, introspect and revoke tokens, and describe themselves.
 //!
-//! What they decide is decided by the same code as under `/api/v1`: a client proves itself by
-//! [`authenticated`](crate::oauth::authenticated), and what it gets is said by [`grant`](crate::oauth::grant).
-//! Only the form of requests, answers and errors is of this room.
+//! Callers speak to them in two dialects ([`Face`]): below `/api/v1` in the envelope of the Payment API, below `/oauth2`
+//! as every OAuth library knows it. Both authenticate clients by [`authenticated`] and grant tokens by [`grant`].
 
 pub(crate) mod answer;
 pub(crate) mod authenticated;
 mod error;
-mod form_token;
+pub(crate) mod face;
 pub(crate) mod grant;
 mod introspect;
 mod introspected_token;
@@ -19,66 +18,60 @@ mod revoke;
 pub(crate) mod sensitive;
 pub(crate) mod token;
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
-use tollgate_http::edge::RequestBody;
-
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{Either, Full};
-use tollgate_core::{ClientId, Timestamp};
-
-pub(crate) use request::FORM_ONLY;
+use axum::extract::{self, Extension, Request};
+use axum::routing::{MethodRouter, any};
+use axum::{Router, body::Body};
 
 use crate::error::Error;
-use crate::oauth::authenticated::Authenticated;
-use crate::panics::catch_panic;
-use crate::response::Body;
+use crate::oauth::answer::Answered;
 use crate::route::Route;
-use crate::state::State;
+use crate::state::{Arrival, State};
 
-/// What an endpoint has come to.
-struct Answered {
-    response: Response<Full<Bytes>>,
-    /// Who asked, where a client must prove itself.
-    client: Option<ClientId>,
-}
-
-impl Answered {
-    fn to(client: &Authenticated, response: Response<Full<Bytes>>) -> Self {
-        Self { response, client: Some(client.id) }
-    }
-
-    fn to_anybody(response: Response<Full<Bytes>>) -> Self {
-        Self { response, client: None }
-    }
-}
-
-/// Answers a request to one of the endpoints. A panic becomes 500.
-pub(crate) async fn answer(
-    state: &State,
-    route: Route,
-    from: IpAddr,
-    now: Timestamp,
-    request: Request<impl RequestBody>,
-) -> (Response<Body>, Option<ClientId>) {
-    let outcome = catch_panic(async {
-        match route {
-            Route::StandardToken => form_token::post(state, from, now, request).await,
-            Route::Introspect => introspect::post(state, from, now, request).await,
-            Route::Revoke => revoke::post(state, from, now, request).await,
-            Route::ServerMetadata => {
-                let path = request.uri().path();
-                metadata::describe(&state.config().public_url, request.method(), path)
-                    .map(Answered::to_anybody)
-            }
-            Route::KeySet => metadata::keys(request.method()).map(Answered::to_anybody),
-            _ => Err(Error::NotFound),
-        }
-    });
-    let (response, client) = match outcome.await {
-        Ok(Ok(Answered { response, client })) => (response, client),
-        Ok(Err(error)) | Err(error) => (error.oauth_response(), None),
+/// The routes of the standard face. The two below `/api/v1` are called without a router.
+pub(crate) fn router() -> Router<Arc<State>> {
+    let metadata = || {
+        endpoint(async |state, _, request| {
+            metadata::describe(&state.config().public_url, request.method(), request.uri().path())
+        })
     };
-    (response.map(Either::Left), client)
+    let of_an_issuer = format!("{}/{{*path}}", Route::ServerMetadata.path());
+    Router::new()
+        .route(
+            Route::StandardToken.path(),
+            endpoint(async |state, arrival, request| token::post_form(&state, arrival, request).await),
+        )
+        .route(
+            Route::Introspect.path(),
+            endpoint(async |state, arrival, request| introspect::post(&state, arrival, request).await),
+        )
+        .route(
+            Route::Revoke.path(),
+            endpoint(async |state, arrival, request| revoke::post(&state, arrival, request).await),
+        )
+        .route(Route::KeySet.path(), endpoint(async |_, _, request| metadata::keys(request.method())))
+        .route(Route::ServerMetadata.path(), metadata())
+        .route(&format!("{}/", Route::ServerMetadata.path()), metadata())
+        .route(&of_an_issuer, metadata())
+}
+
+/// Makes a route of a handler, which decides about the method itself: whether a browser calls comes first.
+fn endpoint<F, A>(handle: F) -> MethodRouter<Arc<State>>
+where
+    F: Fn(Arc<State>, Arrival, Request) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Result<Answered, Error>> + Send + 'static,
+{
+    any(|extract::State(state), Extension(arrival), request| async move {
+        match handle(state, arrival, request).await {
+            Ok(Answered { response, client }) => {
+                let mut response = response.map(Body::new);
+                if let Some(client) = client {
+                    response.extensions_mut().insert(client);
+                }
+                response
+            }
+            Err(error) => error.oauth_response().map(|body: bytes::Bytes| Body::from(body)),
+        }
+    })
 }

@@ -1,28 +1,28 @@
-//! The HTTP API described by itself: an OpenAPI 3.1 document.
+//! The description of the HTTP API, as an OpenAPI 3.1 document.
 //!
-//! It is composed of what the server applies: the paths that are routed, fields and limits of the parsers, errors
-//! as the mapping answers them. Nothing here decides anything, so nothing here can be out of step with what is served
-//! without a test that says so.
+//! It is written by hand in `docs/openapi.yaml`, which the build converts to JSON. What is served has the address and
+//! the audience of the installation, and leaves out what the installation does not serve.
 
-mod authority;
-mod components;
-mod health;
-mod itself;
-mod operation;
-pub(crate) mod pattern;
-mod payments;
 mod published;
-mod refusals;
-mod shared;
-mod standards;
 
-pub(crate) use published::Published;
+pub(crate) use published::router;
 
-use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 
-use crate::openapi::operation::Operation;
-use crate::openapi::shared::Shared;
-use crate::state::State;
+use serde_json::{Map, Value};
+use tollgate_guard::Realm;
+
+use crate::config::Config;
+
+/// The file, as JSON.
+const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// What the file has where an installation has its own.
+const PUBLIC_URL: &str = "http://127.0.0.1:8080";
+const AUDIENCE: &str = "payment-api";
+
+/// The extension of a tag whose operations are served only with a setting.
+const SERVED_WHEN: &str = "x-served-when";
 
 /// What an installation serves, and where.
 #[derive(Debug, Clone, Copy)]
@@ -31,22 +31,21 @@ pub struct Surface<'a> {
     pub public_url: &'a str,
     /// The audience of the tokens, which challenges name as the realm.
     pub audience: &'a str,
-    /// Whether the sandbox Payment API is there.
+    /// Whether it serves the sandbox Payment API.
     pub sandbox: bool,
-    /// Whether health and metrics are answered next to the API, instead of on a listener of their own.
+    /// Whether health and metrics are served with the API, instead of on a listener of their own.
     pub health: bool,
 }
 
 impl Default for Surface<'_> {
     /// What `tollgate dev` serves.
     fn default() -> Self {
-        Self { public_url: "http://127.0.0.1:8080", audience: "payment-api", sandbox: true, health: true }
+        Self { public_url: PUBLIC_URL, audience: AUDIENCE, sandbox: true, health: true }
     }
 }
 
 impl<'a> Surface<'a> {
-    pub(crate) fn of(state: &'a State, health: bool) -> Self {
-        let config = state.config();
+    pub(crate) fn of(config: &'a Config, health: bool) -> Self {
         Self {
             public_url: &config.public_url,
             audience: &config.tokens.audience,
@@ -54,81 +53,98 @@ impl<'a> Surface<'a> {
             health,
         }
     }
+
+    /// Whether what is marked with this setting is served.
+    fn serves(&self, setting: &str) -> bool {
+        setting == "sandbox" && self.sandbox
+    }
 }
 
-/// The document: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
+/// Describes what is served: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
 pub fn document(surface: &Surface<'_>) -> Value {
-    let (mut paths, mut shared) = (Map::new(), Shared::default());
-    for operation in operations(surface) {
-        let path = paths.entry(operation.route.as_str()).or_insert_with(|| json!({}));
-        if operation.tag == HEALTH && !surface.health {
-            path["servers"] =
-                json!([{"url": ADMIN, "description": "`admin_listen`, for those who operate it"}]);
+    let mut document: Map<String, Value> =
+        serde_json::from_str(FILE).expect("the build wrote an object in JSON");
+    remove_what_is_off(&mut document, surface);
+    remove_unused_components(&mut document);
+    let mut document = Value::Object(document);
+    let realms = [AUDIENCE, surface.audience].map(|audience| {
+        let challenge = Realm::of(audience).no_token();
+        challenge.to_str().expect("a challenge is printable ASCII").to_owned()
+    });
+    rewrite(&mut document, &[(PUBLIC_URL, surface.public_url), (&realms[0], &realms[1])]);
+    document
+}
+
+/// Removes the operations of tags whose setting is off, and the other address of operations that are served here.
+fn remove_what_is_off(document: &mut Map<String, Value>, surface: &Surface<'_>) {
+    let mut off = HashSet::new();
+    let tags = document.get_mut("tags").and_then(Value::as_array_mut).expect("the file has tags");
+    tags.retain_mut(|tag| {
+        let setting = tag.as_object_mut().and_then(|tag| tag.shift_remove(SERVED_WHEN));
+        let is_on = setting.is_none_or(|setting| surface.serves(setting.as_str().unwrap_or_default()));
+        if !is_on {
+            off.insert(tag["name"].clone());
         }
-        let method = operation.method;
-        path[method] = operation.render(&mut shared);
-    }
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Tollgate",
-            "summary": "Tokens for a payment API, and a sandbox of that API",
-            "description": INTRODUCTION,
-            "version": env!("CARGO_PKG_VERSION"),
-            "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
-        },
-        "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
-        "servers": [{"url": surface.public_url, "description": "`public_url`"}],
-        "tags": tags(surface),
-        "paths": paths,
-        "components": components::components(surface, shared),
-    })
+        is_on
+    });
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut).expect("the file has paths");
+    paths.retain(|_, path| {
+        let path = path.as_object_mut().expect("a path is an object");
+        if surface.health {
+            path.shift_remove("servers");
+        }
+        path.retain(|_, operation| !off.contains(&operation["tags"][0]));
+        !path.is_empty()
+    });
 }
 
-const TOKENS: &str = "Tokens";
-const OAUTH: &str = "OAuth clients";
-const PAYMENTS: &str = "Payment requests";
-const PAGE: &str = "Payment page";
-const HEALTH: &str = "Health";
-const DESCRIPTION: &str = "Description";
-
-/// Where the administration's listener is by default.
-const ADMIN: &str = "http://127.0.0.1:9090";
-
-const INTRODUCTION: &str = "\
-A server exchanges its credentials for an access token, and sends that as `Authorization: Bearer` with every call. \
-Everything here is for servers: a page in a browser must never hold a secret or a token.
-
-A success is `{\"success\": true, \"data\": …}`, an error `{\"success\": false, \"error\": {\"code\", \"message\"}}`. Decide by \
-`code`, which is stable. `/oauth2` and `/.well-known` answer without this envelope, as their RFCs say. Amounts are \
-integers in minor units, times are RFC 3339 in UTC, ids are UUIDs.
-
-Another method than those listed is 405 `METHOD_NOT_ALLOWED` with `Allow`; wherever `GET` is, `HEAD` is, too. Another \
-path is 404 `NOT_FOUND`. What is no valid HTTP is refused in the envelope, whatever the path.";
-
-fn operations(surface: &Surface<'_>) -> Vec<Operation> {
-    let mut operations = authority::operations(surface);
-    operations.extend(standards::operations(surface));
-    if surface.sandbox {
-        operations.extend(payments::operations(surface));
+/// Removes the components that nothing refers to any more; security schemes go by names, not by references.
+fn remove_unused_components(document: &mut Map<String, Value>) {
+    loop {
+        let mut used = HashSet::new();
+        for value in document.values() {
+            collect_references(value, &mut used);
+        }
+        let components = document.get_mut("components").and_then(Value::as_object_mut);
+        let mut removed = false;
+        for (kind, members) in components.into_iter().flatten().filter(|(kind, _)| *kind != "securitySchemes")
+        {
+            let members = members.as_object_mut().expect("components are grouped by their kinds");
+            let before = members.len();
+            members.retain(|name, _| used.contains(&format!("#/components/{kind}/{name}")));
+            removed |= members.len() < before;
+        }
+        if !removed {
+            return;
+        }
     }
-    operations.extend(itself::operations());
-    operations.extend(health::operations());
-    operations
 }
 
-fn tags(surface: &Surface<'_>) -> Vec<Value> {
-    let tags = [
-        (TOKENS, "The authority: access and refresh tokens, in the envelope of the Payment API."),
-        (OAUTH, "The same authority as every OAuth 2.0 library speaks to one."),
-        (PAYMENTS, "The sandbox Payment API, behind the guard. It takes tokens of the environment `test`."),
-        (PAGE, "Where a `redirect_url` leads: for the person who pays, not for programs."),
-        (DESCRIPTION, "What is served here."),
-        (HEALTH, "For those who operate it."),
-    ];
-    let is_served = |name: &str| surface.sandbox || (name != PAYMENTS && name != PAGE);
-    let tags = tags.into_iter().filter(|(name, _)| is_served(name));
-    tags.map(|(name, description)| json!({"name": name, "description": description})).collect()
+fn collect_references(value: &Value, used: &mut HashSet<String>) {
+    match value {
+        Value::Object(object) => {
+            used.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            object.values().for_each(|value| collect_references(value, used));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_references(item, used)),
+        _ => {}
+    }
+}
+
+/// Replaces parts of all texts.
+fn rewrite(value: &mut Value, replacements: &[(&str, &str)]) {
+    match value {
+        Value::Object(object) => object.values_mut().for_each(|value| rewrite(value, replacements)),
+        Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, replacements)),
+        Value::String(text) => {
+            for (from, to) in replacements {
+                if text.contains(from) {
+                    *text = text.replace(from, to);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 
 pub(crate) mod asset;
 
-use axum::Router;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -17,9 +16,9 @@ use crate::error::Error;
 use crate::payments::view::rfc3339;
 
 /// The routes of what pages load.
-pub(crate) fn router() -> Router {
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter)> {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
-    Router::new().route("/assets/{name}", get(asset::get).fallback(only))
+    vec![("/assets/{name}", get(asset::get).fallback(only))]
 }
 
 /// What a page may do in the browser, beyond showing itself with the assets of this server.

@@ -2,7 +2,7 @@
 
 pub(crate) mod body;
 mod checkout;
-mod country;
+pub(crate) mod country;
 mod create;
 pub(crate) mod decision;
 mod email;
@@ -14,7 +14,6 @@ mod named;
 pub(crate) mod page;
 mod record;
 pub(crate) mod redirect_url;
-pub(crate) mod schema;
 mod show;
 mod stored;
 pub(crate) mod text;
@@ -24,9 +23,8 @@ use std::sync::Arc;
 
 use tollgate_http::Problem;
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -39,23 +37,26 @@ use crate::error::Error;
 use crate::installation::Installation;
 
 /// The routes of the sandbox, guarded by `verifier`. Only credentials of the test environment are admitted.
-pub(crate) fn router(installation: Arc<Installation>, verifier: Arc<Verifier>) -> Router {
+pub(crate) fn routes(
+    installation: &Arc<Installation>,
+    verifier: Arc<Verifier>,
+) -> Vec<(&'static str, MethodRouter)> {
     let guard = GuardLayer::new(verifier).require_environment(Environment::Test).report_client();
     let read = guard.clone().require_scope("payments:read");
     let write = guard.require_scope("payments:write");
     let only = |allow: &'static str| async move || Error::MethodNotAllowed { allow };
-    Router::new()
-        .route(
-            "/api/v1/payment-requests:redirect",
-            post(create::post).route_layer(write).fallback(only("POST")),
-        )
-        .route(
-            "/api/v1/payment-requests",
-            get(show::list).route_layer(read.clone()).fallback(only("GET, HEAD")),
-        )
-        .route("/api/v1/payment-requests/{id}", get(show::one).route_layer(read).fallback(only("GET, HEAD")))
-        .route("/pay/{id}", get(checkout::get).post(checkout::post).fallback(only("GET, HEAD, POST")))
-        .with_state(installation)
+    let create = post(create::post).route_layer(write).fallback(only("POST"));
+    let list = get(show::list).route_layer(read.clone()).fallback(only("GET, HEAD"));
+    let one = get(show::one).route_layer(read).fallback(only("GET, HEAD"));
+    let page = get(checkout::get).post(checkout::post).fallback(only("GET, HEAD, POST"));
+    [
+        ("/api/v1/payment-requests:redirect", create),
+        ("/api/v1/payment-requests", list),
+        ("/api/v1/payment-requests/{id}", one),
+        ("/pay/{id}", page),
+    ]
+    .map(|(path, methods)| (path, methods.with_state(installation.clone())))
+    .into()
 }
 
 /// Where the page of a payment request is.

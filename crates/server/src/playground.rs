@@ -1,6 +1,6 @@
 //! The playground: a page where people issue a token, see every step of its life, break it, and see why it is refused.
 //!
-//! What a visitor does goes through [`Server::handle`], the very code that callers meet. Secrets and whole tokens stay
+//! What a visitor does goes through the whole server, the very code that callers meet. Secrets and whole tokens stay
 //! here, in the session; the browser holds the session's name and is shown tokens without their signature.
 //!
 //! Every act is a form. The answer to it is a redirect to the page, so that all of it works without a script.
@@ -17,16 +17,14 @@ mod snippets;
 mod timeline;
 mod visit;
 
-use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_http::edge::read_body;
 
-use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use tollgate_core::ClientId;
@@ -34,11 +32,12 @@ use tollgate_guard::ClientAddress;
 use zeroize::Zeroizing;
 
 use self::act::{Act, Desk};
+use self::calls::{Caller, Calls};
 pub use self::kit::{Answering, Kit, KitClient, Wire};
 use self::session::{Opened, Sessions};
 use self::visit::{Form, Refused, Site};
 use crate::error::Error;
-use crate::server::Server;
+use crate::installation::Installation;
 
 /// Where it is.
 pub(crate) const PATH: &str = "/playground";
@@ -69,41 +68,43 @@ pub struct Credentials {
 
 /// What all visits share.
 struct Room {
-    server: Weak<Server>,
+    installation: Arc<Installation>,
+    calls: Calls,
     playground: Playground,
     sessions: Sessions,
 }
 
-impl Room {
-    fn server(&self) -> Result<Arc<Server>, Refused> {
-        self.server.upgrade().ok_or_else(|| Error::Internal("the server is gone".to_owned()).into())
-    }
-}
-
-/// The one route of the playground.
-pub(crate) fn router(server: Weak<Server>, playground: Playground) -> Router {
+/// The one route of the playground, whose calls are made by `calls`.
+pub(crate) fn routes(
+    installation: Arc<Installation>,
+    calls: Calls,
+    playground: Playground,
+) -> Vec<(&'static str, MethodRouter)> {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD, POST" };
-    let room = Room { server, sessions: Sessions::default(), playground };
-    Router::new().route(PATH, get(show).post(perform).fallback(only)).with_state(Arc::new(room))
+    let room = Room { installation, calls, sessions: Sessions::default(), playground };
+    vec![(PATH, get(show).post(perform).fallback(only).with_state(Arc::new(room)))]
 }
 
 /// Shows the page, in the session that the browser names or in a new one.
 async fn show(
     State(room): State<Arc<Room>>,
-    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    Extension(from): Extension<ClientAddress>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     let shown = async {
-        let server = room.server()?;
-        let site = Site::of(&uri, &headers, &server.state().config().public_url)?;
-        let now = server.state().installation().now();
+        let site = Site::of(&uri, &headers, &room.installation.config().public_url)?;
+        let now = room.installation.now();
         // The demo client is lent to who is at this machine. Others bring credentials.
-        let demo = room.playground.demo.clone().filter(|_| from.is_loopback());
+        let demo = room
+            .playground
+            .demo
+            .clone()
+            .filter(|_| from.known().is_some_and(|address| address.is_loopback()));
         let Opened { session, cookie } = room.sessions.open(site.cookie(&headers), demo, now);
         room.sweep();
         let session = session.lock().await;
-        let mut response = page::render(&server, &session, now).await?;
+        let mut response = page::render(&room.installation, &session, now).await?;
         if let Some(id) = cookie {
             response.headers_mut().append(SET_COOKIE, site.set_cookie(&id));
         }
@@ -115,7 +116,7 @@ async fn show(
 /// Does what a form asks for, and leads back to the page.
 async fn perform(
     State(room): State<Arc<Room>>,
-    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    Extension(from): Extension<ClientAddress>,
     request: Request,
 ) -> Response {
     room.perform(from, request).await.unwrap_or_else(page::refuse)
@@ -132,31 +133,31 @@ impl Room {
             loop {
                 tokio::time::sleep(SWEEP).await;
                 let Some(room) = room.upgrade() else { return };
-                let Some(server) = room.server.upgrade() else { return };
-                if !room.sessions.sweep(server.state().installation().now()) {
+                if !room.sessions.sweep(room.installation.now()) {
                     return;
                 }
             }
         });
     }
 
-    async fn perform(&self, from: IpAddr, request: Request) -> Result<Response, Refused> {
-        let server = self.server()?;
+    async fn perform(&self, from: ClientAddress, request: Request) -> Result<Response, Refused> {
+        let installation = &self.installation;
         let (head, body) = request.into_parts();
-        let site = Site::of(&head.uri, &head.headers, &server.state().config().public_url)?;
+        let site = Site::of(&head.uri, &head.headers, &installation.config().public_url)?;
         site.refuse_others(&head.headers)?;
         let body = Zeroizing::new(
-            read_body(body, MAX_FORM, server.state().config().limits.body_timeout).await?.to_vec(),
+            read_body(body, MAX_FORM, installation.config().limits.body_timeout).await?.to_vec(),
         );
         let form = Form::read(&head.headers, &body)?;
-        let now = server.state().installation().now();
+        let now = installation.now();
         let session = self.sessions.use_again(site.cookie(&head.headers), now).ok_or(Refused::Session)?;
         let mut session = session.lock().await;
         if !session.has_form_token(&form.token) {
             return Err(Refused::Session);
         }
         let act = Act::parse(&form.act).ok_or(Refused::Unclear)?;
-        let desk = Desk { server, kit: self.playground.kit.clone(), origin: site.origin().to_owned(), from };
+        let caller = Caller::at(from, self.calls.clone(), self.installation.clone());
+        let desk = Desk { caller, kit: self.playground.kit.clone(), origin: site.origin().to_owned() };
         desk.perform(act, &mut session, &form).await?;
         Ok(back_to_the_page())
     }

@@ -7,39 +7,44 @@ mod curl;
 mod fields;
 mod prose;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use askama::Template;
+use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::openapi::{Surface, document};
 use crate::pages;
 use crate::reference::fields::{Field, Fields};
 use crate::reference::prose::{Piece, paragraphs, pieces};
 
 /// The page as it is served; composed when it is first asked for.
-pub(crate) struct Reference {
+struct Reference {
     /// Whether it leads to the playground.
     has_playground: bool,
+    document: Document,
     page: OnceLock<Bytes>,
 }
 
-impl Reference {
-    pub(crate) fn new(has_playground: bool) -> Self {
-        Self { has_playground, page: OnceLock::new() }
-    }
+/// Makes the document that the page is made of.
+type Document = Box<dyn Fn() -> Value + Send + Sync>;
 
+/// The one route of the reference.
+pub(crate) fn routes(has_playground: bool, document: Document) -> Vec<(&'static str, MethodRouter)> {
+    let reference = Arc::new(Reference { has_playground, document, page: OnceLock::new() });
+    let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
+    let show = async move || reference.answer();
+    vec![("/docs", get(show).fallback(only))]
+}
+
+impl Reference {
     /// Answers a request for it.
-    pub(crate) fn answer(&self, surface: &Surface<'_>, method: &Method) -> Response<Full<Bytes>> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return Error::MethodNotAllowed { allow: "GET, HEAD" }.response();
-        }
-        let render = || render(&document(surface), self.has_playground).into();
+    fn answer(&self) -> Response<Full<Bytes>> {
+        let render = || render(&(self.document)(), self.has_playground).into();
         let body = self.page.get_or_init(render);
         let mut response = Response::new(Full::new(body.clone()));
         *response.headers_mut() = pages::headers(pages::Policy::default());

@@ -1,6 +1,8 @@
-//! The paths that are served, as a closed set: what logs and metrics call them.
+//! The names of the routes: what logs and metrics call them. It is a closed set, whatever path is asked for.
 
-/// A path that is served.
+use crate::oauth::face::Face;
+
+/// A route that is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
     Token,
@@ -10,103 +12,138 @@ pub(crate) enum Route {
     Revoke,
     ServerMetadata,
     KeySet,
-    CreatePayment,
-    ListPayments,
-    ShowPayment,
-    PaymentPage,
-    Playground,
-    Asset,
     OpenApi,
-    Reference,
     Health,
     Ready,
     Metrics,
+    /// A path that leads nowhere.
     Unknown,
+    /// A route that is mounted beside the authority's, by its place among them.
+    Mounted(usize),
 }
 
-impl Route {
-    /// How many there are.
-    pub(crate) const COUNT: usize = Self::Unknown as usize + 1;
+/// The routes of a server.
+pub(crate) struct Routes {
+    mounted: Box<[&'static str]>,
+}
 
-    /// All of them.
-    pub(crate) const ALL: [Self; Self::COUNT] = [
-        Self::Token,
-        Self::Refresh,
-        Self::StandardToken,
-        Self::Introspect,
-        Self::Revoke,
-        Self::ServerMetadata,
-        Self::KeySet,
-        Self::CreatePayment,
-        Self::ListPayments,
-        Self::ShowPayment,
-        Self::PaymentPage,
-        Self::Playground,
-        Self::Asset,
-        Self::OpenApi,
-        Self::Reference,
-        Self::Health,
-        Self::Ready,
-        Self::Metrics,
-        Self::Unknown,
-    ];
+impl Routes {
+    /// The authority's routes, and those with these paths.
+    pub(crate) fn with(mounted: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { mounted: mounted.into_iter().collect() }
+    }
 
     /// The route of a path. Paths are compared as they were sent: no second spelling reaches a handler.
+    pub(crate) fn of(&self, path: &str) -> Route {
+        match Route::of(path) {
+            Route::Unknown => {
+                let place = self.mounted.iter().position(|template| matches(template, path));
+                place.map_or(Route::Unknown, Route::Mounted)
+            }
+            route => route,
+        }
+    }
+
+    /// The path of a route, as a template.
+    pub(crate) fn path(&self, route: Route) -> &'static str {
+        match route {
+            Route::Mounted(place) => self.mounted[place],
+            route => route.path(),
+        }
+    }
+
+    /// All routes in their order: each has [its place](Route::place) there.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Route> + use<> {
+        OWN.into_iter().map(|(route, _)| route).chain((0..self.mounted.len()).map(Route::Mounted))
+    }
+}
+
+/// Says whether a template leads to a path. Whatever is below a parameter is counted under it.
+fn matches(template: &str, path: &str) -> bool {
+    match template.split_once('{') {
+        Some((start, _)) => path.starts_with(start),
+        None => path == template,
+    }
+}
+
+/// The authority's own routes.
+const OWN: [(Route, &str); 12] = [
+    (Route::Token, "/api/v1/oauth2/token"),
+    (Route::Refresh, "/api/v1/oauth2/refresh"),
+    (Route::StandardToken, "/oauth2/token"),
+    (Route::Introspect, "/oauth2/introspect"),
+    (Route::Revoke, "/oauth2/revoke"),
+    (Route::ServerMetadata, "/.well-known/oauth-authorization-server"),
+    (Route::KeySet, "/oauth2/jwks"),
+    (Route::OpenApi, "/openapi.json"),
+    (Route::Health, "/healthz"),
+    (Route::Ready, "/readyz"),
+    (Route::Metrics, "/metrics"),
+    (Route::Unknown, "unknown"),
+];
+
+impl Route {
+    /// The authority's own route of a path.
     pub(crate) fn of(path: &str) -> Self {
-        match path {
-            "/api/v1/oauth2/token" => Self::Token,
-            "/api/v1/oauth2/refresh" => Self::Refresh,
-            "/oauth2/token" => Self::StandardToken,
-            "/oauth2/introspect" => Self::Introspect,
-            "/oauth2/revoke" => Self::Revoke,
-            "/oauth2/jwks" => Self::KeySet,
-            "/.well-known/oauth-authorization-server" => Self::ServerMetadata,
-            "/api/v1/payment-requests:redirect" => Self::CreatePayment,
-            "/api/v1/payment-requests" => Self::ListPayments,
-            "/openapi.json" => Self::OpenApi,
-            "/playground" => Self::Playground,
-            "/docs" => Self::Reference,
-            "/healthz" => Self::Health,
-            "/readyz" => Self::Ready,
-            "/metrics" => Self::Metrics,
-            _ if path.starts_with("/api/v1/payment-requests/") => Self::ShowPayment,
-            _ if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
-            _ if path.starts_with("/pay/") => Self::PaymentPage,
-            _ if path.starts_with("/assets/") => Self::Asset,
-            _ => Self::Unknown,
+        match OWN.iter().find(|(_, own)| *own == path) {
+            Some((route, _)) => *route,
+            // An issuer with a path is described below it (RFC 8414 §3.1).
+            None if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
+            None => Self::Unknown,
         }
     }
 
-    /// Whether it belongs to the endpoints of the standards.
-    pub(crate) const fn is_of_the_standards(self) -> bool {
-        matches!(
-            self,
-            Self::StandardToken | Self::Introspect | Self::Revoke | Self::ServerMetadata | Self::KeySet
-        )
+    /// Its path, if it is the authority's own.
+    pub(crate) fn path(self) -> &'static str {
+        OWN.iter().find(|(route, _)| *route == self).map_or("unknown", |(_, path)| path)
     }
 
-    /// Its path, as a template.
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// Its place among all routes of a server.
+    pub(crate) fn place(self) -> usize {
         match self {
-            Self::Token => "/api/v1/oauth2/token",
-            Self::Refresh => "/api/v1/oauth2/refresh",
-            Self::StandardToken => "/oauth2/token",
-            Self::Introspect => "/oauth2/introspect",
-            Self::Revoke => "/oauth2/revoke",
-            Self::ServerMetadata => "/.well-known/oauth-authorization-server",
-            Self::KeySet => "/oauth2/jwks",
-            Self::CreatePayment => "/api/v1/payment-requests:redirect",
-            Self::ListPayments => "/api/v1/payment-requests",
-            Self::ShowPayment => "/api/v1/payment-requests/{id}",
-            Self::PaymentPage => "/pay/{id}",
-            Self::Playground => "/playground",
-            Self::Asset => "/assets/{name}",
-            Self::OpenApi => "/openapi.json",
-            Self::Reference => "/docs",
-            Self::Health => "/healthz",
-            Self::Ready => "/readyz",
-            Self::Metrics => "/metrics",
-            Self::Unknown => "unknown",
+            Self::Mounted(place) => OWN.len() + place,
+            own => OWN.iter().position(|(route, _)| *route == own).unwrap_or_default(),
         }
+    }
+
+    /// The dialect that its answers are in.
+    pub(crate) const fn face(self) -> Face {
+        match self {
+            Self::StandardToken | Self::Introspect | Self::Revoke | Self::ServerMetadata | Self::KeySet => {
+                Face::Standard
+            }
+            _ => Face::Api,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mounted_path_is_counted_under_its_template_and_any_other_as_unknown() {
+        let routes = Routes::with(["/pay/{id}", "/payments", "/payments/{id}"]);
+        for (path, template) in [
+            ("/pay/1", "/pay/{id}"),
+            ("/pay/1/2", "/pay/{id}"),
+            ("/payments", "/payments"),
+            ("/payments/", "/payments/{id}"),
+            ("/pay", "unknown"),
+            ("/Payments", "unknown"),
+            ("/oauth2/token", "/oauth2/token"),
+            ("/oauth2/token/", "unknown"),
+            ("unknown", "unknown"),
+            ("*", "unknown"),
+        ] {
+            assert_eq!(routes.path(routes.of(path)), template, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_route_has_a_place_of_its_own() {
+        let routes = Routes::with(["/a", "/b"]);
+        let places: Vec<usize> = routes.all().map(Route::place).collect();
+        assert_eq!(places, (0..OWN.len() + 2).collect::<Vec<_>>());
     }
 }

@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tollgate_http::edge::{self, Drained, OpenConnections};
+use tollgate_http::edge::{Drained, Edge, Limits};
+use tower::ServiceExt;
 
 use crate::background;
 use crate::config::Config;
+use crate::error::Error;
 use crate::follower::Follower;
 use crate::health;
 use crate::readiness::Task;
 use crate::response::without_body;
 use crate::rotation::Rotation;
-use crate::route::Route;
 use crate::server::Server;
 use crate::watcher::Watcher;
 
@@ -126,7 +128,7 @@ pub async fn run(
             server.start_draining();
         }
     };
-    let limits = Arc::new(limits(server.state().config()));
+    let edge = Edge::new(limits(server.state().config())).tls(tls).count_in(open);
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Incoming>| {
@@ -134,7 +136,7 @@ pub async fn run(
             async move { Ok::<_, Infallible>(server.handle(peer.ip(), request).await) }
         })
     };
-    let drained = edge::serve(listeners.api, tls, limits, open, make, draining).await;
+    let drained = edge.serve(listeners.api, make, draining).await;
     // Health is answered to the end, so that whoever watches sees the server drain.
     drop(stop);
     if let Some(admin) = admin {
@@ -152,26 +154,30 @@ async fn serve_admin(
     listener: TcpListener,
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
-    let limits = edge::Limits { max_connections: 64, ..limits(server.state().config()) };
-    let make = |_peer| {
-        let server = server.clone();
+    let edge = Edge::new(Limits { max_connections: 64, ..limits(server.state().config()) });
+    let router = health::router().fallback(async || Error::NotFound).with_state(server.state().clone());
+    let make = |_peer: SocketAddr| {
+        let router = router.clone();
         tower::service_fn(move |request: Request<Incoming>| {
-            let answer = health::answer(server.state(), Route::of(request.uri().path()), request.method());
-            let answer = if request.method() == Method::HEAD { without_body(answer) } else { answer };
-            async move { Ok::<_, Infallible>(answer) }
+            let (router, is_head) = (router.clone(), request.method() == Method::HEAD);
+            async move {
+                let Ok(response) = router.oneshot(request).await;
+                let response = response.map(Either::Right);
+                Ok::<_, Infallible>(if is_head { without_body(response) } else { response })
+            }
         })
     };
     let stopped = async move { while stopped.changed().await.is_ok() {} };
-    edge::serve(listener, None, Arc::new(limits), OpenConnections::default(), make, stopped).await
+    edge.serve(listener, make, stopped).await
 }
 
-pub(crate) fn limits(config: &Config) -> edge::Limits {
-    edge::Limits {
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits {
         max_connections: config.limits.max_connections,
         first_byte: config.limits.first_byte_timeout,
         head: config.limits.head_timeout,
         idle: config.limits.idle_timeout,
         grace: config.shutdown.grace,
-        ..edge::Limits::default()
+        ..Limits::default()
     }
 }

@@ -5,53 +5,101 @@
 //! panic that answers 500.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::routing::MethodRouter;
 use bytes::Bytes;
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
 use tollgate_core::{ClientId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
-use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service, ServiceExt};
 
 use crate::error::{Error, Refusal};
 use crate::installation::Installation;
-use crate::metrics::Grant;
-use crate::oauth::answer::Issued;
-use crate::oauth::{refresh, token};
-use crate::openapi::Surface;
+use crate::oauth::answer::Answered;
+use crate::oauth::{self, refresh, token};
+use crate::openapi::{Surface, document};
 use crate::panics::catch_panic;
 use crate::playground::Playground;
 use crate::readiness::NotReady;
-use crate::reference::Reference;
 use crate::response::{Body, without_body};
-use crate::route::Route;
-use crate::state::State;
-use crate::{health, log, oauth, openapi, pages, payments, playground};
+use crate::route::{Route, Routes};
+use crate::state::{Arrival, State};
+use crate::{health, log, openapi, pages, payments, playground, reference};
+
+/// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
+#[derive(Clone)]
+pub struct Loopback(Weak<Server>);
+
+impl Service<Request<Bytes>> for Loopback {
+    type Response = Response<Bytes>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let server = self.0.upgrade();
+        Box::pin(async move {
+            let server = server.ok_or("the server is gone")?;
+            let from = request.extensions().get().copied().ok_or("a call carries no address")?;
+            let (head, body) = server.handle_from(from, request.map(Full::new)).await.into_parts();
+            Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+        })
+    }
+}
+
+/// Routes that are served beside the authority's: each a path as the router reads it, and what answers there.
+pub type Mounted = Vec<(&'static str, MethodRouter)>;
 
 /// A running server: answers requests, however they arrive.
 pub struct Server {
-    state: State,
+    state: Arc<State>,
     /// Where each request has a line.
     requests: OnceLock<log::Requests>,
-    /// Whether what the administration's listener answers is also answered here, next to the API.
-    health: bool,
-    /// Everything but the two endpoints of the authority.
+    /// Everything but the two endpoints that carry the load.
     router: Router,
-    description: openapi::Published,
-    reference: Reference,
+}
+
+/// What is served beside the authority where the configuration has the sandbox on, and what is in any case.
+fn mounted(
+    installation: &Arc<Installation>,
+    health: bool,
+    playground: Option<(Loopback, Playground)>,
+) -> Mounted {
+    let has_playground = playground.is_some() && installation.config().sandbox;
+    let document = {
+        let installation = installation.clone();
+        move || document(&Surface::of(installation.config(), health))
+    };
+    let mut mounted = pages::routes();
+    mounted.extend(reference::routes(has_playground, Box::new(document)));
+    if installation.config().sandbox {
+        mounted.extend(payments::routes(installation, installation.verifier().clone()));
+        if let Some((loopback, playground)) = playground {
+            let calls = BoxCloneSyncService::new(loopback);
+            mounted.extend(playground::routes(installation.clone(), calls, playground));
+        }
+    }
+    mounted
 }
 
 impl Server {
-    /// Serves an installation. `health` says whether `/healthz`, `/readyz` and `/metrics` are also answered next to
-    /// the API.
+    /// Serves an installation. `health` says whether `/healthz`, `/readyz` and `/metrics` are also answered next to the
+    /// API.
     pub fn new(installation: Arc<Installation>, health: bool) -> Arc<Self> {
-        Arc::new(Self::with(installation, health, Router::new()))
+        Self::mounting(installation.clone(), health, |_| mounted(&installation, health, None))
     }
 
     /// The same with a playground, where the configuration has the sandbox on.
@@ -60,32 +108,32 @@ impl Server {
         health: bool,
         playground: Playground,
     ) -> Arc<Self> {
-        Arc::new_cyclic(|server| {
-            let sandbox = installation.config().sandbox;
-            let pages = if sandbox { playground::router(server.clone(), playground) } else { Router::new() };
-            Self::with(installation, health, pages)
+        Self::mounting(installation.clone(), health, |loopback| {
+            mounted(&installation, health, Some((loopback, playground)))
         })
     }
 
-    fn with(installation: Arc<Installation>, health: bool, pages: Router) -> Self {
-        let has_playground = pages.has_routes();
-        let pages = pages::router().merge(pages);
-        let router = if installation.config().sandbox {
-            pages.merge(payments::router(installation.clone(), installation.verifier().clone()))
-        } else {
-            pages
-        };
-        Self {
-            state: State::new(installation),
-            requests: OnceLock::new(),
-            health,
-            router: router.fallback(async || Error::NotFound),
-            description: openapi::Published::default(),
-            reference: Reference::new(has_playground),
-        }
+    /// Serves an installation, and what is mounted beside it. `health` says whether `/healthz`, `/readyz` and `/metrics`
+    /// are also answered next to the API.
+    pub fn mounting(
+        installation: Arc<Installation>,
+        health: bool,
+        mount: impl FnOnce(Loopback) -> Mounted,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|server| Self::with(installation, health, mount(Loopback(server.clone()))))
     }
 
-    pub(crate) fn state(&self) -> &State {
+    fn with(installation: Arc<Installation>, health: bool, mounted: Mounted) -> Self {
+        let routes = Routes::with(mounted.iter().map(|(path, _)| *path));
+        let state = Arc::new(State::new(installation, routes));
+        let health_routes = if health { health::router() } else { Router::new() };
+        let own = oauth::router().merge(health_routes).with_state(state.clone());
+        let own = own.merge(openapi::router(state.clone(), health)).fallback(async || Error::NotFound);
+        let router = mounted.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
+        Self { state, requests: OnceLock::new(), router }
+    }
+
+    pub(crate) fn state(&self) -> &Arc<State> {
         &self.state
     }
 
@@ -107,42 +155,29 @@ impl Server {
     }
 
     /// Answers a request that came from `peer`.
-    pub async fn handle(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
+    pub fn handle<'a, B: RequestBody + 'a>(
+        &'a self,
+        peer: IpAddr,
+        request: Request<B>,
+    ) -> impl Future<Output = Response<Body>> + use<'a, B> {
+        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
+        self.handle_from(from, request)
+    }
+
+    /// Answers a request of the caller at `from`.
+    async fn handle_from(&self, from: ClientAddress, request: Request<impl RequestBody>) -> Response<Body> {
         let start = Instant::now();
         let now = self.state.installation().now();
         let id = RequestId::of(request.headers(), now.millis());
-        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
-        let route = Route::of(request.uri().path());
+        let arrival = Arrival { from, now };
+        let route = self.state.metrics().routes().of(request.uri().path());
         let method = request.method().clone();
-        let answered = match route {
-            Route::Token => self.granted(
-                Grant::ClientCredentials,
-                catch_panic(token::post(&self.state, from, now, request)).await,
-            ),
-            Route::Refresh => self.granted(
-                Grant::RefreshToken,
-                catch_panic(refresh::post(&self.state, from, now, request)).await,
-            ),
-            Route::Health | Route::Ready | Route::Metrics if self.health => {
-                (health::answer(&self.state, route, &method), None)
-            }
-            Route::OpenApi => (
-                self.description
-                    .answer(&Surface::of(&self.state, self.health), &method, request.headers())
-                    .map(Either::Left),
-                None,
-            ),
-            Route::Reference => (
-                self.reference.answer(&Surface::of(&self.state, self.health), &method).map(Either::Left),
-                None,
-            ),
+        let (mut response, client) = match route {
+            Route::Token => self.answer(catch_panic(token::post(&self.state, arrival, request)).await),
+            Route::Refresh => self.answer(catch_panic(refresh::post(&self.state, arrival, request)).await),
             // Boxed, or every token request would carry the room for them.
-            route if route.is_of_the_standards() => {
-                Box::pin(oauth::answer(&self.state, route, from, now, request)).await
-            }
-            _ => Box::pin(self.route(from, request)).await,
+            _ => Box::pin(self.route(route, arrival, request)).await,
         };
-        let (mut response, client) = answered;
         if method == Method::HEAD {
             response = without_body(response);
         }
@@ -154,7 +189,7 @@ impl Server {
                 at: now.after(took),
                 id: id.as_str(),
                 method: method.as_str(),
-                route: route.as_str(),
+                route: self.state.metrics().routes().path(route),
                 status: response.status().as_u16(),
                 micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
                 client,
@@ -167,17 +202,10 @@ impl Server {
         response
     }
 
-    /// Answers what an endpoint of the authority has come to.
-    fn granted(
-        &self,
-        grant: Grant,
-        outcome: Result<Result<Issued, Error>, Error>,
-    ) -> (Response<Body>, Option<ClientId>) {
+    /// The answer of an endpoint that is called without a router.
+    fn answer(&self, outcome: Result<Result<Answered, Error>, Error>) -> (Response<Body>, Option<ClientId>) {
         match outcome {
-            Ok(Ok(Issued { response, client })) => {
-                self.state.metrics().issued(grant);
-                (response.map(Either::Left), Some(client))
-            }
+            Ok(Ok(Answered { response, client })) => (response.map(Either::Left), client),
             Ok(Err(error)) | Err(error) => {
                 let realm = self.state.installation().verifier().realm();
                 (error.response_in::<Full<Bytes>>(realm).map(Either::Left), None)
@@ -185,22 +213,31 @@ impl Server {
         }
     }
 
-    /// Calls whatever else the router finds.
+    /// Calls what the router finds.
     async fn route(
         &self,
-        from: IpAddr,
+        route: Route,
+        arrival: Arrival,
         request: Request<impl RequestBody>,
     ) -> (Response<Body>, Option<ClientId>) {
         let mut request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(ClientAddress(from));
+        match route {
+            // The guard wants to know the address, and reads the clock itself.
+            Route::Mounted(_) => request.extensions_mut().insert(arrival.from).is_some(),
+            _ => request.extensions_mut().insert(arrival).is_some(),
+        };
         let response = match catch_panic(self.router.clone().oneshot(request)).await {
             Ok(Ok(response)) => response.map(Either::Right),
-            Err(error) => error.response::<Full<Bytes>>().map(Either::Left),
+            Err(error) => {
+                let realm = self.state.installation().verifier().realm();
+                route.face().refuse::<Full<Bytes>>(error, realm).map(Either::Left)
+            }
         };
         let client = response.extensions().get::<ClientId>().copied();
         (response, client)
     }
 
+    /// Counts a refusal, and returns why it was one.
     fn count_refusal(&self, response: &Response<Body>) -> Option<String> {
         let extensions = response.extensions();
         let denial = extensions.get::<Denial>().map(Refusal::from);

@@ -4,15 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::Instant;
+use tollgate_core::Timestamp;
+use tollgate_http::ClientAddress;
 use tollgate_http::edge::OpenConnections;
 
 use crate::config::Config;
-
 use crate::installation::Installation;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;
 use crate::registry::Registered;
+use crate::route::Routes;
 use crate::throttle::Throttle;
+
+/// What is known of a request before its handler is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// The caller's address, proxies left out.
+    pub(crate) from: ClientAddress,
+    /// When the request came. Whoever handles it reads no clock.
+    pub(crate) now: Timestamp,
+}
 
 /// The state of a running server.
 pub(crate) struct State {
@@ -25,11 +36,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The state of a server that has answered nothing yet.
-    pub(crate) fn new(installation: Arc<Installation>) -> Self {
+    /// The state of a server with these routes that has answered nothing yet.
+    pub(crate) fn new(installation: Arc<Installation>, routes: Routes) -> Self {
         Self {
             throttle: Throttle::new(installation.config().limits.auth_failures, Instant::now()),
-            metrics: Metrics::new(),
+            metrics: Metrics::of(routes),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             connections: OpenConnections::default(),

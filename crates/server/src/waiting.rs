@@ -16,13 +16,14 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tollgate_core::{Clock, Timestamp};
-use tollgate_http::edge::{self, OpenConnections};
+use tollgate_http::edge::Edge;
 use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
+use crate::oauth::face::Face;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::Route;
@@ -48,13 +49,13 @@ impl Waiting {
         reason: String,
     ) -> io::Result<Self> {
         let reason = Arc::new(Mutex::new(reason));
-        let limits = Arc::new(limits(config));
         let mut serving = JoinSet::new();
         let (api, admin) = listeners.sockets();
         for (socket, tls, is_api) in [(Some(api), tls, true), (admin, None, false)] {
             let Some(socket) = socket else { continue };
             let listener = again(socket)?;
-            let (limits, reason, clock) = (limits.clone(), reason.clone(), clock.clone());
+            let edge = Edge::new(limits(config)).tls(tls);
+            let (reason, clock) = (reason.clone(), clock.clone());
             serving.spawn(async move {
                 let make = |_peer: SocketAddr| {
                     let (reason, clock) = (reason.clone(), clock.clone());
@@ -64,8 +65,7 @@ impl Waiting {
                         async move { Ok::<_, Infallible>(answer) }
                     })
                 };
-                edge::serve(listener, tls, limits, OpenConnections::default(), make, std::future::pending())
-                    .await;
+                edge.serve(listener, make, std::future::pending()).await;
             });
         }
         Ok(Self { reason, _serving: serving })
@@ -86,8 +86,10 @@ fn again(listener: &TcpListener) -> io::Result<TcpListener> {
 fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -> Response<Body> {
     let route = Route::of(request.uri().path());
     let response: Response<Full<Bytes>> = match route {
-        _ if is_api && route.is_of_the_standards() => unavailable(reason).oauth_response(),
-        _ if is_api => unavailable(reason).response(),
+        _ if is_api => match route.face() {
+            Face::Api => unavailable(reason).response(),
+            Face::Standard => unavailable(reason).oauth_response(),
+        },
         Route::Health => health::plain("application/json", health::status(UP)),
         Route::Ready => Error::NotReady(NotReady::Suspended(reason.into())).response(),
         Route::Metrics => health::plain(METRICS_TYPE, health::NOT_READY.to_owned()),

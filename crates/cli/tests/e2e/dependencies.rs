@@ -74,6 +74,23 @@ fn every_dependency_comes_from_a_registry() {
 }
 
 #[test]
+fn the_guard_brings_no_server_and_no_runtime_to_its_users() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", "tollgate-auth-guard", "--edges", "normal", "--prefix", "none"])
+        .args(["--format", "{p}", "--locked", "--offline"])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.contains(&"tollgate-auth-http"), "{tree}");
+    for heavy in ["hyper", "hyper-util", "rustls", "tokio", "tokio-rustls", "tower", "tracing"] {
+        assert!(!names.contains(&heavy), "{tree}");
+    }
+}
+
+#[test]
 fn a_licence_is_accepted_if_one_of_its_alternatives_is_in_full() {
     let allowed = ["MIT", "Apache-2.0", "ISC", "Unicode-3.0"].map(str::to_owned);
     for accepted in [

@@ -27,7 +27,7 @@ pub(crate) struct Crate {
 }
 
 /// The suites that a feature makes public, for other implementations of what they test.
-const SUITES: [&str; 2] = ["conformance", "parity"];
+const SUITES: [&str; 1] = ["conformance"];
 
 /// All crates of the workspace.
 pub(crate) fn crates() -> Vec<Crate> {

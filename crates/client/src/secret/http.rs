@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Reason, Refusal, payload};
 use crate::origin::is_loopback;
-use crate::{http_client, tls};
+use crate::{http_client, tls, tls_config};
 
 /// Where machines in a cloud get their identity: by HTTP, because these addresses end on the machine's own host.
 const METADATA: [&str; 6] = [
@@ -31,7 +31,7 @@ pub(super) struct Http {
 impl Http {
     /// Trusts what the system trusts.
     pub(super) fn new() -> Result<Self, Reason> {
-        let config = tls::config().map_err(|_| Reason::Setting {
+        let config = tls_config().map_err(|_| Reason::Setting {
             name: "the system's list of trusted authorities".to_owned(),
             problem: "can't be read: install ca-certificates, or name a list by SSL_CERT_FILE",
         })?;

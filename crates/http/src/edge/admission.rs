@@ -15,9 +15,10 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::util::{Oneshot, ServiceExt};
 
-use super::Limits;
+use super::limits::Limits;
 use super::pulse::{InFlight, Pulse};
 use super::refusal::Refusal;
+use super::rules::Requests;
 use super::shared::Shared;
 
 /// What the edge needs of the service behind it; it follows from the bounds and is never implemented by hand.
@@ -60,11 +61,14 @@ impl<S> Admission<S> {
     fn admit(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
         // On HTTP/1.1 hyper has measured the head.
         if request.version() >= Version::HTTP_2 && is_too_large(request, &self.shared.limits) {
-            return Err(Refusal::HEAD_TOO_LARGE);
+            return Err(Refusal::HeadTooLarge);
+        }
+        if self.shared.rules.requests == Requests::Any {
+            return Ok(());
         }
         // RFC 9112 §6.3: hyper would go by Transfer-Encoding alone, but a proxy before us may not.
         if request.headers().contains_key(TRANSFER_ENCODING) && self.pulse.has_two_lengths() {
-            return Err(Refusal::invalid("The request has both Content-Length and Transfer-Encoding."));
+            return Err(Refusal::Invalid("The request has both Content-Length and Transfer-Encoding."));
         }
         let host = one_host(request)?;
         let Some(target) = origin_form(request.method(), request.uri(), request.version(), host)? else {
@@ -89,11 +93,11 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
             }
             Err(refusal) => {
                 tracing::debug!(
-                    code = refusal.code,
-                    message = refusal.message,
+                    code = refusal.code(),
+                    message = refusal.message(),
                     "request refused at the edge"
                 );
-                let mut response = refusal.response(request.version(), request.headers());
+                let mut response = refusal.response(request.version(), request.headers(), &self.shared.rules);
                 if request.method() == Method::HEAD {
                     let length = HeaderValue::from(response.body().len());
                     response.headers_mut().insert(CONTENT_LENGTH, length);
@@ -120,14 +124,14 @@ fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
-        return Err(Refusal::invalid("The request has more than one Host."));
+        return Err(Refusal::Invalid("The request has more than one Host."));
     }
     if host.is_some_and(|host| !host.as_bytes().iter().all(|byte| IN_HOST[usize::from(*byte)])) {
-        return Err(Refusal::invalid("The Host of the request is not valid."));
+        return Err(Refusal::Invalid("The Host of the request is not valid."));
     }
     let authority = (request.version() >= Version::HTTP_2).then(|| request.uri().authority()).flatten();
     if host.is_none() && authority.is_none() && request.version() >= Version::HTTP_11 {
-        return Err(Refusal::invalid("The request has no Host."));
+        return Err(Refusal::Invalid("The request has no Host."));
     }
     Ok(host)
 }
@@ -161,11 +165,11 @@ fn origin_form(
     host: Option<&HeaderValue>,
 ) -> Result<Option<Uri>, Refusal> {
     if method == Method::CONNECT || !target.path().starts_with('/') {
-        return Err(Refusal::invalid("The target of the request must be a path that begins with a slash."));
+        return Err(Refusal::Invalid("The target of the request must be a path that begins with a slash."));
     }
     let Some(authority) = target.authority() else { return Ok(None) };
     if host.is_some_and(|host| !names(authority, host)) {
-        return Err(Refusal::invalid("The Host of the request is not the host of its target."));
+        return Err(Refusal::Invalid("The Host of the request is not the host of its target."));
     }
     if version >= Version::HTTP_2 {
         return Ok(None);

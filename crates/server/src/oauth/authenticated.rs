@@ -1,7 +1,6 @@
 //! A client that has proved who it is: the extractor of the token endpoint.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -9,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::Instant;
-use tollgate_core::{ClientId, Scope, SecretId, Timestamp};
+use tollgate_core::{ClientId, Scope, SecretId};
 use tollgate_http::{Problem, Problems};
 use zeroize::Zeroizing;
 
@@ -18,7 +17,7 @@ use crate::oauth::grant::check_scope;
 use crate::oauth::parameters::{Parameters, present, required};
 use crate::oauth::sensitive::Sensitive;
 use crate::registry::Registered;
-use crate::state::State;
+use crate::state::{Arrival, State};
 
 /// A client that has proved who it is.
 pub(crate) struct Authenticated {
@@ -34,11 +33,6 @@ pub(crate) struct Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
-    /// Credentials that came by another way than a request to an endpoint of the authority.
-    pub(crate) fn of(client_id: &'a str, client_secret: &'a str) -> Self {
-        Self { client_id: client_id.into(), client_secret: Cow::from(client_secret).into() }
-    }
-
     /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
     pub(crate) fn read(
         headers: &HeaderMap,
@@ -93,8 +87,7 @@ impl<'a> Credentials<'a> {
     pub(crate) async fn authenticate(
         &self,
         state: &State,
-        from: IpAddr,
-        now: Timestamp,
+        Arrival { from, now }: Arrival,
         requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
         let installation = state.installation();

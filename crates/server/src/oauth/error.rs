@@ -1,29 +1,18 @@
-//! What a refusal looks like to an OAuth client: the one place where errors become answers of RFC 6749 §5.2.
+//! What OAuth clients are told: the one mapping of errors to the codes of RFC 6749 §5.2.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use tollgate_core::wire::Code;
-use tollgate_http::Problems;
+use tollgate_http::refusal::Dialect;
 
-use crate::error::{Error, Refusal};
+use crate::error::{Error, status};
 
 impl Error {
     /// The answer as RFC 6749 §5.2 has it: `{"error":"…","error_description":"…"}`.
     pub fn oauth_response<B: From<Bytes>>(self) -> Response<B> {
-        let (error, description) = (self.oauth_error(), self.oauth_description());
-        let body = format!(r#"{{"error":"{error}","error_description":"{description}"}}"#);
-        let mut response = Response::new(B::from(Bytes::from(body)));
-        *response.status_mut() = self.oauth_status();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-        self.add_headers(headers);
-        response.extensions_mut().insert(Refusal::from(&self));
-        response
+        self.answer(Dialect::OAuth, self.oauth_status(), self.oauth_error(), self.oauth_message())
     }
 
     /// Its code: of RFC 6749 §5.2, or, where that section has no word for it, of §4.1.2.1.
@@ -62,41 +51,21 @@ impl Error {
     fn oauth_status(&self) -> StatusCode {
         match self.code() {
             Code::InvalidToken => StatusCode::BAD_REQUEST,
-            code => StatusCode::from_u16(code.status()).expect("codes have valid statuses"),
+            code => status(code),
         }
     }
 
-    /// What the developer at the other end is told, in the characters that RFC 6749 §5.2 permits.
-    fn oauth_description(&self) -> String {
-        match (self.problems(), self.code()) {
-            (Some(problems), _) => described(&problems),
-            (None, Code::InvalidToken) => {
-                "The token is malformed, expired or revoked, or was issued to another client.".to_owned()
+    /// What the developer at the other end is told where no part of the request is at fault.
+    fn oauth_message(&self) -> Cow<'static, str> {
+        match self.code() {
+            Code::InvalidToken => {
+                "The token is malformed, expired or revoked, or was issued to another client.".into()
             }
-            (None, Code::OutcomeUnknown) => {
+            Code::OutcomeUnknown => {
                 "Whether this was done is not known: the answer of the store was lost. Repeat the request."
-                    .to_owned()
+                    .into()
             }
-            (None, _) => permitted(&self.message()).collect(),
+            _ => self.message(),
         }
     }
-}
-
-/// Puts all problems in one text. A field can be a name that the caller made up: of a long one the beginning is told.
-fn described(problems: &Problems) -> String {
-    const LONGEST: usize = 64;
-    let mut text = String::new();
-    for problem in problems {
-        if !text.is_empty() {
-            text.push_str("; ");
-        }
-        text.extend(permitted(&problem.field).take(LONGEST));
-        let _ = write!(text, " {}", permitted(&problem.message).collect::<String>());
-    }
-    text
-}
-
-/// `%x20-21 / %x23-5B / %x5D-7E`, so that nothing needs escaping either; anything else becomes a question mark.
-fn permitted(text: &str) -> impl Iterator<Item = char> {
-    text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' })
 }

@@ -1,42 +1,41 @@
 //! `POST /oauth2/introspect` (RFC 7662): whether a token is good, and what it says.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
-use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
+use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind, VerifyingRing};
 use tollgate_http::edge::RequestBody;
 
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::oauth::Answered;
-use crate::oauth::answer::answer;
-use crate::oauth::introspected_token::{self, Buffers, Presented};
-use crate::state::State;
+use crate::oauth::answer::{Answered, answer};
+use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
+use crate::state::{Arrival, State};
 
 /// Answers what a token is, to a client that may know.
 pub(super) async fn post(
     state: &State,
-    from: IpAddr,
-    now: Timestamp,
+    arrival: Arrival,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let presented = introspected_token::receive(state, from, now, request).await?;
+    let introspected = introspected_token::receive(state, arrival, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
     let installation = state.installation();
     let found =
-        introspected_token::verify(installation, presented.token.as_bytes(), now, &mut buffers).await?;
+        introspected_token::verify(installation, introspected.token.as_bytes(), arrival.now, &mut buffers)
+            .await?;
     let seen = {
         let keyring = installation.verifier().keyring();
-        found.filter(|(kind, claims)| may_see(&presented, &keyring, *kind, claims))
+        found.filter(|(kind, claims)| may_see(&introspected, &keyring, *kind, claims))
     };
     let body = match seen {
-        Some((kind, claims)) if is_good(installation, kind, &claims, now).await? => active(kind, &claims),
+        Some((kind, claims)) if is_good(installation, kind, &claims, arrival.now).await? => {
+            active(kind, &claims)
+        }
         Some(_) | None => Bytes::from_static(INACTIVE),
     };
-    Ok(Answered::to(&presented.by, answer(body)))
+    Ok(Answered::to(introspected.by.id, answer(body)))
 }
 
 /// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).
@@ -46,8 +45,13 @@ const INACTIVE: &[u8] = br#"{"active":false}"#;
 /// it or is replaced while the servers change it; an operator's client acts for every merchant. A refresh token is seen by
 /// its own client only, and only by the name of one: a
 /// resource server, which asks about whatever it was sent, must never take one for an access token.
-fn may_see(presented: &Presented, keyring: &Keyring, kind: TokenKind, claims: &Claims<'_>) -> bool {
-    let by = &presented.by;
+fn may_see(
+    introspected: &IntrospectedToken,
+    keyring: &VerifyingRing,
+    kind: TokenKind,
+    claims: &Claims<'_>,
+) -> bool {
+    let by = &introspected.by;
     let merchant = by.client.merchant_id;
     let is_of_its_merchant = merchant.is_none() || merchant == claims.merchant_id;
     let is_for_it = keyring.policy().audience == claims.audience
@@ -55,7 +59,7 @@ fn may_see(presented: &Presented, keyring: &Keyring, kind: TokenKind, claims: &C
     let is_of_its_environment = by.client.environment == claims.environment;
     let is_of_a_kind_to_ask_about = match kind {
         TokenKind::Access => true,
-        TokenKind::Refresh => presented.as_refresh_token && claims.subject == by.id,
+        TokenKind::Refresh => introspected.as_refresh_token && claims.subject == by.id,
     };
     is_of_its_merchant && is_for_it && is_of_its_environment && is_of_a_kind_to_ask_about
 }

@@ -1,7 +1,5 @@
 //! A token that a client presents without saying for certain what it is.
 
-use std::net::IpAddr;
-
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Unverified, Verifier};
@@ -12,10 +10,10 @@ use crate::error::Error;
 use crate::installation::Installation;
 use crate::oauth::authenticated::Authenticated;
 use crate::oauth::request::{self, Form, required};
-use crate::state::State;
+use crate::state::{Arrival, State};
 
 /// A token, and who presents it.
-pub(super) struct Presented {
+pub(super) struct IntrospectedToken {
     pub(super) by: Authenticated,
     pub(super) token: Zeroizing<String>,
     /// Whether the client says that it is a refresh token. No other hint says anything.
@@ -25,15 +23,18 @@ pub(super) struct Presented {
 /// Takes the request of a client that proves itself and presents a token (RFC 7009 §2.1, RFC 7662 §2.1).
 pub(super) async fn receive(
     state: &State,
-    from: IpAddr,
-    now: Timestamp,
+    arrival: Arrival,
     request: Request<impl RequestBody>,
-) -> Result<Presented, Error> {
+) -> Result<IntrospectedToken, Error> {
     let (headers, body) = request::receive(state, request).await?;
     let mut form = Form::read(&body)?;
-    let by = form.authenticate(&headers, state, from, now, None).await?;
+    let by = form.authenticate(&headers, state, arrival, None).await?;
     let as_refresh_token = form.token_type_hint.as_deref() == Some("refresh_token");
-    Ok(Presented { by, token: Zeroizing::new(required(form.token, "token")?.into_owned()), as_refresh_token })
+    Ok(IntrospectedToken {
+        by,
+        token: Zeroizing::new(required(form.token, "token")?.into_owned()),
+        as_refresh_token,
+    })
 }
 
 /// Room for a token of either kind that may have to be verified twice.

@@ -1,25 +1,21 @@
 //! What an OAuth client finds out by itself: `GET /.well-known/oauth-authorization-server` (RFC 8414) and
 //! `GET /oauth2/jwks` (RFC 7517).
 
-use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response};
 use http_body_util::Full;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::oauth::answer::Answered;
 use crate::route::Route;
 
 /// Describes the authority whose issuer is `public_url`: what is really served, and nothing else.
 ///
 /// The description is found at the place that RFC 8414 §3.1 derives from the issuer, and without the issuer's path as
 /// well: that is what a proxy in front asks for when it takes its prefix off.
-pub(super) fn describe(
-    public_url: &str,
-    method: &Method,
-    path: &str,
-) -> Result<Response<Full<Bytes>>, Error> {
-    let of_the_issuer = path.strip_prefix(Route::ServerMetadata.as_str()).unwrap_or(path);
+pub(super) fn describe(public_url: &str, method: &Method, path: &str) -> Result<Answered, Error> {
+    let of_the_issuer = path.strip_prefix(Route::ServerMetadata.path()).unwrap_or(path);
     if !of_the_issuer.is_empty() && of_the_issuer != path_of(public_url) {
         return Err(Error::NotFound);
     }
@@ -28,15 +24,10 @@ pub(super) fn describe(
 }
 
 /// How long the description may be kept.
-pub(crate) const KEPT: &str = "public, max-age=3600";
+const KEPT: &str = "public, max-age=3600";
 
 /// How long the key set may be kept: for a shorter time, so that a first public key would be known before it signs.
-pub(crate) const KEYS_KEPT: &str = "public, max-age=300";
-
-/// What the description says.
-pub(crate) fn description(public_url: &str) -> serde_json::Value {
-    serde_json::to_value(Metadata::of(public_url)).expect("texts serialise")
-}
+const KEYS_KEPT: &str = "public, max-age=300";
 
 /// The path of an absolute URL: empty, or with a slash in front.
 fn path_of(url: &str) -> &str {
@@ -45,7 +36,7 @@ fn path_of(url: &str) -> &str {
 }
 
 /// Publishes the keys that others can verify with. There are none: the keys of HS256 sign as well, and never leave.
-pub(super) fn keys(method: &Method) -> Result<Response<Full<Bytes>>, Error> {
+pub(super) fn keys(method: &Method) -> Result<Answered, Error> {
     answer(method, br#"{"keys":[]}"#.to_vec(), KEYS_KEPT)
 }
 
@@ -66,7 +57,7 @@ struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     fn of(public_url: &'a str) -> Self {
-        let at = |route: Route| format!("{public_url}{}", route.as_str());
+        let at = |route: Route| format!("{public_url}{}", route.path());
         Self {
             issuer: public_url,
             token_endpoint: at(Route::StandardToken),
@@ -85,7 +76,7 @@ impl<'a> Metadata<'a> {
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// An answer for everybody, which may be kept.
-fn answer(method: &Method, body: Vec<u8>, keep: &'static str) -> Result<Response<Full<Bytes>>, Error> {
+fn answer(method: &Method, body: Vec<u8>, keep: &'static str) -> Result<Answered, Error> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
@@ -93,5 +84,5 @@ fn answer(method: &Method, body: Vec<u8>, keep: &'static str) -> Result<Response
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
-    Ok(response)
+    Ok(Answered::to_anybody(response))
 }

@@ -1,24 +1,36 @@
-//! A request to an endpoint of this room: a form that a server posted, with the client's credentials.
+//! A request to one of the endpoints: who may send it, and what a form has in it.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
-use http::{HeaderMap, Request};
-use tollgate_core::{Scope, Timestamp};
+use http::header::ORIGIN;
+use http::{HeaderMap, HeaderName, Method, Request};
+use tollgate_core::Scope;
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problem, Problems};
 
 use crate::body::MAX_BODY;
 use crate::error::Error;
-use crate::oauth::answer::check_caller;
 use crate::oauth::authenticated::{Authenticated, Credentials};
 use crate::oauth::parameters::{Parameters, present, read_form};
 use crate::oauth::sensitive::SensitiveBody;
-use crate::state::State;
+use crate::state::{Arrival, State};
 
-/// What is told to who sends another type.
-pub(crate) const FORM_ONLY: &str =
-    "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
+/// Takes `POST` only, and only from servers: a secret or token never reaches a browser.
+///
+/// `Sec-Fetch-Mode` alone is no sign of a browser: server runtimes send it with their `fetch`.
+pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+    const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    if headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE) {
+        return Err(Error::Browser);
+    }
+    if method != Method::POST {
+        return Err(Error::MethodNotAllowed { allow: "POST" });
+    }
+    Ok(())
+}
+
+/// What callers are told that send another type.
+const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
 
 /// Takes a `POST` of a form from a server, and reads it whole.
 pub(super) async fn receive(
@@ -60,12 +72,11 @@ impl<'a> Form<'a> {
         &mut self,
         headers: &HeaderMap,
         state: &State,
-        from: IpAddr,
-        now: Timestamp,
+        arrival: Arrival,
         requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
         let credentials = Credentials::read_or_refuse(headers, &mut self.parameters)?;
-        credentials.authenticate(state, from, now, requested).await
+        credentials.authenticate(state, arrival, requested).await
     }
 }
 

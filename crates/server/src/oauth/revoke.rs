@@ -1,35 +1,30 @@
 //! `POST /oauth2/revoke` (RFC 7009): a client ends a token of its own before its time.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use http::Request;
-use tollgate_core::Timestamp;
 use tollgate_http::edge::RequestBody;
 
 use crate::error::Error;
-use crate::oauth::Answered;
-use crate::oauth::answer::answer;
-use crate::oauth::introspected_token::{self, Buffers, Presented};
-use crate::state::State;
+use crate::oauth::answer::{Answered, answer};
+use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
+use crate::state::{Arrival, State};
 
 /// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
 /// answered alike (RFC 7009 §2.2). So is another client's: nothing happens to it, and nobody learns that it is good.
 pub(super) async fn post(
     state: &State,
-    from: IpAddr,
-    now: Timestamp,
+    arrival: Arrival,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
-    let Presented { by, token, .. } = introspected_token::receive(state, from, now, request).await?;
+    let IntrospectedToken { by, token, .. } = introspected_token::receive(state, arrival, request).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
     let installation = state.installation();
-    let found = introspected_token::verify(installation, token.as_bytes(), now, &mut buffers).await?;
+    let found = introspected_token::verify(installation, token.as_bytes(), arrival.now, &mut buffers).await?;
     if let Some((kind, claims)) = found.filter(|(_, claims)| claims.subject == by.id) {
-        installation.revoke_token(kind, &claims, now).await?;
+        installation.revoke_token(kind, &claims, arrival.now).await?;
     }
-    Ok(Answered::to(&by, answer(Bytes::from_static(DONE))))
+    Ok(Answered::to(by.id, answer(Bytes::from_static(DONE))))
 }
 
 /// The status says it all (RFC 7009 §2.2), but some clients refuse an answer that is no JSON.

@@ -1,7 +1,11 @@
 //! `GET /openapi.json`.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::routing::any;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -10,22 +14,29 @@ use sha2::{Digest, Sha256};
 
 use super::{Surface, document};
 use crate::error::Error;
+use crate::route::Route;
+use crate::state::State;
 
 /// How long an answer may be kept. What is served changes with the version and the configuration only.
-pub(super) const KEPT: &str = "public, max-age=3600";
+const KEPT: &str = "public, max-age=3600";
+
+/// The route of the document. `health` says whether health is answered next to the API.
+pub(crate) fn router(state: Arc<State>, health: bool) -> Router {
+    let published = Arc::new(Published::default());
+    let answer = async move |request: Request| {
+        let surface = Surface::of(state.config(), health);
+        published.answer(&surface, request.method(), request.headers()).map(Body::new)
+    };
+    Router::new().route(Route::OpenApi.path(), any(answer))
+}
 
 /// The document as it is served; composed when it is first asked for, so that starting costs nothing.
 #[derive(Default)]
-pub(crate) struct Published(OnceLock<(Bytes, HeaderValue)>);
+struct Published(OnceLock<(Bytes, HeaderValue)>);
 
 impl Published {
     /// Answers a request for it (RFC 9110 §13.1.2).
-    pub(crate) fn answer(
-        &self,
-        surface: &Surface<'_>,
-        method: &Method,
-        headers: &HeaderMap,
-    ) -> Response<Full<Bytes>> {
+    fn answer(&self, surface: &Surface<'_>, method: &Method, headers: &HeaderMap) -> Response<Full<Bytes>> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Error::MethodNotAllowed { allow: "GET, HEAD" }.response();
         }

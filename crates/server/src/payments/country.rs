@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Result<&str, Refused> {
 
 /// The officially assigned codes, in their order.
 #[rustfmt::skip]
-pub(super) const CODES: [&str; 249] = [
+pub(crate) const CODES: [&str; 249] = [
     "AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ", "BA",
     "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV",
     "BW", "BY", "BZ", "CA", "CC", "CD", "CF", "CG", "CH", "CI", "CK", "CL", "CM", "CN", "CO", "CR", "CU",

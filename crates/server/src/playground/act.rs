@@ -1,6 +1,5 @@
 //! What a visitor can do, and what comes of it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -9,7 +8,7 @@ use serde_json::json;
 use tollgate_core::{Environment, Timestamp};
 use zeroize::Zeroizing;
 
-use super::calls::{self, Exchange, send, send_at};
+use super::calls::{self, Caller, Exchange};
 use super::claims::Decoded;
 use super::curl::Shell;
 use super::kit::{self, Kit};
@@ -17,8 +16,6 @@ use super::session::{Payment, Session, Tokens};
 use super::shown::{Outcome, Shown};
 use super::visit::{Form, Refused};
 use super::{Credentials, PATH};
-use crate::oauth::authenticated;
-use crate::server::Server;
 
 /// Something that a visitor can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +83,10 @@ impl Act {
 
 /// Where acts are done.
 pub(super) struct Desk {
-    pub(super) server: Arc<Server>,
+    pub(super) caller: Caller,
     pub(super) kit: Arc<dyn Kit>,
     /// Where the browser is, as in `https://core.example.com`.
     pub(super) origin: String,
-    pub(super) from: IpAddr,
 }
 
 impl Desk {
@@ -144,18 +140,19 @@ impl Desk {
             return said(LIVE);
         }
         let (id, secret) = (form.client_id.trim(), form.client_secret.trim());
-        let claimed = authenticated::Credentials::of(id, secret);
-        match claimed.authenticate(self.server.state(), self.from, self.now(), None).await {
-            Ok(proved) if proved.client.environment == Environment::Live => said(LIVE),
-            Ok(proved) => {
+        let exchange = self.caller.send(calls::token(id, secret)).await?;
+        let Some(token) = exchange.granted("access_token") else { return said(&exchange.refusal()) };
+        let environment = Decoded::of(&token).and_then(|token| token.environment());
+        match (environment, id.parse()) {
+            (Some(Environment::Test), Ok(client_id)) => {
                 session.start_afresh();
                 let client_secret = Zeroizing::new(secret.to_owned());
-                session.credentials = Some(Credentials { client_id: proved.id, client_secret });
+                session.credentials = Some(Credentials { client_id, client_secret });
                 said(
                     "The client is known, and the secret is its own. It stays on the server, for this visit.",
                 )
             }
-            Err(error) => said(&error.message()),
+            _ => said(LIVE),
         }
     }
 
@@ -165,7 +162,10 @@ impl Desk {
         credentials: &Credentials,
         shell: &Shell<'_>,
     ) -> Result<Came, Refused> {
-        let exchange = send(&self.server, self.from, calls::token(credentials)).await?;
+        let exchange = self
+            .caller
+            .send(calls::token(&credentials.client_id.to_string(), &credentials.client_secret))
+            .await?;
         let issued = exchange.granted("access_token").zip(exchange.granted("refresh_token"));
         let lead = if issued.is_some() {
             "The client has proved itself with its secret, and got two tokens. Nothing was stored: both are signed, and \
@@ -180,7 +180,7 @@ impl Desk {
     }
 
     async fn refresh(&self, session: &mut Session, token: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
-        let exchange = send(&self.server, self.from, calls::refresh(token)).await?;
+        let exchange = self.caller.send(calls::refresh(token)).await?;
         let granted = exchange.granted("access_token");
         let lead = if granted.is_some() {
             "Another access token, without the secret. The refresh token stays the same until it ends."
@@ -194,7 +194,7 @@ impl Desk {
     }
 
     async fn call(&self, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
-        let exchange = send(&self.server, self.from, calls::list(Some(access))).await?;
+        let exchange = self.caller.send(calls::list(Some(access))).await?;
         let lead = if exchange.response.status().is_success() {
             "The guard has verified the token in memory, and let the request through to the Payment API."
         } else {
@@ -204,14 +204,14 @@ impl Desk {
     }
 
     async fn call_without(&self, shell: &Shell<'_>) -> Result<Came, Refused> {
-        let exchange = send(&self.server, self.from, calls::list(None)).await?;
+        let exchange = self.caller.send(calls::list(None)).await?;
         let lead = "Without a token the guard asks for one, by the header WWW-Authenticate (RFC 6750).";
         Ok(self.came(lead, &exchange, shell.list_without()))
     }
 
     async fn call_changed(&self, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
         let changed = Zeroizing::new(changed(access));
-        let exchange = send(&self.server, self.from, calls::list(Some(&changed))).await?;
+        let exchange = self.caller.send(calls::list(Some(&changed))).await?;
         let lead = "The first character of the signature is another one. The signature no longer fits, and nothing of \
                     the token is even read.";
         Ok(self.came(lead, &exchange, shell.list_changed()))
@@ -219,14 +219,14 @@ impl Desk {
 
     async fn call_expired(&self, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
         let expiry = Decoded::of(access).map_or(self.now(), |token| token.expires_at);
-        let expiry = expiry.after(self.server.state().config().tokens.exp_leeway);
-        let life = self.server.state().config().tokens.access_ttl.as_secs();
+        let expiry = expiry.after(self.caller.installation().config().tokens.exp_leeway);
+        let life = self.caller.installation().config().tokens.access_ttl.as_secs();
         let request = calls::list(Some(access));
         if expiry <= self.now() {
-            let exchange = send(&self.server, self.from, request).await?;
+            let exchange = self.caller.send(request).await?;
             return Ok(self.came("The token has expired by now.", &exchange, shell.list_expired(life)));
         }
-        let exchange = send_at(&self.server, self.from, request, expiry).await?;
+        let exchange = self.caller.send_at(request, expiry).await?;
         let shown = self.shown(&exchange, shell.list_expired(life)).moved_to(expiry);
         let lead = "Nobody has to wait: the same guard has looked at the token with its clock put forward to the second \
                     of its expiry, for this one request.";
@@ -239,8 +239,8 @@ impl Desk {
         credentials: &Credentials,
         shell: &Shell<'_>,
     ) -> Result<Came, Refused> {
-        let revoked = send(&self.server, self.from, calls::revoke(credentials, access)).await?;
-        let called = send(&self.server, self.from, calls::list(Some(access))).await?;
+        let revoked = self.caller.send(calls::revoke(credentials, access)).await?;
+        let called = self.caller.send(calls::list(Some(access))).await?;
         let lead = "A client can end a token of its own before its time (RFC 7009). The guard knows at once. The refresh \
                     token is another token, and still good.";
         let exchanges = vec![
@@ -251,7 +251,7 @@ impl Desk {
     }
 
     async fn call_refresh(&self, refresh: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
-        let exchange = send(&self.server, self.from, calls::list(Some(refresh))).await?;
+        let exchange = self.caller.send(calls::list(Some(refresh))).await?;
         let lead = "A refresh token is no access token: the two are signed with different keys, so that one can never \
                     pass for the other.";
         Ok(self.came(lead, &exchange, shell.list_with_the_refresh_token()))
@@ -259,8 +259,7 @@ impl Desk {
 
     async fn pay(&self, session: &mut Session, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
         let payment = self.new_payment(session);
-        let exchange =
-            send(&self.server, self.from, calls::create(access, &payment.key, &payment.body)).await?;
+        let exchange = self.caller.send(calls::create(access, &payment.key, &payment.body)).await?;
         let page = exchange.granted("redirect_url").and_then(|url| page_of(&url));
         let lead = match &page {
             Some(_) => {
@@ -276,8 +275,7 @@ impl Desk {
 
     async fn replay(&self, session: &Session, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
         let Some(payment) = &session.payment else { return Ok(no_payment()) };
-        let exchange =
-            send(&self.server, self.from, calls::create(access, &payment.key, &payment.body)).await?;
+        let exchange = self.caller.send(calls::create(access, &payment.key, &payment.body)).await?;
         let lead = if exchange.response.headers().contains_key("idempotent-replayed") {
             "The same key with the same request: the stored answer once more, byte for byte, with Idempotent-Replayed. \
              There is still one payment."
@@ -290,7 +288,7 @@ impl Desk {
     async fn reuse(&self, session: &Session, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
         let Some(payment) = &session.payment else { return Ok(no_payment()) };
         let other = payment.body.replacen("\"amount\":1250", "\"amount\":9900", 1);
-        let exchange = send(&self.server, self.from, calls::create(access, &payment.key, &other)).await?;
+        let exchange = self.caller.send(calls::create(access, &payment.key, &other)).await?;
         let lead =
             "The same key with another amount: that is a mistake of the caller, and nothing was created.";
         Ok(self.came(lead, &exchange, shell.create(&payment.key, &other)))
@@ -298,7 +296,7 @@ impl Desk {
 
     async fn race(&self, session: &mut Session, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
         let payment = self.new_payment(session);
-        let request = || send(&self.server, self.from, calls::create(access, &payment.key, &payment.body));
+        let request = || self.caller.send(calls::create(access, &payment.key, &payment.body));
         let (one, other) = tokio::join!(request(), request());
         let (one, other) = (one?, other?);
         let page = [&one, &other].iter().find_map(|exchange| exchange.granted("redirect_url"));
@@ -319,7 +317,7 @@ impl Desk {
     }
 
     async fn watch_kit(&self, credentials: &Credentials) -> Result<Came, Refused> {
-        let (steps, problem) = kit::watch(&*self.kit, &self.server, self.from, credentials).await?;
+        let (steps, problem) = kit::watch(&*self.kit, &self.caller, credentials).await?;
         let mut exchanges = Vec::new();
         for (number, step) in (1..).zip(&steps) {
             let shown = Shown::of(self.host(), &step.exchange, None);
@@ -366,11 +364,11 @@ impl Desk {
     }
 
     fn now(&self) -> Timestamp {
-        self.server.state().installation().now()
+        self.caller.installation().now()
     }
 
     fn base_url(&self) -> &str {
-        &self.server.state().config().public_url
+        &self.caller.installation().config().public_url
     }
 
     fn host(&self) -> &str {

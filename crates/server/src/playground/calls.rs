@@ -1,27 +1,28 @@
 //! Calls as a visitor makes them: to this server, by the way that every caller's requests take.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use tollgate_core::Timestamp;
 use tollgate_guard::{ClientAddress, Verifier};
 use tollgate_store::Store;
-use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceExt as _};
 use zeroize::Zeroizing;
 
 use super::Credentials;
 use super::visit::Refused;
 use crate::error::Error;
 use crate::inspection::{Verdict, inspect};
+use crate::installation::Installation;
 use crate::payments;
-use crate::server::Server;
 
 pub(super) const TOKEN: &str = "/api/v1/oauth2/token";
 pub(super) const REFRESH: &str = "/api/v1/oauth2/refresh";
@@ -41,40 +42,56 @@ pub(super) struct Exchange {
     pub(super) verdict: Option<Verdict>,
 }
 
-/// Sends a request to this server.
-pub(super) async fn send(
-    server: &Server,
-    from: IpAddr,
-    request: Request<Bytes>,
-) -> Result<Exchange, Refused> {
-    let (head, body) = request.into_parts();
-    let sent = Request::from_parts(head.clone(), Full::new(body.clone()));
-    // Boxed: this server is asked by a part of itself, and a future can't hold its own kind.
-    let response = Box::pin(server.handle(from, sent)).await;
-    let (answer, answered) = response.into_parts();
-    let answered = answered.collect().await.map_err(|_| Error::Internal("an answer broke off".to_owned()))?;
-    let response = Response::from_parts(answer, answered.to_bytes());
-    let installation = server.state().installation();
-    Exchange::of(head, body, response, installation.store(), installation.verifier()).await
+/// What calls are made with.
+pub(crate) type Calls = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, BoxError>;
+
+/// Makes calls for a visitor.
+#[derive(Clone)]
+pub(super) struct Caller {
+    service: Calls,
+    installation: Arc<Installation>,
+    from: ClientAddress,
 }
 
-/// Sends a request to the guard and the sandbox behind it, on a clock that stands at `then`.
-pub(super) async fn send_at(
-    server: &Server,
-    from: IpAddr,
-    request: Request<Bytes>,
-    then: Timestamp,
-) -> Result<Exchange, Refused> {
-    let installation = server.state().installation().clone();
-    let verifier = Arc::new(installation.verifier().standing_at(then));
-    let (head, body) = request.into_parts();
-    let mut sent = Request::from_parts(head.clone(), axum::body::Body::from(body.clone()));
-    sent.extensions_mut().insert(ClientAddress(from));
-    let response = payments::router(installation.clone(), verifier.clone()).oneshot(sent).await;
-    let (answer, answered) = response.unwrap_or_else(|never| match never {}).into_parts();
-    let answered = answered.collect().await.map_err(|_| Error::Internal("an answer broke off".to_owned()))?;
-    let response = Response::from_parts(answer, answered.to_bytes());
-    Exchange::of(head, body, response, installation.store(), &verifier).await
+impl Caller {
+    /// Calls as whoever is at an address.
+    pub(super) fn at(from: ClientAddress, service: Calls, installation: Arc<Installation>) -> Self {
+        Self { service, installation, from }
+    }
+
+    pub(super) fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Sends a request by the way that every caller's requests take.
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Exchange, Refused> {
+        let (head, body) = request.into_parts();
+        let mut sent = Request::from_parts(head.clone(), body.clone());
+        sent.extensions_mut().insert(self.from);
+        let response = self.service.clone().oneshot(sent).await;
+        let response = response.map_err(|error| Error::Internal(error.to_string()))?;
+        Exchange::of(head, body, response, self.installation.store(), self.installation.verifier()).await
+    }
+
+    /// Sends a request to the guard and the sandbox behind it, on a clock that stands at `then`.
+    pub(super) async fn send_at(
+        &self,
+        request: Request<Bytes>,
+        then: Timestamp,
+    ) -> Result<Exchange, Refused> {
+        let verifier = Arc::new(self.installation.verifier().standing_at(then));
+        let (head, body) = request.into_parts();
+        let mut sent = Request::from_parts(head.clone(), axum::body::Body::from(body.clone()));
+        sent.extensions_mut().insert(self.from);
+        let routes = payments::routes(&self.installation, verifier.clone()).into_iter();
+        let router = routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+        let Ok(response) = router.oneshot(sent).await;
+        let (answer, answered) = response.into_parts();
+        let answered =
+            answered.collect().await.map_err(|_| Error::Internal("an answer broke off".to_owned()))?;
+        let response = Response::from_parts(answer, answered.to_bytes());
+        Exchange::of(head, body, response, self.installation.store(), &verifier).await
+    }
 }
 
 impl Exchange {
@@ -95,6 +112,12 @@ impl Exchange {
         Ok(Self { method: head.method, target, sent: head.headers, sent_body, response, verdict })
     }
 
+    /// What the answer says of why nothing was granted.
+    pub(super) fn refusal(&self) -> String {
+        let answer: serde_json::Value = serde_json::from_slice(self.response.body()).unwrap_or_default();
+        answer["error"]["message"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// A text in the `data` of the answer.
     pub(super) fn granted(&self, member: &str) -> Option<Zeroizing<String>> {
         let answer: serde_json::Value = serde_json::from_slice(self.response.body()).ok()?;
@@ -103,11 +126,11 @@ impl Exchange {
 }
 
 /// A request for tokens.
-pub(super) fn token(credentials: &Credentials) -> Request<Bytes> {
+pub(super) fn token(client_id: &str, client_secret: &str) -> Request<Bytes> {
     let body = json!({
         "grant_type": "client_credentials",
-        "client_id": credentials.client_id,
-        "client_secret": *credentials.client_secret,
+        "client_id": client_id,
+        "client_secret": client_secret,
     });
     json_to(TOKEN, body.to_string())
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
-use tollgate_core::Timestamp;
+use tollgate_core::{Environment, Timestamp};
 
 use crate::pages::utc;
 
@@ -46,6 +46,14 @@ impl Decoded {
             header_segment: header_segment.to_owned(),
             payload_segment: payload_segment.to_owned(),
         })
+    }
+}
+
+impl Decoded {
+    /// The environment that it is for.
+    pub(super) fn environment(&self) -> Option<Environment> {
+        let claim = self.claims.iter().find(|claim| claim.name == "env")?;
+        claim.value.trim_matches('"').parse().ok()
     }
 }
 

@@ -3,7 +3,6 @@
 //! This crate does not depend on the kit. Whoever starts the server wires it in, and its requests come back here, by a
 //! [`Wire`] that writes down what passes.
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,9 +10,8 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use super::Credentials;
-use super::calls::{self, Exchange, LIST, REFRESH, REVOKE, TOKEN};
+use super::calls::{self, Caller, Exchange, LIST, REFRESH, REVOKE, TOKEN};
 use super::visit::Refused;
-use crate::server::Server;
 
 /// Makes clients of the API out of the client kit.
 pub trait Kit: Send + Sync + 'static {
@@ -47,11 +45,10 @@ pub(super) struct Step {
 /// Lets the kit make three calls: with a good token, with a revoked one, and with a revoked refresh token beside it.
 pub(super) async fn watch(
     kit: &dyn Kit,
-    server: &Arc<Server>,
-    from: IpAddr,
+    caller: &Caller,
     credentials: &Credentials,
 ) -> Result<(Vec<Step>, Option<String>), Refused> {
-    let wire = Arc::new(Recorder { server: server.clone(), from, passed: Mutex::default() });
+    let wire = Arc::new(Recorder { caller: caller.clone(), passed: Mutex::default() });
     let client = match kit.client(credentials, wire.clone()) {
         Ok(client) => client,
         Err(problem) => return Ok((Vec::new(), Some(problem))),
@@ -72,14 +69,13 @@ pub(super) async fn watch(
 
 /// Writes down what passes.
 struct Recorder {
-    server: Arc<Server>,
-    from: IpAddr,
+    caller: Caller,
     passed: Mutex<Vec<Exchange>>,
 }
 
 impl Recorder {
     async fn pass(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Refused> {
-        let exchange = calls::send(&self.server, self.from, request).await?;
+        let exchange = self.caller.send(request).await?;
         let response = exchange.response.clone();
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
         Ok(response)

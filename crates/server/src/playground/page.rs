@@ -15,13 +15,17 @@ use super::timeline::Timeline;
 use super::visit::Refused;
 use crate::error::{Error, Refusal};
 use crate::inspection::{Verdict, inspect};
+use crate::installation::Installation;
 use crate::pages::{self, Policy};
-use crate::server::Server;
 
 /// Renders the page of a session.
-pub(super) async fn render(server: &Server, session: &Session, now: Timestamp) -> Result<Response, Refused> {
+pub(super) async fn render(
+    installation: &Installation,
+    session: &Session,
+    now: Timestamp,
+) -> Result<Response, Refused> {
     let token = match &session.tokens {
-        Some(tokens) => Some(Token::of(server, tokens, now).await?),
+        Some(tokens) => Some(Token::of(installation, tokens, now).await?),
         None => None,
     };
     let client_id = session.credentials.as_ref().map(|credentials| credentials.client_id);
@@ -34,7 +38,7 @@ pub(super) async fn render(server: &Server, session: &Session, now: Timestamp) -
         payment: session.payment.as_ref(),
         outcome: session.outcome.as_ref(),
         history: session.history.iter().collect(),
-        snippets: snippets::all(&server.state().config().public_url, client_id),
+        snippets: snippets::all(&installation.config().public_url, client_id),
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -118,8 +122,11 @@ struct Token {
 }
 
 impl Token {
-    async fn of(server: &Server, tokens: &Tokens, now: Timestamp) -> Result<Option<Self>, Refused> {
-        let installation = server.state().installation();
+    async fn of(
+        installation: &Installation,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Refused> {
         let (verifier, store) = (installation.verifier(), installation.store());
         let verdict = inspect(verifier, store, &tokens.access, now).await?;
         let refresh_verdict = inspect(verifier, store, &tokens.refresh, now).await?;

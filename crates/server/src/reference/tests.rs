@@ -1,4 +1,5 @@
 use super::*;
+use crate::openapi::{Surface, document};
 
 /// How large the page may be, without its stylesheet.
 const BUDGET: usize = 100_000;

@@ -19,9 +19,12 @@ mod nodes;
 mod oauth;
 mod openapi;
 mod page;
+#[path = "../../../guard/tests/parity/table/mod.rs"]
+mod parity;
 mod payments;
 mod playground;
 mod properties;
+mod proxies;
 mod quiet;
 mod reach;
 mod reference;

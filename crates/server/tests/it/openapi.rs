@@ -1,6 +1,7 @@
-//! The server's description of itself, held to what it answers.
+//! The description of the API, held to what the server answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod seen;
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
-use serde_json::{Value, json};
+use serde_json::json;
 use tollgate_server::openapi::{Surface, document};
 use tollgate_store::Store;
 
@@ -16,107 +17,12 @@ use crate::call::{
     CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN,
 };
 use crate::faults::{Fault, Faults};
+use crate::openapi::seen::Seen;
 use crate::stage::{Credentials, Kind, Stage, create, payment, payment_id};
 
 const SHOW: &str = "/api/v1/payment-requests/{id}";
 const PAGE: &str = "/pay/{id}";
 const HTML: (&str, &str) = ("accept", "text/html");
-
-/// What the edge refuses before any operation, as every operation says.
-const AT_THE_EDGE: [(u16, &str); 4] =
-    [(400, "VALIDATION_ERROR"), (408, "REQUEST_TIMEOUT"), (431, "HEADERS_TOO_LARGE"), (503, "UNAVAILABLE")];
-
-/// A panic can come from anywhere, and can't be provoked everywhere.
-const DEFECTS: [(u16, &str); 2] = [(500, "INTERNAL_ERROR"), (500, "server_error")];
-
-/// What operations were seen to answer, each answer held to the document.
-struct Seen {
-    document: Value,
-    answers: BTreeMap<String, BTreeSet<(u16, String)>>,
-}
-
-impl Seen {
-    fn new() -> Self {
-        Self { document: document(&Surface::default()), answers: BTreeMap::new() }
-    }
-
-    /// Takes an answer down, and holds it to what its operation says.
-    #[track_caller]
-    fn add(&mut self, method: &str, path: &str, reply: &Reply) {
-        let operation = format!("{method} {path}");
-        let status = reply.status().as_u16();
-        let responses = &self.document["paths"][path][method.to_lowercase()]["responses"];
-        let described = resolved(&self.document, &responses[status.to_string()]);
-        assert!(described.is_object(), "{operation} has no {status}: {}", reply.text());
-        self.check_headers(&operation, described, reply);
-        let media = reply.header("content-type").split(';').next().unwrap_or_default();
-        let name = if media == "application/json" { name(reply) } else { None };
-        if let Some(name) = &name {
-            let schema = &described["content"][media]["schema"];
-            assert!(names(schema).contains(name), "{operation} {status} has no {name}: {schema}");
-        } else if !media.is_empty() {
-            assert!(described["content"][media].is_object(), "{operation} {status} is no {media}");
-        }
-        let name = name.unwrap_or_else(|| media.to_owned());
-        self.answers.entry(operation).or_default().insert((status, name));
-    }
-
-    fn check_headers(&self, operation: &str, described: &Value, reply: &Reply) {
-        for (name, header) in described["headers"].as_object().unwrap() {
-            let header = resolved(&self.document, header);
-            let value = reply.header(name);
-            assert!(!value.is_empty() || header["required"] == false, "{operation}: {name} is missing");
-            let schema = &header["schema"];
-            let values =
-                schema["enum"].as_array().cloned().or_else(|| Some(vec![schema.get("const")?.clone()]));
-            assert!(
-                value.is_empty() || values.is_none_or(|values| values.contains(&json!(value))),
-                "{name}: {value}"
-            );
-        }
-    }
-
-    /// Everything that the document says an operation answers, but pages and answers that are no refusals.
-    fn described(&self) -> BTreeMap<String, BTreeSet<(u16, String)>> {
-        let mut described = BTreeMap::<String, BTreeSet<(u16, String)>>::new();
-        for (path, operations) in self.document["paths"].as_object().unwrap() {
-            for (method, operation) in operations.as_object().unwrap() {
-                let entry = described.entry(format!("{} {path}", method.to_uppercase())).or_default();
-                for (status, response) in operation["responses"].as_object().unwrap() {
-                    let schema = &resolved(&self.document, response)["content"]["application/json"]["schema"];
-                    entry.extend(names(schema).into_iter().map(|name| (status.parse().unwrap(), name)));
-                }
-            }
-        }
-        described
-    }
-}
-
-/// What stands in the document, or what it refers to.
-fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    let pointer = value["$ref"].as_str().map(|reference| reference.strip_prefix('#').unwrap());
-    pointer.map_or(value, |pointer| document.pointer(pointer).unwrap())
-}
-
-/// The code of a refusal, or its `error`.
-fn name(reply: &Reply) -> Option<String> {
-    let json = reply.json();
-    json["error"]["code"].as_str().or(json["error"].as_str()).map(str::to_owned)
-}
-
-/// The codes that a schema of refusals has, in either form.
-fn names(schema: &Value) -> Vec<String> {
-    let forms = schema["anyOf"].as_array().cloned().unwrap_or_else(|| vec![schema.clone()]);
-    let of = |form: &Value| {
-        let error = &form["properties"]["error"];
-        error["enum"]
-            .as_array()
-            .or(error["properties"]["code"]["enum"].as_array())
-            .cloned()
-            .unwrap_or_default()
-    };
-    forms.iter().flat_map(of).map(|name| name.as_str().unwrap().to_owned()).collect()
-}
 
 /// A body that never comes.
 pub(crate) struct Stuck;
@@ -375,14 +281,42 @@ async fn every_operation_answers_what_its_description_says_and_nothing_else() {
     watched.the_standards().await;
     watched.the_sandbox().await;
     watched.the_rest().await;
-    let seen = &watched.seen.answers;
-    for (operation, described) in watched.seen.described() {
-        let seen = seen.get(&operation).unwrap_or_else(|| panic!("{operation} was not called"));
-        let excused = AT_THE_EDGE.into_iter().chain(DEFECTS).map(|(status, name)| (status, name.to_owned()));
-        let excused: BTreeSet<_> = excused.collect();
-        let unseen: Vec<_> = described.difference(seen).filter(|answer| !excused.contains(answer)).collect();
-        assert!(unseen.is_empty(), "{operation} never answered {unseen:?}");
+    watched.seen.assert_every_described_code_was_answered();
+    watched.seen.assert_every_example_of_an_error_was_answered();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_always_the_same_is_its_example() {
+    let stage = Stage::open().await;
+    let document = document(&Surface::default());
+    for path in [METADATA, KEYS, "/healthz", "/readyz"] {
+        let content = &document["paths"][path]["get"]["responses"]["200"]["content"];
+        assert_eq!(
+            stage.answer(Call::get(path)).await.json(),
+            content["application/json"]["example"],
+            "{path}"
+        );
     }
+}
+
+#[tokio::test]
+async fn the_example_of_a_payment_request_is_accepted_and_shown_as_its_example_says() {
+    let stage = Stage::open().await;
+    let document = document(&Surface::default());
+    let token = stage.tokens(&stage.shop).await.access;
+    let content = &document["paths"][CREATE]["post"]["requestBody"]["content"];
+    let example = &content["application/json"]["example"];
+    let created = stage.answer(Call::post(CREATE).bearer(&token).json(example)).await;
+    assert_eq!(created.status().as_u16(), 201);
+    let id = payment_id(&created);
+    stage.answer(Call::post(&format!("/pay/{id}")).form("decision=approve")).await;
+    let mut shown = stage.answer(Call::get(&format!("{LIST}/{id}")).bearer(&token)).await.data();
+    let content = &document["paths"][SHOW]["get"]["responses"]["200"]["content"];
+    let mut described = content["application/json"]["example"]["data"].clone();
+    for own in ["id", "merchant_id", "redirect_url", "created_at", "expires_at", "decided_at"] {
+        assert!(shown[own].take().is_string() && described[own].take().is_string(), "{own}");
+    }
+    assert_eq!(shown, described);
 }
 
 #[tokio::test]

@@ -3,14 +3,14 @@
     validate.py FILE
 """
 
-import json
 import sys
 
 import jsonschema_rs
+import yaml
 from openapi_spec_validator import validate
 
 with open(sys.argv[1], encoding="utf-8") as file:
-    document = json.load(file)
+    document = yaml.safe_load(file)  # which JSON is, too
 validate(document)
 if document["openapi"].split(".")[:2] != ["3", "1"]:
     sys.exit("it is not OpenAPI 3.1")
@@ -27,6 +27,15 @@ def check(schema, value, place):
         sys.exit(f"{place}: {error.message}")
 
 
+def resolved(node):
+    found = node
+    if "$ref" in node:
+        found = document
+        for name in node["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+    return found
+
+
 def visit(node, place):
     if isinstance(node, list):
         for index, item in enumerate(node):
@@ -37,7 +46,7 @@ def visit(node, place):
         if "example" in node:
             check(node["schema"], node["example"], place)
         for name, example in node.get("examples", {}).items():
-            check(node["schema"], example["value"], f"{place}/examples/{name}")
+            check(node["schema"], resolved(example)["value"], f"{place}/examples/{name}")
     elif isinstance(node.get("examples"), list):
         for example in node["examples"]:
             check({name: part for name, part in node.items() if name != "examples"}, example, place)

@@ -1,0 +1,62 @@
+//! Whether the process is up, whether it has a token, and what it has counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::endpoint::Door;
+use crate::forward::own;
+use crate::refusal::{Kind, Refusal};
+use crate::serve::{AnswerBody, Handler};
+use crate::{Recorder, admission, request_id};
+use tollgate_client::Cached;
+
+/// Answers `/healthz` (the process is up), `/readyz` (a token is at hand) and `/metrics`, and nothing else.
+pub(crate) struct Admin {
+    pub(crate) cached: Cached,
+    pub(crate) recorder: Recorder,
+    pub(crate) draining: Arc<AtomicBool>,
+}
+
+impl Admin {
+    fn answer(&self, request: &Request<Incoming>, door: Door) -> Result<Response<Bytes>, Refusal> {
+        admission::about(request, door)?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Kind::NotFound.into());
+        }
+        match request.uri().path() {
+            "/healthz" => Ok(plain("application/json", status("up"))),
+            "/readyz" => self.ready().map(|()| plain("application/json", status("ready"))),
+            "/metrics" => Ok(plain("text/plain; version=0.0.4; charset=utf-8", self.recorder.render())),
+            _ => Err(Kind::NotFound.into()),
+        }
+    }
+
+    fn ready(&self) -> Result<(), Refusal> {
+        let is_ready = self.cached.authorization().is_some() && !self.draining.load(Ordering::Relaxed);
+        if is_ready { Ok(()) } else { Err(Kind::NotReady.into()) }
+    }
+}
+
+impl Handler for Admin {
+    async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
+        let request_id = request_id(request.headers(), self.cached.clock());
+        let answer = self.answer(&request, door);
+        answer.unwrap_or_else(|refusal| refusal.response(request_id)).map(own)
+    }
+}
+
+fn status(status: &str) -> String {
+    format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
+}
+
+fn plain(content_type: &'static str, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,204 @@
+//! Which requests are forwarded. Pure; nothing has been sent when one is refused.
+
+use std::net::SocketAddr;
+
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, EXPECT, HOST, ORIGIN, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+
+use crate::endpoint::Door;
+use crate::refusal::Kind;
+
+/// What a program says over TCP, and a page in a browser can't without asking first.
+pub(crate) const MARKER: HeaderName = HeaderName::from_static("x-tollgate-agent");
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Checks a request to be forwarded.
+pub(crate) fn forward<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+    about(request, door)?;
+    marker(request.headers(), door)?;
+    upgrade(request.headers())?;
+    expectation(request.headers())
+}
+
+/// Checks a request about the agent itself.
+pub(crate) fn about<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+    target(request)?;
+    host(request, door)?;
+    browser(request)
+}
+
+/// The target is a path (RFC 9112 §3.2.1). HTTP/2 has no other, except for CONNECT, and names the host beside it.
+fn target<B>(request: &Request<B>) -> Result<(), Kind> {
+    let is_origin_form = request.version() == Version::HTTP_2 || request.uri().authority().is_none();
+    let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let is_path = is_origin_form && path.starts_with('/') && *request.method() != Method::CONNECT;
+    if is_path { Ok(()) } else { Err(Kind::Target) }
+}
+
+/// The host is the agent's own, so that a name which leads here doesn't (DNS rebinding). A socket in the file system has
+/// no name that could.
+fn host<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+    let headers = request.headers().get_all(HOST).iter();
+    if request.headers().get_all(HOST).iter().count() > 1 {
+        return Err(Kind::Host);
+    }
+    let Door::Tcp(address) = door else { return Ok(()) };
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let mut hosts = headers.map(HeaderValue::as_bytes).chain(authority).peekable();
+    let is_ours = hosts.peek().is_some() && hosts.all(|host| is_own(host, address));
+    if is_ours { Ok(()) } else { Err(Kind::Host) }
+}
+
+fn is_own(host: &[u8], address: SocketAddr) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    let (name, port) = match host.rsplit_once(':') {
+        // In brackets, a colon is part of the address.
+        Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
+        _ => (host, Some(80)),
+    };
+    let is_name = name.eq_ignore_ascii_case("localhost")
+        || ["127.0.0.1", "[::1]"].contains(&name)
+        || name.trim_matches(['[', ']']).parse() == Ok(address.ip());
+    is_name && port == Some(address.port())
+}
+
+/// No page in a browser has sent it (contract, section 2), nor asks whether it may.
+fn browser<B>(request: &Request<B>) -> Result<(), Kind> {
+    let headers = request.headers();
+    let is_preflight =
+        *request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let is_page = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
+    if is_preflight || is_page { Err(Kind::Browser) } else { Ok(()) }
+}
+
+fn marker(headers: &HeaderMap, door: Door) -> Result<(), Kind> {
+    let mut values = headers.get_all(MARKER).iter();
+    let is_marked = values.next().is_some_and(|value| value == "1") && values.next().is_none();
+    if is_marked || door == Door::Unix { Ok(()) } else { Err(Kind::Marker) }
+}
+
+/// A connection is not turned into another protocol's. Who offers HTTP/2, as Java does, is answered in HTTP/1.1
+/// (RFC 9110 §7.8).
+fn upgrade(headers: &HeaderMap) -> Result<(), Kind> {
+    let is_offer = headers.get_all(UPGRADE).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"h2c"));
+    if is_offer { Ok(()) } else { Err(Kind::Upgrade) }
+}
+
+/// The one expectation that there is (RFC 9110 §10.1.1).
+fn expectation(headers: &HeaderMap) -> Result<(), Kind> {
+    let mut values = headers.get_all(EXPECT).iter();
+    let is_known = values.all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if is_known { Ok(()) } else { Err(Kind::Expectation) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door() -> Door {
+        Door::Tcp("127.0.0.1:7070".parse().unwrap())
+    }
+
+    fn check(door: Door, method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        forward(&request.body(()).unwrap(), door)
+    }
+
+    /// A request over TCP that is fine but for these.
+    fn tcp(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
+        let fine = [("host", "127.0.0.1:7070"), ("x-tollgate-agent", "1")];
+        check(door(), method, target, &[&fine, headers].concat())
+    }
+
+    #[test]
+    fn over_tcp_the_header_is_said_exactly_once() {
+        let host = ("host", "localhost:7070");
+        let said = |values: &[&str]| {
+            let markers = values.iter().map(|value| ("x-tollgate-agent", *value));
+            check(door(), "GET", "/", &[host].into_iter().chain(markers).collect::<Vec<_>>())
+        };
+        assert_eq!(said(&["1"]), Ok(()));
+        for refused in [&[][..], &["1", "1"], &["1", "0"], &["2"], &[""], &["1, 1"], &["1 1"]] {
+            assert_eq!(said(refused), Err(Kind::Marker), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn over_tcp_the_host_is_the_agents_own() {
+        let with = |host: &str| check(door(), "GET", "/", &[("host", host), ("x-tollgate-agent", "1")]);
+        for own in ["127.0.0.1:7070", "localhost:7070", "LOCALHOST:7070", "[::1]:7070"] {
+            assert_eq!(with(own), Ok(()), "{own}");
+        }
+        for other in [
+            "",
+            "localhost",
+            "127.0.0.1",
+            "127.0.0.1:7071",
+            "127.0.0.2:7070",
+            "localhost.evil.example:7070",
+            "evil.example:7070",
+            "localhost:7070:7070",
+            "user@localhost:7070",
+            "[::1]",
+        ] {
+            assert_eq!(with(other), Err(Kind::Host), "{other}");
+        }
+        assert_eq!(check(door(), "GET", "/", &[("x-tollgate-agent", "1")]), Err(Kind::Host));
+        assert_eq!(tcp("GET", "/", &[("host", "127.0.0.1:7070")]), Err(Kind::Host));
+        let standard = Door::Tcp("127.0.0.9:80".parse().unwrap());
+        for own in ["127.0.0.9", "127.0.0.9:80", "localhost", "[::1]"] {
+            assert_eq!(check(standard, "GET", "/", &[("host", own), ("x-tollgate-agent", "1")]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn over_the_socket_neither_is_asked_for() {
+        assert_eq!(check(Door::Unix, "GET", "/", &[]), Ok(()));
+        assert_eq!(check(Door::Unix, "GET", "/", &[("host", "core.example.com")]), Ok(()));
+        assert_eq!(check(Door::Unix, "GET", "/", &[("host", "a"), ("host", "b")]), Err(Kind::Host));
+    }
+
+    #[test]
+    fn a_browser_is_refused_by_either_door() {
+        for door in [door(), Door::Unix] {
+            let fine = [("host", "127.0.0.1:7070"), ("x-tollgate-agent", "1")];
+            let with = |method, header| check(door, method, "/", &[&fine[..], &[header]].concat());
+            for header in [("origin", "null"), ("sec-fetch-site", "none"), ("origin", "http://localhost")] {
+                assert_eq!(with("POST", header), Err(Kind::Browser), "{header:?}");
+            }
+            let preflight = ("access-control-request-method", "POST");
+            assert_eq!(with("OPTIONS", preflight), Err(Kind::Browser));
+            // Node's fetch sends it.
+            assert_eq!(with("GET", ("sec-fetch-mode", "cors")), Ok(()));
+        }
+    }
+
+    #[test]
+    fn only_a_path_is_a_target() {
+        for target in ["/", "/a/../b//c?d=%2F", "//evil.example/", "/:a@b"] {
+            assert_eq!(tcp("GET", target, &[]), Ok(()), "{target}");
+        }
+        for target in ["http://evil.example/", "http://127.0.0.1:7070/", "evil.example:443", "*"] {
+            assert_eq!(tcp("GET", target, &[]), Err(Kind::Target), "{target}");
+        }
+        assert_eq!(tcp("CONNECT", "127.0.0.1:7070", &[]), Err(Kind::Target));
+    }
+
+    #[test]
+    fn no_upgrade_but_an_offer_of_http_2_is_let_pass() {
+        assert_eq!(tcp("GET", "/", &[("upgrade", "websocket")]), Err(Kind::Upgrade));
+        assert_eq!(tcp("GET", "/", &[("upgrade", "h2c"), ("upgrade", "websocket")]), Err(Kind::Upgrade));
+        assert_eq!(tcp("GET", "/", &[("upgrade", "h2c")]), Ok(()));
+    }
+
+    #[test]
+    fn only_one_expectation_is_known() {
+        assert_eq!(tcp("POST", "/", &[("expect", "100-Continue")]), Ok(()));
+        assert_eq!(tcp("POST", "/", &[("expect", "payment")]), Err(Kind::Expectation));
+    }
+}

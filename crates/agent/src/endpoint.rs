@@ -1,0 +1,197 @@
+//! Where the agent listens: addresses of this machine, and sockets in the file system.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+
+use crate::unix::{self, SocketFile};
+
+/// Connections that may wait in the kernel.
+const BACKLOG: u32 = 1_024;
+
+/// Where to listen: `127.0.0.1:7070` or another loopback address, or `unix:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(Place);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// The text is no place where an agent may listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// It is neither an address nor a path.
+    #[error("this must be an IP address with a port, such as 127.0.0.1:7070, or unix:PATH")]
+    Unreadable,
+    /// Others could use the token from there.
+    #[error("an agent listens on this machine only: on 127.0.0.1:PORT, [::1]:PORT or unix:PATH")]
+    NotLoopback,
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            let is_path = !path.is_empty() && !path.ends_with('/') && !path.contains(char::is_control);
+            return is_path.then(|| Self(Place::Unix(path.into()))).ok_or(EndpointError::Unreadable);
+        }
+        let address: SocketAddr = text.parse().map_err(|_| EndpointError::Unreadable)?;
+        if !address.ip().is_loopback() {
+            return Err(EndpointError::NotLoopback);
+        }
+        Ok(Self(Place::Tcp(address)))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Tcp(address) => address.fmt(f),
+            Place::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The address, unless it is a path.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.0 {
+            Place::Tcp(address) => Some(address),
+            Place::Unix(_) => None,
+        }
+    }
+}
+
+/// Why an agent can't listen somewhere, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another process listens there.
+    #[error("{0} is taken by another process: stop that one, or choose another place")]
+    Taken(Endpoint),
+    /// There is something else, which is left alone.
+    #[error("{0} is there and is no socket: delete it, or choose another place")]
+    NotASocket(Endpoint),
+    /// The system refuses it.
+    #[error("can't listen on {endpoint}: {source}")]
+    Refused {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A socket that listens. One in the file system is removed when it ends.
+#[derive(Debug)]
+pub struct Listener(Socket);
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener, SocketAddr),
+    Unix(UnixListener, SocketFile),
+}
+
+/// A connection.
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Which door a request came in by, and so what it must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Any program of any user, and any page in a browser, can knock at this address.
+    Tcp(SocketAddr),
+    /// The kernel has said who it is.
+    Unix,
+}
+
+impl Listener {
+    /// Listens. A socket in the file system is for this user (and root) alone, from the first moment on.
+    pub async fn bind(endpoint: &Endpoint) -> Result<Self, BindError> {
+        let refused = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => BindError::Taken(endpoint.clone()),
+            _ => BindError::Refused { endpoint: endpoint.clone(), source },
+        };
+        match &endpoint.0 {
+            Place::Tcp(address) => {
+                let (listener, address) = listen(*address).map_err(refused)?;
+                Ok(Self(Socket::Tcp(listener, address)))
+            }
+            Place::Unix(path) => match unix::bind(path).await.map_err(refused)? {
+                unix::Bound::Listening(listener, file) => Ok(Self(Socket::Unix(listener, file))),
+                unix::Bound::NotASocket => Err(BindError::NotASocket(endpoint.clone())),
+            },
+        }
+    }
+
+    /// Where it listens, with the port that the system chose if it was asked to.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint(match &self.0 {
+            Socket::Tcp(_, address) => Place::Tcp(*address),
+            Socket::Unix(_, file) => Place::Unix(file.path().to_owned()),
+        })
+    }
+
+    pub(crate) fn door(&self) -> Door {
+        match &self.0 {
+            Socket::Tcp(_, address) => Door::Tcp(*address),
+            Socket::Unix(..) => Door::Unix,
+        }
+    }
+
+    /// The next connection; none where the peer is not one that may connect.
+    pub(crate) async fn accept(&self) -> io::Result<Option<Stream>> {
+        match &self.0 {
+            Socket::Tcp(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Some(Stream::Tcp(stream)))
+            }
+            Socket::Unix(listener, file) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = stream.peer_cred()?.uid();
+                if unix::may_connect(peer, file.owner()) {
+                    return Ok(Some(Stream::Unix(stream)));
+                }
+                tracing::warn!(uid = peer, "a connection of another user was refused");
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of an earlier process that are still closing don't hold the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_listens_on_this_machine_only() {
+        for text in ["127.0.0.1:7070", "127.0.0.9:1", "[::1]:7070", "unix:/run/agent.sock", "unix:a"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+        for text in ["0.0.0.0:7070", "[::]:7070", "10.0.0.1:7070", "[::ffff:127.0.0.1]:7070"] {
+            assert_eq!(text.parse::<Endpoint>(), Err(EndpointError::NotLoopback), "{text}");
+        }
+        for text in ["", "7070", "localhost", "127.0.0.1", "unix:", "unix:/run/", "unix:a\nb"] {
+            assert_eq!(text.parse::<Endpoint>(), Err(EndpointError::Unreadable), "{text:?}");
+        }
+    }
+}

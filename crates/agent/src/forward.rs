@@ -1,0 +1,170 @@
+//! One request, from the caller to the upstream and back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use metrics::counter;
+use tokio::time::Instant;
+use tollgate_client::{
+    Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
+    tls_config,
+};
+use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
+
+use crate::admission::MARKER;
+use crate::endpoint::Door;
+use crate::refusal::{AGENT_ERROR, Kind, Refusal};
+use crate::serve::{AnswerBody, Handler};
+use crate::telemetry::Counters;
+use crate::{Limits, Upstream, admission, request_id};
+
+/// Forwards requests to one upstream, with the token.
+pub(crate) struct Forward {
+    upstream: forward::Upstream<Body>,
+    authorizer: Authorizer,
+    counters: Counters,
+    /// The last request to the upstream failed, which has been logged.
+    failing: AtomicBool,
+}
+
+/// The body that is sent.
+type Body = Replay<Watched<Incoming>>;
+
+impl Forward {
+    pub(crate) fn new(
+        upstream: Upstream,
+        cached: Cached,
+        limits: &Limits,
+    ) -> Result<Self, ConfigurationError> {
+        let Limits { connect, acknowledged, answer, idle, .. } = *limits;
+        let limits = forward::Limits { connect, acknowledged, answer, idle };
+        Ok(Self {
+            authorizer: Authorizer::new(cached, [upstream.origin]),
+            upstream: forward::Upstream::new(upstream.target, tls_config()?, limits),
+            counters: Counters::new(),
+            failing: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn cached(&self) -> &Cached {
+        self.authorizer.cached()
+    }
+
+    async fn forward(
+        &self,
+        mut request: Request<Incoming>,
+        door: Door,
+    ) -> Result<Response<Incoming>, Refusal> {
+        admission::forward(&request, door)?;
+        // The caller has no say in whom the request is from.
+        request.headers_mut().remove(AUTHORIZATION);
+        request.headers_mut().remove(MARKER);
+        let mut key = None;
+        let sending = Sending { upstream: &self.upstream, key: &mut key };
+        let send = |request: Request<_>| self.authorizer.send(request.map(Replay::new), sending);
+        let error = match self.upstream.forward(request, send).await {
+            Ok(mut response) => {
+                self.note(None);
+                response.headers_mut().remove(AGENT_ERROR);
+                return Ok(response);
+            }
+            Err(error) => error,
+        };
+        if let ForwardError::Sending(CallError::Inner(error)) = &error {
+            self.note(Some(error));
+        }
+        Err(refusal(&error, key))
+    }
+
+    /// Logs once that the upstream fails, and once that it answers again.
+    fn note(&self, error: Option<&SendError>) {
+        if self.failing.load(Ordering::Relaxed) == error.is_some() {
+            return;
+        }
+        self.failing.store(error.is_some(), Ordering::Relaxed);
+        let Some(error) = error else { return tracing::info!("the upstream answers again") };
+        let cause = std::error::Error::source(error).map(tracing::field::display);
+        tracing::warn!(%error, cause, "the upstream fails");
+    }
+}
+
+/// Why there is no answer of the upstream's. `key` is the one that the request was sent with.
+fn refusal(error: &ForwardError<CallError<SendError>>, key: Option<HeaderValue>) -> Refusal {
+    let kind = match error {
+        ForwardError::Target => Kind::Target,
+        ForwardError::Body => Kind::Body,
+        ForwardError::SlowBody => Kind::SlowBody,
+        ForwardError::Sending(CallError::Unavailable(Unavailable { retry_after, .. })) => {
+            return Refusal { kind: Kind::NoToken, retry_after: Some(*retry_after), key: None };
+        }
+        ForwardError::Timeout => return Refusal { kind: Kind::Timeout, retry_after: None, key },
+        ForwardError::Sending(CallError::Inner(error)) => {
+            let kind = match error.failure() {
+                Failure::Connect => Kind::Connect,
+                Failure::Broken => Kind::Upstream,
+                Failure::Timeout => Kind::Timeout,
+            };
+            return Refusal { kind, retry_after: None, key };
+        }
+    };
+    kind.into()
+}
+
+/// Sends one request to the upstream.
+struct Sending<'a> {
+    upstream: &'a forward::Upstream<Body>,
+    /// The `Idempotency-Key` that it was sent with.
+    key: &'a mut Option<HeaderValue>,
+}
+
+impl Sender<Request<Body>> for Sending<'_> {
+    type Answer = Response<Incoming>;
+    type Error = SendError;
+
+    async fn send(
+        &mut self,
+        request: Request<Body>,
+        spare: Option<&Spare<Request<Body>>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        *self.key = request.headers().get(IDEMPOTENCY_KEY).cloned();
+        let again = || {
+            let again = spare?.request()?;
+            counter!("tollgate_agent_resent_total").increment(1);
+            Some(again)
+        };
+        self.upstream.send(request, spare.is_some_and(Spare::may_arrive_twice), again).await
+    }
+}
+
+impl Handler for Forward {
+    async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
+        let began = Instant::now();
+        let request_id = request_id(request.headers(), self.cached().clock());
+        let answered = self.forward(request, door).await;
+        let (status, kind) = match &answered {
+            Ok(response) => (Some(response.status()), None),
+            Err(refusal) => (None, Some(refusal.kind)),
+        };
+        let took = began.elapsed();
+        self.counters.answered(status, kind, took);
+        tracing::debug!(
+            status = status.map(|status| status.as_u16()),
+            kind = kind.map(Kind::label),
+            ?took,
+            "request"
+        );
+        match answered {
+            Ok(response) => response.map(Either::Left),
+            Err(refusal) => refusal.response(request_id).map(own),
+        }
+    }
+}
+
+/// A body of the agent's own.
+pub(crate) fn own(body: Bytes) -> AnswerBody {
+    Either::Right(Full::from(body))
+}

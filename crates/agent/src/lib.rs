@@ -1,0 +1,184 @@
+//! A local proxy that adds the token, for programs in any language.
+//!
+//! It forwards every request to one upstream: method, path, query, headers and body as they are, without the caller's
+//! `Authorization`, with a valid token, and with an `Idempotency-Key` for a POST that has none. Bodies and trailers
+//! stream in both directions. What the upstream answers is passed on, redirects included; a 401 is treated as an
+//! [`Authorizer`](tollgate_client::Authorizer) does.
+//!
+//! ```no_run
+//! use tollgate_agent::{Agent, Limits, Listener, Upstream};
+//! use tollgate_client::{Cached, Caller, Environment, Settings};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let caller = Caller::from_environment(&Environment::process()).await?;
+//! let cached = Cached::new(caller.credentials()?, Settings::default());
+//! let agent = Agent::new(Upstream::new(caller.base_url())?, cached, Limits::default())?;
+//! let listener = Listener::bind(&"127.0.0.1:7070".parse()?).await?;
+//! agent.serve(vec![listener], None, std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who may use it
+//!
+//! - A socket in the file system (`unix:PATH`) is for the agent's own user and root. It has mode 0600 from its first
+//!   moment, and the kernel is asked who connects.
+//! - An address is always a loopback address, and any program on the machine can reach it. To keep pages in browsers
+//!   out, a request must have the header `X-Tollgate-Agent: 1`, exactly once, which a page can't send without asking
+//!   first, and a `Host` that is the agent's own, which a name that leads here is not (DNS rebinding).
+//! - By either way, a request with `Origin` or `Sec-Fetch-Site` and a CORS preflight are refused, without any CORS header.
+//!
+//! # Its own answers
+//!
+//! They are in the envelope of the API, with `X-Request-Id` and the header `Tollgate-Agent-Error`, which no answer of the
+//! upstream has. What is no HTTP gets a bare 400 or 431.
+//!
+//! | kind | status | what |
+//! | --- | --- | --- |
+//! | `target` | 400 | the target is no path |
+//! | `host` | 421 | `Host` is not the agent's own |
+//! | `browser`, `marker` | 403 | a page in a browser; no `X-Tollgate-Agent: 1` |
+//! | `upgrade`, `expectation` | 400, 417 | another protocol, but an offer of HTTP/2 is only passed over; an unknown `Expect` |
+//! | `body`, `slow_body` | 400, 408 | the caller's body broke off, or stopped coming |
+//! | `no_token` | 503 | there is no token for now: `Retry-After` says when to try again |
+//! | `connect` | 502 | no connection to the upstream |
+//! | `upstream`, `timeout` | 502, 504 | the upstream broke off, or did not answer in time |
+//!
+//! A request whose connection breaks before an answer is sent again, once and by a connection of its own, where it has an
+//! `Idempotency-Key`, its method is idempotent, or it was certainly not sent; a body of up to 64 KiB is kept for that.
+//!
+//! Only after the last two may the request have been handled: they carry the `Idempotency-Key` that it was sent with, for
+//! the next attempt.
+//!
+//! # What can be watched
+//!
+//! Besides [what the crate counts](tollgate_client#what-can-be-watched): `tollgate_agent_requests_total` by class of `status`,
+//! `tollgate_agent_errors_total` by `kind`, `tollgate_agent_request_seconds` until an answer begins, and
+//! `tollgate_agent_connections`, and `tollgate_agent_resent_total`. A [`Recorder`] keeps all of it, and a listener of its own shows it, beside `/healthz`
+//! (the process is up) and `/readyz` (a token is at hand).
+
+#![cfg(unix)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::HeaderMap;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tollgate_http::RequestId;
+
+use tollgate_client::{Cached, Clock, ConfigurationError};
+
+mod admin;
+mod admission;
+mod endpoint;
+mod forward;
+mod recorder;
+mod refusal;
+mod serve;
+mod telemetry;
+mod token_file;
+mod unix;
+mod upstream;
+
+use admin::Admin;
+pub use endpoint::{BindError, Endpoint, EndpointError, Listener};
+use forward::Forward;
+pub use recorder::Recorder;
+pub use serve::Drained;
+use serve::Shared;
+pub use token_file::TokenFile;
+pub use upstream::Upstream;
+
+/// What requests may cost: connections, bytes and time.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections served at once; more wait in the kernel's backlog.
+    pub max_connections: usize,
+    /// Size of a request's head, in bytes; at least 8 KiB.
+    pub head_bytes: usize,
+    /// Header lines in a request.
+    pub max_headers: usize,
+    /// Time for a connection to the upstream, TLS included.
+    pub connect: Duration,
+    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
+    pub acknowledged: Duration,
+    /// Time without progress until the upstream's answer begins.
+    pub answer: Duration,
+    /// Time that a connection to the upstream is kept without a request.
+    pub idle: Duration,
+    /// Time after the signal to stop for requests that are under way.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 1_024,
+            head_bytes: 64 * 1024,
+            max_headers: 128,
+            connect: Duration::from_secs(5),
+            acknowledged: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+            idle: Duration::from_secs(30),
+            grace: Duration::from_secs(25),
+        }
+    }
+}
+
+/// The proxy.
+pub struct Agent {
+    forward: Arc<Forward>,
+    limits: Limits,
+}
+
+impl Agent {
+    /// Forwards to `upstream` with the tokens of `cached`. It fails where TLS can't be set up.
+    pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, ConfigurationError> {
+        let forward = Arc::new(Forward::new(upstream, cached, &limits)?);
+        Ok(Self { forward, limits })
+    }
+
+    /// Serves until `shutdown` completes: then it accepts no more, finishes the requests under way, and returns.
+    ///
+    /// Health and metrics are shown by `admin`, to the end.
+    pub async fn serve(
+        self,
+        listeners: Vec<Listener>,
+        admin: Option<(Listener, Recorder)>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Drained {
+        let (stop, stopped) = watch::channel(());
+        let (stop_admin, admin_stopped) = watch::channel(());
+        let shared = Shared::new(&self.limits, telemetry::connections(), stopped);
+        let draining = Arc::new(AtomicBool::new(false));
+        let mut serving = JoinSet::new();
+        let mut watched = JoinSet::new();
+        for listener in listeners {
+            serving.spawn(serve::serve(listener, self.forward.clone(), shared.clone()));
+        }
+        if let Some((listener, recorder)) = admin {
+            let admin = Admin { cached: self.forward.cached().clone(), recorder, draining: draining.clone() };
+            let limits = Limits { max_connections: 64, grace: Duration::from_secs(1), ..self.limits.clone() };
+            let shared = Shared::new(&limits, metrics::Gauge::noop(), admin_stopped);
+            watched.spawn(serve::serve(listener, Arc::new(admin), shared));
+        }
+        shutdown.await;
+        draining.store(true, Ordering::Relaxed);
+        drop(stop);
+        let ended = serving.join_all().await;
+        drop(stop_admin);
+        watched.join_all().await;
+        ended.into_iter().fold(Drained::default(), |sum, ended| Drained {
+            completed: sum.completed + ended.completed,
+            aborted: sum.aborted + ended.aborted,
+        })
+    }
+}
+
+/// The id of a request: its own, or a new one.
+fn request_id(headers: &HeaderMap, clock: &dyn Clock) -> RequestId {
+    let millis = clock.now().wall.as_millis();
+    RequestId::of(headers, u64::try_from(millis).unwrap_or(u64::MAX))
+}

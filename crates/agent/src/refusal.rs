@@ -1,0 +1,192 @@
+//! The agent's own answers, in the envelope of the API and marked as the agent's.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use tollgate_core::wire::Code;
+use tollgate_http::refusal::{self, Dialect};
+use tollgate_http::{RequestId, X_REQUEST_ID};
+
+use tollgate_client::IDEMPOTENCY_KEY;
+
+/// Names the kind of an answer that is the agent's own. No answer of an upstream has it.
+pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
+
+/// Why a request was not forwarded, or not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Target,
+    Host,
+    Browser,
+    Marker,
+    Upgrade,
+    Expectation,
+    Body,
+    SlowBody,
+    NoToken,
+    Connect,
+    Upstream,
+    Timeout,
+    NotReady,
+    NotFound,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Target,
+        Self::Host,
+        Self::Browser,
+        Self::Marker,
+        Self::Upgrade,
+        Self::Expectation,
+        Self::Body,
+        Self::SlowBody,
+        Self::NoToken,
+        Self::Connect,
+        Self::Upstream,
+        Self::Timeout,
+        Self::NotReady,
+        Self::NotFound,
+    ];
+
+    /// As it stands in the header and in the metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::Host => "host",
+            Self::Browser => "browser",
+            Self::Marker => "marker",
+            Self::Upgrade => "upgrade",
+            Self::Expectation => "expectation",
+            Self::Body => "body",
+            Self::SlowBody => "slow_body",
+            Self::NoToken => "no_token",
+            Self::Connect => "connect",
+            Self::Upstream => "upstream",
+            Self::Timeout => "timeout",
+            Self::NotReady => "not_ready",
+            Self::NotFound => "not_found",
+        }
+    }
+
+    fn answer(self) -> (StatusCode, Code, &'static str) {
+        use {Code as C, StatusCode as S};
+        match self {
+            Self::Target => {
+                (S::BAD_REQUEST, C::ValidationError, "The target must be a path: the upstream is fixed.")
+            }
+            Self::Host => {
+                (S::MISDIRECTED_REQUEST, C::Forbidden, "The Host header must be the agent's own address.")
+            }
+            Self::Browser => {
+                (S::FORBIDDEN, C::BrowserNotAllowed, "A page in a browser may not use the agent.")
+            }
+            Self::Marker => {
+                (S::FORBIDDEN, C::Forbidden, "Send the header X-Tollgate-Agent: 1 (once) to use the agent.")
+            }
+            Self::Upgrade => (S::BAD_REQUEST, C::ValidationError, "The agent upgrades no connection."),
+            Self::Expectation => {
+                (S::EXPECTATION_FAILED, C::ValidationError, "The agent knows no such expectation.")
+            }
+            Self::Body => (S::BAD_REQUEST, C::ValidationError, "The body of the request is broken."),
+            Self::SlowBody => {
+                (S::REQUEST_TIMEOUT, C::RequestTimeout, "The body of the request did not arrive in time.")
+            }
+            Self::NoToken => (
+                S::SERVICE_UNAVAILABLE,
+                C::Unavailable,
+                "The agent has no access token for now; its log says why. The request was not sent.",
+            ),
+            Self::Connect => (
+                S::BAD_GATEWAY,
+                C::Unavailable,
+                "The agent can't connect to the upstream. The request was not sent.",
+            ),
+            Self::Upstream => (
+                S::BAD_GATEWAY,
+                C::Unavailable,
+                "The connection to the upstream broke. Whether the request was handled is not known.",
+            ),
+            Self::Timeout => (
+                S::GATEWAY_TIMEOUT,
+                C::Unavailable,
+                "The upstream did not answer in time. Whether the request was handled is not known.",
+            ),
+            Self::NotReady => {
+                (S::SERVICE_UNAVAILABLE, C::Unavailable, "The agent has no access token, or it is stopping.")
+            }
+            Self::NotFound => (S::NOT_FOUND, C::NotFound, "There is /healthz, /readyz and /metrics."),
+        }
+    }
+}
+
+/// An answer of the agent's own.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: Kind,
+    /// When to try again.
+    pub(crate) retry_after: Option<Duration>,
+    /// The key that the request was sent with, to be sent with the next attempt.
+    pub(crate) key: Option<HeaderValue>,
+}
+
+impl From<Kind> for Refusal {
+    fn from(kind: Kind) -> Self {
+        Self { kind, retry_after: None, key: None }
+    }
+}
+
+impl Refusal {
+    /// The answer to the request with this id.
+    pub(crate) fn response(self, request_id: RequestId) -> Response<Bytes> {
+        let (status, code, message) = self.kind.answer();
+        let mut refusal = refusal::Refusal::new(Dialect::Envelope, status, code.as_str(), message);
+        if code == Code::ValidationError {
+            refusal = refusal.of_the_request();
+        }
+        if let Some(after) = self.retry_after {
+            refusal = refusal.retry_after(after);
+        }
+        if let Some(key) = self.key {
+            refusal = refusal.header(IDEMPOTENCY_KEY, key);
+        }
+        refusal
+            .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+            .header(X_REQUEST_ID, request_id.into_header())
+            .header(AGENT_ERROR, HeaderValue::from_static(self.kind.label()))
+            .response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use http::header::RETRY_AFTER;
+
+    use super::*;
+
+    #[test]
+    fn every_answer_is_in_the_envelope_and_marked() {
+        for kind in Kind::ALL {
+            let response = Refusal::from(kind).response(RequestId::of(&HeaderMap::new(), 0));
+            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(body["success"], false);
+            assert!(body["error"]["code"].is_string());
+            assert_eq!(response.headers()[AGENT_ERROR], kind.label());
+            assert_eq!(response.headers()[X_REQUEST_ID].len(), 36);
+            let is_invalid = body["error"]["code"] == "VALIDATION_ERROR";
+            assert_eq!(body["error"]["metadata"]["errors"].is_array(), is_invalid, "{body}");
+        }
+    }
+
+    #[test]
+    fn who_is_told_to_wait_is_told_at_least_a_second() {
+        for (wait, said) in [(0, "1"), (1_000, "1"), (1_001, "2"), (29_500, "30")] {
+            let retry_after = Some(Duration::from_millis(wait));
+            let refusal = Refusal { kind: Kind::NoToken, retry_after, key: None };
+            assert_eq!(refusal.response(RequestId::of(&HeaderMap::new(), 0)).headers()[RETRY_AFTER], said);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What is counted of the requests, through the facade `metrics`.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use crate::refusal::Kind;
+
+/// Handles that are looked up once, so that counting takes no lock.
+pub(crate) struct Counters {
+    /// By the first digit of the status.
+    answered: [Counter; 5],
+    refused: [Counter; Kind::ALL.len()],
+    seconds: Histogram,
+}
+
+impl Counters {
+    /// Looks them up in the recorder that is installed now.
+    pub(crate) fn new() -> Self {
+        let answered = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+        Self {
+            answered: answered.map(|status| counter!("tollgate_agent_requests_total", "status" => status)),
+            refused: Kind::ALL.map(|kind| counter!("tollgate_agent_errors_total", "kind" => kind.label())),
+            seconds: histogram!("tollgate_agent_request_seconds"),
+        }
+    }
+
+    /// Counts an answer: the upstream's, or the agent's own.
+    pub(crate) fn answered(&self, status: Option<StatusCode>, kind: Option<Kind>, took: Duration) {
+        if let Some(status) = status {
+            self.answered[usize::from(status.as_u16() / 100 - 1).min(4)].increment(1);
+            self.seconds.record(took);
+        }
+        if let Some(kind) = kind {
+            self.refused[kind as usize].increment(1);
+        }
+    }
+}
+
+/// How many connections are open.
+pub(crate) fn connections() -> Gauge {
+    gauge!("tollgate_agent_connections")
+}

@@ -1,0 +1,190 @@
+//! A listening socket in the file system that only its owner can reach, at no time anybody else.
+
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use tokio::net::{UnixListener, UnixStream};
+
+/// What came of binding.
+pub(crate) enum Bound {
+    Listening(UnixListener, SocketFile),
+    /// There is something else, which is left alone.
+    NotASocket,
+}
+
+/// The name of a socket. It is removed when it ends, unless it has become another's.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    owner: u32,
+}
+
+/// Whether a process of this user may use the socket of that one.
+pub(crate) fn may_connect(peer: u32, owner: u32) -> bool {
+    peer == owner || peer == 0
+}
+
+/// Listens at `path`, in place of a socket that nobody answers on.
+///
+/// The mode of a socket goes by the umask, and is changed too late. So it is made in a folder that nobody else can
+/// enter, and takes its name when it is ready.
+pub(crate) async fn bind(path: &Path) -> io::Result<Bound> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _turn = take_turn(folder)?;
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => return Ok(Bound::NotASocket),
+        Ok(_) if is_answered(path).await? => return Err(io::ErrorKind::AddrInUse.into()),
+        Ok(_) => {}
+    }
+    let private = PrivateFolder::make_in(folder)?;
+    let made = private.0.join("s");
+    let listener = UnixListener::bind(&made)?;
+    fs::set_permissions(&made, Permissions::from_mode(0o600))?;
+    let metadata = fs::symlink_metadata(&made)?;
+    fs::rename(&made, path)?;
+    let file = SocketFile {
+        path: path.to_owned(),
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        owner: metadata.uid(),
+    };
+    Ok(Bound::Listening(listener, file))
+}
+
+impl SocketFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The user that this process is, as the file system sees it.
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let found = fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode)) {
+            // Who can't remove it any more leaves a socket that nobody answers on.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Keeps two agents that start at once from taking each other for gone.
+fn take_turn(folder: &Path) -> io::Result<File> {
+    let folder = File::open(folder)?;
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AddrInUse.into()),
+        // Where folders can't be locked, nobody starts two agents at once.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
+    }
+}
+
+async fn is_answered(path: &Path) -> io::Result<bool> {
+    match UnixStream::connect(path).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+/// A folder that only this user can enter, for as long as it is needed.
+struct PrivateFolder(PathBuf);
+
+impl PrivateFolder {
+    fn make_in(folder: &Path) -> io::Result<Self> {
+        // The name of a socket has at most 107 bytes, so this is short.
+        let path = folder.join(format!(".{:08x}", rand::random::<u32>()));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for PrivateFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.0.join("s"));
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn listen(path: &Path) -> (UnixListener, SocketFile) {
+        match bind(path).await.unwrap() {
+            Bound::Listening(listener, file) => (listener, file),
+            Bound::NotASocket => panic!("{} is no socket", path.display()),
+        }
+    }
+
+    #[test]
+    fn the_owner_and_root_may_connect() {
+        assert!(may_connect(1_000, 1_000));
+        assert!(may_connect(0, 1_000));
+        assert!(!may_connect(1_001, 1_000));
+        assert!(!may_connect(1_000, 0));
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_its_owners_alone_and_goes_with_the_listener() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let (listener, file) = listen(&path).await;
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        assert_eq!(file.owner(), metadata.uid());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        UnixStream::connect(&path).await.unwrap();
+        drop((listener, file));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_live_socket_is_left_alone_and_a_stale_one_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let (listener, file) = listen(&path).await;
+        assert_eq!(bind(&path).await.err().unwrap().kind(), io::ErrorKind::AddrInUse);
+        UnixStream::connect(&path).await.unwrap();
+        // As after a crash: the name is there, and nobody answers.
+        drop(listener);
+        std::mem::forget(file);
+        let (_listener, _file) = listen(&path).await;
+        UnixStream::connect(&path).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "kept").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
+        for path in [&file, &link, &folder.path().to_owned()] {
+            assert!(matches!(bind(path).await.unwrap(), Bound::NotASocket), "{}", path.display());
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"kept");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_another_has_taken_over_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let (_listener, file) = listen(&path).await;
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "another's").unwrap();
+        drop(file);
+        assert!(path.exists());
+    }
+}

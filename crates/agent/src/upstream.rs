@@ -1,0 +1,40 @@
+//! Where the agent forwards to.
+
+use http::Uri;
+use tollgate_client::{ConfigurationError, Origin};
+use tollgate_http::forward::Target;
+use url::Url;
+
+/// The one place that requests are forwarded to: an origin, and what its paths begin with.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub(crate) origin: Origin,
+    pub(crate) target: Target,
+}
+
+impl Upstream {
+    /// Takes the URL of the upstream. It must be https, unless it is on this machine.
+    pub fn new(url: &str) -> Result<Self, ConfigurationError> {
+        let origin = Origin::of(url)?;
+        // As the origin read it: with its host in lower case and in ASCII.
+        let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
+        let uri = url.as_str().parse::<Uri>().map_err(|_| ConfigurationError::Url)?;
+        let target = Target::new(&uri).ok_or(ConfigurationError::Url)?;
+        Ok(Self { origin, target })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_is_https_or_on_this_machine() {
+        for url in ["http://core.example.com", "https://core.example.com/?a", "https://u@a.example", "a"] {
+            assert!(Upstream::new(url).is_err(), "{url}");
+        }
+        for url in ["https://core.example.com/base/", "http://127.0.0.1:8080", "http://[::1]:1/x"] {
+            assert!(Upstream::new(url).is_ok(), "{url}");
+        }
+    }
+}

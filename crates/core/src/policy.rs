@@ -1,0 +1,25 @@
+//! What tokens must say to be accepted.
+
+use std::time::Duration;
+
+/// What every token of this authority must say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The claim `iss`, compared byte for byte.
+    pub issuer: String,
+    /// The claim `aud`, compared byte for byte.
+    pub audience: String,
+    /// How long after `exp` a token is still accepted.
+    pub exp_leeway: Duration,
+    /// How far in the future `iat` may lie.
+    pub iat_leeway: Duration,
+}
+
+/// An issuer and an audience whose tokens are accepted beside those of the [`Policy`]: those that it had before, or will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The claim `iss`, compared byte for byte.
+    pub issuer: String,
+    /// The claim `aud` of the same tokens, compared byte for byte.
+    pub audience: String,
+}
