@@ -2,7 +2,13 @@
 
 use tollgate_http::fields::Refused;
 
-use super::text::is_control;
+use super::text::{is_control, text};
+
+text!(
+    /// An email address: see [`parse`] for the rule.
+    Email,
+    parse
+);
 
 /// The longest address, in characters.
 pub(super) const MAX_LEN: usize = 254;

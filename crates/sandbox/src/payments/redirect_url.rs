@@ -5,7 +5,13 @@ use std::net::Ipv6Addr;
 use http::Uri;
 use tollgate_http::fields::Refused;
 
-use super::text::RedirectUrl;
+use super::text::text;
+
+text!(
+    /// An absolute http or https URL that a browser can be sent to.
+    RedirectUrl,
+    parse
+);
 
 /// How long a URL may be, in bytes.
 pub(super) const MAX_LEN: usize = 2048;
