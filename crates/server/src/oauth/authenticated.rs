@@ -13,7 +13,6 @@ use tollgate_http::{Problem, Problems};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::oauth::grant::check_scope;
 use crate::oauth::parameters::{Parameters, present, required};
 use crate::oauth::sensitive::Sensitive;
 use crate::registry::Registered;
@@ -119,6 +118,16 @@ impl<'a> Credentials<'a> {
                 state.throttle().failed(source, Instant::now());
             }
         })
+    }
+}
+
+/// A scope beyond what is allowed is refused, not trimmed, and only a client that has proved itself learns of it.
+pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
+    match requested {
+        Some(scope) if !scope.words().all(allows) => {
+            Err(Error::Scope(Problem::new("scope", "goes beyond what this client may ask for").into()))
+        }
+        _ => Ok(()),
     }
 }
 
