@@ -2,8 +2,11 @@
 
 use memchr::memchr;
 
-/// The longest start of an unfinished line that is kept for the next read: a length's line fits.
+/// The longest start of an unfinished line that is kept for the next read.
 const KEPT: usize = 64;
+/// The same of a line that may tell a length: all of it, because a number that is cut off would be another one. No head
+/// is longer.
+const KEPT_OF_LENGTH: usize = 16 * 1024;
 
 /// Follows the bytes of an HTTP/1.1 connection from head to head and reports a head with both
 /// `Content-Length` and `Transfer-Encoding`.
@@ -71,6 +74,7 @@ impl Framing {
                         head.line(&self.line)
                     };
                     self.line.clear();
+                    self.line.shrink_to(KEPT);
                     bytes = &bytes[end + 1..];
                     if ended && self.end_of_head() {
                         return true;
@@ -102,7 +106,7 @@ impl Head {
         }
         if !self.past_request_line {
             self.past_request_line = true;
-        } else if matches!(line[0], b'c' | b'C' | b't' | b'T') {
+        } else if may_tell_length(line) {
             self.header(line);
         }
         false
@@ -122,8 +126,15 @@ impl Head {
     }
 }
 
+/// `Content-Length` and `Transfer-Encoding` begin like this.
+fn may_tell_length(line: &[u8]) -> bool {
+    matches!(line, [b'c' | b'C' | b't' | b'T', ..])
+}
+
 fn keep(line: &mut Vec<u8>, bytes: &[u8]) {
-    let room = KEPT.saturating_sub(line.len());
+    let most =
+        if may_tell_length(if line.is_empty() { bytes } else { line }) { KEPT_OF_LENGTH } else { KEPT };
+    let room = most.saturating_sub(line.len());
     line.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
@@ -165,11 +176,26 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_not_kept() {
-        let mut framing = Framing::new();
-        for _ in 0..100 {
-            assert!(!framing.feed(&[b'a'; 100]));
+    fn a_length_behind_many_spaces_counts_wherever_the_bytes_are_cut() {
+        let padded =
+            [b"POST / HTTP/1.1\r\nContent-Length:".as_slice(), &[b' '; 100], b"4\r\n\r\nabc\n"].concat();
+        let bytes = [&padded, BOTH].concat();
+        for cut in 0..bytes.len() {
+            let mut framing = Framing::new();
+            assert!(framing.feed(&bytes[..cut]) | framing.feed(&bytes[cut..]), "cut at {cut}");
         }
-        assert!(framing.line.len() <= super::KEPT);
+    }
+
+    #[test]
+    fn a_long_line_is_not_kept() {
+        for (byte, most) in [(b'a', super::KEPT), (b'c', super::KEPT_OF_LENGTH)] {
+            let mut framing = Framing::new();
+            for _ in 0..1000 {
+                assert!(!framing.feed(&[byte; 100]));
+            }
+            assert!(framing.line.len() <= most);
+            framing.feed(b"\n");
+            assert!(framing.line.capacity() <= super::KEPT);
+        }
     }
 }
