@@ -10,6 +10,9 @@ mod algorithm;
 mod base64url;
 mod claims;
 pub mod constant_time;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hmac_key;
 mod id;
 mod key;

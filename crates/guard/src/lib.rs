@@ -37,6 +37,9 @@
 mod bearer;
 mod clock;
 mod denial;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod layer;
 mod principal;
 mod realm;

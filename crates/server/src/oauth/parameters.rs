@@ -46,7 +46,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
+    pub(crate) fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
         let Json::Object(members) = json::read(body)? else {
             return Err(Problem::body("must be a JSON object"));
         };
@@ -85,7 +85,7 @@ impl<'a> Parameters<'a> {
 }
 
 /// Reads what nearly everybody sends. It is checked to be UTF-8 as a whole, which costs less than string by string.
-fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
+pub(crate) fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
 }
 
