@@ -217,8 +217,11 @@ func (t *Tollgate) Token(ctx context.Context) (string, error) {
 // Renewed is another token than the one that the API refused, or empty if none is to be had within seconds.
 func (t *Tollgate) Renewed(ctx context.Context, refused string) string {
 	if flight := t.replace(refused); flight != nil {
+		late := time.NewTimer(patience + timeout)
+		defer late.Stop()
 		select {
 		case <-flight.done:
+		case <-late.C:
 		case <-ctx.Done():
 		}
 	}

@@ -463,10 +463,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
     """Calls the authority, once and nowhere else."""
+    # What goes without TLS stays on this machine, whatever proxy the environment names.
+    handlers = [_NoRedirect, *([urllib.request.ProxyHandler({})] if url.startswith("http:") else [])]
     request, text, deadline = urllib.request.Request(url, body, headers), b"", time.monotonic() + TIMEOUT
     try:
         try:
-            answer = urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT)
+            answer = urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as refusal:
             answer = refusal
         with answer:
