@@ -103,8 +103,7 @@ class Tollgate {
   async token(signal) {
     const found = this.#use();
     if (typeof found === "string") return found;
-    const error = await abortable(found, signal);
-    if (error) throw this.#error();
+    if (await abortable(found, signal)) throw this.#error();
     return this.#held.text;
   }
 
@@ -364,8 +363,7 @@ async function post(send, url, headers, body) {
   const signal = AbortSignal.timeout(TIMEOUT * 1000);
   try {
     const answer = await send(url, { method: "POST", headers, body, redirect: "manual", signal });
-    let text = "";
-    const decoder = new TextDecoder();
+    let [text, decoder] = ["", new TextDecoder()];
     for await (const part of answer.body ?? []) {
       text += decoder.decode(part, { stream: true });
       if (text.length > LONGEST_ANSWER) throw new RangeError();
