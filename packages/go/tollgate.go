@@ -312,6 +312,9 @@ func (t *Tollgate) use() (string, *flight, error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	current, now = t.held.Load(), t.config.Clock.Now()
+	if current != nil && !now.reached(current.renew) { // Somebody has renewed it meanwhile.
+		return current.text, nil, nil
+	}
 	usable, limit := current != nil && !now.reached(current.end), now.Monotonic
 	if !usable && t.refusals == 0 {
 		// Who comes when it has been down for long does not wait in a queue for each call to fail.

@@ -224,6 +224,8 @@ class Tollgate:
             return held.text
         with self._lock:
             held, now = self._held, self._now()
+            if held and not now.reached(held.renew):  # Another thread has renewed it meanwhile.
+                return held.text
             usable = held and not now.reached(held.end)
             # Who comes when it has been down for long does not wait in a queue for each call to fail.
             since = now.monotonic if self._down_since is None else self._down_since
