@@ -26,9 +26,9 @@ use hyper_util::service::TowerToHyperService;
 use sha2::Sha256;
 use tokio::net::TcpListener;
 use tollgate_bench::message;
-use tollgate_core::{Keyring, MasterKey, Policy};
+use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
 use tollgate_guard::{GuardLayer, SystemClock, Verifier};
-use tollgate_http::edge::{self, Limits, OpenConnections};
+use tollgate_http::edge::{Edge, Limits};
 use tollgate_store::{Sqlite, Store};
 use tower::{Layer, Service, service_fn};
 
@@ -101,16 +101,8 @@ where
     S::Future: Send + 'static,
 {
     if by_edge {
-        let make = |_| service.clone();
-        edge::serve(
-            listener,
-            None,
-            Arc::new(Limits::default()),
-            OpenConnections::default(),
-            make,
-            std::future::pending(),
-        )
-        .await;
+        let make = |_: SocketAddr| service.clone();
+        Edge::new(Limits::default()).serve(listener, make, std::future::pending()).await;
         return Ok(());
     }
     loop {
@@ -136,7 +128,8 @@ async fn verifier(data: &Path, issuer: String) -> io::Result<Arc<Verifier>> {
         exp_leeway: std::time::Duration::ZERO,
         iat_leeway: std::time::Duration::from_secs(5),
     };
-    Ok(Arc::new(Verifier::new(Keyring::new(policy, keys), Arc::new(SystemClock))))
+    let keyring = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key));
+    Ok(Arc::new(Verifier::new(keyring, Arc::new(SystemClock))))
 }
 
 /// A recorded answer.

@@ -1,16 +1,17 @@
-//! The agent's own answers, in the envelope of the API and marked as the agent's.
+//! The agent's own answers: in the envelope of the API, with a header that marks them.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use tollgate_core::wire::{Code, request_error_body};
+use tollgate_core::wire::Code;
+use tollgate_http::refusal::{self, Dialect};
 use tollgate_http::{RequestId, X_REQUEST_ID};
 
 use tollgate_client::IDEMPOTENCY_KEY;
 
-/// Names the kind of an answer that is the agent's own. No answer of an upstream has it.
+/// The header with the kind of an answer of the agent's own. It is removed from answers of the upstream.
 pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
 
 /// Why a request was not forwarded, or not answered.
@@ -50,7 +51,7 @@ impl Kind {
         Self::NotFound,
     ];
 
-    /// As it stands in the header and in the metrics.
+    /// The kind as a text, for the header and the metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Target => "target",
@@ -85,10 +86,12 @@ impl Kind {
             Self::Marker => {
                 (S::FORBIDDEN, C::Forbidden, "Send the header X-Tollgate-Agent: 1 (once) to use the agent.")
             }
-            Self::Upgrade => (S::BAD_REQUEST, C::ValidationError, "The agent upgrades no connection."),
-            Self::Expectation => {
-                (S::EXPECTATION_FAILED, C::ValidationError, "The agent knows no such expectation.")
-            }
+            Self::Upgrade => (S::BAD_REQUEST, C::ValidationError, "The agent does not upgrade connections."),
+            Self::Expectation => (
+                S::EXPECTATION_FAILED,
+                C::ValidationError,
+                "The agent supports no Expect other than 100-continue.",
+            ),
             Self::Body => (S::BAD_REQUEST, C::ValidationError, "The body of the request is broken."),
             Self::SlowBody => {
                 (S::REQUEST_TIMEOUT, C::RequestTimeout, "The body of the request did not arrive in time.")
@@ -127,7 +130,7 @@ pub(crate) struct Refusal {
     pub(crate) kind: Kind,
     /// When to try again.
     pub(crate) retry_after: Option<Duration>,
-    /// The key that the request was sent with, to be sent with the next attempt.
+    /// The `Idempotency-Key` that the request was sent with, for the next attempt.
     pub(crate) key: Option<HeaderValue>,
 }
 
@@ -138,31 +141,31 @@ impl From<Kind> for Refusal {
 }
 
 impl Refusal {
-    /// The answer to the request with this id.
+    /// Makes the answer to the request with this id.
     pub(crate) fn response(self, request_id: RequestId) -> Response<Bytes> {
         let (status, code, message) = self.kind.answer();
-        let mut response = Response::new(Bytes::from(request_error_body(code, message)));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(X_REQUEST_ID, request_id.into_header());
-        headers.insert(AGENT_ERROR, HeaderValue::from_static(self.kind.label()));
+        let mut refusal = refusal::Refusal::new(Dialect::Envelope, status, code.as_str(), message);
+        if code == Code::ValidationError {
+            refusal = refusal.of_the_request();
+        }
         if let Some(after) = self.retry_after {
-            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            refusal = refusal.retry_after(after);
         }
         if let Some(key) = self.key {
-            headers.insert(IDEMPOTENCY_KEY, key);
+            refusal = refusal.header(IDEMPOTENCY_KEY, key);
         }
-        response
+        refusal
+            .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+            .header(X_REQUEST_ID, request_id.into_header())
+            .header(AGENT_ERROR, HeaderValue::from_static(self.kind.label()))
+            .response()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
+    use http::header::RETRY_AFTER;
 
     use super::*;
 

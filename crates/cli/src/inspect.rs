@@ -5,7 +5,7 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tollgate_core::Keyring;
+use tollgate_core::{SigningKey, VerifyingRing};
 use tollgate_guard::{SystemClock, Verifier};
 use tollgate_server::{Verdict, accepted, inspect, open_signing_keys};
 
@@ -61,7 +61,7 @@ async fn verifier(opened: &Opened) -> Result<Verifier, Failure> {
     let policy = opened.config.token_policy();
     let keys = open_signing_keys(&opened.store.signing_keys().await?, &opened.master_key)?;
     let accepted = accepted(opened.store.as_ref(), &opened.config, opened.now).await?;
-    let keyring = Keyring::new(policy, keys).accepting(accepted);
+    let keyring = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key)).accepting(accepted);
     let verifier = Verifier::new(keyring, std::sync::Arc::new(SystemClock));
     verifier.set_revocations(opened.store.revocations(opened.now).await?.into_iter().collect());
     Ok(verifier)

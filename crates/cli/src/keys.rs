@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{Keyring, Phase, Timestamp};
+use tollgate_core::{Phase, SigningRing, Timestamp};
 use tollgate_server::{
     KEYS_KNOWN_WITHIN, new_signing_key, next_activation, open_signing_keys, others_retire_at,
 };
@@ -24,8 +24,8 @@ pub(crate) async fn key(command: KeyCommand, format: Format) -> Result<(), Failu
 async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
     let opened = open::installation(store).await?;
     let sealed = opened.store.signing_keys().await?;
-    let policy = opened.config.token_policy();
-    let keyring = Keyring::new(policy, open_signing_keys(&sealed, &opened.master_key)?);
+    let issuer = opened.config.token_policy().issuer;
+    let ring = SigningRing::new(&issuer, open_signing_keys(&sealed, &opened.master_key)?);
     let columns = &[
         ("key_id", 36),
         ("phase", 11),
@@ -36,11 +36,11 @@ async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
     ];
     let mut list = List::start(format, columns)?;
     for key in &sealed {
-        let phase = keyring.phase(key.id, opened.now);
+        let phase = ring.phase(key.id, opened.now);
         list.item(&json!({
             "key_id": key.id,
             "phase": phase.map(Phase::as_str),
-            "algorithm": "HS256",
+            "algorithm": key.algorithm.as_str(),
             "created_at": output::time(key.created_at),
             "activates_at": output::time(key.activates_at),
             "retires_at": key.retires_at.map(output::time),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::base64url;
+
 /// An algorithm that tokens are signed with, by its name in RFC 7518 §3.1.
 ///
 /// It is a property of a key, known before any token is looked at. A token never chooses it (RFC 8725 §3.1).
@@ -12,9 +14,34 @@ pub enum Algorithm {
     Hs256,
 }
 
+/// The number of bytes of the longest signature of any algorithm.
+pub(crate) const LONGEST_SIGNATURE: usize = 32;
+
 impl Algorithm {
     /// Every algorithm that is implemented. No other is read from a store or accepted in a token.
     pub const ALL: [Self; 1] = [Self::Hs256];
+
+    /// The header of the tokens that keys of this algorithm sign: the first segment and the dot behind it.
+    pub(crate) const fn header(self) -> &'static [u8] {
+        match self {
+            // {"alg":"HS256","typ":"JWT"}
+            Self::Hs256 => b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
+        }
+    }
+
+    /// The number of characters of a signature in base64url.
+    pub(crate) const fn signature_len(self) -> usize {
+        match self {
+            Self::Hs256 => base64url::encoded_len(32),
+        }
+    }
+
+    /// The algorithm whose header a token begins with, and what follows that header.
+    pub(crate) fn of_token(token: &[u8]) -> Option<(Self, &[u8])> {
+        Self::ALL
+            .into_iter()
+            .find_map(|algorithm| token.strip_prefix(algorithm.header()).map(|rest| (algorithm, rest)))
+    }
 
     /// The name in a token's header, in a key's metadata and in the store.
     pub const fn as_str(self) -> &'static str {
@@ -46,6 +73,21 @@ impl FromStr for Algorithm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_names_its_algorithm_and_is_the_beginning_of_no_other() {
+        for algorithm in Algorithm::ALL {
+            let mut header = [0; 128];
+            let header =
+                base64url::decode(algorithm.header().strip_suffix(b".").unwrap(), &mut header).unwrap();
+            let expected = format!(r#"{{"alg":"{algorithm}","typ":"JWT"}}"#);
+            assert_eq!(std::str::from_utf8(header).unwrap(), expected);
+            let token = [algorithm.header(), b"payload.signature"].concat();
+            assert_eq!(Algorithm::of_token(&token), Some((algorithm, &b"payload.signature"[..])));
+            assert!(algorithm.signature_len() <= base64url::encoded_len(LONGEST_SIGNATURE));
+        }
+        assert_eq!(Algorithm::of_token(b"eyJhbGciOiJub25lIn0.payload."), None);
+    }
 
     #[test]
     fn an_algorithm_is_read_by_its_exact_name_and_no_other_is() {

@@ -1,65 +1,108 @@
-//! The keys that sign tokens.
+//! A key in its two halves: the one that signs, which the authority keeps, and the one that verifies.
 
-use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use zeroize::Zeroizing;
-
+use crate::algorithm::Algorithm;
+use crate::hmac_key::HmacKey;
 use crate::token::TokenKind;
 use crate::{KeyId, Timestamp};
 
-/// A signing key, ready for use: the HMAC states of both kinds are computed once.
+/// When a key is in force.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule {
+    pub(crate) id: KeyId,
+    /// From then on it signs.
+    pub(crate) activates_at: Timestamp,
+    /// From then on it neither signs nor verifies.
+    pub(crate) retires_at: Timestamp,
+}
+
+/// A key that signs tokens. Only the authority has it.
 #[derive(Clone)]
 pub struct SigningKey {
-    pub(crate) id: KeyId,
-    pub(crate) activates_at: Timestamp,
-    pub(crate) retires_at: Timestamp,
-    pub(crate) states: States,
-    /// The states after the beginning of this issuer's tokens; a keyring knows that, so it sets them.
-    pub(crate) begun: States,
+    pub(crate) schedule: Schedule,
+    private: Private,
 }
 
-/// The HMAC states of both kinds of token, over nothing or over what their tokens begin with.
 #[derive(Clone)]
-pub(crate) struct States {
-    pub(crate) access: Hmac<Sha256>,
-    refresh: Hmac<Sha256>,
-}
-
-impl States {
-    pub(crate) fn of(&self, kind: TokenKind) -> Hmac<Sha256> {
-        match kind {
-            TokenKind::Access => self.access.clone(),
-            TokenKind::Refresh => self.refresh.clone(),
-        }
-    }
-
-    pub(crate) fn after(&self, beginning: &[u8]) -> Self {
-        let after = |kind| self.of(kind).chain_update(beginning);
-        Self { access: after(TokenKind::Access), refresh: after(TokenKind::Refresh) }
-    }
+enum Private {
+    Hs256(HmacKey),
 }
 
 impl SigningKey {
-    /// Derives the keys of both kinds from 256 bits of key material, each under its own label (RFC 5869).
+    /// Derives a key of [`Algorithm::Hs256`] from 256 bits of key material. Tokens of each kind get a key of their own.
     pub fn derive(
         id: KeyId,
         material: &[u8; 32],
         activates_at: Timestamp,
         retires_at: Option<Timestamp>,
     ) -> Self {
-        let derived = |label: &str| {
-            let mut key = Zeroizing::new([0; 32]);
-            Hkdf::<Sha256>::new(None, material)
-                .expand(label.as_bytes(), key.as_mut())
-                .expect("HKDF-SHA-256 gives 32 bytes");
-            Hmac::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length")
-        };
-        let states = States {
-            access: derived("tollgate v1 access token"),
-            refresh: derived("tollgate v1 refresh token"),
-        };
         let retires_at = retires_at.unwrap_or(Timestamp::MAX);
-        Self { id, activates_at, retires_at, begun: states.clone(), states }
+        Self {
+            schedule: Schedule { id, activates_at, retires_at },
+            private: Private::Hs256(HmacKey::derive(material)),
+        }
+    }
+
+    /// The algorithm that it signs with.
+    pub const fn algorithm(&self) -> Algorithm {
+        match self.private {
+            Private::Hs256(_) => Algorithm::Hs256,
+        }
+    }
+
+    /// The key that verifies what this one signs.
+    ///
+    /// For [`Algorithm::Hs256`] both are the same secret, so it must not leave the authority either.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        let public = match &self.private {
+            Private::Hs256(key) => Public::Hs256(key.clone()),
+        };
+        VerifyingKey { schedule: self.schedule, public }
+    }
+
+    pub(crate) fn set_issuer(&mut self, issuer: &str) {
+        match &mut self.private {
+            Private::Hs256(key) => key.set_issuer(issuer),
+        }
+    }
+
+    /// Writes the signature of a token's first two segments, in base64url, into a buffer of its length.
+    pub(crate) fn sign(&self, kind: TokenKind, signed: &[u8], signature: &mut [u8]) {
+        match &self.private {
+            Private::Hs256(key) => key.sign(kind, signed, signature),
+        }
+    }
+}
+
+/// A key that verifies tokens and can't sign any.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    pub(crate) schedule: Schedule,
+    public: Public,
+}
+
+#[derive(Clone)]
+enum Public {
+    Hs256(HmacKey),
+}
+
+impl VerifyingKey {
+    /// The algorithm of the signatures that it verifies.
+    pub const fn algorithm(&self) -> Algorithm {
+        match self.public {
+            Public::Hs256(_) => Algorithm::Hs256,
+        }
+    }
+
+    pub(crate) fn set_issuer(&mut self, issuer: &str) {
+        match &mut self.public {
+            Public::Hs256(key) => key.set_issuer(issuer),
+        }
+    }
+
+    /// Says whether `signature`, in base64url, is that of a token's first two segments.
+    pub(crate) fn verifies(&self, kind: TokenKind, signed: &[u8], signature: &[u8]) -> bool {
+        match &self.public {
+            Public::Hs256(key) => key.verifies(kind, signed, signature),
+        }
     }
 }

@@ -113,20 +113,3 @@ pub fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
-
-/// The body of a refusal of a request as a whole, before any field of it was read: a `VALIDATION_ERROR` says in its
-/// metadata that it is about the request. `message` must be free of quotes, backslashes and control characters.
-pub fn request_error_body(code: Code, message: &str) -> String {
-    if code != Code::ValidationError {
-        return error_body(code, message);
-    }
-    let code = code.as_str();
-    let metadata = format!(r#"{{"errors":[{{"field":"request","message":"{message}"}}]}}"#);
-    format!(r#"{{"success":false,"error":{{"code":"{code}","message":"{message}","metadata":{metadata}}}}}"#)
-}
-
-/// The body of a refusal without metadata. `message` must be free of quotes, backslashes and control characters.
-pub fn error_body(code: Code, message: &str) -> String {
-    let code = code.as_str();
-    format!(r#"{{"success":false,"error":{{"code":"{code}","message":"{message}"}}}}"#)
-}

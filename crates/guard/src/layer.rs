@@ -92,7 +92,8 @@ impl Requirement {
             return Err(Denial::Environment);
         }
         if let Some(list) = claims.addresses {
-            address.filter(|address| is_allowed(list, address.0)).ok_or(Denial::Address)?;
+            let address = address.and_then(|address| address.known());
+            address.filter(|address| is_allowed(list, *address)).ok_or(Denial::Address)?;
         }
         match self.scope {
             Some(scope) if !claims.allows(scope) => Err(Denial::InsufficientScope(scope)),

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use tollgate_core::{KeyId, Keyring, Policy, SigningKey, Timestamp};
+//! use tollgate_core::{KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
 //! use tollgate_guard::{GuardLayer, Principal, SystemClock, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
@@ -18,7 +18,8 @@
 //! #     exp_leeway: std::time::Duration::ZERO,
 //! #     iat_leeway: std::time::Duration::from_secs(5),
 //! # };
-//! let verifier = Arc::new(Verifier::new(Keyring::new(policy, vec![key]), Arc::new(SystemClock)));
+//! let keyring = VerifyingRing::new(policy, [key.verifying_key()]);
+//! let verifier = Arc::new(Verifier::new(keyring, Arc::new(SystemClock)));
 //! let guard = GuardLayer::new(verifier).require_scope("payments:read");
 //!
 //! let service = guard.layer(service_fn(|request: http::Request<()>| async move {
@@ -46,7 +47,8 @@ mod verifier;
 pub use clock::SystemClock;
 pub use denial::Denial;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
-pub use principal::{ClientAddress, Principal};
+pub use principal::Principal;
 pub use realm::Realm;
 pub use revocations::{Ended, Revocations};
+pub use tollgate_http::ClientAddress;
 pub use verifier::{Freshness, Unverified, Verifier};

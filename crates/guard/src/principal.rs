@@ -1,7 +1,5 @@
 //! Who a request comes from.
 
-use std::net::IpAddr;
-
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Scope, SecretId, Timestamp, TokenId};
 
 /// Who an admitted request comes from. The guard puts it into the request's extensions, and nothing else can make one
@@ -38,8 +36,3 @@ impl Principal {
         }
     }
 }
-
-/// Where a request comes from. Whoever accepts connections puts it into the request's extensions; the guard needs it
-/// for tokens that may be used from some addresses only, and refuses them where it is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
-use tollgate_core::{Claims, Generation, Keyring, Timestamp, TokenId, constant_time};
+use tollgate_core::{Claims, Generation, Timestamp, TokenId, VerifyingRing, constant_time};
 use zeroize::Zeroizing;
 
 use crate::Principal;
@@ -33,7 +33,7 @@ struct Place {
 pub(crate) struct Known {
     token: Zeroizing<Box<[u8]>>,
     /// Who verified it. Of what another keyring would say nothing is known.
-    keyring: Arc<Keyring>,
+    keyring: Arc<VerifyingRing>,
     valid: Range<Timestamp>,
     issued_at: Timestamp,
     generation: Generation,
@@ -53,7 +53,7 @@ impl Remembered {
     pub(crate) fn recall<T>(
         &self,
         token: &[u8],
-        keyring: &Arc<Keyring>,
+        keyring: &Arc<VerifyingRing>,
         now: Timestamp,
         decide: impl FnOnce(&Known) -> T,
     ) -> Option<T> {
@@ -66,7 +66,7 @@ impl Remembered {
     pub(crate) fn remember(
         &self,
         token: &[u8],
-        keyring: &Arc<Keyring>,
+        keyring: &Arc<VerifyingRing>,
         valid: Range<Timestamp>,
         claims: &Claims<'_>,
         principal: &Principal,
@@ -106,7 +106,7 @@ impl Remembered {
 
 impl Known {
     /// Says whether this is `token`, and `keyring` would verify it at `now`.
-    fn holds(&self, token: &[u8], keyring: &Arc<Keyring>, now: Timestamp) -> bool {
+    fn holds(&self, token: &[u8], keyring: &Arc<VerifyingRing>, now: Timestamp) -> bool {
         constant_time::equal(&self.token, token)
             && Arc::ptr_eq(&self.keyring, keyring)
             && self.valid.contains(&now)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use tollgate_core::{Claims, Clock, Keyring, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime};
+use tollgate_core::{Claims, Clock, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing};
 
 use crate::remembered::Remembered;
 use crate::{Denial, Principal, Realm, Revocations};
@@ -13,7 +13,7 @@ use crate::{Denial, Principal, Realm, Revocations};
 /// What tokens are verified with. Shared by everything that verifies; its parts are replaced while requests run, and
 /// reading them takes no lock.
 pub struct Verifier {
-    keyring: ArcSwap<Keyring>,
+    keyring: ArcSwap<VerifyingRing>,
     revocations: ArcSwap<Revocations>,
     /// The parts of a [`Freshness`], in milliseconds since the epoch.
     keys_until: AtomicU64,
@@ -47,11 +47,11 @@ pub enum Unverified {
 
 impl Verifier {
     /// Starts with `keyring` and no revocations, and relies on them until [`Verifier::set_freshness`] says otherwise.
-    pub fn new(keyring: Keyring, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(keyring: VerifyingRing, clock: Arc<dyn Clock>) -> Self {
         Self::of(Arc::new(keyring), Arc::default(), clock)
     }
 
-    fn of(keyring: Arc<Keyring>, revocations: Arc<Revocations>, clock: Arc<dyn Clock>) -> Self {
+    fn of(keyring: Arc<VerifyingRing>, revocations: Arc<Revocations>, clock: Arc<dyn Clock>) -> Self {
         Self {
             realm: Realm::of(&keyring.policy().audience),
             keyring: ArcSwap::new(keyring),
@@ -74,12 +74,12 @@ impl Verifier {
     }
 
     /// The keys in use.
-    pub fn keyring(&self) -> Guard<Arc<Keyring>> {
+    pub fn keyring(&self) -> Guard<Arc<VerifyingRing>> {
         self.keyring.load()
     }
 
     /// Uses other keys from the next request on.
-    pub fn set_keyring(&self, keyring: Keyring) {
+    pub fn set_keyring(&self, keyring: VerifyingRing) {
         self.keyring.store(Arc::new(keyring));
         self.remembered.clear();
     }

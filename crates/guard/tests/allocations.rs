@@ -8,8 +8,8 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Request, Response};
 use tollgate_core::{
-    Claims, ClientId, Clock, Environment, Generation, KeyId, Keyring, MerchantId, PayloadBuffer, Policy,
-    SecretId, SigningKey, Timestamp, TokenId, TokenKind, Uptime,
+    Claims, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId,
+    SigningKey, SigningRing, Timestamp, TokenId, TokenKind, Uptime, VerifyingRing,
 };
 use tollgate_guard::{GuardLayer, Principal, Verifier};
 use tower::{Layer, Service, service_fn};
@@ -35,11 +35,15 @@ fn verifier() -> Arc<Verifier> {
         exp_leeway: Duration::ZERO,
         iat_leeway: Duration::from_secs(5),
     };
-    let key = SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
-    Arc::new(Verifier::new(Keyring::new(policy, vec![key]), Arc::new(Stopped)))
+    let keyring = VerifyingRing::new(policy, [key().verifying_key()]);
+    Arc::new(Verifier::new(keyring, Arc::new(Stopped)))
 }
 
-fn token(verifier: &Verifier) -> Vec<u8> {
+fn key() -> SigningKey {
+    SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None)
+}
+
+fn token() -> Vec<u8> {
     let claims = Claims {
         issuer: "https://core.example.com",
         subject: ClientId::from_bytes([1; 16]),
@@ -57,14 +61,16 @@ fn token(verifier: &Verifier) -> Vec<u8> {
         addresses: None,
     };
     let mut token = Vec::new();
-    verifier.keyring().mint(TokenKind::Access, &claims, NOW, &mut token).expect("a key signs");
+    SigningRing::new(claims.issuer, vec![key()])
+        .mint(TokenKind::Access, &claims, NOW, &mut token)
+        .expect("a key signs");
     token
 }
 
 #[test]
 fn verifying_with_revocations_allocates_nothing() {
     let verifier = verifier();
-    let token = token(&verifier);
+    let token = token();
     // Loading a snapshot for the first time makes a thread's own slots.
     drop((verifier.keyring(), verifier.revocations()));
     let mut buffer = PayloadBuffer::new();
@@ -77,7 +83,7 @@ fn verifying_with_revocations_allocates_nothing() {
 #[test]
 fn admitting_allocates_the_place_of_the_principal_in_the_extensions_and_once_its_scope() {
     let verifier = verifier();
-    let bearer = [b"Bearer ", &*token(&verifier)].concat();
+    let bearer = [b"Bearer ", &*token()].concat();
     drop((verifier.keyring(), verifier.revocations()));
     let inner = service_fn(|request: Request<()>| {
         assert!(request.extensions().get::<Principal>().is_some());

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tollgate_core::{
-    Claims, Clock, Keyring, MasterKey, Revocation, Revoked, SecretHasher, Timestamp, TokenKind,
+    Claims, Clock, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, SigningRing, Timestamp,
+    TokenKind, VerifyingRing,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
 use tollgate_store::{
@@ -33,6 +35,7 @@ pub struct Installation {
     store: Arc<dyn Store>,
     master_key: MasterKey,
     verifier: Arc<Verifier>,
+    signing_ring: ArcSwap<SigningRing>,
     registry: Registry,
     changes: ChangeLog,
     hasher: SecretHasher,
@@ -68,13 +71,15 @@ impl Installation {
         let policy = config.token_policy();
         let membership = Membership::new(&config);
         let registry = Registry::new(store.clone(), config.limits.client_cache);
-        let verifier = Arc::new(Verifier::new(Keyring::new(policy, Vec::new()), clock.clone()));
+        let signing_ring = ArcSwap::from_pointee(SigningRing::new(&policy.issuer, Vec::new()));
+        let verifier = Arc::new(Verifier::new(VerifyingRing::new(policy, []), clock.clone()));
         let hasher = master_key.secret_hasher();
         let installation = Arc::new(Self {
             config,
             store,
             master_key,
             verifier,
+            signing_ring,
             registry,
             changes: ChangeLog::new(),
             hasher,
@@ -126,9 +131,19 @@ impl Installation {
         self.store.as_ref()
     }
 
+    /// The same, for whoever keeps it.
+    pub fn shared_store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
     /// What tokens are verified with.
     pub fn verifier(&self) -> &Arc<Verifier> {
         &self.verifier
+    }
+
+    /// What tokens are signed with.
+    pub(crate) fn signing_ring(&self) -> arc_swap::Guard<Arc<SigningRing>> {
+        self.signing_ring.load()
     }
 
     /// The clients.
@@ -152,7 +167,7 @@ impl Installation {
     }
 
     /// How far time has come, whatever the clock is set to. What is to count for a length of time counts from here.
-    pub(crate) fn steady_now(&self) -> Timestamp {
+    pub fn steady_now(&self) -> Timestamp {
         self.steady.at(self.clock.uptime())
     }
 
@@ -212,7 +227,7 @@ impl Installation {
             return Err(NotReady::Suspended(reason));
         }
         let now = self.now();
-        if !self.verifier.keyring().can_sign(now) {
+        if !self.signing_ring().can_sign(now) {
             return Err(NotReady::NoSigningKey);
         }
         if self.verifier.is_stale(now) { Err(NotReady::Stale) } else { Ok(()) }
@@ -306,7 +321,11 @@ impl Installation {
         self.membership.read(self.store()).await?;
         let accepted = self.membership.accepted(self.store_time());
         let policy = self.verifier.keyring().policy().clone();
-        self.verifier.set_keyring(Keyring::new(policy, keys).accepting(accepted));
+        let issuer = policy.issuer.clone();
+        let verifying = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key));
+        // Nothing is signed that this server would not accept.
+        self.verifier.set_keyring(verifying.accepting(accepted));
+        self.signing_ring.store(Arc::new(SigningRing::new(&issuer, keys)));
         self.suspend_unless_agreed();
         Ok(())
     }

@@ -55,7 +55,9 @@ pub fn open_signing_keys(sealed: &[SealedKey], master_key: &MasterKey) -> Result
                 .map_err(|source| OpenError::SigningKey { id: key.id, source })?;
             // A compromised key has no time at which it is good.
             let retires_at = if key.compromised { Some(Timestamp::from_millis(0)) } else { key.retires_at };
-            Ok(SigningKey::derive(key.id, &material, key.activates_at, retires_at))
+            Ok(match key.algorithm {
+                Algorithm::Hs256 => SigningKey::derive(key.id, &material, key.activates_at, retires_at),
+            })
         })
         .collect()
 }

@@ -16,25 +16,24 @@ use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
+use tollgate_core::wire::Code;
 use tollgate_core::{ClientId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
+use tollgate_http::refusal::Reason;
 use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
-use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceExt};
 
-use crate::error::{Error, Refusal};
+use crate::error::Error;
 use crate::installation::Installation;
 use crate::oauth::answer::Answered;
 use crate::oauth::{self, refresh, token};
-use crate::openapi::{Surface, document};
 use crate::panics::catch_panic;
-use crate::playground::Playground;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::{Route, Routes};
 use crate::state::{Arrival, State};
-use crate::{health, log, openapi, pages, payments, playground, reference};
+use crate::{health, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -53,9 +52,8 @@ impl Service<Request<Bytes>> for Loopback {
         let server = self.0.upgrade();
         Box::pin(async move {
             let server = server.ok_or("the server is gone")?;
-            let ClientAddress(from) =
-                request.extensions().get().copied().ok_or("a call carries no address")?;
-            let (head, body) = server.handle(from, request.map(Full::new)).await.into_parts();
+            let from = request.extensions().get().copied().ok_or("a call carries no address")?;
+            let (head, body) = server.handle_from(from, request.map(Full::new)).await.into_parts();
             Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
         })
     }
@@ -73,50 +71,10 @@ pub struct Server {
     router: Router,
 }
 
-/// What is served beside the authority where the configuration has the sandbox on, and what is in any case.
-fn mounted(
-    installation: &Arc<Installation>,
-    health: bool,
-    playground: Option<(Loopback, Playground)>,
-) -> Mounted {
-    let has_playground = playground.is_some() && installation.config().sandbox;
-    let document = {
-        let installation = installation.clone();
-        move || document(&Surface::of(installation.config(), health))
-    };
-    let mut mounted = pages::routes();
-    mounted.extend(reference::routes(has_playground, Box::new(document)));
-    if installation.config().sandbox {
-        mounted.extend(payments::routes(installation, installation.verifier().clone()));
-        if let Some((loopback, playground)) = playground {
-            let calls = BoxCloneSyncService::new(loopback);
-            mounted.extend(playground::routes(installation.clone(), calls, playground));
-        }
-    }
-    mounted
-}
-
 impl Server {
-    /// Serves an installation. `health` says whether `/healthz`, `/readyz` and `/metrics` are also answered next to the
-    /// API.
-    pub fn new(installation: Arc<Installation>, health: bool) -> Arc<Self> {
-        Self::mounting(installation.clone(), health, |_| mounted(&installation, health, None))
-    }
-
-    /// The same with a playground, where the configuration has the sandbox on.
-    pub fn with_playground(
-        installation: Arc<Installation>,
-        health: bool,
-        playground: Playground,
-    ) -> Arc<Self> {
-        Self::mounting(installation.clone(), health, |loopback| {
-            mounted(&installation, health, Some((loopback, playground)))
-        })
-    }
-
     /// Serves an installation, and what is mounted beside it. `health` says whether `/healthz`, `/readyz` and `/metrics`
     /// are also answered next to the API.
-    pub fn mounting(
+    pub fn new(
         installation: Arc<Installation>,
         health: bool,
         mount: impl FnOnce(Loopback) -> Mounted,
@@ -138,6 +96,12 @@ impl Server {
         &self.state
     }
 
+    /// The paths that are told apart, as templates: those of the authority, and those that are mounted beside it.
+    pub fn paths(&self) -> Vec<&'static str> {
+        let routes = self.state.metrics().routes();
+        routes.all().filter(|route| *route != Route::Unknown).map(|route| routes.path(route)).collect()
+    }
+
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
     pub fn log_requests(&self, log: log::Requests) {
         if self.state.config().log.requests {
@@ -156,11 +120,20 @@ impl Server {
     }
 
     /// Answers a request that came from `peer`.
-    pub async fn handle(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
+    pub fn handle<'a, B: RequestBody + 'a>(
+        &'a self,
+        peer: IpAddr,
+        request: Request<B>,
+    ) -> impl Future<Output = Response<Body>> + use<'a, B> {
+        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
+        self.handle_from(from, request)
+    }
+
+    /// Answers a request of the caller at `from`.
+    async fn handle_from(&self, from: ClientAddress, request: Request<impl RequestBody>) -> Response<Body> {
         let start = Instant::now();
         let now = self.state.installation().now();
         let id = RequestId::of(request.headers(), now.millis());
-        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
         let arrival = Arrival { from, now };
         let route = self.state.metrics().routes().of(request.uri().path());
         let method = request.method().clone();
@@ -215,7 +188,7 @@ impl Server {
         let mut request = request.map(axum::body::Body::new);
         match route {
             // The guard wants to know the address, and reads the clock itself.
-            Route::Mounted(_) => request.extensions_mut().insert(ClientAddress(arrival.from)).is_some(),
+            Route::Mounted(_) => request.extensions_mut().insert(arrival.from).is_some(),
             _ => request.extensions_mut().insert(arrival).is_some(),
         };
         let response = match catch_panic(self.router.clone().oneshot(request)).await {
@@ -232,16 +205,36 @@ impl Server {
     /// Counts a refusal, and returns why it was one.
     fn count_refusal(&self, response: &Response<Body>) -> Option<String> {
         let extensions = response.extensions();
-        let denial = extensions.get::<Denial>().map(Refusal::from);
-        let refusal = denial.or_else(|| extensions.get::<Refusal>().cloned())?;
-        self.state.metrics().refused(refusal.code);
-        if let Some(why) = refusal.token {
-            self.state.metrics().token_refused(why);
-            if why == TokenError::Signature {
+        let (code, why, token) = match (extensions.get::<Denial>(), extensions.get::<Reason>()) {
+            (Some(denial), _) => (Some(denial.code()), denial.to_string(), token_error(denial)),
+            (None, Some(Reason { code, text })) => {
+                let code = Code::ALL.into_iter().find(|known| known.as_str() == *code);
+                (code, text.clone(), extensions.get::<TokenError>().copied())
+            }
+            (None, None) => return None,
+        };
+        if let Some(code) = code {
+            self.state.metrics().refused(code);
+        }
+        if let Some(error) = token {
+            self.state.metrics().token_refused(error);
+            if error == TokenError::Signature {
                 // Another server may have issued it with a key that is not known here yet.
                 self.state.installation().expect_news();
             }
         }
-        Some(refusal.reason)
+        Some(why)
+    }
+}
+
+/// Why a token was not accepted, if that is why a request was denied.
+fn token_error(denial: &Denial) -> Option<TokenError> {
+    match denial {
+        Denial::InvalidToken(why) => Some(*why),
+        Denial::NoToken
+        | Denial::Environment
+        | Denial::InsufficientScope(_)
+        | Denial::Address
+        | Denial::Stale => None,
     }
 }

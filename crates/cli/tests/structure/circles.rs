@@ -10,6 +10,8 @@ const STILL_IN_A_CIRCLE: &[&str] = &[
     "crates/cli/src/",
     "crates/client/src/",
     "crates/guard/src/",
+    "crates/http/src/",
+    "crates/sandbox/src/",
     "crates/server/src/",
     "crates/store/src/",
 ];

@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use proptest::prelude::*;
 use tollgate_core::{
-    Clock, Generation, KeyId, Keyring, MerchantId, Policy, Revocation, Revoked, Scope, SecretId, SigningKey,
-    Timestamp, TokenError, TokenId, TokenKind, Uptime,
+    Clock, Generation, KeyId, MerchantId, Policy, Revocation, Revoked, Scope, SecretId, SigningKey,
+    SigningRing, Timestamp, TokenError, TokenId, TokenKind, Uptime, VerifyingRing,
 };
 use tower::{ServiceExt, service_fn};
 
@@ -30,20 +30,18 @@ impl Clock for Fixed {
     }
 }
 
-fn keyring(material: u8) -> Keyring {
-    let key = SigningKey::derive(
-        KeyId::from_bytes([material; 16]),
-        &[material; 32],
-        Timestamp::from_seconds(0),
-        None,
-    );
+fn key(material: u8) -> SigningKey {
+    SigningKey::derive(KeyId::from_bytes([material; 16]), &[material; 32], Timestamp::from_seconds(0), None)
+}
+
+fn keyring(material: u8) -> VerifyingRing {
     let policy = Policy {
         issuer: "https://core.example.com".to_owned(),
         audience: "payment-api".to_owned(),
         exp_leeway: Duration::ZERO,
         iat_leeway: Duration::from_secs(5),
     };
-    Keyring::new(policy, vec![key])
+    VerifyingRing::new(policy, [key(material).verifying_key()])
 }
 
 fn verifier() -> Arc<Verifier> {
@@ -71,13 +69,15 @@ fn claims() -> Claims<'static> {
 
 fn request(claims: &Claims<'_>) -> Request<()> {
     let mut line = b"Bearer ".to_vec();
-    keyring(1).mint(TokenKind::Access, claims, NOW, &mut line).unwrap();
+    SigningRing::new("https://core.example.com", vec![key(1)])
+        .mint(TokenKind::Access, claims, NOW, &mut line)
+        .unwrap();
     Request::get("/").header(AUTHORIZATION, line).body(()).unwrap()
 }
 
 fn from(mut request: Request<()>, address: &str) -> Request<()> {
     let address: IpAddr = address.parse().unwrap();
-    request.extensions_mut().insert(ClientAddress(address));
+    request.extensions_mut().insert(ClientAddress::Known(address));
     request
 }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tollgate_core::{
     ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, Revocation, Revoked,
-    SecretId, SigningKey, TokenError, TokenId, TokenKind, Uptime,
+    SecretId, SigningKey, SigningRing, TokenError, TokenId, TokenKind, Uptime,
 };
 
 use super::*;
@@ -24,20 +24,25 @@ impl Clock for Unasked {
     }
 }
 
-/// A keyring whose one key ends five minutes after [`NOW`], or never.
-fn keyring(material: u8, ends: bool) -> Keyring {
+/// A key that ends five minutes after [`NOW`], or never.
+fn key(material: u8, ends: bool) -> SigningKey {
+    let ends = ends.then(|| NOW.after(Duration::from_secs(300)));
+    SigningKey::derive(KeyId::from_bytes([material; 16]), &[material; 32], Timestamp::from_seconds(0), ends)
+}
+
+/// A keyring with this one key.
+fn keyring(material: u8, ends: bool) -> VerifyingRing {
     let policy = Policy {
         issuer: "https://core.example.com".to_owned(),
         audience: "payment-api".to_owned(),
         exp_leeway: Duration::ZERO,
         iat_leeway: Duration::from_secs(5),
     };
-    let ends = ends.then(|| NOW.after(Duration::from_secs(300)));
-    let id = KeyId::from_bytes([material; 16]);
-    Keyring::new(policy, vec![SigningKey::derive(id, &[material; 32], Timestamp::from_seconds(0), ends)])
+    VerifyingRing::new(policy, [key(material, ends).verifying_key()])
 }
 
-fn token(keyring: &Keyring, id: TokenId) -> Vec<u8> {
+/// A token that the key 1 has signed.
+fn token(id: TokenId) -> Vec<u8> {
     let claims = Claims {
         issuer: "https://core.example.com",
         subject: ClientId::from_bytes([1; 16]),
@@ -55,7 +60,9 @@ fn token(keyring: &Keyring, id: TokenId) -> Vec<u8> {
         addresses: Some("192.0.2.0/24"),
     };
     let mut token = Vec::new();
-    keyring.mint(TokenKind::Access, &claims, NOW, &mut token).unwrap();
+    SigningRing::new("https://core.example.com", vec![key(1, false)])
+        .mint(TokenKind::Access, &claims, NOW, &mut token)
+        .unwrap();
     token
 }
 
@@ -64,9 +71,9 @@ fn admit(verifier: &Verifier, token: &[u8], now: Timestamp) -> Result<Principal,
 }
 
 /// A verifier, and a token that it remembers.
-fn remembering(keyring: Keyring) -> (Verifier, Vec<u8>) {
+fn remembering(keyring: VerifyingRing) -> (Verifier, Vec<u8>) {
     let verifier = Verifier::new(keyring, Arc::new(Unasked));
-    let token = token(&verifier.keyring(), ID);
+    let token = token(ID);
     for _ in 0..2 {
         admit(&verifier, &token, NOW).unwrap();
     }
@@ -85,7 +92,7 @@ fn refused(error: TokenError) -> Result<Principal, Denial> {
 #[test]
 fn who_comes_by_twice_in_a_row_is_remembered() {
     let verifier = Verifier::new(keyring(1, false), Arc::new(Unasked));
-    let token = token(&verifier.keyring(), ID);
+    let token = token(ID);
     for remembered in [false, true, true] {
         admit(&verifier, &token, NOW).unwrap();
         assert_eq!(is_remembered(&verifier, &token), remembered);
@@ -187,7 +194,7 @@ fn what_a_route_requires_is_asked_each_time() {
 #[test]
 fn who_is_not_admitted_is_not_remembered() {
     let verifier = Verifier::new(keyring(1, false), Arc::new(Unasked));
-    let token = token(&verifier.keyring(), ID);
+    let token = token(ID);
     for _ in 0..3 {
         verifier.admit(&token, NOW, |_| Err(Denial::Address)).unwrap_err();
     }
@@ -216,7 +223,7 @@ fn more_tokens_than_places_are_admitted_all_the_same() {
         id[..size_of_val(&n)].copy_from_slice(&n.to_le_bytes());
         TokenId::from_bytes(id)
     });
-    let tokens: Vec<_> = ids.map(|id| (id, token(&verifier.keyring(), id))).collect();
+    let tokens: Vec<_> = ids.map(|id| (id, token(id))).collect();
     for times in [1, 3] {
         for (id, token) in &tokens {
             for _ in 0..times {

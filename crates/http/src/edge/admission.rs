@@ -15,12 +15,13 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::util::{Oneshot, ServiceExt};
 
-use super::Limits;
+use super::limits::Limits;
 use super::pulse::{InFlight, Pulse};
 use super::refusal::Refusal;
+use super::rules::Requests;
 use super::shared::Shared;
 
-/// What the edge needs of the service behind it; it follows from the bounds and is never implemented by hand.
+/// A service that the edge can serve. It follows from its bounds and is never implemented by hand.
 pub(super) trait Inner:
     tower::Service<
         Request<Incoming>,
@@ -62,6 +63,9 @@ impl<S> Admission<S> {
         if request.version() >= Version::HTTP_2 && is_too_large(request, &self.shared.limits) {
             return Err(Refusal::HeadTooLarge);
         }
+        if self.shared.rules.requests == Requests::Any {
+            return Ok(());
+        }
         // RFC 9112 §6.3: hyper would go by Transfer-Encoding alone, but a proxy before us may not.
         if request.headers().contains_key(TRANSFER_ENCODING) && self.pulse.has_two_lengths() {
             return Err(Refusal::Invalid("The request has both Content-Length and Transfer-Encoding."));
@@ -93,7 +97,7 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
                     message = refusal.message(),
                     "request refused at the edge"
                 );
-                let mut response = refusal.response(request.version(), request.headers());
+                let mut response = refusal.response(request.version(), request.headers(), &self.shared.rules);
                 if request.method() == Method::HEAD {
                     let length = HeaderValue::from(response.body().len());
                     response.headers_mut().insert(CONTENT_LENGTH, length);
@@ -151,9 +155,9 @@ const IN_HOST: [bool; 256] = {
 
 /// Requires a target that begins with `/`, and takes an absolute one (RFC 9112 §3.2.2) back to that form.
 ///
-/// An origin server must accept the absolute form. Whoever reads the host there would read another one than
-/// who reads it in `Host`, so they must agree. `CONNECT` and `*` are refused: nothing here opens a tunnel or
-/// answers for the server as a whole, and what stands behind may rely on paths that begin with `/`.
+/// An origin server must accept the absolute form. Its host must be the one in `Host`, so that every reader of the
+/// request sees the same one. `CONNECT` and `*` are refused: nothing here opens a tunnel or answers for the server as a
+/// whole, and the service may rely on paths that begin with `/`.
 fn origin_form(
     method: &Method,
     target: &Uri,
@@ -179,7 +183,7 @@ fn names(authority: &Authority, host: &HeaderValue) -> bool {
 }
 
 pin_project! {
-    /// The answer to one request on its way.
+    /// A request until its answer begins: with the service, or refused.
     #[project = HandlingProj]
     pub(super) enum Handling<S: Inner> {
         Inner { #[pin] future: Oneshot<S, Request<Incoming>>, last: bool, in_flight: Option<InFlight> },

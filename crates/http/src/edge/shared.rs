@@ -6,28 +6,31 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::Limits;
+use super::limits::Limits;
 use super::pulse::Clock;
+use super::rules::Rules;
 
-/// How long a connection that has not spoken may still do so once the edge shuts down: it was established
-/// before, so its request is probably on the way.
+/// Time for the first byte of a connection once the edge shuts down. It was established before, so its request is
+/// probably on the way.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
-/// The limits, the clock and the shutdown signal.
+/// The limits, the rules, the clock and the shutdown signal.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) limits: Arc<Limits>,
+    pub(super) rules: Rules,
     pub(super) clock: Arc<Clock>,
     draining: AtomicBool,
     drain: Notify,
 }
 
 impl Shared {
-    pub(super) fn new(limits: Arc<Limits>) -> Self {
-        Self { limits, clock: Arc::new(Clock::new()), draining: AtomicBool::new(false), drain: Notify::new() }
+    pub(super) fn new(limits: Arc<Limits>, rules: Rules) -> Self {
+        let (draining, drain) = (AtomicBool::new(false), Notify::new());
+        Self { limits, rules, clock: Arc::new(Clock::new()), draining, drain }
     }
 
-    /// Tells every connection to end once it has answered.
+    /// Tells every connection to end once its requests are answered.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.drain.notify_waiters();
@@ -45,7 +48,7 @@ impl Shared {
         }
     }
 
-    /// Completes when a peer that has said nothing has had its time.
+    /// Completes when the deadline for the first byte of a connection has passed.
     pub(super) async fn silence(&self) {
         tokio::select! {
             () = tokio::time::sleep(self.limits.first_byte) => {}

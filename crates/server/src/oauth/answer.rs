@@ -53,7 +53,7 @@ pub(super) fn tokens(
     scope: Option<&str>,
     now: Timestamp,
 ) -> Result<Bytes, Error> {
-    let keyring = state.installation().verifier().keyring();
+    let keyring = state.installation().signing_ring();
     let (start, end) = face.brackets();
     body(|body| {
         body.extend_from_slice(start);

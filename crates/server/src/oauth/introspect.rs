@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
-use tollgate_core::{Claims, ClientId, Environment, Keyring, MerchantId, Timestamp, TokenKind};
+use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind, VerifyingRing};
 use tollgate_http::edge::RequestBody;
 
 use crate::error::Error;
@@ -47,7 +47,7 @@ const INACTIVE: &[u8] = br#"{"active":false}"#;
 /// resource server, which asks about whatever it was sent, must never take one for an access token.
 fn may_see(
     introspected: &IntrospectedToken,
-    keyring: &Keyring,
+    keyring: &VerifyingRing,
     kind: TokenKind,
     claims: &Claims<'_>,
 ) -> bool {

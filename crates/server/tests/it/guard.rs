@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
+use tollgate_core::SigningRing;
+use tollgate_server::open_signing_keys;
 use tollgate_store::Store;
 
 use crate::call::{CREATE, Call, LIST, assert_refused};
 use crate::parity;
-use crate::stage::{Kind, NOW, Stage, create};
+use crate::stage::{Kind, NOW, Stage, create, master_key};
+
+async fn authority(stage: &Stage) -> parity::Authority {
+    let sealed = stage.elsewhere.signing_keys().await.unwrap();
+    let policy = stage.config.token_policy();
+    let keys = SigningRing::new(&policy.issuer, open_signing_keys(&sealed, &master_key()).unwrap());
+    parity::Authority { policy, keys }
+}
 
 #[tokio::test]
 async fn the_server_answers_as_the_table_of_all_mounts_says() {
@@ -15,7 +24,7 @@ async fn the_server_answers_as_the_table_of_all_mounts_says() {
         stage.elsewhere.revoke(&revocation, NOW).await.unwrap();
     }
     stage.follow().await;
-    let cases = parity::cases(&stage.installation.verifier().keyring(), NOW);
+    let cases = parity::cases(&authority(&stage).await, NOW);
     let mut differences = Vec::new();
     for case in cases.iter().flat_map(|case| [case; parity::TIMES]) {
         let mut call = Call::get(LIST);
@@ -35,11 +44,12 @@ async fn a_server_that_was_cut_off_answers_as_the_tables_of_all_mounts_say() {
         stage.elsewhere.revoke(&revocation, NOW).await.unwrap();
     }
     stage.follow().await;
+    let authority = authority(&stage).await;
     let tables = [(5, parity::doubtful_cases as fn(&_, _) -> _), (60, parity::stale_cases)];
     for (seconds, table) in tables {
         let now = NOW.after(Duration::from_secs(seconds));
         stage.clock.set(now);
-        for case in table(&stage.installation.verifier().keyring(), now) {
+        for case in table(&authority, now) {
             let mut call = Call::get(LIST);
             for line in &case.authorization {
                 call = call.header("authorization", line.as_bytes());

@@ -24,11 +24,13 @@ mod parity;
 mod payments;
 mod playground;
 mod properties;
+mod proxies;
 mod quiet;
 mod reach;
 mod reference;
 mod refresh;
 mod revocation;
+mod sandbox;
 mod stage;
 mod stale;
 

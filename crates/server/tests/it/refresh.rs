@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{
-    Claims, Environment, Generation, KeyId, Keyring, SigningKey, Timestamp, TokenId, TokenKind,
+    Claims, Environment, Generation, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind,
 };
 use tollgate_store::{Status, Store};
 
@@ -124,7 +124,7 @@ fn foreign(stage: &Stage) -> String {
         addresses: None,
     };
     let mut token = Vec::new();
-    Keyring::new(policy, vec![key]).mint(TokenKind::Refresh, &claims, NOW, &mut token).unwrap();
+    SigningRing::new(&policy.issuer, vec![key]).mint(TokenKind::Refresh, &claims, NOW, &mut token).unwrap();
     String::from_utf8(token).unwrap()
 }
 

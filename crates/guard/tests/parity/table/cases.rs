@@ -6,23 +6,23 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use tollgate_core::{
-    Claims, ClientId, Environment, Generation, KeyId, Keyring, MerchantId, Policy, SecretId, SigningKey,
+    Claims, ClientId, Environment, Generation, KeyId, MerchantId, Policy, SecretId, SigningKey, SigningRing,
     Timestamp, TokenId, TokenKind,
 };
 
 use super::{
-    ADDRESS, Case, ENVIRONMENT, INSUFFICIENT_SCOPE, INVALID_TOKEN, NEXT, NO_TOKEN, REVOKED_CLIENT,
+    ADDRESS, Authority, Case, ENVIRONMENT, INSUFFICIENT_SCOPE, INVALID_TOKEN, NEXT, NO_TOKEN, REVOKED_CLIENT,
     REVOKED_MERCHANT, REVOKED_SECRET, REVOKED_TOKEN, Refusal, SCOPE, SECOND,
 };
 
 pub(super) struct Table<'a> {
-    pub(super) keyring: &'a Keyring,
+    pub(super) authority: &'a Authority,
     pub(super) now: Timestamp,
 }
 
 impl Table<'_> {
     pub(super) fn claims(&self) -> Claims<'_> {
-        let policy = self.keyring.policy();
+        let policy = &self.authority.policy;
         Claims {
             issuer: &policy.issuer,
             subject: ClientId::from_bytes([1; 16]),
@@ -42,11 +42,11 @@ impl Table<'_> {
     }
 
     fn token(&self) -> String {
-        minted(self.keyring, TokenKind::Access, &self.claims(), self.now)
+        minted(&self.authority.keys, TokenKind::Access, &self.claims(), self.now)
     }
 
     pub(super) fn says(&self, name: &str, claims: &Claims<'_>, expected: Result<(), Refusal>) -> Case {
-        bearer(name, &minted(self.keyring, TokenKind::Access, claims, self.now), expected)
+        bearer(name, &minted(&self.authority.keys, TokenKind::Access, claims, self.now), expected)
     }
 
     pub(super) fn without_a_token(&self) -> Vec<Case> {
@@ -119,7 +119,7 @@ impl Table<'_> {
     }
 
     pub(super) fn times(&self) -> Vec<Case> {
-        let Policy { exp_leeway, iat_leeway, .. } = self.keyring.policy();
+        let Policy { exp_leeway, iat_leeway, .. } = &self.authority.policy;
         let now = self.now;
         let expires = |at| Claims { expires_at: at, ..self.claims() };
         let issued = |at| Claims { issued_at: at, ..self.claims() };
@@ -152,7 +152,7 @@ impl Table<'_> {
     }
 
     pub(super) fn claims_of_others(&self) -> Vec<Case> {
-        let Policy { issuer, audience, .. } = self.keyring.policy();
+        let Policy { issuer, audience, .. } = &self.authority.policy;
         let (slash, upper) = (format!("{issuer}/"), issuer.to_uppercase());
         let (longer, shorter) = (format!("{audience}2"), &audience[..audience.len() - 1]);
         let other_issuers = ["", "https://other.example.com", &slash, &upper];
@@ -174,12 +174,12 @@ impl Table<'_> {
     }
 
     pub(super) fn keys_of_others(&self) -> Vec<Case> {
-        let refresh = minted(self.keyring, TokenKind::Refresh, &self.claims(), self.now);
+        let refresh = minted(&self.authority.keys, TokenKind::Refresh, &self.claims(), self.now);
         let mut cases = vec![bearer("a refresh token", &refresh, Err(INVALID_TOKEN))];
         for (name, material) in [("another installation", [9; 32]), ("a key of zeros", [0; 32])] {
             let key =
                 SigningKey::derive(KeyId::from_bytes([9; 16]), &material, Timestamp::from_seconds(0), None);
-            let other = Keyring::new(self.keyring.policy().clone(), vec![key]);
+            let other = SigningRing::new(&self.authority.policy.issuer, vec![key]);
             for kind in [TokenKind::Access, TokenKind::Refresh] {
                 let token = minted(&other, kind, &self.claims(), self.now);
                 cases.push(bearer(&format!("{kind:?}, signed by {name}"), &token, Err(INVALID_TOKEN)));
@@ -264,7 +264,7 @@ impl Table<'_> {
         let (stem, last) = signature.split_at(signature.len() - 1);
         let json = URL_SAFE_NO_PAD.decode(payload).expect("a payload is base64url");
         let other = minted(
-            self.keyring,
+            &self.authority.keys,
             TokenKind::Access,
             &Claims { scope: SCOPE, id: TokenId::from_bytes([5; 16]), ..self.claims() },
             self.now,
@@ -316,7 +316,7 @@ impl Table<'_> {
             let scope = format!("{SCOPE} {}", "x".repeat(length));
             let mut token = Vec::new();
             let claims = Claims { scope: &scope, ..self.claims() };
-            self.keyring.mint(TokenKind::Access, &claims, self.now, &mut token).ok()?;
+            self.authority.keys.mint(TokenKind::Access, &claims, self.now, &mut token).ok()?;
             String::from_utf8(token).ok()
         });
         let longest = longest.expect("a shorter one can be minted");
@@ -433,9 +433,9 @@ impl Table<'_> {
     }
 }
 
-pub(super) fn minted(keyring: &Keyring, kind: TokenKind, claims: &Claims<'_>, now: Timestamp) -> String {
+pub(super) fn minted(keys: &SigningRing, kind: TokenKind, claims: &Claims<'_>, now: Timestamp) -> String {
     let mut token = Vec::new();
-    keyring.mint(kind, claims, now, &mut token).expect("a key signs, and the claims are short");
+    keys.mint(kind, claims, now, &mut token).expect("a key signs, and the claims are short");
     String::from_utf8(token).expect("a token is ASCII")
 }
 

@@ -10,7 +10,8 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{
-    ClientId, Environment, Generation, Keyring, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
+    ClientId, Environment, Generation, MerchantId, Policy, Revocation, Revoked, SecretId, SigningRing,
+    Timestamp, TokenId,
 };
 
 mod cases;
@@ -26,6 +27,14 @@ pub(crate) const ENVIRONMENT: Environment = Environment::Test;
 pub(crate) const AUDIENCE: &str = "payment-api";
 /// How often each case is to be sent: a token that was admitted twice is not verified from the beginning again.
 pub(crate) const TIMES: usize = 3;
+
+/// Who signs the tokens that the mount accepts.
+pub(crate) struct Authority {
+    /// What the tokens must say.
+    pub(crate) policy: Policy,
+    /// The keys that sign them.
+    pub(crate) keys: SigningRing,
+}
 
 /// A request and how it is to be answered.
 #[derive(Debug, Clone)]
@@ -116,11 +125,11 @@ pub(crate) fn revocations(now: Timestamp) -> Vec<Revocation> {
     .collect()
 }
 
-/// The table, for a mount that verifies with `keyring` at `now`, requires [`SCOPE`] and [`ENVIRONMENT`], has the
+/// The table, for a mount that accepts the tokens of `authority` at `now`, requires [`SCOPE`] and [`ENVIRONMENT`], has the
 /// [`revocations`] in force, and gives the guard an address that is not in 192.0.2.0/24.
-pub(crate) fn cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
-    assert_eq!(keyring.policy().audience, AUDIENCE, "challenges name it");
-    let table = Table { keyring, now };
+pub(crate) fn cases(authority: &Authority, now: Timestamp) -> Vec<Case> {
+    assert_eq!(authority.policy.audience, AUDIENCE, "challenges name it");
+    let table = Table { authority, now };
     [
         table.without_a_token(),
         table.spellings_of_the_header(),
@@ -139,12 +148,12 @@ pub(crate) fn cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
 
 /// The table for a mount like that of [`cases`] whose keys and revocations are too old to say anything of a token
 /// ([`Freshness::until`](tollgate_guard::Freshness::until) has come).
-pub(crate) fn stale_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
-    Table { keyring, now }.stale()
+pub(crate) fn stale_cases(authority: &Authority, now: Timestamp) -> Vec<Case> {
+    Table { authority, now }.stale()
 }
 
 /// The table for a mount like that of [`cases`] that may not know the newest key
 /// ([`Freshness::keys_until`](tollgate_guard::Freshness::keys_until) has come).
-pub(crate) fn doubtful_cases(keyring: &Keyring, now: Timestamp) -> Vec<Case> {
-    Table { keyring, now }.doubtful()
+pub(crate) fn doubtful_cases(authority: &Authority, now: Timestamp) -> Vec<Case> {
+    Table { authority, now }.doubtful()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Claims, KeyId, Keyring, SigningKey, TokenKind};
+use tollgate_core::{Claims, KeyId, SigningKey, SigningRing, TokenKind};
 
 use super::cases::{Table, bearer, minted};
 use super::{Case, INSUFFICIENT_SCOPE, INVALID_TOKEN, REVOKED_TOKEN, Refusal, STALE};
@@ -34,7 +34,7 @@ impl Table<'_> {
     /// than the known ones has signed, or another issuer than the known ones.
     fn tokens(&self, bad: Refusal, unknown: Refusal) -> Vec<Case> {
         let claims = self.claims();
-        let token = minted(self.keyring, TokenKind::Access, &claims, self.now);
+        let token = minted(&self.authority.keys, TokenKind::Access, &claims, self.now);
         vec![
             self.says("a good token", &claims, Ok(())),
             self.says("a token that has expired", &Claims { expires_at: self.now, ..claims }, Err(bad)),
@@ -51,7 +51,7 @@ impl Table<'_> {
             bearer("a token of the next key", &self.of_the_next_key(&claims), Err(unknown)),
             bearer(
                 "a refresh token",
-                &minted(self.keyring, TokenKind::Refresh, &claims, self.now),
+                &minted(&self.authority.keys, TokenKind::Refresh, &claims, self.now),
                 Err(unknown),
             ),
         ]
@@ -61,8 +61,8 @@ impl Table<'_> {
     fn of_the_next_key(&self, claims: &Claims<'_>) -> String {
         let activates_at = self.now.before(Duration::from_secs(1));
         let next = SigningKey::derive(KeyId::from_bytes([7; 16]), &[7; 32], activates_at, None);
-        let keyring = Keyring::new(self.keyring.policy().clone(), vec![next]);
-        minted(&keyring, TokenKind::Access, claims, self.now)
+        let keys = SigningRing::new(&self.authority.policy.issuer, vec![next]);
+        minted(&keys, TokenKind::Access, claims, self.now)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::{Claims, Environment, Keyring, PayloadBuffer, Policy, Revocation, Revoked, TokenKind};
+use tollgate_core::{
+    Claims, Environment, PayloadBuffer, Policy, Revocation, Revoked, SigningRing, TokenKind,
+};
 use tollgate_server::open_signing_keys;
 use tollgate_store::{Status, Store};
 
@@ -104,7 +106,7 @@ async fn a_token_for_another_audience_is_inactive() {
         let claims = verifier.verify(kind, token.as_bytes(), NOW, &mut buffer).unwrap();
         let foreign = Claims { audience: &policy.audience, ..claims };
         let mut token = Vec::new();
-        Keyring::new(policy.clone(), keys.clone()).mint(kind, &foreign, NOW, &mut token).unwrap();
+        SigningRing::new(&policy.issuer, keys.clone()).mint(kind, &foreign, NOW, &mut token).unwrap();
         let token = String::from_utf8(token).unwrap();
         assert_inactive(&said(&introspect(&stage, &stage.shop, &token).await));
         assert_inactive(&said(&introspect_refresh(&stage, &stage.shop, &token).await));

@@ -1,0 +1,112 @@
+//! The keys that sign, and how a token is made.
+
+use crate::base64url;
+use crate::claims::Claims;
+use crate::key::SigningKey;
+use crate::token::{MAX_TOKEN, MintError, TokenKind};
+use crate::{KeyId, Timestamp};
+
+/// The keys that an authority signs tokens with, each in its time.
+#[derive(Clone)]
+pub struct SigningRing {
+    /// Latest activation first.
+    keys: Vec<SigningKey>,
+}
+
+/// The phase of a key's life. A key signs in one phase only, and verifies in all but the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Every server knows the key before it signs.
+    Next,
+    /// The key signs.
+    Active,
+    /// The key signs no more. The phase lasts longer than the longest token that the key has signed.
+    VerifyOnly,
+    /// Tokens of the key are refused.
+    Retired,
+}
+
+impl Phase {
+    /// The name that `tollgate key list` shows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::VerifyOnly => "verify-only",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+impl SigningRing {
+    /// Puts `keys`, in any order, on a ring for the tokens of `issuer`.
+    pub fn new(issuer: &str, mut keys: Vec<SigningKey>) -> Self {
+        keys.sort_by_key(|key| std::cmp::Reverse((key.schedule.activates_at, key.schedule.id)));
+        for key in &mut keys {
+            key.set_issuer(issuer);
+        }
+        Self { keys }
+    }
+
+    /// The phase of the key `id` at `now`; `None` if it is not on the ring.
+    pub fn phase(&self, id: KeyId, now: Timestamp) -> Option<Phase> {
+        let key = self.keys.iter().map(|key| key.schedule).find(|key| key.id == id)?;
+        Some(if key.retires_at <= now {
+            Phase::Retired
+        } else if self.active(now).is_some_and(|active| active.schedule.id == id) {
+            Phase::Active
+        } else if key.activates_at > now {
+            Phase::Next
+        } else {
+            Phase::VerifyOnly
+        })
+    }
+
+    /// Says whether a key signs at `now`.
+    pub fn can_sign(&self, now: Timestamp) -> bool {
+        self.active(now).is_some()
+    }
+
+    /// The key that signs at `now`: the one activated last. On a clock that is behind, the one activated first.
+    fn active(&self, now: Timestamp) -> Option<&SigningKey> {
+        let mut in_force = self.keys.iter().filter(move |key| key.schedule.retires_at > now);
+        in_force.clone().find(|key| key.schedule.activates_at <= now).or_else(|| in_force.next_back())
+    }
+
+    /// Appends a token to `out`, signed by the key that is active at `now`. On an error nothing is appended.
+    ///
+    /// It allocates nothing if `out` has room for the token and its claims, about 1,000 bytes.
+    pub fn mint(
+        &self,
+        kind: TokenKind,
+        claims: &Claims<'_>,
+        now: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Result<(), MintError> {
+        let key = self.active(now).ok_or(MintError::NoKey)?;
+        let (header, signature_len) = (key.algorithm().header(), key.algorithm().signature_len());
+        let start = out.len();
+        claims.write(out);
+        let claims_end = out.len();
+        let signed_len = header.len() + base64url::encoded_len(claims_end - start);
+        let token_len = signed_len + 1 + signature_len;
+        if token_len > MAX_TOKEN {
+            out.truncate(start);
+            return Err(MintError::TooLong);
+        }
+        // The token is made behind its claims and then moved over them. Zeros behind the claims change none of the
+        // characters that are kept, and let all of these be encoded in whole vectors.
+        let padded = base64url::in_vectors(claims_end - start);
+        out.resize(start + padded, 0);
+        out.resize(start + padded + header.len() + base64url::encoded_len(padded) + signature_len, b'.');
+        let (claims, token) = out[start..].split_at_mut(padded);
+        token[..header.len()].copy_from_slice(header);
+        base64url::encode(claims, &mut token[header.len()..]);
+        token[signed_len] = b'.';
+        let (signed, signature) = token.split_at_mut(signed_len + 1);
+        key.sign(kind, &signed[..signed_len], &mut signature[..signature_len]);
+        out.copy_within(start + padded..start + padded + token_len, start);
+        out.truncate(start + token_len);
+        Ok(())
+    }
+}

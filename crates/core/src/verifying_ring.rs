@@ -1,0 +1,158 @@
+//! The keys that verify, and how a token is verified.
+//!
+//! The accepted headers are a closed set, known byte for byte beforehand: a token's first segment selects an
+//! algorithm and its keys, or the token is refused. No header is ever parsed, so `alg: none`, algorithm confusion,
+//! `kid` injection, `jku` and `crit` can't be expressed (RFC 8725 §3.1, §3.2).
+
+use std::ops::Range;
+
+use crate::algorithm::{Algorithm, LONGEST_SIGNATURE};
+use crate::base64url;
+use crate::claims::Claims;
+use crate::key::VerifyingKey;
+use crate::policy::{Accepted, Policy};
+use crate::token::{MAX_TOKEN, PayloadBuffer, TokenError, TokenKind};
+use crate::{KeyId, Timestamp};
+
+/// The keys that verify an authority's tokens, and what these must say. It has no way to sign a token:
+///
+/// ```compile_fail
+/// fn mint(ring: &tollgate_core::VerifyingRing, claims: &tollgate_core::Claims<'_>) {
+///     let (kind, now) = (tollgate_core::TokenKind::Access, tollgate_core::Timestamp::YEAR_2020);
+///     ring.mint(kind, claims, now, &mut Vec::new());
+/// }
+/// ```
+#[derive(Clone)]
+pub struct VerifyingRing {
+    policy: Policy,
+    /// Few, and looked at only for tokens that the policy alone would refuse.
+    accepted: Vec<Accepted>,
+    /// Latest activation first.
+    keys: Vec<VerifyingKey>,
+}
+
+impl VerifyingRing {
+    /// Puts `keys`, in any order, on a ring.
+    pub fn new(policy: Policy, keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        let mut keys: Vec<_> = keys.into_iter().collect();
+        keys.sort_by_key(|key| std::cmp::Reverse((key.schedule.activates_at, key.schedule.id)));
+        for key in &mut keys {
+            key.set_issuer(&policy.issuer);
+        }
+        Self { policy, accepted: Vec::new(), keys }
+    }
+
+    /// Accepts tokens of these issuers and audiences, too.
+    #[must_use]
+    pub fn accepting(mut self, accepted: Vec<Accepted>) -> Self {
+        self.accepted = accepted;
+        self
+    }
+
+    /// The issuers and audiences that are accepted beside those of the policy.
+    pub fn accepted(&self) -> &[Accepted] {
+        &self.accepted
+    }
+
+    /// What every token must say.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Verifies a token as one of `kind` at `now`: length, header, signature, then claims, time, issuer, audience.
+    /// Nothing of it is parsed before its signature holds. Whether it was revoked is for the caller to ask.
+    pub fn verify<'b>(
+        &self,
+        kind: TokenKind,
+        token: &[u8],
+        now: Timestamp,
+        buffer: &'b mut PayloadBuffer,
+    ) -> Result<Claims<'b>, TokenError> {
+        self.verify_for(kind, token, now, buffer).map(|(claims, _)| claims)
+    }
+
+    /// Verifies a token like [`VerifyingRing::verify`], and says from when and until when this ring finds the same.
+    pub fn verify_for<'b>(
+        &self,
+        kind: TokenKind,
+        token: &[u8],
+        now: Timestamp,
+        buffer: &'b mut PayloadBuffer,
+    ) -> Result<(Claims<'b>, Range<Timestamp>), TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::TooLong);
+        }
+        let (algorithm, rest) = Algorithm::of_token(token).ok_or(TokenError::UnknownHeader)?;
+        let dot = rest
+            .len()
+            .checked_sub(algorithm.signature_len() + 1)
+            .filter(|at| rest[*at] == b'.')
+            .ok_or(TokenError::Malformed)?;
+        let signed = &token[..algorithm.header().len() + dot];
+        let key = self.key_of(algorithm, kind, signed, &rest[dot + 1..], now)?;
+        let payload = base64url::decode(&rest[..dot], buffer.room(dot)).ok_or(TokenError::Malformed)?;
+        let claims = Claims::read(payload).ok_or(TokenError::Claims)?;
+        let holds = self.check_claims(&claims, now)?;
+        Ok((claims, holds.start..holds.end.min(key.schedule.retires_at)))
+    }
+
+    /// The key that made a token's signature, of either kind, whether or not it is in force. For `tollgate inspect`:
+    /// nothing that the token says may be relied on.
+    pub fn retired_signer(&self, token: &[u8]) -> Option<KeyId> {
+        let (algorithm, _) = Algorithm::of_token(token)?;
+        let dot = token.iter().rposition(|byte| *byte == b'.')?;
+        let (signed, signature) = (&token[..dot], &token[dot + 1..]);
+        let has_made_it = |key: &&VerifyingKey| {
+            let kinds = [TokenKind::Access, TokenKind::Refresh];
+            key.algorithm() == algorithm
+                && kinds.into_iter().any(|kind| key.verifies(kind, signed, signature))
+        };
+        self.keys.iter().find(has_made_it).map(|key| key.schedule.id)
+    }
+
+    /// The key of `algorithm`, in force at `now`, that made a signature.
+    fn key_of(
+        &self,
+        algorithm: Algorithm,
+        kind: TokenKind,
+        signed: &[u8],
+        signature: &[u8],
+        now: Timestamp,
+    ) -> Result<&VerifyingKey, TokenError> {
+        let has_made_it = |key: &&VerifyingKey| {
+            key.schedule.retires_at > now
+                && key.algorithm() == algorithm
+                && key.verifies(kind, signed, signature)
+        };
+        self.keys.iter().find(has_made_it).ok_or_else(|| {
+            let is_canonical = base64url::decode(signature, &mut [0; LONGEST_SIGNATURE]).is_some();
+            if is_canonical { TokenError::Signature } else { TokenError::Malformed }
+        })
+    }
+
+    /// From when and until when the claims hold, if they do at `now`.
+    fn check_claims(&self, claims: &Claims<'_>, now: Timestamp) -> Result<Range<Timestamp>, TokenError> {
+        let end = claims.expires_at.after(self.policy.exp_leeway);
+        if now >= end {
+            return Err(TokenError::Expired);
+        }
+        let start = claims.issued_at.before(self.policy.iat_leeway);
+        if now < start {
+            return Err(TokenError::NotYetValid);
+        }
+        let is_own_issuer = claims.issuer == self.policy.issuer;
+        if is_own_issuer && claims.audience == self.policy.audience {
+            return Ok(start..end);
+        }
+        // The pair counts: a former audience of a former issuer is not one of the present issuer.
+        let is_accepted =
+            |accepted: &Accepted| claims.issuer == accepted.issuer && claims.audience == accepted.audience;
+        if self.accepted.iter().any(is_accepted) {
+            return Ok(start..end);
+        }
+        Err(if is_own_issuer { TokenError::Audience } else { TokenError::Issuer })
+    }
+}
+
+#[cfg(test)]
+mod tests;
