@@ -6,7 +6,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use tollgate_core::{KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
-//! use tollgate_guard::{GuardLayer, Principal, SystemClock, Verifier};
+//! use tollgate_guard::{GuardLayer, Principal, Requirement, SystemClock, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -20,11 +20,12 @@
 //! # };
 //! let keyring = VerifyingRing::new(policy, [key.verifying_key()]);
 //! let verifier = Arc::new(Verifier::new(keyring, Arc::new(SystemClock)));
-//! let guard = GuardLayer::new(verifier).require_scope("payments:read");
+//! let reading = Requirement::new().scope("payments:read".parse().expect("it is a scope"));
+//! let guard = GuardLayer::new(verifier).require(reading);
 //!
 //! let service = guard.layer(service_fn(|request: http::Request<()>| async move {
 //!     let principal = request.extensions().get::<Principal>().expect("the guard admits nobody else");
-//!     let body = format!("hello {}", principal.client_id);
+//!     let body = format!("hello {}", principal.client_id());
 //!     Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::<bytes::Bytes>::from(body)))
 //! }));
 //!
@@ -40,14 +41,16 @@ mod denial;
 mod layer;
 mod principal;
 mod realm;
-mod remembered;
+mod requirement;
 mod revocations;
+mod token_cache;
 mod verifier;
 
 pub use clock::SystemClock;
-pub use denial::Denial;
+pub use denial::{Denial, Unverified};
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::{ClientAddress, Principal};
 pub use realm::Realm;
+pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
-pub use verifier::{Freshness, Unverified, Verifier};
+pub use verifier::{Freshness, Verifier};

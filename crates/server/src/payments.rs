@@ -29,7 +29,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tollgate_core::{Environment, MerchantId, PaymentRequestId};
-use tollgate_guard::{GuardLayer, Principal, Verifier};
+use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
 use tollgate_store::Status;
 
 use crate::config::Config;
@@ -41,9 +41,12 @@ pub(crate) fn routes(
     installation: &Arc<Installation>,
     verifier: Arc<Verifier>,
 ) -> Vec<(&'static str, MethodRouter)> {
-    let guard = GuardLayer::new(verifier).require_environment(Environment::Test).report_client();
-    let read = guard.clone().require_scope("payments:read");
-    let write = guard.require_scope("payments:write");
+    let guard = GuardLayer::new(verifier).report_client();
+    let requirement = |scope: &str| {
+        Requirement::new().scope(scope.parse().expect("it is a scope")).environment(Environment::Test)
+    };
+    let read = guard.clone().require(requirement("payments:read"));
+    let write = guard.require(requirement("payments:write"));
     let only = |allow: &'static str| async move || Error::MethodNotAllowed { allow };
     let create = post(create::post).route_layer(write).fallback(only("POST"));
     let list = get(show::list).route_layer(read.clone()).fallback(only("GET, HEAD"));
@@ -78,7 +81,7 @@ async fn whose(
     requested: Option<MerchantId>,
     purpose: Purpose,
 ) -> Result<MerchantId, Error> {
-    match (principal.merchant_id, requested) {
+    match (principal.merchant_id(), requested) {
         (Some(own), None) => Ok(own),
         (Some(own), Some(requested)) if own == requested => Ok(own),
         (Some(_), Some(_)) => Err(Error::MerchantNotFound),
