@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tollgate_bench::message;
 use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
 use tollgate_guard::{GuardLayer, Requirement, SystemClock, Verifier};
-use tollgate_http::edge::{self, Limits, OpenConnections};
+use tollgate_http::edge::{Edge, Limits};
 use tollgate_store::{Sqlite, Store};
 use tower::{Layer, Service, service_fn};
 
@@ -103,16 +103,8 @@ where
     S::Future: Send + 'static,
 {
     if by_edge {
-        let make = |_| service.clone();
-        edge::serve(
-            listener,
-            None,
-            Arc::new(Limits::default()),
-            OpenConnections::default(),
-            make,
-            std::future::pending(),
-        )
-        .await;
+        let make = |_: SocketAddr| service.clone();
+        Edge::new(Limits::default()).serve(listener, make, std::future::pending()).await;
         return Ok(());
     }
     loop {

@@ -16,8 +16,8 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
+use tollgate_http::edge::{Edge, Limits};
 use tollgate_server::config::Config;
-use tollgate_http::edge::{self, Limits, OpenConnections};
 use tollgate_server::{Follower, Installation, Server, log};
 use tollgate_store::Sqlite;
 
@@ -114,7 +114,6 @@ async fn serve(server: &Arc<Server>, listener: std::net::TcpListener) -> io::Res
         })
     };
     let listener = TcpListener::from_std(listener)?;
-    let limits = Arc::new(Limits::default());
-    edge::serve(listener, None, limits, OpenConnections::default(), make, std::future::pending()).await;
+    Edge::new(Limits::default()).serve(listener, make, std::future::pending()).await;
     Ok(())
 }

@@ -23,13 +23,12 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    fn answer(&self, request: Request<Incoming>, door: Door) -> Result<Response<Bytes>, Refusal> {
-        let (head, _) = request.into_parts();
-        admission::about(&head, door)?;
-        if !matches!(head.method, Method::GET | Method::HEAD) {
+    fn answer(&self, request: &Request<Incoming>, door: Door) -> Result<Response<Bytes>, Refusal> {
+        admission::about(request, door)?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Kind::NotFound.into());
         }
-        match head.uri.path() {
+        match request.uri().path() {
             "/healthz" => Ok(plain("application/json", status("up"))),
             "/readyz" => self.ready().map(|()| plain("application/json", status("ready"))),
             "/metrics" => Ok(plain("text/plain; version=0.0.4; charset=utf-8", self.recorder.render())),
@@ -46,7 +45,7 @@ impl Admin {
 impl Handler for Admin {
     async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
         let request_id = request_id(request.headers(), self.cached.clock());
-        let answer = self.answer(request, door);
+        let answer = self.answer(&request, door);
         answer.unwrap_or_else(|refusal| refusal.response(request_id)).map(own)
     }
 }

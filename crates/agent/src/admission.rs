@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, EXPECT, HOST, ORIGIN, UPGRADE};
-use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
 use crate::endpoint::Door;
 use crate::refusal::Kind;
@@ -16,39 +15,37 @@ pub(crate) const MARKER: HeaderName = HeaderName::from_static("x-tollgate-agent"
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Checks a request to be forwarded.
-pub(crate) fn forward(head: &Parts, door: Door) -> Result<(), Kind> {
-    target(head)?;
-    host(head, door)?;
-    browser(head)?;
-    marker(&head.headers, door)?;
-    upgrade(&head.headers)?;
-    expectation(&head.headers)
+pub(crate) fn forward<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+    about(request, door)?;
+    marker(request.headers(), door)?;
+    upgrade(request.headers())?;
+    expectation(request.headers())
 }
 
 /// Checks a request about the agent itself.
-pub(crate) fn about(head: &Parts, door: Door) -> Result<(), Kind> {
-    target(head)?;
-    host(head, door)?;
-    browser(head)
+pub(crate) fn about<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+    target(request)?;
+    host(request, door)?;
+    browser(request)
 }
 
 /// The target is a path (RFC 9112 §3.2.1). HTTP/2 has no other, except for CONNECT, and names the host beside it.
-fn target(head: &Parts) -> Result<(), Kind> {
-    let is_origin_form = head.version == Version::HTTP_2 || head.uri.authority().is_none();
-    let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
-    let is_path = is_origin_form && path.starts_with('/') && head.method != Method::CONNECT;
+fn target<B>(request: &Request<B>) -> Result<(), Kind> {
+    let is_origin_form = request.version() == Version::HTTP_2 || request.uri().authority().is_none();
+    let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let is_path = is_origin_form && path.starts_with('/') && *request.method() != Method::CONNECT;
     if is_path { Ok(()) } else { Err(Kind::Target) }
 }
 
 /// The host is the agent's own, so that a name which leads here doesn't (DNS rebinding). A socket in the file system has
 /// no name that could.
-fn host(head: &Parts, door: Door) -> Result<(), Kind> {
-    let headers = head.headers.get_all(HOST).iter();
-    if head.headers.get_all(HOST).iter().count() > 1 {
+fn host<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+    let headers = request.headers().get_all(HOST).iter();
+    if request.headers().get_all(HOST).iter().count() > 1 {
         return Err(Kind::Host);
     }
     let Door::Tcp(address) = door else { return Ok(()) };
-    let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let mut hosts = headers.map(HeaderValue::as_bytes).chain(authority).peekable();
     let is_ours = hosts.peek().is_some() && hosts.all(|host| is_own(host, address));
     if is_ours { Ok(()) } else { Err(Kind::Host) }
@@ -68,9 +65,10 @@ fn is_own(host: &[u8], address: SocketAddr) -> bool {
 }
 
 /// No page in a browser has sent it (contract, section 2), nor asks whether it may.
-fn browser(head: &Parts) -> Result<(), Kind> {
-    let headers = &head.headers;
-    let is_preflight = head.method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+fn browser<B>(request: &Request<B>) -> Result<(), Kind> {
+    let headers = request.headers();
+    let is_preflight =
+        *request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let is_page = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
     if is_preflight || is_page { Err(Kind::Browser) } else { Ok(()) }
 }
@@ -97,8 +95,6 @@ fn expectation(headers: &HeaderMap) -> Result<(), Kind> {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
     fn door() -> Door {
@@ -110,7 +106,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        forward(&request.body(()).unwrap().into_parts().0, door)
+        forward(&request.body(()).unwrap(), door)
     }
 
     /// A request over TCP that is fine but for these.

@@ -3,49 +3,48 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::header::TRANSFER_ENCODING;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
-use http_body::Body as _;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use metrics::counter;
 use tokio::time::Instant;
-
-use crate::endpoint::Door;
-use crate::progress::{Awaited, Progress};
-use crate::refusal::{Kind, Refusal};
-use crate::resend::Resend;
-use crate::serve::{AnswerBody, Handler};
-use crate::telemetry::Counters;
-use crate::upstream::{self, SendError, Upstream};
-use crate::{Limits, admission, headers, request_id};
 use tollgate_client::{
     Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
+    tls_config,
 };
+use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
+
+use crate::admission::MARKER;
+use crate::endpoint::Door;
+use crate::refusal::{AGENT_ERROR, Kind, Refusal};
+use crate::serve::{AnswerBody, Handler};
+use crate::telemetry::Counters;
+use crate::{Limits, Upstream, admission, request_id};
 
 /// Forwards requests to one upstream, with the token.
 pub(crate) struct Forward {
-    upstream: Upstream,
+    upstream: forward::Upstream<Body>,
     authorizer: Authorizer,
-    resend: Resend,
-    limits: Limits,
     counters: Counters,
-    /// The last request to the upstream failed, which has been said.
+    /// The last request to the upstream failed, which has been logged.
     failing: AtomicBool,
 }
+
+/// The body that is sent.
+type Body = Replay<Watched<Incoming>>;
 
 impl Forward {
     pub(crate) fn new(
         upstream: Upstream,
         cached: Cached,
-        limits: Limits,
+        limits: &Limits,
     ) -> Result<Self, ConfigurationError> {
-        let authorizer = Authorizer::new(cached, [upstream.origin()]);
-        let resend = Resend::new(&limits)?;
+        let Limits { connect, acknowledged, answer, idle, .. } = *limits;
+        let limits = forward::Limits { connect, acknowledged, answer, idle };
         Ok(Self {
-            upstream,
-            authorizer,
-            resend,
-            limits,
+            authorizer: Authorizer::new(cached, [upstream.origin]),
+            upstream: forward::Upstream::new(upstream.target, tls_config()?, limits),
             counters: Counters::new(),
             failing: AtomicBool::new(false),
         })
@@ -55,46 +54,33 @@ impl Forward {
         self.authorizer.cached()
     }
 
-    async fn forward(&self, request: Request<Incoming>, door: Door) -> Result<Response<Incoming>, Refusal> {
-        let (mut head, body) = request.into_parts();
-        admission::forward(&head, door)?;
-        headers::strip_request(&mut head.headers);
-        head.uri = self.upstream.uri(head.uri)?;
-        // Which version the upstream speaks is its connection's affair.
-        head.version = Version::HTTP_11;
-        frame(&head.method, &mut head.headers, &body);
-        let progress = Progress::new();
-        let request = Request::from_parts(head, Replay::new(progress.of(body)));
+    async fn forward(
+        &self,
+        mut request: Request<Incoming>,
+        door: Door,
+    ) -> Result<Response<Incoming>, Refusal> {
+        admission::forward(&request, door)?;
+        // The caller has no say in whom the request is from.
+        request.headers_mut().remove(AUTHORIZATION);
+        request.headers_mut().remove(MARKER);
         let mut key = None;
-        let sending = Sending { resend: &self.resend, key: &mut key };
-        let answered = tokio::select! {
-            answered = self.authorizer.send(request, sending) => answered,
-            awaited = progress.stalled(self.limits.answer) => {
-                if awaited == Awaited::Upstream {
-                    self.resend.forget_connections();
-                }
-                return Err(stalled(awaited, key));
-            }
-        };
-        match answered {
+        let sending = Sending { upstream: &self.upstream, key: &mut key };
+        let send = |request: Request<_>| self.authorizer.send(request.map(Replay::new), sending);
+        let error = match self.upstream.forward(request, send).await {
             Ok(mut response) => {
                 self.note(None);
-                headers::strip_response(response.headers_mut());
-                *response.version_mut() = Version::HTTP_11;
-                Ok(response)
+                response.headers_mut().remove(AGENT_ERROR);
+                return Ok(response);
             }
-            Err(CallError::Unavailable(Unavailable { retry_after, .. })) => {
-                Err(Refusal { kind: Kind::NoToken, retry_after: Some(retry_after), key: None })
-            }
-            Err(CallError::Inner(_)) if progress.is_broken() => Err(Kind::Body.into()),
-            Err(CallError::Inner(error)) => {
-                self.note(Some(&error));
-                Err(Refusal { kind: upstream::kind_of(&error), retry_after: None, key })
-            }
+            Err(error) => error,
+        };
+        if let ForwardError::Sending(CallError::Inner(error)) = &error {
+            self.note(Some(error));
         }
+        Err(refusal(&error, key))
     }
 
-    /// Says once that the upstream fails, and that it does no more.
+    /// Logs once that the upstream fails, and once that it answers again.
     fn note(&self, error: Option<&SendError>) {
         if self.failing.load(Ordering::Relaxed) == error.is_some() {
             return;
@@ -106,24 +92,51 @@ impl Forward {
     }
 }
 
+/// Why there is no answer of the upstream's. `key` is the one that the request was sent with.
+fn refusal(error: &ForwardError<CallError<SendError>>, key: Option<HeaderValue>) -> Refusal {
+    let kind = match error {
+        ForwardError::Target => Kind::Target,
+        ForwardError::Body => Kind::Body,
+        ForwardError::SlowBody => Kind::SlowBody,
+        ForwardError::Sending(CallError::Unavailable(Unavailable { retry_after, .. })) => {
+            return Refusal { kind: Kind::NoToken, retry_after: Some(*retry_after), key: None };
+        }
+        ForwardError::Timeout => return Refusal { kind: Kind::Timeout, retry_after: None, key },
+        ForwardError::Sending(CallError::Inner(error)) => {
+            let kind = match error.failure() {
+                Failure::Connect => Kind::Connect,
+                Failure::Broken => Kind::Upstream,
+                Failure::Timeout => Kind::Timeout,
+            };
+            return Refusal { kind, retry_after: None, key };
+        }
+    };
+    kind.into()
+}
+
 /// Sends one request to the upstream.
 struct Sending<'a> {
-    resend: &'a Resend,
-    /// The key that it was sent with.
+    upstream: &'a forward::Upstream<Body>,
+    /// The `Idempotency-Key` that it was sent with.
     key: &'a mut Option<HeaderValue>,
 }
 
-impl Sender<Request<upstream::Body>> for Sending<'_> {
+impl Sender<Request<Body>> for Sending<'_> {
     type Answer = Response<Incoming>;
     type Error = SendError;
 
     async fn send(
         &mut self,
-        request: Request<upstream::Body>,
-        spare: Option<&Spare<Request<upstream::Body>>>,
+        request: Request<Body>,
+        spare: Option<&Spare<Request<Body>>>,
     ) -> Result<Response<Incoming>, SendError> {
         *self.key = request.headers().get(IDEMPOTENCY_KEY).cloned();
-        self.resend.send(request, spare).await
+        let again = || {
+            let again = spare?.request()?;
+            counter!("tollgate_agent_resent_total").increment(1);
+            Some(again)
+        };
+        self.upstream.send(request, spare.is_some_and(Spare::may_arrive_twice), again).await
     }
 }
 
@@ -154,19 +167,4 @@ impl Handler for Forward {
 /// A body of the agent's own.
 pub(crate) fn own(body: Bytes) -> AnswerBody {
     Either::Right(Full::from(body))
-}
-
-/// A body of unknown length is announced where hyper would take it for none.
-fn frame(method: &Method, headers: &mut HeaderMap, body: &Incoming) {
-    let is_unusual = matches!(*method, Method::GET | Method::HEAD);
-    if is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none() {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
-}
-
-fn stalled(awaited: Awaited, key: Option<HeaderValue>) -> Refusal {
-    match awaited {
-        Awaited::Caller => Kind::SlowBody.into(),
-        Awaited::Upstream => Refusal { kind: Kind::Timeout, retry_after: None, key },
-    }
 }

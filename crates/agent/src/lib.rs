@@ -74,11 +74,8 @@ mod admin;
 mod admission;
 mod endpoint;
 mod forward;
-mod headers;
-mod progress;
 mod recorder;
 mod refusal;
-mod resend;
 mod serve;
 mod telemetry;
 mod token_file;
@@ -139,7 +136,7 @@ pub struct Agent {
 impl Agent {
     /// Forwards to `upstream` with the tokens of `cached`. It fails where TLS can't be set up.
     pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, ConfigurationError> {
-        let forward = Arc::new(Forward::new(upstream, cached, limits.clone())?);
+        let forward = Arc::new(Forward::new(upstream, cached, &limits)?);
         Ok(Self { forward, limits })
     }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use tollgate_core::wire::{Code, request_error_body};
+use tollgate_core::wire::Code;
+use tollgate_http::refusal::{self, Dialect};
 use tollgate_http::{RequestId, X_REQUEST_ID};
 
 use tollgate_client::IDEMPOTENCY_KEY;
@@ -141,28 +142,28 @@ impl Refusal {
     /// The answer to the request with this id.
     pub(crate) fn response(self, request_id: RequestId) -> Response<Bytes> {
         let (status, code, message) = self.kind.answer();
-        let mut response = Response::new(Bytes::from(request_error_body(code, message)));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(X_REQUEST_ID, request_id.into_header());
-        headers.insert(AGENT_ERROR, HeaderValue::from_static(self.kind.label()));
+        let mut refusal = refusal::Refusal::new(Dialect::Envelope, status, code.as_str(), message);
+        if code == Code::ValidationError {
+            refusal = refusal.of_the_request();
+        }
         if let Some(after) = self.retry_after {
-            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            refusal = refusal.retry_after(after);
         }
         if let Some(key) = self.key {
-            headers.insert(IDEMPOTENCY_KEY, key);
+            refusal = refusal.header(IDEMPOTENCY_KEY, key);
         }
-        response
+        refusal
+            .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+            .header(X_REQUEST_ID, request_id.into_header())
+            .header(AGENT_ERROR, HeaderValue::from_static(self.kind.label()))
+            .response()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
+    use http::header::RETRY_AFTER;
 
     use super::*;
 

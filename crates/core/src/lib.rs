@@ -1,8 +1,7 @@
-//! The words of Tollgate's domain.
+//! The domain of Tollgate: ids, scopes, secrets, claims, keys, and the two operations on tokens.
 //!
-//! Ids, scopes, secrets, claims, the keyring, and the two operations everything else is built from:
-//! minting a token and verifying one. Nothing here does I/O, awaits, or reads a clock; what time it is
-//! and where random bytes come from are arguments.
+//! A [`SigningRing`] mints a token, a [`VerifyingRing`] verifies one. Nothing here does I/O, awaits or reads a clock: the
+//! time and the source of random bytes are arguments.
 
 mod actor;
 mod address;

@@ -1,7 +1,8 @@
 //! The guard: admits or refuses a request by its bearer token (RFC 6750).
 //!
-//! [`GuardLayer`] is a `tower::Layer`. The inner service is reached with a [`Principal`] in the request's extensions
-//! or not at all; a refusal is answered as the Payment API answers, with the challenge that RFC 6750 §3 asks for.
+//! [`Verifier::decide`] is the decision: request headers and a [`Requirement`] give a [`Principal`] or a [`Denial`].
+//! [`GuardLayer`] puts it in front of a service as a `tower::Layer`. The inner service is reached with a [`Principal`] in
+//! the request's extensions, or not at all; a refusal has the challenge that RFC 6750 §3 asks for.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -49,8 +50,9 @@ mod verifier;
 pub use clock::SystemClock;
 pub use denial::{Denial, Unverified};
 pub use layer::{Guard, GuardLayer, ResponseFuture};
-pub use principal::{ClientAddress, Principal};
+pub use principal::Principal;
 pub use realm::Realm;
 pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
+pub use tollgate_http::ClientAddress;
 pub use verifier::{Freshness, Verifier};

@@ -1,7 +1,5 @@
 //! Who a request comes from.
 
-use std::net::IpAddr;
-
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Scope, SecretId, Timestamp, TokenId};
 
 /// Who an admitted request comes from. Only the guard makes one, of a token that it has verified:
@@ -71,8 +69,3 @@ impl Principal {
         self.expires_at
     }
 }
-
-/// The address that a request comes from. Whoever accepts connections puts it into the request's extensions. The guard
-/// needs it for tokens that may be used from some addresses only, and refuses them where it is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);

@@ -1,9 +1,9 @@
 //! What a route requires of the token that a request comes with.
 
 use tollgate_core::{Claims, Environment, Scope, TokenError, is_allowed};
+use tollgate_http::ClientAddress;
 
 use crate::denial::Denial;
-use crate::principal::ClientAddress;
 
 /// What a token must have to be admitted. The empty requirement admits every valid access token.
 ///
@@ -65,7 +65,8 @@ impl Requirement {
             return Err(Denial::InvalidToken(TokenError::Audience));
         }
         if let Some(list) = claims.addresses {
-            address.filter(|address| is_allowed(list, address.0)).ok_or(Denial::Address)?;
+            let address = address.and_then(ClientAddress::known);
+            address.filter(|address| is_allowed(list, *address)).ok_or(Denial::Address)?;
         }
         match &self.scope {
             Some(scope) if !scope.words().all(|word| claims.allows(word)) => {

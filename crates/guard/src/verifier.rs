@@ -7,10 +7,11 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use http::HeaderMap;
 use tollgate_core::{Claims, Clock, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing};
+use tollgate_http::ClientAddress;
 
 use crate::bearer;
 use crate::denial::{Denial, Unverified};
-use crate::principal::{ClientAddress, Principal};
+use crate::principal::Principal;
 use crate::realm::Realm;
 use crate::requirement::Requirement;
 use crate::revocations::Revocations;
@@ -40,7 +41,7 @@ pub struct Freshness {
 }
 
 impl Verifier {
-    /// Starts with `keyring` and no revocations. It relies on them for ever, unless [`Verifier::set_freshness`] sets an end.
+    /// Starts with `keyring` and no revocations. It relies on them without end, unless [`Verifier::set_freshness`] sets an end.
     pub fn new(keyring: VerifyingRing, clock: Arc<dyn Clock>) -> Self {
         Self::of(Arc::new(keyring), Arc::default(), clock)
     }
@@ -92,7 +93,7 @@ impl Verifier {
     /// then.
     #[must_use]
     pub fn standing_at(&self, now: Timestamp) -> Self {
-        Self::of(self.keyring.load_full(), self.revocations.load_full(), Arc::new(Standing(now)))
+        Self::of(self.keyring.load_full(), self.revocations.load_full(), Arc::new(StoppedClock(now)))
     }
 
     /// Sets until when keys and revocations may be relied on, from the next request on.
@@ -142,7 +143,7 @@ impl Verifier {
         self.admit(token, now, |claims| requirement.check(claims, address))
     }
 
-    /// Admits whoever sends an access token that verifies, as by [`Verifier::verify`], and that passes `requirement`.
+    /// Admits an access token that verifies, as by [`Verifier::verify`], and passes `requirement`.
     pub(crate) fn admit(
         &self,
         token: &[u8],
@@ -200,10 +201,10 @@ fn forever() -> AtomicU64 {
     AtomicU64::new(Timestamp::MAX.millis())
 }
 
-/// A clock that stands.
-struct Standing(Timestamp);
+/// A clock that always shows the same time.
+struct StoppedClock(Timestamp);
 
-impl Clock for Standing {
+impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {
         self.0
     }

@@ -17,7 +17,6 @@ mod snippets;
 mod timeline;
 mod visit;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +88,7 @@ pub(crate) fn routes(
 /// Shows the page, in the session that the browser names or in a new one.
 async fn show(
     State(room): State<Arc<Room>>,
-    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    Extension(from): Extension<ClientAddress>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
@@ -97,7 +96,11 @@ async fn show(
         let site = Site::of(&uri, &headers, &room.installation.config().public_url)?;
         let now = room.installation.now();
         // The demo client is lent to who is at this machine. Others bring credentials.
-        let demo = room.playground.demo.clone().filter(|_| from.is_loopback());
+        let demo = room
+            .playground
+            .demo
+            .clone()
+            .filter(|_| from.known().is_some_and(|address| address.is_loopback()));
         let Opened { session, cookie } = room.sessions.open(site.cookie(&headers), demo, now);
         room.sweep();
         let session = session.lock().await;
@@ -113,7 +116,7 @@ async fn show(
 /// Does what a form asks for, and leads back to the page.
 async fn perform(
     State(room): State<Arc<Room>>,
-    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    Extension(from): Extension<ClientAddress>,
     request: Request,
 ) -> Response {
     room.perform(from, request).await.unwrap_or_else(page::refuse)
@@ -137,7 +140,7 @@ impl Room {
         });
     }
 
-    async fn perform(&self, from: IpAddr, request: Request) -> Result<Response, Refused> {
+    async fn perform(&self, from: ClientAddress, request: Request) -> Result<Response, Refused> {
         let installation = &self.installation;
         let (head, body) = request.into_parts();
         let site = Site::of(&head.uri, &head.headers, &installation.config().public_url)?;

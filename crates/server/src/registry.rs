@@ -1,7 +1,6 @@
 //! The clients that authenticate: a bounded cache over the store, which the change log invalidates.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +8,7 @@ use quick_cache::sync::Cache;
 use tollgate_core::{
     Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
 };
+use tollgate_http::ClientAddress;
 use tollgate_store::{Client, Status, Store, StoreError};
 
 use crate::client_id_filter::ClientIdFilter;
@@ -93,9 +93,10 @@ impl Registered {
             && self.secrets.iter().any(|live| live.id == refresh.secret_id && live.expires_at > now)
     }
 
-    /// Says whether the client may call from `address`.
-    pub fn allows(&self, address: IpAddr) -> bool {
-        self.addresses.as_deref().is_none_or(|list| is_allowed(list, address))
+    /// Says whether the client may call from `address`. An unknown one is in no list.
+    pub fn allows(&self, address: ClientAddress) -> bool {
+        let is_listed = |list| address.known().is_some_and(|address| is_allowed(list, address));
+        self.addresses.as_deref().is_none_or(is_listed)
     }
 }
 

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tollgate_http::edge::{self, Drained, OpenConnections};
+use tollgate_http::edge::{Drained, Edge, Limits};
 use tower::ServiceExt;
 
 use crate::background;
@@ -128,7 +128,7 @@ pub async fn run(
             server.start_draining();
         }
     };
-    let limits = Arc::new(limits(server.state().config()));
+    let edge = Edge::new(limits(server.state().config())).tls(tls).count_in(open);
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Incoming>| {
@@ -136,7 +136,7 @@ pub async fn run(
             async move { Ok::<_, Infallible>(server.handle(peer.ip(), request).await) }
         })
     };
-    let drained = edge::serve(listeners.api, tls, limits, open, make, draining).await;
+    let drained = edge.serve(listeners.api, make, draining).await;
     // Health is answered to the end, so that whoever watches sees the server drain.
     drop(stop);
     if let Some(admin) = admin {
@@ -154,9 +154,9 @@ async fn serve_admin(
     listener: TcpListener,
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
-    let limits = edge::Limits { max_connections: 64, ..limits(server.state().config()) };
+    let edge = Edge::new(Limits { max_connections: 64, ..limits(server.state().config()) });
     let router = health::router().fallback(async || Error::NotFound).with_state(server.state().clone());
-    let make = |_peer| {
+    let make = |_peer: SocketAddr| {
         let router = router.clone();
         tower::service_fn(move |request: Request<Incoming>| {
             let (router, is_head) = (router.clone(), request.method() == Method::HEAD);
@@ -168,16 +168,16 @@ async fn serve_admin(
         })
     };
     let stopped = async move { while stopped.changed().await.is_ok() {} };
-    edge::serve(listener, None, Arc::new(limits), OpenConnections::default(), make, stopped).await
+    edge.serve(listener, make, stopped).await
 }
 
-pub(crate) fn limits(config: &Config) -> edge::Limits {
-    edge::Limits {
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits {
         max_connections: config.limits.max_connections,
         first_byte: config.limits.first_byte_timeout,
         head: config.limits.head_timeout,
         idle: config.limits.idle_timeout,
         grace: config.shutdown.grace,
-        ..edge::Limits::default()
+        ..Limits::default()
     }
 }

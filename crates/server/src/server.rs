@@ -53,9 +53,8 @@ impl Service<Request<Bytes>> for Loopback {
         let server = self.0.upgrade();
         Box::pin(async move {
             let server = server.ok_or("the server is gone")?;
-            let ClientAddress(from) =
-                request.extensions().get().copied().ok_or("a call carries no address")?;
-            let (head, body) = server.handle(from, request.map(Full::new)).await.into_parts();
+            let from = request.extensions().get().copied().ok_or("a call carries no address")?;
+            let (head, body) = server.handle_from(from, request.map(Full::new)).await.into_parts();
             Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
         })
     }
@@ -156,11 +155,20 @@ impl Server {
     }
 
     /// Answers a request that came from `peer`.
-    pub async fn handle(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
+    pub fn handle<'a, B: RequestBody + 'a>(
+        &'a self,
+        peer: IpAddr,
+        request: Request<B>,
+    ) -> impl Future<Output = Response<Body>> + use<'a, B> {
+        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
+        self.handle_from(from, request)
+    }
+
+    /// Answers a request of the caller at `from`.
+    async fn handle_from(&self, from: ClientAddress, request: Request<impl RequestBody>) -> Response<Body> {
         let start = Instant::now();
         let now = self.state.installation().now();
         let id = RequestId::of(request.headers(), now.millis());
-        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
         let arrival = Arrival { from, now };
         let route = self.state.metrics().routes().of(request.uri().path());
         let method = request.method().clone();
@@ -215,7 +223,7 @@ impl Server {
         let mut request = request.map(axum::body::Body::new);
         match route {
             // The guard wants to know the address, and reads the clock itself.
-            Route::Mounted(_) => request.extensions_mut().insert(ClientAddress(arrival.from)).is_some(),
+            Route::Mounted(_) => request.extensions_mut().insert(arrival.from).is_some(),
             _ => request.extensions_mut().insert(arrival).is_some(),
         };
         let response = match catch_panic(self.router.clone().oneshot(request)).await {

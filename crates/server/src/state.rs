@@ -1,15 +1,14 @@
 //! What the handlers of a running server share. It knows none of them.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::Instant;
 use tollgate_core::Timestamp;
+use tollgate_http::ClientAddress;
 use tollgate_http::edge::OpenConnections;
 
 use crate::config::Config;
-
 use crate::installation::Installation;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;
@@ -21,7 +20,7 @@ use crate::throttle::Throttle;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     /// The caller's address, proxies left out.
-    pub(crate) from: IpAddr,
+    pub(crate) from: ClientAddress,
     /// When the request came. Whoever handles it reads no clock.
     pub(crate) now: Timestamp,
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tollgate_http::ClientAddress;
 
 use crate::config::Rate;
 
@@ -53,12 +54,13 @@ impl Throttle {
         }
     }
 
-    /// Names a pair of client and address. Addresses of one IPv6 /64 are one source: they are one subscriber's.
-    pub(crate) fn source(&self, client: &str, address: IpAddr) -> Source {
-        let network = match address.to_canonical() {
+    /// Names a pair of client and address. Addresses of one IPv6 /64 are one source: they are one subscriber's. All
+    /// unknown addresses are one source.
+    pub(crate) fn source(&self, client: &str, address: ClientAddress) -> Source {
+        let network = address.known().map(|address| match address.to_canonical() {
             IpAddr::V4(v4) => u64::from(u32::from(v4)),
             IpAddr::V6(v6) => (u128::from(v6) >> 64) as u64 | 1 << 63,
-        };
+        });
         let hash = self.hasher.hash_one((client, network));
         let set = usize::try_from(hash % SETS).expect("a set of the table is in memory");
         Source { set: set * WAYS, tag: (hash >> TIME_BITS).max(1) }
@@ -113,8 +115,8 @@ mod tests {
         (Throttle::new(Rate { count: 30, per: Duration::from_secs(60) }, now), now)
     }
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn address(text: &str) -> ClientAddress {
+        ClientAddress::Known(text.parse().unwrap())
     }
 
     #[test]

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tollgate_core::{Clock, Timestamp};
-use tollgate_http::edge::{self, OpenConnections};
+use tollgate_http::edge::Edge;
 use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
@@ -49,13 +49,13 @@ impl Waiting {
         reason: String,
     ) -> io::Result<Self> {
         let reason = Arc::new(Mutex::new(reason));
-        let limits = Arc::new(limits(config));
         let mut serving = JoinSet::new();
         let (api, admin) = listeners.sockets();
         for (socket, tls, is_api) in [(Some(api), tls, true), (admin, None, false)] {
             let Some(socket) = socket else { continue };
             let listener = again(socket)?;
-            let (limits, reason, clock) = (limits.clone(), reason.clone(), clock.clone());
+            let edge = Edge::new(limits(config)).tls(tls);
+            let (reason, clock) = (reason.clone(), clock.clone());
             serving.spawn(async move {
                 let make = |_peer: SocketAddr| {
                     let (reason, clock) = (reason.clone(), clock.clone());
@@ -65,8 +65,7 @@ impl Waiting {
                         async move { Ok::<_, Infallible>(answer) }
                     })
                 };
-                edge::serve(listener, tls, limits, OpenConnections::default(), make, std::future::pending())
-                    .await;
+                edge.serve(listener, make, std::future::pending()).await;
             });
         }
         Ok(Self { reason, _serving: serving })

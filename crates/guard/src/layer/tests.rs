@@ -81,7 +81,7 @@ fn request(claims: &Claims<'_>) -> Request<()> {
 
 fn from(mut request: Request<()>, address: &str) -> Request<()> {
     let address: IpAddr = address.parse().unwrap();
-    request.extensions_mut().insert(ClientAddress(address));
+    request.extensions_mut().insert(ClientAddress::Known(address));
     request
 }
 

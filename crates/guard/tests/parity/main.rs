@@ -68,7 +68,7 @@ fn requirement() -> Requirement {
 async fn answer(guard: &GuardLayer, case: &Case) -> Response<Bytes> {
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
     let mut request = Request::new(());
-    request.extensions_mut().insert(ClientAddress(IpAddr::from([203, 0, 113, 7])));
+    request.extensions_mut().insert(ClientAddress::Known(IpAddr::from([203, 0, 113, 7])));
     for line in &case.authorization {
         request.headers_mut().append(AUTHORIZATION, line.clone());
     }

@@ -15,9 +15,10 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::util::{Oneshot, ServiceExt};
 
-use super::Limits;
+use super::limits::Limits;
 use super::pulse::{InFlight, Pulse};
 use super::refusal::Refusal;
+use super::rules::Requests;
 use super::shared::Shared;
 
 /// What the edge needs of the service behind it; it follows from the bounds and is never implemented by hand.
@@ -62,6 +63,9 @@ impl<S> Admission<S> {
         if request.version() >= Version::HTTP_2 && is_too_large(request, &self.shared.limits) {
             return Err(Refusal::HeadTooLarge);
         }
+        if self.shared.rules.requests == Requests::Any {
+            return Ok(());
+        }
         // RFC 9112 §6.3: hyper would go by Transfer-Encoding alone, but a proxy before us may not.
         if request.headers().contains_key(TRANSFER_ENCODING) && self.pulse.has_two_lengths() {
             return Err(Refusal::Invalid("The request has both Content-Length and Transfer-Encoding."));
@@ -93,7 +97,7 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
                     message = refusal.message(),
                     "request refused at the edge"
                 );
-                let mut response = refusal.response(request.version(), request.headers());
+                let mut response = refusal.response(request.version(), request.headers(), &self.shared.rules);
                 if request.method() == Method::HEAD {
                     let length = HeaderValue::from(response.body().len());
                     response.headers_mut().insert(CONTENT_LENGTH, length);

@@ -6,26 +6,27 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::refusal::Refusal;
+use super::rules::Rules;
 
-/// How long a connection of ours is kept after its end for what the peer still sends.
+/// How long a connection is kept after its end for what the peer still sends.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much of that is read, in bytes: a body over the limit, say.
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// Says `refusal` and ends the connection.
-pub(super) async fn refuse<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io, refusal: Refusal) {
+/// Answers with `refusal` and ends the connection.
+pub(super) async fn refuse<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io, refusal: Refusal, rules: &Rules) {
     tracing::debug!(code = refusal.code(), "connection refused at the edge");
-    let answer = refusal.to_wire();
-    let said = tokio::time::timeout(LINGER, async {
+    let answer = refusal.to_wire(rules);
+    let written = tokio::time::timeout(LINGER, async {
         io.write_all(&answer).await?;
         io.flush().await
     });
-    if matches!(said.await, Ok(Ok(()))) {
+    if matches!(written.await, Ok(Ok(()))) {
         linger(io).await;
     }
 }
 
-/// Ends the connection by saying so first, then reading until the peer has said so too (RFC 9112 §9.6).
+/// Ends the sending side first, then reads until the peer has ended its own (RFC 9112 §9.6).
 ///
 /// A socket that is closed with unread bytes in it resets the connection, and the reset may overtake the
 /// answer.

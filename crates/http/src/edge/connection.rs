@@ -14,12 +14,13 @@ use super::admission::{Admission, Inner};
 use super::closing;
 use super::pulse::{Phase, Protocol, Pulse};
 use super::refusal::Refusal;
+use super::rules::Rules;
 use super::shared::Shared;
 use super::tap::Tap;
-use super::watch::{Ending, watch};
+use super::watch::{Connection, Ending, watch};
 
-pub(super) type Http1<S, Io> = http1::Connection<TokioIo<Tap<Io>>, Admission<S>>;
-pub(super) type Http2<S, Io> = http2::Connection<TokioIo<Tap<Io>>, Admission<S>, TokioExecutor>;
+type Http1<S, Io> = http1::Connection<TokioIo<Tap<Io>>, Admission<S>>;
+type Http2<S, Io> = http2::Connection<TokioIo<Tap<Io>>, Admission<S>, TokioExecutor>;
 
 /// RFC 9113 §3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -55,7 +56,7 @@ where
         }
     };
     if tokio::time::timeout(shared.limits.head, whole).await.is_err() {
-        return closing::refuse(io, Refusal::HeadTooSlow).await;
+        return closing::refuse(io, Refusal::HeadTooSlow, &shared.rules).await;
     }
     let protocol = if first.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
     speak(io, first.freeze(), protocol, service, shared).await;
@@ -94,7 +95,7 @@ where
             let mut connection = http1(shared).serve_connection(tap, service);
             let ending = watch(Pin::new(&mut connection), &pulse, shared).await;
             let (io, ended) = connection.into_parts().io.into_inner().into_inner();
-            close(io, ended, ending, &pulse).await;
+            close(io, ended, ending, &pulse, &shared.rules).await;
         }
         Protocol::Http2 => {
             let connection = pin!(http2(shared).serve_connection(tap, service));
@@ -105,22 +106,22 @@ where
 }
 
 /// Says what is left to say on an HTTP/1.1 connection that hyper is done with, and ends it.
-async fn close<Io>(io: Io, ended: bool, ending: Ending, pulse: &Pulse)
+async fn close<Io>(io: Io, ended: bool, ending: Ending, pulse: &Pulse, rules: &Rules)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     tracing::trace!(?ending, "HTTP/1.1 connection ended");
     match ending {
-        Ending::HeadTooSlow => closing::refuse(io, Refusal::HeadTooSlow).await,
+        Ending::HeadTooSlow => closing::refuse(io, Refusal::HeadTooSlow, rules).await,
         Ending::Served(Err(error)) if pulse.is_quiet() && error.is_parse_too_large() => {
-            closing::refuse(io, Refusal::HeadTooLarge).await;
+            closing::refuse(io, Refusal::HeadTooLarge, rules).await;
         }
         Ending::Served(Err(error)) if pulse.is_quiet() && error.is_parse() => {
-            closing::refuse(io, Refusal::NOT_HTTP).await;
+            closing::refuse(io, Refusal::NOT_HTTP, rules).await;
         }
         // The peer ended its side in the middle of a head; it may still read.
         Ending::Served(Err(error)) if pulse.phase() == Phase::Head && error.is_incomplete_message() => {
-            closing::refuse(io, Refusal::NOT_HTTP).await;
+            closing::refuse(io, Refusal::NOT_HTTP, rules).await;
         }
         Ending::Served(_) if !ended => closing::linger(io).await,
         Ending::Served(_) | Ending::Unresponsive => {}
@@ -159,4 +160,16 @@ fn http2(shared: &Shared) -> http2::Builder<TokioExecutor> {
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(64);
     builder
+}
+
+impl<S: Inner, Io: AsyncRead + AsyncWrite + Unpin> Connection for Http1<S, Io> {
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        Http1::graceful_shutdown(self);
+    }
+}
+
+impl<S: Inner, Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection for Http2<S, Io> {
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        Http2::graceful_shutdown(self);
+    }
 }

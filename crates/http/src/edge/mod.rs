@@ -1,32 +1,81 @@
 //! The HTTP edge: accepts connections, bounds what each may cost, and hands requests to a service.
 //!
-//! One port speaks HTTP/1.1 and HTTP/2: over TLS the ALPN decides, in the clear the first bytes do (RFC 9113
-//! §3.3, prior knowledge). Every wait for a peer has a limit of its own ([`Limits`]), so a peer that is
-//! silent, slow or gone holds a connection for seconds, never for ever. The service is not limited here.
+//! One listener speaks HTTP/1.1 and HTTP/2: over TLS the ALPN decides, in the clear the first bytes do (RFC 9113 §3.3,
+//! prior knowledge). Every wait for a peer has a limit of its own ([`Limits`]), so a peer that is silent, slow or gone
+//! holds a connection for seconds, never for ever. The service is not limited here.
 //!
-//! Below the edge every HTTP/1.1 request has exactly one `Host`, one body length and a target that begins
-//! with `/`; what breaks this is answered here, in the envelope of the API, and the connection closed.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-pub use refusal::refusals;
-
-pub use body::{BodyError, RequestBody, read_body};
-pub use rustls::ServerConfig as TlsConfig;
-pub use serve::{Drained, serve};
-pub use tls::{TlsError, tls_config};
+//! Below the edge every HTTP/1.1 request has exactly one `Host`, one body length and a target that begins with `/`. A
+//! request that breaks this is answered here, in the envelope of the API, and its connection closed. A service that has
+//! rules of its own takes [`Requests::Any`].
+//!
+//! # How to use it
+//!
+//! Bind a [`Listener`] (TCP or Unix), choose [`Limits`], and say for each connection by which `tower::Service` its
+//! requests are answered. [`Edge::serve`] returns when `shutdown` has completed and every connection has ended.
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use std::net::SocketAddr;
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use hyper::body::Incoming;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::net::{TcpListener, TcpStream};
+//! use tokio::sync::oneshot;
+//! use tollgate_http::edge::{Edge, Limits, read_body};
+//!
+//! async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+//!     let body = read_body(request.into_body(), 1024, Duration::from_secs(10)).await;
+//!     Ok(Response::new(Full::new(body.unwrap_or_default())))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! let address = listener.local_addr()?;
+//! let edge = Edge::new(Limits { max_connections: 100, ..Limits::default() });
+//! let (stop, stopped) = oneshot::channel::<()>();
+//! let serving = tokio::spawn(edge.serve(
+//!     listener,
+//!     |_peer: SocketAddr| tower::service_fn(answer),
+//!     async { stopped.await.unwrap_or_default() },
+//! ));
+//!
+//! let mut peer = TcpStream::connect(address).await?;
+//! peer.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello").await?;
+//! let mut answer = String::new();
+//! peer.read_to_string(&mut answer).await?;
+//! assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhello"));
+//! drop(peer);
+//!
+//! drop(stop);
+//! assert_eq!(serving.await?.aborted, 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who does what
+//!
+//! `serve` accepts, within the `slots`; `connection` speaks with one peer and `watch` holds it to the limits by what
+//! `pulse` has noted; `tap` sees the bytes before hyper does, for `framing`; `admission` decides about each request that
+//! hyper made of them; `refusal` and `closing` say what is left to say.
 
 mod admission;
 mod body;
 mod closing;
 mod connection;
 mod framing;
+mod limits;
+mod listener;
 mod pulse;
 mod refusal;
+mod rules;
 mod serve;
 mod shared;
+mod slots;
 mod tap;
 mod tls;
 mod watch;
@@ -34,68 +83,10 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-/// What a peer may cost: connections, time and bytes.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Connections served at once; more wait in the kernel's backlog.
-    pub max_connections: usize,
-    /// Time for the first byte of a connection to come, and for the TLS handshake to end.
-    pub first_byte: Duration,
-    /// Time for a request's head, from its first byte to the empty line behind it.
-    pub head: Duration,
-    /// Time a connection is kept without a request.
-    pub idle: Duration,
-    /// Time without progress while bytes of ours wait for a peer that does not read them.
-    pub write_stall: Duration,
-    /// Time after the shutdown signal for requests that are under way.
-    pub grace: Duration,
-    /// Size of a request's head in bytes, its request line included.
-    pub head_bytes: usize,
-    /// Header lines in a request.
-    pub max_headers: usize,
-    /// HTTP/2 streams open at once on a connection.
-    pub max_streams: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_connections: 10_000,
-            first_byte: Duration::from_secs(10),
-            head: Duration::from_secs(5),
-            idle: Duration::from_secs(60),
-            write_stall: Duration::from_secs(10),
-            grace: Duration::from_secs(25),
-            head_bytes: 16 * 1024,
-            max_headers: 64,
-            max_streams: 128,
-        }
-    }
-}
-
-/// Counts the connections that are open, for a gauge; clones share the count.
-#[derive(Clone, Debug, Default)]
-pub struct OpenConnections(Arc<AtomicUsize>);
-
-impl OpenConnections {
-    /// Connections open now, those that are just closing included.
-    pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Counts one more until the returned value is dropped, by a panic too.
-    fn enter(&self) -> Opened {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Opened(self.clone())
-    }
-}
-
-/// One connection in the count of [`OpenConnections`].
-#[derive(Debug)]
-struct Opened(OpenConnections);
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        (self.0).0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+pub use body::{BodyError, RequestBody, read_body};
+pub use limits::{Limits, OpenConnections};
+pub use listener::Listener;
+pub use rules::Requests;
+pub use rustls::ServerConfig as TlsConfig;
+pub use serve::{Drained, Edge};
+pub use tls::{TlsError, tls_config};

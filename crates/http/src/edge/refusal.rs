@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
+use super::rules::Rules;
 use crate::refusal::{self, Dialect};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 
@@ -52,7 +53,7 @@ impl Refusal {
     }
 
     /// The answer to a request with these headers; its own `X-Request-Id` is kept when it is well formed.
-    pub(super) fn response(self, version: Version, request: &HeaderMap) -> Response<Bytes> {
+    pub(super) fn response(self, version: Version, request: &HeaderMap, rules: &Rules) -> Response<Bytes> {
         let id = RequestId::of(request, unix_millis()).into_header();
         let mut refusal =
             refusal::Refusal::new(Dialect::Envelope, self.status(), self.code(), self.message())
@@ -67,12 +68,15 @@ impl Refusal {
         if version <= Version::HTTP_11 {
             refusal = refusal.header(CONNECTION, HeaderValue::from_static("close"));
         }
+        for (name, value) in &rules.marks {
+            refusal = refusal.header(name.clone(), value.clone());
+        }
         refusal.response()
     }
 
     /// The answer as the bytes of an HTTP/1.1 response, for a head that hyper could not make a request of.
-    pub(super) fn to_wire(self) -> Vec<u8> {
-        let mut response = self.response(Version::HTTP_11, &HeaderMap::new());
+    pub(super) fn to_wire(self, rules: &Rules) -> Vec<u8> {
+        let mut response = self.response(Version::HTTP_11, &HeaderMap::new(), rules);
         let length = HeaderValue::from(response.body().len());
         response.headers_mut().insert(CONTENT_LENGTH, length);
         let mut wire = format!("HTTP/1.1 {}\r\n", self.status()).into_bytes();
@@ -86,14 +90,6 @@ impl Refusal {
         wire.extend_from_slice(response.body());
         wire
     }
-}
-
-/// Every code that the edge answers by itself, with an answer of it, for descriptions of what is served.
-pub fn refusals() -> Vec<(&'static str, Response<Bytes>)> {
-    [Refusal::NOT_HTTP, Refusal::HeadTooSlow, Refusal::HeadTooLarge, Refusal::TooManyConnections]
-        .into_iter()
-        .map(|refusal| (refusal.code(), refusal.response(Version::HTTP_2, &HeaderMap::new())))
-        .collect()
 }
 
 /// The time for a request id, in milliseconds since the Unix epoch.

@@ -3,70 +3,118 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::admission::Inner;
+use super::limits::{Limits, OpenConnections};
+use super::listener::Listener;
 use super::refusal::Refusal;
+use super::rules::{Requests, Rules};
 use super::shared::Shared;
-use super::{Limits, OpenConnections, closing, connection};
-
-/// How many connections over the limit are told so at a time. The others wait in the kernel's backlog, where they cost
-/// nothing: under a flood most of what this does would be telling.
-const TURNED_AWAY: usize = 64;
+use super::slots::{Slot, Slots};
+use super::{closing, connection};
 
 /// How long the loop waits when the system has no file descriptor or memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves connections until `shutdown` completes, then drains; returns when every connection has ended or
-/// `limits.grace` has passed.
+/// How connections are served; see the [module](self) for an example.
 ///
-/// `make_service` is called once for a connection, with the address of its peer. At `limits.max_connections`
-/// no more are accepted and the next wait in the kernel's backlog: they are served within moments when others
-/// end, and cost nothing meanwhile, where an answer of 503 would need a handshake and a task for each just
-/// when there are too many. `open` counts them for a gauge.
-pub async fn serve<M, S, B>(
-    listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+/// Clones share the connection slots, so that several listeners keep one limit together.
+#[derive(Clone, Debug)]
+pub struct Edge {
     limits: Arc<Limits>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    rules: Rules,
+    slots: Slots,
     open: OpenConnections,
-    make_service: M,
-    shutdown: impl Future<Output = ()>,
-) -> Drained
-where
-    M: Fn(SocketAddr) -> S,
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let shared = Arc::new(Shared::new(limits));
-    let mut edge = Edge {
-        places: Places::new(shared.limits.max_connections),
-        tls: tls.map(TlsAcceptor::from),
-        shared: Arc::clone(&shared),
-        open,
-        make_service,
-        connections: JoinSet::new(),
-    };
-    let served = async {
-        edge.accept_until(&listener, shutdown).await;
-        edge.take_backlog(listener);
-        edge.drain().await
-    };
-    tokio::select! {
-        drained = served => drained,
-        never = shared.clock.run() => match never {},
+}
+
+impl Edge {
+    /// Serves in the clear, within `limits`.
+    pub fn new(limits: Limits) -> Self {
+        let slots = Slots::new(&limits);
+        let (rules, open) = (Rules::default(), OpenConnections::default());
+        Self { limits: Arc::new(limits), tls: None, rules, slots, open }
+    }
+
+    /// Serves over TLS, if there is a configuration of it.
+    #[must_use]
+    pub fn tls(mut self, config: Option<Arc<rustls::ServerConfig>>) -> Self {
+        self.tls = config;
+        self
+    }
+
+    /// Counts its open connections in `open`, for a gauge.
+    #[must_use]
+    pub fn count_in(mut self, open: OpenConnections) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// Hands on these requests.
+    #[must_use]
+    pub fn hand_on(mut self, requests: Requests) -> Self {
+        self.rules.requests = requests;
+        self
+    }
+
+    /// Adds a header to every answer of the edge's own, by which callers tell it from an answer of the service.
+    #[must_use]
+    pub fn mark(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.rules.marks.insert(name, value);
+        self
+    }
+
+    /// Serves connections until `shutdown` completes, then drains; returns when every connection has ended or
+    /// [`Limits::grace`] has passed.
+    ///
+    /// `make_service` is called once for a connection, with its peer. Over [`Limits::max_connections`] some connections
+    /// are told so and the others wait in the kernel's backlog, where they cost nothing and are served within moments
+    /// when others end.
+    pub async fn serve<L, M, S, B>(
+        self,
+        listener: L,
+        make_service: M,
+        shutdown: impl Future<Output = ()>,
+    ) -> Drained
+    where
+        L: Listener,
+        M: Fn(L::Peer) -> S,
+        S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let shared = Arc::new(Shared::new(self.limits, self.rules));
+        let mut serving = Serving {
+            shared: Arc::clone(&shared),
+            tls: self.tls.map(TlsAcceptor::from),
+            open: self.open,
+            slots: self.slots,
+            make_service,
+            connections: JoinSet::new(),
+        };
+        let served = async {
+            serving.accept_until(&listener, shutdown).await;
+            serving.take_established(listener);
+            serving.drain().await
+        };
+        tokio::select! {
+            drained = served => drained,
+            never = shared.clock.run() => match never {},
+        }
     }
 }
 
@@ -79,41 +127,48 @@ pub struct Drained {
     pub aborted: usize,
 }
 
-struct Edge<M> {
+struct Serving<M> {
     shared: Arc<Shared>,
     tls: Option<TlsAcceptor>,
     open: OpenConnections,
-    places: Places,
+    slots: Slots,
     make_service: M,
     connections: JoinSet<()>,
 }
 
-impl<M, S> Edge<M>
-where
-    M: Fn(SocketAddr) -> S,
-    S: Inner,
-{
-    async fn accept_until(&mut self, listener: &TcpListener, shutdown: impl Future<Output = ()>) {
+impl<M> Serving<M> {
+    async fn accept_until<L, S>(&mut self, listener: &L, shutdown: impl Future<Output = ()>)
+    where
+        L: Listener,
+        M: Fn(L::Peer) -> S,
+        S: Inner,
+    {
         let mut shutdown = std::pin::pin!(shutdown);
-        let places = self.places.clone();
+        let slots = self.slots.clone();
         loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => return,
                 Some(ended) = self.connections.join_next() => report(ended),
-                (place, stream, peer) = accept(&places, || listener.accept()) => self.admit(place, stream, peer),
+                (slot, io, peer) = accept(&slots, || listener.accept()) => match slot {
+                    Slot::Serve(permit) => self.spawn::<L, S>(permit, io, peer),
+                    Slot::Refuse(permit) => self.refuse::<L>(permit, io),
+                },
             }
         }
     }
 
-    /// Takes the connections that the kernel has established already: closing the listener would reset them.
-    fn take_backlog(&mut self, listener: TcpListener) {
-        let Ok(listener) = listener.into_std() else { return };
-        while let Ok(permit) = Arc::clone(&self.places.served).try_acquire_owned() {
-            let Ok((stream, peer)) = listener.accept() else { return };
-            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-            let Ok(stream) = stream else { continue };
-            self.spawn(permit, stream, peer);
+    /// Serves the connections that were established before the listener is closed, as far as there are slots.
+    fn take_established<L, S>(&mut self, listener: L)
+    where
+        L: Listener,
+        M: Fn(L::Peer) -> S,
+        S: Inner,
+    {
+        let mut established = listener.into_established();
+        while let Some(permit) = self.slots.free_now() {
+            let Some((io, peer)) = established.next() else { return };
+            self.spawn::<L, S>(permit, io, peer);
         }
     }
 
@@ -136,26 +191,24 @@ where
         drained
     }
 
-    fn admit(&mut self, place: Place, stream: TcpStream, peer: SocketAddr) {
-        match place {
-            Place::Served(permit) => self.spawn(permit, stream, peer),
-            Place::TurnedAway(permit) if self.tls.is_none() => {
-                self.connections.spawn(async move {
-                    closing::refuse(stream, Refusal::TooManyConnections).await;
-                    drop(permit);
-                });
-            }
-            // To say it over TLS would take the handshake, which costs more than what it refuses.
-            Place::TurnedAway(_) => {}
-        }
-    }
-
-    fn spawn(&mut self, permit: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
-        // Answers are small and written whole; waiting for more to send would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "connection lost before it was served");
+    fn refuse<L: Listener>(&mut self, permit: OwnedSemaphorePermit, io: L::Io) {
+        // To say it over TLS would take the handshake, which costs more than what it refuses.
+        if self.tls.is_some() {
             return;
         }
+        let shared = Arc::clone(&self.shared);
+        self.connections.spawn(async move {
+            closing::refuse(io, Refusal::TooManyConnections, &shared.rules).await;
+            drop(permit);
+        });
+    }
+
+    fn spawn<L, S>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, peer: L::Peer)
+    where
+        L: Listener,
+        M: Fn(L::Peer) -> S,
+        S: Inner,
+    {
         let service = (self.make_service)(peer);
         let shared = Arc::clone(&self.shared);
         let tls = self.tls.clone();
@@ -164,65 +217,22 @@ where
             // Both are given back when this ends, however it does.
             let _held = (permit, opened);
             match tls {
-                Some(tls) => connection::serve_tls(stream, tls, service, &shared).await,
-                None => connection::serve(stream, service, &shared).await,
+                Some(tls) => connection::serve_tls(io, tls, service, &shared).await,
+                None => connection::serve(io, service, &shared).await,
             }
         });
     }
 }
 
-/// How many connections there may be.
-#[derive(Clone, Debug)]
-pub(super) struct Places {
-    pub(super) served: Arc<Semaphore>,
-    pub(super) turned_away: Arc<Semaphore>,
-}
-
-/// What becomes of a connection.
-#[derive(Debug)]
-pub(super) enum Place {
-    /// It is served.
-    Served(OwnedSemaphorePermit),
-    /// It is told that there are too many.
-    TurnedAway(OwnedSemaphorePermit),
-}
-
-impl Places {
-    pub(super) fn new(served: usize) -> Self {
-        Self {
-            served: Arc::new(Semaphore::new(served.min(Semaphore::MAX_PERMITS))),
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
-        }
-    }
-
-    /// Waits for a place, rather one where a connection is served.
-    async fn free(&self) -> Place {
-        let never_closed = "the semaphores are never closed";
-        tokio::select! {
-            biased;
-            permit = Arc::clone(&self.served).acquire_owned() => Place::Served(permit.expect(never_closed)),
-            permit = Arc::clone(&self.turned_away).acquire_owned() => Place::TurnedAway(permit.expect(never_closed)),
-        }
-    }
-
-    /// Exchanges a place for a better one, which may have become free meanwhile.
-    fn better(&self, place: Place) -> Place {
-        Arc::clone(&self.served).try_acquire_owned().map_or(place, Place::Served)
-    }
-}
-
-/// Waits for a free place, then for a connection; an error of `next` is never the end.
-pub(super) async fn accept<T, F>(places: &Places, mut next: impl FnMut() -> F) -> (Place, T, SocketAddr)
+/// Waits for a free slot, then for a connection; an error of `next` is never the end.
+pub(super) async fn accept<Io, Peer, F>(slots: &Slots, mut next: impl FnMut() -> F) -> (Slot, Io, Peer)
 where
-    F: Future<Output = io::Result<(T, SocketAddr)>>,
+    F: Future<Output = io::Result<(Io, Peer)>>,
 {
-    let place = places.free().await;
+    let slot = slots.free().await;
     loop {
         match next().await {
-            Ok((stream, peer)) if matches!(place, Place::TurnedAway(_)) => {
-                return (places.better(place), stream, peer);
-            }
-            Ok((stream, peer)) => return (place, stream, peer),
+            Ok((io, peer)) => return (slots.better(slot), io, peer),
             Err(error) if is_of_connection(&error) => {
                 tracing::debug!(%error, "connection lost before it was accepted");
             }
@@ -236,8 +246,11 @@ where
 
 /// Whether the error is about one peer (accept(2)), so that the next connection may be there already.
 fn is_of_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, NotConnected};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | NotConnected
+    )
 }
 
 fn report(ended: Result<(), JoinError>) {

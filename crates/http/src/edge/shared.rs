@@ -6,25 +6,28 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::Limits;
+use super::limits::Limits;
 use super::pulse::Clock;
+use super::rules::Rules;
 
 /// How long a connection that has not spoken may still do so once the edge shuts down: it was established
 /// before, so its request is probably on the way.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
-/// The limits, the clock and the shutdown signal.
+/// The limits, the rules, the clock and the shutdown signal.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) limits: Arc<Limits>,
+    pub(super) rules: Rules,
     pub(super) clock: Arc<Clock>,
     draining: AtomicBool,
     drain: Notify,
 }
 
 impl Shared {
-    pub(super) fn new(limits: Arc<Limits>) -> Self {
-        Self { limits, clock: Arc::new(Clock::new()), draining: AtomicBool::new(false), drain: Notify::new() }
+    pub(super) fn new(limits: Arc<Limits>, rules: Rules) -> Self {
+        let (draining, drain) = (AtomicBool::new(false), Notify::new());
+        Self { limits, rules, clock: Arc::new(Clock::new()), draining, drain }
     }
 
     /// Tells every connection to end once it has answered.

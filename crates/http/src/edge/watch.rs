@@ -3,11 +3,8 @@
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
-use super::admission::Inner;
-use super::connection::{Http1, Http2};
 use super::pulse::{Phase, Protocol, Pulse, millis};
 use super::shared::{SETTLE, Shared};
 
@@ -167,17 +164,5 @@ impl Watch<'_> {
             Phase::Head => (since + millis(limits.head), Due::HeadTooSlow),
             Phase::Handling | Phase::Flushing | Phase::Idle => (since + millis(limits.idle), Due::Idle),
         }
-    }
-}
-
-impl<S: Inner, Io: AsyncRead + AsyncWrite + Unpin> Connection for Http1<S, Io> {
-    fn graceful_shutdown(self: Pin<&mut Self>) {
-        Http1::graceful_shutdown(self);
-    }
-}
-
-impl<S: Inner, Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection for Http2<S, Io> {
-    fn graceful_shutdown(self: Pin<&mut Self>) {
-        Http2::graceful_shutdown(self);
     }
 }

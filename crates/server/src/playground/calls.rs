@@ -1,6 +1,5 @@
 //! Calls as a visitor makes them: to this server, by the way that every caller's requests take.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -51,12 +50,12 @@ pub(crate) type Calls = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, Box
 pub(super) struct Caller {
     service: Calls,
     installation: Arc<Installation>,
-    from: IpAddr,
+    from: ClientAddress,
 }
 
 impl Caller {
     /// Calls as whoever is at an address.
-    pub(super) fn at(from: IpAddr, service: Calls, installation: Arc<Installation>) -> Self {
+    pub(super) fn at(from: ClientAddress, service: Calls, installation: Arc<Installation>) -> Self {
         Self { service, installation, from }
     }
 
@@ -68,7 +67,7 @@ impl Caller {
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Exchange, Refused> {
         let (head, body) = request.into_parts();
         let mut sent = Request::from_parts(head.clone(), body.clone());
-        sent.extensions_mut().insert(ClientAddress(self.from));
+        sent.extensions_mut().insert(self.from);
         let response = self.service.clone().oneshot(sent).await;
         let response = response.map_err(|error| Error::Internal(error.to_string()))?;
         Exchange::of(head, body, response, self.installation.store(), self.installation.verifier()).await
@@ -83,7 +82,7 @@ impl Caller {
         let verifier = Arc::new(self.installation.verifier().standing_at(then));
         let (head, body) = request.into_parts();
         let mut sent = Request::from_parts(head.clone(), axum::body::Body::from(body.clone()));
-        sent.extensions_mut().insert(ClientAddress(self.from));
+        sent.extensions_mut().insert(self.from);
         let routes = payments::routes(&self.installation, verifier.clone()).into_iter();
         let router = routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods));
         let Ok(response) = router.oneshot(sent).await;

@@ -24,6 +24,7 @@ mod parity;
 mod payments;
 mod playground;
 mod properties;
+mod proxies;
 mod quiet;
 mod reach;
 mod reference;

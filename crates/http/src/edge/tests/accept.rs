@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::edge::serve::{Place, Places, accept};
+use crate::edge::Limits;
+use crate::edge::serve::accept;
+use crate::edge::slots::{Slot, Slots};
 
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 /// Too many open files, on Linux.
@@ -15,12 +17,12 @@ const EMFILE: i32 = 24;
 async fn accept_behind(errors: Vec<io::Error>) -> Duration {
     let start = Instant::now();
     let mut errors = errors.into_iter();
-    let places = Places::new(1);
+    let slots = Slots::new(&Limits { max_connections: 1, ..Limits::default() });
     let next = || std::future::ready(errors.next().map_or(Ok(((), PEER)), Err));
-    let (place, (), peer) = accept(&places, next).await;
+    let (slot, (), peer) = accept(&slots, next).await;
     assert_eq!(peer, PEER);
-    assert!(matches!(place, Place::Served(_)));
-    assert_eq!(places.served.available_permits(), 0);
+    assert!(matches!(slot, Slot::Serve(_)));
+    assert!(slots.free_now().is_none());
     start.elapsed()
 }
 

@@ -11,11 +11,12 @@ use super::{GET, LAST, Peer, assert_refused, echo, within};
 use crate::edge::Limits;
 use crate::edge::admission::Inner;
 use crate::edge::connection;
+use crate::edge::rules::Rules;
 use crate::edge::shared::Shared;
 
 /// Connects to an edge that is only this connection; the pipe holds `buffer` bytes either way.
 fn connect<S: Inner>(service: S, buffer: usize) -> Peer<DuplexStream> {
-    connect_to(&Arc::new(Shared::new(Arc::new(Limits::default()))), service, buffer)
+    connect_to(&Arc::new(Shared::new(Arc::new(Limits::default()), Rules::default())), service, buffer)
 }
 
 fn connect_to<S: Inner>(shared: &Arc<Shared>, service: S, buffer: usize) -> Peer<DuplexStream> {
@@ -102,7 +103,7 @@ async fn a_request_that_comes_in_the_last_moment_is_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_has_begun_when_the_edge_shuts_down_is_answered() {
-    let shared = Arc::new(Shared::new(Arc::new(Limits::default())));
+    let shared = Arc::new(Shared::new(Arc::new(Limits::default()), Rules::default()));
     let mut peer = connect_to(&shared, tower::service_fn(echo), 1024);
     peer.send(GET).await;
     peer.expect("GET /hello ").await;
@@ -117,7 +118,7 @@ async fn a_request_that_has_begun_when_the_edge_shuts_down_is_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_has_a_second_when_the_edge_shuts_down() {
-    let shared = Arc::new(Shared::new(Arc::new(Limits::default())));
+    let shared = Arc::new(Shared::new(Arc::new(Limits::default()), Rules::default()));
     let [mut silent, mut late] = [(); 2].map(|()| connect_to(&shared, tower::service_fn(echo), 1024));
     shared.drain();
     let start = Instant::now();

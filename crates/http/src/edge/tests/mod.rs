@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::admission::Inner;
-use super::{BodyError, Drained, Limits, OpenConnections, read_body, serve};
+use super::{BodyError, Drained, Edge, Limits, OpenConnections, read_body};
 
 mod accept;
 mod body;
@@ -25,6 +25,7 @@ mod drain;
 mod framing;
 mod http1;
 mod http2;
+mod listeners;
 mod tls;
 
 const BODY_LIMIT: usize = 64 * 1024;
@@ -53,16 +54,10 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let open = OpenConnections::default();
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(
-            listener,
-            tls,
-            Arc::new(limits),
-            open.clone(),
-            move |_| service.clone(),
-            async {
-                let _ = stopped.await;
-            },
-        ));
+        let edge = Edge::new(limits).tls(tls).count_in(open.clone());
+        let served = tokio::spawn(edge.serve(listener, move |_| service.clone(), async {
+            let _ = stopped.await;
+        }));
         Self { addr, open, stop, served }
     }
 

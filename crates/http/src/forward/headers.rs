@@ -5,17 +5,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::admission::MARKER;
-use crate::refusal::AGENT_ERROR;
-
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// Takes off what is not for the upstream: what ends here, and what the caller has no say in.
-pub(crate) fn strip_request(headers: &mut HeaderMap) {
+/// Removes what is not for the upstream: what ends with the caller's connection. The host is the upstream's own.
+pub(super) fn strip_request(headers: &mut HeaderMap) {
     let wants_trailers = headers.get_all(TE).iter().any(|value| names(value).any(|name| name == "trailers"));
     strip_hop_by_hop(headers);
-    for name in [PROXY_AUTHORIZATION, http::header::AUTHORIZATION, HOST, EXPECT, MARKER] {
+    for name in [PROXY_AUTHORIZATION, HOST, EXPECT] {
         headers.remove(name);
     }
     if wants_trailers {
@@ -25,12 +22,10 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) {
     }
 }
 
-/// Takes off what is not for the caller: what ends here, and what only the agent says.
-pub(crate) fn strip_response(headers: &mut HeaderMap) {
+/// Removes what is not for the caller: what ends with the upstream's connection.
+pub(super) fn strip_response(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
-    for name in [PROXY_AUTHENTICATE, AGENT_ERROR] {
-        headers.remove(name);
-    }
+    headers.remove(PROXY_AUTHENTICATE);
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -80,30 +75,24 @@ mod tests {
 
     #[test]
     fn a_request_loses_what_ends_here() {
-        let kept = [("x-kept", "1"), ("trailer", "x-sum"), ("cookie", "a"), ("x-forwarded-for", "b")];
-        let own = [
-            ("authorization", "Bearer mine"),
-            ("proxy-authorization", "Basic a"),
-            ("host", "localhost"),
-            ("expect", "100-continue"),
-            ("x-tollgate-agent", "1"),
-        ];
+        let kept = [("x-kept", "1"), ("trailer", "x-sum"), ("cookie", "a"), ("authorization", "Bearer mine")];
+        let own = [("proxy-authorization", "Basic a"), ("host", "localhost"), ("expect", "100-continue")];
         let mut found = headers(&[&HOP_BY_HOP[..], &own, &kept].concat());
         strip_request(&mut found);
         assert_eq!(found, headers(&kept));
     }
 
     #[test]
-    fn who_takes_trailers_gets_them() {
+    fn a_caller_that_takes_trailers_gets_them() {
         let mut found = headers(&[("te", "gzip, Trailers"), ("connection", "TE")]);
         strip_request(&mut found);
         assert_eq!(found, headers(&[("te", "trailers"), ("connection", "te")]));
     }
 
     #[test]
-    fn a_response_loses_what_ends_here_and_what_only_the_agent_says() {
+    fn a_response_loses_what_ends_here() {
         let kept = [("x-kept", "1"), ("set-cookie", "a"), ("www-authenticate", "Bearer"), ("location", "/")];
-        let own = [("proxy-authenticate", "Basic"), ("tollgate-agent-error", "no_token")];
+        let own = [("proxy-authenticate", "Basic")];
         let mut found = headers(&[&HOP_BY_HOP[..], &own, &kept].concat());
         strip_response(&mut found);
         assert_eq!(found, headers(&kept));

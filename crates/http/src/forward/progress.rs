@@ -10,16 +10,16 @@ use tokio::time::{Instant, sleep_until};
 
 /// Whom a request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Awaited {
+pub(super) enum Awaited {
     /// The caller, for more of the body.
     Caller,
     /// The upstream, to read the body or to answer.
     Upstream,
 }
 
-/// How a request's body fares.
+/// How far a request's body has come.
 #[derive(Clone)]
-pub(crate) struct Progress(Arc<Mutex<State>>);
+pub(super) struct Progress(Arc<Mutex<State>>);
 
 struct State {
     moved: Instant,
@@ -28,19 +28,19 @@ struct State {
 }
 
 impl Progress {
-    /// Begins now.
-    pub(crate) fn new() -> Self {
+    /// Starts to count now.
+    pub(super) fn new() -> Self {
         let state = State { moved: Instant::now(), awaited: Awaited::Upstream, broken: false };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// A body whose progress this is.
-    pub(crate) fn of<B>(&self, body: B) -> Watched<B> {
+    /// Watches a body.
+    pub(super) fn of<B>(&self, body: B) -> Watched<B> {
         Watched { body, progress: self.clone() }
     }
 
     /// Waits until nothing has moved for so long.
-    pub(crate) async fn stalled(&self, limit: Duration) -> Awaited {
+    pub(super) async fn stalled(&self, limit: Duration) -> Awaited {
         loop {
             let (deadline, awaited) = {
                 let state = self.state();
@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// Whether the caller's side of the body broke.
-    pub(crate) fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.state().broken
     }
 
@@ -63,8 +63,8 @@ impl Progress {
     }
 }
 
-/// A request's body on its way.
-pub(crate) struct Watched<B> {
+/// The body of a request that is forwarded. Its progress is watched.
+pub struct Watched<B> {
     body: B,
     progress: Progress,
 }

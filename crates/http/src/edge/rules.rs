@@ -1,0 +1,23 @@
+//! Which requests the edge hands on, and how it marks its own answers.
+
+use http::HeaderMap;
+
+/// Which requests the edge hands on to the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Requests {
+    /// Those that have one reading: exactly one well-formed `Host`, one body length, and a target that is a path. An
+    /// absolute target (RFC 9112 §3.2.2) whose host is that of `Host` is handed on as its path.
+    #[default]
+    Unambiguous,
+    /// All that hyper can make a request of, for a service that has rules of its own about hosts and targets and writes
+    /// the framing anew if it passes them on.
+    Any,
+}
+
+/// What the owner of an edge has chosen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    pub(super) requests: Requests,
+    /// Headers that every answer of the edge's own has.
+    pub(super) marks: HeaderMap,
+}

@@ -1,0 +1,208 @@
+//! Forwards requests to an upstream (RFC 9110 §7.6).
+//!
+//! Method, path, query, headers, body and trailers go as they are, in both directions, except for what ends with a
+//! connection. Whoever forwards gets the request once more before it is sent, to add what the upstream wants:
+//!
+//! ```no_run
+//! use http::{Request, Response};
+//! use hyper::body::Incoming;
+//! use tollgate_http::forward::{ForwardError, SendError, Upstream, Watched};
+//!
+//! async fn forward(
+//!     upstream: &Upstream<Watched<Incoming>>,
+//!     request: Request<Incoming>,
+//! ) -> Result<Response<Incoming>, ForwardError<SendError>> {
+//!     upstream.forward(request, |request| upstream.send(request, false, || None)).await
+//! }
+//! ```
+
+use std::time::Duration;
+
+use http::header::TRANSFER_ENCODING;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use rustls::ClientConfig;
+
+mod connections;
+mod headers;
+mod progress;
+
+use connections::Connections;
+pub use connections::{Failure, SendError, Sendable};
+pub use progress::Watched;
+use progress::{Awaited, Progress};
+
+/// How long an upstream is waited for.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Time for a connection, TLS included.
+    pub connect: Duration,
+    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
+    pub acknowledged: Duration,
+    /// Time without progress until the answer begins.
+    pub answer: Duration,
+    /// Time that a connection is kept without a request.
+    pub idle: Duration,
+}
+
+/// Where requests are forwarded to: an origin, and what its paths begin with.
+#[derive(Debug, Clone)]
+pub struct Target {
+    scheme: Scheme,
+    authority: Authority,
+    base: String,
+}
+
+impl Target {
+    /// Takes a URI with scheme and authority and without a query; any other is no target.
+    pub fn new(uri: &Uri) -> Option<Self> {
+        if uri.query().is_some() {
+            return None;
+        }
+        let base = uri.path().trim_end_matches('/').to_owned();
+        Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone(), base })
+    }
+
+    /// Where a request goes. Its path and query stay as they are, byte for byte; without a path it goes nowhere.
+    fn uri(&self, requested: Uri) -> Option<Uri> {
+        let mut parts = requested.into_parts();
+        let path = parts.path_and_query?;
+        let path = if self.base.is_empty() {
+            path
+        } else {
+            PathAndQuery::try_from(format!("{}{path}", self.base)).ok()?
+        };
+        parts.path_and_query = Some(path);
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        Uri::from_parts(parts).ok()
+    }
+}
+
+/// The one place that requests are forwarded to, and the connections to it. `B` is the body that is sent.
+pub struct Upstream<B> {
+    target: Target,
+    connections: Connections<B>,
+    answer: Duration,
+}
+
+/// Why there is no answer to a request that was to be forwarded.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError<E> {
+    /// The request has no path. It was not sent.
+    #[error("the target of the request must be a path")]
+    Target,
+    /// The caller's body broke off.
+    #[error("the body of the request broke off")]
+    Body,
+    /// The caller's body stopped coming.
+    #[error("the body of the request did not arrive in time")]
+    SlowBody,
+    /// The upstream did not answer in time. The request may have been handled.
+    #[error("the upstream did not answer in time")]
+    Timeout,
+    /// The error of whatever sends the request.
+    #[error(transparent)]
+    Sending(E),
+}
+
+impl<B: Sendable> Upstream<B> {
+    /// Prepares connections to a target.
+    pub fn new(target: Target, tls: ClientConfig, limits: Limits) -> Self {
+        Self { target, answer: limits.answer, connections: Connections::new(tls, limits) }
+    }
+
+    /// Forwards a request. `send` gets it as it is for the upstream, and sends it by [`send`](Self::send).
+    ///
+    /// The upstream is waited for as long as the request's body moves, and then for [`Limits::answer`].
+    pub async fn forward<E, F>(
+        &self,
+        request: Request<Incoming>,
+        send: impl FnOnce(Request<Watched<Incoming>>) -> F,
+    ) -> Result<Response<Incoming>, ForwardError<E>>
+    where
+        F: Future<Output = Result<Response<Incoming>, E>>,
+    {
+        let (mut head, body) = request.into_parts();
+        head.uri = self.target.uri(head.uri).ok_or(ForwardError::Target)?;
+        // Which version the upstream speaks is settled when there is a connection.
+        head.version = Version::HTTP_11;
+        headers::strip_request(&mut head.headers);
+        announce_body(&head.method, &mut head.headers, &body);
+        let progress = Progress::new();
+        let request = Request::from_parts(head, progress.of(body));
+        let sent = tokio::select! {
+            sent = send(request) => sent,
+            awaited = progress.stalled(self.answer) => return Err(self.stalled(awaited)),
+        };
+        match sent {
+            Ok(mut response) => {
+                headers::strip_response(response.headers_mut());
+                *response.version_mut() = Version::HTTP_11;
+                Ok(response)
+            }
+            Err(_) if progress.is_broken() => Err(ForwardError::Body),
+            Err(error) => Err(ForwardError::Sending(error)),
+        }
+    }
+
+    /// Sends a request, and once more what `again` makes of it where its connection breaks before an answer and that does
+    /// no harm: it was certainly not sent, or `may_arrive_twice`.
+    pub async fn send(
+        &self,
+        request: Request<B>,
+        may_arrive_twice: bool,
+        again: impl FnOnce() -> Option<Request<B>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        self.connections.send(request, may_arrive_twice, again).await
+    }
+
+    fn stalled<E>(&self, awaited: Awaited) -> ForwardError<E> {
+        match awaited {
+            Awaited::Caller => ForwardError::SlowBody,
+            Awaited::Upstream => {
+                self.connections.forget();
+                ForwardError::Timeout
+            }
+        }
+    }
+}
+
+/// Announces a body of unknown length where hyper would send none.
+fn announce_body(method: &Method, headers: &mut HeaderMap, body: &Incoming) {
+    let is_unusual = matches!(*method, Method::GET | Method::HEAD);
+    if is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none() {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forwarded(target: &str, requested: &str) -> Option<String> {
+        let target = Target::new(&target.parse().unwrap())?;
+        target.uri(requested.parse().unwrap()).map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn path_and_query_stay_as_they_are_below_the_base() {
+        for target in ["/", "/a/../b//c/./?q=%2f+%20&&=", "//evil.example/x", "/@evil.example:1", "/a:b?c#"] {
+            let path = target.trim_end_matches('#');
+            let found = forwarded("https://core.example.com", target);
+            assert_eq!(found, Some(format!("https://core.example.com{path}")));
+            let found = forwarded("http://127.0.0.1:8080/base/", target);
+            assert_eq!(found, Some(format!("http://127.0.0.1:8080/base{path}")));
+        }
+        assert_eq!(forwarded("http://[::1]:1", "/x").as_deref(), Some("http://[::1]:1/x"));
+    }
+
+    #[test]
+    fn a_target_names_scheme_and_host_and_no_query() {
+        for target in ["/relative", "core.example.com", "https://core.example.com/?a"] {
+            assert_eq!(forwarded(target, "/"), None, "{target}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Connections to the upstream: how they are made and kept, and what happens to a request when one breaks.
+
+use std::error::Error;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response, Uri};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+use tokio::time::timeout;
+use tower::Service;
+
+use super::Limits;
+
+/// How often a silent connection is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// A body that can be sent. It follows from the bounds and is never implemented by hand.
+pub trait Sendable: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static {}
+
+impl<B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static> Sendable for B {}
+
+/// Sends requests, and once more those that may be.
+pub(super) struct Connections<B> {
+    kept: ArcSwap<Client<Connector, B>>,
+    /// Makes a connection for each request: those that are kept may be as dead as the one that broke.
+    fresh: Client<Connector, B>,
+    connector: Connector,
+    limits: Limits,
+}
+
+/// Why there is no answer to a request that was sent. It shows neither the URL nor a header.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SendError(legacy::Error);
+
+/// What a [`SendError`] says about the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// There was no connection. The request was not sent.
+    Connect,
+    /// The connection broke. The request may have been handled.
+    Broken,
+    /// A connection or an acknowledgement did not come in time. The request may have been handled.
+    Timeout,
+}
+
+type Connector = Timed<HttpsConnector<HttpConnector>>;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+impl<B: Sendable> Connections<B> {
+    pub(super) fn new(tls: ClientConfig, limits: Limits) -> Self {
+        let connector = connector(tls, &limits);
+        Self {
+            kept: ArcSwap::from_pointee(client(connector.clone(), &limits, usize::MAX)),
+            fresh: client(connector.clone(), &limits, 0),
+            connector,
+            limits,
+        }
+    }
+
+    /// Forgets the idle connections: one to the same place has gone silent.
+    pub(super) fn forget(&self) {
+        self.kept.store(Arc::new(client(self.connector.clone(), &self.limits, usize::MAX)));
+    }
+
+    /// Sends a request, and once more what `again` makes, where that does no harm.
+    pub(super) async fn send(
+        &self,
+        request: Request<B>,
+        may_arrive_twice: bool,
+        again: impl FnOnce() -> Option<Request<B>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let sending = self.kept.load().request(request);
+        let error = match sending.await {
+            Ok(response) => return Ok(response),
+            Err(error) => SendError(error),
+        };
+        if error.is_given_up_by_system() {
+            self.forget();
+        }
+        let is_harmless = error.is_unsent() || (error.is_broken() && may_arrive_twice);
+        let Some(again) = is_harmless.then(again).flatten() else { return Err(error) };
+        self.fresh.request(again).await.map_err(SendError)
+    }
+}
+
+impl SendError {
+    /// What the error says about the request.
+    pub fn failure(&self) -> Failure {
+        match (self.is_timed_out(), self.0.is_connect()) {
+            (true, _) => Failure::Timeout,
+            (false, true) => Failure::Connect,
+            (false, false) => Failure::Broken,
+        }
+    }
+
+    /// Whether the request never left: there was no connection, or it closed before.
+    fn is_unsent(&self) -> bool {
+        if self.0.is_connect() {
+            return !self.is_timed_out();
+        }
+        self.cause::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
+    }
+
+    /// Whether the connection broke. Otherwise the caller's body did, or the answer is not HTTP.
+    fn is_broken(&self) -> bool {
+        let hyper = self.cause::<hyper::Error>();
+        !self.0.is_connect() && hyper.is_some_and(|error| !error.is_user() && !error.is_parse())
+    }
+
+    fn is_timed_out(&self) -> bool {
+        self.cause::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+    }
+
+    /// Whether the system gave the connection up because nothing was acknowledged. Limits of our own cause the same error
+    /// when an answer takes too long, but without a number of the system's.
+    fn is_given_up_by_system(&self) -> bool {
+        let io = self.cause::<io::Error>();
+        io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_some())
+    }
+
+    /// The first of the causes that has this type.
+    fn cause<E: Error + 'static>(&self) -> Option<&E> {
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
+fn connector(tls: ClientConfig, limits: &Limits) -> Connector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(KEEP_ALIVE));
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    tcp.set_tcp_user_timeout(Some(limits.acknowledged));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_all_versions()
+        .wrap_connector(tcp);
+    Timed { connector, limit: limits.connect }
+}
+
+/// Makes a client that keeps so many connections for further requests.
+fn client<B: Sendable>(connector: Connector, limits: &Limits, kept: usize) -> Client<Connector, B> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(limits.idle)
+        .pool_max_idle_per_host(kept)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .http2_keep_alive_timeout(limits.acknowledged)
+        .build(connector)
+}
+
+/// A connector that has this long for a connection, TLS included.
+#[derive(Clone)]
+struct Timed<C> {
+    connector: C,
+    limit: Duration,
+}
+
+impl<C> Service<Uri> for Timed<C>
+where
+    C: Service<Uri, Error: Into<BoxError>, Future: Send + 'static>,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.connector.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = timeout(self.limit, self.connector.call(uri));
+        Box::pin(async move {
+            let connected = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+            connected.map_err(Into::into)
+        })
+    }
+}
