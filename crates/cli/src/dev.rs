@@ -10,7 +10,6 @@ use std::sync::Arc;
 use tollgate_core::{Environment, MasterKey, MerchantId, SecretHasher, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_server::config::Config;
-use tollgate_server::playground::{self, Playground};
 use tollgate_server::{Installation, KEYS_KNOWN_WITHIN, Listeners, Server, adopt, whoever_runs_this};
 use tollgate_store::{Merchant, Status, Store};
 use zeroize::Zeroizing;
@@ -18,8 +17,7 @@ use zeroize::Zeroizing;
 use crate::args::DevArgs;
 use crate::credentials::{Credentials, NewClient};
 use crate::failure::Failure;
-use crate::playground::ClientKit;
-use crate::{open, private_file, serve};
+use crate::{open, private_file, sandbox, serve};
 
 /// Where `dev` listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
@@ -48,8 +46,9 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let installation = Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
     drop(alone);
-    let playground = Playground { kit: Arc::new(ClientKit), demo: Some(demo) };
-    let server = Server::with_playground(installation, true, playground);
+    let server = Server::new(installation.clone(), true, |loopback| {
+        sandbox::routes(&installation, loopback, true, Some(demo))
+    });
     server.log_requests(log.requests());
     print_calls(&args.data, &base_url)
         .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
@@ -120,7 +119,7 @@ async fn make_credentials(
     store: &dyn Store,
     hasher: &SecretHasher,
     now: Timestamp,
-) -> Result<playground::Credentials, Failure> {
+) -> Result<tollgate_sandbox::Credentials, Failure> {
     let credentials = match Credentials::read(data) {
         Ok(earlier) if store.client(earlier.client_id).await?.is_some() => {
             Credentials { base_url: base_url.to_owned(), ..earlier }
@@ -132,7 +131,7 @@ async fn make_credentials(
     let path = Credentials::path(data);
     private_file::replace(&path, &json).map_err(|error| unwritable(&path, &error))?;
     let Credentials { client_id, client_secret, .. } = credentials;
-    Ok(playground::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
+    Ok(tollgate_sandbox::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
 }
 
 async fn make_demo(

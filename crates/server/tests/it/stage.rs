@@ -24,6 +24,7 @@ use tollgate_server::{Follower, Installation, Rotation, Server};
 use tollgate_store::{Client, Documents, Merchant, Secret, Sqlite, Status, Store};
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
+use crate::sandbox::mounted;
 
 /// When every test begins: at a whole second.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -398,5 +399,6 @@ pub(crate) async fn serve(
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
     let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    (Server::new(installation.clone(), true), installation.clone(), Follower::new(installation))
+    let server = Server::new(installation.clone(), true, |_| mounted(&installation, None));
+    (server, installation.clone(), Follower::new(installation))
 }
