@@ -39,8 +39,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("sandbox", 4_100),
     ("store", 5_000),
     ("crates/cli/src/args.rs", 430),
-    ("crates/core/src/keyring.rs", 480),
-    ("crates/guard/tests/parity/table/cases.rs", 460),
     ("crates/sandbox/src/playground/actions.rs", 430),
     ("crates/server/src/config/tests.rs", 480),
     ("crates/server/src/log/tests.rs", 440),
@@ -54,7 +52,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("crates/cli/tests/e2e/canary.rs: no_secret_appears_in_any_output_error_metric_or_file", 61),
     ("crates/cli/tests/e2e/postgres.rs: it_is_reached_by_tls_with_a_password_that_nothing_shows", 66),
     ("crates/client/src/secret/aws/signature.rs: requests_of_the_published_suite_have_its_signatures", 61),
-    ("crates/guard/tests/parity/table/cases.rs: headers_of_others", 65),
     (
         "crates/server/tests/it/agreement.rs: a_configuration_that_is_adopted_first_is_rolled_out_without_one_false_refusal",
         66,

@@ -10,7 +10,6 @@ const STILL_IN_A_CIRCLE: &[&str] = &[
     "crates/agent/src/",
     "crates/cli/src/",
     "crates/client/src/",
-    "crates/guard/src/",
     "crates/http/src/forward",
     "crates/store/src/",
 ];
