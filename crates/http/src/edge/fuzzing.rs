@@ -2,8 +2,8 @@
 
 use super::framing::Framing;
 
-/// Says whether the first head of a connection is found to have two lengths, when its bytes come in these pieces.
+/// Whether a block with two lengths is found in these pieces of a connection, read one after the other.
 pub fn has_both_lengths<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> bool {
     let mut framing = Framing::new();
-    pieces.into_iter().any(|piece| framing.feed(piece))
+    pieces.into_iter().any(|piece| framing.find(piece).is_some())
 }
