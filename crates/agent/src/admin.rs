@@ -8,11 +8,12 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
+use crate::admission;
 use crate::endpoint::Door;
 use crate::forward::own;
-use crate::refusal::{Kind, Refusal};
+use crate::recorder::Recorder;
+use crate::refusal::{Kind, Refusal, request_id};
 use crate::serve::{AnswerBody, Handler};
-use crate::{Recorder, admission, request_id};
 use tollgate_client::Cached;
 
 /// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.

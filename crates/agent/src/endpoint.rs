@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
+use tollgate_http::edge;
 
 use crate::unix::{self, SocketFile};
 
@@ -76,7 +77,7 @@ pub enum BindError {
     #[error("{0} is taken by another process: stop that one, or choose another place")]
     Taken(Endpoint),
     /// The path is taken by something that is not a socket. It is left alone.
-    #[error("{0} exists and is not a socket: delete it, or choose another place")]
+    #[error("{0} is there and is no socket: delete it, or choose another place")]
     NotASocket(Endpoint),
     /// The system refuses to listen there.
     #[error("can't listen on {endpoint}: {source}")]
@@ -93,15 +94,9 @@ pub enum BindError {
 pub struct Listener(Socket);
 
 #[derive(Debug)]
-enum Socket {
+pub(crate) enum Socket {
     Tcp(TcpListener, SocketAddr),
     Unix(UnixListener, SocketFile),
-}
-
-/// A connection.
-pub(crate) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 /// How a request came in, which decides what is required of it.
@@ -147,24 +142,43 @@ impl Listener {
         }
     }
 
-    /// Accepts the next connection. There is none where the peer may not connect.
-    pub(crate) async fn accept(&self) -> io::Result<Option<Stream>> {
-        match &self.0 {
-            Socket::Tcp(listener, _) => {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok(Some(Stream::Tcp(stream)))
+    pub(crate) fn into_socket(self) -> Socket {
+        self.0
+    }
+}
+
+/// A socket in the file system, for its owner and root.
+pub(crate) struct OwnSocket {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+impl OwnSocket {
+    pub(crate) fn new(listener: UnixListener, file: SocketFile) -> Self {
+        Self { listener, file }
+    }
+}
+
+impl edge::Listener for OwnSocket {
+    type Io = UnixStream;
+    type Peer = ();
+
+    async fn accept(&self) -> io::Result<(UnixStream, ())> {
+        loop {
+            let (stream, peer) = edge::Listener::accept(&self.listener).await?;
+            if unix::may_connect(peer.uid(), self.file.owner()) {
+                return Ok((stream, ()));
             }
-            Socket::Unix(listener, file) => {
-                let (stream, _) = listener.accept().await?;
-                let peer = stream.peer_cred()?.uid();
-                if unix::may_connect(peer, file.owner()) {
-                    return Ok(Some(Stream::Unix(stream)));
-                }
-                tracing::warn!(uid = peer, "a connection of another user was refused");
-                Ok(None)
-            }
+            tracing::warn!(uid = peer.uid(), "a connection of another user was refused");
         }
+    }
+
+    fn into_established(self) -> impl Iterator<Item = (UnixStream, ())> + Send {
+        let Self { listener, file } = self;
+        let established = edge::Listener::into_established(listener);
+        established
+            .filter(move |(_, peer)| unix::may_connect(peer.uid(), file.owner()))
+            .map(|(io, _)| (io, ()))
     }
 }
 

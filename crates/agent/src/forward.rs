@@ -15,12 +15,14 @@ use tollgate_client::{
 };
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
 
+use crate::admission;
 use crate::admission::MARKER;
 use crate::endpoint::Door;
-use crate::refusal::{AGENT_ERROR, Kind, Refusal};
+use crate::limits::Limits;
+use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::serve::{AnswerBody, Handler};
 use crate::telemetry::Counters;
-use crate::{Limits, Upstream, admission, request_id};
+use crate::upstream::Upstream;
 
 /// Forwards requests to one upstream, with the token.
 pub(crate) struct Forward {

@@ -31,10 +31,11 @@
 //! # Its own answers
 //!
 //! They are in the envelope of the API, with `X-Request-Id` and the header `Tollgate-Agent-Error`, which no answer of the
-//! upstream has. Bytes that are not HTTP get a bare 400 or 431.
+//! upstream has.
 //!
 //! | kind | status | what |
 //! | --- | --- | --- |
+//! | `http` | 400, 408, 431 | the request is not HTTP; its head is too slow or too large |
 //! | `target` | 400 | the target is not a path |
 //! | `host` | 421 | `Host` is not the agent's own |
 //! | `browser`, `marker` | 403 | a page in a browser; no `X-Tollgate-Agent: 1` |
@@ -64,17 +65,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tollgate_http::RequestId;
-
-use tollgate_client::{Cached, Clock, ConfigurationError};
+use tollgate_client::{Cached, ConfigurationError};
 
 mod admin;
 mod admission;
 mod endpoint;
 mod forward;
+mod limits;
 mod recorder;
 mod refusal;
 mod serve;
@@ -86,47 +85,11 @@ mod upstream;
 use admin::Admin;
 pub use endpoint::{BindError, Endpoint, EndpointError, Listener};
 use forward::Forward;
+pub use limits::Limits;
 pub use recorder::Recorder;
-pub use serve::Drained;
-use serve::Shared;
 pub use token_file::TokenFile;
+pub use tollgate_http::edge::Drained;
 pub use upstream::Upstream;
-
-/// Limits on connections, bytes and time.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Connections served at once; more wait in the kernel's backlog.
-    pub max_connections: usize,
-    /// Size of a request's head, in bytes; at least 8 KiB.
-    pub head_bytes: usize,
-    /// Header lines in a request.
-    pub max_headers: usize,
-    /// Time for a connection to the upstream, TLS included.
-    pub connect: Duration,
-    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
-    pub acknowledged: Duration,
-    /// Time without progress until the upstream's answer begins.
-    pub answer: Duration,
-    /// Time that a connection to the upstream is kept without a request.
-    pub idle: Duration,
-    /// Time that requests in flight have after the signal to stop.
-    pub grace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_connections: 1_024,
-            head_bytes: 64 * 1024,
-            max_headers: 128,
-            connect: Duration::from_secs(5),
-            acknowledged: Duration::from_secs(10),
-            answer: Duration::from_secs(60),
-            idle: Duration::from_secs(30),
-            grace: Duration::from_secs(25),
-        }
-    }
-}
 
 /// The proxy.
 pub struct Agent {
@@ -152,7 +115,7 @@ impl Agent {
     ) -> Drained {
         let (stop, stopped) = watch::channel(());
         let (stop_admin, admin_stopped) = watch::channel(());
-        let shared = Shared::new(&self.limits, telemetry::connections(), stopped);
+        let edge = serve::edge(&self.limits);
         let draining = Arc::new(AtomicBool::new(false));
         let mut serving = JoinSet::new();
         let mut watched = JoinSet::new();
@@ -164,13 +127,14 @@ impl Agent {
             }
         };
         for listener in listeners {
-            serving.spawn(serve::serve(listener, self.forward.clone(), shared.clone()));
+            let (edge, open, stopped) = (edge.clone(), telemetry::connections(), stopped.clone());
+            serving.spawn(serve::serve(edge, listener, self.forward.clone(), open, stopped));
         }
         if let Some((listener, recorder)) = admin {
             let admin = Admin { cached: self.forward.cached().clone(), recorder, draining: draining.clone() };
             let limits = Limits { max_connections: 64, grace: Duration::from_secs(1), ..self.limits.clone() };
-            let shared = Shared::new(&limits, metrics::Gauge::noop(), admin_stopped);
-            watched.spawn(serve::serve(listener, Arc::new(admin), shared));
+            let (edge, open) = (serve::edge(&limits), metrics::Gauge::noop());
+            watched.spawn(serve::serve(edge, listener, Arc::new(admin), open, admin_stopped));
         }
         tokio::select! {
             () = shutdown => {}
@@ -181,15 +145,9 @@ impl Agent {
         let ended = serving.join_all().await;
         drop(stop_admin);
         watched.join_all().await;
-        ended.into_iter().fold(Drained::default(), |sum, ended| Drained {
+        ended.into_iter().fold(Drained { completed: 0, aborted: 0 }, |sum, ended| Drained {
             completed: sum.completed + ended.completed,
             aborted: sum.aborted + ended.aborted,
         })
     }
-}
-
-/// Takes the id of a request from its headers, or makes a new one.
-fn request_id(headers: &HeaderMap, clock: &dyn Clock) -> RequestId {
-    let millis = clock.now().wall.as_millis();
-    RequestId::of(headers, u64::try_from(millis).unwrap_or(u64::MAX))
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_http::refusal::{self, Dialect};
 use tollgate_http::{RequestId, X_REQUEST_ID};
 
-use tollgate_client::IDEMPOTENCY_KEY;
+use tollgate_client::{Clock, IDEMPOTENCY_KEY};
 
 /// The header with the kind of an answer of the agent's own. It is removed from answers of the upstream.
 pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
@@ -162,9 +162,14 @@ impl Refusal {
     }
 }
 
+/// Takes the id of a request from its headers, or makes a new one.
+pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock) -> RequestId {
+    let millis = clock.now().wall.as_millis();
+    RequestId::of(headers, u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
     use http::header::RETRY_AFTER;
 
     use super::*;

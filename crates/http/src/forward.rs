@@ -30,22 +30,9 @@ mod headers;
 mod progress;
 
 use connections::Connections;
-pub use connections::{Failure, SendError, Sendable};
+pub use connections::{Failure, Limits, SendError, Sendable};
 pub use progress::Watched;
 use progress::{Awaited, Progress};
-
-/// How long an upstream is waited for.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Time for a connection, TLS included.
-    pub connect: Duration,
-    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
-    pub acknowledged: Duration,
-    /// Time without progress until the answer begins.
-    pub answer: Duration,
-    /// Time that a connection is kept without a request.
-    pub idle: Duration,
-}
 
 /// Where requests are forwarded to: an origin, and what its paths begin with.
 #[derive(Debug, Clone)]

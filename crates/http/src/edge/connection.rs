@@ -135,7 +135,7 @@ fn http1(shared: &Shared) -> http1::Builder {
         .header_read_timeout(None)
         // A peer that ends its side after the request still gets the answer, and its leaving drops no
         // handler.
-        .half_close(true)
+        .half_close(!shared.rules.ends_with_caller)
         .max_headers(shared.limits.max_headers)
         .max_header_size(shared.limits.head_bytes)
         .max_buf_size(BUFFER);

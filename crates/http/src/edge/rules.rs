@@ -18,6 +18,8 @@ pub enum Requests {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     pub(super) requests: Requests,
+    /// Whether a request ends when its caller ends the connection.
+    pub(super) ends_with_caller: bool,
     /// Headers that every answer of the edge's own has.
     pub(super) marks: HeaderMap,
 }

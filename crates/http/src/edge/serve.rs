@@ -67,6 +67,14 @@ impl Edge {
         self
     }
 
+    /// Drops a request when its caller ends the connection, for a service that makes others work for it. Otherwise the
+    /// service completes it, and a caller that has only ended its own side gets the answer.
+    #[must_use]
+    pub fn end_with_caller(mut self) -> Self {
+        self.rules.ends_with_caller = true;
+        self
+    }
+
     /// Adds a header to every answer of the edge's own, by which callers tell it from an answer of the service.
     #[must_use]
     pub fn mark(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -19,10 +19,21 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 use tower::Service;
 
-use super::Limits;
-
 /// How often a silent connection is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How long an upstream is waited for.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Time for a connection, TLS included.
+    pub connect: Duration,
+    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
+    pub acknowledged: Duration,
+    /// Time without progress until the answer begins.
+    pub answer: Duration,
+    /// Time that a connection is kept without a request.
+    pub idle: Duration,
+}
 
 /// A body that can be sent. It follows from the bounds and is never implemented by hand.
 pub trait Sendable: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static {}
