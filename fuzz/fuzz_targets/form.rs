@@ -14,7 +14,8 @@ fuzz_target!(|body: &[u8]| {
     let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
     assert_eq!(form(written.as_bytes()), Some((pairs.clone(), problems.clone())));
     let mut names = HashSet::new();
-    let twice: HashSet<&String> = pairs.iter().map(|(name, _)| name).filter(|name| !names.insert(*name)).collect();
+    let twice: HashSet<&String> =
+        pairs.iter().map(|(name, _)| name).filter(|name| !names.insert(*name)).collect();
     assert_eq!(twice.is_empty(), problems.is_empty());
     assert!(problems.iter().all(|name| twice.contains(name)));
 });

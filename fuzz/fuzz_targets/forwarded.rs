@@ -29,8 +29,11 @@ fuzz_target!(|lines: &[u8]| {
     assert_eq!(client_address(proxy, &appended, &trusted), ClientAddress::Known(stranger));
     // Whatever is found stands in the header.
     if let ClientAddress::Known(found) = client_address(proxy, &headers, &trusted) {
-        let text: Vec<_> = headers.get_all(NAME).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
-        let words = text.iter().flat_map(|line| line.split(|letter: char| !letter.is_ascii_hexdigit() && !".:".contains(letter)));
+        let text: Vec<_> =
+            headers.get_all(NAME).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        let words = text.iter().flat_map(|line| {
+            line.split(|letter: char| !letter.is_ascii_hexdigit() && !".:".contains(letter))
+        });
         let mut addresses = words.filter_map(address);
         assert!(addresses.any(|listed| listed == found), "{found} is not in {text:?}");
     }
