@@ -28,16 +28,19 @@ use std::sync::Arc;
 
 use axum::routing::{MethodRouter, get, post};
 use tollgate_core::Environment;
-use tollgate_guard::{GuardLayer, Verifier};
+use tollgate_guard::{GuardLayer, Requirement, Verifier};
 
 use crate::error::Error;
 use crate::host::Host;
 
 /// The routes of the sandbox, guarded by `verifier`. Only credentials of the test environment are admitted.
 pub(crate) fn routes(host: &Arc<Host>, verifier: Arc<Verifier>) -> Vec<(&'static str, MethodRouter)> {
-    let guard = GuardLayer::new(verifier).require_environment(Environment::Test).report_client();
-    let read = guard.clone().require_scope("payments:read");
-    let write = guard.require_scope("payments:write");
+    let guard = GuardLayer::new(verifier).report_client();
+    let requirement = |scope: &str| {
+        Requirement::new().scope(scope.parse().expect("it is a scope")).environment(Environment::Test)
+    };
+    let read = guard.clone().require(requirement("payments:read"));
+    let write = guard.require(requirement("payments:write"));
     let only = |allow: &'static str| async move || Error::MethodNotAllowed { allow };
     let create = post(create::post).route_layer(write).fallback(only("POST"));
     let list = get(show::list).route_layer(read.clone()).fallback(only("GET, HEAD"));

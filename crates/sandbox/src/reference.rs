@@ -5,6 +5,7 @@
 
 mod curl;
 mod fields;
+mod json;
 mod prose;
 
 use std::sync::{Arc, OnceLock};
@@ -15,11 +16,12 @@ use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::pages;
 use crate::reference::fields::{Field, Fields};
+use crate::reference::json::{members, object, resolved, text};
 use crate::reference::prose::{Piece, paragraphs, pieces};
 
 /// The page as it is served; composed when it is first asked for.
@@ -231,24 +233,6 @@ fn codes(description: &str) -> Vec<Code<'_>> {
         Some(Code { name, status: status.trim().trim_matches(['(', ')']), when: pieces(when) })
     });
     read.collect()
-}
-
-/// What a value refers to, or itself.
-fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-    pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
-}
-
-fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flat_map(Map::iter)
-}
-
-fn members<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    value[name].as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ mod client_id_filter;
 pub mod config;
 pub mod error;
 mod follower;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod inspection;
 mod installation;

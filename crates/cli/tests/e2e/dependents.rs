@@ -17,7 +17,7 @@ fn a_crate_outside_compiles_by_the_lines_in_the_documentation() {
     let folder = tempfile::tempdir().unwrap();
     let manifest =
         format!("[package]\nname = \"dependent\"\nedition = \"2024\"\n\n{dependencies}\n[workspace]\n");
-    fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    fs::write(folder.path().join("Cargo.toml"), &manifest).unwrap();
     // The versions that are here already.
     fs::copy(repository.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
     fs::create_dir(folder.path().join("src")).unwrap();

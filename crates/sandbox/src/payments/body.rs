@@ -6,10 +6,10 @@ use tollgate_http::Problems;
 use tollgate_http::fields::{self, Fields, FromFields, FromJson, Refused};
 use tollgate_http::json::Json;
 
+use super::email::Email;
 use super::money::{Amount, Currency};
-use super::text::{
-    BankId, Country, Email, Line, Locale, Merchant, PaymentReference, PhoneNumber, PostalCode, RedirectUrl,
-};
+use super::redirect_url::RedirectUrl;
+use super::text::{BankId, Country, Line, Locale, Merchant, PaymentReference, PhoneNumber, PostalCode};
 
 /// A payment that a merchant asks for.
 ///

@@ -58,7 +58,7 @@ async fn create(
     let merchant = whose(host, principal, payment.merchant_id.take(), Purpose::Create).await?;
     let Some(key) = key else { return first(host, principal, merchant, &payment, None, now).await };
     let fingerprint = Sha256::digest(payment.canonical()).into();
-    let scope = key.scoped(merchant, principal.environment, ROUTE);
+    let scope = key.scoped(merchant, principal.environment(), ROUTE);
     match idempotency::begin(host, scope, fingerprint).await? {
         Turn::First(lease) => first(host, principal, merchant, &payment, Some(lease), now).await,
         Turn::Repeat(stored) => Ok(repeat(stored)),
@@ -73,7 +73,7 @@ async fn refuse(
 ) -> Error {
     // An operator's key counts for the merchant that a body names, and this body names none that could be trusted.
     let scope =
-        key.zip(principal.merchant_id).map(|(key, own)| key.scoped(own, principal.environment, ROUTE));
+        key.zip(principal.merchant_id()).map(|(key, own)| key.scoped(own, principal.environment(), ROUTE));
     idempotency::refuse(host, scope, problems).await
 }
 
@@ -95,7 +95,7 @@ async fn first(
     let request = PaymentRequest {
         id: PaymentRequestId::random(&mut rand::rng()),
         merchant_id,
-        environment: principal.environment,
+        environment: principal.environment(),
         details: payment.canonical(),
         decision: None,
         created_at: now,

@@ -3,7 +3,13 @@
 use email_address::{EmailAddress, Options};
 use tollgate_http::fields::Refused;
 
-use super::text::is_control;
+use super::text::{is_control, text};
+
+text!(
+    /// An email address: see [`parse`] for the rule.
+    Email,
+    parse
+);
 
 /// The longest address, in characters.
 const MAX_LEN: usize = 254;

@@ -22,7 +22,7 @@ pub(super) async fn whose(
     requested: Option<MerchantId>,
     purpose: Purpose,
 ) -> Result<MerchantId, Error> {
-    match (principal.merchant_id, requested) {
+    match (principal.merchant_id(), requested) {
         (Some(own), None) => Ok(own),
         (Some(own), Some(requested)) if own == requested => Ok(own),
         (Some(_), Some(_)) => Err(Error::MerchantNotFound),

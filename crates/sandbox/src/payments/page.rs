@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 use tollgate_core::Timestamp;
 
 use super::decision::Status;
+use super::redirect_url::RedirectUrl;
 use super::stored_payment::StoredPayment;
-use super::text::RedirectUrl;
 use crate::pages::{self, Policy};
 use crate::time_format::rfc3339;
 

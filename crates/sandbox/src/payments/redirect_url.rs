@@ -3,7 +3,13 @@
 use tollgate_http::fields::Refused;
 use url::{Position, Url};
 
-use super::text::RedirectUrl;
+use super::text::text;
+
+text!(
+    /// An absolute http or https URL that a browser can be sent to.
+    RedirectUrl,
+    parse
+);
 
 /// How long a URL may be, in bytes.
 const MAX_LEN: usize = 2048;

@@ -37,7 +37,7 @@ pub(super) async fn list(
     let limit = u32::from(listing.limit);
     // One more than is shown tells whether there is another page.
     let mut found =
-        PaymentRequest::list(host.store(), merchant, principal.environment, after, limit + 1).await?;
+        PaymentRequest::list(host.store(), merchant, principal.environment(), after, limit + 1).await?;
     let more = found.len() > usize::from(listing.limit);
     found.truncate(usize::from(listing.limit));
     let last = found.last().filter(|_| more);
@@ -56,8 +56,8 @@ pub(super) async fn one(
 ) -> Result<Response, Error> {
     let request = PaymentRequest::find(host.store(), id)
         .await?
-        .filter(|request| principal.merchant_id.is_none_or(|own| own == request.merchant_id))
-        .filter(|request| request.environment == principal.environment)
+        .filter(|request| principal.merchant_id().is_none_or(|own| own == request.merchant_id))
+        .filter(|request| request.environment == principal.environment())
         .ok_or(Error::PaymentRequestNotFound)?;
     let stored = Reading::read(&host, &request, host.now())?;
     Ok(answer(StatusCode::OK, success(&stored.view(&request))))

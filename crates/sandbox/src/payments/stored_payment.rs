@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::money::{Amount, Currency};
-use super::text::RedirectUrl;
+use super::redirect_url::RedirectUrl;
 
 /// A payment that a merchant asked for. Members that are not known are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -4,9 +4,10 @@ use tollgate_http::fields::{FromJson, Refused};
 use tollgate_http::json::Json;
 use uuid::Uuid;
 
-use super::{country, email, locale, redirect_url};
+use super::{country, locale};
 use tollgate_core::MerchantId;
 
+/// Makes a type of the texts that a parser accepts.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $parse:path) => {
         $(#[$doc])*
@@ -22,9 +23,9 @@ macro_rules! text {
         }
 
         impl std::str::FromStr for $name {
-            type Err = Refused;
+            type Err = tollgate_http::fields::Refused;
 
-            fn from_str(text: &str) -> Result<Self, Refused> {
+            fn from_str(text: &str) -> Result<Self, tollgate_http::fields::Refused> {
                 $parse(text).map(|text| Self(text.into()))
             }
         }
@@ -41,13 +42,14 @@ macro_rules! text {
             }
         }
 
-        impl FromJson for $name {
-            fn from_json(json: &Json) -> Result<Self, Refused> {
-                string(json)?.parse()
+        impl tollgate_http::fields::FromJson for $name {
+            fn from_json(json: &tollgate_http::json::Json) -> Result<Self, tollgate_http::fields::Refused> {
+                $crate::payments::text::string(json)?.parse()
             }
         }
     };
 }
+pub(super) use text;
 
 text!(
     /// A line of free text: 1 to 255 characters, not all of them white space, none of them a control character.
@@ -70,11 +72,6 @@ text!(
     phone_number
 );
 text!(
-    /// An email address: see [`email::parse`] for the rule.
-    Email,
-    email::parse
-);
-text!(
     /// A country: an ISO 3166-1 alpha-2 code in upper case.
     Country,
     country::parse
@@ -83,11 +80,6 @@ text!(
     /// A language tag (RFC 5646), well-formed and in the case that §2.1.1 recommends: `en-GB`.
     Locale,
     locale::parse
-);
-text!(
-    /// An absolute http or https URL that a browser can be sent to.
-    RedirectUrl,
-    redirect_url::parse
 );
 
 /// Names a bank that the person chose beforehand.

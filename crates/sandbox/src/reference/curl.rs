@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{object, text};
+use super::json::{object, text};
 
 /// A call of an operation, as its example has it; `None` for what a person does in a browser.
 pub(super) fn example(document: &Value, path: &str, method: &str, operation: &Value) -> Option<String> {

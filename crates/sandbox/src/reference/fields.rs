@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::json::{members, object, resolved, text};
 use super::prose::{Piece, pieces};
-use super::{members, object, resolved, text};
 
 /// The members of an object, or of one of its forms.
 pub(super) struct Fields<'a> {

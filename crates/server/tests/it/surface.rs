@@ -132,7 +132,7 @@ fn denials() -> Vec<Denial> {
         Denial::NoToken,
         Denial::InvalidToken(TokenError::Expired),
         Denial::Environment,
-        Denial::InsufficientScope("payments:write"),
+        Denial::InsufficientScope("payments:write".parse().unwrap()),
         Denial::Address,
         Denial::Stale,
     ];
@@ -165,7 +165,7 @@ async fn every_refusal_has_this_status_these_headers_and_this_body() {
         add(&mut surface, &format!("sandbox: {error:?}"), &error.response::<Bytes>());
     }
     for denial in denials() {
-        let answer: Response<Bytes> = denial.response(&realm);
+        let answer: Response<Bytes> = denial.clone().response(&realm);
         add(&mut surface, &format!("{denial:?}"), &answer);
     }
     let faults = Faults::default();
