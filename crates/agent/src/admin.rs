@@ -1,4 +1,4 @@
-//! Whether the process is up, whether it has a token, and what it has counted.
+//! The listener for health checks and metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use crate::serve::{AnswerBody, Handler};
 use crate::{Recorder, admission, request_id};
 use tollgate_client::Cached;
 
-/// Answers `/healthz` (the process is up), `/readyz` (a token is at hand) and `/metrics`, and nothing else.
+/// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.
 pub(crate) struct Admin {
     pub(crate) cached: Cached,
     pub(crate) recorder: Recorder,

@@ -1,4 +1,4 @@
-//! Which requests are forwarded. Pure; nothing has been sent when one is refused.
+//! Checks which requests are forwarded, before anything is sent.
 
 use std::net::SocketAddr;
 
@@ -9,12 +9,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use crate::endpoint::Door;
 use crate::refusal::Kind;
 
-/// What a program says over TCP, and a page in a browser can't without asking first.
+/// The header that a program sends over TCP. A page in a browser would need a CORS preflight for it.
 pub(crate) const MARKER: HeaderName = HeaderName::from_static("x-tollgate-agent");
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Checks a request to be forwarded.
+/// Checks a request for the upstream.
 pub(crate) fn forward<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
     about(request, door)?;
     marker(request.headers(), door)?;
@@ -22,14 +22,14 @@ pub(crate) fn forward<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
     expectation(request.headers())
 }
 
-/// Checks a request about the agent itself.
+/// Checks a request for the agent itself.
 pub(crate) fn about<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
     target(request)?;
     host(request, door)?;
     browser(request)
 }
 
-/// The target is a path (RFC 9112 §3.2.1). HTTP/2 has no other, except for CONNECT, and names the host beside it.
+/// Requires a path as target (RFC 9112 §3.2.1). HTTP/2 has paths only, except for CONNECT, and names the host separately.
 fn target<B>(request: &Request<B>) -> Result<(), Kind> {
     let is_origin_form = request.version() == Version::HTTP_2 || request.uri().authority().is_none();
     let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
@@ -37,8 +37,8 @@ fn target<B>(request: &Request<B>) -> Result<(), Kind> {
     if is_path { Ok(()) } else { Err(Kind::Target) }
 }
 
-/// The host is the agent's own, so that a name which leads here doesn't (DNS rebinding). A socket in the file system has
-/// no name that could.
+/// Requires the agent's own address as host, against DNS rebinding: another name may resolve to this address. A socket in
+/// the file system has no name that could.
 fn host<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
     let headers = request.headers().get_all(HOST).iter();
     if request.headers().get_all(HOST).iter().count() > 1 {
@@ -54,7 +54,7 @@ fn host<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
 fn is_own(host: &[u8], address: SocketAddr) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
     let (name, port) = match host.rsplit_once(':') {
-        // In brackets, a colon is part of the address.
+        // A colon within brackets is part of the address.
         Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
         _ => (host, Some(80)),
     };
@@ -64,7 +64,7 @@ fn is_own(host: &[u8], address: SocketAddr) -> bool {
     is_name && port == Some(address.port())
 }
 
-/// No page in a browser has sent it (contract, section 2), nor asks whether it may.
+/// Refuses requests and preflights of pages in browsers.
 fn browser<B>(request: &Request<B>) -> Result<(), Kind> {
     let headers = request.headers();
     let is_preflight =
@@ -79,14 +79,13 @@ fn marker(headers: &HeaderMap, door: Door) -> Result<(), Kind> {
     if is_marked || door == Door::Unix { Ok(()) } else { Err(Kind::Marker) }
 }
 
-/// A connection is not turned into another protocol's. Who offers HTTP/2, as Java does, is answered in HTTP/1.1
-/// (RFC 9110 §7.8).
+/// Refuses an upgrade to another protocol. An offer of HTTP/2, as Java makes it, is ignored (RFC 9110 §7.8).
 fn upgrade(headers: &HeaderMap) -> Result<(), Kind> {
     let is_offer = headers.get_all(UPGRADE).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"h2c"));
     if is_offer { Ok(()) } else { Err(Kind::Upgrade) }
 }
 
-/// The one expectation that there is (RFC 9110 §10.1.1).
+/// Refuses expectations other than `100-continue` (RFC 9110 §10.1.1).
 fn expectation(headers: &HeaderMap) -> Result<(), Kind> {
     let mut values = headers.get_all(EXPECT).iter();
     let is_known = values.all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
@@ -109,7 +108,7 @@ mod tests {
         forward(&request.body(()).unwrap(), door)
     }
 
-    /// A request over TCP that is fine but for these.
+    /// Checks a valid request over TCP to which these headers are added.
     fn tcp(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
         let fine = [("host", "127.0.0.1:7070"), ("x-tollgate-agent", "1")];
         check(door(), method, target, &[&fine, headers].concat())

@@ -1,4 +1,4 @@
-//! Where the agent listens: addresses of this machine, and sockets in the file system.
+//! Listeners on loopback addresses and on sockets in the file system.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use crate::unix::{self, SocketFile};
 
-/// Connections that may wait in the kernel.
+/// How many connections may wait in the kernel.
 const BACKLOG: u32 = 1_024;
 
 /// Where to listen: `127.0.0.1:7070` or another loopback address, or `unix:PATH`.
@@ -23,13 +23,13 @@ enum Place {
     Unix(PathBuf),
 }
 
-/// The text is no place where an agent may listen.
+/// Why a text does not name an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// It is neither an address nor a path.
+    /// The text is neither an address nor a path.
     #[error("this must be an IP address with a port, such as 127.0.0.1:7070, or unix:PATH")]
     Unreadable,
-    /// Others could use the token from there.
+    /// The address can be reached from other machines, which could use the token.
     #[error("an agent listens on this machine only: on 127.0.0.1:PORT, [::1]:PORT or unix:PATH")]
     NotLoopback,
 }
@@ -75,20 +75,20 @@ pub enum BindError {
     /// Another process listens there.
     #[error("{0} is taken by another process: stop that one, or choose another place")]
     Taken(Endpoint),
-    /// There is something else, which is left alone.
-    #[error("{0} is there and is no socket: delete it, or choose another place")]
+    /// The path is taken by something that is not a socket. It is left alone.
+    #[error("{0} exists and is not a socket: delete it, or choose another place")]
     NotASocket(Endpoint),
-    /// The system refuses it.
+    /// The system refuses to listen there.
     #[error("can't listen on {endpoint}: {source}")]
     Refused {
-        /// Where.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// A socket that listens. One in the file system is removed when it ends.
+/// A listening socket. One in the file system is removed when this is dropped.
 #[derive(Debug)]
 pub struct Listener(Socket);
 
@@ -104,17 +104,17 @@ pub(crate) enum Stream {
     Unix(UnixStream),
 }
 
-/// Which door a request came in by, and so what it must show.
+/// How a request came in, which decides what is required of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
-    /// Any program of any user, and any page in a browser, can knock at this address.
+    /// By this address, which any program of any user and any page in a browser can reach.
     Tcp(SocketAddr),
-    /// The kernel has said who it is.
+    /// By the socket in the file system. The kernel has named the user.
     Unix,
 }
 
 impl Listener {
-    /// Listens. A socket in the file system is for this user (and root) alone, from the first moment on.
+    /// Starts to listen. A socket in the file system can be used by this user and root only, from the start.
     pub async fn bind(endpoint: &Endpoint) -> Result<Self, BindError> {
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => BindError::Taken(endpoint.clone()),
@@ -132,7 +132,7 @@ impl Listener {
         }
     }
 
-    /// Where it listens, with the port that the system chose if it was asked to.
+    /// Where it listens. A port of 0 has been replaced by the one that the system chose.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint(match &self.0 {
             Socket::Tcp(_, address) => Place::Tcp(*address),
@@ -147,7 +147,7 @@ impl Listener {
         }
     }
 
-    /// The next connection; none where the peer is not one that may connect.
+    /// Accepts the next connection. There is none where the peer may not connect.
     pub(crate) async fn accept(&self) -> io::Result<Option<Stream>> {
         match &self.0 {
             Socket::Tcp(listener, _) => {
@@ -170,7 +170,7 @@ impl Listener {
 
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of an earlier process that are still closing don't hold the port.
+    // The port can be used again while connections of an earlier process are still closing.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let listener = socket.listen(BACKLOG)?;

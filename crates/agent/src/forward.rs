@@ -60,7 +60,7 @@ impl Forward {
         door: Door,
     ) -> Result<Response<Incoming>, Refusal> {
         admission::forward(&request, door)?;
-        // The caller has no say in whom the request is from.
+        // Only the agent decides whose token is sent.
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(MARKER);
         let mut key = None;
@@ -92,7 +92,7 @@ impl Forward {
     }
 }
 
-/// Why there is no answer of the upstream's. `key` is the one that the request was sent with.
+/// Maps the error to an answer of the agent. `key` is the `Idempotency-Key` that the request was sent with.
 fn refusal(error: &ForwardError<CallError<SendError>>, key: Option<HeaderValue>) -> Refusal {
     let kind = match error {
         ForwardError::Target => Kind::Target,
@@ -164,7 +164,7 @@ impl Handler for Forward {
     }
 }
 
-/// A body of the agent's own.
+/// Wraps the body of an answer that the agent itself gives.
 pub(crate) fn own(body: Bytes) -> AnswerBody {
     Either::Right(Full::from(body))
 }

@@ -2,8 +2,8 @@
 //!
 //! It forwards every request to one upstream: method, path, query, headers and body as they are, without the caller's
 //! `Authorization`, with a valid token, and with an `Idempotency-Key` for a POST that has none. Bodies and trailers
-//! stream in both directions. What the upstream answers is passed on, redirects included; a 401 is treated as an
-//! [`Authorizer`](tollgate_client::Authorizer) does.
+//! stream in both directions. The upstream's answers are passed on, redirects included; a 401 is handled by an
+//! [`Authorizer`](tollgate_client::Authorizer).
 //!
 //! ```no_run
 //! use tollgate_agent::{Agent, Limits, Listener, Upstream};
@@ -22,43 +22,44 @@
 //! # Who may use it
 //!
 //! - A socket in the file system (`unix:PATH`) is for the agent's own user and root. It has mode 0600 from its first
-//!   moment, and the kernel is asked who connects.
+//!   moment, and the kernel names the user that connects.
 //! - An address is always a loopback address, and any program on the machine can reach it. To keep pages in browsers
-//!   out, a request must have the header `X-Tollgate-Agent: 1`, exactly once, which a page can't send without asking
-//!   first, and a `Host` that is the agent's own, which a name that leads here is not (DNS rebinding).
-//! - By either way, a request with `Origin` or `Sec-Fetch-Site` and a CORS preflight are refused, without any CORS header.
+//!   out, a request must have the header `X-Tollgate-Agent: 1` exactly once, for which a page needs a preflight, and the
+//!   agent's own address as `Host`, against DNS rebinding.
+//! - On both, a request with `Origin` or `Sec-Fetch-Site` and a CORS preflight are refused, without any CORS header.
 //!
 //! # Its own answers
 //!
 //! They are in the envelope of the API, with `X-Request-Id` and the header `Tollgate-Agent-Error`, which no answer of the
-//! upstream has. What is no HTTP gets a bare 400 or 431.
+//! upstream has. Bytes that are not HTTP get a bare 400 or 431.
 //!
 //! | kind | status | what |
 //! | --- | --- | --- |
-//! | `target` | 400 | the target is no path |
+//! | `target` | 400 | the target is not a path |
 //! | `host` | 421 | `Host` is not the agent's own |
 //! | `browser`, `marker` | 403 | a page in a browser; no `X-Tollgate-Agent: 1` |
-//! | `upgrade`, `expectation` | 400, 417 | another protocol, but an offer of HTTP/2 is only passed over; an unknown `Expect` |
+//! | `upgrade`, `expectation` | 400, 417 | an upgrade to another protocol, except for HTTP/2, which is ignored; an unknown `Expect` |
 //! | `body`, `slow_body` | 400, 408 | the caller's body broke off, or stopped coming |
 //! | `no_token` | 503 | there is no token for now: `Retry-After` says when to try again |
 //! | `connect` | 502 | no connection to the upstream |
 //! | `upstream`, `timeout` | 502, 504 | the upstream broke off, or did not answer in time |
 //!
-//! A request whose connection breaks before an answer is sent again, once and by a connection of its own, where it has an
-//! `Idempotency-Key`, its method is idempotent, or it was certainly not sent; a body of up to 64 KiB is kept for that.
+//! A request whose connection breaks before an answer is sent once more, on a new connection, if it has an
+//! `Idempotency-Key`, its method is idempotent, or it was certainly not sent. Bodies of up to 64 KiB are kept for that.
 //!
-//! Only after the last two may the request have been handled: they carry the `Idempotency-Key` that it was sent with, for
-//! the next attempt.
+//! Only after `upstream` and `timeout` may the request have been handled: these answers carry the `Idempotency-Key` that it
+//! was sent with, for the next attempt.
 //!
-//! # What can be watched
+//! # Metrics
 //!
-//! Besides [what the crate counts](tollgate_client#what-can-be-watched): `tollgate_agent_requests_total` by class of `status`,
-//! `tollgate_agent_errors_total` by `kind`, `tollgate_agent_request_seconds` until an answer begins, and
-//! `tollgate_agent_connections`, and `tollgate_agent_resent_total`. A [`Recorder`] keeps all of it, and a listener of its own shows it, beside `/healthz`
-//! (the process is up) and `/readyz` (a token is at hand).
+//! Besides [those of the client](tollgate_client#metrics): `tollgate_agent_requests_total` by class of `status`,
+//! `tollgate_agent_errors_total` by `kind`, `tollgate_agent_request_seconds` until an answer begins,
+//! `tollgate_agent_connections` and `tollgate_agent_resent_total`. A [`Recorder`] records them, and a listener of its own
+//! serves them at `/metrics`, beside `/healthz` (the process is up) and `/readyz` (there is a token).
 
 #![cfg(unix)]
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -91,7 +92,7 @@ use serve::Shared;
 pub use token_file::TokenFile;
 pub use upstream::Upstream;
 
-/// What requests may cost: connections, bytes and time.
+/// Limits on connections, bytes and time.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections served at once; more wait in the kernel's backlog.
@@ -108,7 +109,7 @@ pub struct Limits {
     pub answer: Duration,
     /// Time that a connection to the upstream is kept without a request.
     pub idle: Duration,
-    /// Time after the signal to stop for requests that are under way.
+    /// Time that requests in flight have after the signal to stop.
     pub grace: Duration,
 }
 
@@ -140,9 +141,9 @@ impl Agent {
         Ok(Self { forward, limits })
     }
 
-    /// Serves until `shutdown` completes: then it accepts no more, finishes the requests under way, and returns.
+    /// Serves until `shutdown` completes. Then it stops accepting, finishes the requests in flight, and returns.
     ///
-    /// Health and metrics are shown by `admin`, to the end.
+    /// `admin` serves health checks and metrics until the end.
     pub async fn serve(
         self,
         listeners: Vec<Listener>,
@@ -155,6 +156,13 @@ impl Agent {
         let draining = Arc::new(AtomicBool::new(false));
         let mut serving = JoinSet::new();
         let mut watched = JoinSet::new();
+        let recorder = admin.as_ref().map(|(_, recorder)| recorder.clone());
+        let upkeep = async {
+            match &recorder {
+                Some(recorder) => recorder.upkeep().await,
+                None => pending().await,
+            }
+        };
         for listener in listeners {
             serving.spawn(serve::serve(listener, self.forward.clone(), shared.clone()));
         }
@@ -164,7 +172,10 @@ impl Agent {
             let shared = Shared::new(&limits, metrics::Gauge::noop(), admin_stopped);
             watched.spawn(serve::serve(listener, Arc::new(admin), shared));
         }
-        shutdown.await;
+        tokio::select! {
+            () = shutdown => {}
+            never = upkeep => match never {},
+        }
         draining.store(true, Ordering::Relaxed);
         drop(stop);
         let ended = serving.join_all().await;
@@ -177,7 +188,7 @@ impl Agent {
     }
 }
 
-/// The id of a request: its own, or a new one.
+/// Takes the id of a request from its headers, or makes a new one.
 fn request_id(headers: &HeaderMap, clock: &dyn Clock) -> RequestId {
     let millis = clock.now().wall.as_millis();
     RequestId::of(headers, u64::try_from(millis).unwrap_or(u64::MAX))

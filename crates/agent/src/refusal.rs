@@ -1,4 +1,4 @@
-//! The agent's own answers, in the envelope of the API and marked as the agent's.
+//! The agent's own answers: in the envelope of the API, with a header that marks them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tollgate_http::{RequestId, X_REQUEST_ID};
 
 use tollgate_client::IDEMPOTENCY_KEY;
 
-/// Names the kind of an answer that is the agent's own. No answer of an upstream has it.
+/// The header with the kind of an answer of the agent's own. It is removed from answers of the upstream.
 pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
 
 /// Why a request was not forwarded, or not answered.
@@ -51,7 +51,7 @@ impl Kind {
         Self::NotFound,
     ];
 
-    /// As it stands in the header and in the metrics.
+    /// The kind as a text, for the header and the metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Target => "target",
@@ -86,10 +86,12 @@ impl Kind {
             Self::Marker => {
                 (S::FORBIDDEN, C::Forbidden, "Send the header X-Tollgate-Agent: 1 (once) to use the agent.")
             }
-            Self::Upgrade => (S::BAD_REQUEST, C::ValidationError, "The agent upgrades no connection."),
-            Self::Expectation => {
-                (S::EXPECTATION_FAILED, C::ValidationError, "The agent knows no such expectation.")
-            }
+            Self::Upgrade => (S::BAD_REQUEST, C::ValidationError, "The agent does not upgrade connections."),
+            Self::Expectation => (
+                S::EXPECTATION_FAILED,
+                C::ValidationError,
+                "The agent supports no Expect other than 100-continue.",
+            ),
             Self::Body => (S::BAD_REQUEST, C::ValidationError, "The body of the request is broken."),
             Self::SlowBody => {
                 (S::REQUEST_TIMEOUT, C::RequestTimeout, "The body of the request did not arrive in time.")
@@ -128,7 +130,7 @@ pub(crate) struct Refusal {
     pub(crate) kind: Kind,
     /// When to try again.
     pub(crate) retry_after: Option<Duration>,
-    /// The key that the request was sent with, to be sent with the next attempt.
+    /// The `Idempotency-Key` that the request was sent with, for the next attempt.
     pub(crate) key: Option<HeaderValue>,
 }
 
@@ -139,7 +141,7 @@ impl From<Kind> for Refusal {
 }
 
 impl Refusal {
-    /// The answer to the request with this id.
+    /// Makes the answer to the request with this id.
     pub(crate) fn response(self, request_id: RequestId) -> Response<Bytes> {
         let (status, code, message) = self.kind.answer();
         let mut refusal = refusal::Refusal::new(Dialect::Envelope, status, code.as_str(), message);

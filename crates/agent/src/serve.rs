@@ -1,4 +1,4 @@
-//! Connections: accepting them, bounding them, and how they end.
+//! Accepts connections, serves them within limits, and drains them.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use crate::Limits;
 use crate::endpoint::{Door, Listener, Stream};
 
-/// How long a connection may say nothing, at its beginning and between requests.
+/// How long a connection may be silent, at its start and between requests.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long the loop waits when the system has no file descriptor or memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
 }
 
-/// How the connections ended that were open when the agent was told to stop.
+/// How many connections were open when the agent was told to stop, and how they ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Drained {
     /// Connections that ended by themselves.
@@ -53,18 +53,18 @@ pub struct Drained {
 /// What the listeners share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     grace: Duration,
     http: Arc<Builder<TokioExecutor>>,
     open: Gauge,
-    /// Ends when the agent is to stop.
+    /// Closed when the agent is to stop.
     stop: watch::Receiver<()>,
 }
 
 impl Shared {
     pub(crate) fn new(limits: &Limits, open: Gauge, stop: watch::Receiver<()>) -> Self {
-        let places = Arc::new(Semaphore::new(limits.max_connections));
-        Self { places, grace: limits.grace, http: Arc::new(http(limits)), open, stop }
+        let slots = Arc::new(Semaphore::new(limits.max_connections));
+        Self { slots, grace: limits.grace, http: Arc::new(http(limits)), open, stop }
     }
 }
 
@@ -78,8 +78,8 @@ pub(crate) async fn serve<H: Handler>(listener: Listener, handler: Arc<H>, share
             biased;
             () = stopped(&mut stop) => break,
             Some(ended) = connections.join_next() => report(ended),
-            (place, stream) = accept(&listener, &shared.places) => {
-                connections.spawn(connection(stream, door, handler.clone(), shared.clone(), place));
+            (slot, stream) = accept(&listener, &shared.slots) => {
+                connections.spawn(connection(stream, door, handler.clone(), shared.clone(), slot));
             }
         }
     }
@@ -95,19 +95,19 @@ async fn drain(mut connections: JoinSet<()>, grace: Duration) -> Drained {
             drained.completed += 1;
         }
     };
-    // Whether all ended is seen by what is left.
+    // A timeout shows in the connections that are left.
     _ = timeout(grace, all).await;
     drained.aborted = connections.len();
     connections.shutdown().await;
     drained
 }
 
-/// Waits for a free place, then for a connection. The others wait in the kernel's backlog.
-async fn accept(listener: &Listener, places: &Arc<Semaphore>) -> (OwnedSemaphorePermit, Stream) {
-    let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+/// Waits for a free connection slot, then for a connection. Further ones wait in the kernel's backlog.
+async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> (OwnedSemaphorePermit, Stream) {
+    let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok(Some(stream)) => return (place, stream),
+            Ok(Some(stream)) => return (slot, stream),
             Ok(None) => {}
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
@@ -132,7 +132,7 @@ async fn connection<H: Handler>(
     door: Door,
     handler: Arc<H>,
     shared: Shared,
-    place: OwnedSemaphorePermit,
+    slot: OwnedSemaphorePermit,
 ) {
     let mut stop = shared.stop.clone();
     let first = async {
@@ -154,7 +154,7 @@ async fn connection<H: Handler>(
         Stream::Tcp(stream) => speak(stream, door, handler, &shared.http, stop).await,
         Stream::Unix(stream) => speak(stream, door, handler, &shared.http, stop).await,
     }
-    drop(place);
+    drop(slot);
 }
 
 async fn speak<Io, H>(
@@ -203,7 +203,7 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Completes when the agent is to stop: the sender is gone then.
+/// Completes when the agent is to stop, which drops the sender.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<()>) {
     while stop.changed().await.is_ok() {}
 }
@@ -214,7 +214,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// A connection in the gauge, until it is dropped.
+/// Counts an open connection in the gauge until it is dropped.
 struct Open(Gauge);
 
 impl Open {

@@ -1,4 +1,4 @@
-//! What is counted of the requests, through the facade `metrics`.
+//! The metrics of requests, through the facade `metrics`.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::refusal::Kind;
 
-/// Handles that are looked up once, so that counting takes no lock.
+/// The counters. They are looked up once, so that counting takes no lock.
 pub(crate) struct Counters {
-    /// By the first digit of the status.
+    /// Answers of the upstream, by the first digit of the status.
     answered: [Counter; 5],
     refused: [Counter; Kind::ALL.len()],
     seconds: Histogram,
@@ -26,7 +26,7 @@ impl Counters {
         }
     }
 
-    /// Counts an answer: the upstream's, or the agent's own.
+    /// Counts an answer. It has a status if it is the upstream's, and a kind if it is the agent's own.
     pub(crate) fn answered(&self, status: Option<StatusCode>, kind: Option<Kind>, took: Duration) {
         if let Some(status) = status {
             self.answered[usize::from(status.as_u16() / 100 - 1).min(4)].increment(1);
@@ -38,7 +38,7 @@ impl Counters {
     }
 }
 
-/// How many connections are open.
+/// The number of open connections.
 pub(crate) fn connections() -> Gauge {
     gauge!("tollgate_agent_connections")
 }

@@ -1,4 +1,4 @@
-//! The current access token in a file, for programs that read one.
+//! Keeps the current access token in a file, for programs that read one.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -14,9 +14,9 @@ use tokio::time::{sleep, timeout};
 
 use tollgate_client::{Authorization, Cached, Generation};
 
-/// How long until a file that could not be written is tried again.
+/// The pause before a file that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// How often the file is looked at: whether its token has expired, and whether another agent took it away.
+/// How often it is checked whether the token has expired and whether another agent has removed the file.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Keeps a file with the current access token and nothing else. It is replaced at each renewal, whole or not at all, and
@@ -35,17 +35,17 @@ struct Place {
     path: PathBuf,
     folder: PathBuf,
     name: OsString,
-    /// Who writes or removes the file holds it.
+    /// Locked while the file is written or removed.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing of this process is there.
+    /// This process has written no file, or has removed it.
     Empty,
-    /// This file. It stays open, so that no other file can have its inode.
+    /// The file. It stays open, so that no other file can have its inode.
     Written(File),
-    /// It is not kept any more.
+    /// The file is no longer kept.
     Over,
 }
 
@@ -55,7 +55,7 @@ impl TokenFile {
     pub fn keep(path: &Path, cached: Cached) -> io::Result<Self> {
         let place = Arc::new(Place::new(path)?);
         place.clean()?;
-        // What can't be written is known now, and not when there is a token.
+        // A folder that is not writable fails now, and not when there is a token.
         let (_, partial) = place.create()?;
         fs::remove_file(partial)?;
         let task = tokio::spawn(follow(place.clone(), cached));
@@ -78,12 +78,12 @@ async fn follow(place: Arc<Place>, cached: Cached) {
         let (place_of, current) = (place.clone(), cached.authorization());
         let acting = tokio::task::spawn_blocking(move || match (newer, current) {
             (Some(newer), _) => place_of.write(&newer).map(|()| Some(newer.generation())),
-            // It has expired, and who reads it is better off without.
+            // The token has expired; a reader is better off without a file.
             (None, None) => {
                 place_of.remove(State::Empty);
                 Ok(None)
             }
-            // Another agent that ended took its own file away, or somebody else did.
+            // Another agent removed its own file when it ended, or somebody else did.
             (None, Some(current)) if place_of.is_missing() => place_of.write(&current).map(|()| None),
             (None, Some(_)) => Ok(None),
         });
@@ -134,7 +134,7 @@ impl Place {
         if let State::Written(file) = std::mem::replace(&mut *state, next)
             && is_at(&file, &self.path)
         {
-            // Who can't remove it any more leaves a token that expires.
+            // A file that can't be removed holds a token that expires.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -143,21 +143,21 @@ impl Place {
         fs::symlink_metadata(&self.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Makes a file that will take the place of the old one, under a name of its own: another agent may be doing the same.
-    /// It is locked while it has that name.
+    /// Creates the file that will replace the old one, under a random name because another agent may do the same. It is
+    /// locked while it has that name.
     fn create(&self) -> io::Result<(File, PathBuf)> {
         let mut name = OsString::from(".");
         name.push(&self.name);
         name.push(format!(".{:016x}.partial", rand::random::<u64>()));
         let partial = self.folder.join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        // Where files can't be locked, two agents that start in the same moment may meet an error, and try again.
+        // Where files can't be locked, two agents that start at once may fail, and try again.
         let _ = file.try_lock();
         file.set_permissions(Permissions::from_mode(0o600))?;
         Ok((file, partial))
     }
 
-    /// Removes what processes left that were killed while they wrote.
+    /// Removes files of processes that were killed while they wrote.
     fn clean(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -167,7 +167,7 @@ impl Place {
             let is_file = entry.file_type()?.is_file();
             let in_use = is_file && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_err());
             if !in_use {
-                // Somebody else's, or gone already.
+                // It may be somebody else's, or removed already.
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -191,7 +191,7 @@ impl Place {
     }
 }
 
-/// Whether this file is the one at this path.
+/// Whether the path leads to this file.
 fn is_at(file: &File, path: &Path) -> bool {
     let own = file.metadata();
     let found = fs::symlink_metadata(path);

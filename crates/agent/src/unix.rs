@@ -1,4 +1,4 @@
-//! A listening socket in the file system that only its owner can reach, at no time anybody else.
+//! A listening socket in the file system that only its owner can ever reach.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// What came of binding.
+/// The outcome of binding.
 pub(crate) enum Bound {
     Listening(UnixListener, SocketFile),
-    /// There is something else, which is left alone.
+    /// The path is taken by something that is not a socket. It is left alone.
     NotASocket,
 }
 
-/// The name of a socket. It is removed when it ends, unless it has become another's.
+/// The name of a socket. It is removed on drop, unless another process has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -23,15 +23,15 @@ pub(crate) struct SocketFile {
     owner: u32,
 }
 
-/// Whether a process of this user may use the socket of that one.
+/// Whether a process of user `peer` may use the socket of user `owner`.
 pub(crate) fn may_connect(peer: u32, owner: u32) -> bool {
     peer == owner || peer == 0
 }
 
-/// Listens at `path`, in place of a socket that nobody answers on.
+/// Listens at `path`, and replaces a socket that nobody answers on.
 ///
-/// The mode of a socket goes by the umask, and is changed too late. So it is made in a folder that nobody else can
-/// enter, and takes its name when it is ready.
+/// A socket is created with a mode that depends on the umask, and `chmod` would come too late. So it is created in a
+/// folder that nobody else can enter, and renamed when its mode is set.
 pub(crate) async fn bind(path: &Path) -> io::Result<Bound> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _turn = take_turn(folder)?;
@@ -62,7 +62,7 @@ impl SocketFile {
         &self.path
     }
 
-    /// The user that this process is, as the file system sees it.
+    /// The user that owns the socket.
     pub(crate) fn owner(&self) -> u32 {
         self.owner
     }
@@ -72,18 +72,18 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let found = fs::symlink_metadata(&self.path);
         if found.is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode)) {
-            // Who can't remove it any more leaves a socket that nobody answers on.
+            // A socket that can't be removed is one that nobody answers on.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Keeps two agents that start at once from taking each other for gone.
+/// Locks the folder, so that two agents that start at once do not each take the other for stopped.
 fn take_turn(folder: &Path) -> io::Result<File> {
     let folder = File::open(folder)?;
     match folder.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AddrInUse.into()),
-        // Where folders can't be locked, nobody starts two agents at once.
+        // A file system without locks is not one where two agents start at once.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
     }
 }
@@ -99,12 +99,12 @@ async fn is_answered(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// A folder that only this user can enter, for as long as it is needed.
+/// A temporary folder that only this user can enter.
 struct PrivateFolder(PathBuf);
 
 impl PrivateFolder {
     fn make_in(folder: &Path) -> io::Result<Self> {
-        // The name of a socket has at most 107 bytes, so this is short.
+        // The path of a socket has at most 107 bytes, so this is short.
         let path = folder.join(format!(".{:08x}", rand::random::<u32>()));
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))

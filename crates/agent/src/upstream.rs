@@ -16,7 +16,7 @@ impl Upstream {
     /// Takes the URL of the upstream. It must be https, unless it is on this machine.
     pub fn new(url: &str) -> Result<Self, ConfigurationError> {
         let origin = Origin::of(url)?;
-        // As the origin read it: with its host in lower case and in ASCII.
+        // Parsed as `Origin` parses it, so that both have the host in lower case and in ASCII.
         let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
         let uri = url.as_str().parse::<Uri>().map_err(|_| ConfigurationError::Url)?;
         let target = Target::new(&uri).ok_or(ConfigurationError::Url)?;

@@ -27,17 +27,19 @@ pub(crate) async fn run(args: AgentArgs, format: Format) -> Result<(), Failure> 
     };
     let _log = start_log(format)?;
     // Before the first counter is looked up.
-    let recorder = Recorder::default();
-    recorder.install().map_err(|error| Failure::new(format!("nothing can be counted: {error}")))?;
+    let admin = admin.map(|listener| (listener, Recorder::default()));
+    if let Some((_, recorder)) = &admin {
+        recorder.install().map_err(|error| Failure::new(format!("metrics can't be recorded: {error}")))?;
+    }
     let cached = Cached::new(caller.credentials()?, Settings::default());
     let agent = Agent::new(upstream, cached.clone(), Limits::default())?;
     let file = args.token_file.as_deref().map(|path| keep(path, cached)).transpose()?;
     let listen =
         listeners.iter().map(|listener| listener.endpoint().to_string()).collect::<Vec<_>>().join(" ");
-    let admin_listen = admin.as_ref().map(|listener| tracing::field::display(listener.endpoint()));
+    let admin_listen = admin.as_ref().map(|(listener, _)| tracing::field::display(listener.endpoint()));
     let token_file = args.token_file.as_ref().map(|path| tracing::field::display(path.display()));
     tracing::info!(listen, admin_listen, token_file, "serving");
-    let drained = agent.serve(listeners, admin.map(|listener| (listener, recorder)), terminated).await;
+    let drained = agent.serve(listeners, admin, terminated).await;
     drop(file);
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())

@@ -1,4 +1,4 @@
-//! `tollgate call`: one request to the API, with the whole life of a token around it.
+//! `tollgate call`: one request to the API, with a token for it.
 
 use std::error::Error;
 use std::io::Read;
@@ -58,7 +58,7 @@ fn request(args: CallArgs, caller: &Caller) -> Result<Request, Failure> {
     Ok(request)
 }
 
-/// Where a path leads. It must stay below the base URL: a token goes nowhere else.
+/// Makes the URL of a path. It must stay below the base URL, because a token is sent nowhere else.
 fn url(base_url: &str, path: &str) -> Result<Url, Failure> {
     let base = Url::parse(&format!("{base_url}/")).expect("a caller has a URL");
     let text = if path.starts_with('/') { format!("{base_url}{path}") } else { path.to_owned() };
@@ -109,7 +109,7 @@ async fn send(
     })
 }
 
-/// Says that there is no answer to a request, and how it can be repeated without harm.
+/// Explains why there is no answer, and how the request can be repeated without harm.
 fn unanswered(
     error: &reqwest::Error,
     method: &Method,

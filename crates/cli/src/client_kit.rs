@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use tollgate_client::{
-    Authorizer, Cached, ClientCredentials, ConfigurationError, Face, Fault, Origin, Replay, Secret,
+    Authorizer, Cached, ClientCredentials, ConfigurationError, Dialect, Fault, Origin, Replay, Secret,
     SecretError, SecretSource, Sending, Settings, Transport,
 };
 use tollgate_sandbox::{Answering, Credentials, Kit, KitClient, Wire};
@@ -31,7 +31,7 @@ impl Kit for ClientKit {
 fn client(credentials: &Credentials, wire: Arc<dyn Wire>) -> Result<InProcess, ConfigurationError> {
     let id = Given(Secret::from(credentials.client_id.to_string()));
     let secret = Given(Secret::from(credentials.client_secret.to_string()));
-    let source = ClientCredentials::builder(Face::payment_api(BASE_URL)?, id, secret)
+    let source = ClientCredentials::builder(Dialect::payment_api(BASE_URL)?, id, secret)
         .transport(ByWire(wire.clone()))
         .build()?;
     let cached = Cached::new(source, Settings::default());

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: CallerArgs, format: Format) -> Result<(), Failure>
             &json!({
                 "access_token": token.expose_token(),
                 "token_type": "Bearer",
-                "expires_in": token.life().as_secs(),
+                "expires_in": token.lifetime().as_secs(),
             }),
         ),
     }

@@ -9,7 +9,7 @@ use uuid::{Builder, Uuid};
 
 use crate::outgoing::{Incoming, Outgoing, Sender, Spare};
 use crate::unauthorized::{IDEMPOTENCY_KEY, Reaction, react};
-use crate::{Authorization, Cached, Generation, Moment, Origin, Unavailable, telemetry};
+use crate::{Authorization, Cached, Generation, Origin, Reading, Unavailable, telemetry};
 
 /// Authorizes requests to some origins. Cloning it is cheap.
 ///
@@ -58,7 +58,7 @@ impl Authorizer {
         self
     }
 
-    /// The tokens that it uses.
+    /// The cache that the tokens come from.
     pub fn cached(&self) -> &Cached {
         &self.cached
     }
@@ -86,7 +86,7 @@ impl Authorizer {
         };
         let Some(newer) = newer else { return Ok(first) };
         spare.renew(&newer);
-        // While another token was waited for, more of the body may have been read than is kept.
+        // While the newer token was obtained, more of the body may have been read than is kept.
         let Some(again) = spare.request() else { return Ok(first) };
         drop(first);
         let second = sender.send(again, Some(&spare)).await.map_err(CallError::Inner)?;
@@ -94,7 +94,7 @@ impl Authorizer {
         Ok(second)
     }
 
-    /// Adds what a request needs besides the token. Whether it is to have one.
+    /// Whether the request is to have a token. If so, adds what else it needs.
     fn prepare(&self, request: &mut impl Outgoing) -> bool {
         let (method, uri, headers) = request.head();
         if headers.contains_key(AUTHORIZATION) || !uri.is_some_and(|uri| self.covers(&uri)) {
@@ -106,17 +106,17 @@ impl Authorizer {
         true
     }
 
-    /// Whether requests there are authorized.
+    /// Whether requests to this URI are authorized.
     fn covers(&self, uri: &Uri) -> bool {
         self.origins.iter().any(|origin| origin.is_of(uri))
     }
 
-    /// Whether the answer comes from where the token was sent. A redirect may have led elsewhere, where it was not.
+    /// Whether the answer comes from an origin that the token is for, and not from where a redirect led.
     fn is_from_origin(&self, answer: &impl Incoming) -> bool {
         answer.url().is_none_or(|url| url.parse().is_ok_and(|uri| self.covers(&uri)))
     }
 
-    /// Takes notice of the first answer, and decides what to do about it.
+    /// Records the first answer, and decides what to do about it.
     fn react<Q: Outgoing>(&self, used: Generation, answer: &impl Incoming, spare: &Spare<Q>) -> Reaction {
         if !self.is_from_origin(answer) {
             return Reaction::PassOn;
@@ -141,7 +141,7 @@ impl Authorizer {
         newer
     }
 
-    /// Takes notice of the answer to the second sending. Whatever it is, it is the caller's.
+    /// Records the answer to the second sending, which is passed on in any case.
     fn answered_again(&self, used: Generation, answer: &impl Incoming) {
         if !self.is_from_origin(answer) {
             return;
@@ -154,7 +154,7 @@ impl Authorizer {
         self.note_accepted(used, status);
     }
 
-    /// Only a success says that the token was looked at and found good.
+    /// Records that the API accepted the token. Only a success shows that.
     fn note_accepted(&self, generation: Generation, status: StatusCode) {
         if status.is_success() {
             self.cached.note_accepted(generation);
@@ -163,7 +163,7 @@ impl Authorizer {
 }
 
 /// A UUIDv7 (RFC 9562 §5.7).
-pub(crate) fn uuid_v7(now: Moment) -> HeaderValue {
+pub(crate) fn uuid_v7(now: Reading) -> HeaderValue {
     let mut random = [0; 10];
     rand::rng().fill_bytes(&mut random);
     let millis = u64::try_from(now.wall.as_millis()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Use without async: the token is renewed on a thread of its own.
+//! The authorizer for programs without async. The token is renewed on a thread of its own.
 
 use std::future::ready;
 use std::io;
@@ -18,14 +18,14 @@ use crate::{
 
 /// Authorizes requests of a program that is not async. Cloning it is cheap; its thread ends with the last clone.
 ///
-/// A process that forks must make it after the fork: threads don't survive one.
+/// A process that forks must make it after the fork, because threads don't survive one.
 #[derive(Clone)]
 pub struct Blocking(Arc<Inner>);
 
 struct Inner {
     authorizer: Authorizer,
     runtime: Handle,
-    /// The thread ends when this goes.
+    /// The thread ends when this is dropped.
     _stop: oneshot::Sender<()>,
 }
 
@@ -44,19 +44,19 @@ impl Blocking {
             Authorizer::new(Cached::new(source, settings), origins)
         };
         thread::Builder::new().name("tollgate-client".to_owned()).spawn(move || {
-            // Nothing is ever sent: the other end goes.
+            // Nothing is ever sent; this ends when the sender is dropped.
             _ = runtime.block_on(stopped);
             runtime.shutdown_background();
         })?;
         Ok(Self(Arc::new(Inner { authorizer, runtime: handle, _stop: stop })))
     }
 
-    /// The token at hand, or the next one, for which it waits as [`Cached::ready`] does.
+    /// The current token, or the next one, for which it waits as [`Cached::ready`] does.
     pub fn authorization(&self) -> Result<Authorization, Unavailable> {
         self.wait_for(self.0.authorizer.cached().ready())
     }
 
-    /// A newer token than the one that the API refused, as [`Cached::refused`] has it.
+    /// A newer token than the one that the API refused, as [`Cached::refused`] returns it.
     pub fn refused(&self, generation: Generation) -> Option<Authorization> {
         self.wait_for(self.0.authorizer.cached().refused(generation))
     }
@@ -77,12 +77,12 @@ impl Blocking {
         self.wait_for(self.0.authorizer.send(request, |request| ready(send(request))))
     }
 
-    /// Waits for a future on this thread, while its timers run on the other. Unlike `block_on` of a runtime, it can be
-    /// used within another one.
+    /// Polls a future on this thread, while its timers run on the other. Unlike `block_on` of a runtime, this works within
+    /// another runtime.
     fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
         let _entered = self.0.runtime.enter();
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        // Within another runtime, what that grants a task before it must yield would be used up here.
+        // Otherwise, within another runtime, the budget of its task would be used up and never refilled.
         let mut future = pin!(unconstrained(future));
         loop {
             match future.as_mut().poll(&mut Context::from_waker(&waker)) {

@@ -1,4 +1,4 @@
-//! A token that is always at hand: the caching decorator of a token source.
+//! A cache for the token of a token source, which renews it in time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,19 +14,19 @@ use tokio::time::timeout;
 
 use crate::schedule::{Schedule, Verdict};
 use crate::telemetry::{self, State};
-use crate::{Authorization, Clock, Generation, Moment, ObtainError, SystemClock, TokenSource, renewal};
+use crate::{Authorization, Clock, Generation, ObtainError, Reading, SystemClock, TokenSource, renewal};
 
 mod settings;
 
 pub use settings::Settings;
 
-/// How long somebody whose token was refused waits for another one.
+/// How long a caller whose token was refused waits for a newer one.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Holds a token and renews it in time, on a task of its own.
 ///
 /// Cloning it is cheap, and all clones share the token. The task ends with the last of them. It starts with
-/// [`new`](Self::new) where that is called in a tokio runtime, else when somebody first waits.
+/// [`new`](Self::new) where that is called in a tokio runtime, and otherwise with the first caller that waits.
 #[derive(Clone)]
 pub struct Cached(Arc<Inner>);
 
@@ -42,27 +42,27 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) held: ArcSwapOption<Held>,
     pub(crate) schedule: Mutex<Schedule>,
-    /// Marked changed after every attempt.
+    /// Notified after every attempt.
     pub(crate) attempted: watch::Sender<()>,
-    /// Lets the task look at the clocks again.
+    /// Wakes the task, which then reads the clocks again.
     pub(crate) wake: Notify,
 }
 
-/// A token as it is used.
+/// The current token.
 pub(crate) struct Held {
     pub(crate) authorization: Authorization,
-    pub(crate) usable_until: Moment,
-    /// The API has accepted it.
+    pub(crate) usable_until: Reading,
+    /// Whether the API has accepted it.
     pub(crate) accepted: AtomicBool,
 }
 
-/// There is no token to be had for now.
+/// There is no token for now.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("no access token for now, the next attempt is in {} s{}", .retry_after.as_secs(), Because(.error.as_deref()))]
 pub struct Unavailable {
-    /// In how long the authority is asked again.
+    /// How long it takes until the authority is asked again.
     pub retry_after: Duration,
-    /// Why the last attempt failed; none has yet where it is absent.
+    /// Why the last attempt failed, if one has.
     #[source]
     pub error: Option<Arc<ObtainError>>,
 }
@@ -95,16 +95,15 @@ impl Cached {
         cached
     }
 
-    /// The token at hand, if it can be used. It takes no lock, does not wait and allocates nothing.
+    /// The current token, if it can be used. This takes no lock, does not wait and does not allocate.
     #[inline]
     pub fn authorization(&self) -> Option<Authorization> {
         self.0.shared.authorization()
     }
 
-    /// The token at hand, or the next one.
+    /// The current token, or else the next one, for which it waits as long as the settings say.
     ///
-    /// It waits as long as the settings say where there is none. Where none can come in that time, or none has come for
-    /// that time, it fails at once. Dropping the future is harmless.
+    /// It fails at once where none can come in that time, or none has come for that time. Dropping the future is harmless.
     pub async fn ready(&self) -> Result<Authorization, Unavailable> {
         match self.authorization() {
             Some(authorization) => Ok(authorization),
@@ -112,11 +111,11 @@ impl Cached {
         }
     }
 
-    /// A newer token than the one that the API refused, or none if none comes soon (within 3 seconds).
+    /// A newer token than the one that the API refused, if one comes within 3 seconds.
     ///
-    /// Whoever names a token that has been replaced gets the current one. All who name the current one share one token
-    /// call. While fresh tokens are refused, calls are about 300 ms apart, then twice as far each time, up to 30 seconds. Who
-    /// also [says which are accepted](Self::note_accepted) has them at most 1.6 s apart as long as some are.
+    /// If the token has been replaced already, this returns the current one. Otherwise all callers share one token call.
+    /// While fresh tokens are refused, calls are 0.4 s apart, then twice as far each time, up to 30 s, less up to a quarter
+    /// by chance; at most 1.6 s as long as [some are accepted](Self::note_accepted).
     pub async fn refused(&self, generation: Generation) -> Option<Authorization> {
         let shared = &self.0.shared;
         let mut attempted = shared.attempted.subscribe();
@@ -133,12 +132,12 @@ impl Cached {
         }
     }
 
-    /// Takes notice that the API refused this token, without waiting for another one.
+    /// Records that the API refused this token, without waiting for another one.
     pub fn note_refused(&self, generation: Generation) {
         self.refuse(generation, Duration::ZERO);
     }
 
-    /// Takes notice that the API accepted this token, so that a refusal of it is known to be news and not the rule.
+    /// Records that the API accepted this token, so that a later refusal counts as a change.
     pub fn note_accepted(&self, generation: Generation) {
         let held = self.0.shared.held.load();
         if let Some(held) = held.as_ref().filter(|held| held.authorization.generation() == generation)
@@ -161,12 +160,12 @@ impl Cached {
         }
     }
 
-    /// How long the token at hand can be used. Zero without one.
+    /// How long the current token can be used. Zero without one.
     pub fn usable_for(&self) -> Duration {
         self.0.shared.usable_for(self.0.shared.clock.now())
     }
 
-    /// How it fares.
+    /// The state of the cache.
     pub fn state(&self) -> State {
         self.0.shared.state()
     }
@@ -188,10 +187,10 @@ impl Cached {
             let now = shared.clock.now();
             let deadline = match shared.schedule().patience(now, began, shared.settings.wait) {
                 Ok(deadline) => deadline,
-                // On another thread, one may have come since it was looked for.
+                // Another thread may have stored one since the check above.
                 Err(unavailable) => break shared.authorization().ok_or(unavailable),
             };
-            // Elapsed or changed: either way it is looked at again.
+            // The loop checks again in either case.
             _ = timeout(deadline.saturating_sub(now.monotonic), attempted.changed()).await;
         };
         let took = shared.clock.now().monotonic.saturating_sub(began);
@@ -210,7 +209,7 @@ impl Cached {
         verdict
     }
 
-    /// Lets the task look at the clocks, and starts it where there is none: its runtime may have ended.
+    /// Wakes the task, and starts one where there is none, because its runtime may have ended.
     fn wake(&self) {
         if let Ok(runtime) = Handle::try_current() {
             self.0.ensure_task(&runtime);
@@ -256,7 +255,7 @@ impl Shared {
         self.schedule.lock().expect("nothing panics with the schedule locked")
     }
 
-    pub(crate) fn usable_for(&self, now: Moment) -> Duration {
+    pub(crate) fn usable_for(&self, now: Reading) -> Duration {
         self.held.load().as_ref().map_or(Duration::ZERO, |held| now.until(held.usable_until))
     }
 

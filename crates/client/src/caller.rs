@@ -1,4 +1,4 @@
-//! Who calls, and which API: what every program on the caller's side is told.
+//! The settings that every caller has: the API, the client, its secret.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Builder;
 
 use crate::{
-    Authorizer, Cached, ClientCredentials, ConfigurationError, Environment, Face, Origin, Reference,
+    Authorizer, Cached, ClientCredentials, ConfigurationError, Dialect, Environment, Origin, Reference,
     ReferenceError, SecretError, SecretSource, Settings,
 };
 
@@ -29,7 +29,7 @@ const CLIENT_SECRET: &str = "TOLLGATE_CLIENT_SECRET";
 #[derive(Clone)]
 pub struct Caller {
     base_url: String,
-    face: Face,
+    dialect: Dialect,
     origin: Origin,
     id: Arc<dyn SecretSource>,
     secret: Arc<dyn SecretSource>,
@@ -44,7 +44,7 @@ impl Caller {
     ) -> Result<Self, ConfigurationError> {
         Ok(Self {
             base_url: base_url.trim_end_matches('/').to_owned(),
-            face: Face::payment_api(base_url)?,
+            dialect: Dialect::payment_api(base_url)?,
             origin: Origin::of(base_url)?,
             id: Arc::new(id),
             secret: Arc::new(secret),
@@ -57,13 +57,13 @@ impl Caller {
     /// The base URL is read here; id and secret are when they are needed, and again when the authority refuses them.
     pub async fn from_environment(environment: &Environment) -> Result<Self, CallerError> {
         let open = |name, what| open(environment, name, what);
-        let base_url = open(BASE_URL, "the URL that the API's paths begin below")?;
+        let base_url = open(BASE_URL, "the base URL of the API")?;
         let (id, secret) = (open(CLIENT_ID, "the client's id")?, open(CLIENT_SECRET, "the client's secret")?);
         let base_url = base_url.read().await.map_err(|error| CallerError::of(BASE_URL, error))?;
         Self::new(base_url.expose_secret(), id, secret).map_err(|error| CallerError::of(BASE_URL, error))
     }
 
-    /// The same for a program that is not async. It must not be called where a runtime runs.
+    /// The same for a program that is not async. It panics within a runtime.
     pub fn from_environment_blocking(environment: &Environment) -> Result<Self, CallerError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| CallerError::of(BASE_URL, error))?;
@@ -75,7 +75,7 @@ impl Caller {
         [BASE_URL, CLIENT_ID, CLIENT_SECRET].iter().any(|name| environment.variable(name).is_some())
     }
 
-    /// The URL that the API's paths begin below, without a slash at its end.
+    /// The base URL of the API, without a slash at its end.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
@@ -87,7 +87,7 @@ impl Caller {
 
     /// Obtains tokens as this client. It fails where TLS can't be set up.
     pub fn credentials(&self) -> Result<ClientCredentials, ConfigurationError> {
-        ClientCredentials::builder(self.face.clone(), self.id.clone(), self.secret.clone()).build()
+        ClientCredentials::builder(self.dialect.clone(), self.id.clone(), self.secret.clone()).build()
     }
 
     /// Authorizes requests to the API as this client. It fails where TLS can't be set up.
@@ -96,20 +96,20 @@ impl Caller {
     }
 }
 
-/// What a variable holds or refers to.
+/// Opens what a variable holds or refers to.
 fn open(
     environment: &Environment,
     name: &'static str,
     what: &'static str,
 ) -> Result<Arc<dyn SecretSource>, CallerError> {
     let value = environment.variable(name).ok_or(CallerError { name, problem: Problem::Missing(what) })?;
-    // A newline at its end is the shell's or the editor's, as it is where a reference leads.
+    // The shell or an editor adds a newline at the end.
     let reference = Reference::parse(value.trim_end_matches(['\r', '\n']));
     let reference = reference.map_err(|error| CallerError::of(name, error))?;
     reference.open(environment.clone()).map_err(|error| CallerError::of(name, error))
 }
 
-/// What is wrong with a variable that describes a client, and what to do.
+/// A variable that describes a client is missing or wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}{problem}")]
 pub struct CallerError {

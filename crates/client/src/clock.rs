@@ -1,32 +1,32 @@
-//! Time, by two clocks: one that never goes back, and one that goes on while the machine sleeps.
+//! Time by two clocks: one never goes back, the other goes on while the machine sleeps.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Tells the time by both clocks.
+/// Reads both clocks.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now.
-    fn now(&self) -> Moment;
+    /// Reads the clocks now.
+    fn now(&self) -> Reading;
 }
 
-/// One instant, by both clocks.
+/// A reading of both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Since some instant of the clock's own. It never goes back, and may stand still while the machine is suspended.
+pub struct Reading {
+    /// Since an arbitrary start. It never goes back, and may stand still while the machine is suspended.
     pub monotonic: Duration,
     /// Since 1970 in UTC. It goes on while the machine is suspended, and may be set.
     pub wall: Duration,
 }
 
-impl Moment {
-    /// The moment this much later.
+impl Reading {
+    /// The reading this much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self { monotonic: self.monotonic.saturating_add(duration), wall: self.wall.saturating_add(duration) }
     }
 
-    /// How long it takes until `later`, by the clock that is there first. Zero when one of them is there.
+    /// How long it takes until `later`, by the clock that gets there first. Zero when one of them has.
     pub fn until(self, later: Self) -> Duration {
         let monotonic = later.monotonic.saturating_sub(self.monotonic);
         monotonic.min(later.wall.saturating_sub(self.wall))
@@ -38,16 +38,15 @@ impl Moment {
     }
 }
 
-/// The system's clocks. The monotonic one is tokio's, so that tests can pause it. The wall clock is the one that Linux
-/// sets forth with each tick of its timer (1 to 10 ms): whole seconds are asked of it, and it is read in a third of the
-/// time, which every request pays.
+/// The clocks of the system. The monotonic one is tokio's, so that tests can pause it. On Linux the wall clock is the
+/// coarse one, which is exact to 1 to 10 ms: seconds are enough here, and reading it takes a third of the time.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     start: Instant,
 }
 
 impl SystemClock {
-    /// Begins to count the monotonic time.
+    /// Starts the monotonic clock.
     pub fn new() -> Self {
         Self { start: Instant::now() }
     }
@@ -60,15 +59,15 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    fn now(&self) -> Moment {
-        Moment { monotonic: self.start.elapsed(), wall: wall() }
+    fn now(&self) -> Reading {
+        Reading { monotonic: self.start.elapsed(), wall: wall() }
     }
 }
 
 #[cfg(target_os = "linux")]
 fn wall() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
-    // A clock that stands before 1970 is as wrong as one that stands at it.
+    // A clock before 1970 is as wrong as one at 1970.
     Duration::try_from(clock_gettime(ClockId::RealtimeCoarse)).unwrap_or_default()
 }
 
@@ -83,18 +82,18 @@ fn wall() -> Duration {
 mod tests {
     use super::*;
 
-    const NOW: Moment = Moment { monotonic: Duration::from_secs(100), wall: Duration::from_secs(5_000) };
+    const NOW: Reading = Reading { monotonic: Duration::from_secs(100), wall: Duration::from_secs(5_000) };
 
     #[test]
     fn the_clock_that_is_there_first_counts() {
         let end = NOW.after(Duration::from_secs(60));
         assert_eq!(NOW.until(end), Duration::from_secs(60));
-        let suspended = Moment { wall: NOW.wall + Duration::from_secs(3_600), ..NOW };
+        let suspended = Reading { wall: NOW.wall + Duration::from_secs(3_600), ..NOW };
         assert_eq!(suspended.until(end), Duration::ZERO);
         assert!(!suspended.is_before(end));
-        let set_back = Moment { wall: Duration::from_secs(1_400), ..NOW };
+        let set_back = Reading { wall: Duration::from_secs(1_400), ..NOW };
         assert_eq!(set_back.until(end), Duration::from_secs(60));
-        let set_back_and_over = Moment { monotonic: end.monotonic, ..set_back };
+        let set_back_and_over = Reading { monotonic: end.monotonic, ..set_back };
         assert!(!set_back_and_over.is_before(end));
     }
 

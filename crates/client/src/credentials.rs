@@ -1,52 +1,52 @@
-//! Client credentials over HTTP: a refresh token while there is one, the secret otherwise.
+//! Obtains tokens as a client, by a refresh token while there is one and by the secret otherwise.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::source::{Looking, Obtaining};
 use crate::{
-    Clock, ConfigurationError, Mark, Moment, ObtainError, Secret, SecretError, SecretSource, Token,
+    Clock, ConfigurationError, Mark, ObtainError, Reading, Secret, SecretError, SecretSource, Token,
     TokenSource,
 };
 
+mod dialect;
 mod exchange;
-mod face;
 mod transport;
 
+pub use dialect::{ClientAuthentication, Dialect};
 use exchange::{Exchange, Failure, Grant};
-pub use face::{ClientAuthentication, Face};
 use transport::Http;
 pub use transport::{Sending, Transport};
 
-/// How long a refresh token lives where the authority does not say, which RFC 6749 gives it no field for.
-const REFRESH_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The assumed lifetime of a refresh token. RFC 6749 has no field for it.
+const REFRESH_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// A secret store is read so often while what it held is refused. It is not the authority, so this may be often.
+/// How often a secret store is read while its secret is refused. This puts no load on the authority.
 const STORE_READS: Duration = Duration::from_secs(5);
 
-/// Obtains tokens as a client: by the refresh token while that has more than one life of an access token left, else by
-/// the secret. It makes one attempt; [`Cached`](crate::Cached) makes the next.
+/// Obtains tokens as a client: by the refresh token while it is valid for longer than an access token, else by the
+/// secret. It makes one attempt; [`Cached`](crate::Cached) makes the next.
 ///
 /// Id and secret are read when they are first needed, and again when the authority refuses them; if they have changed,
-/// they are tried at once. While they stay refused, it notices within a second when a file of them changes, and within
-/// five seconds when a secret store has others; the authority is not asked for that.
+/// they are tried at once. While they stay refused, a change of a file is noticed within a second, and a change in a secret
+/// store within five; the authority is not called for that.
 pub struct ClientCredentials {
     exchange: Exchange,
     id: Arc<dyn SecretSource>,
     secret: Arc<dyn SecretSource>,
-    refresh_life: Duration,
+    refresh_lifetime: Duration,
     state: Mutex<State>,
 }
 
-/// Makes [`ClientCredentials`].
+/// Builds [`ClientCredentials`].
 #[must_use]
 pub struct Builder {
-    face: Face,
+    dialect: Dialect,
     id: Arc<dyn SecretSource>,
     secret: Arc<dyn SecretSource>,
     scope: Option<String>,
     timeout: Duration,
-    refresh_life: Duration,
+    refresh_lifetime: Duration,
     transport: Option<Arc<dyn Transport>>,
 }
 
@@ -56,18 +56,18 @@ struct State {
     refresh: Option<Refresh>,
     /// The last call by the refresh token failed, but not because the token was refused.
     refresh_failed: bool,
-    /// What showed of id and secret before they were read last.
+    /// The marks of id and secret before they were last read.
     marks: Option<[Mark; 2]>,
-    /// What is refused.
+    /// Who refused which credentials, and when.
     refused: Option<Refused>,
 }
 
-/// What waits for something else to ask with.
+/// A refusal that only other credentials can end.
 #[derive(Clone)]
 enum Refused {
-    /// The authority refuses these, which were read at this time of the monotonic clock.
+    /// The authority refuses these credentials, which were read at this time of the monotonic clock.
     Client(Credentials, Duration),
-    /// The secret store refuses who asks it, and did so last at this time.
+    /// The secret store refuses this process, and did so last at this time.
     Reader(Duration),
 }
 
@@ -80,67 +80,67 @@ struct Credentials {
 #[derive(Clone)]
 struct Refresh {
     token: Secret,
-    ends: Moment,
-    access_life: Duration,
+    ends: Reading,
+    access_lifetime: Duration,
 }
 
 impl Builder {
-    /// Asks for these scopes, separated by spaces. Without it, tokens have all that the client may have.
+    /// Requests these scopes, separated by spaces. By default, tokens have all scopes of the client.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Lets one call take this long; 5 seconds without it.
+    /// Sets the time limit of a call; 5 seconds by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Believes that refresh tokens live this long; 24 hours without it. One that ends sooner costs a call in vain.
-    pub fn refresh_life(mut self, life: Duration) -> Self {
-        self.refresh_life = life;
+    /// Sets the assumed lifetime of refresh tokens; 24 hours by default. A token that expires sooner costs one failed call.
+    pub fn refresh_lifetime(mut self, lifetime: Duration) -> Self {
+        self.refresh_lifetime = lifetime;
         self
     }
 
-    /// Sends the calls to the authority by this, in place of HTTP; the timeout is then its own.
+    /// Sends calls to the authority by this transport in place of HTTP. Its timeout applies then.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Makes them. It fails where TLS can't be set up.
+    /// Builds the credentials. It fails where TLS can't be set up.
     pub fn build(self) -> Result<ClientCredentials, ConfigurationError> {
-        let Face(face) = self.face;
+        let Dialect(dialect) = self.dialect;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(Http::new(face.token_url().as_str(), self.timeout)?),
+            None => Arc::new(Http::new(dialect.token_url().as_str(), self.timeout)?),
         };
         Ok(ClientCredentials {
-            exchange: Exchange::new(face, self.scope, transport),
+            exchange: Exchange::new(dialect, self.scope, transport),
             id: self.id,
             secret: self.secret,
-            refresh_life: self.refresh_life,
+            refresh_lifetime: self.refresh_lifetime,
             state: Mutex::default(),
         })
     }
 }
 
 impl ClientCredentials {
-    /// Begins with where tokens are obtained, and where the id and the secret of the client are read.
-    pub fn builder(face: Face, id: impl SecretSource, secret: impl SecretSource) -> Builder {
+    /// Starts a builder with the authority and the sources of id and secret.
+    pub fn builder(dialect: Dialect, id: impl SecretSource, secret: impl SecretSource) -> Builder {
         Builder {
-            face,
+            dialect,
             id: Arc::new(id),
             secret: Arc::new(secret),
             scope: None,
             timeout: TIMEOUT,
-            refresh_life: REFRESH_LIFE,
+            refresh_lifetime: REFRESH_LIFETIME,
             transport: None,
         }
     }
 
-    /// Takes notice of what is refused.
+    /// Records what is refused.
     fn note(&self, obtained: Result<Token, ObtainError>, clock: &dyn Clock) -> Result<Token, ObtainError> {
         let mut state = self.state();
         state.refused = match (&obtained, &state.credentials) {
@@ -156,7 +156,7 @@ impl ClientCredentials {
         obtained
     }
 
-    /// Whether there is something else to ask with than what is refused.
+    /// Whether there are other credentials than the refused ones.
     async fn look(&self, clock: &dyn Clock) -> bool {
         let Some(refused) = self.state().refused.clone() else { return false };
         let marks = self.marks().await;
@@ -170,7 +170,7 @@ impl ClientCredentials {
         if !marked && !is_due {
             return false;
         }
-        // What can't be read now is looked for again.
+        // A source that can't be read now is read again later.
         let found = self.read().await.ok().filter(|found| used.as_ref() != Some(found));
         let has_changed = found.is_some();
         let mut state = self.state();
@@ -193,13 +193,13 @@ impl ClientCredentials {
         self.authenticate(clock).await
     }
 
-    /// The refresh token, unless it is about to end. After a failure of it the secret has its turn.
-    fn usable_refresh(&self, now: Moment) -> Option<Refresh> {
+    /// The refresh token, unless it expires soon. After a failed call with it, the secret is used once.
+    fn usable_refresh(&self, now: Reading) -> Option<Refresh> {
         let mut state = self.state();
         if std::mem::take(&mut state.refresh_failed) {
             return None;
         }
-        state.refresh.clone().filter(|refresh| now.until(refresh.ends) > refresh.access_life)
+        state.refresh.clone().filter(|refresh| now.until(refresh.ends) > refresh.access_lifetime)
     }
 
     async fn refresh(&self, refresh: &Refresh, clock: &dyn Clock) -> Result<Token, Failure> {
@@ -237,12 +237,12 @@ impl ClientCredentials {
         Ok(granted.token)
     }
 
-    /// Keeps the refresh token that came, or else the one that was used (RFC 6749 §6).
+    /// Keeps the new refresh token, or else the one that was used (RFC 6749 §6).
     fn keep(&self, came: Option<Secret>, used: Option<&Refresh>, token: &Token) {
-        let access_life = token.life();
-        let ends = token.sent().after(self.refresh_life);
-        let came = came.map(|token| Refresh { token, ends, access_life });
-        self.state().refresh = came.or_else(|| used.map(|used| Refresh { access_life, ..used.clone() }));
+        let access_lifetime = token.lifetime();
+        let ends = token.sent().after(self.refresh_lifetime);
+        let came = came.map(|token| Refresh { token, ends, access_lifetime });
+        self.state().refresh = came.or_else(|| used.map(|used| Refresh { access_lifetime, ..used.clone() }));
     }
 
     async fn credentials(&self) -> Result<Credentials, ObtainError> {
@@ -250,7 +250,7 @@ impl ClientCredentials {
         if let Some(known) = known {
             return Ok(known);
         }
-        // Before the reading, so that what changes meanwhile is seen to have changed.
+        // Taken before the reading, so that a change meanwhile is noticed.
         let marks = self.marks().await;
         self.state().marks = Some(marks);
         let credentials = self.read().await.map_err(|error| ObtainError::Secret(Arc::new(error)))?;

@@ -1,4 +1,4 @@
-//! The client of reqwest by which requests go out.
+//! Sets up reqwest.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use rustls::ClientConfig;
 use crate::origin::{is_loopback, secure};
 use crate::{ConfigurationError, tls_config};
 
-/// A connection is given up when the other machine acknowledges nothing for so long, where the system can do that. Else
-/// one that a firewall has forgotten, or whose other end is gone, would cost the whole time for an answer.
+/// How long the peer may acknowledge nothing, where the system can limit that. Without the limit a connection that a
+/// firewall has dropped would take the whole time for an answer.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
-/// Begins a client of reqwest for requests to this URL, such as the base URL of the API.
+/// Starts a client of reqwest for requests to this URL, such as the base URL of the API.
 ///
 /// It speaks TLS by rustls on ring and trusts what the system trusts; it follows no redirects and retries nothing. On Linux
-/// it gives a connection up when the other machine acknowledges nothing for 10 seconds. It
-/// goes to https only, unless the URL is on this machine: then it uses no proxy, which would be told the token.
+/// it gives a connection up when the peer acknowledges nothing for 10 seconds. It uses https only, unless the URL is on
+/// this machine: then it uses no proxy, which would see the token.
 ///
 /// ```
 /// let client = tollgate_client::http_client_builder("https://core.example.com")?.build()?;
@@ -35,7 +35,7 @@ pub fn http_client_builder(url: &str) -> Result<ClientBuilder, ConfigurationErro
     Ok(if loopback { builder.no_proxy() } else { builder })
 }
 
-/// Begins a client that carries secrets: each request goes out once, and where it was sent.
+/// Starts a client for requests with secrets: it follows no redirects and retries nothing.
 pub(crate) fn plain(tls: ClientConfig) -> ClientBuilder {
     Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).retry(retry::never())
 }

@@ -1,4 +1,4 @@
-//! The layer for `tower`, the service it makes, and the future of that.
+//! The authorizer as a layer of `tower`.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use tower_service::Service;
 
 use crate::{Authorizer, CallError, Replay, Sender, Spare};
 
-/// The service that an [`Authorizer`] makes of another, as a layer.
+/// Sends requests through the inner service with the token of an [`Authorizer`].
 ///
-/// The inner service gets its bodies as [`Replay`]. Where it wants a type of its own, as a channel of tonic does, map it
-/// in between: `.layer(authorizer).map_request(|request: Request<_>| request.map(tonic::body::Body::new))`.
+/// The inner service gets bodies as [`Replay`]. Where it needs another type, as a channel of tonic does, map it in
+/// between: `.layer(authorizer).map_request(|request: Request<_>| request.map(tonic::body::Body::new))`.
 #[derive(Clone)]
 pub struct Authorize<S> {
     inner: S,
@@ -45,7 +45,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The clone is not ready, so it takes the place of the one that is.
+        // The clone may not be ready, so it replaces the one that is.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
         let (authorizer, request) = (self.authorizer.clone(), request.map(Replay::new));
@@ -67,7 +67,7 @@ impl<R, E> Future for ResponseFuture<R, E> {
     }
 }
 
-/// The inner service, which must be ready for each request.
+/// Sends by the inner service, once it is ready.
 struct Inner<S>(S);
 
 impl<S, B, R> Sender<Request<Replay<B>>> for Inner<S>

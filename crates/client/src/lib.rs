@@ -1,23 +1,23 @@
-//! The caller's side of a payment API: holds an access token, renews it in time and never loses it.
+//! The caller's side of a payment API: holds an access token and renews it in time.
 //!
 //! - A [`TokenSource`] obtains a token: [`ClientCredentials`] does over HTTP, as a client of the Payment API or of any
 //!   token endpoint of RFC 6749. A [`Caller`] is set up from the environment.
-//! - [`Cached`] holds it and renews it on a task of its own. Reading it takes no lock, waits for nothing and allocates
-//!   nothing. While a token is valid it is served, whatever the authority does.
-//! - An [`Authorizer`] adds it to requests, and knows what a 401 means.
+//! - [`Cached`] holds it and renews it on a task of its own. Reading it takes no lock, does not wait and does not
+//!   allocate. A valid token is served even while the authority is down.
+//! - An [`Authorizer`] sends requests with it, and handles a 401.
 //!
 //! ```
 //! use std::time::Duration;
 //!
 //! use tollgate_client::{Cached, Clock, Obtaining, Settings, Token, TokenSource};
 //!
-//! /// Stands for an authority. Programs use `ClientCredentials` in its place.
+//! /// Takes the place of an authority. Programs use `ClientCredentials`.
 //! struct Authority;
 //!
 //! impl TokenSource for Authority {
 //!     fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a> {
-//!         let life = Duration::from_secs(900);
-//!         Box::pin(async move { Ok(Token::new("abc.def", clock.now(), life).expect("it is one")) })
+//!         let lifetime = Duration::from_secs(900);
+//!         Box::pin(async move { Ok(Token::new("abc.def", clock.now(), lifetime).expect("it is one")) })
 //!     }
 //! }
 //!
@@ -27,32 +27,30 @@
 //! let authorization = cached.ready().await?;
 //! assert_eq!(authorization.header(), "Bearer abc.def");
 //!
-//! // Where there is a token, nobody waits.
+//! // Nobody waits while there is a token.
 //! assert!(cached.authorization().is_some());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What can be watched
+//! # Metrics
 //!
-//! A callback is told of every change of [`State`] ([`Settings::on_change`]), `tracing` gets a line for each, and these
-//! are counted through the facade `metrics`:
+//! A callback gets every change of [`State`] ([`Settings::on_change`]), each is logged through `tracing`, and these
+//! metrics are reported through the facade `metrics`:
 //!
 //! | metric | labels | what |
 //! | --- | --- | --- |
 //! | `tollgate_client_token_calls_total` | `grant`, `outcome` | calls to the authority |
 //! | `tollgate_client_renewals_total` | `trigger` (`cold`, `due`, `over`, `refused`), `outcome` | attempts to renew |
 //! | `tollgate_client_renewal_seconds` | | how long an attempt took |
-//! | `tollgate_client_wait_seconds` | `outcome` | how long callers waited, of those who had to |
+//! | `tollgate_client_wait_seconds` | `outcome` | how long callers waited for a token that was not there |
 //! | `tollgate_client_unauthorized_total` | `result` | 401s about the token: resent or not, and why not |
-//! | `tollgate_client_token_age_seconds` | | how old the token at hand is |
-//! | `tollgate_client_token_usable_seconds` | | how long it can be used; zero without one |
+//! | `tollgate_client_token_age_seconds` | | how old the current token is |
+//! | `tollgate_client_token_usable_seconds` | | how long the current token can be used; zero without one |
 //! | `tollgate_client_consecutive_failures` | | attempts that failed in a row |
 
 mod authorizer;
 mod blocking;
-#[cfg(feature = "reqwest-middleware")]
-mod broken;
 mod cached;
 mod caller;
 mod clock;
@@ -77,8 +75,8 @@ pub use authorizer::{Authorizer, CallError};
 pub use blocking::Blocking;
 pub use cached::{Cached, Settings, Unavailable};
 pub use caller::{Caller, CallerError};
-pub use clock::{Clock, Moment, SystemClock};
-pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Face, Sending, Transport};
+pub use clock::{Clock, Reading, SystemClock};
+pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Dialect, Sending, Transport};
 pub use http_client::http_client_builder;
 pub use layer::{Authorize, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};

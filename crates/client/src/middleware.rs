@@ -1,15 +1,16 @@
-//! The middleware for `reqwest`, on the crate `reqwest-middleware`.
+//! The authorizer as a middleware of reqwest, by the crate `reqwest-middleware`.
+
+use std::io;
 
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use crate::broken::is_given_up_by_system;
 use crate::{Authorizer, CallError, Sender, Spare};
 
-/// An [`Authorizer`] is a middleware of reqwest. The client below it follows redirects as it is set to, and takes the
-/// token off where one leads to another origin.
+/// Sends requests with the token. The client below follows redirects as it is configured, and removes the token where one
+/// leads to another origin.
 ///
 /// ```
 /// use tollgate_client::{Authorizer, Cached, Origin, http_client_builder};
@@ -36,7 +37,7 @@ impl Middleware for Authorizer {
     }
 }
 
-/// The rest of the client.
+/// Sends by the rest of the middleware and the client.
 struct Through<'a> {
     next: Next<'a>,
     extensions: &'a mut Extensions,
@@ -56,8 +57,8 @@ impl Sender<Request> for Through<'_> {
     }
 }
 
-/// Whether a request that was not answered is sent again: where it can't have arrived, or may arrive twice. Who waited
-/// as long as they were told to is not answered later still.
+/// Whether a request without an answer is sent again: it can't have arrived, or may arrive twice. After a timeout that
+/// the caller has set, it is not.
 fn may_repeat(error: &Error, spare: &Spare<Request>) -> bool {
     let Error::Reqwest(error) = error else { return false };
     if error.is_connect() {
@@ -65,4 +66,18 @@ fn may_repeat(error: &Error, spare: &Spare<Request>) -> bool {
     }
     let is_broken = error.is_request() && (!error.is_timeout() || is_given_up_by_system(error));
     is_broken && spare.may_arrive_twice()
+}
+
+/// Whether the system gave the connection up because nothing was acknowledged. Limits of reqwest cause the same error when
+/// an answer takes too long, but without a number of the system's.
+fn is_given_up_by_system(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_some()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

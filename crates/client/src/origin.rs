@@ -1,4 +1,4 @@
-//! Where secrets and tokens may go: https, or this machine.
+//! Where secrets and tokens may be sent: over https, or to this machine.
 
 use std::net::IpAddr;
 
@@ -25,13 +25,13 @@ impl Origin {
         Ok(Self(Some(Place { scheme: url.scheme().to_owned(), host, port })))
     }
 
-    /// The one origin that a service is bound to: it gets requests whose URI names none. A channel of tonic is such a
-    /// service; a client that follows redirects, or connects to where a URI says, is none.
+    /// The origin of a service that has only one, and gets requests whose URI names none. A channel of tonic is such a
+    /// service. A client that follows redirects, or connects to where a URI says, is not.
     pub fn bound() -> Self {
         Self(None)
     }
 
-    /// Whether a request goes there.
+    /// Whether a request to this URI goes to this origin.
     pub(crate) fn is_of(&self, uri: &Uri) -> bool {
         let Some(place) = &self.0 else { return uri.authority().is_none() };
         let default = match uri.scheme_str() {
@@ -49,12 +49,12 @@ impl Origin {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigurationError {
-    /// It is no such URL.
+    /// The text is not such a URL.
     #[error(
         "this must be an absolute https URL without user, password and fragment, and a base URL also without query"
     )]
     Url,
-    /// What is secret would be readable on the way.
+    /// A secret would be readable on the way.
     #[error("the URL must begin with https:// unless it is on this machine (localhost)")]
     Insecure,
     /// TLS can't be set up.
@@ -66,7 +66,7 @@ pub enum ConfigurationError {
 pub(crate) fn secure(url: &str) -> Result<Url, ConfigurationError> {
     let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    // What is a URL to browsers may be no URI (RFC 3986), which requests are made with.
+    // Not every URL of the WHATWG is a URI (RFC 3986), which requests need.
     if !plain || url.host().is_none() || url.as_str().parse::<Uri>().is_err() {
         return Err(ConfigurationError::Url);
     }

@@ -10,9 +10,9 @@ use crate::{Authorization, Replay};
 
 /// What sends requests, such as an HTTP client. A closure that returns a future is one.
 pub trait Sender<Q: Outgoing> {
-    /// What comes back.
+    /// The answer.
     type Answer: Incoming;
-    /// Why nothing comes back.
+    /// Why there is no answer.
     type Error;
 
     /// Sends a request. The spare is for the case that the connection breaks; a request without a token has none.
@@ -82,7 +82,7 @@ impl<Q: Outgoing> Spare<Q> {
         Self { copy: request.copy(), repeatable, authorization: None }
     }
 
-    /// Exchanges the token.
+    /// Replaces the token.
     pub(crate) fn renew(&mut self, newer: &Authorization) {
         self.authorization = Some(newer.header().clone());
     }

@@ -1,4 +1,4 @@
-//! The task that renews. It never ends by itself, whatever the source does.
+//! The task that renews the token. It never ends by itself, whatever the source does.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,24 +13,24 @@ use tracing::Instrument;
 
 use crate::cached::{Held, Shared};
 use crate::telemetry::{self, Change, State};
-use crate::{Authorization, Fault, Moment, ObtainError, Token};
+use crate::{Authorization, Fault, ObtainError, Reading, Token};
 
-/// The clocks are looked at again at least so often: a timer does not notice that the machine slept or a clock was set.
+/// The longest sleep of the task. A timer does not notice that the machine was suspended or a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
-/// While the client is refused, it is looked whether it has been given something else so often.
+/// How often it is checked, while the client is refused, whether its credentials have changed.
 const LOOK: Duration = Duration::from_secs(1);
-/// A source that takes longer for one token has got stuck. It has its own, shorter limits for each of its calls.
+/// The time limit of an attempt. A source has its own, shorter limits for each of its calls.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
 
-/// Renews for ever; whoever spawned it aborts it.
+/// Renews until the task is aborted.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut told = State::Waiting;
-    // Another task may have been cut off in a call, with its runtime.
+    // An earlier task may have ended during a call, with its runtime.
     shared.schedule().end();
     let mut looked = Duration::ZERO;
     loop {
         let now = shared.clock.now();
-        shared.show(now);
+        shared.report(now);
         shared.tell(&mut told);
         let due = shared.schedule().due(now);
         if due.is_zero() {
@@ -38,14 +38,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             continue;
         }
         let longest = if shared.schedule().is_refused() { LOOK } else { LONGEST_SLEEP };
-        // Elapsed or woken: either way it is looked at again.
+        // The loop checks again in either case.
         _ = timeout(due.min(longest), shared.wake.notified()).await;
         shared.look(&mut looked).await;
     }
 }
 
 impl Shared {
-    async fn renew(&self, began: Moment) {
+    async fn renew(&self, began: Reading) {
         let trigger = self.schedule().begin(began);
         let span = tracing::debug_span!("renew_token", trigger = trigger.label());
         let obtained = self.attempt().instrument(span).await;
@@ -59,28 +59,28 @@ impl Shared {
         self.attempted.send_replace(());
     }
 
-    /// Replaces the token at hand. The old one was used until now.
-    fn take(&self, token: &Token, now: Moment) -> Result<(), ObtainError> {
+    /// Replaces the current token.
+    fn take(&self, token: &Token, now: Reading) -> Result<(), ObtainError> {
         let mut schedule = self.schedule();
         let (generation, usable_until) = schedule.succeed(token, now)?;
         let authorization = Authorization::new(token, generation);
-        // Still under the lock: who learns of the generation there finds it here.
+        // Stored while the schedule is locked: a thread that sees the generation there finds the token here.
         let accepted = AtomicBool::new(false);
         self.held.store(Some(Arc::new(Held { authorization, usable_until, accepted })));
         Ok(())
     }
 
-    /// Asks the source once. A panic of it is a failure like any other.
+    /// Asks the source once. A panic counts as a failure.
     async fn attempt(&self) -> Result<Token, ObtainError> {
         let obtaining = pin!(async { self.source.obtain(&*self.clock).await });
         let caught = guarded(obtaining, || Err(Fault::Panicked.into()));
         timeout(LONGEST_ATTEMPT, caught).await.unwrap_or(Err(Fault::Timeout.into()))
     }
 
-    /// Where the client is refused, looks whether it has been given something else to ask with.
+    /// Checks, while the client is refused, whether its credentials have changed.
     async fn look(&self, looked: &mut Duration) {
         let began = self.clock.now().monotonic;
-        // Whoever wakes the task does not make it look more often.
+        // Callers that wake the task do not make it check more often.
         if !self.schedule().is_refused() || began < looked.saturating_add(LOOK) {
             return;
         }
@@ -91,15 +91,15 @@ impl Shared {
         }
     }
 
-    fn show(&self, now: Moment) {
+    fn report(&self, now: Reading) {
         let (age, failures) = {
             let schedule = self.schedule();
             (schedule.age(now), schedule.failing().map_or(0, |(_, failures)| failures))
         };
-        telemetry::shown(age, self.usable_for(now), failures);
+        telemetry::report(age, self.usable_for(now), failures);
     }
 
-    /// Says once when the state has changed.
+    /// Reports a change of state, once.
     fn tell(&self, told: &mut State) {
         let state = self.state();
         if state == *told {
@@ -109,13 +109,13 @@ impl Shared {
         let change = Change { state, error: self.schedule().failing().map(|(error, _)| error.clone()) };
         change.log();
         if let Some(observer) = &self.settings.observer {
-            // An observer that panics has only itself to blame; renewing goes on.
+            // Renewing goes on when the observer panics.
             _ = catch_unwind(AssertUnwindSafe(|| observer(&change)));
         }
     }
 }
 
-/// What a future of the source's comes to, or `broken` where it panics.
+/// The outcome of a future of the source, or `broken` where it panics.
 async fn guarded<T>(mut future: Pin<&mut impl Future<Output = T>>, broken: impl Fn() -> T) -> T {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(poll) => poll,

@@ -9,9 +9,9 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-/// A longer body is not kept, in bytes.
+/// The longest body that is kept, in bytes.
 const LONGEST: usize = 64 * 1024;
-/// A body in more frames is not kept either: each costs something besides its bytes.
+/// The most frames of a body that is kept: each takes memory besides its bytes.
 const MOST_FRAMES: usize = 1_024;
 
 /// A body that is kept while it streams, up to 64 KiB. Longer ones stream as they are.
@@ -33,14 +33,14 @@ struct Tape<B> {
     trailers: Option<HeaderMap>,
     /// The body has been read to its end.
     whole: bool,
-    /// How many more bytes are kept; none before keeping begins, and once something was not kept.
+    /// How many more bytes can be kept. Absent before keeping begins, and after something was not kept.
     room: Option<usize>,
-    /// Which reader has the body: the last.
+    /// The number of the reader that has the body, which is the last.
     turn: u8,
     waiting: Option<Waker>,
 }
 
-/// The request is being sent again, so that this sending of it is over.
+/// The request is being sent again, and this sending has lost its body.
 #[derive(Debug, thiserror::Error)]
 #[error("the request is being sent again")]
 struct Superseded;
@@ -63,12 +63,12 @@ impl<B: Body> Replay<B> {
 }
 
 impl<B> Rewind<B> {
-    /// Whether all that was read has been kept.
+    /// Whether everything that was read has been kept.
     pub(crate) fn is_possible(&self) -> bool {
         self.0.as_ref().is_none_or(|tape| lock(tape).room.is_some())
     }
 
-    /// The body from its beginning. Whoever still reads it is cut off.
+    /// The body from its beginning. An earlier reader is cut off.
     pub(crate) fn rewind(&self) -> Option<Replay<B>> {
         let Some(tape) = &self.0 else { return Some(Replay(None)) };
         let turn = {
@@ -184,7 +184,7 @@ where
     }
 }
 
-/// A body that panicked while it was read leaves nothing behind that matters.
+/// Locks the tape, also after a panic of the body: its state stays consistent.
 fn lock<B>(tape: &Mutex<Tape<B>>) -> MutexGuard<'_, Tape<B>> {
     tape.lock().unwrap_or_else(PoisonError::into_inner)
 }

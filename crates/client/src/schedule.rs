@@ -1,4 +1,4 @@
-//! When a token call is due. Pure: the time is an argument, and nothing here waits.
+//! Decides when a token call is due. Pure: the time is an argument, and nothing here waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,36 +6,36 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use crate::{Fault, Generation, Moment, ObtainError, Settings, Token, Unavailable};
+use crate::{Fault, Generation, ObtainError, Reading, Settings, Token, Unavailable};
 
-/// A token that lives shorter can't be used and renewed in time.
-const SHORTEST_LIFE: Duration = Duration::from_secs(2);
-/// A token is not used in its last moments: the authority counts whole seconds, and a request takes time to arrive.
+/// The shortest lifetime of a token that can be used and renewed in time.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
+/// How long before its expiry a token is no longer used: the authority counts whole seconds, and a request takes time.
 const MARGIN: Duration = Duration::from_secs(2);
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 const FIRST_PROBE: Duration = Duration::from_secs(30);
 const LONGEST_PROBE: Duration = Duration::from_secs(300);
-/// Who asks for a longer pause has made a mistake, such as a page of maintenance that says an hour: then it is probed.
+/// The longest pause that is honoured. A longer one is a mistake, such as that of a maintenance page which says an hour.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
-/// A token refused younger than this was not refused for its age.
+/// A token that is refused within this time was not refused for its age.
 const FRESH: Duration = Duration::from_secs(5);
-/// The distance of token calls when the first fresh token is refused. Servers that share a store may differ for 250 ms
+/// The pause between token calls after the first refusal of a fresh token. Servers that share a store may differ for 250 ms
 /// about which keys are good; less a quarter by chance, this is longer.
 const FIRST_FRESH_PAUSE: Duration = Duration::from_millis(400);
-/// The distance of token calls when all fresh tokens are refused: then another one won't help.
+/// The longest pause between token calls while all fresh tokens are refused: another one won't help.
 const LONGEST_FRESH_PAUSE: Duration = Duration::from_secs(30);
-/// The pause is not doubled any more often while tokens are accepted, too: another one does help.
+/// How often the pause is doubled at most while some tokens are accepted: another one does help.
 const MOST_REFUSALS_WHILE_ACCEPTED: u32 = 3;
 
-/// Decides when to call the authority, from what came of it so far.
+/// Decides when to call the authority, from the outcomes so far.
 pub(crate) struct Schedule {
     lead: Duration,
     jitter: Duration,
     rng: StdRng,
     generation: Generation,
     current: Option<Current>,
-    /// When the last call began, by the monotonic clock, as all times here that are not moments.
+    /// When the last call began. All times here that are not readings are of the monotonic clock.
     begun: Duration,
     calling: bool,
     not_before: Duration,
@@ -46,9 +46,9 @@ pub(crate) struct Schedule {
 }
 
 struct Current {
-    came: Duration,
-    renew: Moment,
-    usable_until: Moment,
+    obtained: Duration,
+    renew: Reading,
+    usable_until: Reading,
     refused: bool,
 }
 
@@ -59,20 +59,20 @@ struct Failing {
     unusable_since: Option<Duration>,
 }
 
-/// Why a token is called for.
+/// The reason for a token call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trigger {
-    /// There is none yet.
+    /// There is no token yet.
     Cold,
-    /// It is time.
+    /// The time for renewal has come.
     Due,
-    /// The one at hand is over: the machine slept, a clock was set, or renewing failed until the end.
+    /// The current token has expired: the machine was suspended, a clock was set, or renewing failed until then.
     Over,
-    /// The API refused the one at hand.
+    /// The API refused the current token.
     Refused,
 }
 
-/// What becomes of a refusal of a token.
+/// What a caller whose token was refused can expect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// A newer token is at hand already.
@@ -101,8 +101,8 @@ impl Schedule {
         }
     }
 
-    /// In how long the next call is due. Zero is now.
-    pub(crate) fn due(&self, now: Moment) -> Duration {
+    /// How long it takes until the next call is due. Zero is now.
+    pub(crate) fn due(&self, now: Reading) -> Duration {
         let wanted = self.current.as_ref().map_or(Duration::ZERO, |current| {
             let forced = self.forced.map(|at| at.saturating_sub(now.monotonic));
             now.until(current.renew).min(forced.unwrap_or(Duration::MAX))
@@ -110,8 +110,8 @@ impl Schedule {
         wanted.max(self.not_before.saturating_sub(now.monotonic))
     }
 
-    /// Notes that a call begins, and says why.
-    pub(crate) fn begin(&mut self, now: Moment) -> Trigger {
+    /// Records that a call begins, and returns the reason for it.
+    pub(crate) fn begin(&mut self, now: Reading) -> Trigger {
         self.begun = now.monotonic;
         self.calling = true;
         match &self.current {
@@ -122,21 +122,21 @@ impl Schedule {
         }
     }
 
-    /// Notes that no call is under way.
+    /// Records that no call is in progress.
     pub(crate) fn end(&mut self) {
         self.calling = false;
     }
 
-    /// Takes the token that came, unless it can't be used. Its generation, and until when it is used.
-    pub(crate) fn succeed(&mut self, token: &Token, now: Moment) -> Result<(Generation, Moment), Fault> {
-        let life = token.life();
-        let usable_until = token.sent().after(life.saturating_sub(MARGIN.min(life / 10)));
-        if life < SHORTEST_LIFE || !now.is_before(usable_until) {
+    /// Takes a new token, unless it can't be used. Returns its generation, and until when it is used.
+    pub(crate) fn succeed(&mut self, token: &Token, now: Reading) -> Result<(Generation, Reading), Fault> {
+        let lifetime = token.lifetime();
+        let usable_until = token.sent().after(lifetime.saturating_sub(MARGIN.min(lifetime / 10)));
+        if lifetime < SHORTEST_LIFETIME || !now.is_before(usable_until) {
             return Err(Fault::ShortLived);
         }
-        let jitter = self.jitter.min(life / 20).mul_f64(self.rng.random_range(0.0..=1.0));
-        let renew = token.sent().after(life.saturating_sub(self.lead.min(life / 2) + jitter));
-        self.current = Some(Current { came: now.monotonic, renew, usable_until, refused: false });
+        let jitter = self.jitter.min(lifetime / 20).mul_f64(self.rng.random_range(0.0..=1.0));
+        let renew = token.sent().after(lifetime.saturating_sub(self.lead.min(lifetime / 2) + jitter));
+        self.current = Some(Current { obtained: now.monotonic, renew, usable_until, refused: false });
         self.generation = self.generation.next();
         self.calling = false;
         self.forced = None;
@@ -144,8 +144,8 @@ impl Schedule {
         Ok((self.generation, usable_until))
     }
 
-    /// Notes that the call failed, and puts the next one off.
-    pub(crate) fn fail(&mut self, error: Arc<ObtainError>, now: Moment) {
+    /// Records that the call failed, and postpones the next one.
+    pub(crate) fn fail(&mut self, error: Arc<ObtainError>, now: Reading) {
         self.calling = false;
         let usable = self.is_usable(now);
         let before = self.failing.take();
@@ -158,25 +158,25 @@ impl Schedule {
         };
         let pause = pause.mul_f64(self.rng.random_range(0.5..=1.0));
         let asked = self.asked(error.retry_after());
-        // Counted from the beginning of the call, so that one which took its time does not make recovery slower.
+        // Counted from the beginning of the call, so that a slow failure does not make recovery slower.
         self.not_before = (self.begun + pause).max(now.monotonic + asked.max(pause / 4));
         let unusable_since = before.and_then(|failing| failing.unusable_since).or(Some(now.monotonic));
         self.failing =
             Some(Failing { error, failures, refusals, unusable_since: unusable_since.filter(|_| !usable) });
     }
 
-    /// Whether the last call failed because somebody is refused who must first be given something else to ask with.
+    /// Whether the last call failed because the credentials are refused.
     pub(crate) fn is_refused(&self) -> bool {
         self.failing.as_ref().is_some_and(|failing| failing.refusals > 0)
     }
 
-    /// Lets the next call come without its pause: there is something else to ask with.
-    pub(crate) fn reconsider(&mut self, now: Moment) {
+    /// Lets the next call be made at once, because the credentials have changed.
+    pub(crate) fn reconsider(&mut self, now: Reading) {
         self.not_before = now.monotonic;
     }
 
-    /// How long the authority is left alone because it asked for it. What is too long is not believed, and cut by chance,
-    /// so that all who were told the same do not come back at once.
+    /// The pause that the authority asked for. One that is too long is cut to a random length, so that all clients do not
+    /// come back at once.
     fn asked(&mut self, retry_after: Option<Duration>) -> Duration {
         match retry_after {
             Some(asked) if asked > LONGEST_RETRY_AFTER => {
@@ -186,13 +186,13 @@ impl Schedule {
         }
     }
 
-    /// Takes notice that the API refused the token of this generation. Only the first refusal of the current one counts.
+    /// Records that the API refused the token of this generation. Only the first refusal of the current one counts.
     /// `accepted` is whether the API has accepted that token before.
     pub(crate) fn refuse(
         &mut self,
         generation: Generation,
         accepted: bool,
-        now: Moment,
+        now: Reading,
         patience: Duration,
     ) -> Verdict {
         if generation < self.generation {
@@ -200,16 +200,16 @@ impl Schedule {
         }
         if let Some(current) = self.current.as_mut().filter(|current| !current.refused) {
             current.refused = true;
-            let age = now.monotonic.saturating_sub(current.came);
+            let age = now.monotonic.saturating_sub(current.obtained);
             self.count_refusal(age, accepted);
             self.forced = Some(now.monotonic.max(self.begun + self.fresh_pause));
         }
         if self.calling || self.due(now) <= patience { Verdict::Renewing } else { Verdict::Declined }
     }
 
-    /// Decides how far apart token calls are, after the refusal of a token of this age.
+    /// Sets the pause between token calls, after the refusal of a token of this age.
     fn count_refusal(&mut self, age: Duration, accepted: bool) {
-        // The longer the pause, the longer ago the last word of the API may be.
+        // The longer the pause, the older the last answer of the API may be.
         let fresh = if accepted { FRESH } else { FRESH.max(self.fresh_pause) };
         self.fresh_refusals = if age < fresh { self.fresh_refusals + 1 } else { 0 };
         if accepted {
@@ -222,17 +222,18 @@ impl Schedule {
         };
     }
 
-    /// Until when somebody waits for a token who began at `began` and has `limit`; an error where that is in vain.
+    /// Until when a caller waits for a token that began at `began` and waits for `limit` at most. It fails where none can
+    /// come in time.
     pub(crate) fn patience(
         &self,
-        now: Moment,
+        now: Reading,
         began: Duration,
         limit: Duration,
     ) -> Result<Duration, Unavailable> {
         let next = if self.calling { Duration::ZERO } else { self.due(now) };
         let mut deadline = began.saturating_add(limit);
         if let Some(failing) = &self.failing {
-            // Who comes when it has been down for long does not wait in a queue for each of its calls to fail.
+            // While the authority has been down for long, callers do not wait for one more call to fail.
             let down = failing.unusable_since.map_or(Duration::MAX, |since| since.saturating_add(limit));
             deadline = deadline.min(down);
         }
@@ -243,23 +244,23 @@ impl Schedule {
         Err(Unavailable { retry_after: next, error })
     }
 
-    /// Why the last call failed, and how many did in a row.
+    /// Why the last call failed, and how many failed in a row.
     pub(crate) fn failing(&self) -> Option<(&Arc<ObtainError>, u32)> {
         self.failing.as_ref().map(|failing| (&failing.error, failing.failures))
     }
 
-    /// Whether a token is at hand that can be used.
-    pub(crate) fn is_usable(&self, now: Moment) -> bool {
+    /// Whether the current token can be used.
+    pub(crate) fn is_usable(&self, now: Reading) -> bool {
         self.current.as_ref().is_some_and(|current| now.is_before(current.usable_until))
     }
 
-    /// How old the token at hand is.
-    pub(crate) fn age(&self, now: Moment) -> Option<Duration> {
-        self.current.as_ref().map(|current| now.monotonic.saturating_sub(current.came))
+    /// The age of the current token.
+    pub(crate) fn age(&self, now: Reading) -> Option<Duration> {
+        self.current.as_ref().map(|current| now.monotonic.saturating_sub(current.obtained))
     }
 }
 
-/// The pause before the `n`th try, the first of which is 1.
+/// The pause before try number `n`, which starts at 1.
 fn doubled(first: Duration, n: u32, longest: Duration) -> Duration {
     first.saturating_mul(1 << (n - 1).min(16)).min(longest)
 }

@@ -1,4 +1,4 @@
-//! What a client authenticates with, and where it comes from.
+//! Secrets of a client, and the sources that they are read from.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 mod aws;
+mod credential_cache;
 mod env;
 mod error;
 mod file;
 mod gcp;
 mod http;
-mod kept;
 mod mark;
 mod payload;
 mod reference;
@@ -25,7 +25,7 @@ pub use error::{Reason, Refusal, SecretError};
 pub use mark::Mark;
 pub use reference::{Reference, ReferenceError};
 
-/// A secret. It shows itself to nobody who doesn't ask for it by name, and is wiped when it goes.
+/// A secret. It has no `Debug` and no `Display`, and is wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -42,15 +42,15 @@ impl From<String> for Secret {
     }
 }
 
-/// Where a secret is kept. It is read when it is first needed, and again when the authority refuses it.
+/// A source of a secret. It is read when the secret is first needed, and again when the authority refuses it.
 pub trait SecretSource: Send + Sync + 'static {
-    /// Reads the secret as it is now.
+    /// Reads the current secret.
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>>;
 
-    /// What shows, without a question to anybody else, of what the next reading depends on. While the secret is refused
-    /// it is looked at every second, and the secret is read again when the mark is another one.
+    /// A mark that changes with whatever the next reading depends on, as far as this process can tell by itself. While the
+    /// secret is refused the mark is taken every second, and the secret is read again when it has changed.
     ///
-    /// Without an implementation nothing shows, and the secret is read every few seconds.
+    /// By default the mark never changes, and the secret is read every five seconds.
     fn mark(&self) -> Pin<Box<dyn Future<Output = Mark> + Send + '_>> {
         Box::pin(async { Mark::elsewhere(()) })
     }

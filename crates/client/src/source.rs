@@ -1,4 +1,4 @@
-//! Where tokens come from, and why one may not.
+//! Sources of tokens, and their errors.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,15 +9,15 @@ use tollgate_core::wire::Code;
 
 use crate::{Clock, SecretError, Token};
 
-/// Obtains access tokens. It decides how; when is decided by [`Cached`](crate::Cached).
+/// Obtains access tokens. [`Cached`](crate::Cached) decides when.
 pub trait TokenSource: Send + Sync + 'static {
-    /// Obtains a token now. It tries once: whoever calls decides when to try again.
+    /// Obtains a token now. It tries once; the caller decides when to try again.
     fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a>;
 
-    /// Whether what it authenticates with has changed since the last attempt, so that another one need not wait for its
-    /// turn. It is asked every second, and only while its last error [is a refusal](ObtainError::is_refusal).
+    /// Whether the credentials have changed since the last attempt, so that the next one can be made at once. It is called
+    /// every second while the last error [is a refusal](ObtainError::is_refusal).
     ///
-    /// Without an implementation it has not.
+    /// By default they have not.
     fn has_changed<'a>(&'a self, clock: &'a dyn Clock) -> Looking<'a> {
         _ = clock;
         Box::pin(async { false })
@@ -33,15 +33,15 @@ pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Token, ObtainError>>
 /// Why no token was obtained. It never holds a secret, a token, or what an authority wrote for people to read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ObtainError {
-    /// It may well work soon.
+    /// A failure that may pass.
     #[error("no token from the authority: {fault}")]
     Transient {
         /// What went wrong.
         fault: Fault,
-        /// How long the authority asked to be left alone (RFC 9110 §10.2.3).
+        /// The pause that the authority asked for (RFC 9110 §10.2.3).
         retry_after: Option<Duration>,
     },
-    /// The authority knows no such client, or not with this secret, or not for this.
+    /// The authority does not know the client, or refuses its secret or its scopes.
     #[error("the authority refuses this client ({0}): check its id, its secret, and what it may do")]
     RefusedClient(Rejection),
     /// The id or the secret of the client could not be read.
@@ -50,7 +50,7 @@ pub enum ObtainError {
 }
 
 impl ObtainError {
-    /// How long the authority asked to be left alone.
+    /// The pause that the authority asked for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Transient { retry_after, .. } => *retry_after,
@@ -58,8 +58,8 @@ impl ObtainError {
         }
     }
 
-    /// Whether somebody must change something before it works: the authority refuses the client, or the secret store
-    /// whoever asks it for the client's secret.
+    /// Whether credentials must change before it works: the authority refuses the client, or the secret store refuses this
+    /// process.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Transient { .. } => false,
@@ -89,19 +89,19 @@ pub enum Fault {
     /// There was no connection, or it broke.
     #[error("it can't be reached ({0})")]
     Unreachable(String),
-    /// The time for one call was over.
+    /// The call took too long.
     #[error("it did not answer in time")]
     Timeout,
-    /// It answered, but with no token.
+    /// The authority answered with an error.
     #[error("it answered {0}")]
     Status(Rejection),
-    /// What it answered is no token response.
-    #[error("its answer is no token response")]
+    /// The answer is not a token response.
+    #[error("its answer is not a token response")]
     Malformed,
-    /// Its answer is longer than any token response.
+    /// The answer is longer than any token response.
     #[error("its answer is too long")]
     TooLong,
-    /// The token was over when it came, or lives less than two seconds.
+    /// The token had expired when it arrived, or lives less than two seconds.
     #[error("its token does not live long enough to be used")]
     ShortLived,
     /// The token source panicked.
@@ -123,7 +123,7 @@ impl Fault {
     }
 }
 
-/// What is kept of an answer that is no token: enough to find it in the authority's log.
+/// An error that the authority answered with: enough to find it in the authority's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("status {status}{}{}", Labelled(" ", *.code), Labelled(", request id ", .request_id.as_deref()))]
 pub struct Rejection {
@@ -143,7 +143,7 @@ impl std::fmt::Display for Labelled<'_> {
     }
 }
 
-/// The code that `text` spells, if it is a known one. A closed set: nothing else an authority says gets into an error.
+/// Finds `text` in a closed set of codes. Nothing else that an authority writes gets into an error.
 pub(crate) fn known_code(text: &str) -> Option<&'static str> {
     const RFC_6749: [&str; 8] = [
         "invalid_request",

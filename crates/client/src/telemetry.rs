@@ -1,4 +1,4 @@
-//! What is told about a cache: metrics, spans, and changes of its state.
+//! Metrics and changes of state of a cache.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +8,25 @@ use metrics::{counter, gauge, histogram};
 use crate::ObtainError;
 use crate::schedule::Trigger;
 
-/// How a cache fares.
+/// The state of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It has none that can be used, and waits for one.
+    /// There is no usable token; one is being obtained.
     Waiting,
-    /// It has one that can be used.
+    /// There is a usable token.
     Holding,
-    /// It has one that can be used, and can't renew it for now.
+    /// There is a usable token, and renewing it fails.
     Failing,
-    /// It has none that can be used, and can't get one for now.
+    /// There is no usable token, and obtaining one fails.
     Down,
 }
 
-/// What a callback is told when the state of a cache changes.
+/// A change of state, as it is passed to a callback.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The state now.
+    /// The new state.
     pub state: State,
-    /// Why the last token call failed, where it did.
+    /// Why the last token call failed, if it did.
     pub error: Option<Arc<ObtainError>>,
 }
 
@@ -34,8 +34,8 @@ impl Change {
     pub(crate) fn log(&self) {
         let error = self.error.as_deref().map(tracing::field::display);
         match self.state {
-            State::Waiting => tracing::debug!("the access token is over, or there is none yet"),
-            State::Holding => tracing::info!("an access token is at hand"),
+            State::Waiting => tracing::debug!("there is no access token yet, or it has expired"),
+            State::Holding => tracing::info!("there is an access token"),
             State::Failing => tracing::warn!(error, "the access token can't be renewed for now"),
             State::Down => tracing::error!(error, "there is no access token"),
         }
@@ -64,9 +64,9 @@ pub(crate) fn renewed(trigger: Trigger, outcome: Option<&ObtainError>, took: Dur
     histogram!("tollgate_client_renewal_seconds").record(took);
 }
 
-/// Shows how the token at hand fares: `tollgate_client_token_age_seconds`, `…_usable_seconds`, and
+/// Reports the age of the current token and how long it can be used: `tollgate_client_token_age_seconds`, `…_usable_seconds`, and
 /// `tollgate_client_consecutive_failures`.
-pub(crate) fn shown(age: Option<Duration>, usable_for: Duration, failures: u32) {
+pub(crate) fn report(age: Option<Duration>, usable_for: Duration, failures: u32) {
     gauge!("tollgate_client_token_age_seconds").set(age.unwrap_or_default().as_secs_f64());
     gauge!("tollgate_client_token_usable_seconds").set(usable_for.as_secs_f64());
     gauge!("tollgate_client_consecutive_failures").set(failures);
@@ -77,7 +77,7 @@ pub(crate) fn called(grant: &'static str, outcome: &'static str) {
     counter!("tollgate_client_token_calls_total", "grant" => grant, "outcome" => outcome).increment(1);
 }
 
-/// Records how long somebody waited for a token: `tollgate_client_wait_seconds`.
+/// Records how long a caller waited for a token: `tollgate_client_wait_seconds`.
 pub(crate) fn waited(took: Duration, outcome: &'static str) {
     histogram!("tollgate_client_wait_seconds", "outcome" => outcome).record(took);
 }

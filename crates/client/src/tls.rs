@@ -1,4 +1,4 @@
-//! TLS as all requests of this crate speak it: rustls on ring, trusting what the system trusts.
+//! The configuration of TLS: rustls on ring, with the roots that the system trusts.
 
 use std::error::Error;
 use std::io;
@@ -18,17 +18,17 @@ pub fn tls_config() -> Result<ClientConfig, ConfigurationError> {
     Ok(verified.with_no_client_auth())
 }
 
-/// The same, trusting only `roots`.
+/// Makes the same configuration, but trusts only `roots`.
 pub(crate) fn config_trusting(roots: RootCertStore) -> ClientConfig {
     builder().with_root_certificates(roots).with_no_client_auth()
 }
 
-/// The error of TLS in another: those of reading and writing carry it, but are not made of it to `source`.
+/// Finds the error of TLS in another one. Errors of reading and writing carry it, but not as their `source`.
 pub(crate) fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     error.downcast_ref().or_else(|| cause(error.downcast_ref::<io::Error>()?.get_ref()?))
 }
 
-/// What went wrong with TLS, and what to do where that is known.
+/// Says what went wrong with TLS, and what to do where that is known.
 pub(crate) fn explained(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {

@@ -1,4 +1,4 @@
-//! An access token, as it is obtained and as it is used.
+//! Access tokens.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,24 +7,23 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::Moment;
+use crate::Reading;
 
 const SCHEME: &str = "Bearer ";
 
-/// An access token that was just obtained. Its life is counted from when it was asked for.
+/// An access token that was just obtained. Its lifetime is counted from when it was requested.
 #[derive(Clone)]
 pub struct Token {
     header: HeaderValue,
-    sent: Moment,
-    life: Duration,
+    sent: Reading,
+    lifetime: Duration,
 }
 
 impl Token {
-    /// Takes an access token that was asked for at `sent` and is said to live for `life`.
+    /// Takes an access token that was requested at `sent` and is valid for `lifetime`.
     ///
-    /// What can't be a bearer token is refused: an empty text, or one with anything but visible ASCII
-    /// (RFC 6750 §2.1).
-    pub fn new(access_token: &str, sent: Moment, life: Duration) -> Result<Self, NotAToken> {
+    /// It fails for a text that is empty or has anything but visible ASCII (RFC 6750 §2.1).
+    pub fn new(access_token: &str, sent: Reading, lifetime: Duration) -> Result<Self, NotAToken> {
         if access_token.is_empty() || !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(NotAToken);
         }
@@ -33,7 +32,7 @@ impl Token {
         line.extend_from_slice(access_token.as_bytes());
         let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(line)).map_err(|_| NotAToken)?;
         header.set_sensitive(true);
-        Ok(Self { header, sent, life })
+        Ok(Self { header, sent, lifetime })
     }
 
     /// The value of the `Authorization` header, marked sensitive.
@@ -46,28 +45,28 @@ impl Token {
         expose(&self.header)
     }
 
-    /// How long it lives, counted from when it was asked for.
-    pub fn life(&self) -> Duration {
-        self.life
+    /// The lifetime, counted from when the token was requested.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 
-    /// When it was asked for.
-    pub fn sent(&self) -> Moment {
+    /// When it was requested.
+    pub fn sent(&self) -> Reading {
         self.sent
     }
 
-    /// When it ends.
-    pub fn expires(&self) -> Moment {
-        self.sent.after(self.life)
+    /// When it expires.
+    pub fn expires(&self) -> Reading {
+        self.sent.after(self.lifetime)
     }
 }
 
-/// The text is none that a bearer token may have.
+/// A text that can't be a bearer token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no bearer token: it is empty or has characters that a token can't have")]
+#[error("this is not a bearer token: it is empty or has characters that a token can't have")]
 pub struct NotAToken;
 
-/// The how-manieth token of its cache a token is. A newer one is greater.
+/// The number of a token within its cache. A newer token has a greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Generation(u64);
 
@@ -77,7 +76,7 @@ impl Generation {
     }
 }
 
-/// What a request is authorized with: the header, and which token it is.
+/// The token of a request: the header, and its generation.
 #[derive(Clone)]
 pub struct Authorization {
     header: HeaderValue,
@@ -99,12 +98,12 @@ impl Authorization {
         self.header
     }
 
-    /// Which token it is, to be named when the token is refused.
+    /// The generation, to be named when the token is refused.
     pub fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// The token itself, for a program that wants it without the header.
+    /// The token itself, for a program that needs it without the header.
     pub fn expose_token(&self) -> &str {
         expose(&self.header)
     }
@@ -125,7 +124,7 @@ fn expose(header: &HeaderValue) -> &str {
 mod tests {
     use super::*;
 
-    const NOW: Moment = Moment { monotonic: Duration::ZERO, wall: Duration::ZERO };
+    const NOW: Reading = Reading { monotonic: Duration::ZERO, wall: Duration::ZERO };
 
     #[test]
     fn the_header_is_ready_and_sensitive() {

@@ -1,4 +1,4 @@
-//! What a 401 of the API means (RFC 6750 §3), and whether the request is sent once more. Pure.
+//! Decides what a 401 of the API means (RFC 6750 §3), and whether the request is sent once more.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -9,15 +9,15 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// What to do about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reaction {
-    /// It is the caller's: no word about the token.
+    /// The answer is passed on; it says nothing about the token.
     PassOn,
-    /// The token is refused; the answer is the caller's, for the request can't be sent again.
+    /// The token is refused, and the answer is passed on because the request can't be sent again.
     Renew,
-    /// The token is refused; the request is sent again with another one.
+    /// The token is refused, and the request is sent again with a newer one.
     Resend,
 }
 
-/// Decides about the answer to a request that was sent once. `replayable` is whether its body is still at hand.
+/// Decides about the answer to a request that was sent once. `replayable` is whether its body can be sent again.
 pub(crate) fn react(status: StatusCode, headers: &HeaderMap, repeatable: bool, replayable: bool) -> Reaction {
     if status != StatusCode::UNAUTHORIZED {
         return Reaction::PassOn;
@@ -25,7 +25,7 @@ pub(crate) fn react(status: StatusCode, headers: &HeaderMap, repeatable: bool, r
     let before_the_handler = match challenge(headers) {
         Challenge::None | Challenge::Other => return Reaction::PassOn,
         Challenge::Bare => false,
-        // The guard's own refusal: nothing was done yet.
+        // The guard refused it, before anything was done.
         Challenge::InvalidToken => true,
     };
     if replayable && (repeatable || before_the_handler) { Reaction::Resend } else { Reaction::Renew }
@@ -39,13 +39,13 @@ pub(crate) fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
 /// What the challenges of an answer say about the bearer token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Challenge {
-    /// There is none for bearer tokens.
+    /// No challenge is for bearer tokens.
     None,
-    /// A bearer token is wanted, without a reason.
+    /// A challenge asks for a bearer token without a reason.
     Bare,
     /// `error="invalid_token"`.
     InvalidToken,
-    /// Another error, which another token would not mend.
+    /// Another error, which a newer token would not correct.
     Other,
 }
 
@@ -76,7 +76,8 @@ fn challenge(headers: &HeaderMap) -> Challenge {
     found
 }
 
-/// What commas outside of quotes part: a scheme with its first parameter, or another parameter of it (RFC 9110 §11.6.1).
+/// Splits at commas outside of quotes. An item is a scheme with its first parameter, or a further parameter (RFC 9110
+/// §11.6.1).
 fn items(line: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let mut escaped = false;
@@ -96,7 +97,7 @@ fn items(line: &str) -> impl Iterator<Item = &str> {
     .map(str::trim)
 }
 
-/// The scheme that an item begins with, and what follows it.
+/// Splits an item into the scheme that it begins with and the rest.
 fn scheme(item: &str) -> Option<(&str, &str)> {
     let (first, rest) = item.split_once([' ', '\t']).unwrap_or((item, ""));
     let rest = rest.trim_start();

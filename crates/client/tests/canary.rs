@@ -22,7 +22,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use tollgate_client::{
-    Authorizer, Cached, ClientAuthentication, ClientCredentials, Face, Origin, Replay, Settings,
+    Authorizer, Cached, ClientAuthentication, ClientCredentials, Dialect, Origin, Replay, Settings,
 };
 use tower::{Layer as _, ServiceExt, service_fn};
 
@@ -86,9 +86,9 @@ async fn live(issuer: &Issuer, credentials: ClientCredentials) {
 
 async fn fail(reply: impl Fn() -> Reply + Send + Sync + 'static) {
     let server = Server::start(move |_| reply());
-    let face = Face::payment_api(&server.url()).unwrap();
-    say(&face);
-    let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("canary-secret-1"));
+    let dialect = Dialect::payment_api(&server.url()).unwrap();
+    say(&dialect);
+    let credentials = ClientCredentials::builder(dialect, Kept::new("client"), Kept::new("canary-secret-1"));
     let credentials = credentials.timeout(Duration::from_millis(200)).build().unwrap();
     let cached = Cached::new(credentials, Settings::default().wait(Duration::from_millis(300)));
     while cached.state() == tollgate_client::State::Waiting {
@@ -108,7 +108,8 @@ async fn nothing_secret_comes_out() {
         issuer.rotate("canary-secret-1");
     }
     let standard = |issuer: &Issuer, how| {
-        issuer.credentials_on(Face::standard(&format!("{}/oauth2/token", issuer.server.url()), how).unwrap())
+        issuer
+            .credentials_on(Dialect::standard(&format!("{}/oauth2/token", issuer.server.url()), how).unwrap())
     };
     live(&issuers[0], issuers[0].credentials()).await;
     live(&issuers[1], standard(&issuers[1], ClientAuthentication::Basic)).await;
@@ -125,7 +126,7 @@ async fn nothing_secret_comes_out() {
     fail(|| Reply::new(500, &[("www-authenticate", "canary-secret-1")], "canary-secret-1")).await;
     fail(|| Reply::Bytes(b"canary-secret-1\r\n\r\n".to_vec())).await;
     fail(|| Reply::Silence).await;
-    say_error(&Face::payment_api("https://user:canary-secret-1@a.example").unwrap_err());
+    say_error(&Dialect::payment_api("https://user:canary-secret-1@a.example").unwrap_err());
 
     let said = said();
     // It listened: to our spans, our metrics, the libraries below, and the values.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tollgate_client::{
-    Cached, ClientAuthentication, ClientCredentials, Clock, Environment, Face, ObtainError, Reference,
+    Cached, ClientAuthentication, ClientCredentials, Clock, Dialect, Environment, ObtainError, Reference,
     Settings, State, SystemClock, Token, TokenSource, http_client_builder,
 };
 
@@ -52,9 +52,9 @@ impl Authority {
         secret: &str,
         authentication: ClientAuthentication,
     ) -> ClientCredentials {
-        let face = Face::standard(&format!("{}/token", self.url), authentication).unwrap();
+        let dialect = Dialect::standard(&format!("{}/token", self.url), authentication).unwrap();
         let plain = |text| Reference::parse(text).unwrap().open(Environment::process()).unwrap();
-        ClientCredentials::builder(face, plain(id), plain(secret)).scope(scope).build().unwrap()
+        ClientCredentials::builder(dialect, plain(id), plain(secret)).scope(scope).build().unwrap()
     }
 
     /// What it says of a token (RFC 7662).
@@ -98,7 +98,7 @@ async fn a_client_authenticates_by_basic_and_in_the_body() {
     for authentication in [ClientAuthentication::Basic, ClientAuthentication::Post] {
         let credentials = authority.client("shop", SECRET, authentication);
         let (first, second) = (obtain(&credentials).await.unwrap(), obtain(&credentials).await.unwrap());
-        assert_eq!(first.life(), Duration::from_secs(600));
+        assert_eq!(first.lifetime(), Duration::from_secs(600));
         assert_ne!(first.expose_token(), second.expose_token());
         let known = authority.introspect(second.expose_token()).await;
         assert_eq!((&known["active"], &known["client_id"]), (&true.into(), &"shop".into()), "{known}");

@@ -113,9 +113,3 @@ pub fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
-
-/// The body of a refusal without metadata. `message` must be free of quotes, backslashes and control characters.
-pub fn error_body(code: Code, message: &str) -> String {
-    let code = code.as_str();
-    format!(r#"{{"success":false,"error":{{"code":"{code}","message":"{message}"}}}}"#)
-}

@@ -1,4 +1,4 @@
-//! Which type a body claims to be of.
+//! The media type of a body.
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
@@ -13,8 +13,8 @@ pub enum Media {
 }
 
 impl Media {
-    /// Reads the one `Content-Type`, without its parameters: whether a body is in UTF-8 its bytes tell, and not a
-    /// `charset`. Nothing that is compressed is understood.
+    /// Reads `Content-Type`, without its parameters: whether a body is in UTF-8 is decided by its bytes, not by
+    /// `charset`. Any other type, two types and a compressed body are `None`.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(CONTENT_TYPE).iter();
         let line = lines.next()?.as_bytes();

@@ -35,24 +35,24 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Starts with none.
+    /// Makes an empty collection.
     pub const fn new() -> Self {
         Self { errors: Vec::new() }
     }
 
-    /// Adds one.
+    /// Appends a problem.
     pub fn push(&mut self, problem: Problem) {
         self.errors.push(problem);
     }
 
-    /// Adds those of `others` behind these.
+    /// Appends the problems of `others`.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
         self.errors.extend(others.errors);
         self
     }
 
-    /// Whether nothing is wrong.
+    /// Whether no problem was found.
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
@@ -62,7 +62,7 @@ impl Problems {
         self.errors.iter()
     }
 
-    /// Gives `value` away only if nothing is wrong.
+    /// Returns `value` if no problem was found. It must be there then.
     pub fn or<T>(self, value: Option<T>) -> Result<T, Self> {
         if self.is_empty() { Ok(value.expect("what was not read has a problem")) } else { Err(self) }
     }

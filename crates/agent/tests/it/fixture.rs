@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tollgate_agent::{Agent, Drained, Limits, Listener, Recorder, Upstream};
-use tollgate_client::{Cached, Clock, Fault, Moment, Obtaining, Settings, SystemClock, Token, TokenSource};
+use tollgate_client::{Cached, Clock, Fault, Obtaining, Reading, Settings, SystemClock, Token, TokenSource};
 
 use crate::caller::Wire;
 
@@ -58,7 +58,7 @@ impl Skipping {
 }
 
 impl Clock for Skipping {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Reading {
         self.0.now().after(Duration::from_secs(self.1.load(Ordering::SeqCst) as u64))
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of a cache.
+//! Settings of a cache.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Survives an authority that is away for 55 seconds, with about 105 token calls a day.
+    /// Survives an outage of the authority of 55 seconds, with about 105 token calls a day.
     fn default() -> Self {
         Self {
             lead: Duration::from_secs(60),
@@ -32,20 +32,20 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Survives an authority that is away for 295 seconds, with about 150 token calls a day.
+    /// Survives an outage of the authority of 295 seconds, with about 150 token calls a day.
     pub fn resilient() -> Self {
         Self::default().lead(Duration::from_secs(300))
     }
 
-    /// Renews this long before the token ends, or at half its life if that is later.
+    /// Renews this long before the token expires, or at half its lifetime if that is later.
     #[must_use]
     pub fn lead(mut self, lead: Duration) -> Self {
         self.lead = lead;
         self
     }
 
-    /// Renews up to this much earlier still, so that clients started together drift apart; at most a twentieth of the
-    /// token's life. Drawn once for each token.
+    /// Renews up to this much earlier, at random once per token, so that clients that started together drift apart. It is
+    /// limited to a twentieth of the token's lifetime.
     #[must_use]
     pub fn jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;

@@ -15,29 +15,29 @@ use tollgate_core::wire::is_request_id;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
-use super::face::{Answer, ClientAuthentication, Kind};
+use super::dialect::{Answer, ClientAuthentication, Kind};
 use super::transport::Transport;
-use crate::{Clock, Fault, Moment, ObtainError, Rejection, Secret, Token, telemetry};
+use crate::{Clock, Fault, ObtainError, Reading, Rejection, Secret, Token, telemetry};
 
-/// Hardly any request is longer, in bytes.
+/// The capacity for a request, which hardly any exceeds, in bytes.
 const USUAL_BODY: usize = 4 * 1024;
-/// How long a token is believed to live where the authority does not say. RFC 6749 §5.1 recommends to say.
-const DEFAULT_LIFE: Duration = Duration::from_secs(300);
+/// The assumed lifetime of a token where the authority gives none, which RFC 6749 §5.1 permits.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Calls one authority.
 pub(super) struct Exchange {
-    face: Kind,
+    dialect: Kind,
     scope: Option<String>,
     transport: Arc<dyn Transport>,
 }
 
-/// What a token is asked for with. A client is its id and its secret.
+/// What a token is requested with. A client is its id and its secret.
 pub(super) enum Grant<'a> {
     Client((&'a str, &'a str)),
     Refresh { token: &'a str, client: Option<(&'a str, &'a str)> },
 }
 
-/// What was granted.
+/// The tokens that were granted.
 pub(super) struct Granted {
     pub(super) token: Token,
     pub(super) refresh_token: Option<Secret>,
@@ -45,7 +45,7 @@ pub(super) struct Granted {
 
 /// Why nothing was granted.
 pub(super) enum Failure {
-    /// What it was asked for with is refused.
+    /// The client or its refresh token is refused.
     Refused(Rejection),
     /// Anything else.
     Other(ObtainError),
@@ -64,13 +64,13 @@ impl From<Fault> for Failure {
 }
 
 impl Exchange {
-    pub(super) fn new(face: Kind, scope: Option<String>, transport: Arc<dyn Transport>) -> Self {
-        Self { face, scope, transport }
+    pub(super) fn new(dialect: Kind, scope: Option<String>, transport: Arc<dyn Transport>) -> Self {
+        Self { dialect, scope, transport }
     }
 
-    /// Whether the refresh token is sent along with the client's own credentials.
+    /// Whether a refresh needs the client's credentials, too.
     pub(super) fn refreshes_as_client(&self) -> bool {
-        matches!(self.face, Kind::Standard { .. })
+        matches!(self.dialect, Kind::Standard { .. })
     }
 
     /// Makes the call.
@@ -94,16 +94,16 @@ impl Exchange {
         let response = self.transport.send(request).await?;
         let (status, headers, body) = (response.status(), response.headers(), response.body());
         if status != StatusCode::OK {
-            let code = self.face.code(body);
+            let code = self.dialect.code(body);
             let refusal = Rejection { status: status.as_u16(), code, request_id: request_id(headers) };
             return Err(grant.failure(refusal, retry_after(headers, clock.now())));
         }
-        let answer = self.face.answer(body).ok_or(Fault::Malformed)?;
+        let answer = self.dialect.answer(body).ok_or(Fault::Malformed)?;
         granted(&answer, sent).ok_or_else(|| Fault::Malformed.into())
     }
 
     fn request(&self, grant: &Grant<'_>) -> Request<Bytes> {
-        match &self.face {
+        match &self.dialect {
             Kind::PaymentApi { token, refresh } => {
                 let (url, body) = match grant {
                     Grant::Refresh { token, .. } => {
@@ -164,8 +164,8 @@ impl Grant<'_> {
         }
     }
 
-    /// What an answer that is no token means. Whatever is wrong with a refresh token, the secret may do; with the
-    /// secret, only what is said about the client is a refusal of it, and anything else may pass.
+    /// Classifies an error response. Any client error ends a refresh token, because the secret may work. The client itself
+    /// is refused only by an error that is about it; any other may pass.
     fn failure(&self, refusal: Rejection, retry_after: Option<Duration>) -> Failure {
         let refused = match (self, refusal.status) {
             (_, 408 | 429) => false,
@@ -197,17 +197,17 @@ struct RefreshRequest<'a> {
 }
 
 fn written(body: &impl Serialize) -> Vec<u8> {
-    // Long enough not to be moved, which would leave a copy behind.
+    // Large enough that it never grows, which would leave a copy behind.
     let mut written = Vec::with_capacity(USUAL_BODY);
     serde_json::to_writer(&mut written, body).expect("texts are written to memory");
     written
 }
 
 fn post(url: &Url, content_type: &'static str, body: Vec<u8>) -> Request<Bytes> {
-    // The secret is in it: it is wiped when it has been sent.
+    // The body has the secret, so it is wiped after it was sent.
     let mut request = Request::new(Bytes::from_owner(Zeroizing::new(body)));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = url.as_str().parse().expect("the URLs of a face are URIs");
+    *request.uri_mut() = url.as_str().parse().expect("the URLs of a dialect are URIs");
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -229,15 +229,15 @@ fn basic(id: &str, secret: &str) -> HeaderValue {
     value
 }
 
-fn granted(answer: &Answer<'_>, sent: Moment) -> Option<Granted> {
+fn granted(answer: &Answer<'_>, sent: Reading) -> Option<Granted> {
     if answer.token_type.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return None;
     }
-    let life = match &answer.expires_in {
+    let lifetime = match &answer.expires_in {
         Some(seconds) => seconds.duration()?,
-        None => DEFAULT_LIFE,
+        None => DEFAULT_LIFETIME,
     };
-    let token = Token::new(answer.access_token.as_deref()?, sent, life).ok()?;
+    let token = Token::new(answer.access_token.as_deref()?, sent, lifetime).ok()?;
     let refresh_token = answer.refresh_token.as_deref().filter(|token| !token.is_empty());
     Some(Granted { token, refresh_token: refresh_token.map(|token| Secret::from(token.to_owned())) })
 }
@@ -247,9 +247,9 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     is_request_id(id.as_bytes()).then(|| id.to_owned())
 }
 
-/// `Retry-After` in both of its forms (RFC 9110 §10.2.3). A date is compared with the answer's own, so that a clock set
-/// wrongly on either side makes no difference.
-fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
+/// `Retry-After` in both of its forms (RFC 9110 §10.2.3). A date is compared with the answer's own, so that a wrong clock
+/// on either side makes no difference.
+fn retry_after(headers: &HeaderMap, now: Reading) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

@@ -1,4 +1,4 @@
-//! How calls to the authority travel.
+//! Transports for calls to the authority.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -11,15 +11,15 @@ use zeroize::Zeroizing;
 
 use crate::{ConfigurationError, Fault, http_client_builder, tls};
 
-/// No token response is longer, in bytes.
+/// The longest token response, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// Brings a call to the authority, and its answer back. Without one, calls go over HTTP; this is for programs that reach
-/// the authority in another way, such as in the same process.
+/// Sends calls to the authority. The default is HTTP; this is for programs that reach the authority in another way, such
+/// as in the same process.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a request once, where its URI says and nowhere else, and returns the whole answer.
+    /// Sends a request once, to its URI and nowhere else, and returns the whole answer.
     ///
-    /// Both hold secrets, which belong into no log and no error. How long it takes is for the transport to limit.
+    /// Both hold secrets, which must not get into logs or errors. The transport limits how long this takes.
     fn send(&self, request: Request<Bytes>) -> Sending<'_>;
 }
 
@@ -34,7 +34,7 @@ impl Http {
     pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, ConfigurationError> {
         let client = http_client_builder(url)?
             .timeout(timeout)
-            // Token calls are minutes apart; a connection kept in between is one that may have died.
+            // Token calls are minutes apart, so a kept connection may have died.
             .pool_idle_timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| ConfigurationError::Tls(error.to_string()))?;
@@ -64,7 +64,7 @@ impl Transport for Http {
     }
 }
 
-/// Reads an answer up to its bound. It is wiped when it has been read.
+/// Reads an answer up to its limit. It is wiped when it is dropped.
 async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let mut body = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
     while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
@@ -90,13 +90,13 @@ fn fault(error: &reqwest::Error) -> Fault {
     Fault::Unreachable(if error.is_connect() { "no connection" } else { "the connection broke" }.to_owned())
 }
 
-/// What the system or TLS says. Neither the URL nor what a peer wrote: before there is a connection, it wrote nothing.
+/// The message of the system or of TLS. It contains neither the URL nor what the peer wrote.
 fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
     if let Some(tls_error) = cause.downcast_ref::<rustls::Error>() {
         return Some(tls::explained(tls_error));
     }
     let io = cause.downcast_ref::<std::io::Error>()?;
-    // Of one error made of another, the inner one says more; to `source` both are one.
+    // An inner error says more, and `source` does not lead to it.
     let inner = io.get_ref().and_then(|inner| problem(inner, connecting));
     Some(inner.unwrap_or_else(|| if connecting { io.to_string() } else { io.kind().to_string() }))
 }

@@ -3,8 +3,8 @@ use rand::SeedableRng;
 use super::*;
 use crate::Rejection;
 
-const START: Moment =
-    Moment { monotonic: Duration::from_secs(1_000), wall: Duration::from_secs(1_764_000_000) };
+const START: Reading =
+    Reading { monotonic: Duration::from_secs(1_000), wall: Duration::from_secs(1_764_000_000) };
 const LIFE: Duration = Duration::from_secs(900);
 
 fn seconds(seconds: u64) -> Duration {
@@ -15,8 +15,8 @@ fn schedule(seed: u64) -> Schedule {
     Schedule::new(&Settings::default(), StdRng::seed_from_u64(seed))
 }
 
-fn token(sent: Moment, life: Duration) -> Token {
-    Token::new("abc", sent, life).unwrap()
+fn token(sent: Reading, lifetime: Duration) -> Token {
+    Token::new("abc", sent, lifetime).unwrap()
 }
 
 fn refused() -> Arc<ObtainError> {
@@ -55,20 +55,21 @@ fn the_jitter_is_drawn_once_for_each_token() {
 
 #[test]
 fn a_short_life_is_renewed_about_halfway() {
-    for life in [2, 10, 60] {
-        let mut schedule = schedule(life);
+    for lifetime in [2, 10, 60] {
+        let mut schedule = schedule(lifetime);
         schedule.begin(START);
-        schedule.succeed(&token(START, seconds(life)), START).unwrap();
+        schedule.succeed(&token(START, seconds(lifetime)), START).unwrap();
         let due = schedule.due(START);
-        assert!(due <= seconds(life) / 2 && due >= seconds(life) * 9 / 20, "{due:?} of {life} s");
+        assert!(due <= seconds(lifetime) / 2 && due >= seconds(lifetime) * 9 / 20, "{due:?} of {lifetime} s");
     }
 }
 
 #[test]
 fn a_token_that_can_not_be_used_is_a_failed_renewal() {
-    for (sent, life) in [(START, Duration::from_millis(1_999)), (START, Duration::ZERO), (START, seconds(1))]
+    for (sent, lifetime) in
+        [(START, Duration::from_millis(1_999)), (START, Duration::ZERO), (START, seconds(1))]
     {
-        assert_eq!(schedule(1).succeed(&token(sent, life), START), Err(Fault::ShortLived));
+        assert_eq!(schedule(1).succeed(&token(sent, lifetime), START), Err(Fault::ShortLived));
     }
     let late = START.after(seconds(899));
     assert_eq!(schedule(1).succeed(&token(START, LIFE), late), Err(Fault::ShortLived));

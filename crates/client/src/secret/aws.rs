@@ -9,8 +9,8 @@ use serde::Deserialize;
 use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
+use super::credential_cache::{CredentialCache, Gate};
 use super::http::{self, Answer, Http};
-use super::kept::{Gate, Kept};
 use super::reference::{Name, is_word};
 use super::{Environment, Mark, Reason, Refusal, Secret, payload};
 use credentials::Credentials;
@@ -33,7 +33,7 @@ pub(super) struct Aws {
     name: Name,
     environment: Environment,
     http: Http,
-    credentials: Kept<Credentials>,
+    credentials: CredentialCache<Credentials>,
     gate: Gate,
 }
 
@@ -43,7 +43,7 @@ impl Aws {
             name,
             environment,
             http: Http::new()?,
-            credentials: Kept::nothing(),
+            credentials: CredentialCache::empty(),
             gate: Gate::default(),
         })
     }
@@ -114,7 +114,7 @@ impl Aws {
     }
 }
 
-/// Where a service is: as the AWS SDKs find out.
+/// The address of a service, found as the SDKs of AWS do.
 fn endpoint(environment: &Environment, own: &str, service: &str, region: &str) -> Result<Url, Reason> {
     for name in [own, "AWS_ENDPOINT_URL"] {
         if let Some(address) = environment.variable(name) {
@@ -126,7 +126,7 @@ fn endpoint(environment: &Environment, own: &str, service: &str, region: &str) -
 }
 
 fn refused(answer: &Answer) -> Reason {
-    // In the header or in the body, with a namespace before it or an address behind it.
+    // The code is in the header or in the body, with a namespace before it or an address behind it.
     let (header, error) = (answer.headers.get("x-amzn-errortype"), answer.error());
     let code = header.and_then(|value| value.to_str().ok()).or(error["__type"].as_str()).unwrap_or_default();
     let code = code.split(':').next().and_then(|code| code.rsplit('#').next()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The process's environment: the one place that reads it.
+//! The environment of the process, which is read only here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
 use super::{Mark, Reason, Secret, file, payload};
-use crate::{Clock, Moment, SystemClock};
+use crate::{Clock, Reading, SystemClock};
 
 type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// What a source may know of where it runs: the variables of the environment, and the time.
+/// The variables of the environment, and the clock.
 #[derive(Clone)]
 pub struct Environment {
     variables: Variables,
@@ -37,16 +37,16 @@ impl Environment {
         Timestamp::from_millis(0).after(self.clock.now().wall)
     }
 
-    pub(super) fn moment(&self) -> Moment {
+    pub(super) fn reading(&self) -> Reading {
         self.clock.now()
     }
 
-    /// A variable. One that is empty counts as not set, as it does for the tools of all three stores.
+    /// A variable. An empty one counts as not set, as in the tools of all three stores.
     pub fn variable(&self, name: &str) -> Option<String> {
         (self.variables)(name).filter(|value| !value.is_empty())
     }
 
-    /// The mark of a secret in a store that is asked with these variables, and with the files that those of them name.
+    /// The mark of a secret in a store, made of these variables and of the files that some of them name.
     pub(super) async fn mark(&self, variables: &[&str], files: &[&str]) -> Mark {
         let values: Vec<_> = variables.iter().map(|name| self.variable(name).map(Zeroizing::new)).collect();
         let mut looks = Vec::with_capacity(files.len());
@@ -78,7 +78,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// An environment of these variables, where time stands still.
+    /// An environment of these variables, with a stopped clock.
     pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
         let variables: std::collections::HashMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -88,8 +88,8 @@ pub(crate) mod tests {
     struct Stopped;
 
     impl Clock for Stopped {
-        fn now(&self) -> Moment {
-            Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(1_764_000_000) }
+        fn now(&self) -> Reading {
+            Reading { monotonic: Duration::ZERO, wall: Duration::from_secs(1_764_000_000) }
         }
     }
 

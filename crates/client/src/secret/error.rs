@@ -22,7 +22,7 @@ impl SecretError {
         &self.reason
     }
 
-    /// Whether reading again later may succeed without anybody having changed anything.
+    /// Whether reading again later may succeed without a change.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.reason,
@@ -30,7 +30,7 @@ impl SecretError {
         )
     }
 
-    /// Whether the store refuses who asks, which asking again does not change.
+    /// Whether the store denies access to this process, so that reading again is useless.
     pub fn is_denied(&self) -> bool {
         matches!(self.reason, Reason::Refused { refusal: Refusal::Denied, .. })
     }
@@ -40,7 +40,7 @@ impl SecretError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A setting, most of them variables of the environment, is missing or can't be right.
+    /// A setting, such as a variable of the environment, is missing or wrong.
     #[error("{name} {problem}")]
     Setting {
         /// The setting.
@@ -56,16 +56,16 @@ pub enum Reason {
         /// What the system says.
         error: io::Error,
     },
-    /// A way to authenticate that exists, but not here. The text says what there is instead.
+    /// A way to authenticate that is not supported. The text says what to use instead.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// An address that would carry secrets in the clear.
+    /// A secret would be sent in the clear.
     #[error("http://{host} would carry secrets in the clear: use https")]
     Insecure {
         /// The host.
         host: String,
     },
-    /// The store, or who gives out the tokens for it, can't be reached in 5 s or breaks off.
+    /// The store, or the issuer of tokens for it, can't be reached in 5 s, or the connection breaks.
     #[error("{host} can't be reached: {problem}")]
     Unreachable {
         /// The host.
@@ -73,22 +73,22 @@ pub enum Reason {
         /// What the network says.
         problem: String,
     },
-    /// The store, or who gives out the tokens for it, refuses.
+    /// The store, or the issuer of tokens for it, refuses.
     #[error("{advice} (answered {status}{})", code.as_ref().map(|code| format!(" {code}")).unwrap_or_default())]
     Refused {
-        /// Why.
+        /// The class of the refusal.
         refusal: Refusal,
-        /// The status of HTTP.
+        /// The HTTP status.
         status: u16,
         /// The store's own code, such as `PERMISSION_DENIED`.
         code: Option<String>,
         /// What it means and what to do.
         advice: &'static str,
     },
-    /// An answer that the protocol doesn't have.
+    /// The answer is not one of the protocol.
     #[error("{0}")]
     Unexpected(&'static str),
-    /// What is kept there can't be a secret.
+    /// The content can't be a secret.
     #[error("the secret {0}")]
     Content(&'static str),
 }
@@ -99,7 +99,7 @@ pub enum Reason {
 pub enum Refusal {
     /// There is no such secret, or no longer.
     Absent,
-    /// Who asks is not known there, or may not read it.
+    /// This process is not known there, or may not read the secret.
     Denied,
     /// The store can't answer for now.
     Unavailable,

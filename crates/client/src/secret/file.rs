@@ -1,4 +1,4 @@
-//! A secret in a file, as Kubernetes, systemd and Docker hand one over.
+//! A secret in a file, as Kubernetes, systemd and Docker provide it.
 
 use std::fs::Metadata;
 use std::io::{self, Read as _};
@@ -33,7 +33,7 @@ impl File {
     }
 }
 
-/// What shows of a file without opening it, which would wait for a pipe. Nothing where it can't be looked at.
+/// Looks at a file without opening it, which would block on a pipe. Nothing where there is no access to it.
 pub(super) async fn look(path: &Path) -> Option<Look> {
     let owned = path.to_owned();
     let looking =
@@ -41,8 +41,8 @@ pub(super) async fn look(path: &Path) -> Option<Look> {
     looking.await.unwrap_or_default()
 }
 
-/// Kubernetes leads a link elsewhere, others put a file in the place of the old one or write into it: the device and the
-/// inode, the size, and the times of the last changes.
+/// The device and the inode, the size, and the times of the last changes. Kubernetes changes a link, others replace the
+/// file or write into it.
 pub(super) type Look = [i128; 5];
 
 #[cfg(unix)]
@@ -68,11 +68,11 @@ pub(super) async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Reason> {
 
 async fn open_and_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), Reason> {
     let owned = path.to_owned();
-    // Not on the runtime's own threads: the file may be a pipe, or on a network.
+    // Reading may block: the file may be a pipe, or on a network.
     let reading = tokio::task::spawn_blocking(move || {
         let file = std::fs::File::open(owned)?;
         let metadata = file.metadata()?;
-        // All of it at once, because a vector that grows leaves copies behind.
+        // A vector that grows would leave copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(payload::LIMIT + 1));
         file.take(payload::LIMIT as u64 + 1).read_to_end(&mut bytes)?;
         Ok((bytes, metadata))

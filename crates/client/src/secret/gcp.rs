@@ -15,8 +15,8 @@ use serde::Deserialize;
 use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
+use super::credential_cache::{CredentialCache, Gate};
 use super::http::{self, Answer, Http};
-use super::kept::{Gate, Kept};
 use super::reference::{Name, is_word};
 use super::{Environment, Mark, Reason, Refusal, Secret, file, payload};
 
@@ -26,7 +26,7 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const KEY: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 /// A key that Google refuses is not tried again for so long, unless its file changes.
 const AFTER_REFUSAL: Duration = Duration::from_secs(60);
-/// The variable by which gcloud is pointed elsewhere.
+/// The variable with another address of Secret Manager, as gcloud reads it.
 const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER";
 
 pub(super) fn is_id(id: &str) -> bool {
@@ -38,7 +38,7 @@ pub(super) fn is_id(id: &str) -> bool {
         }
         _ => return false,
     };
-    // Projects of the old kind are domain:name.
+    // Old projects are named domain:name.
     let is_segment = |segment: &&str| is_word(segment, "-_.:") && !segment.starts_with('.');
     matches!(version, [] | ["versions", _]) && segments.iter().all(is_segment)
 }
@@ -47,13 +47,19 @@ pub(super) struct Gcp {
     name: Name,
     environment: Environment,
     http: Http,
-    token: Kept<Secret>,
+    token: CredentialCache<Secret>,
     gate: Gate,
 }
 
 impl Gcp {
     pub(super) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
-        Ok(Self { name, environment, http: Http::new()?, token: Kept::nothing(), gate: Gate::default() })
+        Ok(Self {
+            name,
+            environment,
+            http: Http::new()?,
+            token: CredentialCache::empty(),
+            gate: Gate::default(),
+        })
     }
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
@@ -73,11 +79,11 @@ impl Gcp {
             return Err(refused(&answer));
         }
         let unexpected = Reason::Unexpected("the answer is not one of Secret Manager");
-        let Some(Version { payload: kept }) = answer.json() else { return Err(unexpected) };
-        let Ok(data) = BASE64_STANDARD.decode(&*kept.data).map(Zeroizing::new) else {
+        let Some(Version { payload }) = answer.json() else { return Err(unexpected) };
+        let Ok(data) = BASE64_STANDARD.decode(&*payload.data).map(Zeroizing::new) else {
             return Err(unexpected);
         };
-        if kept.data_crc32c.is_some_and(|sum| *sum != crc32c(&data).to_string()) {
+        if payload.data_crc32c.is_some_and(|sum| *sum != crc32c(&data).to_string()) {
             return Err(Reason::Unexpected("the secret was damaged on its way: read it again"));
         }
         payload::pick(&data, self.name.field.as_deref())
@@ -100,7 +106,7 @@ impl Gcp {
     async fn obtain(&self) -> Result<(Secret, Timestamp), Reason> {
         match self.environment.variable(KEY) {
             Some(path) => {
-                let (with, now) = (self.mark().await, self.environment.moment());
+                let (with, now) = (self.mark().await, self.environment.reading());
                 let request = self.by_key(Path::new(&path), self.environment.now()).await?;
                 self.gate.pass(with, now, |_| AFTER_REFUSAL, self.obtain_by(request)).await
             }

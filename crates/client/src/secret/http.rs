@@ -1,4 +1,4 @@
-//! How secret stores are spoken to: one attempt, no redirects, short answers, and nothing secret in the clear.
+//! Requests to secret stores: one attempt, no redirects, short answers, and no secret in the clear.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{Reason, Refusal, payload};
 use crate::origin::is_loopback;
 use crate::{http_client, tls, tls_config};
 
-/// Where machines in a cloud get their identity: by HTTP, because these addresses end on the machine's own host.
+/// Where machines in a cloud get their identity. HTTP is used there, because these addresses stay on the machine's host.
 const METADATA: [&str; 6] = [
     "169.254.169.254",
     "fd00:ec2::254",
@@ -24,7 +24,7 @@ const METADATA: [&str; 6] = [
 
 pub(super) struct Http {
     outward: Client,
-    /// To this machine, and never by a proxy: that would be told the secrets.
+    /// For this machine, without a proxy, which would see the secrets.
     local: Client,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn address(name: &str, text: &str) -> Result<Url, Reason> {
     })
 }
 
-/// A header's value that no log shows.
+/// The value of a header, marked sensitive, so that no log shows it.
 pub(super) fn sensitive(text: &str) -> Result<HeaderValue, Reason> {
     let value = HeaderValue::try_from(text);
     let mut value = value.map_err(|_| Reason::Unexpected("the token for the secret store is no token"))?;
@@ -105,7 +105,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Reason> {
     Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
 }
 
-/// The innermost error says what happened; those around it say that something did.
+/// Explains an error by its innermost cause. The outer ones only say that there is one.
 fn unreachable(error: &reqwest::Error) -> Reason {
     let host = error.url().map(host).unwrap_or_default();
     if error.is_timeout() {
@@ -124,7 +124,7 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// What an answer says that is an error: nothing, if it is no JSON.
+    /// The body of an error answer, or nothing where it is not JSON.
     pub(super) fn error(&self) -> serde_json::Value {
         self.json().unwrap_or_default()
     }
@@ -133,7 +133,7 @@ impl Answer {
         std::str::from_utf8(&self.body).ok()
     }
 
-    /// What the status alone says about a refusal.
+    /// The class of a refusal, by its status.
     pub(super) fn refusal(&self) -> Refusal {
         match self.status.as_u16() {
             401 | 403 => Refusal::Denied,
@@ -143,7 +143,7 @@ impl Answer {
         }
     }
 
-    /// The refusal as an error. A code that doesn't look like one is left away: it could be anything.
+    /// The refusal as an error. A code that doesn't look like one is left out, because it could be anything.
     pub(super) fn refused(&self, refusal: Refusal, code: Option<&str>, advice: &'static str) -> Reason {
         let is_code = |code: &&str| {
             (1..=64).contains(&code.len())

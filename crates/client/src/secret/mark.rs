@@ -1,13 +1,13 @@
-//! What shows of a secret without reading it.
+//! Marks, by which a change of a secret is noticed without reading it.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::LazyLock;
 
-/// Keyed anew in each process, so that a mark says nothing about what it was made of.
+/// Has a random key in each process, so that a mark does not reveal what it was made of.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// What shows of a secret without reading it, such as when its file was changed. Two that differ say that a reading may
-/// bring another secret.
+/// A mark of a secret, made of what can be seen without reading it, such as the time of a change to its file. When it
+/// changes, the secret may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     hash: u64,
@@ -15,13 +15,13 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Of a secret that changes only when `seen` does.
+    /// Marks a secret that changes only when `seen` does.
     pub fn complete(seen: impl Hash) -> Self {
         Self { hash: HASHER.hash_one(seen), elsewhere: false }
     }
 
-    /// Of a secret that is kept elsewhere, such as in a secret store. `seen` is what the store is asked with: where and
-    /// as whom.
+    /// Marks a secret that is kept elsewhere, such as in a secret store. `seen` is the address of the store and the
+    /// identity of this process there.
     pub fn elsewhere(seen: impl Hash) -> Self {
         Self { hash: HASHER.hash_one(seen), elsewhere: true }
     }

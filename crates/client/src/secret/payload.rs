@@ -1,4 +1,4 @@
-//! What a store keeps, and the secret in it.
+//! Finds the secret in the content of a file or a store.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use zeroize::Zeroize as _;
 
 use super::{Reason, Secret};
 
-/// How long what a store keeps may be, in bytes. No store takes longer secrets.
+/// The longest content, in bytes. No store takes longer secrets.
 pub(super) const LIMIT: usize = 64 * 1024;
 
 pub(super) const TOO_LONG: Reason = Reason::Content("is longer than 64 KiB: check what is kept there");
 
-/// The members of a JSON object, where they were read: no copy of those that nobody asks for.
+/// The members of a JSON object, without copies of those that are not needed.
 pub(super) type Fields<'a> = HashMap<String, &'a RawValue>;
 
-/// The secret in what is kept: all of it, or one field of the JSON object that it is.
+/// The secret: the whole content, or one field of the JSON object that it is.
 pub(super) fn pick(payload: &[u8], field: Option<&str>) -> Result<Secret, Reason> {
     if let Some(field) = field {
         let fields: Fields<'_> = serde_json::from_slice(payload).map_err(|_| {
@@ -35,7 +35,7 @@ pub(super) fn member(fields: &Fields<'_>, field: &str) -> Result<Secret, Reason>
     text(value.map_err(|_| Reason::Content("has that field, but not as a string: keep a string there"))?)
 }
 
-/// A newline at the end is the editor's or the shell's, wherever the secret is kept.
+/// Makes a secret of a text, without the newline that an editor or a shell has added.
 pub(super) fn text(mut text: String) -> Result<Secret, Reason> {
     let length = text.trim_end_matches(['\r', '\n']).len();
     if length == 0 {
@@ -49,7 +49,7 @@ pub(super) fn text(mut text: String) -> Result<Secret, Reason> {
     Ok(Secret::from(text))
 }
 
-/// A member of an answer that is a secret from the moment on that it is read.
+/// Deserializes a member of an answer as a secret.
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     String::deserialize(deserializer).map(Secret::from)
 }

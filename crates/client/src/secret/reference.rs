@@ -12,7 +12,7 @@ use super::gcp::{self, Gcp};
 use super::vault::{self, Vault};
 use super::{Environment, Mark, Reason, Secret, SecretError, SecretSource};
 
-/// A value, or where to find it: what settings like `TOLLGATE_CLIENT_SECRET` hold.
+/// A value, or where it is kept. It is what settings like `TOLLGATE_CLIENT_SECRET` hold.
 ///
 /// | text | where the value is |
 /// | --- | --- |
@@ -49,7 +49,7 @@ enum Place {
     Aws(Name),
 }
 
-/// What a store knows a secret by, and the field of it that is meant.
+/// The name of a secret in a store, and the field of it.
 #[derive(Clone)]
 pub(super) struct Name {
     pub(super) id: String,
@@ -71,7 +71,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// A text that begins like a reference and isn't one. It doesn't hold the text, which may be a secret.
+/// A text that begins like a reference and isn't one. The error doesn't hold the text, which may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "what begins with {scheme}: must be {scheme}:{form}{lacks} (a secret that begins so can be given by file:PATH)"
@@ -83,7 +83,7 @@ pub struct ReferenceError {
 }
 
 impl Reference {
-    /// Reads a text, and nothing else: what it refers to need not exist yet.
+    /// Parses a text. What it refers to need not exist yet.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let plain = || Place::Plain(Secret::from(text.to_owned()));
         let Some((scheme, rest)) = text.split_once(':') else { return Ok(Self(plain())) };
@@ -103,7 +103,7 @@ impl Reference {
         place.map(Self).ok_or(ReferenceError { scheme, form, lacks })
     }
 
-    /// Makes a source of it, which looks again whenever it is read.
+    /// Opens it as a source, which reads anew each time.
     ///
     /// Settings of the stores are read from `environment` with each secret, except `VAULT_CACERT`, which is read here.
     pub fn open(&self, environment: Environment) -> Result<Arc<dyn SecretSource>, SecretError> {
@@ -131,7 +131,7 @@ fn is_variable(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit()) && is_word(text, "_")
 }
 
-/// Whether the text is not empty and of ASCII letters, digits and the marks.
+/// Whether the text is not empty and has only ASCII letters, digits and these marks.
 pub(super) fn is_word(text: &str, marks: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }

@@ -24,7 +24,7 @@ mod renewal;
 pub(super) const FORM: &str = "MOUNT/PATH#FIELD, with two slashes after a mount that has some in its name \
                                (team/kv//app#FIELD)";
 
-/// The variables that say which Vault is asked, and by whom.
+/// The variables with the address of Vault and the identity of this process.
 const VARIABLES: [&str; 6] = [
     "VAULT_ADDR",
     "VAULT_NAMESPACE",
@@ -33,7 +33,7 @@ const VARIABLES: [&str; 6] = [
     "VAULT_SECRET_ID",
     "VAULT_APPROLE_MOUNT",
 ];
-/// The variables that name files which say by whom.
+/// The variables that name files with the identity of this process.
 const FILES: [&str; 2] = ["VAULT_TOKEN_FILE", "VAULT_SECRET_ID_FILE"];
 
 pub(super) fn is_id(id: &str) -> bool {
@@ -95,15 +95,15 @@ impl Vault {
     }
 }
 
-/// How Vault is asked.
+/// The HTTP API of Vault.
 struct Api {
     environment: Environment,
     http: Http,
 }
 
 impl Api {
-    /// The token that somebody has obtained for this process, if they have. A file is read each time: Vault's agent puts
-    /// another token there.
+    /// The token that was given to this process, if there is one. A file is read each time, because Vault's agent replaces
+    /// the token there.
     async fn given_token(&self) -> Result<Option<Secret>, Reason> {
         if let Some(token) = self.environment.variable("VAULT_TOKEN") {
             return payload::text(token).map(Some);
@@ -123,7 +123,7 @@ impl Api {
             .pop_if_empty()
             .push("v1")
             .extend(path.split('/'));
-        // An agent may insist on this header, which nobody can be tricked into sending.
+        // An agent of Vault may require this header, against forged requests.
         let mut request = self.http.request(method, url)?.header("x-vault-request", "true");
         if let Some(namespace) = self.environment.variable("VAULT_NAMESPACE") {
             request = request.header("x-vault-namespace", namespace);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use tollgate_client::{Clock, Fault, Moment, ObtainError, Obtaining, Settings, Token, TokenSource};
+use tollgate_client::{Clock, Fault, ObtainError, Obtaining, Reading, Settings, Token, TokenSource};
 
 /// What the authority does about a call.
 #[derive(Clone)]
@@ -101,10 +101,10 @@ impl TestClock {
 }
 
 impl Clock for TestClock {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Reading {
         let monotonic = self.started.elapsed();
         let seconds = 1_764_000_000_u64.saturating_add_signed(self.step.load(Ordering::SeqCst));
-        Moment { monotonic, wall: Duration::from_secs(seconds) + monotonic }
+        Reading { monotonic, wall: Duration::from_secs(seconds) + monotonic }
     }
 }
 

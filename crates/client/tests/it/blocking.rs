@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use http::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tollgate_client::{
-    Blocking, CallError, Clock, Moment, Obtaining, Origin, Settings, State, SystemClock, Token, TokenSource,
+    Blocking, CallError, Clock, Obtaining, Origin, Reading, Settings, State, SystemClock, Token, TokenSource,
 };
 
 use crate::authority::seconds;
@@ -64,7 +64,7 @@ struct Late {
 }
 
 impl Clock for Late {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Reading {
         let is_callers = thread::current().id() == self.caller;
         if is_callers && self.readings.fetch_add(1, Ordering::SeqCst) == 1 {
             self.tell.add_permits(1);

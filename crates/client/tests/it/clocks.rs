@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokio::time::sleep;
-use tollgate_client::{Cached, Clock, Moment, Obtaining, Token, TokenSource};
+use tollgate_client::{Cached, Clock, Obtaining, Reading, Token, TokenSource};
 
 use crate::authority::{TestClock, seconds, settings};
 
 /// Grants tokens that say when they end.
-struct Dated(Arc<Mutex<Vec<Moment>>>);
+struct Dated(Arc<Mutex<Vec<Reading>>>);
 
 impl TokenSource for Dated {
     fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a> {
@@ -29,13 +29,13 @@ impl TokenSource for Dated {
 
 struct Watched {
     clock: TestClock,
-    ends: Arc<Mutex<Vec<Moment>>>,
+    ends: Arc<Mutex<Vec<Reading>>>,
     cached: Cached,
 }
 
 impl Watched {
     fn new() -> Self {
-        let (clock, ends) = (TestClock::new(), Arc::<Mutex<Vec<Moment>>>::default());
+        let (clock, ends) = (TestClock::new(), Arc::<Mutex<Vec<Reading>>>::default());
         let cached = Cached::new(Dated(ends.clone()), settings(&clock));
         Self { clock, ends, cached }
     }

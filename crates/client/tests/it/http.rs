@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tollgate_client::{
-    ClientAuthentication, ClientCredentials, Clock, Face, Fault, ObtainError, SystemClock, TokenSource,
+    ClientAuthentication, ClientCredentials, Clock, Dialect, Fault, ObtainError, SystemClock, TokenSource,
 };
 
 use crate::authority::{TestClock, seconds};
@@ -18,8 +18,8 @@ async fn obtain(credentials: &ClientCredentials) -> Result<String, ObtainError> 
 /// Why no token is obtained from a server that answers like this.
 async fn error(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> ObtainError {
     let server = Server::start(reply);
-    let face = Face::payment_api(&server.url()).unwrap();
-    let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("secret-1"));
+    let dialect = Dialect::payment_api(&server.url()).unwrap();
+    let credentials = ClientCredentials::builder(dialect, Kept::new("client"), Kept::new("secret-1"));
     obtain(&credentials.timeout(Duration::from_millis(300)).build().unwrap()).await.unwrap_err()
 }
 
@@ -54,7 +54,7 @@ async fn the_life_of_a_token_counts_from_when_it_was_asked_for() {
     let clock = TestClock::new();
     let before = clock.now();
     let token = Issuer::start().credentials().obtain(&clock).await.unwrap();
-    assert_eq!(token.life(), seconds(900));
+    assert_eq!(token.lifetime(), seconds(900));
     assert!(token.expires().monotonic >= before.monotonic + seconds(900));
     assert!(token.expires().monotonic < clock.now().monotonic + seconds(900));
 }
@@ -87,7 +87,7 @@ async fn a_rotated_secret_is_read_anew_and_tried_at_once() {
         let issuer = Issuer::start();
         let url = format!("{}/oauth2/token", issuer.server.url());
         let credentials = if standard {
-            issuer.credentials_on(Face::standard(&url, ClientAuthentication::Basic).unwrap())
+            issuer.credentials_on(Dialect::standard(&url, ClientAuthentication::Basic).unwrap())
         } else {
             issuer.credentials()
         };
@@ -132,8 +132,9 @@ async fn a_refresh_endpoint_that_fails_does_not_keep_the_secret_from_its_turn() 
             ),
         )
     });
-    let face = Face::payment_api(&server.url()).unwrap();
-    let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("s")).build().unwrap();
+    let dialect = Dialect::payment_api(&server.url()).unwrap();
+    let credentials =
+        ClientCredentials::builder(dialect, Kept::new("client"), Kept::new("s")).build().unwrap();
     assert_eq!(obtain(&credentials).await.unwrap(), "a0");
     obtain(&credentials).await.unwrap_err();
     assert_eq!(obtain(&credentials).await.unwrap(), "a1");
@@ -151,7 +152,7 @@ async fn a_standard_endpoint_gets_the_client_by_basic_or_in_the_body() {
         id.clone_into(&mut issuer.known.lock().unwrap().id);
         secret.clone_into(&mut issuer.known.lock().unwrap().secret);
         let url = format!("{}/oauth2/token", issuer.server.url());
-        let credentials = issuer.credentials_on(Face::standard(&url, authentication).unwrap());
+        let credentials = issuer.credentials_on(Dialect::standard(&url, authentication).unwrap());
         for expected in ["access-s1", "access-r1", "access-r2"] {
             assert_eq!(obtain(&credentials).await.unwrap(), expected);
         }
@@ -169,12 +170,12 @@ async fn scopes_are_asked_for_where_they_are_set() {
     let issuer = Issuer::start();
     let url = format!("{}/oauth2/token", issuer.server.url());
     let faces = [
-        (Face::payment_api(&issuer.server.url()).unwrap(), r#""scope":"a b""#),
-        (Face::standard(&url, ClientAuthentication::Basic).unwrap(), "scope=a+b"),
+        (Dialect::payment_api(&issuer.server.url()).unwrap(), r#""scope":"a b""#),
+        (Dialect::standard(&url, ClientAuthentication::Basic).unwrap(), "scope=a+b"),
     ];
-    for (n, (face, expected)) in faces.into_iter().enumerate() {
+    for (n, (dialect, expected)) in faces.into_iter().enumerate() {
         let credentials =
-            ClientCredentials::builder(face, issuer.id.clone(), issuer.secret.clone()).scope("a b");
+            ClientCredentials::builder(dialect, issuer.id.clone(), issuer.secret.clone()).scope("a b");
         obtain(&credentials.build().unwrap()).await.unwrap();
         assert!(issuer.server.seen()[n].body.contains(expected));
     }
@@ -183,11 +184,12 @@ async fn scopes_are_asked_for_where_they_are_set() {
 #[tokio::test]
 async fn an_answer_without_refresh_token_or_life_is_taken_for_five_minutes() {
     let server = Server::start(|_| Reply::json(200, r#"{"access_token":"abc","token_type":"Bearer"}"#));
-    let face = Face::standard(&server.url(), ClientAuthentication::Basic).unwrap();
-    let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("s")).build().unwrap();
+    let dialect = Dialect::standard(&server.url(), ClientAuthentication::Basic).unwrap();
+    let credentials =
+        ClientCredentials::builder(dialect, Kept::new("client"), Kept::new("s")).build().unwrap();
     for calls in 1..=2 {
         let token = credentials.obtain(&SystemClock::new()).await.unwrap();
-        assert_eq!(token.life(), seconds(300));
+        assert_eq!(token.lifetime(), seconds(300));
         assert_eq!(server.seen().len(), calls);
         assert!(server.seen()[calls - 1].body.starts_with("grant_type=client_credentials"));
     }
@@ -242,7 +244,7 @@ async fn what_is_no_token_response_is_transient() {
         r#"{"success":true,"data":{"access_token":"abc","token_type":"mac","expires_in":900}}"#,
         r#"{"success":true,"data":{"access_token":"abc","token_type":"Bearer","expires_in":-1}}"#,
         r#"{"success":true,"data":{"access_token":"abc","token_type":"Bearer","expires_in":"soon"}}"#,
-        // The other face's answer.
+        // The other dialect's answer.
         r#"{"access_token":"abc","token_type":"Bearer","expires_in":900}"#,
     ] {
         assert_eq!(fault(move |_| Reply::new(200, &[], body)).await, Fault::Malformed, "{body}");
@@ -256,8 +258,8 @@ async fn an_answer_has_a_bound() {
     let (longest, too_long) = (body(64 * 1024), body(64 * 1024 + 1));
     assert_eq!(fault(move |_| Reply::json(200, &too_long)).await, Fault::TooLong);
     let server = Server::start(move |_| Reply::json(200, &longest));
-    let face = Face::payment_api(&server.url()).unwrap();
-    let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("s"));
+    let dialect = Dialect::payment_api(&server.url()).unwrap();
+    let credentials = ClientCredentials::builder(dialect, Kept::new("client"), Kept::new("s"));
     obtain(&credentials.build().unwrap()).await.unwrap();
 }
 
@@ -295,8 +297,8 @@ async fn what_prevents_a_connection_is_told_in_the_words_of_the_system_or_of_tls
         (format!("http://{nobody}"), "Connection refused"),
         (format!("https://{plain}"), "it doesn't speak TLS at this port"),
     ] {
-        let face = Face::payment_api(&url).unwrap();
-        let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("s"));
+        let dialect = Dialect::payment_api(&url).unwrap();
+        let credentials = ClientCredentials::builder(dialect, Kept::new("client"), Kept::new("s"));
         let error = obtain(&credentials.build().unwrap()).await.unwrap_err().to_string();
         let begins = format!("no token from the authority: it can't be reached ({words}");
         assert!(error.starts_with(&begins), "{error}");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tollgate_client::{ClientCredentials, Face, Secret, SecretError, SecretSource};
+use tollgate_client::{ClientCredentials, Dialect, Secret, SecretError, SecretSource};
 
 use crate::server::{Reply, Seen, Server};
 
@@ -71,13 +71,13 @@ impl Issuer {
         Self { server, known, id: Kept::new("client"), secret: Kept::new("secret-1") }
     }
 
-    /// Client credentials on the Payment API face.
+    /// Client credentials on the Payment API dialect.
     pub(crate) fn credentials(&self) -> ClientCredentials {
-        self.credentials_on(Face::payment_api(&self.server.url()).unwrap())
+        self.credentials_on(Dialect::payment_api(&self.server.url()).unwrap())
     }
 
-    pub(crate) fn credentials_on(&self, face: Face) -> ClientCredentials {
-        ClientCredentials::builder(face, self.id.clone(), self.secret.clone()).build().unwrap()
+    pub(crate) fn credentials_on(&self, dialect: Dialect) -> ClientCredentials {
+        ClientCredentials::builder(dialect, self.id.clone(), self.secret.clone()).build().unwrap()
     }
 
     /// How many tokens were granted by the secret and by a refresh token.

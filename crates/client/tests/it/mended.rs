@@ -11,7 +11,7 @@ use http::{Request, Response};
 use tokio::time::{Instant, sleep};
 use tollgate_client::secret::{Reason, Refusal};
 use tollgate_client::{
-    Cached, ClientCredentials, Environment, Face, Mark, Reference, Secret, SecretError, SecretSource,
+    Cached, ClientCredentials, Dialect, Environment, Mark, Reference, Secret, SecretError, SecretSource,
     Sending, Transport,
 };
 
@@ -28,9 +28,9 @@ impl Judge {
     }
 
     fn cached(&self, secret: impl SecretSource) -> Cached {
-        let face = Face::payment_api("https://core.example.com").unwrap();
+        let dialect = Dialect::payment_api("https://core.example.com").unwrap();
         let id = Reference::parse("a-client").unwrap().open(Environment::process()).unwrap();
-        let source = ClientCredentials::builder(face, id, secret).transport(self.clone()).build().unwrap();
+        let source = ClientCredentials::builder(dialect, id, secret).transport(self.clone()).build().unwrap();
         Cached::new(source, settings(&TestClock::new()))
     }
 }

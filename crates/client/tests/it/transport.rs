@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tollgate_client::{
-    ClientAuthentication, ClientCredentials, Clock as _, Face, Fault, ObtainError, Sending, SystemClock,
+    ClientAuthentication, ClientCredentials, Clock as _, Dialect, Fault, ObtainError, Sending, SystemClock,
     TokenSource, Transport,
 };
 
@@ -30,8 +30,8 @@ impl Script {
         asked.iter().map(|request| (request.uri().to_string(), text(request.body()))).collect()
     }
 
-    fn credentials(&self, face: Face) -> ClientCredentials {
-        let credentials = ClientCredentials::builder(face, Kept::new("client"), Kept::new("secret-1"));
+    fn credentials(&self, dialect: Dialect) -> ClientCredentials {
+        let credentials = ClientCredentials::builder(dialect, Kept::new("client"), Kept::new("secret-1"));
         credentials.transport(self.clone()).build().unwrap()
     }
 }
@@ -59,7 +59,7 @@ async fn token_calls_go_by_the_transport_that_was_given() {
         _ => Ok((401, r#"{"success":false,"error":{"code":"INVALID_TOKEN","message":""}}"#)),
     });
     // Nobody listens there.
-    let credentials = script.credentials(Face::payment_api("https://nowhere.invalid/base").unwrap());
+    let credentials = script.credentials(Dialect::payment_api("https://nowhere.invalid/base").unwrap());
     let clock = SystemClock::new();
     let before = clock.now();
     for _ in 0..2 {
@@ -79,9 +79,9 @@ async fn token_calls_go_by_the_transport_that_was_given() {
 
 #[tokio::test]
 async fn what_a_transport_says_is_judged_as_over_http() {
-    let face = || Face::standard("https://nowhere.invalid/token", ClientAuthentication::Basic).unwrap();
+    let dialect = || Dialect::standard("https://nowhere.invalid/token", ClientAuthentication::Basic).unwrap();
     let error =
-        async |answer| Script::new(answer).credentials(face()).obtain(&SystemClock::new()).await.err();
+        async |answer| Script::new(answer).credentials(dialect()).obtain(&SystemClock::new()).await.err();
     let refused = error(|_| Ok((401, r#"{"error":"invalid_client"}"#))).await;
     let Some(ObtainError::RefusedClient(refusal)) = refused else { panic!("{refused:?}") };
     assert_eq!((refusal.status, refusal.code), (401, Some("invalid_client")));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tollgate_client::secret::{Reason, Refusal};
-use tollgate_client::{Clock, Environment, Moment, Reference, SecretError, SecretSource};
+use tollgate_client::{Clock, Environment, Reading, Reference, SecretError, SecretSource};
 
 /// The time that a world begins with, in seconds since 1970.
 const START: u64 = 1_764_000_000;
@@ -89,9 +89,9 @@ impl World {
 }
 
 impl Clock for World {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Reading {
         let monotonic = Duration::from_secs(self.seconds() - START);
-        Moment { monotonic, wall: Duration::from_secs(self.seconds()) }
+        Reading { monotonic, wall: Duration::from_secs(self.seconds()) }
     }
 }
 

@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::rules::Requests;
 use super::shared::Shared;
 
-/// What the edge needs of the service behind it; it follows from the bounds and is never implemented by hand.
+/// A service that the edge can serve. It follows from its bounds and is never implemented by hand.
 pub(super) trait Inner:
     tower::Service<
         Request<Incoming>,
@@ -155,9 +155,9 @@ const IN_HOST: [bool; 256] = {
 
 /// Requires a target that begins with `/`, and takes an absolute one (RFC 9112 §3.2.2) back to that form.
 ///
-/// An origin server must accept the absolute form. Whoever reads the host there would read another one than
-/// who reads it in `Host`, so they must agree. `CONNECT` and `*` are refused: nothing here opens a tunnel or
-/// answers for the server as a whole, and what stands behind may rely on paths that begin with `/`.
+/// An origin server must accept the absolute form. Its host must be the one in `Host`, so that every reader of the
+/// request sees the same one. `CONNECT` and `*` are refused: nothing here opens a tunnel or answers for the server as a
+/// whole, and the service may rely on paths that begin with `/`.
 fn origin_form(
     method: &Method,
     target: &Uri,
@@ -183,7 +183,7 @@ fn names(authority: &Authority, host: &HeaderValue) -> bool {
 }
 
 pin_project! {
-    /// The answer to one request on its way.
+    /// A request until its answer begins: with the service, or refused.
     #[project = HandlingProj]
     pub(super) enum Handling<S: Inner> {
         Inner { #[pin] future: Oneshot<S, Request<Incoming>>, last: bool, in_flight: Option<InFlight> },

@@ -105,7 +105,7 @@ where
     }
 }
 
-/// Says what is left to say on an HTTP/1.1 connection that hyper is done with, and ends it.
+/// Sends the refusal that is due, if any, on an HTTP/1.1 connection that hyper is done with, and ends it.
 async fn close<Io>(io: Io, ended: bool, ending: Ending, pulse: &Pulse, rules: &Rules)
 where
     Io: AsyncRead + AsyncWrite + Unpin,

@@ -1,175 +1,201 @@
-//! Finds requests that say the length of their body twice.
+//! Finds heads that give the length of their body twice, by `Content-Length` and by `Transfer-Encoding`.
+
+use std::ops::Range;
 
 use memchr::memchr;
 
-/// The longest start of an unfinished line that is kept for the next read: a length's line fits.
-const KEPT: usize = 64;
-
-/// Follows the bytes of an HTTP/1.1 connection from head to head and reports a head with both
-/// `Content-Length` and `Transfer-Encoding`.
+/// Reads along with hyper and finds every block of lines that has both lengths.
 ///
-/// Such a request is how smuggling is tried (RFC 9112 §6.3, §11.2). hyper removes the `Content-Length` before
-/// anybody sees it, so it can only be found in the raw bytes. This decides nothing about framing, hyper does:
-/// behind a chunked body, whose end it does not look for, it waits until the connection is idle. What it
-/// misses there (a pipelined request) hyper still treats as the RFC allows, chunked and the last of its
-/// connection.
+/// Such a head is how request smuggling is tried (RFC 9112 §6.3, §11.2). hyper goes by `Transfer-Encoding` and removes
+/// `Content-Length` before anybody sees it, so it can only be found in the raw bytes.
+///
+/// It takes no view of where a head or a body begins, in which it could differ from hyper. It relies on two things alone
+/// that hold for every head hyper accepts: a header line begins behind a line feed, and an empty line ends the head. So
+/// no length, chunk or cut can lead it past a head; in return a body can hold such a block too, and whether one was a
+/// head is decided by the caller.
 #[derive(Debug)]
 pub(super) struct Framing {
-    position: Position,
-    line: Vec<u8>,
-}
-
-#[derive(Debug)]
-enum Position {
-    Head(Head),
-    Body(u64),
-    Lost,
-}
-
-#[derive(Debug, Default)]
-struct Head {
-    past_request_line: bool,
+    line: Line,
     has_length: bool,
-    length: u64,
     has_encoding: bool,
 }
 
-impl Framing {
-    pub(super) fn new() -> Self {
-        Self { position: Position::Head(Head::default()), line: Vec::new() }
-    }
+/// What has come of the current line.
+#[derive(Clone, Copy, Debug)]
+enum Line {
+    Nothing,
+    CarriageReturn,
+    /// The first bytes of a name that matters.
+    Name(Name, usize),
+    /// Something of no interest.
+    Other,
+}
 
-    /// Starts over at a head; to be called when bytes come while no request is under way.
-    pub(super) fn resume(&mut self) {
-        if matches!(self.position, Position::Lost) {
-            *self = Self::new();
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    ContentLength,
+    TransferEncoding,
+}
+
+impl Name {
+    const fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::ContentLength => b"content-length",
+            Self::TransferEncoding => b"transfer-encoding",
         }
     }
+}
 
-    /// Takes the next bytes of the connection; `true` when a head among them has both lengths.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> bool {
-        while !bytes.is_empty() {
-            match &mut self.position {
-                Position::Lost => return false,
-                Position::Body(left) => {
-                    let skipped = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    bytes = &bytes[skipped..];
-                    *left -= skipped as u64;
-                    if *left == 0 {
-                        self.position = Position::Head(Head::default());
-                    }
+impl Framing {
+    pub(super) const fn new() -> Self {
+        Self { line: Line::Nothing, has_length: false, has_encoding: false }
+    }
+
+    /// Reads the next bytes of the connection up to the end of the first block that has both lengths, and says where
+    /// that is in them. The block begins at 0 also if it began in bytes before these.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<Range<usize>> {
+        let (mut begin, mut at) = (0, 0);
+        while at < bytes.len() {
+            if matches!(self.line, Line::Nothing) {
+                self.line = self.glance(&bytes[at..]);
+            }
+            if matches!(self.line, Line::Other) {
+                at += memchr(b'\n', &bytes[at..])? + 1;
+                self.line = Line::Nothing;
+                continue;
+            }
+            let is_empty_line = self.step(bytes[at]);
+            at += 1;
+            if is_empty_line {
+                let both = self.has_length && self.has_encoding;
+                *self = Self::new();
+                if both {
+                    return Some(begin..at);
                 }
-                Position::Head(head) => {
-                    let Some(end) = memchr(b'\n', bytes) else {
-                        keep(&mut self.line, bytes);
-                        return false;
-                    };
-                    let ended = if self.line.is_empty() {
-                        head.line(&bytes[..end])
-                    } else {
-                        keep(&mut self.line, &bytes[..end]);
-                        head.line(&self.line)
-                    };
-                    self.line.clear();
-                    bytes = &bytes[end + 1..];
-                    if ended && self.end_of_head() {
-                        return true;
-                    }
-                }
+                begin = at;
             }
         }
-        false
+        None
     }
 
-    fn end_of_head(&mut self) -> bool {
-        let Position::Head(head) = &self.position else { return false };
-        let both = head.has_length && head.has_encoding;
-        self.position = match head.length {
-            _ if head.has_encoding => Position::Lost,
-            0 => Position::Head(Head::default()),
-            length => Position::Body(length),
+    /// Decides about a line by its first bytes, if there are enough of them.
+    fn glance(&mut self, line: &[u8]) -> Line {
+        let name = match line[0] {
+            b'c' | b'C' => Name::ContentLength,
+            b't' | b'T' => Name::TransferEncoding,
+            b'\r' | b'\n' => return Line::Nothing,
+            _ => return Line::Other,
         };
-        both
+        let expected = name.as_bytes();
+        match line.split_at_checked(expected.len()) {
+            Some((begin, [b':', ..])) if begin.eq_ignore_ascii_case(expected) => self.note(name),
+            Some((_, [_, ..])) => Line::Other,
+            Some((_, [])) | None => Line::Nothing,
+        }
     }
-}
 
-impl Head {
-    /// Takes one line without its line feed; `true` when it is the empty one that ends the head.
-    fn line(&mut self, line: &[u8]) -> bool {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            return self.past_request_line;
-        }
-        if !self.past_request_line {
-            self.past_request_line = true;
-        } else if matches!(line[0], b'c' | b'C' | b't' | b'T') {
-            self.header(line);
-        }
+    /// Takes a byte at the beginning of a line; `true` when it ends an empty line.
+    fn step(&mut self, byte: u8) -> bool {
+        self.line = match (self.line, byte) {
+            (Line::Nothing | Line::CarriageReturn, b'\n') => return true,
+            (_, b'\n') => Line::Nothing,
+            (Line::Nothing, b'\r') => Line::CarriageReturn,
+            (Line::Nothing, b'c' | b'C') => Line::Name(Name::ContentLength, 1),
+            (Line::Nothing, b't' | b'T') => Line::Name(Name::TransferEncoding, 1),
+            (Line::Name(name, matched), byte) => match name.as_bytes().get(matched) {
+                Some(next) if byte.eq_ignore_ascii_case(next) => Line::Name(name, matched + 1),
+                None if byte == b':' => self.note(name),
+                _ => Line::Other,
+            },
+            (Line::Nothing | Line::CarriageReturn | Line::Other, _) => Line::Other,
+        };
         false
     }
 
-    fn header(&mut self, line: &[u8]) {
-        let Some(colon) = memchr(b':', line) else { return };
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
-        if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.has_encoding = true;
-        } else if name.eq_ignore_ascii_case(b"content-length") {
-            self.has_length = true;
-            let value = std::str::from_utf8(value).unwrap_or_default();
-            // A value that is no number is refused by hyper; nothing comes behind it.
-            self.length = value.trim().parse().unwrap_or(0);
+    fn note(&mut self, name: Name) -> Line {
+        match name {
+            Name::ContentLength => self.has_length = true,
+            Name::TransferEncoding => self.has_encoding = true,
         }
+        Line::Other
     }
-}
-
-fn keep(line: &mut Vec<u8>, bytes: &[u8]) {
-    let room = KEPT.saturating_sub(line.len());
-    line.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Framing;
 
     const BOTH: &[u8] =
         b"POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 4\r\nTransfer-Encoding: chunked\r\n\r\n";
-    const LENGTH: &[u8] =
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 29\r\n\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const LENGTH: &[u8] = b"POST / HTTP/1.1\r\nContent-Type: a\r\nContent-Length: 9\r\n\r\n";
     const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
 
     #[test]
-    fn both_lengths_are_found_wherever_the_bytes_are_cut() {
-        for cut in 0..BOTH.len() {
-            let mut framing = Framing::new();
-            assert!(framing.feed(&BOTH[..cut]) | framing.feed(&BOTH[cut..]), "cut at {cut}");
+    fn a_block_with_both_lengths_is_found_wherever_the_bytes_are_cut() {
+        for first in
+            [&b""[..], b"\r\n", b"GET / HTTP/1.1\nHost: a\n\n", CHUNKED, &[LENGTH, b"nine more"].concat()]
+        {
+            let bytes = [first, BOTH, CHUNKED].concat();
+            for cut in 0..=bytes.len() {
+                let mut framing = Framing::new();
+                let found = framing
+                    .find(&bytes[..cut])
+                    .map(|found| found.end)
+                    .or_else(|| framing.find(&bytes[cut..]).map(|found| cut + found.end));
+                assert_eq!(found, Some(first.len() + BOTH.len()), "cut at {cut}");
+            }
         }
     }
 
     #[test]
-    fn both_lengths_are_found_behind_pipelined_requests() {
-        let bytes = [b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", LENGTH, BOTH].concat();
-        for cut in 0..bytes.len() {
-            let mut framing = Framing::new();
-            assert!(framing.feed(&bytes[..cut]) | framing.feed(&bytes[cut..]), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn one_length_and_bodies_that_look_like_heads_are_left_alone() {
+    fn a_block_begins_behind_the_empty_line_before_it() {
         let mut framing = Framing::new();
-        assert!(!framing.feed(&[LENGTH, LENGTH, CHUNKED].concat()));
-        framing.resume();
-        assert!(!framing.feed(CHUNKED));
-        framing.resume();
-        assert!(framing.feed(BOTH));
+        let bytes = [LENGTH, CHUNKED, BOTH, BOTH].concat();
+        let begin = LENGTH.len() + CHUNKED.len();
+        assert_eq!(framing.find(&bytes), Some(begin..begin + BOTH.len()));
+        assert_eq!(framing.find(&bytes[begin + BOTH.len()..]), Some(0..BOTH.len()));
     }
 
     #[test]
-    fn a_long_line_is_not_kept() {
-        let mut framing = Framing::new();
-        for _ in 0..100 {
-            assert!(!framing.feed(&[b'a'; 100]));
+    fn spaces_and_long_lines_hide_nothing() {
+        for space in ["", " ", "\t", &" ".repeat(1_000)] {
+            for between in ["", "X: y\n", &format!("X: {}\r\n", "y".repeat(1_000))] {
+                let block = format!(
+                    "POST / HTTP/1.1\r\nContent-Length:{space}4\r\n{between}TRANSFER-ENCODING:{space}chunked\r\n\r\n"
+                );
+                assert_eq!(Framing::new().find(block.as_bytes()), Some(0..block.len()), "{block:?}");
+            }
         }
-        assert!(framing.line.len() <= super::KEPT);
+    }
+
+    #[test]
+    fn one_length_and_names_that_only_begin_alike_are_left_alone() {
+        let alike = b"POST / HTTP/1.1\r\nContent-Lengths: 4\r\nContent-Lengt: 4\r\nX-Content-Length: 4\r\n\
+                      Transfer-Encoding: chunked\r\n\r\n";
+        for block in [LENGTH, CHUNKED, alike] {
+            assert_eq!(Framing::new().find(&block.repeat(2)), None, "{}", String::from_utf8_lossy(block));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_change_nothing(
+            parts in prop::collection::vec(prop_oneof![
+                Just(BOTH), Just(LENGTH), Just(CHUNKED), Just(&b"\r"[..]), Just(&b"\n"[..]), Just(&b"x"[..]),
+                Just(&b"Content-Length:"[..]), Just(&b"transfer-encoding:"[..]),
+            ], 0..12),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let bytes = parts.concat();
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([0, bytes.len()]).collect();
+            cuts.sort_unstable();
+            let mut framing = Framing::new();
+            let in_pieces = cuts.windows(2).find_map(|cut| {
+                framing.find(&bytes[cut[0]..cut[1]]).map(|found| cut[0] + found.end)
+            });
+            prop_assert_eq!(in_pieces, Framing::new().find(&bytes).map(|found| found.end));
+        }
     }
 }

@@ -86,7 +86,6 @@ mod tests;
 pub use body::{BodyError, RequestBody, read_body};
 pub use limits::{Limits, OpenConnections};
 pub use listener::Listener;
-pub use refusal::refusals;
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};

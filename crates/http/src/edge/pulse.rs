@@ -176,11 +176,12 @@ impl Pulse {
         }
     }
 
-    pub(super) fn saw_two_lengths(&self) {
-        self.two_lengths.store(true, Relaxed);
+    /// Notes whether the bytes that are shown to hyper end a block with both `Content-Length` and `Transfer-Encoding`.
+    pub(super) fn shows_two_lengths(&self, two: bool) {
+        self.two_lengths.store(two, Relaxed);
     }
 
-    /// Whether a head had both `Content-Length` and `Transfer-Encoding`.
+    /// Whether the bytes shown to hyper last end a block with both `Content-Length` and `Transfer-Encoding`.
     pub(super) fn has_two_lengths(&self) -> bool {
         self.two_lengths.load(Relaxed)
     }

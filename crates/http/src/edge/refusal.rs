@@ -92,15 +92,6 @@ impl Refusal {
     }
 }
 
-/// Every code that the edge answers by itself, with an answer of it, for descriptions of what is served.
-pub fn refusals() -> Vec<(&'static str, Response<Bytes>)> {
-    let rules = Rules::default();
-    [Refusal::NOT_HTTP, Refusal::HeadTooSlow, Refusal::HeadTooLarge, Refusal::TooManyConnections]
-        .into_iter()
-        .map(|refusal| (refusal.code(), refusal.response(Version::HTTP_2, &HeaderMap::new(), &rules)))
-        .collect()
-}
-
 /// The time for a request id, in milliseconds since the Unix epoch.
 #[expect(clippy::disallowed_methods, reason = "nothing is decided by the time in an id")]
 fn unix_millis() -> u64 {

@@ -10,8 +10,8 @@ use super::limits::Limits;
 use super::pulse::Clock;
 use super::rules::Rules;
 
-/// How long a connection that has not spoken may still do so once the edge shuts down: it was established
-/// before, so its request is probably on the way.
+/// Time for the first byte of a connection once the edge shuts down. It was established before, so its request is
+/// probably on the way.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 /// The limits, the rules, the clock and the shutdown signal.
@@ -30,7 +30,7 @@ impl Shared {
         Self { limits, rules, clock: Arc::new(Clock::new()), draining, drain }
     }
 
-    /// Tells every connection to end once it has answered.
+    /// Tells every connection to end once its requests are answered.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.drain.notify_waiters();
@@ -48,7 +48,7 @@ impl Shared {
         }
     }
 
-    /// Completes when a peer that has said nothing has had its time.
+    /// Completes when the deadline for the first byte of a connection has passed.
     pub(super) async fn silence(&self) {
         tokio::select! {
             () = tokio::time::sleep(self.limits.first_byte) => {}

@@ -1,4 +1,5 @@
-//! The I/O under hyper: tells the connection's pulse what passes, and keeps hyper's own error answers back.
+//! The I/O under hyper: tells the connection's pulse what passes, shows hyper a doubtful head by itself, and keeps
+//! hyper's own error answers back.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,23 +10,24 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
-use super::pulse::{Phase, Protocol, Pulse};
+use super::pulse::{Protocol, Pulse};
 
 /// A connection's I/O as hyper sees it.
 #[derive(Debug)]
 pub(super) struct Tap<Io> {
     io: Io,
-    replay: Bytes,
+    /// Bytes that were read from `io` and that hyper has not seen.
+    unseen: Bytes,
     pulse: Arc<Pulse>,
     framing: Option<Framing>,
     ended: bool,
 }
 
 impl<Io> Tap<Io> {
-    /// Wraps `io`; `replay` was read from it already and comes first.
-    pub(super) fn new(io: Io, replay: Bytes, pulse: Arc<Pulse>) -> Self {
+    /// Wraps `io`; `unseen` was read from it already and comes first.
+    pub(super) fn new(io: Io, unseen: Bytes, pulse: Arc<Pulse>) -> Self {
         let framing = (pulse.protocol() == Protocol::Http1).then(Framing::new);
-        Self { io, replay, pulse, framing, ended: false }
+        Self { io, unseen, pulse, framing, ended: false }
     }
 
     /// The I/O itself, and whether its read side has ended (by the peer or by an error).
@@ -33,15 +35,24 @@ impl<Io> Tap<Io> {
         (self.io, self.ended)
     }
 
-    fn arrived(&mut self, bytes: &[u8]) {
-        let Some(framing) = &mut self.framing else { return };
-        if self.pulse.phase() == Phase::Idle {
-            framing.resume();
-        }
+    /// Notes bytes that are there for hyper, and says how many of them it may see now.
+    ///
+    /// hyper asks for bytes only when it has made requests of all the heads it has seen. So a block with two lengths is
+    /// shown by itself: the requests before it have been admitted, and if it is a head, then of the request that is
+    /// admitted before hyper asks again.
+    fn arrived(&mut self, bytes: &[u8]) -> usize {
+        let Some(framing) = &mut self.framing else { return bytes.len() };
         self.pulse.arrived();
-        if framing.feed(bytes) {
-            self.pulse.saw_two_lengths();
-        }
+        let (visible, two_lengths) = match framing.find(bytes) {
+            None => (bytes.len(), false),
+            Some(block) if block.start == 0 => (block.end, true),
+            Some(block) => {
+                *framing = Framing::new();
+                (block.start, false)
+            }
+        };
+        self.pulse.shows_two_lengths(two_lengths);
+        visible
     }
 
     /// Whether what hyper writes now is not to reach the peer.
@@ -65,18 +76,24 @@ impl<Io> Tap<Io> {
 impl<Io: AsyncRead + Unpin> AsyncRead for Tap<Io> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let before = buf.filled().len();
-        if this.replay.is_empty() {
-            let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
-            this.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
-            read?;
-        } else {
-            let length = this.replay.len().min(buf.remaining());
-            buf.put_slice(&this.replay[..length]);
-            this.replay.advance(length);
+        if !this.unseen.is_empty() {
+            let bytes = this.unseen.slice(..this.unseen.len().min(buf.remaining()));
+            let visible = this.arrived(&bytes);
+            buf.put_slice(&bytes[..visible]);
+            this.unseen.advance(visible);
+            return Poll::Ready(Ok(()));
         }
-        if buf.filled().len() > before {
-            this.arrived(&buf.filled()[before..]);
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
+        this.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
+        read?;
+        let bytes = &buf.filled()[before..];
+        if !bytes.is_empty() {
+            let visible = this.arrived(bytes);
+            if visible < bytes.len() {
+                this.unseen = Bytes::copy_from_slice(&bytes[visible..]);
+                buf.set_filled(before + visible);
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -122,7 +139,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Tap<Io> {
         flushed
     }
 
-    /// Leaves an HTTP/1.1 connection open: the edge may have something to say, and closes it by itself.
+    /// Leaves an HTTP/1.1 connection open: the edge may have to send a refusal, and closes it by itself.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.framing.is_some() {

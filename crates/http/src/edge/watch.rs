@@ -25,7 +25,7 @@ pub(super) enum Ending {
     Unresponsive,
 }
 
-/// Polls `connection` to its end, or until its peer has had its time.
+/// Polls `connection` to its end, or until its peer has missed a deadline.
 ///
 /// There is one timer to a connection. A request does not touch it: when it fires it looks at the pulse and
 /// is set to whatever is due next; only a head in pieces or a peer that does not read brings it forward.
@@ -89,7 +89,7 @@ enum Due {
 }
 
 impl Watch<'_> {
-    /// Decides what is next; called after the connection was polled, so that bytes which are there were read.
+    /// Decides what is next, after the connection was polled and has read all bytes that had come.
     fn look(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Step {
         if self.ending.is_none() && self.shared.is_draining() && self.may_end() {
             return self.shutdown();

@@ -1,5 +1,6 @@
-//! Email addresses, by a rule of thumb.
+//! Email addresses.
 
+use email_address::{EmailAddress, Options};
 use tollgate_http::fields::Refused;
 
 use super::text::{is_control, text};
@@ -11,54 +12,27 @@ text!(
 );
 
 /// The longest address, in characters.
-pub(super) const MAX_LEN: usize = 254;
+const MAX_LEN: usize = 254;
 
-/// The longest local part, in characters.
-pub(super) const MAX_LOCAL_PART: usize = 64;
-
-/// The longest label of a domain, in characters.
-pub(super) const MAX_LABEL: usize = 63;
-
-/// Accepts what people have on the public Internet: `local@domain` with one `@`.
+/// Accepts an address that people have on the public Internet: `local@domain`, where letters of every script may be in
+/// both (RFC 5322 §3.4.1, RFC 6531 §3.3).
 ///
-/// The local part is a dot-atom (RFC 5322 §3.2.3) of 1 to 64 characters, with any letter beyond ASCII (RFC 6531 §3.3);
-/// the domain has two labels or more, each 1 to 63 letters, digits and inner hyphens in any script, the last not all
-/// digits; the whole is at most 254 characters (RFC 5321 §4.5.3.1.3 less the brackets). Lengths count characters, as a
-/// schema does; beyond ASCII the mail's own limits, in bytes, are narrower. Quoted local parts, comments, address literals
-/// and bare host names are refused: where they are met, it is by mistake.
+/// Display names, quoted local parts, address literals and bare host names are refused: where they are met, it is by
+/// mistake.
 pub(super) fn parse(text: &str) -> Result<&str, Refused> {
-    let well_formed = text.chars().count() <= MAX_LEN
-        && text.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
-    if well_formed { Ok(text) } else { Err("must be an email address, such as jane@example.com".into()) }
+    let options =
+        Options::default().without_display_text().without_domain_literal().with_minimum_sub_domains(2);
+    let is_good = text.chars().count() <= MAX_LEN
+        && !text.contains(|c: char| c == '"' || c.is_whitespace() || is_control(c))
+        && EmailAddress::parse_with_options(text, options).is_ok_and(|address| is_public(address.domain()));
+    if is_good { Ok(text) } else { Err("must be an email address, such as jane@example.com".into()) }
 }
 
-fn is_local_part(text: &str) -> bool {
-    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atom_character);
-    text.chars().count() <= MAX_LOCAL_PART && text.split('.').all(is_atom)
-}
-
-fn is_domain(text: &str) -> bool {
-    let last = text.rsplit('.').next().unwrap_or_default();
-    text.contains('.') && text.split('.').all(is_label) && !last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_label(label: &str) -> bool {
-    (1..=MAX_LABEL).contains(&label.chars().count())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.chars().all(is_label_character)
-}
-
-pub(super) fn is_label_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '-' || is_international(c)
-}
-
-pub(super) fn is_atom_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_international(c)
-}
-
-fn is_international(c: char) -> bool {
-    !c.is_ascii() && !c.is_whitespace() && !is_control(c)
+/// Whether a domain can be registered: letters, digits and hyphens in any script, and no IPv4 address.
+fn is_public(domain: &str) -> bool {
+    let is_of_a_label = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let last = domain.rsplit('.').next().unwrap_or_default();
+    domain.chars().all(is_of_a_label) && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -85,6 +59,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         let long_local = format!("{}@example.com", "l".repeat(65));
+        let long_international = format!("{}@example.com", "é".repeat(33));
         let long_label = format!("a@{}.com", "d".repeat(64));
         let long = format!("a@{}com", "dddddddd.".repeat(30));
         for bad in [
@@ -102,6 +77,7 @@ mod tests {
             "jane@-example.com",
             "jane@example-.com",
             "jane@exa_mple.com",
+            "jane@exa!mple.com",
             "jane@192.0.2.1",
             "jane@[192.0.2.1]",
             ".jane@example.com",
@@ -117,6 +93,7 @@ mod tests {
             "ja\u{202e}ne@example.com",
             "ja\0ne@example.com",
             &long_local,
+            &long_international,
             &long_label,
             &long,
         ] {

@@ -1,173 +1,57 @@
-//! Language tags: the grammar of RFC 5646 §2.1.
+//! Language tags of BCP 47.
 
 use std::collections::HashSet;
-use std::iter::Peekable;
-use std::str::Split;
+use std::hash::Hash;
 
+use oxilangtag::LanguageTag;
 use tollgate_http::fields::Refused;
 
 /// How long a tag may be, in bytes; RFC 5646 §4.4.1 asks for 35 at least.
-pub(super) const MAX_LEN: usize = 100;
-
-/// Tags from before the grammar that do not follow it (RFC 5646 §2.1, `irregular`). The `regular` ones do.
-pub(super) const IRREGULAR: [&str; 17] = [
-    "en-GB-oed",
-    "i-ami",
-    "i-bnn",
-    "i-default",
-    "i-enochian",
-    "i-hak",
-    "i-klingon",
-    "i-lux",
-    "i-mingo",
-    "i-navajo",
-    "i-pwn",
-    "i-tao",
-    "i-tay",
-    "i-tsu",
-    "sgn-BE-FR",
-    "sgn-BE-NL",
-    "sgn-CH-DE",
-];
+const MAX_LEN: usize = 100;
 
 /// Reads a well-formed tag and writes it in the case that RFC 5646 §2.1.1 recommends.
 ///
-/// `_` may stand for `-`, as POSIX writes it. Whether the subtags are registered is not looked up, but a variant or an
-/// extension that comes twice is refused (§2.2.5, §2.2.6).
+/// `_` may stand for `-`, as POSIX writes it. Whether the subtags are registered is not looked up, but a duplicate
+/// variant or extension is refused (§2.2.5, §2.2.6).
 pub(super) fn parse(text: &str) -> Result<String, Refused> {
-    let tag = text.replace('_', "-");
-    if let Some(known) = IRREGULAR.iter().find(|known| known.eq_ignore_ascii_case(&tag)) {
-        return Ok((*known).to_owned());
-    }
-    let in_range =
-        tag.len() <= MAX_LEN && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    in_range
-        .then(|| Tag::new(&tag).read())
-        .flatten()
+    let tag = (text.len() <= MAX_LEN).then(|| text.replace('_', "-"));
+    tag.and_then(|tag| LanguageTag::parse_and_normalize(&tag).ok())
+        .filter(|tag| are_distinct(tag.variant_subtags()))
+        .filter(|tag| are_distinct(tag.extension_subtags().map(|(singleton, _)| singleton)))
+        .map(LanguageTag::into_inner)
         .ok_or_else(|| "must be a BCP 47 language tag, such as en-GB".into())
 }
 
-/// A tag that is read subtag by subtag, from left to right.
-struct Tag<'a> {
-    rest: Peekable<Split<'a, char>>,
-    written: String,
-}
-
-impl<'a> Tag<'a> {
-    fn new(tag: &'a str) -> Self {
-        Self { rest: tag.split('-').peekable(), written: String::with_capacity(tag.len()) }
-    }
-
-    fn read(mut self) -> Option<String> {
-        if !self.next_is(is_private_use) {
-            self.language()?;
-            if let Some(script) = self.next_if(|subtag| subtag.len() == 4 && is_alpha(subtag)) {
-                self.write(&title_case(script));
-            }
-            if let Some(region) = self.next_if(is_region) {
-                self.write(&region.to_ascii_uppercase());
-            }
-            self.variants()?;
-            self.extensions()?;
-        }
-        self.private_use()?;
-        self.rest.next().is_none().then_some(self.written)
-    }
-
-    /// `2*3ALPHA ["-" extlang] / 4ALPHA / 5*8ALPHA`, where `extlang` is one to three subtags of three letters.
-    fn language(&mut self) -> Option<()> {
-        let language = self.next_if(|subtag| (2..=8).contains(&subtag.len()) && is_alpha(subtag))?;
-        self.write(&language.to_ascii_lowercase());
-        let extended = if language.len() <= 3 { 3 } else { 0 };
-        for _ in 0..extended {
-            let Some(subtag) = self.next_if(|subtag| subtag.len() == 3 && is_alpha(subtag)) else { break };
-            self.write(&subtag.to_ascii_lowercase());
-        }
-        Some(())
-    }
-
-    fn variants(&mut self) -> Option<()> {
-        let mut seen = HashSet::new();
-        while let Some(variant) = self.next_if(is_variant) {
-            let variant = variant.to_ascii_lowercase();
-            self.write(&variant);
-            seen.insert(variant).then_some(())?;
-        }
-        Some(())
-    }
-
-    fn extensions(&mut self) -> Option<()> {
-        let mut seen = HashSet::new();
-        while let Some(singleton) = self.next_if(|subtag| subtag.len() == 1 && !is_private_use(subtag)) {
-            let singleton = singleton.to_ascii_lowercase();
-            self.write(&singleton);
-            seen.insert(singleton).then_some(())?;
-            self.one_or_more(2)?;
-        }
-        Some(())
-    }
-
-    fn private_use(&mut self) -> Option<()> {
-        if self.next_if(is_private_use).is_none() {
-            return Some(());
-        }
-        self.write("x");
-        self.one_or_more(1)
-    }
-
-    /// Takes as many subtags of `shortest` to 8 characters as there are, at least one.
-    fn one_or_more(&mut self, shortest: usize) -> Option<()> {
-        let is_part = |subtag: &str| (shortest..=8).contains(&subtag.len());
-        let first = self.next_if(is_part)?;
-        self.write(&first.to_ascii_lowercase());
-        while let Some(subtag) = self.next_if(is_part) {
-            self.write(&subtag.to_ascii_lowercase());
-        }
-        Some(())
-    }
-
-    fn next_is(&mut self, wanted: impl Fn(&str) -> bool) -> bool {
-        self.rest.peek().is_some_and(|subtag| wanted(subtag))
-    }
-
-    fn next_if(&mut self, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
-        self.rest.next_if(|subtag| wanted(subtag))
-    }
-
-    fn write(&mut self, subtag: &str) {
-        if !self.written.is_empty() {
-            self.written.push('-');
-        }
-        self.written.push_str(subtag);
-    }
-}
-
-fn is_private_use(subtag: &str) -> bool {
-    subtag.eq_ignore_ascii_case("x")
-}
-
-fn is_region(subtag: &str) -> bool {
-    (subtag.len() == 2 && is_alpha(subtag))
-        || (subtag.len() == 3 && subtag.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn is_variant(subtag: &str) -> bool {
-    (5..=8).contains(&subtag.len()) || (subtag.len() == 4 && subtag.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-fn is_alpha(subtag: &str) -> bool {
-    subtag.bytes().all(|byte| byte.is_ascii_alphabetic())
-}
-
-fn title_case(subtag: &str) -> String {
-    let (first, rest) = subtag.split_at(1);
-    first.to_ascii_uppercase() + &rest.to_ascii_lowercase()
+fn are_distinct(mut subtags: impl Iterator<Item = impl Eq + Hash>) -> bool {
+    let mut seen = HashSet::new();
+    subtags.all(|subtag| seen.insert(subtag))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Tags from before the grammar that do not follow it (RFC 5646 §2.1, `irregular`).
+    const IRREGULAR: [&str; 17] = [
+        "en-GB-oed",
+        "i-ami",
+        "i-bnn",
+        "i-default",
+        "i-enochian",
+        "i-hak",
+        "i-klingon",
+        "i-lux",
+        "i-mingo",
+        "i-navajo",
+        "i-pwn",
+        "i-tao",
+        "i-tay",
+        "i-tsu",
+        "sgn-BE-FR",
+        "sgn-BE-NL",
+        "sgn-CH-DE",
+    ];
 
     #[test]
     fn the_examples_of_rfc_5646_appendix_a_are_well_formed() {

@@ -1,9 +1,7 @@
-//! URLs that a browser is sent to: a strict reading on top of [`http::Uri`].
+//! URLs that a browser is sent to.
 
-use std::net::Ipv6Addr;
-
-use http::Uri;
 use tollgate_http::fields::Refused;
+use url::{Position, Url};
 
 use super::text::text;
 
@@ -14,18 +12,18 @@ text!(
 );
 
 /// How long a URL may be, in bytes.
-pub(super) const MAX_LEN: usize = 2048;
+const MAX_LEN: usize = 2048;
 
 /// The longest name of a host, in bytes.
-pub(super) const MAX_HOST: usize = 253;
+const MAX_HOST: usize = 253;
 
 /// The longest label of it, in bytes.
-pub(super) const MAX_LABEL: usize = 63;
+const MAX_LABEL: usize = 63;
 
 /// Accepts an absolute http or https URL in the characters of RFC 3986 §2, with a host and without user information.
 ///
-/// What a browser and a parser could read differently is refused: white space, control characters, backslashes,
-/// characters beyond ASCII, incomplete percent-encoding, a port that is none.
+/// It is read as a browser reads it. What a browser would repair before it goes there is refused, so that everybody who
+/// reads the URL sees the same host in it.
 pub(super) fn parse(text: &str) -> Result<&str, Refused> {
     if text.len() > MAX_LEN {
         return Err(format!("must have at most {MAX_LEN} bytes").into());
@@ -33,21 +31,22 @@ pub(super) fn parse(text: &str) -> Result<&str, Refused> {
     if !is_written_in_uri_characters(text.as_bytes()) {
         return Err("must be percent-encoded where it holds other than the characters of RFC 3986".into());
     }
-    let uri: Uri = text.parse().map_err(|_| NOT_ABSOLUTE)?;
-    let scheme = uri.scheme_str().ok_or(NOT_ABSOLUTE)?;
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+    let (_, authority) = scheme_and_authority(text).ok_or(NOT_ABSOLUTE)?;
+    let url = Url::parse(text).map_err(|_| NOT_ABSOLUTE)?;
+    if !matches!(url.scheme(), "http" | "https") {
         return Err(NOT_ABSOLUTE.into());
     }
-    let authority = uri.authority().ok_or(NOT_ABSOLUTE)?.as_str();
     if authority.contains('@') {
         return Err("must not contain user information".into());
     }
-    let (host, port) = split_port(authority);
-    if !is_host(host) {
-        return Err("must name a host".into());
-    }
-    if port.is_some_and(|port| !is_port(port)) {
+    if url.port() == Some(0) || authority.ends_with(':') {
         return Err("must have a port from 1 to 65535 if it has one".into());
+    }
+    let default_port = if url.scheme() == "http" { ":80" } else { ":443" };
+    let without_default_port = authority.strip_suffix(default_port).unwrap_or(authority);
+    let read = &url[Position::BeforeHost..Position::AfterPort];
+    if !without_default_port.eq_ignore_ascii_case(read) || !url.host_str().is_some_and(is_host) {
+        return Err("must name a host".into());
     }
     Ok(text)
 }
@@ -70,49 +69,33 @@ impl RedirectUrl {
     }
 
     fn authority(&self) -> (&str, &str) {
-        let (scheme, rest) = self.as_str().split_once("://").expect("the URL is absolute");
-        (scheme, rest.split(['/', '?', '#']).next().unwrap_or_default())
+        scheme_and_authority(self.as_str()).expect("the URL is absolute")
     }
 }
 
+/// The two as they are written.
+fn scheme_and_authority(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    Some((scheme, rest.split(['/', '?', '#']).next().unwrap_or_default()))
+}
+
+/// RFC 3986 §2.1 to §2.3. A parser encodes what is not, and here it would be shown otherwise than it was sent.
 fn is_written_in_uri_characters(text: &[u8]) -> bool {
     let is_encoded =
         |at: usize| text[at + 1..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2;
     text.iter().enumerate().all(|(at, byte)| match byte {
         b'%' => is_encoded(at),
-        byte => is_uri_character(*byte),
+        byte => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(byte),
     })
-}
-
-/// RFC 3986 §2.2, §2.3.
-pub(super) fn is_uri_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte)
-}
-
-fn split_port(authority: &str) -> (&str, Option<&str>) {
-    let after_address = authority.rfind(']').unwrap_or_default();
-    match authority[after_address..].find(':') {
-        Some(colon) => (&authority[..after_address + colon], Some(&authority[after_address + colon + 1..])),
-        None => (authority, None),
-    }
 }
 
 /// A DNS name, an IPv4 address, or an IPv6 address in brackets. Nothing in it can end a directive of a policy.
 fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    let is_label =
-        |label: &str| (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(is_host_character);
-    host.len() <= MAX_HOST && host.split('.').all(is_label)
-}
-
-pub(super) fn is_host_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-}
-
-fn is_port(port: &str) -> bool {
-    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    let is_label = |label: &str| {
+        (1..=MAX_LABEL).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    host.starts_with('[') || (host.len() <= MAX_HOST && host.split('.').all(is_label))
 }
 
 #[cfg(test)]
@@ -134,6 +117,8 @@ mod tests {
             "https://shop.example?order=a%20b",
             "http://localhost:3000/ok",
             "http://127.0.0.1/ok",
+            "http://shop.example:80",
+            "HTTPS://shop.example:443/ok",
             "http://[::1]:3000/ok",
             "https://xn--bcher-kva.example/b%C3%BCcher",
             "https://shop.example/a@b:c",
@@ -199,6 +184,10 @@ mod tests {
             "https://[::g]/",
             "https://[::1]x/",
             "https://[fe80::1%25eth0]/",
+            "http://127.1/",
+            "http://0x7f000001/",
+            "https://[0:0::1]/",
+            "http://shop.example:443:80/",
             &long,
         ] {
             assert!(bad.parse::<RedirectUrl>().is_err(), "{bad:?}");

@@ -1,4 +1,4 @@
-//! Who asks: the credentials that AWS gives to programs, in the order of its SDKs.
+//! The credentials that AWS gives to programs, looked up in the order of its SDKs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use reqwest::{Method, Url};
 use serde::{Deserialize, Deserializer};
 use tollgate_core::Timestamp;
 
+use super::super::credential_cache::Gate;
 use super::super::http::{self, Answer, Http};
-use super::super::kept::Gate;
 use super::super::{Environment, Reason, Refusal, Secret, file, payload};
 use super::endpoint;
 
-/// The variables that say who asks.
+/// The variables with the identity of this process.
 pub(super) const VARIABLES: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -21,7 +21,7 @@ pub(super) const VARIABLES: [&str; 5] = [
     "AWS_ROLE_ARN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];
-/// The variables that name files which say who asks.
+/// The variables that name files with the identity of this process.
 pub(super) const FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
 
 /// A token that STS refuses is not tried again for so long, unless its file changes.
@@ -60,7 +60,7 @@ pub(super) async fn obtain(
     if let Some(id) = variable("AWS_ACCESS_KEY_ID") {
         let secret = environment.secret("AWS_SECRET_ACCESS_KEY")?;
         let token = variable("AWS_SESSION_TOKEN").map(Secret::from);
-        // They are not kept: a variable is as near.
+        // They are not cached, because a variable is read as fast.
         let until = Timestamp::from_seconds(0);
         return Ok((Credentials { id, secret, token, until }, until));
     }
@@ -71,7 +71,7 @@ pub(super) async fn obtain(
         ));
     }
     let issued = if let Some(path) = variable("AWS_WEB_IDENTITY_TOKEN_FILE") {
-        let (with, now) = (environment.mark(&VARIABLES, &FILES).await, environment.moment());
+        let (with, now) = (environment.mark(&VARIABLES, &FILES).await, environment.reading());
         let asking = by_web_identity(environment, http, region, Path::new(&path));
         gate.pass(with, now, |_| AFTER_REFUSAL, asking).await?
     } else if let Some(address) = container(environment)? {
@@ -129,13 +129,13 @@ async fn by_web_identity(
     issued().ok_or(Reason::Unexpected("the answer is not one of STS: check AWS_ENDPOINT_URL_STS"))
 }
 
-/// The text of an element. Those of STS that are needed occur once and hold nothing that XML would escape.
+/// The text of an element. The elements of STS that are needed occur once and have nothing that XML escapes.
 fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0.trim())
 }
 
-/// Where a container (ECS, EKS Pod Identity, Greengrass) asks.
+/// The endpoint for credentials in a container (ECS, EKS Pod Identity, Greengrass).
 fn container(environment: &Environment) -> Result<Option<Url>, Reason> {
     const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";

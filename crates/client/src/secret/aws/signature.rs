@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use super::credentials::Credentials;
 
-/// A `POST` as it is signed.
+/// The parts of a `POST` that are signed.
 pub(super) struct Signed<'a> {
     pub(super) path: &'a str,
-    /// All that are signed: in lower case, in order, each once.
+    /// The signed headers: in lower case, in order, each once.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a str,
     /// The value of `x-amz-date`.

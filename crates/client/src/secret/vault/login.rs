@@ -7,15 +7,15 @@ use reqwest::Method;
 use serde::Deserialize;
 use tollgate_core::Timestamp;
 
+use super::super::credential_cache::{CredentialCache, Gate};
 use super::super::http;
-use super::super::kept::{Gate, Kept};
 use super::super::{Mark, Reason, Refusal, Secret, file, payload};
 use super::{Api, refusal};
 
-/// Failed logins lock a role for everybody who uses it: Vault and `OpenBao` count five within a quarter of an hour. So
-/// what was refused for certain is as good as never tried again.
+/// The pause after a login that was refused for certain. Failed logins lock a role for everybody who uses it: Vault and
+/// `OpenBao` count five within a quarter of an hour.
 const AFTER_INVALID: Duration = Duration::from_secs(24 * 60 * 60);
-/// A role that is locked answers so, and for so long.
+/// The pause after a refusal that may mean a locked role, which is how long it is locked.
 const AFTER_FORBIDDEN: Duration = Duration::from_secs(15 * 60);
 
 const INVALID: &str = "Vault refuses the AppRole, and is not asked again with the same: check VAULT_ROLE_ID, \
@@ -25,16 +25,16 @@ const FORBIDDEN: &str = "Vault denies the login by AppRole, and is not asked aga
 
 /// Logs in, and keeps the token for its lease.
 pub(super) struct Login {
-    pub(super) token: Kept<Secret>,
+    pub(super) token: CredentialCache<Secret>,
     gate: Gate,
 }
 
 impl Login {
     pub(super) fn new() -> Self {
-        Self { token: Kept::nothing(), gate: Gate::default() }
+        Self { token: CredentialCache::empty(), gate: Gate::default() }
     }
 
-    /// The token of the last login, or else of another one.
+    /// The token of the last login while it is valid, or else of a new one.
     pub(super) async fn token(&self, api: &Api) -> Result<Secret, Reason> {
         self.token.or(api.environment.now(), self.log_in(api)).await
     }
@@ -53,7 +53,7 @@ impl Login {
         let with = Mark::complete((place, &role, secret.expose_secret()));
         let pause = |status| if status == 400 { AFTER_INVALID } else { AFTER_FORBIDDEN };
         let logging_in = log_in(api, &mount, &role, &secret);
-        self.gate.pass(with, api.environment.moment(), pause, logging_in).await
+        self.gate.pass(with, api.environment.reading(), pause, logging_in).await
     }
 }
 

@@ -1,9 +1,9 @@
-//! What Vault means when it refuses, and what to do.
+//! Explains the refusals of Vault, and says what to do.
 
 use super::super::http::Answer;
 use super::super::{Reason, Refusal};
 
-/// Go's server says so to who comes without TLS where it wants that.
+/// The answer of Go's server to a request without TLS where TLS is required.
 const WANTS_TLS: &str = "Client sent an HTTP request to an HTTPS server";
 
 /// The refusal to read the secret at this path below its mount.
@@ -46,7 +46,7 @@ pub(super) fn of(answer: &Answer, path: &str) -> Reason {
     answer.refused(refusal, None, advice)
 }
 
-/// A refusal that has nothing to do with what was asked for.
+/// A refusal that is not about the secret.
 pub(super) fn otherwise(answer: &Answer) -> Reason {
     let (refusal, advice) = match answer.status.as_u16() {
         300..400 | 429 | 472 | 473 => {
@@ -62,7 +62,7 @@ pub(super) fn otherwise(answer: &Answer) -> Reason {
     answer.refused(refusal, None, advice)
 }
 
-/// Whether it never got as far as Vault, because it came without TLS.
+/// Whether the request did not get to Vault, because it was sent without TLS.
 pub(super) fn wants_tls(answer: &Answer) -> bool {
     answer.text().is_some_and(|text| text.starts_with(WANTS_TLS))
 }

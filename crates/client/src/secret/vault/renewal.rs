@@ -10,14 +10,14 @@ use tokio::time::sleep;
 
 use super::super::{Reason, Refusal, Secret, http};
 use super::{Api, refusal};
-use crate::Moment;
+use crate::Reading;
 
-/// The clocks and the file of the token are looked at again at least so often.
+/// How often the clocks and the file of the token are read at least.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// The pause after a renewal that failed, at most: less for a token that ends soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The task that renews. It is started by the first reading that goes well, and ends with this.
+/// The task that renews the token. The first successful reading starts it, and dropping this ends it.
 #[derive(Default)]
 pub(super) struct Renewal(Mutex<Option<JoinHandle<()>>>);
 
@@ -52,24 +52,24 @@ async fn run(api: Weak<Api>) {
 /// A token, and when it is to be renewed.
 struct Known {
     token: Secret,
-    /// Never, where it can't be.
-    due: Option<Moment>,
-    /// How long it lives after a renewal.
-    life: Duration,
-    /// The last attempt failed, which has been said.
+    /// Absent where the token can't be renewed.
+    due: Option<Reading>,
+    /// The lifetime after a renewal.
+    lifetime: Duration,
+    /// Whether the last attempt failed, which has been logged.
     failing: bool,
 }
 
-/// Does what is due, and says in how long to look again.
+/// Does what is due, and returns how long to wait.
 async fn step(api: &Api, known: &mut Option<Known>) -> Duration {
     let Ok(Some(token)) = api.given_token().await else { return LONGEST_SLEEP };
     let is_known = known.as_ref().is_some_and(|known| known.token.expose_secret() == token.expose_secret());
-    let now = api.environment.moment();
+    let now = api.environment.reading();
     if !is_known {
         let found = ask(api, Method::GET, "auth/token/lookup-self", &token).await.map(|answer| answer.data);
         return match found {
             Ok(Some(Data { ttl, renewable })) => learn(known, token, ttl, renewable, now),
-            // Its policy doesn't let it look at itself: then it is not renewed either.
+            // Its policy doesn't let it read its own properties, so it is not renewed either.
             Err(Reason::Refused { refusal: Refusal::Denied, .. }) => learn(known, token, 0, false, now),
             Ok(None) | Err(_) => LONGEST_PAUSE,
         };
@@ -85,35 +85,35 @@ async fn step(api: &Api, known: &mut Option<Known>) -> Duration {
     }
 }
 
-/// Takes notice of another token.
-fn learn(known: &mut Option<Known>, token: Secret, ttl: u64, renewable: bool, now: Moment) -> Duration {
-    let life = Duration::from_secs(ttl);
-    let due = (renewable && !life.is_zero()).then(|| now.after(life / 2));
-    if due.is_none() && !life.is_zero() {
+/// Switches to another token.
+fn learn(known: &mut Option<Known>, token: Secret, ttl: u64, renewable: bool, now: Reading) -> Duration {
+    let lifetime = Duration::from_secs(ttl);
+    let due = (renewable && !lifetime.is_zero()).then(|| now.after(lifetime / 2));
+    if due.is_none() && !lifetime.is_zero() {
         tracing::warn!(seconds = ttl, "the token for Vault can't be renewed: it ends then");
     }
-    *known = Some(Known { token, due, life, failing: false });
+    *known = Some(Known { token, due, lifetime, failing: false });
     due.map_or(LONGEST_SLEEP, |due| now.until(due))
 }
 
 impl Known {
-    /// Takes notice of how a renewal went.
-    fn renewed(&mut self, renewed: Result<Answer, Reason>, now: Moment) -> Duration {
-        let pause = LONGEST_PAUSE.min(self.life / 10);
+    /// Records the outcome of a renewal.
+    fn renewed(&mut self, renewed: Result<Answer, Reason>, now: Reading) -> Duration {
+        let pause = LONGEST_PAUSE.min(self.lifetime / 10);
         let error = match renewed {
             Ok(Answer { auth: Some(Auth { lease_duration, renewable }), .. }) => {
                 if self.failing {
                     tracing::info!("the token for Vault is renewed again");
                 }
                 self.failing = false;
-                self.life = Duration::from_secs(lease_duration);
-                self.due = (renewable && lease_duration > 0).then(|| now.after(self.life / 2));
+                self.lifetime = Duration::from_secs(lease_duration);
+                self.due = (renewable && lease_duration > 0).then(|| now.after(self.lifetime / 2));
                 return self.due.map_or(LONGEST_SLEEP, |due| now.until(due));
             }
             Ok(_) => Reason::Unexpected("the answer to the renewal is none of Vault"),
             Err(error) => error,
         };
-        // Another token must come.
+        // It can't be renewed any further.
         if matches!(error, Reason::Refused { refusal: Refusal::Denied, .. }) {
             self.due = None;
         } else {
@@ -134,7 +134,7 @@ async fn ask(api: &Api, method: Method, path: &str, token: &Secret) -> Result<An
     answer.json().ok_or(Reason::Unexpected("the answer is none of Vault: check VAULT_ADDR"))
 }
 
-/// What both calls answer, each its part.
+/// The answer of both calls; each has a part of it.
 #[derive(Deserialize)]
 struct Answer {
     data: Option<Data>,

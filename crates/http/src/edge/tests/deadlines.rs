@@ -31,7 +31,7 @@ fn connect_to<S: Inner>(shared: &Arc<Shared>, service: S, buffer: usize) -> Peer
     Peer(peer)
 }
 
-fn echoing() -> Peer<DuplexStream> {
+pub(super) fn echoing() -> Peer<DuplexStream> {
     connect(tower::service_fn(echo), 64 * 1024)
 }
 

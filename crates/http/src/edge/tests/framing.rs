@@ -1,8 +1,12 @@
 //! Requests that are refused for how they are written.
 
+use std::time::Duration;
+
+use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 
-use super::{LAST, assert_refused, echo_server};
+use super::deadlines::echoing;
+use super::{GET, LAST, assert_refused, echo_server};
 
 #[tokio::test]
 async fn what_is_not_http_is_refused_in_the_envelope() {
@@ -52,19 +56,112 @@ async fn ambiguous_requests_are_refused() {
 #[tokio::test]
 async fn both_lengths_are_refused_behind_other_requests_too() {
     let server = echo_server().await;
-    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
-    let both =
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let mut peer = server.connect().await;
     for _ in 0..2 {
-        peer.send(chunked).await;
+        peer.send(CHUNKED).await;
         peer.expect("POST / ok").await;
     }
-    assert_refused(&peer.exchange(both).await, 400, "VALIDATION_ERROR");
+    assert_refused(&peer.exchange(BOTH).await, 400, "VALIDATION_ERROR");
 
-    let sized = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
-    let answers = server.connect().await.exchange([sized, both].concat()).await;
+    let answers = server.connect().await.exchange([SIZED, BOTH].concat()).await;
     assert_refused(answers.split_once("POST / abc").unwrap().1, 400, "VALIDATION_ERROR");
+}
+
+const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+const SIZED: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+const BOTH: &str =
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+
+/// Sends the bytes in two pieces, the second when the first has been dealt with, and reads to the end.
+async fn in_two_pieces(bytes: &str, cut: usize) -> String {
+    let mut peer = echoing();
+    let (first, second) = bytes.split_at(cut);
+    peer.send(first).await;
+    // The clock is paused: it moves when the edge waits for more.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    peer.exchange(second).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_lengths_are_refused_wherever_the_head_is_cut() {
+    let spaces = " ".repeat(100);
+    for request in [
+        BOTH.to_owned(),
+        BOTH.replace("Content-Length:", &format!("content-length:{spaces}")),
+        BOTH.replace("Host: a", &format!("Transfer-Encoding: chunked\r\nHost: a\r\nX: {spaces}y")),
+        BOTH.replace("\r\n", "\n").replace("0\n\n", "0\r\n\r\n"),
+    ] {
+        for cut in 0..=request.len() {
+            let answer = in_two_pieces(&request, cut).await;
+            assert_refused(&answer, 400, "VALIDATION_ERROR");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_lengths_are_refused_behind_a_pipelined_request_wherever_the_bytes_are_cut() {
+    for (first, answered) in [(CHUNKED, "POST / ok"), (SIZED, "POST / abc"), (GET, "GET /hello ")] {
+        let requests = [first, BOTH, LAST].concat();
+        for cut in 0..=requests.len() {
+            let answers = in_two_pieces(&requests, cut).await;
+            let (ok, refused) =
+                answers.split_once(answered).unwrap_or_else(|| panic!("cut at {cut}: {answers:?}"));
+            assert!(ok.starts_with("HTTP/1.1 200 "), "cut at {cut}: {answers:?}");
+            assert_refused(refused, 400, "VALIDATION_ERROR");
+        }
+    }
+}
+
+/// A body that looks like a head with both lengths.
+fn a_head_as_a_body() -> String {
+    format!(
+        "POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{BOTH}\r\n0\r\n\r\n",
+        BOTH.len()
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_looks_like_a_head_with_both_lengths_is_only_a_body() {
+    let requests = [&a_head_as_a_body(), CHUNKED, LAST].concat();
+    for cut in 0..=requests.len() {
+        let answers = in_two_pieces(&requests, cut).await;
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "cut at {cut}: {answers:?}");
+        assert!(answers.contains(BOTH) && answers.contains("POST / ok") && answers.ends_with("GET /last "));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_pieces_hide_both_lengths(
+        before in prop::collection::vec(
+            prop::sample::select(vec![CHUNKED.to_owned(), SIZED.to_owned(), GET.to_owned(), a_head_as_a_body()]),
+            0..4,
+        ),
+        lengths in prop::collection::vec(1_usize..40, 1..20),
+    ) {
+        let requests = [before.concat(), BOTH.to_owned(), LAST.to_owned()].concat();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let answers = runtime.block_on(async {
+            let mut peer = echoing();
+            let (mut rest, mut lengths) = (requests.as_str(), lengths.iter().cycle());
+            while !rest.is_empty() {
+                let (piece, others) = rest.split_at(rest.len().min(*lengths.next().unwrap()));
+                // It may have refused the head and closed already.
+                if peer.0.write_all(piece.as_bytes()).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                rest = others;
+            }
+            peer.rest().await
+        });
+        prop_assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), before.len(), "{}", answers);
+        let refused = answers.rfind("HTTP/1.1 ").unwrap();
+        assert_refused(&answers[refused..], 400, "VALIDATION_ERROR");
+    }
 }
 
 #[tokio::test]

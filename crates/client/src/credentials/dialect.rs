@@ -1,4 +1,4 @@
-//! The two faces of an authority: where its endpoints are, and how they are spoken to.
+//! The two dialects of an authority: its endpoints, and the form of requests and answers.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,9 @@ use crate::ConfigurationError;
 use crate::origin::secure;
 use crate::source::known_code;
 
-/// How an authority is spoken to.
+/// The dialect of an authority.
 #[derive(Debug, Clone)]
-pub struct Face(pub(super) Kind);
+pub struct Dialect(pub(super) Kind);
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
@@ -28,7 +28,7 @@ pub enum ClientAuthentication {
     Post,
 }
 
-impl Face {
+impl Dialect {
     /// The Payment API: JSON, at `/api/v1/oauth2/token` and `…/refresh` below this URL.
     pub fn payment_api(base_url: &str) -> Result<Self, ConfigurationError> {
         let base = base_url.trim_end_matches('/');
@@ -50,7 +50,7 @@ impl Face {
     }
 }
 
-/// A token response, or the part of an error response that is looked at.
+/// A token response, or the part of an error response that is read.
 #[derive(Deserialize)]
 pub(super) struct Answer<'a> {
     #[serde(borrow)]
@@ -87,7 +87,7 @@ struct StandardError<'a> {
     error: Cow<'a, str>,
 }
 
-/// A number of seconds; some authorities write it as text, some with a fraction.
+/// A number of seconds. Some authorities write it as a text, some with a fraction.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Seconds<'a> {
@@ -144,11 +144,11 @@ mod tests {
     #[test]
     fn the_endpoints_are_below_the_base_url() {
         for base in ["https://a.example/base", "https://a.example/base/"] {
-            let Kind::PaymentApi { token, refresh } = Face::payment_api(base).unwrap().0 else { panic!() };
+            let Kind::PaymentApi { token, refresh } = Dialect::payment_api(base).unwrap().0 else { panic!() };
             assert_eq!(token.as_str(), "https://a.example/base/api/v1/oauth2/token");
             assert_eq!(refresh.as_str(), "https://a.example/base/api/v1/oauth2/refresh");
         }
-        assert!(Face::payment_api("https://a.example/?b").is_err());
-        assert!(Face::standard("https://a.example/token?tenant=b", ClientAuthentication::Basic).is_ok());
+        assert!(Dialect::payment_api("https://a.example/?b").is_err());
+        assert!(Dialect::standard("https://a.example/token?tenant=b", ClientAuthentication::Basic).is_ok());
     }
 }

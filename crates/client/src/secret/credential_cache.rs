@@ -1,4 +1,4 @@
-//! Tokens and credentials that stores give out for a time.
+//! Caches of tokens and credentials that stores give out for a time, and of refused logins.
 
 use std::future::Future;
 use std::sync::{Mutex as SyncMutex, MutexGuard};
@@ -8,41 +8,41 @@ use tokio::sync::Mutex;
 use tollgate_core::Timestamp;
 
 use super::{Mark, Reason, Refusal, Secret};
-use crate::Moment;
+use crate::Reading;
 
-/// Something that is kept until its time is over. Whoever needs it while it is being obtained waits for that.
-pub(super) struct Kept<T>(Mutex<Option<(T, Timestamp)>>);
+/// Keeps a value until it expires. Callers that need it while it is being obtained wait for that.
+pub(super) struct CredentialCache<T>(Mutex<Option<(T, Timestamp)>>);
 
-impl<T: Clone> Kept<T> {
-    pub(super) fn nothing() -> Self {
+impl<T: Clone> CredentialCache<T> {
+    pub(super) fn empty() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// What is kept, or else what `obtain` brings.
+    /// The cached value, or else the one that `obtain` returns.
     pub(super) async fn or(
         &self,
         now: Timestamp,
         obtain: impl Future<Output = Result<(T, Timestamp), Reason>>,
     ) -> Result<T, Reason> {
-        let mut kept = self.0.lock().await;
-        if let Some((value, until)) = &*kept
+        let mut cached = self.0.lock().await;
+        if let Some((value, until)) = &*cached
             && now < *until
         {
             return Ok(value.clone());
         }
         let (value, until) = obtain.await?;
-        *kept = Some((value.clone(), until));
+        *cached = Some((value.clone(), until));
         Ok(value)
     }
 
-    /// Reads once, and once more without what was kept where that is refused: it may have been revoked.
+    /// Reads once, and once more without the cached value where that is refused, because it may have been revoked.
     pub(super) async fn reading<F>(&self, now: Timestamp, read: impl Fn() -> F) -> Result<Secret, Reason>
     where
         F: Future<Output = Result<Secret, Reason>>,
     {
-        let was_kept = self.0.lock().await.as_ref().is_some_and(|(_, until)| now < *until);
+        let was_cached = self.0.lock().await.as_ref().is_some_and(|(_, until)| now < *until);
         match read().await {
-            Err(Reason::Refused { refusal: Refusal::Denied, .. }) if was_kept => {
+            Err(Reason::Refused { refusal: Refusal::Denied, .. }) if was_cached => {
                 self.0.lock().await.take();
                 read().await
             }
@@ -51,26 +51,26 @@ impl<T: Clone> Kept<T> {
     }
 }
 
-/// Keeps a login that was refused from being tried again with the same: who is refused stays refused, and some stores lock
-/// out everybody after a few attempts.
+/// Keeps a refused login from being tried again with the same credentials: some stores lock everybody out after a few
+/// attempts.
 #[derive(Default)]
 pub(super) struct Gate(SyncMutex<Option<Refused>>);
 
 struct Refused {
     with: Mark,
-    until: Moment,
+    until: Reading,
     status: u16,
     code: Option<String>,
     advice: &'static str,
 }
 
 impl Gate {
-    /// What `log_in` comes to, or the refusal of the last time where that was of the same and `pause` is not over, which
-    /// goes by the status.
+    /// The outcome of `log_in`, or the last refusal where it was of the same credentials and its pause has not passed. The
+    /// pause depends on the status.
     pub(super) async fn pass<T>(
         &self,
         with: Mark,
-        now: Moment,
+        now: Reading,
         pause: impl Fn(u16) -> Duration,
         log_in: impl Future<Output = Result<T, Reason>>,
     ) -> Result<T, Reason> {
@@ -105,9 +105,9 @@ impl Refused {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> Moment {
+    fn at(seconds: u64) -> Reading {
         let since = Duration::from_secs(seconds);
-        Moment { monotonic: since, wall: since }
+        Reading { monotonic: since, wall: since }
     }
 
     fn denied(status: u16) -> Reason {
@@ -118,7 +118,7 @@ mod tests {
     async fn is_tried(
         gate: &Gate,
         with: u8,
-        now: Moment,
+        now: Reading,
         outcome: Result<(), Reason>,
     ) -> (bool, Option<String>) {
         let mut tried = false;

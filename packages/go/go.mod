@@ -1,0 +1,3 @@
+module github.com/tollgate-auth/client-go
+
+go 1.22
