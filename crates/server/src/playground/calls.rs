@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use serde_json::json;
 use tollgate_core::Timestamp;
 use tollgate_guard::{ClientAddress, Verifier};
-use tollgate_store::Store;
+use tollgate_store::Clients;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt as _};
 use zeroize::Zeroizing;
@@ -99,7 +99,7 @@ impl Exchange {
         head: http::request::Parts,
         sent_body: Bytes,
         response: Response<Bytes>,
-        store: &dyn Store,
+        store: &dyn Clients,
         verifier: &Verifier,
     ) -> Result<Self, Refused> {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
