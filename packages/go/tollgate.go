@@ -217,8 +217,11 @@ func (t *Tollgate) Token(ctx context.Context) (string, error) {
 // Renewed is another token than the one that the API refused, or empty if none is to be had within seconds.
 func (t *Tollgate) Renewed(ctx context.Context, refused string) string {
 	if flight := t.replace(refused); flight != nil {
+		late := time.NewTimer(patience + timeout)
+		defer late.Stop()
 		select {
 		case <-flight.done:
+		case <-late.C:
 		case <-ctx.Done():
 		}
 	}
@@ -309,6 +312,9 @@ func (t *Tollgate) use() (string, *flight, error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	current, now = t.held.Load(), t.config.Clock.Now()
+	if current != nil && !now.reached(current.renew) { // Somebody has renewed it meanwhile.
+		return current.text, nil, nil
+	}
 	usable, limit := current != nil && !now.reached(current.end), now.Monotonic
 	if !usable && t.refusals == 0 {
 		// Who comes when it has been down for long does not wait in a queue for each call to fail.

@@ -212,6 +212,46 @@ func TestAWaiterThatGivesUpLeavesTheRenewalToTheOthers(t *testing.T) {
 	}
 }
 
+// A clock that says when it has been looked at.
+type watchedClock struct {
+	testClock
+	looked chan struct{}
+}
+
+func (c *watchedClock) Now() Moment {
+	defer func() {
+		select {
+		case c.looked <- struct{}{}:
+		default:
+		}
+	}()
+	return c.testClock.Now()
+}
+
+func TestACallerThatComesTooLateToRenewTakesTheTokenThatCame(t *testing.T) {
+	clock := &watchedClock{testClock{now: Moment{time.Hour, time.Hour}}, make(chan struct{}, 1)}
+	kit, err := New(Config{BaseURL: "https://a.example", ClientID: "i", ClientSecret: "s", Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kit.held.Store(&held{text: "old"}) // It is over.
+	kit.mutex.Lock()
+	token := make(chan string)
+	go func() { text, _ := kit.Token(context.Background()); token <- text }()
+	<-clock.looked // It has seen that the old one is over, and waits for the lock or is about to.
+	later := Moment{2 * time.Hour, 2 * time.Hour}
+	kit.held.Store(&held{text: "new", renew: later, end: later})
+	kit.mutex.Unlock()
+	if text := <-token; text != "new" {
+		t.Fatal(text)
+	}
+	kit.mutex.Lock()
+	defer kit.mutex.Unlock()
+	if kit.flight != nil {
+		t.Fatal("it renews what is new")
+	}
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -37,9 +37,11 @@ class Failed(Exception):
 class Driver:
     """The program of one package: one JSON object a line, each answered by one."""
 
-    def __init__(self, language):
+    def __init__(self, language, elsewhere):
+        # A proxy for plain http gets nothing: what goes without TLS stays on the machine.
+        environment = {**os.environ, "http_proxy": elsewhere, "HTTP_PROXY": elsewhere}
         self.process = subprocess.Popen(
-            LANGUAGES[language]["command"], cwd=HERE.parent / language, stdin=subprocess.PIPE,
+            LANGUAGES[language]["command"], cwd=HERE.parent / language, env=environment, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
         )
         self.said = []
@@ -323,7 +325,7 @@ def run(arguments):
     servers = authority.start()
     servers[0].trap = servers[1]
     results, failures = {}, 0
-    driver = Driver(language)
+    driver = Driver(language, servers[0].trap_url)
     for scenario in SCENARIOS:
         name = scenario["name"]
         if arguments.only and arguments.only != name:

@@ -27,7 +27,7 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 use tollgate_bench::message;
 use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
-use tollgate_guard::{GuardLayer, SystemClock, Verifier};
+use tollgate_guard::{GuardLayer, Requirement, SystemClock, Verifier};
 use tollgate_http::edge::{Edge, Limits};
 use tollgate_store::{Sqlite, Store};
 use tower::{Layer, Service, service_fn};
@@ -86,7 +86,9 @@ fn main() -> io::Result<()> {
         let listener = TcpListener::bind(args.listen).await?;
         match (&args.guard, args.issuer) {
             (Some(data), Some(issuer)) => {
-                let guard = GuardLayer::new(verifier(data, issuer).await?).require_scope("payments:read");
+                let guard = GuardLayer::new(verifier(data, issuer).await?).require(
+                    Requirement::new().scope("payments:read".parse().expect("it is a scope")),
+                );
                 serve(listener, args.edge, guard.layer(handler)).await
             }
             _ => serve(listener, args.edge, handler).await,

@@ -18,7 +18,7 @@ use tollgate_bench::stats::{Moments, median, welch_t};
 use tollgate_core::{ClientId, Clock, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_server::config::{Config, LogFormat, LogLevel};
-use tollgate_server::{Installation, Server, log};
+use tollgate_server::{Installation, Mounted, Server, log};
 use tollgate_store::{Sqlite, Status};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -103,7 +103,7 @@ async fn server(data: &Path) -> (Arc<Server>, Arc<Installation>) {
     let store = Arc::new(Sqlite::open_existing(&data.join("tollgate.db")).expect("the folder has a store"));
     let opened = Installation::open(config, store, key, Arc::new(SystemClock)).await;
     let installation = opened.expect("the store is an installation");
-    (Server::new(installation.clone(), false), installation)
+    (Server::new(installation.clone(), false, |_| Mounted::new()), installation)
 }
 
 fn kinds(good: &Credentials, disabled: &Credentials) -> Vec<Kind> {

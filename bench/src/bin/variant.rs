@@ -18,7 +18,7 @@ use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge::{Edge, Limits};
 use tollgate_server::config::Config;
-use tollgate_server::{Follower, Installation, Server, log};
+use tollgate_server::{Follower, Installation, Mounted, Server, log};
 use tollgate_store::Sqlite;
 
 #[cfg(feature = "mimalloc")]
@@ -67,7 +67,7 @@ fn main() -> io::Result<()> {
     let first = runtime(args.runtime, args.threads)?;
     let opened = first.block_on(Installation::open(config, store, key, Arc::new(SystemClock)));
     let installation = opened.map_err(io::Error::other)?;
-    let server = Server::new(installation.clone(), true);
+    let server = Server::new(installation.clone(), true, |_| Mounted::new());
     server.log_requests(log.requests());
     let _following = {
         let _entered = first.enter();

@@ -12,7 +12,6 @@ use tollgate_guard::SystemClock;
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
-use tollgate_server::playground::{self, Playground};
 use tollgate_server::{Installation, Listeners, Server, whoever_runs_this};
 use zeroize::Zeroizing;
 
@@ -20,8 +19,7 @@ use crate::actor::actor;
 use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
-use crate::playground::ClientKit;
-use crate::{open, private_file, serve};
+use crate::{open, private_file, sandbox, serve};
 
 /// Where `dev` listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
@@ -51,8 +49,9 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let installation = Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &installation.administration()).await?;
     drop(alone);
-    let playground = Playground { kit: Arc::new(ClientKit), demo: Some(demo) };
-    let server = Server::with_playground(installation, true, playground);
+    let server = Server::new(installation.clone(), true, |loopback| {
+        sandbox::routes(&installation, loopback, true, Some(demo))
+    });
     server.log_requests(log.requests());
     print_calls(&args.data, &base_url)
         .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
@@ -121,7 +120,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 async fn make_credentials(
     data: &Path,
     admin: &Administration<'_>,
-) -> Result<playground::Credentials, Failure> {
+) -> Result<tollgate_sandbox::Credentials, Failure> {
     let base_url = &admin.config.public_url;
     let credentials = match Credentials::read(data) {
         Ok(earlier) if admin.store.client(earlier.client_id).await?.is_some() => {
@@ -134,7 +133,7 @@ async fn make_credentials(
     let path = Credentials::path(data);
     private_file::replace(&path, &json).map_err(|error| unwritable(&path, &error))?;
     let Credentials { client_id, client_secret, .. } = credentials;
-    Ok(playground::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
+    Ok(tollgate_sandbox::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
 }
 
 async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credentials, Failure> {

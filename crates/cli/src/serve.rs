@@ -10,13 +10,11 @@ use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge;
 use tollgate_server::config::{Config, Database};
-use tollgate_server::playground::Playground;
 use tollgate_server::{Installation, Listeners, Server, Waiting, log};
 
 use crate::args::{Format, ServeArgs};
 use crate::failure::Failure;
-use crate::playground::ClientKit;
-use crate::{open, output};
+use crate::{open, output, sandbox};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -44,8 +42,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
             () = &mut terminated => return Ok(()),
         },
     };
-    let playground = Playground { kit: Arc::new(ClientKit), demo: None };
-    let server = Server::with_playground(installation, false, playground);
+    let server = Server::new(installation.clone(), false, |loopback| {
+        sandbox::routes(&installation, loopback, false, None)
+    });
     server.log_requests(log.requests());
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));

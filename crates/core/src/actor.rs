@@ -63,7 +63,7 @@ impl fmt::Display for ActorKind {
     }
 }
 
-/// A text that names no actor.
+/// The error for a text that does not name an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an actor is `system`, `command-line:USER@HOST`, `operator-client:ID` or `client:ID`")]
 pub struct ActorError;

@@ -1,4 +1,4 @@
-//! Where a token may be used from.
+//! The addresses that a token may be used from.
 
 use std::net::IpAddr;
 

@@ -57,7 +57,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// A name of no algorithm that is implemented.
+/// The error for a name that is not that of an implemented algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the algorithm is not one that this version signs with: HS256")]
 pub struct AlgorithmError;

@@ -14,14 +14,14 @@ use base64::engine::general_purpose::NO_PAD;
 /// whatever compares tokens by their text.
 const STRICT: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(false);
 
-/// Finds out what the processor can do once.
+/// Made once, for the vector instructions that the processor has.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(STRICT));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static ENGINE: LazyLock<GeneralPurpose> =
     LazyLock::new(|| GeneralPurpose::new(&base64::alphabet::URL_SAFE, STRICT));
 
-/// How many characters `bytes` bytes become.
+/// The number of characters that `bytes` bytes become.
 pub(crate) const fn encoded_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }

@@ -11,7 +11,7 @@ use crate::base64url;
 use crate::scope::{contains, is_well_formed};
 use crate::{ClientId, Environment, Generation, MerchantId, Scope, SecretId, Timestamp, TokenId};
 
-/// What a token says. Borrows from the decoded token, or from whoever mints one.
+/// The claims of a token. They borrow from the decoded token, or from the caller that mints one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claims<'a> {
     /// `iss`: who issued it, the authority's public URL.
@@ -30,7 +30,7 @@ pub struct Claims<'a> {
     pub scope: &'a str,
     /// `merchant_id`: the merchant it acts for; absent from an operator's token, which acts for every merchant.
     pub merchant_id: Option<MerchantId>,
-    /// `env`: whether it moves money.
+    /// `env`: its environment, live or test.
     pub environment: Environment,
     /// `sid`: the secret it was obtained with, so that revoking the secret ends it.
     pub secret_id: SecretId,
@@ -45,9 +45,9 @@ pub struct Claims<'a> {
     pub addresses: Option<&'a str>,
 }
 
-/// The last second of the year 9999: what lies beyond is no time of a token.
+/// The last second of the year 9999. A later time is refused.
 const LAST_SECOND: u64 = 253_402_300_799;
-/// How many digits that has.
+/// The number of digits of [`LAST_SECOND`].
 const LONGEST: usize = 12;
 
 impl<'a> Claims<'a> {
@@ -56,13 +56,13 @@ impl<'a> Claims<'a> {
         contains(self.scope, scope)
     }
 
-    /// Names the refresh token that this token was made with or issued with, whose revocation ends it. Of a refresh token
-    /// it names one that was never issued.
+    /// The id of the refresh token that this token was made with or issued with, whose revocation ends it. For a refresh
+    /// token it is an id that is never issued.
     pub fn refresh_id(&self) -> TokenId {
         self.made_with.unwrap_or(self.id.of_its_refresh_token())
     }
 
-    /// The token's scope as a value of its own.
+    /// Copies the scope out of the token.
     pub fn scope(&self) -> Scope {
         Scope::from_well_formed(self.scope)
     }
@@ -105,7 +105,7 @@ impl<'a> Claims<'a> {
         out.push(b'}');
     }
 
-    /// Appends what all tokens of an issuer begin with.
+    /// Appends the beginning of the claims, which is the same in all tokens of an issuer.
     pub(crate) fn begin(issuer: &str, out: &mut Vec<u8>) {
         member(out, b"{\"iss\":\"", issuer);
         out.extend_from_slice(b"\",\"sub\":\"");
@@ -148,7 +148,7 @@ fn member(out: &mut Vec<u8>, name: &[u8], value: impl AsRef<[u8]>) {
     out.extend_from_slice(value.as_ref());
 }
 
-/// What is left to read. Its methods take a value off the front, with the quote behind it.
+/// The rest of the text. Its methods take a value off the front, with the quote behind it.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
@@ -190,7 +190,7 @@ impl<'a> Rest<'a> {
         self.number().filter(|value| *value <= LAST_SECOND).map(Timestamp::from_seconds)
     }
 
-    /// A generation, if `name` stands in front; otherwise the first, which is never written.
+    /// Takes a generation, if `name` is at the front; otherwise the first generation, which is never written.
     fn generation(&mut self, name: &str) -> Option<Generation> {
         match self.after(name) {
             Some(rest) => rest.number().filter(|number| *number > 0).map(Generation::from_number),

@@ -1,9 +1,10 @@
-//! Comparing what must not be guessed from how long it takes.
+//! Comparisons whose duration reveals nothing.
 
 use subtle::{Choice, ConstantTimeEq};
 
-/// Says whether both are equal, in a time that depends on their lengths alone. Eight bytes at a time: byte by byte a
-/// comparison costs as much as hashing a block.
+/// Says whether both are equal, in a time that depends on their lengths alone.
+///
+/// It compares eight bytes at a time: byte by byte it would cost as much as hashing a block.
 pub fn equal(one: &[u8], other: &[u8]) -> bool {
     let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
     let same = |equal, (word, other): (&[u8; 8], &[u8; 8])| {

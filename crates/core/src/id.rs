@@ -1,4 +1,4 @@
-//! Identifiers. Each is a UUID in its hyphenated form, and none can stand in for another.
+//! Identifiers. Each is a UUID in its hyphenated form, and a type of its own.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rand::Rng;
 use uuid::Uuid;
 
-/// A string that is no hyphenated UUID.
+/// The error for a text that is not a hyphenated UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID")]
 pub struct IdError;

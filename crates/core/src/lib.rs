@@ -1,8 +1,7 @@
-//! The words of Tollgate's domain.
+//! The domain of Tollgate: ids, scopes, secrets, claims, keys, and the two operations on tokens.
 //!
-//! Ids, scopes, secrets, claims, the keyring, and the two operations everything else is built from:
-//! minting a token and verifying one. Nothing here does I/O, awaits, or reads a clock; what time it is
-//! and where random bytes come from are arguments.
+//! A [`SigningRing`] mints a token, a [`VerifyingRing`] verifies one. Nothing here does I/O, awaits or reads a clock: the
+//! time and the source of random bytes are arguments.
 
 mod actor;
 mod address;
@@ -10,6 +9,10 @@ mod algorithm;
 mod base64url;
 mod claims;
 pub mod constant_time;
+mod credential;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hmac_key;
 mod id;
 mod key;
@@ -28,6 +31,7 @@ pub use actor::{Actor, ActorError, ActorKind};
 pub use address::is_allowed;
 pub use algorithm::{Algorithm, AlgorithmError};
 pub use claims::Claims;
+pub use credential::{Credential, Sensitive};
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
 pub use key::{SigningKey, VerifyingKey};
 pub use master::{MasterKey, MasterKeyError, UnsealError};

@@ -1,4 +1,4 @@
-//! The master key: what everything at rest is sealed with.
+//! The master key, which seals everything at rest.
 
 use std::str::FromStr;
 
@@ -18,12 +18,12 @@ const NONCE: usize = 24;
 /// Its text form is 64 hexadecimal digits (`openssl rand -hex 32` makes one).
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
-/// A text that is no master key.
+/// The error for a text that is not a master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a master key is 64 hexadecimal digits; `openssl rand -hex 32` makes one")]
 pub struct MasterKeyError;
 
-/// Something sealed that this master key does not open.
+/// The error for sealed material that this master key does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("sealed by another master key, or damaged")]
 pub struct UnsealError;
@@ -47,7 +47,7 @@ impl MasterKey {
         text
     }
 
-    /// A value by which a store tells whether it is opened with the right master key. It reveals nothing.
+    /// A value by which a store tells whether it is opened with the right master key. It reveals nothing of the key.
     pub fn check_value(&self) -> [u8; 32] {
         *self.derived("tollgate v1 check value")
     }

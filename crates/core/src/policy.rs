@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What every token of this authority must say.
+/// What every token of the authority must say to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The claim `iss`, compared byte for byte.
@@ -15,7 +15,7 @@ pub struct Policy {
     pub iat_leeway: Duration,
 }
 
-/// An issuer and an audience whose tokens are accepted beside those of the [`Policy`]: those that it had before, or will.
+/// A former or future issuer and audience of the authority, whose tokens are accepted beside those of the [`Policy`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The claim `iss`, compared byte for byte.

@@ -1,4 +1,4 @@
-//! What a revocation says: which tokens end before their time.
+//! Revocations: which tokens end before their time.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use rand::Rng;
 
 use crate::{ClientId, MerchantId, SecretId, Timestamp};
 
-/// Names one token: the claim `jti` (RFC 7519 §4.1.7), 128 random bits.
+/// The id of a token: the claim `jti` (RFC 7519 §4.1.7), 128 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId([u8; 16]);
 
 impl TokenId {
-    /// Draws one.
+    /// Draws an id.
     pub fn random(rng: &mut impl Rng) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
@@ -37,7 +37,7 @@ impl TokenId {
 }
 
 impl fmt::Display for TokenId {
-    /// As it stands in the claim: unpadded base64url, 22 characters.
+    /// Writes the value of the claim: unpadded base64url, 22 characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 22];
         let text = crate::base64url::encode(&self.0, &mut text);
@@ -47,19 +47,19 @@ impl fmt::Display for TokenId {
 
 /// The generation of a client's or a merchant's tokens: how often all of them have been ended.
 ///
-/// It stands in the row of the client or merchant and in each token. Disabling raises the one in the row, which ends
+/// The row of the client or merchant has it, and so has each token. Disabling raises the one in the row, which ends
 /// every token of an earlier generation, whatever any clock shows and whichever server issued it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Generation(u64);
 
 impl Generation {
-    /// That of a new client or merchant.
+    /// The generation of a new client or merchant.
     pub const FIRST: Self = Self(0);
 
-    /// No token is of this one: a revocation of all tokens before it ends every token there will ever be.
+    /// The generation that no token reaches: a revocation of all earlier tokens ends every present and future token.
     pub const END: Self = Self(i64::MAX as u64);
 
-    /// Takes its number; one beyond [`Generation::END`] counts as that.
+    /// Makes the generation with this number, at most [`Generation::END`].
     pub const fn from_number(number: u64) -> Self {
         if number < Self::END.0 { Self(number) } else { Self::END }
     }
@@ -89,11 +89,11 @@ pub enum Revoked {
     Merchant(MerchantId, Generation),
 }
 
-/// Ends tokens before their time.
+/// A revocation, which ends tokens before their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
-    /// Which.
+    /// The tokens that it ends.
     pub subject: Revoked,
-    /// When the last token concerned has expired by itself and the revocation can be forgotten.
+    /// The time at which the last of these tokens has expired by itself, and the revocation can be dropped.
     pub expires_at: Timestamp,
 }

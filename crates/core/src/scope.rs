@@ -4,13 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What a token allows: space-separated, case-sensitive tokens in the order given, none twice.
+/// A scope: space-separated, case-sensitive words in the order given, each once.
 ///
 /// Cloning shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope(Arc<str>);
 
-/// A text that is no scope.
+/// The error for a text that is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a scope is a list of words of printable ASCII without quotes and backslashes, separated by single spaces"
@@ -21,12 +21,12 @@ impl Scope {
     /// The longest scope, in bytes, that a client can have: it must leave room in a 4 KiB token.
     pub const MAX_LEN: usize = 1024;
 
-    /// Says whether a byte can stand in a word (RFC 6749 §3.3, `NQCHAR`).
+    /// Says whether a word may contain a byte (RFC 6749 §3.3, `NQCHAR`).
     pub const fn is_of_a_word(byte: u8) -> bool {
         matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
     }
 
-    /// The scope that allows nothing in particular.
+    /// Makes the scope without a word.
     pub fn empty() -> Self {
         Self(Arc::from(""))
     }
@@ -37,12 +37,12 @@ impl Scope {
         Self(Arc::from(text))
     }
 
-    /// The scope as it stands in a request and in the claim `scope`.
+    /// The text of the scope in a request and in the claim `scope`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Says whether nothing is in it.
+    /// Says whether it has no word.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -104,13 +104,13 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Whether a client's calls move money.
+/// The environment of a client and its tokens: in live mode calls move money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
-    /// They do not: the sandbox takes only these.
+    /// Test mode, the only one that the sandbox accepts.
     Test,
-    /// They do.
+    /// Live mode.
     Live,
 }
 
@@ -130,7 +130,7 @@ impl fmt::Display for Environment {
     }
 }
 
-/// A text that names no environment.
+/// The error for a text that is not an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an environment is `test` or `live`")]
 pub struct EnvironmentError;

@@ -22,7 +22,7 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// one without asking anybody. It can't be printed by accident, and is wiped from memory when dropped.
 pub struct ClientSecret(Zeroizing<String>);
 
-/// A text that is no client secret.
+/// The error for a text that is not a client secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a client secret, or mistyped: it is tg_live_ or tg_test_ and 49 letters and digits")]
 pub struct SecretError;
@@ -114,7 +114,7 @@ impl fmt::Debug for SecretHash {
 pub struct SecretHasher(Hmac<Sha256>);
 
 impl SecretHasher {
-    /// Takes the key.
+    /// Makes a hasher with this key.
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
     }

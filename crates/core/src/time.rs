@@ -1,4 +1,4 @@
-//! Time as an argument: a point in time, and the trait by which the edge reads it.
+//! Time: a point in time, and the trait by which the edge reads the clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The start of 2020: a clock that shows an earlier time has not been set.
+    /// The start of 2020. A clock that shows an earlier time has not been set.
     pub const YEAR_2020: Self = Self::from_seconds(1_577_836_800);
 
-    /// The last moment there is: what never ends.
+    /// The latest time, for what never ends.
     pub const MAX: Self = Self(i64::MAX as u64);
 
     /// Takes milliseconds since the epoch.
@@ -33,19 +33,19 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// The moment `duration` later, at most [`Timestamp::MAX`].
+    /// The time `duration` later, at most [`Timestamp::MAX`].
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)).min(Self::MAX.0))
     }
 
-    /// The moment `duration` earlier, at least the epoch.
+    /// The time `duration` earlier, at least the epoch.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// How long it takes from `earlier` to this moment; zero if `earlier` is later.
+    /// The time that has passed since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -56,7 +56,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// A moment before the epoch becomes the epoch.
+    /// A time before the epoch becomes the epoch.
     fn from(time: SystemTime) -> Self {
         Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
     }
@@ -68,16 +68,16 @@ impl From<Timestamp> for SystemTime {
     }
 }
 
-/// Tells what time it is. Read once per request, at the edge; below it, `now` is an argument.
+/// Reads the clock. The edge does so once per request, and `now` is an argument of everything below it.
 pub trait Clock: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// How long the machine has been up: a second witness of time, which goes on whatever the clock is set to.
+    /// The time that the machine has been up: a second measure of time, which goes on whatever the clock is set to.
     fn uptime(&self) -> Uptime;
 }
 
-/// How long a machine has been up since one of its starts.
+/// The time that a machine has been up since one of its starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uptime {
     /// Tells this start of the machine from every other. Only times since the same start can be compared.

@@ -1,11 +1,11 @@
-//! Tokens: their kinds, why one is refused or can't be made, and room for what one says.
+//! Tokens: their kinds, why one is refused or can't be minted, and a buffer to decode one into.
 
-/// The longest token, in bytes; a longer one is refused unseen.
+/// The longest token, in bytes. A longer one is refused before anything of it is read.
 pub const MAX_TOKEN: usize = 4096;
-/// More than what the payload of a usual token decodes to.
+/// The bytes on the stack: more than the payload of a usual token has.
 const SHORT_PAYLOAD: usize = 512;
 
-/// What a token is for. Each kind has keys of its own, so that one can never pass for the other (RFC 8725 §3.12).
+/// The kind of a token. Each kind has keys of its own, so that one can't pass for the other (RFC 8725 §3.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// Sent on every call of the API.
@@ -14,43 +14,43 @@ pub enum TokenKind {
     Refresh,
 }
 
-/// Why a token is refused. For logs and for `tollgate inspect`; a caller only learns that it is.
+/// Why a token is refused, for logs and for `tollgate inspect`. A caller learns only that it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Longer than 4 KiB.
+    /// It is longer than 4 KiB.
     #[error("it is longer than 4096 bytes")]
     TooLong,
-    /// Its first segment is none of the known headers.
+    /// Its first segment is not a known header.
     #[error("its header is not one that this authority writes")]
     UnknownHeader,
     /// It is not three segments of canonical base64url, the last one as long as a signature.
     #[error("it is not three segments of canonical base64url")]
     Malformed,
-    /// No key that is in force made its signature for this kind of token.
+    /// Its signature is not that of a key in force for this kind of token.
     #[error("its signature was made by no key in force for this kind of token")]
     Signature,
-    /// Signed, but not the claims that this authority writes.
+    /// It is signed, but its claims are not in the form that this authority writes.
     #[error("its claims are not in the form that this authority writes")]
     Claims,
-    /// Its `exp` has come (RFC 7519 §4.1.4).
+    /// The time of its `exp` has come (RFC 7519 §4.1.4).
     #[error("it has expired")]
     Expired,
     /// Its `iat` lies in the future.
     #[error("it was issued in the future: clocks differ")]
     NotYetValid,
-    /// Its `iss` is another authority.
+    /// Its `iss` names another authority.
     #[error("another authority issued it")]
     Issuer,
-    /// Its `aud` is another API.
+    /// Its `aud` names another API.
     #[error("it is for another API")]
     Audience,
-    /// It, its secret, its client or its merchant was revoked. A keyring doesn't know; whoever holds the revocations says so.
+    /// The token, its secret, its client or its merchant was revoked. A keyring doesn't know this; the guard adds it.
     #[error("it was revoked")]
     Revoked,
 }
 
 impl TokenError {
-    /// All of them.
+    /// Every reason.
     pub const ALL: [Self; 10] = [
         Self::TooLong,
         Self::UnknownHeader,
@@ -81,30 +81,30 @@ impl TokenError {
     }
 }
 
-/// Why a token can't be made.
+/// Why a token can't be minted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
-    /// No key signs now.
+    /// No key is active.
     #[error("no signing key is in force")]
     NoKey,
-    /// Its claims don't fit into what a verifier looks at, [`MAX_TOKEN`] bytes.
+    /// The token would be longer than [`MAX_TOKEN`] bytes, and no verifier would look at it.
     #[error("the token would be longer than 4 KiB")]
     TooLong,
 }
 
-/// Room for a decoded token, from which its claims borrow. Most tokens find it on the stack.
+/// A buffer for a decoded token, from which its claims borrow. Most tokens fit into the part on the stack.
 pub struct PayloadBuffer {
     short: [u8; SHORT_PAYLOAD],
     long: Vec<u8>,
 }
 
 impl PayloadBuffer {
-    /// Makes room for any token that is looked at.
+    /// Makes a buffer for a token of any length that is accepted.
     pub const fn new() -> Self {
         Self { short: [0; SHORT_PAYLOAD], long: Vec::new() }
     }
 
-    /// Room for what `encoded` characters decode to.
+    /// The part of the buffer that `encoded` characters decode to.
     pub(crate) fn room(&mut self, encoded: usize) -> &mut [u8] {
         let len = encoded * 3 / 4;
         if len <= SHORT_PAYLOAD {

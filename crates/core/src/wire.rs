@@ -1,6 +1,6 @@
 //! The wire of the Payment API: the envelope of its answers and the codes of its errors.
 
-/// The codes of errors. A code is stable, what its message says is not.
+/// The codes of errors. A code is stable, its message is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is spelled as on the wire and explained in docs/http-api.md")]
 pub enum Code {
@@ -30,7 +30,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// All of them.
+    /// Every code.
     pub const ALL: [Self; 23] = [
         Self::ValidationError,
         Self::InvalidClient,
@@ -57,7 +57,7 @@ impl Code {
         Self::Unavailable,
     ];
 
-    /// As it stands in `error.code`.
+    /// The text in `error.code`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ValidationError => "VALIDATION_ERROR",
@@ -86,7 +86,7 @@ impl Code {
         }
     }
 
-    /// The HTTP status it comes with.
+    /// The HTTP status of the answer.
     pub const fn status(self) -> u16 {
         match self {
             Self::ValidationError => 400,
@@ -108,7 +108,7 @@ impl Code {
     }
 }
 
-/// Says whether an `X-Request-Id` is well formed: 1 to 128 of `[A-Za-z0-9._-]`. Any other is not kept, shown or logged.
+/// Says whether an `X-Request-Id` is well formed: 1 to 128 of `[A-Za-z0-9._-]`. Any other is neither returned nor logged.
 pub fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))

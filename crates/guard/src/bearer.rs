@@ -4,14 +4,14 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tollgate_core::TokenError;
 
-use crate::Denial;
+use crate::denial::Denial;
 
-/// The token of the one `Authorization` header. Tokens in the query, the body or a cookie are not looked at.
+/// Finds the token in the only `Authorization` header. A token in the query, the body or a cookie does not count.
 pub(crate) fn token(headers: &HeaderMap) -> Result<&[u8], Denial> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let line = lines.next().ok_or(Denial::NoToken)?.as_bytes();
     if lines.next().is_some() {
-        // First or last, whichever is chosen, a proxy in front may have chosen the other.
+        // A proxy in front may have read the other one.
         return Err(Denial::InvalidToken(TokenError::Malformed));
     }
     let (scheme, rest) = line.split_at_checked(b"Bearer".len()).ok_or(Denial::NoToken)?;

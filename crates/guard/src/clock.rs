@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tollgate_core::{Clock, Timestamp, Uptime};
 
-/// Reads the system's wall clock: on Linux the one that is set forth with each tick of the kernel's timer (1 to 10 ms). It
-/// is read in a fraction of the time, which every request pays, and tokens count in whole seconds.
+/// Reads the system's wall clock: on Linux the coarse one, which the kernel advances every 1 to 10 ms. Reading it takes a
+/// fraction of the time, and tokens count in whole seconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -37,8 +37,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// What the kernel says of the machine, read from files: what is set for a process alone, as faketime does, has no part
-/// in it.
+/// Reads the uptime from the kernel's files, where a tool such as faketime that changes the clock of one process has no
+/// influence.
 fn uptime() -> Option<Uptime> {
     static BOOT: OnceLock<[u8; 16]> = OnceLock::new();
     let boot = if let Some(boot) = BOOT.get() {
@@ -52,13 +52,13 @@ fn uptime() -> Option<Uptime> {
     Some(Uptime { boot, elapsed: Duration::try_from_secs_f64(seconds).ok()? })
 }
 
-/// The machine's present boot. It can't change while the process lives.
+/// The id of the machine's present boot. It can't change while the process lives.
 fn boot_id() -> Option<[u8; 16]> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     u128::from_str_radix(&text.trim().replace('-', ""), 16).ok().map(u128::to_be_bytes)
 }
 
-/// The process stands for the machine: no other process can go on from its times.
+/// The uptime of the process, where the machine's can't be read. No other process can compare its times with these.
 #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
 fn uptime_of_the_process() -> Uptime {
     static START: OnceLock<([u8; 16], std::time::Instant)> = OnceLock::new();

@@ -1,4 +1,4 @@
-//! What a refusal looks like: the one mapping from reasons to 401, 403 and 503.
+//! Why the guard refuses a request, and how it answers: the one mapping from reasons to 401, 403 and 503.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,32 +6,43 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Response, StatusCode};
-use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
+use tollgate_core::{Scope, TokenError};
 use tollgate_http::refusal::{Dialect, Refusal};
 
-use crate::{Realm, Unverified};
+use crate::realm::Realm;
 
 /// Why the guard refused a request. It is put into the response's extensions for whoever counts and logs; the caller
 /// learns no more than the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// No `Authorization` header, another scheme, or no token after `Bearer`.
+    /// There is no `Authorization` header, or it has another scheme, or no token after `Bearer`.
     #[error("no token")]
     NoToken,
-    /// A token that is not accepted.
+    /// The token is not accepted.
     #[error("invalid token: {0}")]
     InvalidToken(#[from] TokenError),
-    /// A valid token of the other environment.
+    /// The token is valid, but of another environment.
     #[error("invalid token: it is for another environment")]
     Environment,
-    /// A valid token without the scope that is required.
+    /// The token is valid, but lacks a word of the scope that is required.
     #[error("the token lacks the scope {0}")]
-    InsufficientScope(&'static str),
-    /// A valid token, from an address that its client may not use.
+    InsufficientScope(Scope),
+    /// The token is valid, but its client may not call from the address of the request.
     #[error("the client may not call from this address")]
     Address,
-    /// A token of which nobody can tell here whether it is good.
+    /// What is known of keys and revocations is too old to decide about a token.
+    #[error("keys and revocations can't be relied on here: the server is not ready")]
+    Stale,
+}
+
+/// Why a token could not be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// The token is not accepted.
+    #[error(transparent)]
+    Refused(#[from] TokenError),
+    /// What is known of keys and revocations is too old to decide about the token.
     #[error("keys and revocations can't be relied on here: the server is not ready")]
     Stale,
 }
@@ -84,7 +95,7 @@ impl Denial {
         match self {
             Self::NoToken => Some(realm.no_token()),
             Self::InvalidToken(_) | Self::Environment => Some(realm.invalid_token()),
-            Self::InsufficientScope(scope) => Some(realm.insufficient_scope(scope)),
+            Self::InsufficientScope(scope) => Some(realm.insufficient_scope(scope.as_str())),
             Self::Address | Self::Stale => None,
         }
     }

@@ -1,4 +1,4 @@
-//! The layer, the service it makes, and the future of that.
+//! The guard as a `tower::Layer`: the layer, its service, and the future of a response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,11 +7,15 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tollgate_core::{Claims, ClientId, Environment, is_allowed};
+use tollgate_core::ClientId;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{ClientAddress, Denial, Principal, Verifier, bearer};
+use crate::denial::Denial;
+use crate::principal::Principal;
+use crate::realm::Realm;
+use crate::requirement::Requirement;
+use crate::verifier::Verifier;
 
 /// Lets only requests with an acceptable access token through to the inner service.
 #[derive(Clone)]
@@ -21,34 +25,21 @@ pub struct GuardLayer {
     reports_client: bool,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Requirement {
-    scope: Option<&'static str>,
-    environment: Option<Environment>,
-}
-
 impl GuardLayer {
-    /// Admits whoever has a valid access token.
+    /// Admits every valid access token.
     pub fn new(verifier: Arc<Verifier>) -> Self {
-        Self { verifier, requirement: Requirement::default(), reports_client: false }
+        Self { verifier, requirement: Requirement::new(), reports_client: false }
     }
 
-    /// Admits only tokens with this scope; others are answered 403.
+    /// Admits only tokens that meet `requirement`.
     #[must_use]
-    pub fn require_scope(mut self, scope: &'static str) -> Self {
-        self.requirement.scope = Some(scope);
+    pub fn require(mut self, requirement: Requirement) -> Self {
+        self.requirement = requirement;
         self
     }
 
-    /// Admits only tokens of this environment; others are answered 401.
-    #[must_use]
-    pub fn require_environment(mut self, environment: Environment) -> Self {
-        self.requirement.environment = Some(environment);
-        self
-    }
-
-    /// Puts the [`ClientId`] of who was admitted into the response's extensions, for a layer outside that counts or
-    /// logs by client. It costs three allocations, so it is asked for.
+    /// Puts the [`ClientId`] of an admitted request into the response's extensions, for a layer outside that counts or
+    /// logs by client. It is off by default because it costs three allocations.
     #[must_use]
     pub fn report_client(mut self) -> Self {
         self.reports_client = true;
@@ -60,12 +51,17 @@ impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard {
-            inner,
+        let realm = match self.requirement.required_audience() {
+            Some(audience) => Realm::of(audience),
+            None => self.verifier.realm().clone(),
+        };
+        let rule = Rule {
             verifier: self.verifier.clone(),
-            requirement: self.requirement,
+            requirement: self.requirement.clone(),
+            realm,
             reports_client: self.reports_client,
-        }
+        };
+        Guard { inner, rule: Arc::new(rule) }
     }
 }
 
@@ -73,32 +69,22 @@ impl<S> Layer<S> for GuardLayer {
 #[derive(Clone)]
 pub struct Guard<S> {
     inner: S,
+    rule: Arc<Rule>,
+}
+
+/// By what a guard decides. A router clones its services for each request, so it is behind one pointer.
+struct Rule {
     verifier: Arc<Verifier>,
     requirement: Requirement,
+    realm: Realm,
     reports_client: bool,
 }
 
 impl<S> Guard<S> {
     fn admit<B>(&self, request: &Request<B>) -> Result<Principal, Denial> {
-        let token = bearer::token(request.headers())?;
-        let address = request.extensions().get();
-        self.verifier.admit(token, self.verifier.now(), |claims| self.requirement.check(claims, address))
-    }
-}
-
-impl Requirement {
-    fn check(self, claims: &Claims<'_>, address: Option<&ClientAddress>) -> Result<(), Denial> {
-        if self.environment.is_some_and(|environment| environment != claims.environment) {
-            return Err(Denial::Environment);
-        }
-        if let Some(list) = claims.addresses {
-            let address = address.and_then(|address| address.known());
-            address.filter(|address| is_allowed(list, *address)).ok_or(Denial::Address)?;
-        }
-        match self.scope {
-            Some(scope) if !claims.allows(scope) => Err(Denial::InsufficientScope(scope)),
-            _ => Ok(()),
-        }
+        let Rule { verifier, requirement, .. } = &*self.rule;
+        let address = request.extensions().get().copied();
+        verifier.decide(request.headers(), address, requirement, verifier.now())
     }
 }
 
@@ -118,20 +104,20 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.admit(&request) {
             Ok(principal) => {
-                let client = self.reports_client.then_some(principal.client_id);
+                let client = self.rule.reports_client.then_some(principal.client_id());
                 request.extensions_mut().insert(principal);
                 ResponseFuture { state: State::Admitted { client, inner: self.inner.call(request) } }
             }
-            Err(denial) => ResponseFuture {
-                state: State::Denied { response: Some(denial.response(self.verifier.realm())) },
-            },
+            Err(denial) => {
+                ResponseFuture { state: State::Denied { response: Some(denial.response(&self.rule.realm)) } }
+            }
         }
     }
 }
 
 pin_project! {
-    /// The future of [`Guard`]. The response's extensions say why nobody was admitted (a [`Denial`]) and, where
-    /// [`GuardLayer::report_client`] asks for it, who was (a [`ClientId`]), for layers outside that count and log.
+    /// The future of [`Guard`]. The response's extensions hold the [`Denial`] of a refused request and, with
+    /// [`GuardLayer::report_client`], the [`ClientId`] of an admitted one, for layers outside that count and log.
     pub struct ResponseFuture<F, R> {
         #[pin]
         state: State<F, R>,

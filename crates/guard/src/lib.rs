@@ -1,12 +1,13 @@
 //! The guard: admits or refuses a request by its bearer token (RFC 6750).
 //!
-//! [`GuardLayer`] is a `tower::Layer`. The inner service is reached with a [`Principal`] in the request's extensions
-//! or not at all; a refusal is answered as the Payment API answers, with the challenge that RFC 6750 §3 asks for.
+//! [`Verifier::decide`] is the decision: request headers and a [`Requirement`] give a [`Principal`] or a [`Denial`].
+//! [`GuardLayer`] puts it in front of a service as a `tower::Layer`. The inner service is reached with a [`Principal`] in
+//! the request's extensions, or not at all; a refusal has the challenge that RFC 6750 §3 asks for.
 //!
 //! ```
 //! use std::sync::Arc;
 //! use tollgate_core::{KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
-//! use tollgate_guard::{GuardLayer, Principal, SystemClock, Verifier};
+//! use tollgate_guard::{GuardLayer, Principal, Requirement, SystemClock, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -20,11 +21,12 @@
 //! # };
 //! let keyring = VerifyingRing::new(policy, [key.verifying_key()]);
 //! let verifier = Arc::new(Verifier::new(keyring, Arc::new(SystemClock)));
-//! let guard = GuardLayer::new(verifier).require_scope("payments:read");
+//! let reading = Requirement::new().scope("payments:read".parse().expect("it is a scope"));
+//! let guard = GuardLayer::new(verifier).require(reading);
 //!
 //! let service = guard.layer(service_fn(|request: http::Request<()>| async move {
 //!     let principal = request.extensions().get::<Principal>().expect("the guard admits nobody else");
-//!     let body = format!("hello {}", principal.client_id);
+//!     let body = format!("hello {}", principal.client_id());
 //!     Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::<bytes::Bytes>::from(body)))
 //! }));
 //!
@@ -37,18 +39,23 @@
 mod bearer;
 mod clock;
 mod denial;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod layer;
 mod principal;
 mod realm;
-mod remembered;
+mod requirement;
 mod revocations;
+mod token_cache;
 mod verifier;
 
 pub use clock::SystemClock;
-pub use denial::Denial;
+pub use denial::{Denial, Unverified};
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::Principal;
 pub use realm::Realm;
+pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
 pub use tollgate_http::ClientAddress;
-pub use verifier::{Freshness, Unverified, Verifier};
+pub use verifier::{Freshness, Verifier};

@@ -2,24 +2,22 @@
 
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Scope, SecretId, Timestamp, TokenId};
 
-/// Who an admitted request comes from. The guard puts it into the request's extensions, and nothing else can make one
-/// from a token.
+/// Who an admitted request comes from. Only the guard makes one, of a token that it has verified:
+///
+/// ```compile_fail
+/// fn forge(principal: tollgate_guard::Principal) -> tollgate_guard::Principal {
+///     tollgate_guard::Principal { merchant_id: None, ..principal }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The client that the token was issued to.
-    pub client_id: ClientId,
-    /// The merchant it acts for; `None` for an operator, which acts for every merchant.
-    pub merchant_id: Option<MerchantId>,
-    /// Whether its calls move money.
-    pub environment: Environment,
-    /// What the token allows.
-    pub scope: Scope,
-    /// The token's own name.
-    pub token_id: TokenId,
-    /// The secret it was obtained with.
-    pub secret_id: SecretId,
-    /// From when on the token is refused.
-    pub expires_at: Timestamp,
+    client_id: ClientId,
+    merchant_id: Option<MerchantId>,
+    environment: Environment,
+    scope: Scope,
+    token_id: TokenId,
+    secret_id: SecretId,
+    expires_at: Timestamp,
 }
 
 impl Principal {
@@ -34,5 +32,40 @@ impl Principal {
             secret_id: claims.secret_id,
             expires_at: claims.expires_at,
         }
+    }
+
+    /// The client that the token was issued to.
+    pub const fn client_id(&self) -> ClientId {
+        self.client_id
+    }
+
+    /// The merchant that the client acts for; `None` for an operator's client, which acts for every merchant.
+    pub const fn merchant_id(&self) -> Option<MerchantId> {
+        self.merchant_id
+    }
+
+    /// The environment of the client: whether its calls move money.
+    pub const fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// What the token allows.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The token's own id, its claim `jti`.
+    pub const fn token_id(&self) -> TokenId {
+        self.token_id
+    }
+
+    /// The secret that the token was obtained with.
+    pub const fn secret_id(&self) -> SecretId {
+        self.secret_id
+    }
+
+    /// The time from which the token is refused.
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
     }
 }

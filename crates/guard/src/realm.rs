@@ -1,9 +1,8 @@
-//! The challenges of RFC 6750 §3: what a refusal says in `WWW-Authenticate`.
+//! The challenges of RFC 6750 §3, which a refusal has in `WWW-Authenticate`.
 
 use http::HeaderValue;
 
-/// The protection space that an audience is (RFC 9110 §11.5), as challenges name it. Made once: a refusal copies what is
-/// written here.
+/// The realm of an audience's tokens (RFC 9110 §11.5). Its challenges are written once, and refusals copy them.
 #[derive(Debug, Clone)]
 pub struct Realm {
     no_token: HeaderValue,
@@ -11,24 +10,24 @@ pub struct Realm {
 }
 
 impl Realm {
-    /// The realm of the tokens for `audience`.
+    /// Makes the realm of the tokens for `audience`.
     pub fn of(audience: &str) -> Self {
         let no_token = format!("Bearer realm=\"{}\"", quotable(audience));
         let invalid_token = format!("{no_token}, error=\"invalid_token\"");
         Self { no_token: value(&no_token), invalid_token: value(&invalid_token) }
     }
 
-    /// Asks for a token where there was none: without an error, as RFC 6750 §3.1 has it.
+    /// The challenge to a request without a token, which names no error (RFC 6750 §3.1).
     pub fn no_token(&self) -> HeaderValue {
         self.no_token.clone()
     }
 
-    /// Says that a token was not accepted.
+    /// The challenge to a token that is not accepted.
     pub fn invalid_token(&self) -> HeaderValue {
         self.invalid_token.clone()
     }
 
-    /// Says which scope a token lacks.
+    /// The challenge to a token that lacks a scope.
     pub fn insufficient_scope(&self, scope: &str) -> HeaderValue {
         let error = format!(", error=\"insufficient_scope\", scope=\"{}\"", quotable(scope));
         let challenge = [self.no_token.as_bytes(), error.as_bytes()].concat();
@@ -40,7 +39,7 @@ fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("what is quotable is printable ASCII")
 }
 
-/// Text as it may stand between quotes without an escape; what may not becomes a question mark.
+/// Replaces what needs an escape between quotes by question marks.
 fn quotable(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' }).collect()
 }

@@ -1,4 +1,4 @@
-//! The revocations in force, whole and in memory.
+//! The revocations in force, in memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,8 +7,7 @@ use tollgate_core::{
     Claims, ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
 };
 
-/// The revocations in force. An immutable snapshot on the path of requests; whoever follows the change log makes the
-/// next one.
+/// The revocations in force: a snapshot that requests read. Whoever follows the change log replaces it by the next one.
 ///
 /// It only ever grows stricter: of two revocations of the same client the later generation holds, in whatever order
 /// they are applied, and until the later of both has expired.
@@ -20,7 +19,7 @@ pub struct Revocations {
     merchants: HashMap<MerchantId, Term>,
 }
 
-/// Which tokens of a client or merchant are still good, and until when that matters.
+/// The first generation of a client's or merchant's tokens that is still accepted, and until when the revocation counts.
 #[derive(Debug, Clone, Copy)]
 struct Term {
     from: Generation,
@@ -52,7 +51,7 @@ impl Revocations {
         self.ended_by(claims).is_some()
     }
 
-    /// What was ended, and the token with it; `None` if it was not revoked.
+    /// What was revoked and ended the token with it; `None` if the token was not revoked.
     pub fn ended_by(&self, claims: &Claims<'_>) -> Option<Ended> {
         if contains(&self.tokens, &claims.id) {
             return Some(Ended::Token);
@@ -70,33 +69,33 @@ impl Revocations {
         ends(&self.merchants, &merchant, claims.merchant_generation).then_some(Ended::Merchant)
     }
 
-    /// How many there are.
+    /// The number of revocations.
     pub fn len(&self) -> usize {
         self.tokens.len() + self.secrets.len() + self.clients.len() + self.merchants.len()
     }
 
-    /// Says whether there are none.
+    /// Says whether there is no revocation.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What was ended, for operators: a caller only learns that its token is refused.
+/// What was revoked, for operators. A caller learns only that its token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
-    /// The token itself.
+    /// The token was revoked itself.
     #[error("it was revoked")]
     Token,
-    /// The refresh token that it was issued with or made with.
+    /// The refresh token that it was issued with or made with was revoked.
     #[error("the refresh token that it was made with was revoked")]
     RefreshToken,
-    /// The secret that it was obtained with.
+    /// The secret that it was obtained with was revoked.
     #[error("the secret that it was obtained with was revoked")]
     Secret,
-    /// Its client.
+    /// Its client was disabled or deleted.
     #[error("its client was disabled or deleted after it was issued")]
     Client,
-    /// Its merchant.
+    /// Its merchant was disabled.
     #[error("its merchant was disabled after it was issued")]
     Merchant,
 }

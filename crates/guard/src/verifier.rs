@@ -1,52 +1,47 @@
-//! Verification as a whole: keys, claims, time, revocations, and whether all that is known of them is recent enough.
+//! The decision about a request: its token's signature, claims and revocations, and what the route requires.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use http::HeaderMap;
 use tollgate_core::{Claims, Clock, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing};
+use tollgate_http::ClientAddress;
 
-use crate::remembered::Remembered;
-use crate::{Denial, Principal, Realm, Revocations};
+use crate::bearer;
+use crate::denial::{Denial, Unverified};
+use crate::principal::Principal;
+use crate::realm::Realm;
+use crate::requirement::Requirement;
+use crate::revocations::Revocations;
+use crate::token_cache::TokenCache;
 
-/// What tokens are verified with. Shared by everything that verifies; its parts are replaced while requests run, and
-/// reading them takes no lock.
+/// Verifies tokens and decides about requests. Everything that verifies shares one; its keys and revocations are replaced
+/// while requests run, and reading them takes no lock.
 pub struct Verifier {
     keyring: ArcSwap<VerifyingRing>,
     revocations: ArcSwap<Revocations>,
     /// The parts of a [`Freshness`], in milliseconds since the epoch.
     keys_until: AtomicU64,
     until: AtomicU64,
-    remembered: Remembered,
+    cache: TokenCache,
     clock: Arc<dyn Clock>,
     realm: Realm,
 }
 
-/// Until when a verifier's keys and revocations may be relied on. Whoever reads them from elsewhere moves it on each
-/// time it has; who has them at first hand need not.
+/// Until when a verifier's keys and revocations may be relied on. Whoever reads them from elsewhere moves it on with each
+/// reading; who makes them need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
-    /// From then on a signature of no known key is not called wrong: there may be a key that is not known here yet. Nor is
-    /// an issuer or an audience, of a token that a known key has signed.
+    /// From then on a token of an unknown key, issuer or audience is not called invalid: they may be new.
     pub keys_until: Timestamp,
-    /// From then on nothing is said of any token: it may have been revoked.
+    /// From then on no token is called valid or invalid: it may have been revoked.
     pub until: Timestamp,
 }
 
-/// Why a token was not found to be good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unverified {
-    /// It is not.
-    #[error(transparent)]
-    Refused(#[from] TokenError),
-    /// Nobody can tell here: what is known of keys and revocations is too old.
-    #[error("keys and revocations can't be relied on here: the server is not ready")]
-    Stale,
-}
-
 impl Verifier {
-    /// Starts with `keyring` and no revocations, and relies on them until [`Verifier::set_freshness`] says otherwise.
+    /// Starts with `keyring` and no revocations. It relies on them without end, unless [`Verifier::set_freshness`] sets an end.
     pub fn new(keyring: VerifyingRing, clock: Arc<dyn Clock>) -> Self {
         Self::of(Arc::new(keyring), Arc::default(), clock)
     }
@@ -58,17 +53,17 @@ impl Verifier {
             revocations: ArcSwap::new(revocations),
             keys_until: forever(),
             until: forever(),
-            remembered: Remembered::new(),
+            cache: TokenCache::new(),
             clock,
         }
     }
 
-    /// The current time, to be read once a request.
+    /// The current time. A request reads it once.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// What a refusal names: the audience of the tokens.
+    /// The realm that challenges name: the audience of the tokens.
     pub fn realm(&self) -> &Realm {
         &self.realm
     }
@@ -81,7 +76,7 @@ impl Verifier {
     /// Uses other keys from the next request on.
     pub fn set_keyring(&self, keyring: VerifyingRing) {
         self.keyring.store(Arc::new(keyring));
-        self.remembered.clear();
+        self.cache.clear();
     }
 
     /// The revocations in force.
@@ -94,20 +89,20 @@ impl Verifier {
         self.revocations.store(Arc::new(revocations));
     }
 
-    /// The same keys and revocations as now, on a clock that stands at `moment`: tells what would be decided then.
+    /// Makes a verifier with the same keys and revocations on a clock that stands at `now`, which decides as this one would
+    /// then.
     #[must_use]
-    pub fn standing_at(&self, moment: Timestamp) -> Self {
-        Self::of(self.keyring.load_full(), self.revocations.load_full(), Arc::new(Standing(moment)))
+    pub fn standing_at(&self, now: Timestamp) -> Self {
+        Self::of(self.keyring.load_full(), self.revocations.load_full(), Arc::new(StoppedClock(now)))
     }
 
-    /// Relies on keys and revocations until then, from the next request on.
+    /// Sets until when keys and revocations may be relied on, from the next request on.
     pub fn set_freshness(&self, freshness: Freshness) {
         self.keys_until.store(freshness.keys_until.millis(), Relaxed);
         self.until.store(freshness.until.millis(), Relaxed);
     }
 
-    /// Says whether what is known is too old at `now` to say anything of a token. By a clock that was never set nothing
-    /// can be said, either.
+    /// Says whether what is known is too old at `now` to decide about a token, or the clock was never set.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         now < Timestamp::YEAR_2020 || now.millis() >= self.until.load(Relaxed)
     }
@@ -123,16 +118,32 @@ impl Verifier {
         if self.is_stale(now) {
             return Err(Unverified::Stale);
         }
-        let claims =
-            self.keyring.load().verify(kind, token, now, buffer).map_err(|error| self.doubted(error, now))?;
+        let claims = self
+            .keyring
+            .load()
+            .verify(kind, token, now, buffer)
+            .map_err(|error| self.unverified(error, now))?;
         self.check_revocations(&claims)?;
         Ok(claims)
     }
 
-    /// Admits whoever sends an access token that verifies, as by [`Verifier::verify`], and that meets a `requirement`.
+    /// Decides about a request by its headers and the address that it comes from: admits it as a principal, or says why
+    /// not.
     ///
-    /// A token that is sent again and again is remembered: its signature and its form are checked once, and everything
-    /// that can change is each time.
+    /// A token that is sent again and again is in the verified-token cache: its signature and its form are checked once,
+    /// and everything that can change is checked each time.
+    pub fn decide(
+        &self,
+        headers: &HeaderMap,
+        address: Option<ClientAddress>,
+        requirement: &Requirement,
+        now: Timestamp,
+    ) -> Result<Principal, Denial> {
+        let token = bearer::token(headers)?;
+        self.admit(token, now, |claims| requirement.check(claims, address))
+    }
+
+    /// Admits an access token that verifies, as by [`Verifier::verify`], and passes `requirement`.
     pub(crate) fn admit(
         &self,
         token: &[u8],
@@ -147,34 +158,34 @@ impl Verifier {
             requirement(claims)
         };
         let keyring = self.keyring.load();
-        let decided = self
-            .remembered
-            .recall(token, &keyring, now, |known| check(&known.claims()).map(|()| known.principal.clone()));
-        if let Some(decided) = decided {
-            return decided;
+        let cached = self
+            .cache
+            .find(token, &keyring, now, |entry| check(&entry.claims()).map(|()| entry.principal.clone()));
+        if let Some(decision) = cached {
+            return decision;
         }
         let mut buffer = PayloadBuffer::new();
         let (claims, valid) = keyring
             .verify_for(TokenKind::Access, token, now, &mut buffer)
-            .map_err(|error| self.doubted(error, now))?;
+            .map_err(|error| self.unverified(error, now))?;
         check(&claims)?;
         let principal = Principal::of(&claims);
-        self.remembered.remember(token, &keyring, valid, &claims, &principal);
+        self.cache.note(token, &keyring, valid, &claims, &principal);
         Ok(principal)
     }
 
     #[cfg(test)]
-    pub(crate) fn remembered(&self) -> &Remembered {
-        &self.remembered
+    pub(crate) fn cache(&self) -> &TokenCache {
+        &self.cache
     }
 
     fn check_revocations(&self, claims: &Claims<'_>) -> Result<(), Unverified> {
         if self.revocations.load().revoked(claims) { Err(TokenError::Revoked.into()) } else { Ok(()) }
     }
 
-    /// What is wrong with a token is so for ever, but for its signature, its issuer and its audience: the key that made it,
-    /// or whom it is by and for, may be news.
-    fn doubted(&self, error: TokenError, now: Timestamp) -> Unverified {
+    /// Whether a token is refused for good. A signature, an issuer or an audience that is unknown here may be new, once the
+    /// keys are too old; everything else that is wrong with a token stays wrong.
+    fn unverified(&self, error: TokenError, now: Timestamp) -> Unverified {
         match error {
             TokenError::Signature | TokenError::Issuer | TokenError::Audience
                 if now.millis() >= self.keys_until.load(Relaxed) =>
@@ -186,15 +197,14 @@ impl Verifier {
     }
 }
 
-/// What is known at first hand may be relied on.
 fn forever() -> AtomicU64 {
     AtomicU64::new(Timestamp::MAX.millis())
 }
 
-/// A clock that stands.
-struct Standing(Timestamp);
+/// A clock that always shows the same time.
+struct StoppedClock(Timestamp);
 
-impl Clock for Standing {
+impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {
         self.0
     }

@@ -11,7 +11,7 @@ use tollgate_core::{
     Claims, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId,
     SigningKey, SigningRing, Timestamp, TokenId, TokenKind, Uptime, VerifyingRing,
 };
-use tollgate_guard::{GuardLayer, Principal, Verifier};
+use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
 use tower::{Layer, Service, service_fn};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -90,7 +90,9 @@ fn admitting_allocates_the_place_of_the_principal_in_the_extensions_and_once_its
         // The request is kept, so that dropping it is not counted either.
         std::future::ready(Ok::<_, Infallible>(Response::new(Bytes::new())))
     });
-    let mut guard = GuardLayer::new(verifier).require_scope("payments:read").layer(inner);
+    let mut guard = GuardLayer::new(verifier)
+        .require(Requirement::new().scope("payments:read".parse().expect("it is a scope")))
+        .layer(inner);
     let mut admitting = || {
         let request =
             Request::get("/").header("authorization", &*bearer).body(()).expect("the request is valid");

@@ -114,6 +114,15 @@ impl<'a> Refusal<'a> {
     }
 }
 
+/// Why an answer refuses a request, for the operator: in the answer's extensions, for whoever counts and logs it.
+#[derive(Debug, Clone)]
+pub struct Reason {
+    /// What the caller was told.
+    pub code: &'static str,
+    /// What the log may know.
+    pub text: String,
+}
+
 #[derive(Serialize)]
 struct Envelope<'a> {
     success: bool,

@@ -156,6 +156,14 @@ impl Config {
         std::env::vars_os()
     }
 
+    /// Reads the configuration that a file of this content makes, without any environment.
+    #[cfg(fuzzing)]
+    pub(crate) fn of_file(content: &[u8]) -> Result<Self, ConfigError> {
+        let mut layers = Layers::defaults();
+        layers.add_file(Path::new("FILE"), content);
+        Self::resolve(layers)
+    }
+
     fn resolve(layers: Layers) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(layers);
         let mut config: Self = reader.section("");

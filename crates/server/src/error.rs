@@ -1,6 +1,6 @@
 //! Why requests are refused, and what callers are told: the one mapping of errors to answers of `/api/v1`.
 //!
-//! `standards/error.rs` maps the same errors to the codes of RFC 6749; [`tollgate_http::refusal`] writes both.
+//! `oauth/error.rs` maps the same errors to the codes of RFC 6749; [`tollgate_http::refusal`] writes both.
 //!
 //! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
 //! `Display`.
@@ -15,9 +15,9 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tollgate_core::wire::Code;
 use tollgate_core::{MintError, TokenError};
-use tollgate_guard::{Denial, Realm, Unverified};
+use tollgate_guard::{Realm, Unverified};
 use tollgate_http::edge::BodyError;
-use tollgate_http::refusal::{self, Dialect};
+use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
@@ -56,12 +56,6 @@ pub enum Error {
     /// There is nothing at this path.
     #[error("no such path")]
     NotFound,
-    /// There is no such payment request, or it is another merchant's.
-    #[error("no such payment request")]
-    PaymentRequestNotFound,
-    /// There is no such merchant, or the caller may not act for it.
-    #[error("no such merchant")]
-    MerchantNotFound,
     /// The path takes other methods.
     #[error("method not allowed")]
     MethodNotAllowed {
@@ -83,18 +77,6 @@ pub enum Error {
         /// The types that are understood.
         expected: &'static str,
     },
-    /// The first request with the same idempotency key has not finished.
-    #[error("the first request with this idempotency key is in progress")]
-    InProgress,
-    /// The idempotency key was used for another request.
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
-    /// The payment was decided otherwise before.
-    #[error("the payment has been decided otherwise")]
-    Decided,
-    /// The payment page has expired.
-    #[error("the payment page has expired")]
-    PageExpired,
     /// Too many failed attempts.
     #[error("too many failed authentications")]
     TooMany {
@@ -104,9 +86,6 @@ pub enum Error {
     /// The store did not do as asked, or its answer was lost.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The store could not say whether an idempotency key is free, or could not take it; nothing was created.
-    #[error("{0}")]
-    IdempotencyStore(StoreError),
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
@@ -139,16 +118,10 @@ impl Error {
             Self::Browser => Code::BrowserNotAllowed,
             Self::Address => Code::Forbidden,
             Self::NotFound => Code::NotFound,
-            Self::PaymentRequestNotFound => Code::PaymentRequestNotFound,
-            Self::MerchantNotFound => Code::MerchantNotFound,
             Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
             Self::Timeout => Code::RequestTimeout,
             Self::TooLarge => Code::PayloadTooLarge,
             Self::MediaType { .. } => Code::UnsupportedMediaType,
-            Self::InProgress => Code::IdempotentRequestInProgress,
-            Self::KeyReused => Code::IdempotencyKeyReused,
-            Self::Decided => Code::PaymentRequestDecided,
-            Self::PageExpired => Code::PaymentRequestExpired,
             Self::TooMany { .. } => Code::TooManyRequests,
             Self::Store(StoreError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
             Self::Store(
@@ -160,7 +133,6 @@ impl Error {
             | Self::NoSigningKey
             | Self::Stale
             | Self::NotReady(_) => Code::Unavailable,
-            Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
         }
     }
@@ -180,19 +152,11 @@ impl Error {
             }
             Self::Address => "This client may not call from this address.",
             Self::NotFound => "There is nothing at this path.",
-            Self::PaymentRequestNotFound => "There is no such payment request.",
-            Self::MerchantNotFound => "There is no such merchant.",
             Self::MethodNotAllowed { .. } => "This path does not take this method: see the header Allow.",
             Self::Timeout => "The body of the request did not arrive in time.",
             Self::BrokenBody => "The body of the request broke off or is not valid HTTP.",
             Self::TooLarge => "The body of the request is longer than 64 KiB.",
             Self::MediaType { expected } => expected,
-            Self::InProgress => {
-                "The first request with this idempotency key has not finished. Try again shortly."
-            }
-            Self::KeyReused => "This idempotency key was used for another request. Use a new one.",
-            Self::Decided => "This payment has already been decided.",
-            Self::PageExpired => "This payment page has expired.",
             Self::TooMany { .. } => {
                 "Too many failed attempts with this client from this source. Try again later."
             }
@@ -214,9 +178,6 @@ impl Error {
             Self::NotReady(NotReady::Stale) => {
                 "Not ready: what others changed has not been read from the store for too long."
             }
-            Self::IdempotencyStore(_) => {
-                "Nothing was done: the idempotency key can't be kept right now. Try again."
-            }
             Self::TokenTooLong | Self::Internal(_) => {
                 "Something went wrong on our side. The request id helps us to find out what."
             }
@@ -224,7 +185,7 @@ impl Error {
     }
 
     /// Adds the headers that belong to it in either dialect.
-    fn add_headers<'a>(&self, refusal: refusal::Refusal<'a>) -> refusal::Refusal<'a> {
+    fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
         match self {
             // RFC 6749 §5.2, RFC 9110 §15.5.2
             Self::InvalidClient => {
@@ -232,12 +193,9 @@ impl Error {
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
             Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
-            Self::InProgress
-            | Self::Store(_)
-            | Self::IdempotencyStore(_)
-            | Self::NoSigningKey
-            | Self::Stale
-            | Self::NotReady(_) => refusal.retry_after(SOON),
+            Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => {
+                refusal.retry_after(SOON)
+            }
             // What is left of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {
                 refusal.header(CONNECTION, HeaderValue::from_static("close"))
@@ -251,12 +209,7 @@ impl Error {
             | Self::Browser
             | Self::Address
             | Self::NotFound
-            | Self::PaymentRequestNotFound
-            | Self::MerchantNotFound
             | Self::MediaType { .. }
-            | Self::KeyReused
-            | Self::Decided
-            | Self::PageExpired
             | Self::TokenTooLong
             | Self::Internal(_) => refusal,
         }
@@ -299,11 +252,15 @@ impl Error {
         code: &str,
         message: Cow<'static, str>,
     ) -> Response<B> {
-        let refusal = refusal::Refusal::new(dialect, status, code, message)
+        let refusal = Refusal::new(dialect, status, code, message)
             .problems(self.problems())
             .header(PRAGMA, HeaderValue::from_static("no-cache"));
         let mut response = self.add_headers(refusal).response();
-        response.extensions_mut().insert(Refusal::from(self));
+        let extensions = response.extensions_mut();
+        extensions.insert(Reason { code: self.code().as_str(), text: self.to_string() });
+        if let Self::InvalidToken(why) = self {
+            extensions.insert(*why);
+        }
         response
     }
 }
@@ -311,41 +268,6 @@ impl Error {
 /// The status that a code has in the envelope.
 pub(crate) fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).expect("codes have valid statuses")
-}
-
-/// Why a response is a refusal, in its extensions, for whoever counts and logs.
-#[derive(Debug, Clone)]
-pub(crate) struct Refusal {
-    /// What the caller was told.
-    pub(crate) code: Code,
-    /// What the log may know.
-    pub(crate) reason: String,
-    /// Why a token was not accepted, if that is it.
-    pub(crate) token: Option<TokenError>,
-}
-
-impl From<&Error> for Refusal {
-    fn from(error: &Error) -> Self {
-        let token = match error {
-            Error::InvalidToken(why) => Some(*why),
-            _ => None,
-        };
-        Self { code: error.code(), reason: error.to_string(), token }
-    }
-}
-
-impl From<&Denial> for Refusal {
-    fn from(denial: &Denial) -> Self {
-        let token = match denial {
-            Denial::InvalidToken(why) => Some(*why),
-            Denial::NoToken
-            | Denial::Environment
-            | Denial::InsufficientScope(_)
-            | Denial::Address
-            | Denial::Stale => None,
-        };
-        Self { code: denial.code(), reason: denial.to_string(), token }
-    }
 }
 
 impl From<Unverified> for Error {

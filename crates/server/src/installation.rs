@@ -137,6 +137,11 @@ impl Installation {
         self.store.as_ref()
     }
 
+    /// The same, for whoever keeps it.
+    pub fn shared_store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
     /// What tokens are verified with.
     pub fn verifier(&self) -> &Arc<Verifier> {
         &self.verifier
@@ -168,7 +173,7 @@ impl Installation {
     }
 
     /// How far time has come, whatever the clock is set to. What is to count for a length of time counts from here.
-    pub(crate) fn steady_now(&self) -> Timestamp {
+    pub fn steady_now(&self) -> Timestamp {
         self.steady.at(self.clock.uptime())
     }
 

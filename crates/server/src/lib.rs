@@ -13,8 +13,10 @@ mod client_id_filter;
 pub mod config;
 pub mod error;
 mod follower;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
-mod idempotency;
 mod inspection;
 mod installation;
 pub mod log;
@@ -23,13 +25,9 @@ mod metrics;
 mod oauth;
 pub mod openapi;
 mod opening;
-mod pages;
 mod panics;
-mod payments;
-pub mod playground;
 mod process;
 mod readiness;
-mod reference;
 mod registry;
 mod response;
 mod rotation;

@@ -30,7 +30,7 @@ use std::{
     io::{self, Write},
     panic::PanicHookInfo,
     sync::OnceLock,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
@@ -208,9 +208,4 @@ fn panic_line(format: LogFormat, panic: &PanicHookInfo<'_>) -> Vec<u8> {
     }
     fields.add("thread", std::thread::current().name().unwrap_or("unnamed"));
     fields.into_line(format, Level::ERROR, module_path!())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a line says when it was written; nothing is decided by it")]
-fn now() -> SystemTime {
-    SystemTime::now()
 }

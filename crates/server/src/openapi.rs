@@ -45,7 +45,8 @@ impl Default for Surface<'_> {
 }
 
 impl<'a> Surface<'a> {
-    pub(crate) fn of(config: &'a Config, health: bool) -> Self {
+    /// Describes what a server with this configuration serves.
+    pub fn of(config: &'a Config, health: bool) -> Self {
         Self {
             public_url: &config.public_url,
             audience: &config.tokens.audience,

@@ -16,25 +16,24 @@ use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
+use tollgate_core::wire::Code;
 use tollgate_core::{ClientId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
+use tollgate_http::refusal::Reason;
 use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
-use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceExt};
 
-use crate::error::{Error, Refusal};
+use crate::error::Error;
 use crate::installation::Installation;
 use crate::oauth::answer::Answered;
 use crate::oauth::{self, refresh, token};
-use crate::openapi::{Surface, document};
 use crate::panics::catch_panic;
-use crate::playground::Playground;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::{Route, Routes};
 use crate::state::{Arrival, State};
-use crate::{health, log, openapi, pages, payments, playground, reference};
+use crate::{health, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -72,50 +71,10 @@ pub struct Server {
     router: Router,
 }
 
-/// What is served beside the authority where the configuration has the sandbox on, and what is in any case.
-fn mounted(
-    installation: &Arc<Installation>,
-    health: bool,
-    playground: Option<(Loopback, Playground)>,
-) -> Mounted {
-    let has_playground = playground.is_some() && installation.config().sandbox;
-    let document = {
-        let installation = installation.clone();
-        move || document(&Surface::of(installation.config(), health))
-    };
-    let mut mounted = pages::routes();
-    mounted.extend(reference::routes(has_playground, Box::new(document)));
-    if installation.config().sandbox {
-        mounted.extend(payments::routes(installation, installation.verifier().clone()));
-        if let Some((loopback, playground)) = playground {
-            let calls = BoxCloneSyncService::new(loopback);
-            mounted.extend(playground::routes(installation.clone(), calls, playground));
-        }
-    }
-    mounted
-}
-
 impl Server {
-    /// Serves an installation. `health` says whether `/healthz`, `/readyz` and `/metrics` are also answered next to the
-    /// API.
-    pub fn new(installation: Arc<Installation>, health: bool) -> Arc<Self> {
-        Self::mounting(installation.clone(), health, |_| mounted(&installation, health, None))
-    }
-
-    /// The same with a playground, where the configuration has the sandbox on.
-    pub fn with_playground(
-        installation: Arc<Installation>,
-        health: bool,
-        playground: Playground,
-    ) -> Arc<Self> {
-        Self::mounting(installation.clone(), health, |loopback| {
-            mounted(&installation, health, Some((loopback, playground)))
-        })
-    }
-
     /// Serves an installation, and what is mounted beside it. `health` says whether `/healthz`, `/readyz` and `/metrics`
     /// are also answered next to the API.
-    pub fn mounting(
+    pub fn new(
         installation: Arc<Installation>,
         health: bool,
         mount: impl FnOnce(Loopback) -> Mounted,
@@ -135,6 +94,12 @@ impl Server {
 
     pub(crate) fn state(&self) -> &Arc<State> {
         &self.state
+    }
+
+    /// The paths that are told apart, as templates: those of the authority, and those that are mounted beside it.
+    pub fn paths(&self) -> Vec<&'static str> {
+        let routes = self.state.metrics().routes();
+        routes.all().filter(|route| *route != Route::Unknown).map(|route| routes.path(route)).collect()
     }
 
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
@@ -240,16 +205,36 @@ impl Server {
     /// Counts a refusal, and returns why it was one.
     fn count_refusal(&self, response: &Response<Body>) -> Option<String> {
         let extensions = response.extensions();
-        let denial = extensions.get::<Denial>().map(Refusal::from);
-        let refusal = denial.or_else(|| extensions.get::<Refusal>().cloned())?;
-        self.state.metrics().refused(refusal.code);
-        if let Some(why) = refusal.token {
-            self.state.metrics().token_refused(why);
-            if why == TokenError::Signature {
+        let (code, why, token) = match (extensions.get::<Denial>(), extensions.get::<Reason>()) {
+            (Some(denial), _) => (Some(denial.code()), denial.to_string(), token_error(denial)),
+            (None, Some(Reason { code, text })) => {
+                let code = Code::ALL.into_iter().find(|known| known.as_str() == *code);
+                (code, text.clone(), extensions.get::<TokenError>().copied())
+            }
+            (None, None) => return None,
+        };
+        if let Some(code) = code {
+            self.state.metrics().refused(code);
+        }
+        if let Some(error) = token {
+            self.state.metrics().token_refused(error);
+            if error == TokenError::Signature {
                 // Another server may have issued it with a key that is not known here yet.
                 self.state.installation().expect_news();
             }
         }
-        Some(refusal.reason)
+        Some(why)
+    }
+}
+
+/// Why a token was not accepted, if that is why a request was denied.
+fn token_error(denial: &Denial) -> Option<TokenError> {
+    match denial {
+        Denial::InvalidToken(why) => Some(*why),
+        Denial::NoToken
+        | Denial::Environment
+        | Denial::InsufficientScope(_)
+        | Denial::Address
+        | Denial::Stale => None,
     }
 }

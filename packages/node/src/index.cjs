@@ -38,29 +38,14 @@ const doubled = (first, count, longest) => (count ? Math.min(first * 2 ** Math.m
 
 /** Holds the token of one client. Give all calls the same one. */
 class Tollgate {
-  #tokenUrl;
-  #origin;
-  #standard;
-  #scope;
-  #credentials;
-  #clock;
-  #send;
-  #held;
-  #refresh;
-  #refusedPair;
-  #last;
-  #downSince;
-  #flight;
-  #refreshFailed = false;
-  #failures = 0;
-  #refusals = 0;
-  #freshRefusals = 0;
-  #begun = 0;
-  #notBefore = 0;
-  #freshPause = 0;
-  #forced = 0;
-  #wanted = 0;
-  #looked = 0;
+  // Who calls what.
+  #tokenUrl; #origin; #standard; #scope; #credentials; #clock; #send;
+  // What is held, and what is under way.
+  #held; #refresh; #refusedPair; #flight;
+  // How it went.
+  #last; #downSince; #refreshFailed = false; #failures = 0; #refusals = 0; #freshRefusals = 0;
+  // When the next call may come.
+  #begun = 0; #notBefore = 0; #freshPause = 0; #forced = 0; #wanted = 0; #looked = 0;
 
   constructor({ baseUrl, clientId, clientSecret, credentials, face, tokenUrl, scope, environment, clock, fetch } = {}) {
     this.baseUrl = String(baseUrl ?? "").replace(/\/+$/, "");
@@ -76,15 +61,14 @@ class Tollgate {
       }
     }
     const read = () => Promise.all(parts.map(([what, value]) => valueOf(what, value, environment ?? process.env)));
-    this.#credentials = credentials ? async () => ((it) => [it.clientId, it.clientSecret])(await credentials()) : read;
+    const ask = async () => ((it) => [it.clientId, it.clientSecret])(await timely(credentials()));
+    this.#credentials = credentials ? ask : read;
     this.fetch = this.fetch.bind(this);
   }
 
   /** Of TOLLGATE_BASE_URL, TOLLGATE_CLIENT_ID and TOLLGATE_CLIENT_SECRET. */
   static fromEnvironment(environment = process.env, options = {}) {
-    const [baseUrl, clientId, clientSecret] = ["BASE_URL", "CLIENT_ID", "CLIENT_SECRET"].map(
-      (name) => environment[`TOLLGATE_${name}`],
-    );
+    const { TOLLGATE_BASE_URL: baseUrl, TOLLGATE_CLIENT_ID: clientId, TOLLGATE_CLIENT_SECRET: clientSecret } = environment;
     return new Tollgate({ baseUrl, clientId, clientSecret, environment, ...options });
   }
 
@@ -92,7 +76,7 @@ class Tollgate {
   async fetch(input, init = {}) {
     const target = typeof input === "string" && input.startsWith("/") ? this.baseUrl + input : input;
     const [url, method] = [target.url ?? String(target), (init.method ?? target.method ?? "GET").toUpperCase()];
-    if (!url.startsWith(`${this.baseUrl}/`) && urlOf(url)?.origin !== this.#origin) {
+    if (!url.startsWith(`${this.baseUrl}/`) && tried(() => new URL(url))?.origin !== this.#origin) {
       throw new OriginError(`no token is sent to another origin than that of ${this.baseUrl}`);
     }
     const headers = new Headers(init.headers ?? target.headers);
@@ -119,8 +103,7 @@ class Tollgate {
   async token(signal) {
     const found = this.#use();
     if (typeof found === "string") return found;
-    const error = await abortable(found, signal);
-    if (error) throw this.#error();
+    if (await abortable(found, signal)) throw this.#error();
     return this.#held.text;
   }
 
@@ -136,9 +119,7 @@ class Tollgate {
     await this.#flight;
   }
 
-  #now() {
-    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall() };
-  }
+  #now = () => ({ monotonic: this.#clock.monotonic(), wall: this.#clock.wall() });
 
   /** Takes notice of what an answer says of the token. Whether to send the request again with another one. */
   #mayRepeat(token, method, sent, answer, isWhole) {
@@ -160,7 +141,7 @@ class Tollgate {
     // Who comes when it has been down for long does not wait in a queue for each call to fail.
     const limit = isUsable || this.#refusals ? now.monotonic : (this.#downSince ?? now.monotonic) + WAIT;
     const looks = this.#refusals && now.monotonic >= this.#looked + 1;
-    if (!this.#flight && (looks || this.#notBefore <= Math.max(now.monotonic, limit))) this.#start(0);
+    if (!this.#flight && (looks || this.#notBefore <= Math.max(now.monotonic, limit))) this.#flight = this.#fly(0);
     if (isUsable) return held.text;
     if (!this.#flight) throw this.#error();
     this.#wanted = Math.max(this.#wanted, limit);
@@ -193,15 +174,11 @@ class Tollgate {
       this.#forced = Math.max(now, this.#begun + this.#freshPause);
     }
     const at = Math.max(this.#forced, this.#notBefore);
-    if (!this.#flight && at <= now + PATIENCE) this.#start(at);
+    if (!this.#flight && at <= now + PATIENCE) this.#flight = this.#fly(at);
     return this.#flight;
   }
 
   /** A promise of its own, which never rejects, so that no caller's end can end it. */
-  #start(at) {
-    this.#flight = this.#fly(at);
-  }
-
   async #fly(at) {
     for (;;) {
       const pause = Math.max(this.#notBefore, at) - this.#clock.monotonic();
@@ -275,15 +252,14 @@ class Tollgate {
     else url = url.replace(/token$/, "refresh");
     const body = this.#standard ? new URLSearchParams(form).toString() : JSON.stringify(form);
     const answer = await post(this.#send, url, headers, body);
-    const said = parsed(answer.text);
+    const said = tried(() => JSON.parse(answer.text));
     if (answer.status === 200) return this.#keep(this.#standard ? said : said?.data, sent);
     const [{ status }, code] = [answer, plain(this.#standard ? said?.error : said?.error?.code, /^[A-Za-z_]{1,40}$/)];
     const refused = [401, 403].includes(status) || (status === 400 && code) || (refresh && status >= 400 && status < 500);
-    throw new (refused && ![408, 429].includes(status) ? Refused : Unavailable)(
-      `the authority answered ${[status, code].filter(Boolean).join(" ")}`,
-      { code, status, requestId: plain(answer.headers.get("X-Request-Id"), /^[A-Za-z0-9._-]{1,128}$/),
-        retryAfter: retryAfterOf(answer.headers) },
-    );
+    const requestId = plain(answer.headers.get("X-Request-Id"), /^[A-Za-z0-9._-]{1,128}$/);
+    const [text, details] = [`the authority answered ${status} ${code ?? ""}`.trim(), { code, status, requestId }];
+    const Kind = refused && ![408, 429].includes(status) ? Refused : Unavailable;
+    throw new Kind(text, { ...details, retryAfter: retryAfterOf(answer.headers) });
   }
 
   #keep(data, sent) {
@@ -296,9 +272,7 @@ class Tollgate {
       throw new Unavailable("the token does not live long enough to be used");
     }
     const early = Math.min(LEAD, life / 2) + between(0, Math.min(JITTER, life / 20));
-    if (typeof data.refresh_token === "string") {
-      this.#refresh = { text: data.refresh_token, end: after(sent, REFRESH_LIFE) };
-    }
+    if (data.refresh_token) this.#refresh = { text: String(data.refresh_token), end: after(sent, REFRESH_LIFE) };
     this.#held = { text, life, came: now.monotonic, renew: after(sent, life - early), end };
     [this.#begun, this.#notBefore, this.#downSince, this.#last] = [sent.monotonic, 0, undefined, undefined];
     [this.#failures, this.#refusals] = [0, 0];
@@ -307,7 +281,7 @@ class Tollgate {
 
 /** The origin of a URL that a secret may be sent to: https, or this machine. */
 function originOf(text) {
-  const url = urlOf(text);
+  const url = tried(() => new URL(text));
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.hash) {
     throw new ConfigurationError("the base URL must be an absolute https URL without user, password and fragment");
   }
@@ -315,14 +289,6 @@ function originOf(text) {
     throw new ConfigurationError("the base URL must begin with https:// unless it is on this machine (localhost)");
   }
   return url.origin;
-}
-
-function urlOf(text) {
-  try {
-    return new URL(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A value, or what is in the file or variable that it names. */
@@ -356,9 +322,10 @@ function plain(text, pattern) {
   return typeof text === "string" && pattern.test(text) ? text : undefined;
 }
 
-function parsed(text) {
+/** What it makes, or nothing where that is malformed. */
+function tried(make) {
   try {
-    return JSON.parse(text);
+    return make();
   } catch {
     return undefined;
   }
@@ -385,13 +352,18 @@ function abortable(promise, signal) {
   });
 }
 
+/** Whoever reads the secret elsewhere must not keep all calls waiting for ever. */
+function timely(promise) {
+  const late = (_, reject) => setTimeout(reject, 2 * TIMEOUT * 1000, new Unavailable("`credentials` took too long")).unref();
+  return Promise.race([promise, new Promise(late)]);
+}
+
 /** Calls the authority, once and nowhere else. */
 async function post(send, url, headers, body) {
   const signal = AbortSignal.timeout(TIMEOUT * 1000);
   try {
     const answer = await send(url, { method: "POST", headers, body, redirect: "manual", signal });
-    let text = "";
-    const decoder = new TextDecoder();
+    let [text, decoder] = ["", new TextDecoder()];
     for await (const part of answer.body ?? []) {
       text += decoder.decode(part, { stream: true });
       if (text.length > LONGEST_ANSWER) throw new RangeError();

@@ -20,6 +20,9 @@ final class Cache
         if (is_link($folder) || !is_dir($folder) || fileowner($folder) !== $owner || fileperms($folder) & 0o077) {
             throw new TollgateException(TollgateException::CONFIGURATION, "$folder must be a folder that its owner alone may enter");
         }
+        if ($apcu && !(function_exists('apcu_enabled') && apcu_enabled())) {
+            throw new TollgateException(TollgateException::CONFIGURATION, 'APCu is not enabled');
+        }
         $this->path = $folder . '/' . hash('sha256', $name);
     }
 

@@ -84,7 +84,7 @@ final class Tollgate
                 usleep((int) ($seconds * 1e6));
             }
         };
-        $after = fn (callable $work) => register_shutdown_function(fn () => fastcgi_finish_request() && $work());
+        $after = fn (callable $work) => register_shutdown_function(fn () => [fastcgi_finish_request(), $work()]);
         $this->defer = ($defer ?? (function_exists('fastcgi_finish_request') ? $after : fn (callable $work) => $work()))(...);
     }
 
@@ -496,6 +496,8 @@ final class Tollgate
             CURLOPT_FOLLOWLOCATION => false,
             CURLOPT_TIMEOUT => self::TIMEOUT,
             CURLOPT_NOSIGNAL => true,
+            // What goes without TLS stays on this machine, whatever proxy the environment names.
+            CURLOPT_NOPROXY => str_starts_with($url, 'https:') ? null : '*',
             CURLOPT_HEADERFUNCTION => function ($curl, string $line) use (&$answered): int {
                 [$name, $value] = explode(':', $line, 2) + [1 => ''];
                 $answered[strtolower($name)] = trim($value);

@@ -85,7 +85,7 @@ final class Driver
     public function call(array $c): array
     {
         return $this->together($c['n'], $c['hold'], function () use ($c): array {
-            $client = new Client($this->kit, new GuzzleHttp\Client(['http_errors' => false, 'allow_redirects' => false]));
+            $client = new Client($this->kit, new GuzzleHttp\Client(['http_errors' => false, 'allow_redirects' => false, 'proxy' => '']));
             $body = isset($c['body']) ? Utils::streamFor(($c['stream'] ?? false) ? (fn () => yield $c['body'])() : $c['body']) : null;
             $url = str_starts_with($c['path'], 'http') ? $c['path'] : $this->kit->baseUrl . $c['path'];
             try {

@@ -58,7 +58,7 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     load_core: usize,
     /// The folder of the built programs.
-    #[arg(long, value_name = "DIR", default_value = "target/bench/release")]
+    #[arg(long, value_name = "DIR", default_value = "target/bench/dist")]
     bin: PathBuf,
     /// The document.
     #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]

@@ -17,6 +17,7 @@ mod changes;
 mod commands;
 mod crash;
 mod dependencies;
+mod dependents;
 mod dev;
 mod examples;
 mod failures;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use proptest::prelude::*;
 use tollgate_core::{
-    Clock, Generation, KeyId, MerchantId, Policy, Revocation, Revoked, Scope, SecretId, SigningKey,
-    SigningRing, Timestamp, TokenError, TokenId, TokenKind, Uptime, VerifyingRing,
+    Accepted, Claims, Clock, Environment, Generation, KeyId, MerchantId, Policy, Revocation, Revoked, Scope,
+    SecretId, SigningKey, SigningRing, Timestamp, TokenError, TokenId, TokenKind, Uptime, VerifyingRing,
 };
 use tower::{ServiceExt, service_fn};
 
 use super::*;
-use crate::Revocations;
+use crate::{ClientAddress, Revocations};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 const CLIENT: ClientId = ClientId::from_bytes([1; 16]);
@@ -67,6 +67,10 @@ fn claims() -> Claims<'static> {
     }
 }
 
+fn scope(text: &str) -> Scope {
+    text.parse().unwrap()
+}
+
 fn request(claims: &Claims<'_>) -> Request<()> {
     let mut line = b"Bearer ".to_vec();
     SigningRing::new("https://core.example.com", vec![key(1)])
@@ -88,7 +92,7 @@ async fn answer(guard: &GuardLayer, request: Request<()>) -> Response<Bytes> {
 }
 
 async fn denial(guard: &GuardLayer, request: Request<()>) -> Option<Denial> {
-    answer(guard, request).await.extensions().get().copied()
+    answer(guard, request).await.extensions().get().cloned()
 }
 
 #[tokio::test]
@@ -99,16 +103,14 @@ async fn the_inner_service_finds_the_principal_in_the_request() {
         async { Ok::<_, Infallible>(Response::new(Bytes::new())) }
     });
     GuardLayer::new(verifier()).layer(inner).oneshot(request(&claims())).await.unwrap();
-    let expected = Principal {
-        client_id: CLIENT,
-        merchant_id: claims().merchant_id,
-        environment: Environment::Test,
-        scope: "payments:read".parse::<Scope>().unwrap(),
-        token_id: claims().id,
-        secret_id: claims().secret_id,
-        expires_at: claims().expires_at,
-    };
-    assert_eq!(seen.into_inner().unwrap(), Some(expected));
+    let principal = seen.into_inner().unwrap().unwrap();
+    assert_eq!(principal.client_id(), CLIENT);
+    assert_eq!(principal.merchant_id(), claims().merchant_id);
+    assert_eq!(principal.environment(), Environment::Test);
+    assert_eq!(*principal.scope(), scope("payments:read"));
+    assert_eq!(principal.token_id(), claims().id);
+    assert_eq!(principal.secret_id(), claims().secret_id);
+    assert_eq!(principal.expires_at(), claims().expires_at);
 }
 
 #[tokio::test]
@@ -219,8 +221,8 @@ async fn each_environment_refuses_the_tokens_of_the_other() {
     let guard = GuardLayer::new(verifier());
     let live = Claims { environment: Environment::Live, ..claims() };
     let (for_test, for_live) = (
-        guard.clone().require_environment(Environment::Test),
-        guard.clone().require_environment(Environment::Live),
+        guard.clone().require(Requirement::new().environment(Environment::Test)),
+        guard.clone().require(Requirement::new().environment(Environment::Live)),
     );
     for (guard, claims, expected) in [
         (&guard, &live, None),
@@ -236,8 +238,8 @@ async fn each_environment_refuses_the_tokens_of_the_other() {
 
 #[tokio::test]
 async fn a_missing_scope_is_named_only_to_a_token_that_is_otherwise_good() {
-    let guard =
-        GuardLayer::new(verifier()).require_environment(Environment::Test).require_scope("payments:write");
+    let writing = Requirement::new().environment(Environment::Test).scope(scope("payments:write"));
+    let guard = GuardLayer::new(verifier()).require(writing);
     let response = answer(&guard, request(&claims())).await;
     assert_eq!(response.status(), 403);
     assert_eq!(
@@ -245,12 +247,47 @@ async fn a_missing_scope_is_named_only_to_a_token_that_is_otherwise_good() {
         "Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"payments:write\""
     );
     for (claims, expected) in [
-        (claims(), Denial::InsufficientScope("payments:write")),
+        (claims(), Denial::InsufficientScope(scope("payments:write"))),
         (Claims { environment: Environment::Live, ..claims() }, Denial::Environment),
         (Claims { addresses: Some("192.0.2.0/24"), ..claims() }, Denial::Address),
         (Claims { expires_at: NOW, ..claims() }, Denial::InvalidToken(TokenError::Expired)),
     ] {
         assert_eq!(denial(&guard, from(request(&claims), "10.0.0.1")).await, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn every_word_of_a_required_scope_is_required() {
+    let both = Requirement::new().scope(scope("payments:read payments:write"));
+    let guard = GuardLayer::new(verifier()).require(both);
+    let everything = Claims { scope: "payments:write x payments:read", ..claims() };
+    assert_eq!(denial(&guard, request(&everything)).await, None);
+    let response = answer(&guard, request(&claims())).await;
+    assert_eq!(
+        response.headers()[WWW_AUTHENTICATE],
+        "Bearer realm=\"payment-api\", error=\"insufficient_scope\", scope=\"payments:read payments:write\""
+    );
+}
+
+#[tokio::test]
+async fn a_required_audience_refuses_the_others_that_the_keyring_accepts_and_is_the_realm() {
+    let former = "former-api";
+    let accepted = vec![Accepted { issuer: claims().issuer.to_owned(), audience: former.to_owned() }];
+    let verifier = Arc::new(Verifier::new(keyring(1).accepting(accepted), Arc::new(Fixed)));
+    let guard = GuardLayer::new(verifier);
+    let of_former = Claims { audience: former, ..claims() };
+    let refused = Some(Denial::InvalidToken(TokenError::Audience));
+    // More often than it takes to be cached.
+    for _ in 0..3 {
+        for (audience, good, bad) in [("payment-api", claims(), of_former), (former, of_former, claims())] {
+            assert_eq!(denial(&guard, request(&good)).await, None);
+            let guard = guard.clone().require(Requirement::new().audience(audience));
+            assert_eq!(denial(&guard, request(&good)).await, None);
+            assert_eq!(denial(&guard, request(&bad)).await, refused);
+            let response = answer(&guard, request(&bad)).await;
+            let challenge = format!("Bearer realm=\"{audience}\", error=\"invalid_token\"");
+            assert_eq!(response.headers()[WWW_AUTHENTICATE], challenge);
+        }
     }
 }
 

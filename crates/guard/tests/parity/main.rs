@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use tollgate_core::{Clock, KeyId, Policy, SigningKey, SigningRing, Timestamp, Uptime, VerifyingRing};
-use tollgate_guard::{ClientAddress, Freshness, GuardLayer, Revocations, Verifier};
+use tollgate_guard::{ClientAddress, Freshness, GuardLayer, Requirement, Revocations, Verifier};
 use tower::{Layer, ServiceExt, service_fn};
 
 use table::{
@@ -61,6 +61,10 @@ fn verifier() -> Arc<Verifier> {
     Arc::new(verifier)
 }
 
+fn requirement() -> Requirement {
+    Requirement::new().scope(SCOPE.parse().expect("it is a scope")).environment(ENVIRONMENT)
+}
+
 async fn answer(guard: &GuardLayer, case: &Case) -> Response<Bytes> {
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
     let mut request = Request::new(());
@@ -74,7 +78,7 @@ async fn answer(guard: &GuardLayer, case: &Case) -> Response<Bytes> {
 #[tokio::test]
 async fn the_bare_layer_answers_as_the_table_says() {
     let verifier = verifier();
-    let guard = GuardLayer::new(verifier.clone()).require_scope(SCOPE).require_environment(ENVIRONMENT);
+    let guard = GuardLayer::new(verifier.clone()).require(requirement());
     let cases = cases(&authority(), NOW);
     let mut differences = Vec::new();
     for case in cases.iter().flat_map(|case| [case; TIMES]) {
@@ -87,7 +91,7 @@ async fn the_bare_layer_answers_as_the_table_says() {
 #[tokio::test]
 async fn a_stale_layer_says_nothing_of_a_token() {
     let verifier = verifier();
-    let guard = GuardLayer::new(verifier.clone()).require_scope(SCOPE).require_environment(ENVIRONMENT);
+    let guard = GuardLayer::new(verifier.clone()).require(requirement());
     let cases = stale_cases(&authority(), NOW);
     verifier.set_freshness(Freshness { keys_until: NOW, until: NOW });
     for case in &cases {
@@ -102,7 +106,7 @@ async fn a_stale_layer_says_nothing_of_a_token() {
 #[tokio::test]
 async fn a_layer_that_may_lack_a_key_calls_no_signature_wrong() {
     let verifier = verifier();
-    let guard = GuardLayer::new(verifier.clone()).require_scope(SCOPE).require_environment(ENVIRONMENT);
+    let guard = GuardLayer::new(verifier.clone()).require(requirement());
     let cases = doubtful_cases(&authority(), NOW);
     verifier.set_freshness(Freshness { keys_until: NOW, until: NOW.after(SECOND) });
     for case in &cases {
@@ -123,8 +127,11 @@ async fn a_mount_that_requires_less_fails_the_table() {
     let cases = cases(&authority(), NOW);
     let guard = GuardLayer::new(verifier.clone());
     for (lax, missed) in [
-        (guard.clone().require_environment(ENVIRONMENT), "the scope \"payments\""),
-        (guard.require_scope(SCOPE), "a token of the live environment"),
+        (guard.clone().require(Requirement::new().environment(ENVIRONMENT)), "the scope \"payments\""),
+        (
+            guard.require(Requirement::new().scope(SCOPE.parse().expect("it is a scope"))),
+            "a token of the live environment",
+        ),
     ] {
         let case = cases.iter().find(|case| case.name == missed).unwrap();
         assert!(case.check(&answer(&lax, case).await).is_err(), "{missed}");

@@ -68,6 +68,9 @@ mod body;
 mod closing;
 mod connection;
 mod framing;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod listener;
 mod pulse;

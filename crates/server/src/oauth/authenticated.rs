@@ -8,14 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::Instant;
-use tollgate_core::{ClientId, Scope, SecretId};
+use tollgate_core::{ClientId, Credential, Scope, SecretId};
 use tollgate_http::{Problem, Problems};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::oauth::grant::check_scope;
 use crate::oauth::parameters::{Parameters, present, required};
-use crate::oauth::sensitive::Sensitive;
 use crate::registry::Registered;
 use crate::state::{Arrival, State};
 
@@ -26,10 +24,10 @@ pub(crate) struct Authenticated {
     pub(crate) client: Arc<Registered>,
 }
 
-/// What a client claims to be, by exactly one way of authenticating (RFC 6749 §2.3).
+/// The client that a request names, and the one credential that it brings (RFC 6749 §2.3).
 pub(crate) struct Credentials<'a> {
     client_id: Cow<'a, str>,
-    client_secret: Sensitive<'a>,
+    credential: Credential<'a>,
 }
 
 impl<'a> Credentials<'a> {
@@ -44,7 +42,9 @@ impl<'a> Credentials<'a> {
             return Ok(Some(basic.alone(id, secret, problems)));
         }
         let (id, secret) = (required(id, "client_id", problems), required(secret, "client_secret", problems));
-        Ok(id.zip(secret).map(|(client_id, secret)| Self { client_id, client_secret: secret.into() }))
+        Ok(id
+            .zip(secret)
+            .map(|(client_id, secret)| Self { client_id, credential: Credential::Secret(secret.into()) }))
     }
 
     /// Takes the credentials likewise, for endpoints where a request without them has failed to authenticate
@@ -60,7 +60,7 @@ impl<'a> Credentials<'a> {
             return Ok(problems.or(Some(basic))?);
         }
         let (client_id, secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
-        Ok(Self { client_id, client_secret: secret.into() })
+        Ok(Self { client_id, credential: Credential::Secret(secret.into()) })
     }
 
     /// Itself, from the header: what the body says beside it must not be another way of authenticating.
@@ -104,7 +104,9 @@ impl<'a> Credentials<'a> {
             .check(source, Instant::now())
             .map_err(|retry_after| Error::TooMany { retry_after })?;
 
-        let hash = installation.hasher().hash(id, self.client_secret.as_bytes());
+        let hash = match &self.credential {
+            Credential::Secret(secret) => installation.hasher().hash(id, secret.as_bytes()),
+        };
         let authenticated = installation.judge(id, |client| {
             let client = client.unwrap_or_else(|| state.dummy_client().clone());
             let secret_id = client.authenticate(&hash, now).ok_or(Error::InvalidClient)?;
@@ -119,6 +121,16 @@ impl<'a> Credentials<'a> {
                 state.throttle().failed(source, Instant::now());
             }
         })
+    }
+}
+
+/// A scope beyond what is allowed is refused, not trimmed, and only a client that has proved itself learns of it.
+pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
+    match requested {
+        Some(scope) if !scope.words().all(allows) => {
+            Err(Error::Scope(Problem::new("scope", "goes beyond what this client may ask for").into()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -139,7 +151,10 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| Error::InvalidClient)?);
     let text = std::str::from_utf8(&decoded).map_err(|_| Error::InvalidClient)?;
     let (id, secret) = text.split_once(':').ok_or(Error::InvalidClient)?;
-    Ok(Some(Credentials { client_id: form_decoded(id), client_secret: form_decoded(secret).into() }))
+    Ok(Some(Credentials {
+        client_id: form_decoded(id),
+        credential: Credential::Secret(form_decoded(secret).into()),
+    }))
 }
 
 fn form_decoded(text: &str) -> Cow<'static, str> {

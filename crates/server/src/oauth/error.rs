@@ -20,28 +20,19 @@ impl Error {
         match self {
             Self::Invalid(_)
             | Self::NotFound
-            | Self::PaymentRequestNotFound
-            | Self::MerchantNotFound
             | Self::MethodNotAllowed { .. }
             | Self::Timeout
             | Self::BrokenBody
             | Self::TooLarge
-            | Self::MediaType { .. }
-            | Self::InProgress
-            | Self::KeyReused
-            | Self::Decided
-            | Self::PageExpired => "invalid_request",
+            | Self::MediaType { .. } => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => "invalid_grant",
             Self::GrantType(_) => "unsupported_grant_type",
             Self::Scope(_) => "invalid_scope",
             Self::Browser | Self::Address => "access_denied",
-            Self::TooMany { .. }
-            | Self::Store(_)
-            | Self::IdempotencyStore(_)
-            | Self::NoSigningKey
-            | Self::Stale
-            | Self::NotReady(_) => "temporarily_unavailable",
+            Self::TooMany { .. } | Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => {
+                "temporarily_unavailable"
+            }
             Self::TokenTooLong | Self::Internal(_) => "server_error",
         }
     }

@@ -8,7 +8,7 @@ use tollgate_core::{Claims, Scope, Timestamp, TokenId};
 use tollgate_http::Problem;
 
 use crate::error::Error;
-use crate::oauth::authenticated::Authenticated;
+use crate::oauth::authenticated::{Authenticated, check_scope};
 use crate::oauth::parameters::present;
 use crate::registry::Registered;
 use crate::state::State;
@@ -68,14 +68,4 @@ pub(crate) fn refresh_token<'a>(
         addresses: client.addresses.as_deref(),
         ..*refresh
     })
-}
-
-/// A scope beyond what is allowed is refused, not trimmed, and only a client that has proved itself learns of it.
-pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
-    match requested {
-        Some(scope) if !scope.words().all(allows) => {
-            Err(Error::Scope(Problem::new("scope", "goes beyond what this client may ask for").into()))
-        }
-        _ => Ok(()),
-    }
 }

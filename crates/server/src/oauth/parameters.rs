@@ -8,10 +8,9 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use tollgate_core::Sensitive;
 use tollgate_http::json::{self, Json};
 use tollgate_http::{Media, Problem, Problems};
-
-use crate::oauth::sensitive::wipe;
 
 /// How many parameters that are there twice are named; a flood of them is answered with a sample.
 const MAX_DUPLICATES: usize = 20;
@@ -29,7 +28,9 @@ pub(crate) struct Parameters<'a> {
 impl Drop for Parameters<'_> {
     /// Wipes what was decoded and not taken.
     fn drop(&mut self) {
-        self.client_secret.iter_mut().chain(&mut self.refresh_token).for_each(wipe);
+        for text in [self.client_secret.take(), self.refresh_token.take()].into_iter().flatten() {
+            drop(Sensitive::from(text));
+        }
     }
 }
 
@@ -46,7 +47,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
+    pub(crate) fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
         let Json::Object(members) = json::read(body)? else {
             return Err(Problem::body("must be a JSON object"));
         };
@@ -85,7 +86,7 @@ impl<'a> Parameters<'a> {
 }
 
 /// Reads what nearly everybody sends. It is checked to be UTF-8 as a whole, which costs less than string by string.
-fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
+pub(crate) fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
 }
 

@@ -1,7 +1,7 @@
 //! `POST /api/v1/oauth2/refresh`: the next access token, without the secret (RFC 6749 §6).
 
 use http::Request;
-use tollgate_core::TokenKind;
+use tollgate_core::{Sensitive, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problems};
 
@@ -14,7 +14,7 @@ use crate::oauth::face::Face;
 use crate::oauth::grant;
 use crate::oauth::parameters::{Parameters, required};
 use crate::oauth::request::check_caller;
-use crate::oauth::sensitive::{Sensitive, SensitiveBody};
+use crate::oauth::sensitive::SensitiveBody;
 use crate::state::{Arrival, State};
 
 /// Exchanges a refresh token for an access token of the same scope. The refresh token stays as it is: it is reused

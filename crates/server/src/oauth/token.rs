@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use http::Request;
-use tollgate_core::{Scope, Timestamp, TokenKind};
+use tollgate_core::{Scope, Sensitive, Timestamp, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problem, Problems};
 
@@ -18,7 +18,7 @@ use crate::oauth::face::Face;
 use crate::oauth::grant;
 use crate::oauth::parameters::Parameters;
 use crate::oauth::request::{Form, check_caller, receive, required};
-use crate::oauth::sensitive::{Sensitive, SensitiveBody};
+use crate::oauth::sensitive::SensitiveBody;
 use crate::state::{Arrival, State};
 
 /// `POST /api/v1/oauth2/token`: exchanges a client's credentials for an access token and a refresh token. Every problem

@@ -31,6 +31,7 @@ mod reach;
 mod reference;
 mod refresh;
 mod revocation;
+mod sandbox;
 mod stage;
 mod stale;
 

@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
-use tollgate_server::Server;
-use tollgate_server::playground::{Answering, Credentials, Kit, KitClient, Playground, Wire};
+use tollgate_server::{Installation, Server};
+use tower::util::BoxCloneSyncService;
+
+use crate::sandbox::{Inspector, mounted};
+use tollgate_sandbox::{Answering, Credentials, Kit, KitClient, Playground, Wire};
 
 use crate::call::{Call, REFRESH, Reply, TOKEN};
 use crate::stage::{Stage, answer};
@@ -66,6 +69,19 @@ impl PlainClient {
     }
 }
 
+/// A server with a playground.
+fn with_playground(
+    installation: &Arc<Installation>,
+    kit: Arc<dyn Kit>,
+    demo: Option<Credentials>,
+) -> Arc<Server> {
+    Server::new(installation.clone(), true, |loopback| {
+        let calls = BoxCloneSyncService::new(loopback);
+        let inspect = Arc::new(Inspector(installation.clone()));
+        mounted(installation, Some(Playground { kit, demo, inspect, calls }))
+    })
+}
+
 /// A browser that visits the playground of a stage.
 struct Visitor {
     server: Arc<Server>,
@@ -91,8 +107,7 @@ impl Visitor {
 
     async fn of(stage: &Stage, demo: Option<Credentials>) -> Self {
         let kit = PlainKit::default();
-        let playground = Playground { kit: Arc::new(kit.clone()), demo };
-        let server = Server::with_playground(stage.installation.clone(), true, playground);
+        let server = with_playground(&stage.installation, Arc::new(kit.clone()), demo);
         let from = Ipv4Addr::LOCALHOST.into();
         let mut visitor = Self { server, kit, host: HOST, from, cookie: String::new(), seen: Vec::new() };
         let first = visitor.look().await;

@@ -1,5 +1,7 @@
 //! What reaches the token endpoints: one method, one spelling of the path, and no page of a browser.
 
+use std::sync::Arc;
+
 use crate::call::{Call, REFRESH, TOKEN, assert_refused};
 use crate::stage::Stage;
 
@@ -57,4 +59,49 @@ async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
         let reply = stage.answer(Call::post(path).json(&stage.shop.body())).await;
         assert_refused(&reply, 404, "NOT_FOUND");
     }
+}
+
+/// The paths that a server answers at, whatever is mounted beside it.
+const OWN: [&str; 11] = [
+    "/.well-known/oauth-authorization-server",
+    "/api/v1/oauth2/refresh",
+    "/api/v1/oauth2/token",
+    "/healthz",
+    "/metrics",
+    "/oauth2/introspect",
+    "/oauth2/jwks",
+    "/oauth2/revoke",
+    "/oauth2/token",
+    "/openapi.json",
+    "/readyz",
+];
+
+/// The paths of the sandbox without a playground.
+const OF_THE_SANDBOX: [&str; 6] = [
+    "/api/v1/payment-requests",
+    "/api/v1/payment-requests/{id}",
+    "/api/v1/payment-requests:redirect",
+    "/assets/{name}",
+    "/docs",
+    "/pay/{id}",
+];
+
+fn paths(stage: &Stage) -> Vec<&'static str> {
+    let mut paths = stage.server.paths();
+    paths.sort_unstable();
+    paths
+}
+
+#[tokio::test]
+async fn a_server_without_the_sandbox_has_none_of_its_routes() {
+    let stage = Stage::with(&[("TOLLGATE_SANDBOX", "false")], |store| Arc::new(store)).await;
+    assert_eq!(paths(&stage), OWN);
+    for path in OF_THE_SANDBOX.into_iter().chain(["/playground"]) {
+        let reply = stage.answer(Call::get(&path.replace("{id}", "x").replace("{name}", "x"))).await;
+        assert_refused(&reply, 404, "NOT_FOUND");
+    }
+    let with_it = Stage::open().await;
+    let mut all: Vec<_> = OWN.into_iter().chain(OF_THE_SANDBOX).collect();
+    all.sort_unstable();
+    assert_eq!(paths(&with_it), all);
 }

@@ -24,6 +24,7 @@ use tollgate_server::{Follower, Installation, Rotation, Server};
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
+use crate::sandbox::mounted;
 
 /// The actor of what is not about actors.
 pub(crate) static SYSTEM: Actor = Actor::system();
@@ -401,5 +402,6 @@ pub(crate) async fn serve(
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
     let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    (Server::new(installation.clone(), true), installation.clone(), Follower::new(installation))
+    let server = Server::new(installation.clone(), true, |_| mounted(&installation, None));
+    (server, installation.clone(), Follower::new(installation))
 }

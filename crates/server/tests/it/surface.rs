@@ -29,20 +29,13 @@ pub(crate) fn errors() -> Vec<Error> {
         | Error::Browser
         | Error::Address
         | Error::NotFound
-        | Error::PaymentRequestNotFound
-        | Error::MerchantNotFound
         | Error::MethodNotAllowed { .. }
         | Error::Timeout
         | Error::BrokenBody
         | Error::TooLarge
         | Error::MediaType { .. }
-        | Error::InProgress
-        | Error::KeyReused
-        | Error::Decided
-        | Error::PageExpired
         | Error::TooMany { .. }
         | Error::Store(_)
-        | Error::IdempotencyStore(_)
         | Error::NoSigningKey
         | Error::TokenTooLong
         | Error::Stale
@@ -59,21 +52,14 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::Browser,
         Error::Address,
         Error::NotFound,
-        Error::PaymentRequestNotFound,
-        Error::MerchantNotFound,
         Error::MethodNotAllowed { allow: "GET, HEAD" },
         Error::Timeout,
         Error::BrokenBody,
         Error::TooLarge,
         Error::MediaType { expected: "Send the body as Content-Type: application/json, in UTF-8." },
-        Error::InProgress,
-        Error::KeyReused,
-        Error::Decided,
-        Error::PageExpired,
         Error::TooMany { retry_after: Duration::from_millis(1_001) },
         Error::Store(store()),
         Error::Store(lost()),
-        Error::IdempotencyStore(store()),
         Error::NoSigningKey,
         Error::TokenTooLong,
         Error::Stale,
@@ -82,6 +68,51 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::NotReady(NotReady::Stale),
         Error::NotReady(NotReady::Panicked(Task::Follower)),
         Error::NotReady(NotReady::Suspended("the store was moved".into())),
+        Error::Internal("a handler panicked".to_owned()),
+    ];
+    errors.iter().for_each(known);
+    errors
+}
+
+/// Every variant of the sandbox's errors but `Invalid`, likewise.
+fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
+    use tollgate_sandbox::Error;
+    let known = |error: &Error| match error {
+        Error::Invalid(_)
+        | Error::NotFound
+        | Error::PaymentRequestNotFound
+        | Error::MerchantNotFound
+        | Error::MethodNotAllowed { .. }
+        | Error::Timeout
+        | Error::BrokenBody
+        | Error::TooLarge
+        | Error::MediaType
+        | Error::InProgress
+        | Error::KeyReused
+        | Error::Decided
+        | Error::PageExpired
+        | Error::Store(_)
+        | Error::IdempotencyStore(_)
+        | Error::Internal(_) => (),
+    };
+    let store = || StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned());
+    let lost = || StoreError::OutcomeUnknown("the connection to db1.example.com broke".to_owned());
+    let errors = vec![
+        Error::NotFound,
+        Error::PaymentRequestNotFound,
+        Error::MerchantNotFound,
+        Error::MethodNotAllowed { allow: "GET, HEAD" },
+        Error::Timeout,
+        Error::BrokenBody,
+        Error::TooLarge,
+        Error::MediaType,
+        Error::InProgress,
+        Error::KeyReused,
+        Error::Decided,
+        Error::PageExpired,
+        Error::Store(store()),
+        Error::Store(lost()),
+        Error::IdempotencyStore(store()),
         Error::Internal("a handler panicked".to_owned()),
     ];
     errors.iter().for_each(known);
@@ -101,7 +132,7 @@ fn denials() -> Vec<Denial> {
         Denial::NoToken,
         Denial::InvalidToken(TokenError::Expired),
         Denial::Environment,
-        Denial::InsufficientScope("payments:write"),
+        Denial::InsufficientScope("payments:write".parse().unwrap()),
         Denial::Address,
         Denial::Stale,
     ];
@@ -130,8 +161,11 @@ async fn every_refusal_has_this_status_these_headers_and_this_body() {
         let answer: Response<Bytes> = error.response_in(&realm);
         add(&mut surface, &name, &answer);
     }
+    for error in errors_of_the_sandbox() {
+        add(&mut surface, &format!("sandbox: {error:?}"), &error.response::<Bytes>());
+    }
     for denial in denials() {
-        let answer: Response<Bytes> = denial.response(&realm);
+        let answer: Response<Bytes> = denial.clone().response(&realm);
         add(&mut surface, &format!("{denial:?}"), &answer);
     }
     let faults = Faults::default();

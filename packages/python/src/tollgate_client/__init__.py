@@ -224,6 +224,8 @@ class Tollgate:
             return held.text
         with self._lock:
             held, now = self._held, self._now()
+            if held and not now.reached(held.renew):  # Another thread has renewed it meanwhile.
+                return held.text
             usable = held and not now.reached(held.end)
             # Who comes when it has been down for long does not wait in a queue for each call to fail.
             since = now.monotonic if self._down_since is None else self._down_since
@@ -463,10 +465,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
     """Calls the authority, once and nowhere else."""
+    # What goes without TLS stays on this machine, whatever proxy the environment names.
+    handlers = [_NoRedirect, *([urllib.request.ProxyHandler({})] if url.startswith("http:") else [])]
     request, text, deadline = urllib.request.Request(url, body, headers), b"", time.monotonic() + TIMEOUT
     try:
         try:
-            answer = urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT)
+            answer = urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as refusal:
             answer = refusal
         with answer:

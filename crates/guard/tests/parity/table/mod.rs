@@ -15,6 +15,7 @@ use tollgate_core::{
 };
 
 mod cases;
+mod forged;
 mod stale;
 
 use cases::Table;

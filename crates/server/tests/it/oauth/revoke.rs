@@ -11,6 +11,7 @@ use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status};
 use super::{grant, introspect, post_as, refresh, revoke, said, tokens};
 use crate::call::{Call, REVOKE, Reply, assert_oauth_refused, assert_refused};
 use crate::faults::{Fault, Faults};
+use crate::sandbox::mounted;
 use crate::stage::{Kind, ManualClock, PEER, SYSTEM, Stage, answer, create, master_key};
 
 #[track_caller]
@@ -164,7 +165,7 @@ async fn another_server_refuses_the_token_once_it_has_read_the_change() {
     let opened = Installation::open(stage.config.clone(), store, master_key(), stage.clock.clone()).await;
     let installation = opened.unwrap();
     let mut follower = Follower::new(installation.clone());
-    let other = Server::new(installation, false);
+    let other = Server::new(installation.clone(), false, |_| mounted(&installation, None));
     let token = stage.tokens(&stage.shop).await.access;
     let list = || Call::get(crate::call::LIST).bearer(&token).whole();
     assert_eq!(answer(&other, PEER, list()).await.status(), 200);

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_server::Server;
-
-use super::{HOST, PATH, Visitor};
+use super::{HOST, PATH, Visitor, with_playground};
 use crate::call::{Call, assert_refused};
 use crate::stage::{PEER, Stage, answer};
 
@@ -172,11 +170,7 @@ async fn who_guesses_credentials_is_held_off_as_at_the_token_endpoint() {
 async fn there_is_no_playground_without_the_sandbox_or_without_being_wired() {
     let settings = [("TOLLGATE_SANDBOX", "false")];
     let stage = Stage::with(&settings, |store| std::sync::Arc::new(store)).await;
-    let playground = tollgate_server::playground::Playground {
-        kit: std::sync::Arc::new(super::PlainKit::default()),
-        demo: None,
-    };
-    let server = Server::with_playground(stage.installation.clone(), true, playground);
+    let server = with_playground(&stage.installation, std::sync::Arc::new(super::PlainKit::default()), None);
     for call in [Call::get(PATH), Call::post(PATH).form("act=issue")] {
         let call = call.header("host", HOST);
         assert_refused(&answer(&server, PEER, call.clone().whole()).await, 404, "NOT_FOUND");

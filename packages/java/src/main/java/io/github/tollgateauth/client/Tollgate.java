@@ -297,6 +297,7 @@ public final class Tollgate {
         synchronized (this) {
             current = held;
             Moment now = now();
+            if (current != null && !now.reached(current.renew)) return current.text; // Another thread has renewed it meanwhile.
             boolean usable = current != null && !now.reached(current.end);
             // Who comes when it has been down for long does not wait in a queue for each call to fail.
             double since = downSince == null ? now.monotonic : downSince;

@@ -1,0 +1,78 @@
+//! What a route requires of the token that a request comes with.
+
+use tollgate_core::{Claims, Environment, Scope, TokenError, is_allowed};
+use tollgate_http::ClientAddress;
+
+use crate::denial::Denial;
+
+/// What a token must have to be admitted. The empty requirement admits every valid access token.
+///
+/// ```
+/// use tollgate_core::Environment;
+/// use tollgate_guard::Requirement;
+///
+/// # fn main() -> Result<(), tollgate_core::ScopeError> {
+/// let reading = Requirement::new().scope("payments:read".parse()?).environment(Environment::Live);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requirement {
+    scope: Option<Scope>,
+    audience: Option<String>,
+    environment: Option<Environment>,
+}
+
+impl Requirement {
+    /// Makes the empty requirement.
+    pub const fn new() -> Self {
+        Self { scope: None, audience: None, environment: None }
+    }
+
+    /// Requires every word of this scope; a token that lacks one is answered 403.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Requires this audience alone of those that the keyring accepts, and names it in challenges as the realm. A token
+    /// for another one is answered 401.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// Requires a token of this environment; any other is answered 401.
+    #[must_use]
+    pub const fn environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// The audience that it requires, if it requires one.
+    pub(crate) fn required_audience(&self) -> Option<&str> {
+        self.audience.as_deref()
+    }
+
+    /// Holds verified claims against it. The scope comes last: only a token that is good otherwise learns what it lacks.
+    pub(crate) fn check(&self, claims: &Claims<'_>, address: Option<ClientAddress>) -> Result<(), Denial> {
+        if self.environment.is_some_and(|environment| environment != claims.environment) {
+            return Err(Denial::Environment);
+        }
+        if self.audience.as_ref().is_some_and(|audience| audience != claims.audience) {
+            return Err(Denial::InvalidToken(TokenError::Audience));
+        }
+        if let Some(list) = claims.addresses {
+            let address = address.and_then(ClientAddress::known);
+            address.filter(|address| is_allowed(list, *address)).ok_or(Denial::Address)?;
+        }
+        match &self.scope {
+            Some(scope) if !scope.words().all(|word| claims.allows(word)) => {
+                Err(Denial::InsufficientScope(scope.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

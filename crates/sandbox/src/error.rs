@@ -1,0 +1,213 @@
+//! Why requests are refused, and what callers are told: the one mapping of the sandbox's errors to answers.
+//!
+//! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
+//! `Display`.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, PRAGMA};
+use http::{HeaderValue, StatusCode};
+use tollgate_core::wire::Code;
+use tollgate_http::edge::BodyError;
+use tollgate_http::refusal::{Dialect, Reason, Refusal};
+use tollgate_http::{Problem, Problems};
+use tollgate_store::StoreError;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its body or parameters are not as they must be.
+    #[error("{} problems in the request", .0.iter().count())]
+    Invalid(Problems),
+    /// There is nothing at this path.
+    #[error("no such path")]
+    NotFound,
+    /// There is no such payment request, or it is another merchant's.
+    #[error("no such payment request")]
+    PaymentRequestNotFound,
+    /// There is no such merchant, or the caller may not act for it.
+    #[error("no such merchant")]
+    MerchantNotFound,
+    /// The path takes other methods.
+    #[error("method not allowed")]
+    MethodNotAllowed {
+        /// Those it takes, as in the header `Allow`.
+        allow: &'static str,
+    },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// The body broke off.
+    #[error("the body could not be read")]
+    BrokenBody,
+    /// The body is too long.
+    #[error("the body is too long")]
+    TooLarge,
+    /// The body is not JSON, or is compressed.
+    #[error("unsupported media type")]
+    MediaType,
+    /// The first request with the same idempotency key has not finished.
+    #[error("the first request with this idempotency key is in progress")]
+    InProgress,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The payment was decided otherwise before.
+    #[error("the payment has been decided otherwise")]
+    Decided,
+    /// The payment page has expired.
+    #[error("the payment page has expired")]
+    PageExpired,
+    /// The store did not do as asked, or its answer was lost.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The store could not say whether an idempotency key is free, or could not take it; nothing was created.
+    #[error("{0}")]
+    IdempotencyStore(StoreError),
+    /// A defect of ours; the request id finds it in the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// How long a caller should wait before it repeats what failed for a passing reason.
+const SOON: Duration = Duration::from_secs(1);
+
+impl Error {
+    /// Its code on the wire.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Invalid(_) | Self::BrokenBody => Code::ValidationError,
+            Self::NotFound => Code::NotFound,
+            Self::PaymentRequestNotFound => Code::PaymentRequestNotFound,
+            Self::MerchantNotFound => Code::MerchantNotFound,
+            Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
+            Self::Timeout => Code::RequestTimeout,
+            Self::TooLarge => Code::PayloadTooLarge,
+            Self::MediaType => Code::UnsupportedMediaType,
+            Self::InProgress => Code::IdempotentRequestInProgress,
+            Self::KeyReused => Code::IdempotencyKeyReused,
+            Self::Decided => Code::PaymentRequestDecided,
+            Self::PageExpired => Code::PaymentRequestExpired,
+            Self::Store(StoreError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
+            Self::Store(
+                StoreError::Unavailable(_)
+                | StoreError::Misconfigured(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Newer { .. },
+            ) => Code::Unavailable,
+            Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
+            Self::Internal(_) => Code::InternalError,
+        }
+    }
+
+    /// What the caller is told.
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "The request has problems: see metadata.errors.",
+            Self::NotFound => "There is nothing at this path.",
+            Self::PaymentRequestNotFound => "There is no such payment request.",
+            Self::MerchantNotFound => "There is no such merchant.",
+            Self::MethodNotAllowed { .. } => "This path does not take this method: see the header Allow.",
+            Self::Timeout => "The body of the request did not arrive in time.",
+            Self::BrokenBody => "The body of the request broke off or is not valid HTTP.",
+            Self::TooLarge => "The body of the request is longer than 64 KiB.",
+            Self::MediaType => "Send the body as Content-Type: application/json, in UTF-8.",
+            Self::InProgress => {
+                "The first request with this idempotency key has not finished. Try again shortly."
+            }
+            Self::KeyReused => "This idempotency key was used for another request. Use a new one.",
+            Self::Decided => "This payment has already been decided.",
+            Self::PageExpired => "This payment page has expired.",
+            Self::Store(StoreError::OutcomeUnknown(_)) => {
+                "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."
+            }
+            Self::Store(
+                StoreError::Unavailable(_)
+                | StoreError::Misconfigured(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Newer { .. },
+            ) => "The service can't answer right now. Try again shortly.",
+            Self::IdempotencyStore(_) => {
+                "Nothing was done: the idempotency key can't be kept right now. Try again."
+            }
+            Self::Internal(_) => {
+                "Something went wrong on our side. The request id helps us to find out what."
+            }
+        }
+    }
+
+    /// Adds the headers that belong to it.
+    fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
+        match self {
+            Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
+            Self::InProgress | Self::Store(_) | Self::IdempotencyStore(_) => refusal.retry_after(SOON),
+            // What is left of the body is not read: the connection can't serve another request.
+            Self::Timeout | Self::TooLarge | Self::BrokenBody => {
+                refusal.header(CONNECTION, HeaderValue::from_static("close"))
+            }
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::PaymentRequestNotFound
+            | Self::MerchantNotFound
+            | Self::MediaType
+            | Self::KeyReused
+            | Self::Decided
+            | Self::PageExpired
+            | Self::Internal(_) => refusal,
+        }
+    }
+
+    /// What is wrong with the parts of the request, if that is it.
+    fn problems(&self) -> Option<Cow<'_, Problems>> {
+        match self {
+            Self::Invalid(problems) => Some(Cow::Borrowed(problems)),
+            Self::BrokenBody => {
+                Some(Cow::Owned(Problem::body("broke off, or its framing is not valid HTTP").into()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer, in the envelope.
+    pub fn response<B: From<Bytes>>(&self) -> http::Response<B> {
+        let code = self.code();
+        let status = StatusCode::from_u16(code.status()).expect("codes have valid statuses");
+        let refusal = Refusal::new(Dialect::Envelope, status, code.as_str(), self.message())
+            .problems(self.problems())
+            .header(PRAGMA, HeaderValue::from_static("no-cache"));
+        let mut response = self.add_headers(refusal).response();
+        response.extensions_mut().insert(Reason { code: code.as_str(), text: self.to_string() });
+        response
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems)
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(problem.into())
+    }
+}
+
+impl From<BodyError> for Error {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::TimedOut => Self::Timeout,
+            BodyError::Broken(_) => Self::BrokenBody,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.response::<Bytes>().map(axum::body::Body::from)
+    }
+}

@@ -1,0 +1,68 @@
+//! What the sandbox needs of the server that it is mounted in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_core::Timestamp;
+use tollgate_guard::Verifier;
+use tollgate_store::Store;
+
+/// What the sandbox needs of the server that it is mounted in.
+pub struct Host {
+    /// What remembers payment requests and idempotency keys.
+    pub store: Arc<dyn Store>,
+    /// What verifies tokens. Its clock is the sandbox's.
+    pub verifier: Arc<Verifier>,
+    /// Tells how far time has come, whatever the clock is set to.
+    pub steady_now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// What is configured.
+    pub settings: Settings,
+}
+
+/// The part of a server's configuration that the sandbox goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The base URL that callers use.
+    pub public_url: String,
+    /// How long the body of a request may take to arrive.
+    pub body_timeout: Duration,
+    /// How long the page of a payment request takes a decision.
+    pub page_ttl: Duration,
+    /// How long an answer is kept under its idempotency key.
+    pub idempotency_ttl: Duration,
+    /// How long a request may take to have its effect before a repeat may take its key over.
+    pub idempotency_lease: Duration,
+    /// How long an access token lasts.
+    pub access_ttl: Duration,
+    /// How long after its end a token is still taken.
+    pub exp_leeway: Duration,
+}
+
+impl Host {
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    /// The current time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.verifier.now()
+    }
+
+    /// How far time has come. What is to count for a length of time counts from here.
+    pub(crate) fn steady_now(&self) -> Timestamp {
+        (self.steady_now)()
+    }
+
+    /// The time that has passed for certain.
+    pub(crate) fn passed(&self) -> Timestamp {
+        self.steady_now().min(self.now())
+    }
+}

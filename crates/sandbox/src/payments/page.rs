@@ -1,0 +1,238 @@
+//! The payment page: HTML for the person who was sent to a `redirect_url`. It needs no script and nothing from
+//! elsewhere.
+
+use askama::Template;
+use http::{HeaderMap, StatusCode};
+use tollgate_core::Timestamp;
+
+use super::decision::Status;
+use super::redirect_url::RedirectUrl;
+use super::stored_payment::StoredPayment;
+use crate::pages::{self, Policy};
+use crate::time_format::rfc3339;
+
+/// What the person is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Page<'a> {
+    /// A payment request that exists.
+    Payment(Checkout<'a>),
+    /// There is none behind this address.
+    NotFound,
+    /// The form came back with something that the page does not send.
+    Unclear,
+    /// The decision could not be taken down.
+    Unavailable,
+}
+
+/// A payment request as the person sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checkout<'a> {
+    /// What people call the merchant.
+    pub merchant: &'a str,
+    /// What was asked for.
+    pub payment: &'a StoredPayment,
+    /// What became of it.
+    pub status: Status,
+    /// From when on the page takes no decision.
+    pub expires_at: Timestamp,
+}
+
+impl Checkout<'_> {
+    /// Where the person goes from here: the success URL once approved, the fail URL once declined or expired.
+    pub(crate) fn next(&self) -> Option<RedirectUrl> {
+        match self.status {
+            Status::Pending => None,
+            Status::Approved => self.payment.success_url(),
+            Status::Declined | Status::Expired => self.payment.fail_url(),
+        }
+    }
+}
+
+/// Renders a page with the status and the headers that it is served with.
+pub(crate) fn render(page: &Page<'_>) -> (StatusCode, HeaderMap, String) {
+    let (status, html) = match page {
+        Page::Payment(checkout) => payment(checkout),
+        Page::NotFound => (
+            StatusCode::NOT_FOUND,
+            message(Mark::Question, "Payment not found", "Check the link that brought you here."),
+        ),
+        Page::Unclear => (
+            StatusCode::BAD_REQUEST,
+            message(
+                Mark::Question,
+                "Please decide again",
+                "Go back to the payment and approve or decline it.",
+            ),
+        ),
+        Page::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            message(
+                Mark::Cross,
+                "Please try again",
+                "The payment can't be reached right now. Go back in a moment: if your decision was saved, it is shown there.",
+            ),
+        ),
+    };
+    let form_origins = match page {
+        Page::Payment(Checkout { payment, status: Status::Pending, .. }) => form_origins(payment),
+        _ => Vec::new(),
+    };
+    let headers = pages::headers(Policy { form_origins: &form_origins, ..Policy::default() });
+    (status, headers, html.expect("a template writes into a string, which never fails"))
+}
+
+fn payment(checkout: &Checkout<'_>) -> (StatusCode, askama::Result<String>) {
+    match checkout.status {
+        Status::Pending => (StatusCode::OK, Pending::new(checkout).render()),
+        Status::Approved => {
+            (StatusCode::OK, settled(checkout, Mark::Check, "Payment approved", "You approved this payment."))
+        }
+        Status::Declined => {
+            (StatusCode::OK, settled(checkout, Mark::Cross, "Payment declined", "You declined this payment."))
+        }
+        Status::Expired => (
+            StatusCode::GONE,
+            settled(checkout, Mark::Clock, "Payment expired", "Nobody decided about it in time."),
+        ),
+    }
+}
+
+/// Origins that the answer to the form may send the browser to: it applies `form-action` to that redirect as well.
+fn form_origins(payment: &StoredPayment) -> Vec<String> {
+    let urls = [payment.success_url(), payment.fail_url()];
+    let mut origins: Vec<_> = urls.iter().flatten().map(RedirectUrl::csp_source).collect();
+    origins.dedup();
+    origins
+}
+
+#[derive(Template)]
+#[template(path = "pending.html")]
+struct Pending<'a> {
+    lang: &'a str,
+    merchant: &'a str,
+    monogram: String,
+    minor_units: u32,
+    currency_code: &'static str,
+    currency_name: &'a str,
+    amount: String,
+    customer: &'a str,
+    reference: Option<&'a str>,
+    order_id: Option<&'a str>,
+    expires_at: String,
+    expires_on: String,
+    next_host: Option<String>,
+}
+
+impl<'a> Pending<'a> {
+    fn new(checkout: &Checkout<'a>) -> Self {
+        let payment = checkout.payment;
+        let expires_at = rfc3339(checkout.expires_at);
+        Self {
+            lang: lang(&payment.locale),
+            merchant: checkout.merchant,
+            monogram: monogram(checkout.merchant),
+            minor_units: payment.amount.minor_units(),
+            currency_code: payment.currency.code(),
+            currency_name: payment.currency.name(),
+            amount: payment.amount.in_major_units(payment.currency),
+            customer: &payment.customer.name,
+            reference: payment.payment_reference.as_deref(),
+            order_id: payment.order_id.as_deref(),
+            expires_on: format!("{} {} UTC", &expires_at[..10], &expires_at[11..16]),
+            expires_at,
+            next_host: payment.success_url().map(|url| url.host().to_owned()),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "settled.html")]
+struct Settled<'a> {
+    lang: &'a str,
+    mark: Mark,
+    title: &'a str,
+    lead: &'a str,
+    merchant: &'a str,
+    minor_units: u32,
+    currency_code: &'static str,
+    amount: String,
+    customer: &'a str,
+    reference: Option<&'a str>,
+    order_id: Option<&'a str>,
+    next: Option<(String, String)>,
+}
+
+fn settled(checkout: &Checkout<'_>, mark: Mark, title: &str, lead: &str) -> askama::Result<String> {
+    let payment = checkout.payment;
+    let page = Settled {
+        lang: lang(&payment.locale),
+        mark,
+        title,
+        lead,
+        merchant: checkout.merchant,
+        minor_units: payment.amount.minor_units(),
+        currency_code: payment.currency.code(),
+        amount: payment.amount.in_major_units(payment.currency),
+        customer: &payment.customer.name,
+        reference: payment.payment_reference.as_deref(),
+        order_id: payment.order_id.as_deref(),
+        next: checkout.next().map(|url| (url.as_str().to_owned(), url.host().to_owned())),
+    };
+    page.render()
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    lang: &'a str,
+    mark: Mark,
+    title: &'a str,
+    lead: &'a str,
+}
+
+fn message(mark: Mark, title: &str, lead: &str) -> askama::Result<String> {
+    Message { lang: "en", mark, title, lead }.render()
+}
+
+/// The sign above a title. It says nothing that the title does not.
+#[derive(Clone, Copy)]
+enum Mark {
+    Check,
+    Cross,
+    Clock,
+    Question,
+}
+
+impl Mark {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Check => "good",
+            Self::Cross => "bad",
+            Self::Clock | Self::Question => "calm",
+        }
+    }
+
+    /// A line in a square of 48 units.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Check => "M15 24.5l6.5 6.5L33.5 18",
+            Self::Cross => "M17 17l14 14M31 17L17 31",
+            Self::Clock => "M24 13v11l7 5",
+            Self::Question => "M18.5 19a5.5 5.5 0 1 1 8 5c-1.8.9-2.5 2-2.5 4M24 34v.01",
+        }
+    }
+}
+
+/// The language of the page, whose words are English: the payment's locale where that is a kind of English.
+fn lang(tag: &str) -> &str {
+    if tag == "en" || tag.starts_with("en-") { tag } else { "en" }
+}
+
+/// The first letter of a name, as a large one.
+fn monogram(name: &str) -> String {
+    let first = name.chars().find(|letter| letter.is_alphanumeric());
+    first.map_or_else(|| "·".to_owned(), |letter| letter.to_uppercase().collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The page: a session as HTML.
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use http::header::REFERRER_POLICY;
+use http::{HeaderValue, StatusCode};
+use tollgate_core::Timestamp;
+use tollgate_core::wire::Code;
+use tollgate_http::refusal::Reason;
+
+use super::claims::Decoded;
+use super::inspect::{Inspect, Verdict};
+use super::redaction::Outcome;
+use super::request_checks::Refused;
+use super::session::{Done, Payment, Session, Tokens};
+use super::snippets::{self, Snippet};
+use super::timeline::Timeline;
+use crate::error::Error;
+use crate::host::Host;
+use crate::pages::{self, Policy};
+
+/// Renders the page of a session.
+pub(super) async fn render(
+    host: &Host,
+    inspect: &dyn Inspect,
+    session: &Session,
+    now: Timestamp,
+) -> Result<Response, Refused> {
+    let token = match &session.tokens {
+        Some(tokens) => Some(Token::of(host, inspect, tokens, now).await?),
+        None => None,
+    };
+    let client_id = session.credentials.as_ref().map(|credentials| credentials.client_id);
+    let page = Page {
+        now: now.millis(),
+        form_token: &session.form_token,
+        client_id: client_id.map(|id| id.to_string()),
+        is_demo: session.is_demo,
+        token: token.flatten(),
+        payment: session.payment.as_ref(),
+        outcome: session.outcome.as_ref(),
+        history: session.history.iter().collect(),
+        snippets: snippets::all(&host.settings().public_url, client_id),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+/// Renders why a visit is refused, and says it to the log.
+pub(super) fn refuse(refused: Refused) -> Response {
+    let (status, title, lead) = match refused {
+        Refused::Host => (
+            StatusCode::FORBIDDEN,
+            "Not under this name",
+            "Open the playground by the server's own address: the one in its setting public_url, or an IP address.",
+        ),
+        Refused::Site => (
+            StatusCode::FORBIDDEN,
+            "Sent by another site",
+            "Nothing was done. Only the playground's own page can do something here.",
+        ),
+        Refused::Session => (
+            StatusCode::FORBIDDEN,
+            "Your visit has ended",
+            "Nothing was done. A visit ends after half an hour without doing anything, and with the server.",
+        ),
+        Refused::Unclear => (
+            StatusCode::BAD_REQUEST,
+            "That is none of the buttons",
+            "Nothing was done. Go back to the playground and choose one.",
+        ),
+        Refused::Error(error) => return failed(error),
+    };
+    let mut response = html(status, &Message { title, lead });
+    let refusal = Reason { code: Code::Forbidden.as_str(), text: format!("playground: {title}") };
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+fn failed(error: Error) -> Response {
+    let lead = error.message();
+    // The refusal is counted and logged as any other, and the status is the error's own.
+    let refused = error.into_response();
+    let mut response = html(refused.status(), &Message { title: "That did not work", lead });
+    response.extensions_mut().extend(refused.into_parts().0.extensions);
+    response
+}
+
+fn html(status: StatusCode, page: &impl Template) -> Response {
+    let html = page.render().expect("a template writes into a string, which never fails");
+    let mut headers = pages::headers(Policy { scripts: true, ..Policy::default() });
+    // Without one of its own, a form would have no origin, by which another site's is told apart.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    (status, headers, html).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "playground.html")]
+struct Page<'a> {
+    /// The server's time, in milliseconds since 1970.
+    now: u64,
+    form_token: &'a str,
+    client_id: Option<String>,
+    is_demo: bool,
+    token: Option<Token>,
+    payment: Option<&'a Payment>,
+    outcome: Option<&'a Outcome>,
+    history: Vec<&'a Done>,
+    snippets: Vec<Snippet>,
+}
+
+#[derive(Template)]
+#[template(path = "playground-message.html")]
+struct Message<'a> {
+    title: &'static str,
+    lead: &'a str,
+}
+
+/// The tokens at hand, as they are shown.
+struct Token {
+    access: Decoded,
+    timeline: Timeline,
+    verdict: Verdict,
+    refresh_verdict: Verdict,
+}
+
+impl Token {
+    async fn of(
+        host: &Host,
+        inspect: &dyn Inspect,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Refused> {
+        let verifier = host.verifier();
+        let verdict = inspect.inspect(verifier, &tokens.access, now).await?;
+        let refresh_verdict = inspect.inspect(verifier, &tokens.refresh, now).await?;
+        let decoded = Decoded::of(&tokens.access).zip(Decoded::of(&tokens.refresh));
+        Ok(decoded.map(|(access, refresh)| Self {
+            timeline: Timeline::of(&access, &refresh, now),
+            access,
+            verdict,
+            refresh_verdict,
+        }))
+    }
+}

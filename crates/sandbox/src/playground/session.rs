@@ -1,0 +1,250 @@
+//! What the playground knows of a visitor. It stays in memory, bounded in number and in time.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::Rng as _;
+use subtle::ConstantTimeEq as _;
+use tollgate_core::Timestamp;
+use zeroize::Zeroizing;
+
+use super::credentials::Credentials;
+use super::redaction::Outcome;
+use crate::time_format::utc;
+
+/// So many visits at the same time; a further one ends the one that was idle for longest.
+const MOST: usize = 256;
+/// A visit ends when nothing was done for this long.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+/// A visit ends after this long, whatever was done.
+const LIFE: Duration = Duration::from_secs(8 * 60 * 60);
+/// So many acts are remembered by their names.
+const REMEMBERED: usize = 12;
+
+/// The visits.
+#[derive(Default)]
+pub(super) struct Sessions {
+    kept: Mutex<HashMap<String, Kept>>,
+    /// Whether somebody ends those that are over.
+    swept: AtomicBool,
+}
+
+struct Kept {
+    session: Arc<tokio::sync::Mutex<Session>>,
+    opened_at: Timestamp,
+    seen_at: Timestamp,
+    /// Whether the visitor has done anything. One that has not is the first to go.
+    used: bool,
+}
+
+/// A session, and its name where the browser has to be told.
+pub(super) struct Opened {
+    pub(super) session: Arc<tokio::sync::Mutex<Session>>,
+    pub(super) cookie: Option<String>,
+}
+
+impl Sessions {
+    /// The session of this name, or a new one, in which the visitor acts as the demo client where there is one.
+    pub(super) fn open(&self, name: Option<&str>, demo: Option<Credentials>, now: Timestamp) -> Opened {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, session| session.is_live(now));
+        if let Some(found) = name.and_then(|name| kept.get_mut(name)) {
+            found.seen_at = now;
+            return Opened { session: found.session.clone(), cookie: None };
+        }
+        if kept.len() >= MOST {
+            let idle = kept.iter().min_by_key(|(_, session)| (session.used, session.seen_at));
+            let idle = idle.map(|(name, _)| name.clone());
+            idle.map(|name| kept.remove(&name));
+        }
+        let session = Arc::new(tokio::sync::Mutex::new(Session::new(demo)));
+        let name = drawn();
+        let new = Kept { session: session.clone(), opened_at: now, seen_at: now, used: false };
+        kept.insert(name.clone(), new);
+        Opened { session, cookie: Some(name) }
+    }
+
+    /// Says whether somebody must begin to end those that are over.
+    pub(super) fn wants_sweeper(&self) -> bool {
+        !self.swept.swap(true, Relaxed)
+    }
+
+    /// Ends those that are over, and says whether there are others.
+    pub(super) fn sweep(&self, now: Timestamp) -> bool {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, session| session.is_live(now));
+        // Under the lock: whoever adds one finds that it wants a sweeper.
+        self.swept.store(!kept.is_empty(), Relaxed);
+        !kept.is_empty()
+    }
+
+    /// The session of this name, in which something is about to be done.
+    pub(super) fn use_again(
+        &self,
+        name: Option<&str>,
+        now: Timestamp,
+    ) -> Option<Arc<tokio::sync::Mutex<Session>>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, session| session.is_live(now));
+        let found = kept.get_mut(name?)?;
+        found.seen_at = now;
+        found.used = true;
+        Some(found.session.clone())
+    }
+}
+
+impl Kept {
+    fn is_live(&self, now: Timestamp) -> bool {
+        now.since(self.seen_at) < IDLE && now.since(self.opened_at) < LIFE
+    }
+}
+
+/// A visit.
+pub(super) struct Session {
+    /// Goes with every form, so that no other page can send one.
+    pub(super) form_token: String,
+    pub(super) credentials: Option<Credentials>,
+    /// Whether the credentials are the demo client's, and so not the visitor's to give.
+    pub(super) is_demo: bool,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) payment: Option<Payment>,
+    /// What came of the last act.
+    pub(super) outcome: Option<Outcome>,
+    /// What was done, the latest first.
+    pub(super) history: VecDeque<Done>,
+    /// How many payments were asked for.
+    pub(super) payments: u64,
+}
+
+/// The tokens at hand.
+pub(super) struct Tokens {
+    pub(super) access: Zeroizing<String>,
+    pub(super) refresh: Zeroizing<String>,
+}
+
+/// The payment that was asked for last.
+#[derive(Clone)]
+pub(super) struct Payment {
+    pub(super) key: String,
+    pub(super) body: String,
+    /// Where its page is, below this server.
+    pub(super) page: Option<String>,
+}
+
+/// An act that was done.
+pub(super) struct Done {
+    pub(super) at: String,
+    pub(super) title: &'static str,
+    pub(super) answers: String,
+}
+
+impl Session {
+    fn new(credentials: Option<Credentials>) -> Self {
+        Self {
+            form_token: drawn(),
+            is_demo: credentials.is_some(),
+            credentials,
+            tokens: None,
+            payment: None,
+            outcome: None,
+            history: VecDeque::new(),
+            payments: 0,
+        }
+    }
+
+    pub(super) fn has_form_token(&self, token: &str) -> bool {
+        self.form_token.as_bytes().ct_eq(token.as_bytes()).into()
+    }
+
+    /// Keeps what came of an act.
+    pub(super) fn show(&mut self, outcome: Outcome, now: Timestamp) {
+        self.history.truncate(REMEMBERED - 1);
+        self.history.push_front(Done { at: utc(now), title: outcome.title, answers: outcome.answers() });
+        self.outcome = Some(outcome);
+    }
+
+    /// Forgets everything, as if the visit had just begun.
+    pub(super) fn start_afresh(&mut self) {
+        *self = Self::new(self.credentials.take().filter(|_| self.is_demo));
+    }
+}
+
+/// Draws a name that can't be guessed: 256 bits.
+fn drawn() -> String {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+
+    fn open(sessions: &Sessions, now: Timestamp) -> String {
+        sessions.open(None, None, now).cookie.unwrap()
+    }
+
+    fn is_open(sessions: &Sessions, name: &str, now: Timestamp) -> bool {
+        sessions.use_again(Some(name), now).is_some()
+    }
+
+    #[test]
+    fn a_visit_ends_when_it_is_idle_and_at_the_end_of_its_life() {
+        let sessions = Sessions::default();
+        let idle = open(&sessions, NOW);
+        assert!(!is_open(&sessions, &idle, NOW.after(IDLE)));
+        let busy = open(&sessions, NOW);
+        let mut now = NOW;
+        while now.after(IDLE) < NOW.after(LIFE) {
+            now = now.after(IDLE / 2);
+            assert!(is_open(&sessions, &busy, now));
+        }
+        let last = NOW.after(LIFE).before(Duration::from_millis(1));
+        assert!(is_open(&sessions, &busy, now.after(IDLE / 2).min(last)));
+        assert!(!is_open(&sessions, &busy, NOW.after(LIFE)));
+    }
+
+    #[test]
+    fn a_crowd_ends_idle_visits_first_and_those_who_did_something_last() {
+        let sessions = Sessions::default();
+        let busy = open(&sessions, NOW);
+        assert!(is_open(&sessions, &busy, NOW));
+        let first = open(&sessions, NOW.after(Duration::from_secs(1)));
+        for _ in 0..2 * MOST {
+            open(&sessions, NOW.after(Duration::from_secs(2)));
+        }
+        assert_eq!(sessions.kept.lock().unwrap().len(), MOST);
+        assert!(!is_open(&sessions, &first, NOW.after(Duration::from_secs(3))));
+        assert!(is_open(&sessions, &busy, NOW.after(Duration::from_secs(3))));
+    }
+
+    #[test]
+    fn sweeping_goes_on_while_there_are_visits() {
+        let sessions = Sessions::default();
+        open(&sessions, NOW);
+        assert!(sessions.wants_sweeper() && !sessions.wants_sweeper());
+        assert!(sessions.sweep(NOW));
+        assert!(!sessions.sweep(NOW.after(IDLE)));
+        assert!(sessions.kept.lock().unwrap().is_empty() && sessions.wants_sweeper());
+    }
+
+    #[test]
+    fn a_name_that_was_never_given_out_opens_a_session_of_another_name() {
+        let sessions = Sessions::default();
+        let opened = sessions.open(Some("chosen-by-the-visitor"), None, NOW);
+        assert!(opened.cookie.is_some_and(|name| name != "chosen-by-the-visitor" && name.len() == 43));
+    }
+
+    #[tokio::test]
+    async fn a_form_is_taken_with_the_token_of_its_session_only() {
+        let (one, other) = (Session::new(None), Session::new(None));
+        assert!(one.has_form_token(&one.form_token));
+        assert!(!one.has_form_token(&other.form_token) && !one.has_form_token(""));
+    }
+}

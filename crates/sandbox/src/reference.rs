@@ -1,0 +1,239 @@
+//! `GET /docs`: the reference that people read, made of the document that tools read.
+//!
+//! Nothing is written here that is not in the description: the page shows its operations, fields, answers and refusals in an
+//! order for people.
+
+mod curl;
+mod fields;
+mod json;
+mod prose;
+
+use std::sync::{Arc, OnceLock};
+
+use askama::Template;
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::pages;
+use crate::reference::fields::{Field, Fields};
+use crate::reference::json::{members, object, resolved, text};
+use crate::reference::prose::{Piece, paragraphs, pieces};
+
+/// The page as it is served; composed when it is first asked for.
+struct Reference {
+    /// Whether it leads to the playground.
+    has_playground: bool,
+    document: Document,
+    page: OnceLock<Bytes>,
+}
+
+/// Makes the description of the HTTP API that the page shows.
+pub type Document = Box<dyn Fn() -> Value + Send + Sync>;
+
+/// The one route of the reference.
+pub(crate) fn routes(has_playground: bool, document: Document) -> Vec<(&'static str, MethodRouter)> {
+    let reference = Arc::new(Reference { has_playground, document, page: OnceLock::new() });
+    let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
+    let show = async move || reference.answer();
+    vec![("/docs", get(show).fallback(only))]
+}
+
+impl Reference {
+    /// Answers a request for it.
+    fn answer(&self) -> Response<Full<Bytes>> {
+        let render = || render(&(self.document)(), self.has_playground).into();
+        let body = self.page.get_or_init(render);
+        let mut response = Response::new(Full::new(body.clone()));
+        *response.headers_mut() = pages::headers(pages::Policy::default());
+        // Nothing in it is anybody's own.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+        response
+    }
+}
+
+fn render(document: &Value, has_playground: bool) -> String {
+    Page::of(document, has_playground).render().expect("a template writes into a string, which never fails")
+}
+
+#[derive(Template)]
+#[template(path = "reference.html")]
+struct Page<'a> {
+    has_playground: bool,
+    base_url: &'a str,
+    version: &'a str,
+    introduction: Vec<Vec<Piece<'a>>>,
+    groups: Vec<Group<'a>>,
+    codes: Vec<Code<'a>>,
+    oauth_errors: Vec<Code<'a>>,
+}
+
+/// Operations that belong together.
+struct Group<'a> {
+    name: &'a str,
+    anchor: String,
+    description: Vec<Piece<'a>>,
+    operations: Vec<Operation<'a>>,
+}
+
+struct Operation<'a> {
+    anchor: &'a str,
+    method: String,
+    path: &'a str,
+    summary: &'a str,
+    description: Vec<Vec<Piece<'a>>>,
+    access: &'static str,
+    scope: Option<&'a str>,
+    parameters: Vec<Field<'a>>,
+    bodies: Vec<Fields<'a>>,
+    media: Vec<&'a str>,
+    curl: Option<String>,
+    answers: Vec<Answer<'a>>,
+    refusals: Vec<Refusal<'a>>,
+}
+
+/// An answer that is no refusal.
+struct Answer<'a> {
+    status: StatusCode,
+    description: Vec<Piece<'a>>,
+    headers: Vec<Header<'a>>,
+    fields: Vec<Fields<'a>>,
+    example: Option<String>,
+}
+
+struct Header<'a> {
+    name: &'a str,
+    value: Option<&'a str>,
+}
+
+/// What is refused under one status.
+struct Refusal<'a> {
+    status: StatusCode,
+    lines: Vec<Vec<Piece<'a>>>,
+    headers: Vec<Header<'a>>,
+}
+
+/// A code and when it is answered.
+struct Code<'a> {
+    name: &'a str,
+    status: &'a str,
+    when: Vec<Piece<'a>>,
+}
+
+impl<'a> Page<'a> {
+    fn of(document: &'a Value, has_playground: bool) -> Self {
+        let schemas = &document["components"]["schemas"];
+        let described = |schema: &'a Value| schema["description"].as_str().unwrap_or_default();
+        Self {
+            has_playground,
+            base_url: text(&document["servers"][0]["url"]),
+            version: text(&document["info"]["version"]),
+            introduction: paragraphs(text(&document["info"]["description"])),
+            groups: members(document, "tags").map(|tag| Group::of(document, tag)).collect(),
+            codes: codes(described(&schemas["ErrorCode"])),
+            oauth_errors: codes(described(&schemas["OAuthError"]["properties"]["error"])),
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn of(document: &'a Value, tag: &'a Value) -> Self {
+        let name = text(&tag["name"]);
+        let mut operations = Vec::new();
+        for (path, methods) in object(&document["paths"]) {
+            for (method, operation) in
+                object(methods).filter(|(_, operation)| operation["tags"][0] == tag["name"])
+            {
+                operations.push(Operation::of(document, path, method, operation));
+            }
+        }
+        let anchor = name.to_lowercase().replace(' ', "-");
+        Self { name, anchor, description: pieces(text(&tag["description"])), operations }
+    }
+}
+
+impl<'a> Operation<'a> {
+    fn of(document: &'a Value, path: &'a str, method: &str, operation: &'a Value) -> Self {
+        let responses = || {
+            object(&operation["responses"]).map(|(status, response)| (status, resolved(document, response)))
+        };
+        let security = &operation["security"];
+        let (access, scope) = match (&security[0], security[1]["oauth2"][0].as_str()) {
+            (_, Some(scope)) => ("an access token with the scope", Some(scope)),
+            (Value::Null, None) => ("none", None),
+            _ => ("the client, by HTTP Basic or in the body", None),
+        };
+        let content = &operation["requestBody"]["content"];
+        Self {
+            anchor: text(&operation["operationId"]),
+            method: method.to_uppercase(),
+            path,
+            summary: text(&operation["summary"]),
+            description: paragraphs(text(&operation["description"])),
+            access,
+            scope,
+            // What every operation has is said once, at the start.
+            parameters: members(operation, "parameters")
+                .filter(|parameter| parameter["$ref"].is_null())
+                .map(Field::of_parameter)
+                .collect(),
+            bodies: object(content)
+                .next()
+                .map_or_else(Vec::new, |(_, body)| Fields::of(document, &body["schema"])),
+            media: object(content).map(|(media, _)| media.as_str()).collect(),
+            curl: curl::example(document, path, method, operation),
+            answers: responses().filter_map(|(status, it)| Answer::of(document, status, it)).collect(),
+            refusals: responses().filter_map(|(status, it)| Refusal::of(document, status, it)).collect(),
+        }
+    }
+}
+
+impl<'a> Answer<'a> {
+    fn of(document: &'a Value, status: &str, response: &'a Value) -> Option<Self> {
+        let status: StatusCode = status.parse().ok().filter(|status: &StatusCode| status.as_u16() < 400)?;
+        let body = object(&response["content"]).next().map(|(_, body)| body);
+        let example = body.and_then(|body| body.get("example"));
+        Some(Self {
+            status,
+            description: pieces(text(&response["description"])),
+            headers: headers(document, response),
+            fields: body.map_or_else(Vec::new, |body| Fields::of(document, &body["schema"])),
+            example: example.map(|example| format!("{example:#}")),
+        })
+    }
+}
+
+impl<'a> Refusal<'a> {
+    fn of(document: &'a Value, status: &str, response: &'a Value) -> Option<Self> {
+        let status: StatusCode = status.parse().ok().filter(|status: &StatusCode| status.as_u16() >= 400)?;
+        let lines = paragraphs(text(&response["description"]));
+        Some(Self { status, lines, headers: headers(document, response) })
+    }
+}
+
+/// The headers that tell an answer from others: not those that every answer has.
+fn headers<'a>(document: &'a Value, response: &'a Value) -> Vec<Header<'a>> {
+    let own = object(&response["headers"]).filter(|(_, header)| header.get("$ref").is_none());
+    let said = own.map(|(name, header)| {
+        let schema = &resolved(document, header)["schema"];
+        Header { name, value: schema["const"].as_str() }
+    });
+    said.filter(|header| !matches!(header.name, "Cache-Control" | "Pragma")).collect()
+}
+
+/// The list in a description: "- `CODE` (status): when".
+fn codes(description: &str) -> Vec<Code<'_>> {
+    let lines = description.lines().filter_map(|line| line.strip_prefix("- `")?.split_once('`'));
+    let read = lines.filter_map(|(name, rest)| {
+        let (status, when) = rest.split_once(": ")?;
+        Some(Code { name, status: status.trim().trim_matches(['(', ')']), when: pieces(when) })
+    });
+    read.collect()
+}
+
+#[cfg(test)]
+mod tests;

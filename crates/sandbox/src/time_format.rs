@@ -1,0 +1,19 @@
+//! Times as they are written for programs and for people.
+
+use std::time::SystemTime;
+
+use tollgate_core::Timestamp;
+
+/// Writes a time as RFC 3339 in UTC, to the millisecond: `2026-11-24T13:30:00.000Z`.
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    humantime::format_rfc3339_millis(SystemTime::from(time.min(LAST))).to_string()
+}
+
+/// The last moment of the year 9999, after which RFC 3339 has no years.
+const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+
+/// Writes a time for people: `2026-11-24 13:30:00 UTC`.
+pub(crate) fn utc(time: Timestamp) -> String {
+    let text = rfc3339(time);
+    format!("{} {} UTC", &text[..10], &text[11..19])
+}

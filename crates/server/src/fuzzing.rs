@@ -1,0 +1,40 @@
+//! What `fuzz/` reaches of this crate's inside.
+
+use http::HeaderMap;
+use tollgate_core::{Environment, MerchantId};
+use tollgate_http::Problems;
+
+use crate::config::{Config, ConfigError};
+use crate::idempotency::IdempotencyKey;
+use crate::oauth::parameters::{Parameters, at_once, read_form};
+
+/// The parameters of a form in their order, and the names that are there twice. `None` if it is not one.
+pub fn form(body: &[u8]) -> Option<(Vec<(String, String)>, Vec<String>)> {
+    let (mut problems, mut read) = (Problems::new(), Vec::new());
+    read_form(body, &mut problems, |name, value| read.push((name.to_owned(), value.into_owned()))).ok()?;
+    Some((read, problems.iter().map(|problem| problem.field.clone()).collect()))
+}
+
+/// The parameters of a token request in JSON, by the quick reader and by the strict one. `None` if anything is wrong.
+pub fn parameters(body: &[u8]) -> (Option<String>, Option<String>) {
+    let shown = |parameters: &Parameters<'_>| {
+        let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = parameters;
+        format!("{grant_type:?} {client_id:?} {client_secret:?} {scope:?} {refresh_token:?}")
+    };
+    let mut problems = Problems::new();
+    let document = Parameters::read_document(body, &mut problems).ok().filter(|_| problems.is_empty());
+    (at_once(body).as_ref().map(shown), document.as_ref().map(shown))
+}
+
+/// The key of a request.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, String> {
+    match IdempotencyKey::of(headers) {
+        Ok(key) => Ok(key.map(|key| key.scoped(MerchantId::from_bytes([0; 16]), Environment::Test, "").key)),
+        Err(problem) => Err(problem.message),
+    }
+}
+
+/// The configuration that a file has.
+pub fn config(file: &[u8]) -> Result<Config, ConfigError> {
+    Config::of_file(file)
+}
