@@ -109,10 +109,10 @@ async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp) -> Resu
                 Merchant { id, name: format!("Merchant {id}"), status: Status::Enabled, created_at: now };
             let store = store.clone();
             // The store takes writes in the order in which they are asked for, so its clients come behind it.
-            writes.spawn(async move { store.create_merchant(&merchant).await });
+            writes.spawn(async move { store.create_merchant(&merchant, &Actor::system()).await });
         }
         let store = store.clone();
-        writes.spawn(async move { store.create_client(&client).await.map(|created| assert!(created)) });
+        writes.spawn(async move { store.create_client(&client, &Actor::system()).await.map(|created| assert!(created)) });
         while writes.len() >= AT_ONCE {
             if let Some(written) = writes.join_next().await {
                 written.expect("no write panics")?;

@@ -62,7 +62,7 @@ async fn main() {
     let now = SystemClock.now();
     installation
         .store()
-        .set_client_status(disabled, Status::Disabled, now)
+        .set_client_status(disabled, Status::Disabled, now, &Actor::system())
         .await
         .expect("the store takes writes");
     installation.registry().learn_ids().await.expect("the store can be read");

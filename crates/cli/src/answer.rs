@@ -1,4 +1,4 @@
-//! How the answer to a call is printed: its body byte for byte, or all of it as one JSON document.
+//! Prints the answer to a call: its body byte for byte, or all of it as one JSON document.
 
 use std::io::{self, Write};
 
@@ -16,10 +16,10 @@ use crate::output::closed;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// No error in an envelope is longer, in bytes.
+/// The longest body of an error that is read, in bytes.
 const LONGEST_ERROR: usize = 64 * 1024;
 
-/// Prints the body as it comes, after the head where that is wanted. Of an error it returns what to say about it.
+/// Prints the body as it arrives, and the head before it if that is asked for. Returns a message if the answer is an error.
 pub(crate) async fn stream(mut response: Response, include: bool) -> Result<Option<String>, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut out = io::stdout().lock();
@@ -37,10 +37,10 @@ pub(crate) async fn stream(mut response: Response, include: bool) -> Result<Opti
     Ok(refusal(status, &headers, &beginning))
 }
 
-/// Prints one JSON document: `status`, `headers`, `body`. Of an error it returns what to say about it.
+/// Prints one JSON document: `status`, `headers`, `body`. Returns a message if the answer is an error.
 ///
-/// The body is what it is where it is JSON, and a text elsewhere; bytes that are no text are in `body_base64`. There is
-/// none where there is nothing in it.
+/// A JSON body is shown as it is, another one as a text, and bytes that are no text as `body_base64`. An empty body is left
+/// out.
 pub(crate) async fn document(mut response: Response) -> Result<Option<String>, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
@@ -51,7 +51,7 @@ pub(crate) async fn document(mut response: Response) -> Result<Option<String>, F
     write!(out, r#"{{"status":{},"headers":{}"#, status.as_u16(), values(&headers))
         .and_then(|()| match std::str::from_utf8(&body) {
             Ok("") => Ok(()),
-            // As it was written: a number may have more digits than a parser keeps.
+            // Kept as it was written: a number may have more digits than a parser keeps.
             Ok(text) => match serde_json::from_str::<&RawValue>(text) {
                 Ok(raw) => write!(out, r#","body":{raw}"#),
                 Err(_) => write!(out, r#","body":{}"#, json!(text)),
@@ -65,7 +65,7 @@ pub(crate) async fn document(mut response: Response) -> Result<Option<String>, F
 }
 
 fn broken(error: &reqwest::Error) -> Failure {
-    Failure::new(format!("the answer breaks off ({}): it is not whole", cause(error)))
+    Failure::new(format!("the answer is incomplete: {}", cause(error)))
 }
 
 /// The status line and the headers, as curl shows them.
@@ -80,7 +80,7 @@ fn head(response: &Response) -> Vec<u8> {
     head
 }
 
-/// Each header with its values, of which some have several.
+/// Returns each header with its values.
 fn values(headers: &HeaderMap) -> Value {
     let values = |name| {
         let values = headers.get_all(name).iter();
@@ -89,7 +89,7 @@ fn values(headers: &HeaderMap) -> Value {
     headers.keys().map(|name| (name.to_string(), json!(values(name)))).collect::<Map<_, _>>().into()
 }
 
-/// What to say about an answer that is an error: the status, the code of its envelope, and what finds it in the log.
+/// Returns the message for an answer that is an error: the status, the code of its envelope, and the request id.
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<String> {
     if status.as_u16() < 400 {
         return None;
@@ -97,7 +97,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
     let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let code = envelope["error"]["code"].as_str().filter(|code| is_code(code));
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    // What else a server may write does not belong on a terminal.
+    // Any other text of a server does not belong on a terminal.
     let request_id = header(REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
     let seconds = header(RETRY_AFTER).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let seconds = seconds.and_then(|text| text.parse::<u32>().ok());
@@ -110,7 +110,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
     Some(parts.into_iter().flatten().collect())
 }
 
-/// Whether a text looks like the code of an error. A token doesn't.
+/// Says whether a text looks like the code of an error. A token doesn't.
 fn is_code(text: &str) -> bool {
     let plain = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     plain && (1..=64).contains(&text.len())

@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the API may be silent, before and within its answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Makes the call, prints the answer, and fails where that says so.
+/// Makes the call and prints the answer. Fails if that is an error.
 pub(crate) async fn run(args: CallArgs, format: Format) -> Result<(), Failure> {
     let caller = caller::open(&args.caller).await?;
     let include = args.include;
@@ -87,7 +87,7 @@ fn read(body: Body) -> Result<Vec<u8>, Failure> {
     read.map_err(|error| Failure::new(format!("{name} can't be read: {error}")))
 }
 
-/// Sends the request with a token, and once more with another one where that may help.
+/// Sends the request with a token, and once more with another one if that may help.
 async fn send(
     client: &Client,
     authorizer: &Authorizer,
@@ -129,7 +129,7 @@ fn unanswered(
     Failure::new(format!("no answer to {method} {path} ({cause}): {advice}"))
 }
 
-/// The cause behind all others. The outer ones only say that there is one.
+/// Returns the innermost cause; the outer ones only say that there is one.
 pub(crate) fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it took too long".to_owned();

@@ -1,4 +1,4 @@
-//! Who calls, and which API, for the commands of the caller's side.
+//! The client that calls, and the API that it calls, for the commands of the caller's side.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::open::DEFAULT_DATA;
 
-/// The client that the arguments or the environment name.
+/// Returns the client that the arguments or the environment name.
 pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
     let (environment, default) = (Environment::process(), Path::new(DEFAULT_DATA));
     if let Some(data) = &args.data {
@@ -46,7 +46,7 @@ pub(crate) fn without_token(caller: &Caller, error: &ObtainError) -> Failure {
     Failure::new(format!("{error}{advice}"))
 }
 
-/// The client of a `dev` folder. Its credentials are read again when they are refused: the folder may be a new one.
+/// Returns the client of a `dev` folder. Its credentials are read again when they are refused: the folder may be a new one.
 fn of_folder(data: &Path) -> Result<Caller, Failure> {
     let read = Credentials::read(data).map_err(|error| {
         let path = Credentials::path(data);
@@ -57,7 +57,7 @@ fn of_folder(data: &Path) -> Result<Caller, Failure> {
     Caller::new(&read.base_url, id, secret).map_err(Failure::from)
 }
 
-/// A member of the credentials in a `dev` folder.
+/// A field of the credentials in a `dev` folder.
 struct InFolder {
     data: PathBuf,
     member: fn(Credentials) -> String,

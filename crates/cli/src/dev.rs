@@ -7,15 +7,17 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_core::{Environment, MasterKey, MerchantId, SecretHasher, Timestamp};
+use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
+use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
-use tollgate_server::{Installation, KEYS_KNOWN_WITHIN, Listeners, Server, adopt, whoever_runs_this};
-use tollgate_store::{Merchant, Status, Store};
+use tollgate_server::{Installation, Listeners, Server, whoever_runs_this};
 use zeroize::Zeroizing;
 
+use crate::actor::actor;
 use crate::args::DevArgs;
-use crate::credentials::{Credentials, NewClient};
+use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::{open, private_file, sandbox, serve};
 
@@ -24,7 +26,7 @@ pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(I
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
-    let now = open::now()?;
+    open::now()?;
     let terminated = serve::terminated()?;
     let mut config = config(&args)?;
     let listeners = Listeners::bind(&config)?;
@@ -38,13 +40,14 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     make_master_key(&args.data)?;
     let master_key = open::master_key(&config)?;
     let store = open::store(&config, true).await?;
-    // Several may run on one folder, each on a port of its own. All have read what is said to be as old as this.
+    // Several may run on one folder, each on a port of its own.
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
-    adopt(store.as_ref(), &config, &by, now.before(KEYS_KNOWN_WITHIN)).await?;
+    let admin = Administration { store: store.as_ref(), master_key: &master_key, config: &config };
+    configuration::adopt_as_known(&admin, &by, &actor()).await?;
     let base_url = config.public_url.clone();
     let log = serve::start_log(&config)?;
-    let installation = Installation::open(config, store.clone(), master_key, Arc::new(SystemClock)).await?;
-    let demo = make_credentials(&args.data, &base_url, store.as_ref(), installation.hasher(), now).await?;
+    let installation = Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
+    let demo = make_credentials(&args.data, &installation.administration()).await?;
     drop(alone);
     let server = Server::new(installation.clone(), true, |loopback| {
         sandbox::routes(&installation, loopback, true, Some(demo))
@@ -57,7 +60,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The configuration of a `dev` folder. What stands on the command line wins over the environment.
+/// Returns the configuration of a `dev` folder. The command line wins over the environment.
 fn config(args: &DevArgs) -> Result<Config, Failure> {
     let environment =
         Config::environment().filter(|(name, _)| args.listen.is_none() || name != "TOLLGATE_LISTEN");
@@ -69,7 +72,8 @@ fn make_folder(data: &Path) -> Result<(), Failure> {
     DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))
 }
 
-/// Waits until no other start works on the folder. Of two first starts at once the second finds what the first has made.
+/// Waits until no other process is starting on the folder. Of two first starts at once the second uses what the first has
+/// made.
 fn lock(data: &Path) -> Result<Option<File>, Failure> {
     let folder = File::open(data).map_err(|error| unwritable(data, &error))?;
     match folder.lock() {
@@ -83,14 +87,14 @@ fn lock(data: &Path) -> Result<Option<File>, Failure> {
 /// Makes the master key on the first start only: a store without its key can't be opened by another.
 fn make_master_key(data: &Path) -> Result<(), Failure> {
     let (path, store) = (data.join("master.key"), data.join("tollgate.db"));
-    // Asked first: whoever makes a store has made its key before.
+    // Checked first: a process that makes a store has made its key before.
     let has_store = store.exists();
     if path.exists() {
         return Ok(());
     }
     if has_store {
         return Err(Failure::new(format!(
-            "{} is gone, and {} can't be opened without it: restore it, or delete the folder to start afresh",
+            "{} is gone, and {} can't be opened without it: restore it, or delete the folder to start over",
             path.display(),
             store.display()
         )));
@@ -115,16 +119,14 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 /// authenticates with.
 async fn make_credentials(
     data: &Path,
-    base_url: &str,
-    store: &dyn Store,
-    hasher: &SecretHasher,
-    now: Timestamp,
+    admin: &Administration<'_>,
 ) -> Result<tollgate_sandbox::Credentials, Failure> {
+    let base_url = &admin.config.public_url;
     let credentials = match Credentials::read(data) {
-        Ok(earlier) if store.client(earlier.client_id).await?.is_some() => {
-            Credentials { base_url: base_url.to_owned(), ..earlier }
+        Ok(earlier) if admin.store.client(earlier.client_id).await?.is_some() => {
+            Credentials { base_url: base_url.clone(), ..earlier }
         }
-        Ok(_) | Err(_) => make_demo(base_url, store, hasher, now).await?,
+        Ok(_) | Err(_) => make_demo(base_url, admin).await?,
     };
     let mut json = Zeroizing::new(serde_json::to_vec_pretty(&credentials).expect("strings serialise"));
     json.push(b'\n');
@@ -134,34 +136,26 @@ async fn make_credentials(
     Ok(tollgate_sandbox::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
 }
 
-async fn make_demo(
-    base_url: &str,
-    store: &dyn Store,
-    hasher: &SecretHasher,
-    now: Timestamp,
-) -> Result<Credentials, Failure> {
-    let merchant_id = MerchantId::random(&mut rand::rng());
-    let merchant =
-        Merchant { id: merchant_id, name: "Demo Shop".to_owned(), status: Status::Enabled, created_at: now };
-    store.create_merchant(&merchant).await?;
+async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credentials, Failure> {
+    let name = |text: &str| text.parse::<Name>().expect("this is a name");
+    let merchant = merchants::create(admin, name("Demo Shop"), &actor()).await?;
     let new = NewClient {
-        merchant_id: Some(merchant_id),
-        name: "demo".to_owned(),
-        environment: Environment::Test,
+        merchant_id: Some(merchant.id),
+        name: name("demo"),
+        environment: Some(Environment::Test),
         scope: "payments:read payments:write".parse().expect("this is a scope"),
         addresses: Vec::new(),
     };
-    let (client, secret) = new.draw(hasher, now);
-    store.create_client(&client).await?;
+    let created = clients::create(admin, new, &actor()).await?;
     Ok(Credentials {
         base_url: base_url.to_owned(),
-        merchant_id,
-        client_id: client.id,
-        client_secret: secret.expose_secret().to_owned(),
+        merchant_id: merchant.id,
+        client_id: created.client.id,
+        client_secret: created.secret.expose_secret().to_owned(),
     })
 }
 
-/// Prints the three calls. Neither secret nor token stands in them: they are read from files in the private folder.
+/// Prints the three calls. They contain neither secret nor token, but read them from files in the private folder.
 fn print_calls(data: &Path, base_url: &str) -> io::Result<()> {
     let credentials = quoted(&Credentials::path(data));
     let tokens = quoted(&data.join("tokens.json"));
@@ -195,7 +189,7 @@ fn print_calls(data: &Path, base_url: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// A path as a shell reads it.
+/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+,".contains(&byte));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tollgate_server::admin::AdminError;
 use tollgate_server::{BindError, OpenError};
 use tollgate_store::StoreError;
 
@@ -15,19 +16,19 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Says what failed, and what to do.
+    /// Makes a failure; `message` says what failed, and what to do.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { text: message.into(), passing: false }
     }
 
-    /// Whether the store could not be reached, so that it may go well later.
+    /// Says whether the store could not be reached, so that the command may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         self.passing
     }
 }
 
 impl fmt::Display for Failure {
-    /// Stays on one line, whatever the message holds.
+    /// Writes one line, whatever the message contains.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, line) in self.text.lines().enumerate() {
             write!(f, "{}{}", if n == 0 { "" } else { "; " }, printable(line))?;
@@ -47,6 +48,20 @@ impl From<StoreError> for Failure {
             | StoreError::Newer { .. } => error.to_string(),
         };
         Self { passing, ..Self::new(text) }
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        let shown_by = match &error {
+            AdminError::UnknownMerchant(_) => "merchant list".to_owned(),
+            AdminError::UnknownClient(_) => "client list".to_owned(),
+            AdminError::UnknownSecret { client, .. } => format!("secret list {client}"),
+            AdminError::NoInstallation | AdminError::TargetNotEmpty => return Self::new(error.to_string()),
+            AdminError::Open(error) => return Self::new(error.to_string()),
+            AdminError::Store(error) => return error.clone().into(),
+        };
+        Self::new(format!("{error}: `tollgate {shown_by}` shows them"))
     }
 }
 

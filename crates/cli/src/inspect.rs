@@ -5,7 +5,7 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tollgate_core::{SigningKey, VerifyingRing};
+use tollgate_core::{SigningKey, Timestamp, VerifyingRing};
 use tollgate_guard::{SystemClock, Verifier};
 use tollgate_server::{Verdict, accepted, inspect, open_signing_keys};
 
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::open::{self, Opened};
 use crate::output;
 
-/// Decodes the token on standard input. With a store at hand it also verifies the token as a server would.
+/// Decodes the token on standard input. If there is a store it also verifies the token as a server would.
 pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure> {
     let mut token = String::new();
     std::io::stdin()
@@ -28,10 +28,11 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
     }
     let verdict = if open::finds_a_store(store) {
         let opened = open::installation(store).await?;
-        let verifier = verifier(&opened).await?;
-        inspect(&verifier, opened.store.as_ref(), token, opened.now).await?
+        let now = opened.administration().now().await?;
+        let verifier = verifier(&opened, now).await?;
+        inspect(&verifier, opened.store.as_ref(), token, now).await?
     } else {
-        // Without a store a token can still be read.
+        // Without a store a token can still be decoded.
         Verdict { kind: None, reason: Some("its signature was not checked: no store was named".to_owned()) }
     };
     let mut segments = token.split('.').map(decoded);
@@ -49,7 +50,7 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
     if verdict.reason.is_some() { Err(Failure::new(verdict.to_string())) } else { Ok(()) }
 }
 
-/// The token of a header's value that was pasted whole.
+/// Returns the token of a header value that was pasted with its scheme.
 fn without_scheme(text: &str) -> &str {
     match text.split_at_checked("Bearer ".len()) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer ") => token.trim_start(),
@@ -57,13 +58,13 @@ fn without_scheme(text: &str) -> &str {
     }
 }
 
-async fn verifier(opened: &Opened) -> Result<Verifier, Failure> {
+async fn verifier(opened: &Opened, now: Timestamp) -> Result<Verifier, Failure> {
     let policy = opened.config.token_policy();
     let keys = open_signing_keys(&opened.store.signing_keys().await?, &opened.master_key)?;
-    let accepted = accepted(opened.store.as_ref(), &opened.config, opened.now).await?;
+    let accepted = accepted(opened.store.as_ref(), &opened.config, now).await?;
     let keyring = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key)).accepting(accepted);
     let verifier = Verifier::new(keyring, std::sync::Arc::new(SystemClock));
-    verifier.set_revocations(opened.store.revocations(opened.now).await?.into_iter().collect());
+    verifier.set_revocations(opened.store.revocations(now).await?.into_iter().collect());
     Ok(verifier)
 }
 

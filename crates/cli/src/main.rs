@@ -1,5 +1,6 @@
 //! The `tollgate` binary: parses, wires, prints.
 
+mod actor;
 mod admin;
 mod adopt;
 mod agent;
@@ -61,11 +62,11 @@ fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-/// As a task of the runtime, not on this thread: its wake-ups would each be a switch of threads.
+/// Runs a command as a task of the runtime. On this thread each of its wake-ups would be a switch of threads.
 fn on_all_cores(command: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
     let mut runtime = Builder::new_multi_thread();
-    // Whose turn it is goes by who came first. By default connections that wait in the queue of all workers, as they do
-    // when there are very many, are passed over for seconds by those in a worker's own.
+    // Tasks run in the order in which they became ready. By default those in the queue of all workers, where they are when there are
+    // very many connections, wait for seconds behind those in a worker's own queue.
     runtime.global_queue_interval(1);
     block_on(runtime, async {
         tokio::spawn(command).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -89,6 +90,6 @@ fn block_on(mut runtime: Builder, command: impl Future<Output = Result<(), Failu
 /// signal would end the process.
 fn outlive_the_file_size_limit() {
     const SIGXFSZ: i32 = 25;
-    // The handler stays when its receiver goes. Where it can't be had, all is as it was.
+    // The handler stays when its receiver is dropped. If it can't be set the limit ends the process, as before.
     let _ = signal(SignalKind::from_raw(SIGXFSZ));
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tollgate_core::{Clock, MasterKey, Timestamp};
 use tollgate_guard::SystemClock;
+use tollgate_server::admin::Administration;
 use tollgate_server::config::{Config, Database, SecretSource};
 use tollgate_server::{check_master_key, install_if_empty};
 use tollgate_store::{Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
@@ -24,8 +25,13 @@ pub(crate) struct Opened {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) master_key: MasterKey,
-    /// What time it is by the store's clock.
-    pub(crate) now: Timestamp,
+}
+
+impl Opened {
+    /// Returns what the acts of administration work on.
+    pub(crate) fn administration(&self) -> Administration<'_> {
+        Administration { store: self.store.as_ref(), master_key: &self.master_key, config: &self.config }
+    }
 }
 
 /// Opens the installation that the arguments name.
@@ -38,14 +44,11 @@ pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
         install_if_empty(store.as_ref(), &master_key, own_now).await?;
     }
     check_master_key(store.as_ref(), &master_key).await?;
-    // A clock that is behind what has passed for certain is wrong.
-    let passed = store.time_passed().await?.map(|passed| passed.until);
-    let now = store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0)));
-    Ok(Opened { config, store, master_key, now })
+    Ok(Opened { config, store, master_key })
 }
 
-/// Says whether the arguments name a store, or one is where it is looked for. One that can't be looked at counts: opening
-/// it will say why.
+/// Says whether the arguments name a store, or one is at a default place. One that can't be accessed counts: opening it will
+/// say why.
 pub(crate) fn finds_a_store(args: &StoreArgs) -> bool {
     let may_exist = |path: &Path| path.try_exists().unwrap_or(true);
     args.config.is_some()
@@ -83,7 +86,7 @@ fn dev_config(data: &Path) -> Result<Config, Failure> {
     let mut config = config.map_err(|error| Failure::new(error.to_string()))?;
     let derived = config.public_url == format!("http://{}", config.listen);
     if derived && let Ok(credentials) = Credentials::read(data) {
-        // The issuer of the folder's tokens is wherever `dev` last listened.
+        // The issuer of the folder's tokens is the address where `dev` last listened.
         config.public_url = credentials.base_url;
     }
     Ok(config)
@@ -94,8 +97,8 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
     Config::load(file, Config::environment()).map_err(|error| Failure::new(error.to_string()))
 }
 
-/// Opens the store that a configuration names. Only who is told to make one may: by a mistyped path or name a server
-/// would otherwise start with an empty store, and know no client.
+/// Opens the store that a configuration names, and makes one only if `may_create`: with a mistyped path or name a server
+/// would otherwise start with an empty store, without any client.
 pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn Store>, Failure> {
     match &config.database.url {
         Database::Sqlite(path) if may_create => Ok(Arc::new(Sqlite::open(path)?)),
@@ -146,7 +149,7 @@ pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
     text.parse().map_err(|error| Failure::new(format!("the master key can't be read: {error}")))
 }
 
-/// Reads a secret from where the setting `key` says that it is.
+/// Reads a secret from the source that the setting `key` names.
 fn secret(source: &SecretSource, file: &str, key: &str) -> Result<Zeroizing<String>, Failure> {
     match source {
         SecretSource::File(path) => secret_file(path, file),
@@ -180,7 +183,7 @@ fn secret_file(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {
     fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable)
 }
 
-/// The current time, on a clock that has been set.
+/// Returns the current time, if the clock has been set.
 pub(crate) fn now() -> Result<Timestamp, Failure> {
     let now = SystemClock.now();
     if now < Timestamp::YEAR_2020 {

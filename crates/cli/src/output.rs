@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 use tollgate_core::Timestamp;
+use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_store::{Client, Merchant, Secret, Status};
 
 use crate::args::Format;
@@ -28,7 +29,7 @@ pub(crate) fn lines(text: &str) -> Result<(), Failure> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| closed(&error))
 }
 
-/// The members of an object, a line each, their values aligned.
+/// Returns the members of an object, a line each, their values aligned.
 pub(crate) fn members(object: &Value) -> String {
     let members: Vec<_> = object.as_object().into_iter().flatten().collect();
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
@@ -87,7 +88,7 @@ impl List {
     }
 }
 
-/// Says that nobody takes what is printed.
+/// Makes the failure of a write to standard output.
 pub(crate) fn closed(error: &io::Error) -> Failure {
     Failure::new(format!("standard output can't be written: {error}"))
 }
@@ -100,7 +101,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// A JSON document that a terminal shows as it is: what JSON itself does not escape is.
+/// Returns a JSON document without characters that act on a terminal: they are escaped as well.
 fn document(value: &Value) -> String {
     let mut document = String::new();
     for c in value.to_string().chars() {
@@ -114,8 +115,8 @@ fn document(value: &Value) -> String {
     document
 }
 
-/// A text of other people's as it may stand on a terminal, on one line: what would move the cursor, colour, or turn the
-/// direction of what follows is shown as an escape.
+/// Returns a text for a terminal, on one line: characters that would move the cursor, set colours or turn the direction of
+/// the text are shown as escapes.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(acts_on_a_terminal) {
         return text.into();
@@ -125,7 +126,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     shown.collect::<String>().into()
 }
 
-/// Control characters, and those that turn or hide text (Unicode's bidirectional controls, line separators, and the
+/// Matches control characters, and those that turn or hide text (Unicode's bidirectional controls, line separators, and the
 /// invisible ones that are neither).
 fn acts_on_a_terminal(c: char) -> bool {
     c.is_control()
@@ -135,12 +136,12 @@ fn acts_on_a_terminal(c: char) -> bool {
         )
 }
 
-/// RFC 3339 in UTC, whole seconds.
+/// Returns a time as RFC 3339 in UTC, in whole seconds.
 pub(crate) fn time(time: Timestamp) -> String {
     humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
 }
 
-/// A merchant as it is shown.
+/// Returns a merchant as it is printed.
 pub(crate) fn merchant(merchant: &Merchant) -> Value {
     json!({
         "merchant_id": merchant.id,
@@ -150,7 +151,7 @@ pub(crate) fn merchant(merchant: &Merchant) -> Value {
     })
 }
 
-/// A client as it is shown.
+/// Returns a client as it is printed.
 pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
     json!({
         "client_id": client.id,
@@ -160,27 +161,27 @@ pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
         "scope": client.scope.as_str(),
         "allow_from": client.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         "status": status(client.status),
-        "live_secrets": client.secrets.iter().filter(|secret| secret_status(secret, now) == "live").count(),
+        "live_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Live).count(),
         "created_at": time(client.created_at),
     })
 }
 
-/// A secret as it is shown: everything but the secret.
+/// Returns a secret as it is printed: everything but the secret itself.
 pub(crate) fn secret(secret: &Secret, now: Timestamp) -> Value {
     let mut shown = Map::new();
     shown.insert("secret_id".into(), json!(secret.id));
-    shown.insert("status".into(), json!(secret_status(secret, now)));
+    shown.insert("status".into(), json!(secret_status(SecretStatus::at(now, secret))));
     shown.insert("created_at".into(), json!(time(secret.created_at)));
     shown.insert("expires_at".into(), json!(secret.expires_at.map(time)));
     shown.insert("revoked_at".into(), json!(secret.revoked_at.map(time)));
     shown.into()
 }
 
-fn secret_status(secret: &Secret, now: Timestamp) -> &'static str {
-    match (secret.revoked_at, secret.expires_at) {
-        (Some(_), _) => "revoked",
-        (None, Some(at)) if at <= now => "lapsed",
-        (None, _) => "live",
+fn secret_status(status: SecretStatus) -> &'static str {
+    match status {
+        SecretStatus::Live => "live",
+        SecretStatus::Expired => "expired",
+        SecretStatus::Revoked => "revoked",
     }
 }
 

@@ -1,15 +1,15 @@
 //! Files that only their owner can read, written whole or not at all.
 //!
-//! Nothing is written to a name that somebody else could have prepared: the draft has a random name and must be new, so
-//! a symbolic link that lies in wait is not followed, and no file is written that another process has open.
+//! The draft has a random name and must be new, so no symbolic link is followed, and no file is written that another process has
+//! open.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Makes a file that does not exist yet. `false`, and nothing written, if there is one by now, whatever it is: of several
-/// processes that do so at once one writes.
+/// Makes a file that does not exist yet. `false`, and nothing written, if something has that name already: of several
+/// processes at once only one writes.
 pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     let draft = Draft::write(path, content)?;
     match fs::hard_link(&draft.0, path) {
@@ -26,7 +26,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// What is to be the file, beside it. Removed when it is dropped, unless it has been renamed.
+/// The draft of the file, beside it. Dropping it removes the draft, unless it was renamed.
 struct Draft(PathBuf);
 
 impl Draft {
@@ -36,7 +36,7 @@ impl Draft {
         draft.push(name);
         draft.push(format!(".{:016x}.partial", rand::random::<u64>()));
         let draft = path.with_file_name(draft);
-        // New, or nothing: this is what does not follow a link (POSIX open, O_EXCL).
+        // The file must be new, so no link is followed (POSIX open, O_EXCL).
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         let draft = Self(draft);
         file.set_permissions(Permissions::from_mode(0o600))?;
@@ -48,12 +48,12 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Best effort: it may have been renamed, and one that is left over is in nobody's way.
+        // Best effort: it may have been renamed, and a draft that is left over does no harm.
         let _ = fs::remove_file(&self.0);
     }
 }
 
-/// Has the name of a file outlive a power cut.
+/// Makes the name of a file survive a power cut.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()

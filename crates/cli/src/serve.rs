@@ -19,7 +19,7 @@ use crate::{open, output, sandbox};
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     open::now()?;
-    // Before anybody is told that it serves: who is told may end it.
+    // Before the server says that it serves: from then on it may be told to end.
     let terminated = terminated()?;
     let config = open::load(args.config.as_deref())?;
     refuse_unsafe(&config)?;
@@ -60,12 +60,12 @@ async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure
     Ok(Installation::open(config.clone(), store, master_key, Arc::new(SystemClock)).await?)
 }
 
-/// A file on this machine does not come by waiting for it.
+/// Says whether to wait for the store. Waiting does not bring a file on this machine.
 fn can_wait(config: &Config, failure: &Failure) -> bool {
     matches!(config.database.url, Database::Postgres(_)) && failure.is_passing()
 }
 
-/// Says why the store can't be reached, until it can be or until waiting is in vain.
+/// Waits for the store, and says why it can't be reached, until it can be or until waiting is in vain.
 async fn wait_for_store(
     config: &Config,
     listeners: &Listeners,

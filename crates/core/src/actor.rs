@@ -29,7 +29,7 @@ impl Actor {
 }
 
 /// The kinds of actors. The text form is what a store keeps: `system`, `command-line:ada@gateway-1`,
-/// `operator-client:0191e0a1-5c3b-7def-8123-456789abcdef`.
+/// `operator-client:0191e0a1-5c3b-7def-8123-456789abcdef`, `client:0191e0a1-5c3b-7def-8123-456789abcdef`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActorKind {
     /// A server, by itself.
@@ -43,11 +43,14 @@ pub enum ActorKind {
     },
     /// An operator's client, over HTTP.
     OperatorClient(ClientId),
+    /// A client that ends what is its own, such as one of its tokens.
+    Client(ClientId),
 }
 
 const SYSTEM: &str = "system";
 const COMMAND_LINE: &str = "command-line:";
 const OPERATOR_CLIENT: &str = "operator-client:";
+const CLIENT: &str = "client:";
 
 impl fmt::Display for ActorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,13 +58,14 @@ impl fmt::Display for ActorKind {
             Self::System => f.write_str(SYSTEM),
             Self::CommandLine { user, host } => write!(f, "{COMMAND_LINE}{user}@{host}"),
             Self::OperatorClient(id) => write!(f, "{OPERATOR_CLIENT}{id}"),
+            Self::Client(id) => write!(f, "{CLIENT}{id}"),
         }
     }
 }
 
 /// The error for a text that does not name an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is `system`, `command-line:USER@HOST` or `operator-client:ID`")]
+#[error("an actor is `system`, `command-line:USER@HOST`, `operator-client:ID` or `client:ID`")]
 pub struct ActorError;
 
 impl FromStr for ActorKind {
@@ -73,6 +77,9 @@ impl FromStr for ActorKind {
         }
         if let Some(id) = text.strip_prefix(OPERATOR_CLIENT) {
             return id.parse().map(Self::OperatorClient).map_err(|_| ActorError);
+        }
+        if let Some(id) = text.strip_prefix(CLIENT) {
+            return id.parse().map(Self::Client).map_err(|_| ActorError);
         }
         // A user's name may contain an `@`, a machine's can't.
         let (user, host) =
@@ -95,6 +102,7 @@ mod tests {
             (user("ada"), "command-line:ada@gateway-1"),
             (user("ada@example.com"), "command-line:ada@example.com@gateway-1"),
             (ActorKind::OperatorClient(client), "operator-client:0191e0a1-5c3b-7def-8123-456789abcdef"),
+            (ActorKind::Client(client), "client:0191e0a1-5c3b-7def-8123-456789abcdef"),
         ] {
             assert_eq!(kind.to_string(), text);
             assert_eq!(text.parse(), Ok(kind));
@@ -103,9 +111,16 @@ mod tests {
 
     #[test]
     fn a_text_of_another_form_names_no_actor() {
-        for bad in
-            ["", "root", "System", "system ", "command-line:ada", "operator-client:", "operator-client:7"]
-        {
+        for bad in [
+            "",
+            "root",
+            "System",
+            "system ",
+            "command-line:ada",
+            "operator-client:",
+            "operator-client:7",
+            "client:7",
+        ] {
             assert_eq!(bad.parse::<ActorKind>(), Err(ActorError), "{bad:?}");
         }
     }

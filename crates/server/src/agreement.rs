@@ -7,8 +7,8 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use tollgate_core::{Accepted, Timestamp};
-use tollgate_store::{Adoption, Agreement, Store, StoreError};
+use tollgate_core::{Accepted, Actor, Timestamp};
+use tollgate_store::{Adoption, Agreement, Agreements, StoreError};
 
 use crate::config::Config;
 
@@ -126,7 +126,7 @@ pub(crate) struct Records(Vec<Record>);
 
 impl Records {
     /// Reads them.
-    pub(crate) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
+    pub(crate) async fn read(store: &dyn Agreements) -> Result<Self, StoreError> {
         let kept = store.agreements().await?;
         Ok(Self(kept.into_iter().map(|kept| Record { terms: Terms::read(&kept.terms), kept }).collect()))
     }
@@ -215,11 +215,12 @@ pub struct Adopted {
 }
 
 /// Lets the servers of a store agree on what a configuration says. `None` if they do already.
-pub async fn adopt(
-    store: &dyn Store,
+pub(crate) async fn adopt(
+    store: &dyn Agreements,
     config: &Config,
     by: &str,
     now: Timestamp,
+    actor: &Actor,
 ) -> Result<Option<Adopted>, StoreError> {
     let own = Terms::of(config);
     for _ in 0..ATTEMPTS {
@@ -227,7 +228,7 @@ pub async fn adopt(
         if records.agree_on(&own) {
             return Ok(None);
         }
-        if store.adopt(&records.succeeded_by(&own, by, now)).await? {
+        if store.adopt(&records.succeeded_by(&own, by, now), actor).await? {
             let before = records.current().and_then(|current| current.terms.clone());
             return Ok(Some(Adopted { before, serve_until: now.after(ROLLOUT) }));
         }
@@ -237,7 +238,7 @@ pub async fn adopt(
 
 /// Whose tokens a server with this configuration would accept beside its own.
 pub async fn accepted(
-    store: &dyn Store,
+    store: &dyn Agreements,
     config: &Config,
     now: Timestamp,
 ) -> Result<Vec<Accepted>, StoreError> {

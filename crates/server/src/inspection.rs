@@ -4,7 +4,7 @@ use std::fmt;
 
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::Verifier;
-use tollgate_store::{Status, Store, StoreError};
+use tollgate_store::{Clients, Status, StoreError};
 
 /// What would become of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl fmt::Display for Verdict {
 /// they stand in the store. Says which of token, secret, client, merchant or key was ended.
 pub async fn inspect(
     verifier: &Verifier,
-    store: &dyn Store,
+    store: &dyn Clients,
     token: &str,
     now: Timestamp,
 ) -> Result<Verdict, StoreError> {
@@ -69,7 +69,7 @@ pub async fn inspect(
 /// What has ended a token that verifies.
 async fn ended(
     verifier: &Verifier,
-    store: &dyn Store,
+    store: &dyn Clients,
     kind: TokenKind,
     claims: &Claims<'_>,
     now: Timestamp,
@@ -85,7 +85,7 @@ async fn ended(
 
 /// Why a refresh token that was not revoked is refused all the same.
 async fn refused_refresh(
-    store: &dyn Store,
+    store: &dyn Clients,
     claims: &Claims<'_>,
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {

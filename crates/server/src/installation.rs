@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate_core::{
-    Claims, Clock, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, SigningRing, Timestamp,
+    Actor, Claims, Clock, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, SigningRing, Timestamp,
     TokenKind, VerifyingRing,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
@@ -14,6 +14,7 @@ use tollgate_store::{
     Alone, CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
 };
 
+use crate::admin::Administration;
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
@@ -119,6 +120,11 @@ impl Installation {
             tracing::info!(freed, "idempotency keys that a process held when it died are free again");
         }
         Ok(())
+    }
+
+    /// Returns what the acts of administration work on.
+    pub fn administration(&self) -> Administration<'_> {
+        Administration { store: self.store(), master_key: &self.master_key, config: &self.config }
     }
 
     /// The effective configuration.
@@ -338,12 +344,14 @@ impl Installation {
         Ok(())
     }
 
-    /// Ends a token and, if it is a refresh token, every access token that was made with it: once this has returned it is refused here, and will be by every other server, whatever happens.
+    /// Revokes a token and, if it is a refresh token, every access token that was made with it. Once this has returned it is
+    /// refused here, and will be by every other server, whatever happens.
     pub(crate) async fn revoke_token(
         &self,
         kind: TokenKind,
         token: &Claims<'_>,
         now: Timestamp,
+        actor: &Actor,
     ) -> Result<(), StoreError> {
         let outlived_by = match kind {
             TokenKind::Access => self.config.tokens.exp_leeway,
@@ -352,7 +360,7 @@ impl Installation {
         };
         let expires_at = token.expires_at.after(outlived_by).after(CLOCKS_DIFFER);
         let revocation = Revocation { subject: Revoked::Token(token.id), expires_at };
-        let revoked = self.store.revoke(&revocation, now).await;
+        let revoked = self.store.revoke(&revocation, now, actor).await;
         // What may have been revoked is refused here, too.
         if matches!(revoked, Ok(()) | Err(StoreError::OutcomeUnknown(_))) {
             self.apply_revocations(&[revocation]).await;

@@ -3,6 +3,7 @@
 //! A request travels down through few files: [`tollgate_http::edge`] → [`Server::handle`] → the authority's endpoint,
 //! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
+pub mod admin;
 mod agreement;
 mod background;
 mod body;
@@ -41,12 +42,12 @@ mod throttle;
 mod waiting;
 mod watcher;
 
-pub use agreement::{Adopted, KEYS_KNOWN_WITHIN, ROLLOUT, Terms, accepted, adopt};
+pub use agreement::{Adopted, KEYS_KNOWN_WITHIN, ROLLOUT, Terms, accepted};
 pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::Installation;
 pub use opening::{OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys};
-pub use process::whoever_runs_this;
+pub use process::{machine, unix_user, whoever_runs_this};
 pub use readiness::{NotReady, Task};
 pub use response::Body;
 pub use rotation::{Rotation, next_activation, others_retire_at};

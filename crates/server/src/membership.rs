@@ -9,8 +9,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tollgate_core::{Accepted, Timestamp};
-use tollgate_store::{RunningServer, Store, StoreError};
+use tollgate_core::{Accepted, Actor, Timestamp};
+use tollgate_store::{Agreements, RunningServer, Servers, Store, StoreError};
 
 use crate::agreement::{Records, Standing, Terms};
 use crate::config::Config;
@@ -56,7 +56,7 @@ impl Membership {
     }
 
     /// Reads what has been agreed on.
-    pub(crate) async fn read(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(crate) async fn read(&self, store: &dyn Agreements) -> Result<(), StoreError> {
         let records = Records::read(store).await?;
         let mut state = self.state();
         if state.records.agree_on(&self.own) && !records.go_on_from(&state.records) {
@@ -145,11 +145,11 @@ impl Membership {
     }
 
     /// Says that it runs no more. If that fails the others find out by themselves.
-    pub(crate) async fn leave(&self, store: &dyn Store) {
+    pub(crate) async fn leave(&self, store: &dyn Servers) {
         let _ = store.leave(self.id).await;
     }
 
-    async fn beat(&self, store: &dyn Store, now: Timestamp) {
+    async fn beat(&self, store: &dyn Servers, now: Timestamp) {
         let server = RunningServer {
             id: self.id,
             name: self.process.place(),
@@ -166,7 +166,7 @@ impl Membership {
     }
 
     /// The other servers that run.
-    async fn others(&self, store: &dyn Store, now: Timestamp) -> Result<Vec<RunningServer>, StoreError> {
+    async fn others(&self, store: &dyn Servers, now: Timestamp) -> Result<Vec<RunningServer>, StoreError> {
         let mut servers = store.servers(now.before(GONE_AFTER)).await?;
         servers.retain(|server| server.id != self.id && !self.process.knows_ended(&server.process));
         Ok(servers)
@@ -178,7 +178,7 @@ impl Membership {
 
     /// Looks what became of the servers that differed at the start. Those that never said again that they run had been
     /// killed before. If one has, or left in good order, they ran, and this server came to them.
-    async fn look_again(&self, store: &dyn Store, now: Timestamp) {
+    async fn look_again(&self, store: &dyn Servers, now: Timestamp) {
         let Some(differing) = self.state().differing.clone().filter(|differing| !differing.is_empty()) else {
             return;
         };
@@ -208,7 +208,7 @@ impl Membership {
             }
             state.records.succeeded_by(&self.own, &by, now)
         };
-        match store.adopt(&adoption).await {
+        match store.adopt(&adoption, &self.actor()).await {
             Ok(adopted) => {
                 if adopted && adoption.predecessor.is_some() {
                     tracing::info!(
@@ -227,6 +227,11 @@ impl Membership {
                 false
             }
         }
+    }
+
+    /// Returns the server as the actor of what it does by itself.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { from: Some(self.process.place()), ..Actor::system() }
     }
 
     /// Nothing panics while it holds the lock, so a poisoned one is as good as any.

@@ -1,7 +1,7 @@
 //! Opening a store with its master key: the check value, and the signing keys that are sealed in it.
 
 use tollgate_core::{Algorithm, KeyId, MasterKey, SigningKey, Timestamp, UnsealError};
-use tollgate_store::{SigningKey as SealedKey, Store, StoreError};
+use tollgate_store::{Installation as InstallationStore, SigningKey as SealedKey, StoreError};
 
 /// Why an installation can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum OpenError {
 
 /// Makes an installation of an empty store: its first signing key, sealed by this master key.
 pub async fn install_if_empty(
-    store: &dyn Store,
+    store: &dyn InstallationStore,
     master_key: &MasterKey,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -37,7 +37,10 @@ pub async fn install_if_empty(
 }
 
 /// Refuses a master key that the store was not made with.
-pub async fn check_master_key(store: &dyn Store, master_key: &MasterKey) -> Result<(), OpenError> {
+pub async fn check_master_key(
+    store: &dyn InstallationStore,
+    master_key: &MasterKey,
+) -> Result<(), OpenError> {
     match store.installation().await? {
         Some(check) if check == master_key.check_value() => Ok(()),
         Some(_) => Err(OpenError::WrongMasterKey),

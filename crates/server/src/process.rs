@@ -55,20 +55,36 @@ impl Process {
 
     /// Where it runs, for people.
     pub(crate) fn place(&self) -> String {
-        format!("{}, pid {}", host(), self.pid)
+        format!("{}, pid {}", machine(), self.pid)
     }
 }
 
-/// Who runs this process, and where, for people.
-pub fn whoever_runs_this() -> String {
-    format!("uid {} on {}", getuid().as_raw(), host())
+/// Returns the name of the Unix user who runs this process, or the number of one without a name.
+pub fn unix_user() -> String {
+    let uid = getuid().as_raw();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    name_of(&users, uid).unwrap_or_else(|| format!("uid {uid}"))
 }
 
-/// The machine's name, as ASCII.
-fn host() -> String {
+/// Finds a user's name in the text of `/etc/passwd` (passwd(5)).
+fn name_of(users: &str, uid: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, found) = (fields.next()?, fields.nth(1)?);
+        (found.parse() == Ok(uid) && !name.is_empty()).then(|| name.to_owned())
+    })
+}
+
+/// Says who runs this process, and where, for people.
+pub fn whoever_runs_this() -> String {
+    format!("uid {} on {}", getuid().as_raw(), machine())
+}
+
+/// Returns the machine's name, in ASCII and without `@`.
+pub fn machine() -> String {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_string_lossy();
-    name.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).take(64).collect()
+    name.chars().map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '?' }).take(64).collect()
 }
 
 /// When a process was started, in ticks since the boot: of two with one id it tells which it is.
@@ -87,6 +103,16 @@ fn is_gone(pid: u32) -> bool {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_named_by_the_system() {
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\nbad line\nada:x:1000:1000::/home/ada:/bin/sh\n:x:7:7:::\n";
+        assert_eq!(name_of(users, 0).as_deref(), Some("root"));
+        assert_eq!(name_of(users, 1000).as_deref(), Some("ada"));
+        assert_eq!((name_of(users, 7), name_of(users, 100)), (None, None));
+        assert!(!unix_user().is_empty() && !machine().is_empty());
+    }
 
     #[test]
     fn a_process_that_runs_has_not_ended() {

@@ -9,13 +9,13 @@ use tollgate_core::{
     Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
 };
 use tollgate_http::ClientAddress;
-use tollgate_store::{Client, Status, Store, StoreError};
+use tollgate_store::{Client, Clients, Status, StoreError};
 
 use crate::client_id_filter::ClientIdFilter;
 
 /// The clients, as the authority needs them.
 pub struct Registry {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Clients>,
     cache: Cache<ClientId, Arc<Registered>>,
     filter: ClientIdFilter,
     /// Ids that the filter lets through and the store does not know: asking for one again and again costs one query.
@@ -102,7 +102,7 @@ impl Registered {
 
 impl Registry {
     /// Keeps up to `capacity` clients in memory.
-    pub fn new(store: Arc<dyn Store>, capacity: usize) -> Self {
+    pub fn new(store: Arc<dyn Clients>, capacity: usize) -> Self {
         Self {
             store,
             cache: Cache::new(capacity),

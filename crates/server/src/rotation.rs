@@ -1,7 +1,7 @@
 //! Rotation of the signing keys, by one server of those that share a store.
 //!
 //! A key's phase follows from its times, so every server that has read the keys advances them alike. What somebody has to
-//! do is to add the next key in time. The store elects who does. Two may believe that they are elected, since clocks
+//! do is to add the next key in time: the leader does. Two may believe that they lead, since clocks
 //! differ: the store also adds no second successor to a key.
 
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tollgate_core::Timestamp;
-use tollgate_store::{CLOCKS_DIFFER, Candidacy, SigningKey, StoreError};
+use tollgate_store::{CLOCKS_DIFFER, LeaderLease, SigningKey, StoreError};
 
 use crate::config::Config;
 use crate::installation::Installation;
 
-/// The name of what the elected server does.
-const OFFICE: &str = "signing keys";
-/// For how long it is elected. If it dies, the keys are without a server that advances them for so long at most.
-const TERM: Duration = Duration::from_secs(60);
-/// How often it has itself elected anew, and the others ask.
+/// The task of the leader.
+const TASK: &str = "signing keys";
+/// How long a leader lease lasts. If the leader dies, nobody advances the keys for so long at most.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often the leader renews its lease, and the others ask for it.
 const INTERVAL: Duration = Duration::from_secs(20);
 /// How far the clocks of servers may differ.
 const SKEW: Duration = Duration::from_secs(60);
@@ -47,7 +47,7 @@ fn newest(keys: &[SigningKey]) -> Option<&SigningKey> {
     keys.iter().filter(|key| key.retires_at.is_none()).max_by_key(|key| key.activates_at)
 }
 
-/// Advances the signing keys of an installation while this server is elected to.
+/// Advances the signing keys of an installation while this server leads.
 pub struct Rotation {
     installation: Arc<Installation>,
     /// Tells this server from the others.
@@ -61,7 +61,7 @@ impl Rotation {
         Self { installation, holder: rand::random(), failing: false }
     }
 
-    /// Does so until `stopped` has no sender any more, then gives the office back.
+    /// Does so until `stopped` has no sender any more, then gives the leader lease back.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
         if self.installation.config().keys.rotation.is_none() {
             return;
@@ -75,8 +75,8 @@ impl Rotation {
             }
         }
         if self.installation.rotates_keys() {
-            // Best effort: otherwise the others wait for the end of its term.
-            let _ = self.resign().await;
+            // Best effort: otherwise the others wait for the end of the lease.
+            let _ = self.stop_leading().await;
         }
     }
 
@@ -90,29 +90,29 @@ impl Rotation {
         self.failing = result.is_err();
     }
 
-    /// Stands for election and, if elected, adds the next key where it is time.
+    /// Acquires or renews the leader lease and, if this server leads, adds the next key where it is time.
     pub async fn step(&self) -> Result<(), StoreError> {
         let now = self.installation.now();
-        let elected = self.installation.store().elect(&self.candidacy(now), now).await;
-        if self.installation.set_rotates_keys(matches!(elected, Ok(true))) {
+        let leads = self.installation.store().lead(&self.lease(now), now).await;
+        if self.installation.set_rotates_keys(matches!(leads, Ok(true))) {
             if self.installation.rotates_keys() {
                 tracing::info!("this server rotates the signing keys from now on");
             } else {
                 tracing::info!("this server no longer rotates the signing keys");
             }
         }
-        if elected? { self.add_key_in_time().await } else { Ok(()) }
+        if leads? { self.add_key_in_time().await } else { Ok(()) }
     }
 
-    /// Gives the office back, so that another server need not wait for the end of its term.
-    pub async fn resign(&self) -> Result<(), StoreError> {
-        let candidacy = self.candidacy(self.installation.now());
+    /// Gives the leader lease back, so that another server need not wait for its end.
+    pub async fn stop_leading(&self) -> Result<(), StoreError> {
+        let lease = self.lease(self.installation.now());
         self.installation.set_rotates_keys(false);
-        self.installation.store().resign(&candidacy).await
+        self.installation.store().stop_leading(&lease).await
     }
 
-    fn candidacy(&self, now: Timestamp) -> Candidacy {
-        Candidacy { office: OFFICE, holder: self.holder, until: now.after(TERM) }
+    fn lease(&self, now: Timestamp) -> LeaderLease {
+        LeaderLease { task: TASK, holder: self.holder, until: now.after(LEASE) }
     }
 
     async fn add_key_in_time(&self) -> Result<(), StoreError> {
@@ -129,7 +129,8 @@ impl Rotation {
         let key = self.installation.new_signing_key(now, activates_at);
         let longest = store.longest_lifetime(Duration::ZERO).await?;
         let retire_at = others_retire_at(config, activates_at, longest);
-        if store.succeed_signing_key(newest.id, &key, retire_at).await? {
+        let actor = self.installation.membership().actor();
+        if store.succeed_signing_key(newest.id, &key, retire_at, &actor).await? {
             tracing::info!(
                 key_id = %key.id,
                 signs_in_seconds = activates_at.since(now).as_secs(),

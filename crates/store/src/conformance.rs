@@ -1,6 +1,6 @@
-//! What every backend must do, as cases that are listed once.
+//! What every engine must do, as cases that are listed once.
 //!
-//! A backend's tests invoke [`conformance_tests!`](crate::conformance_tests) with a function that makes an empty store:
+//! An engine's tests invoke [`conformance_tests!`](crate::conformance_tests) with a function that makes an empty store:
 //!
 //! ```ignore
 //! tollgate_store::conformance_tests!(open);
@@ -14,19 +14,20 @@ mod changes;
 mod clients;
 mod clock;
 mod documents;
-mod elected;
 mod idempotency;
+mod leading;
 mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_core::{
-    Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Scope, SecretHash, SecretId, Timestamp,
+    Actor, Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Scope, SecretHash, SecretId,
+    Timestamp,
 };
 
 use crate::{
-    Answer, Candidacy, Changed, Client, Document, IdempotencyScope, Lease, Merchant, Position, Secret,
+    Answer, Changed, Client, Document, IdempotencyScope, LeaderLease, Lease, Merchant, Position, Secret,
     SigningKey, Status, Store,
 };
 
@@ -35,8 +36,8 @@ pub use changes::*;
 pub use clients::*;
 pub use clock::*;
 pub use documents::*;
-pub use elected::*;
 pub use idempotency::*;
+pub use leading::*;
 pub use transfer::*;
 
 /// Declares a test for each case. `$open` is an async function without arguments that returns an empty
@@ -60,6 +61,7 @@ macro_rules! conformance_tests {
             concurrent_changes_have_numbers_of_their_own
             purged_changes_force_a_reload
             a_number_from_the_future_forces_a_reload
+            every_change_says_who_made_it
             a_revocation_counts_until_it_expires
             every_kind_of_revocation_is_kept
             purging_is_bounded
@@ -72,12 +74,12 @@ macro_rules! conformance_tests {
             a_server_is_among_those_that_run_until_it_leaves_or_is_silent
             its_clock_has_been_set_and_goes_on
 
-            an_office_has_one_holder_until_its_term_ends
-            a_holder_prolongs_its_term_and_resigns
-            of_many_candidates_one_is_elected
+            a_task_has_one_leader_until_its_lease_ends
+            a_leader_renews_its_lease_and_gives_it_back
+            of_many_servers_one_leads
             of_many_successors_of_a_key_one_is_added
             a_key_that_has_a_successor_gets_no_other
-            an_election_is_no_change
+            leading_is_no_change
 
             a_merchant_is_as_it_was_created
             an_id_is_taken_once
@@ -149,6 +151,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Characters that a text can lose on its way: NUL, a surrogate pair in UTF-16, a combining mark, quotes.
 const NAME: &str = "Zoë's \"Café\" \0 e\u{301} 🦀 %_\\";
 
+/// The actor of what is not about actors.
+static SYSTEM: Actor = Actor::system();
+
 type Shared = Arc<dyn Store>;
 
 /// Sixteen bytes that sort as their number does.
@@ -218,9 +223,9 @@ fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
     }
 }
 
-/// A candidacy for a minute from [`NOW`] on.
-fn candidacy(office: &'static str, holder: u32) -> Candidacy {
-    Candidacy { office, holder: bytes(holder), until: NOW.after(Duration::from_secs(60)) }
+/// A leader lease for a minute from [`NOW`] on.
+fn leader_lease(task: &'static str, holder: u32) -> LeaderLease {
+    LeaderLease { task, holder: bytes(holder), until: NOW.after(Duration::from_secs(60)) }
 }
 
 fn scope(merchant: u32, key: &str) -> IdempotencyScope {
@@ -264,8 +269,8 @@ fn document(number: u32, merchant: u32) -> Document {
 
 /// A store with a merchant and its client, both with the number 1.
 async fn with_client(store: &Shared) {
-    store.create_merchant(&merchant(1)).await.unwrap();
-    assert!(store.create_client(&client(1, Some(1))).await.unwrap());
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    assert!(store.create_client(&client(1, Some(1)), &SYSTEM).await.unwrap());
 }
 
 async fn the_client(store: &Shared, number: u32) -> Client {

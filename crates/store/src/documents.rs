@@ -30,7 +30,7 @@ pub struct Document {
 
 /// The documents.
 #[async_trait]
-pub trait Documents {
+pub trait Documents: Send + Sync {
     /// Adds a document.
     async fn add_document(&self, document: &Document) -> Result<(), StoreError>;
 

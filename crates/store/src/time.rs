@@ -16,7 +16,7 @@ pub struct TimePassed {
 
 /// The store's clock, and what is known for certain about time.
 #[async_trait]
-pub trait Time {
+pub trait Time: Send + Sync {
     /// Returns the time by the store's own clock: the database's, or that of the machine for an embedded store. Whoever
     /// administers the store from another machine goes by this clock and not by its own.
     async fn now(&self) -> Result<Timestamp, StoreError>;

@@ -139,7 +139,7 @@ impl Propagation {
         let token = self.good_token(&new)?;
         let (id, now) = (id(client)?, SystemClock.now());
         let started = at_any_time();
-        self.act(async |store| store.revoke_secret(id, secret.id, now).await.map(drop))?;
+        self.act(async |store| store.revoke_secret(id, secret.id, now, &Actor::system()).await.map(drop))?;
         self.until(&message::list(&token), 401, started)
     }
 
@@ -147,10 +147,10 @@ impl Propagation {
         let token = self.good_token(client)?;
         let (id, now) = (id(client)?, SystemClock.now());
         let started = at_any_time();
-        self.act(async |store| store.set_client_status(id, Status::Disabled, now).await.map(drop))?;
+        self.act(async |store| store.set_client_status(id, Status::Disabled, now, &Actor::system()).await.map(drop))?;
         let took = self.until(&message::list(&token), 401, started)?;
         // For the changes that follow.
-        self.act(async |store| store.set_client_status(id, Status::Enabled, now).await.map(drop))?;
+        self.act(async |store| store.set_client_status(id, Status::Enabled, now, &Actor::system()).await.map(drop))?;
         self.until(&message::token(client), 200, started)?;
         Ok(took)
     }
@@ -161,7 +161,7 @@ impl Propagation {
         let now = SystemClock.now();
         let key = new_signing_key(&self.master_key, now, now);
         let started = at_any_time();
-        self.act(async |store| store.replace_signing_keys(&key).await)?;
+        self.act(async |store| store.replace_signing_keys(&key, &Actor::system()).await)?;
         self.until(&message::list(&token), 401, started)
     }
 
@@ -202,7 +202,7 @@ impl Propagation {
 
     fn add(&self, client: &Credentials, secret: &Secret) -> io::Result<()> {
         let id = id(client)?;
-        self.act(async |store| store.add_secret(id, secret, None, SystemClock.now()).await.map(drop))
+        self.act(async |store| store.add_secret(id, secret, None, SystemClock.now(), &Actor::system()).await.map(drop))
     }
 
     fn act(

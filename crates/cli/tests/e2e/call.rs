@@ -204,7 +204,7 @@ fn a_post_that_nobody_answered_can_be_repeated() {
     let torn = Fake::start(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".into());
     let half = called(folder.path(), &torn, &["GET", "/"]);
     assert_eq!((half.code, half.stdout.as_str()), (Some(1), "half"));
-    assert!(half.stderr.contains("the answer breaks off"), "{half:?}");
+    assert!(half.stderr.contains("the answer is incomplete"), "{half:?}");
 
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{nobody}");

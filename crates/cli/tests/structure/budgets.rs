@@ -37,8 +37,7 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("core", 1_700),
     ("http", 2_700),
     ("sandbox", 4_100),
-    ("store", 5_000),
-    ("crates/cli/src/args.rs", 430),
+    ("store", 5_100),
     ("crates/sandbox/src/playground/actions.rs", 430),
     ("crates/server/src/config/tests.rs", 480),
     ("crates/server/src/log/tests.rs", 440),
@@ -47,7 +46,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("crates/server/tests/it/idempotency.rs", 440),
     ("crates/server/tests/it/stage.rs", 410),
     ("crates/server/tests/it/token.rs", 520),
-    ("crates/store/src/sqlite.rs", 440),
     ("crates/store/src/sqlite/tests/opening.rs", 410),
     ("crates/cli/tests/e2e/canary.rs: no_secret_appears_in_any_output_error_metric_or_file", 61),
     ("crates/cli/tests/e2e/postgres.rs: it_is_reached_by_tls_with_a_password_that_nothing_shows", 66),
@@ -60,7 +58,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("crates/server/tests/it/surface.rs: errors", 70),
     ("crates/server/tests/it/surface.rs: every_refusal_has_this_status_these_headers_and_this_body", 68),
     ("crates/store/src/conformance/transfer.rs: a_row_of_each", 90),
-    ("crates/store/src/table.rs: columns", 86),
 ];
 
 #[test]

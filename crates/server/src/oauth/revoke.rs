@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Request;
+use tollgate_core::{Actor, ActorKind};
 use tollgate_http::edge::RequestBody;
 
 use crate::error::Error;
@@ -22,7 +23,11 @@ pub(super) async fn post(
     let installation = state.installation();
     let found = introspected_token::verify(installation, token.as_bytes(), arrival.now, &mut buffers).await?;
     if let Some((kind, claims)) = found.filter(|(_, claims)| claims.subject == by.id) {
-        installation.revoke_token(kind, &claims, arrival.now).await?;
+        let actor = Actor {
+            from: arrival.from.known().map(|address| address.to_string()),
+            ..Actor::new(ActorKind::Client(claims.subject))
+        };
+        installation.revoke_token(kind, &claims, arrival.now, &actor).await?;
     }
     Ok(Answered::to(by.id, answer(Bytes::from_static(DONE))))
 }

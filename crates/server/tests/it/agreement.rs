@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use tollgate_core::Timestamp;
+use tollgate_server::admin::{Administration, configuration};
 use tollgate_server::config::Config;
-use tollgate_server::{ROLLOUT, Watcher, adopt};
-use tollgate_store::{RunningServer, Store};
+use tollgate_server::{ROLLOUT, Watcher};
+use tollgate_store::{RunningServer, Sqlite};
 
 use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
+use crate::faults::Faults;
 use crate::oauth::{post_as, said};
-use crate::stage::{ManualClock, Node, Stage, Tokens, create};
+use crate::stage::{ManualClock, Node, SYSTEM, Stage, Tokens, create, master_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -46,8 +48,11 @@ async fn node(stage: &Stage, settings: Settings) -> Node {
 
 /// Lets the operator have a configuration adopted.
 async fn adopt_by_hand(stage: &Stage, settings: Settings) {
-    let config = config(stage, settings);
-    assert!(adopt(stage.elsewhere.as_ref(), &config, "the operator", stage.now()).await.unwrap().is_some());
+    let (config, clock) = (config(stage, settings), Faults::default());
+    clock.set_clock(stage.now());
+    let store = clock.in_front_of(Sqlite::open_existing(&stage.path()).unwrap());
+    let admin = Administration { store: store.as_ref(), master_key: &master_key(), config: &config };
+    assert!(configuration::adopt(&admin, "the operator", &SYSTEM).await.unwrap().is_some());
 }
 
 async fn agree(node: &Node) {

@@ -64,7 +64,7 @@ async fn a_rotation_that_panics_makes_the_server_not_ready() {
     let faults = Faults::default();
     let listen = [("TOLLGATE_LISTEN", "127.0.0.1:0"), ("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0")];
     let stage = Stage::with(&listen, |store| faults.in_front_of(store)).await;
-    faults.set("elect", Fault::Panics);
+    faults.set("lead", Fault::Panics);
     let listeners = Listeners::bind(&stage.config).unwrap();
     let (server, _, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -7,13 +7,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tollgate_server::config::{LogFormat, LogLevel};
 use tollgate_server::{Listeners, log, run};
-use tollgate_store::{Status, Store};
+use tollgate_store::Status;
 use tracing_subscriber::prelude::*;
 
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
 use crate::oauth::post_as;
-use crate::stage::{Stage, create, payment};
+use crate::stage::{SYSTEM, Stage, create, payment};
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -196,7 +196,7 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
         faults.clear();
     }
     let now = stage.now();
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now).await.unwrap();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, &SYSTEM).await.unwrap();
     stage.follow().await;
     refusals.push(stage.list(&access).await);
     refusals.push(stage.refresh(&refresh).await);

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
+use tollgate_core::{Actor, ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
-    Adoption, Agreement, Alone, Answer, Begun, Candidacy, Change, Client, Document, Documents,
-    IdempotencyScope, Lease, Merchant, Part, Position, RunningServer, Secret, SigningKey, Sqlite, Status,
-    Store, StoreError, Time, TimePassed,
+    Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, Clients, Document,
+    Documents, Idempotency, IdempotencyScope, Installation, Keys, LeaderLease, Lease, Merchant, Merchants,
+    Part, Position, Purge, Revocations, RunningServer, Secret, Servers, SigningKey, Sqlite, Status, Store,
+    StoreError, Time, TimePassed, Transfer,
 };
 
 /// How a method fails.
@@ -138,57 +139,94 @@ macro_rules! delegated {
 }
 
 delegated! {
-Store {
-    install(check: &[u8], key: &SigningKey) -> Vec<u8>;
-    in_place() -> ();
-    installation() -> Option<Vec<u8>>;
-    longest_lifetime(at_least: Duration) -> Duration;
-    signing_keys() -> Vec<SigningKey>;
-    add_signing_key(key: &SigningKey, others_retire_at: Timestamp) -> ();
-    replace_signing_keys(key: &SigningKey) -> ();
-    succeed_signing_key(predecessor: KeyId, key: &SigningKey, others_retire_at: Timestamp) -> bool;
-    elect(candidacy: &Candidacy, now: Timestamp) -> bool;
-    resign(candidacy: &Candidacy) -> ();
-    agreements() -> Vec<Agreement>;
-    adopt(adoption: &Adoption) -> bool;
-    beat(server: &RunningServer) -> ();
-    leave(server: [u8; 16]) -> ();
-    servers(since: Timestamp) -> Vec<RunningServer>;
-    last_change() -> Position;
-    changes_since(after: Position, limit: u32) -> Option<Vec<Change>>;
-    revocations(now: Timestamp) -> Vec<Revocation>;
-    revoke(revocation: &Revocation, now: Timestamp) -> ();
-    create_merchant(merchant: &Merchant) -> ();
-    merchant(id: MerchantId) -> Option<Merchant>;
-    merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
-    set_merchant_status(id: MerchantId, status: Status, now: Timestamp) -> bool;
-    create_client(client: &Client) -> bool;
-    client(id: ClientId) -> Option<Client>;
-    clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
-    client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
-    set_client_status(id: ClientId, status: Status, now: Timestamp) -> bool;
-    delete_client(id: ClientId, now: Timestamp) -> bool;
-    add_secret(client: ClientId, secret: &Secret, others_expire_at: Option<Timestamp>, now: Timestamp) -> bool;
-    revoke_secret(client: ClientId, secret: SecretId, now: Timestamp) -> bool;
-    start_serving(alone: Option<Alone>) -> u64;
-    begin(lease: &Lease, now: Timestamp) -> Begun;
-    abandon(lease: &Lease) -> ();
-    is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
-    complete(lease: &Lease, answer: &Answer, document: &Document) -> bool;
-    purge(now: Timestamp) -> u64;
-    export(parts: mpsc::Sender<Part>) -> ();
-    import(parts: mpsc::Receiver<Part>) -> bool;
-}
-Documents {
-    add_document(document: &Document) -> ();
-    document(kind: &'static str, id: [u8; 16]) -> Option<Document>;
-    documents(
-        kind: &'static str,
-        merchant: MerchantId,
-        environment: Environment,
-        after: Option<(Timestamp, [u8; 16])>,
-        limit: u32
-    ) -> Vec<Document>;
-    change_document(kind: &'static str, id: [u8; 16], from: &str, to: &str, now: Timestamp) -> Option<Document>;
-}
+    Agreements {
+        agreements() -> Vec<Agreement>;
+        adopt(adoption: &Adoption, actor: &Actor) -> bool;
+    }
+    ChangeLog {
+        last_change() -> Position;
+        changes_since(after: Position, limit: u32) -> Option<Vec<Change>>;
+    }
+    Clients {
+        create_client(client: &Client, actor: &Actor) -> bool;
+        client(id: ClientId) -> Option<Client>;
+        clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
+        client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
+        set_client_status(id: ClientId, status: Status, now: Timestamp, actor: &Actor) -> bool;
+        delete_client(id: ClientId, now: Timestamp, actor: &Actor) -> bool;
+        add_secret(
+            client: ClientId,
+            secret: &Secret,
+            others_expire_at: Option<Timestamp>,
+            now: Timestamp,
+            actor: &Actor
+        ) -> bool;
+        revoke_secret(client: ClientId, secret: SecretId, now: Timestamp, actor: &Actor) -> bool;
+    }
+    Documents {
+        add_document(document: &Document) -> ();
+        document(kind: &'static str, id: [u8; 16]) -> Option<Document>;
+        documents(
+            kind: &'static str,
+            merchant: MerchantId,
+            environment: Environment,
+            after: Option<(Timestamp, [u8; 16])>,
+            limit: u32
+        ) -> Vec<Document>;
+        change_document(
+            kind: &'static str,
+            id: [u8; 16],
+            from: &str,
+            to: &str,
+            now: Timestamp
+        ) -> Option<Document>;
+    }
+    Idempotency {
+        begin(lease: &Lease, now: Timestamp) -> Begun;
+        complete(lease: &Lease, answer: &Answer, document: &Document) -> bool;
+        abandon(lease: &Lease) -> ();
+        is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
+    }
+    Installation {
+        install(check: &[u8], key: &SigningKey) -> Vec<u8>;
+        installation() -> Option<Vec<u8>>;
+        in_place() -> ();
+        longest_lifetime(at_least: Duration) -> Duration;
+    }
+    Keys {
+        signing_keys() -> Vec<SigningKey>;
+        add_signing_key(key: &SigningKey, others_retire_at: Timestamp, actor: &Actor) -> ();
+        replace_signing_keys(key: &SigningKey, actor: &Actor) -> ();
+        succeed_signing_key(
+            predecessor: KeyId,
+            key: &SigningKey,
+            others_retire_at: Timestamp,
+            actor: &Actor
+        ) -> bool;
+    }
+    Merchants {
+        create_merchant(merchant: &Merchant, actor: &Actor) -> ();
+        merchant(id: MerchantId) -> Option<Merchant>;
+        merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
+        set_merchant_status(id: MerchantId, status: Status, now: Timestamp, actor: &Actor) -> bool;
+    }
+    Purge {
+        purge(now: Timestamp) -> u64;
+    }
+    Revocations {
+        revocations(now: Timestamp) -> Vec<Revocation>;
+        revoke(revocation: &Revocation, now: Timestamp, actor: &Actor) -> ();
+    }
+    Servers {
+        beat(server: &RunningServer) -> ();
+        leave(server: [u8; 16]) -> ();
+        servers(since: Timestamp) -> Vec<RunningServer>;
+        start_serving(alone: Option<Alone>) -> u64;
+        lead(lease: &LeaderLease, now: Timestamp) -> bool;
+        stop_leading(lease: &LeaderLease) -> ();
+    }
+    Transfer {
+        export(parts: mpsc::Sender<Part>) -> ();
+        import(parts: mpsc::Receiver<Part>) -> bool;
+    }
 }

@@ -23,7 +23,7 @@ use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 use crate::call::{REVOKE, claims, refresh_id};
 use crate::faults::Faults;
 use crate::oauth::post_as;
-use crate::stage::{Credentials, ManualClock, NOW, Node, master_key, serve};
+use crate::stage::{Credentials, ManualClock, NOW, Node, SYSTEM, master_key, serve};
 
 const HISTORIES: u32 = 5_000;
 /// How wrong a clock may be, in seconds.
@@ -100,7 +100,7 @@ struct Machine {
 struct World {
     seed: u64,
     rng: StdRng,
-    store: Arc<Sqlite>,
+    store: Arc<dyn Store>,
     machines: Vec<Machine>,
     config: Config,
     folder: TempDir,
@@ -123,7 +123,7 @@ impl World {
             [("TOLLGATE_LIMITS__AUTH_FAILURES", "1000000/s"), ("TOLLGATE_TOKENS__STALE_AFTER", "60s")];
         let config = Config::dev("127.0.0.1:8080".parse().unwrap(), folder.path(), settings).unwrap();
         let path = folder.path().join("tollgate.db");
-        let store = Arc::new(Sqlite::open(&path).unwrap());
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&path).unwrap());
         let mut machines = Vec::new();
         for boot in [1, 2] {
             let (faults, clock) = (Faults::default(), ManualClock::of_machine(boot, NOW));
@@ -192,7 +192,7 @@ impl World {
             revoked_at: None,
         };
         let shop = Merchant { id: merchant, name: "Shop".to_owned(), status: Status::Enabled, created_at };
-        self.store.create_merchant(&shop).await.unwrap();
+        self.store.create_merchant(&shop, &SYSTEM).await.unwrap();
         let client = Client {
             id,
             merchant_id: Some(merchant),
@@ -207,7 +207,7 @@ impl World {
             created_at,
             secrets: vec![secret.clone()],
         };
-        assert!(self.store.create_client(&client).await.unwrap());
+        assert!(self.store.create_client(&client, &SYSTEM).await.unwrap());
         (self.merchant, self.shop) = (merchant, Credentials { id, secret: value, secret_id: secret.id });
     }
 
@@ -291,19 +291,31 @@ impl World {
         .unwrap();
         let (now, store, id) = (self.somebodys_clock(), self.store.clone(), self.shop.id);
         match order {
-            Order::DisableClient => drop(store.set_client_status(id, Status::Disabled, now).await.unwrap()),
-            Order::EnableClient => drop(store.set_client_status(id, Status::Enabled, now).await.unwrap()),
+            Order::DisableClient => {
+                let _ = store.set_client_status(id, Status::Disabled, now, &SYSTEM).await.unwrap();
+            }
+            Order::EnableClient => {
+                let _ = store.set_client_status(id, Status::Enabled, now, &SYSTEM).await.unwrap();
+            }
             Order::DisableMerchant => {
-                assert!(store.set_merchant_status(self.merchant, Status::Disabled, now).await.unwrap());
+                assert!(
+                    store.set_merchant_status(self.merchant, Status::Disabled, now, &SYSTEM).await.unwrap()
+                );
             }
             Order::EnableMerchant => {
-                assert!(store.set_merchant_status(self.merchant, Status::Enabled, now).await.unwrap());
+                assert!(
+                    store.set_merchant_status(self.merchant, Status::Enabled, now, &SYSTEM).await.unwrap()
+                );
             }
-            Order::RevokeSecret => drop(store.revoke_secret(id, self.shop.secret_id, now).await.unwrap()),
-            Order::DeleteClient => drop(store.delete_client(id, now).await.unwrap()),
+            Order::RevokeSecret => {
+                let _ = store.revoke_secret(id, self.shop.secret_id, now, &SYSTEM).await.unwrap();
+            }
+            Order::DeleteClient => {
+                let _ = store.delete_client(id, now, &SYSTEM).await.unwrap();
+            }
             Order::ReplaceKeys => {
                 let key = new_signing_key(&master_key(), now, now);
-                store.replace_signing_keys(&key).await.unwrap();
+                store.replace_signing_keys(&key, &SYSTEM).await.unwrap();
             }
         }
         self.told.push(format!("{order:?}"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_core::Environment;
-use tollgate_store::{Begun, IdempotencyScope, Lease, Store};
+use tollgate_store::{Begun, IdempotencyScope, Lease};
 
 use crate::call::{CREATE, Call, Reply, assert_refused};
 use crate::faults::{Fault, Faults};

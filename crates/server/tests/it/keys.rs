@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use tollgate_core::Timestamp;
 use tollgate_server::new_signing_key;
-use tollgate_store::Store;
 
 use crate::call::assert_refused;
-use crate::stage::{Stage, master_key};
+use crate::stage::{SYSTEM, Stage, master_key};
 
 /// Adds a key from another process, as `tollgate key rotate` does.
 async fn rotate(stage: &Stage, activates_at: Timestamp, others_retire_at: Timestamp) {
     let key = new_signing_key(&master_key(), stage.now(), activates_at);
-    stage.elsewhere.add_signing_key(&key, others_retire_at).await.unwrap();
+    stage.elsewhere.add_signing_key(&key, others_retire_at, &SYSTEM).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tollgate_core::{Clock, KeyId, Timestamp};
 use tollgate_server::{Rotation, new_signing_key, others_retire_at};
-use tollgate_store::{CLOCKS_DIFFER, SigningKey, Status, Store};
+use tollgate_store::{CLOCKS_DIFFER, SigningKey, Status};
 
 use crate::call::{Reply, assert_refused};
-use crate::stage::{Credentials, ManualClock, NOW, Node, Stage, Tokens, master_key};
+use crate::stage::{Credentials, ManualClock, NOW, Node, SYSTEM, Stage, Tokens, master_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -162,7 +162,7 @@ async fn a_server_that_ends_lets_another_one_take_over_at_once() {
     one.rotation.step().await.unwrap();
     other.rotation.step().await.unwrap();
     assert!(elected(&one) && !elected(&other));
-    one.rotation.resign().await.unwrap();
+    one.rotation.stop_leading().await.unwrap();
     other.rotation.step().await.unwrap();
     assert!(!elected(&one) && elected(&other));
 }
@@ -232,11 +232,11 @@ async fn what_ends_tokens_counts_on_another_server_once_it_has_read_the_log() {
     let (secret, value) = stage.secret(shop.id, None);
     let new = Credentials { id: shop.id, secret: value, secret_id: secret.id };
     other.tokens(&shop).await;
-    store.add_secret(shop.id, &secret, None, now).await.unwrap();
+    store.add_secret(shop.id, &secret, None, now, &SYSTEM).await.unwrap();
     let of_new = other.tokens(&new).await;
 
     let of_old = other.tokens(&shop).await;
-    store.revoke_secret(shop.id, shop.secret_id, now).await.unwrap();
+    store.revoke_secret(shop.id, shop.secret_id, now, &SYSTEM).await.unwrap();
     assert_good(&other, &of_old).await;
     other.follow().await;
     assert_ended(&other, &of_old).await;
@@ -244,13 +244,13 @@ async fn what_ends_tokens_counts_on_another_server_once_it_has_read_the_log() {
     assert_good(&other, &of_new).await;
 
     let of_rival = other.tokens(&rival).await;
-    store.set_client_status(rival.id, Status::Disabled, now).await.unwrap();
+    store.set_client_status(rival.id, Status::Disabled, now, &SYSTEM).await.unwrap();
     assert_good(&other, &of_rival).await;
     other.follow().await;
     assert_ended(&other, &of_rival).await;
     assert_refused(&other.grant(&rival).await, 401, "INVALID_CLIENT");
 
-    store.set_client_status(rival.id, Status::Enabled, now).await.unwrap();
+    store.set_client_status(rival.id, Status::Enabled, now, &SYSTEM).await.unwrap();
     other.tokens(&rival).await;
 
     // One that signs sooner than a server need have read of it, or there would be nothing to see.
@@ -268,7 +268,7 @@ async fn rotate_by_hand(stage: &Stage, activates_at: Timestamp) -> KeyId {
     let key = new_signing_key(&master_key(), stage.now(), activates_at);
     let longest = stage.config.longest_lifetime();
     let retire_at = others_retire_at(&stage.config, activates_at, longest);
-    stage.elsewhere.add_signing_key(&key, retire_at).await.unwrap();
+    stage.elsewhere.add_signing_key(&key, retire_at, &SYSTEM).await.unwrap();
     key.id
 }
 

@@ -11,14 +11,13 @@ use bytes::Bytes;
 use http_body::Frame;
 use serde_json::json;
 use tollgate_server::openapi::{Surface, document};
-use tollgate_store::Store;
 
 use crate::call::{
     CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN,
 };
 use crate::faults::{Fault, Faults};
 use crate::openapi::seen::Seen;
-use crate::stage::{Credentials, Kind, Stage, create, payment, payment_id};
+use crate::stage::{Credentials, Kind, SYSTEM, Stage, create, payment, payment_id};
 
 const SHOW: &str = "/api/v1/payment-requests/{id}";
 const PAGE: &str = "/pay/{id}";
@@ -146,7 +145,7 @@ impl Watched {
     async fn forget(&mut self, client: &Credentials) {
         let (secret, _) = self.stage.secret(client.id, None);
         let now = self.stage.now();
-        assert!(self.stage.elsewhere.add_secret(client.id, &secret, None, now).await.unwrap());
+        assert!(self.stage.elsewhere.add_secret(client.id, &secret, None, now, &SYSTEM).await.unwrap());
         self.stage.follow().await;
     }
 

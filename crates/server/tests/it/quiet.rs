@@ -1,7 +1,6 @@
 //! Issuing and verifying tokens writes nothing to the store.
 
 use serde_json::json;
-use tollgate_store::Store;
 
 use crate::call::{Call, INTROSPECT, OAUTH_TOKEN, REFRESH, REVOKE, TOKEN};
 use crate::oauth::post_as;

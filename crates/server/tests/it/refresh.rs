@@ -6,10 +6,10 @@ use serde_json::json;
 use tollgate_core::{
     Claims, Environment, Generation, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind,
 };
-use tollgate_store::{Status, Store};
+use tollgate_store::Status;
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused, claims};
-use crate::stage::{NOW, Stage};
+use crate::stage::{NOW, SYSTEM, Stage};
 
 #[tokio::test]
 async fn a_refresh_token_is_exchanged_for_exactly_three_members() {
@@ -178,12 +178,12 @@ async fn a_refresh_asks_whether_client_and_secret_are_still_good() {
         tokens.push(stage.tokens(client).await.refresh);
     }
     let now = stage.now();
-    store.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
-    store.delete_client(deleted.id, now).await.unwrap();
-    store.revoke_secret(revoked.id, revoked.secret_id, now).await.unwrap();
+    store.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    store.delete_client(deleted.id, now, &SYSTEM).await.unwrap();
+    store.revoke_secret(revoked.id, revoked.secret_id, now, &SYSTEM).await.unwrap();
     let (next, _) = stage.secret(lapsing.id, None);
     let lapse = now.after(Duration::from_secs(60));
-    store.add_secret(lapsing.id, &next, Some(lapse), now).await.unwrap();
+    store.add_secret(lapsing.id, &next, Some(lapse), now, &SYSTEM).await.unwrap();
     stage.follow().await;
 
     let unknown = stage.refresh("x").await;

@@ -15,16 +15,19 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tollgate_core::{
-    ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
-    Uptime,
+    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId,
+    Timestamp, Uptime,
 };
 use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
 use tollgate_server::{Follower, Installation, Rotation, Server};
-use tollgate_store::{Client, Documents, Merchant, Secret, Sqlite, Status, Store};
+use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
 use crate::sandbox::mounted;
+
+/// The actor of what is not about actors.
+pub(crate) static SYSTEM: Actor = Actor::system();
 
 /// When every test begins: at a whole second.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -110,7 +113,7 @@ pub(crate) struct Stage {
     pub(crate) installation: Arc<Installation>,
     follower: Mutex<Follower>,
     /// The same store as another process has it open.
-    pub(crate) elsewhere: Arc<Sqlite>,
+    pub(crate) elsewhere: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) config: Config,
     pub(crate) merchant: MerchantId,
@@ -174,7 +177,7 @@ impl Stage {
         let path = folder.path().join("tollgate.db");
         let (server, installation, follower) =
             serve(&config, wrap(Sqlite::open(&path).unwrap()), clock.clone()).await;
-        let elsewhere = Arc::new(Sqlite::open_existing(&path).unwrap());
+        let elsewhere: Arc<dyn Store> = Arc::new(Sqlite::open_existing(&path).unwrap());
         let nobody = Credentials {
             id: ClientId::from_bytes([0; 16]),
             secret: String::new(),
@@ -210,7 +213,7 @@ impl Stage {
         let path = folder.path().join("tollgate.db");
         let store = Arc::new(Sqlite::open_existing(&path).unwrap());
         let (server, installation, follower) = serve(&self.config, store, self.clock.clone()).await;
-        let elsewhere = Arc::new(Sqlite::open_existing(&path).unwrap());
+        let elsewhere: Arc<dyn Store> = Arc::new(Sqlite::open_existing(&path).unwrap());
         Self { server, installation, follower: Mutex::new(follower), elsewhere, folder, ..self }
     }
 
@@ -265,7 +268,7 @@ impl Stage {
     async fn create_merchant(&mut self, id: MerchantId, name: &str) {
         let merchant =
             Merchant { id, name: name.to_owned(), status: Status::Enabled, created_at: self.now() };
-        self.elsewhere.create_merchant(&merchant).await.unwrap();
+        self.elsewhere.create_merchant(&merchant, &SYSTEM).await.unwrap();
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -303,7 +306,7 @@ impl Stage {
             created_at: self.now(),
             secrets: vec![secret.clone()],
         };
-        assert!(self.elsewhere.create_client(&client).await.unwrap());
+        assert!(self.elsewhere.create_client(&client, &SYSTEM).await.unwrap());
         Credentials { id, secret: value, secret_id: secret.id }
     }
 

@@ -1,6 +1,6 @@
 //! What servers agree on, and which of them run.
 
-use super::{DAY, HOUR, MILLISECOND, NOW, Shared, at_once, bytes, changed_since};
+use super::{DAY, HOUR, MILLISECOND, NOW, SYSTEM, Shared, at_once, bytes, changed_since};
 use crate::{Adoption, Changed, Position, RunningServer};
 
 fn adoption(predecessor: Option<u64>, terms: &str) -> Adoption {
@@ -19,9 +19,9 @@ fn server(number: u32) -> RunningServer {
 
 pub async fn what_is_adopted_supersedes_what_was_before(store: Shared) {
     assert_eq!(store.agreements().await.unwrap(), []);
-    assert!(store.adopt(&adoption(None, "first")).await.unwrap());
+    assert!(store.adopt(&adoption(None, "first"), &SYSTEM).await.unwrap());
     let later = Adoption { at: NOW.after(HOUR), ..adoption(Some(1), "second") };
-    assert!(store.adopt(&later).await.unwrap());
+    assert!(store.adopt(&later, &SYSTEM).await.unwrap());
     let [second, first] = store.agreements().await.unwrap().try_into().unwrap();
     assert_eq!((first.seq, first.terms.as_str(), first.adopted_at), (1, "first", NOW));
     assert_eq!(first.adopted_by, "whoever wants first");
@@ -31,21 +31,21 @@ pub async fn what_is_adopted_supersedes_what_was_before(store: Shared) {
 
 /// Every server must hear of it, and all that run read the keys again then.
 pub async fn an_adoption_is_a_change(store: Shared) {
-    assert!(store.adopt(&adoption(None, "first")).await.unwrap());
+    assert!(store.adopt(&adoption(None, "first"), &SYSTEM).await.unwrap());
     assert_eq!(changed_since(&store, Position::START).await, [Changed::SigningKeys]);
 }
 
 pub async fn whoever_knows_another_predecessor_adopts_nothing(store: Shared) {
-    assert!(!store.adopt(&adoption(Some(1), "early")).await.unwrap());
-    assert!(store.adopt(&adoption(None, "first")).await.unwrap());
-    assert!(!store.adopt(&adoption(None, "late")).await.unwrap());
+    assert!(!store.adopt(&adoption(Some(1), "early"), &SYSTEM).await.unwrap());
+    assert!(store.adopt(&adoption(None, "first"), &SYSTEM).await.unwrap());
+    assert!(!store.adopt(&adoption(None, "late"), &SYSTEM).await.unwrap());
     assert_eq!(store.agreements().await.unwrap().len(), 1);
     assert_eq!(changed_since(&store, Position::START).await.len(), 1);
 }
 
 pub async fn of_many_adoptions_at_once_one_counts(store: Shared) {
     let adopt = |store: Shared, number| async move {
-        store.adopt(&adoption(None, &format!("terms {number}"))).await.unwrap()
+        store.adopt(&adoption(None, &format!("terms {number}")), &SYSTEM).await.unwrap()
     };
     let adopted = at_once(&store, 8, adopt).await;
     assert_eq!(adopted.iter().filter(|adopted| **adopted).count(), 1);
@@ -55,7 +55,7 @@ pub async fn of_many_adoptions_at_once_one_counts(store: Shared) {
 pub async fn only_the_newest_agreements_are_shown(store: Shared) {
     for number in 0..20 {
         let predecessor = (number > 0).then_some(number);
-        assert!(store.adopt(&adoption(predecessor, &format!("terms {number}"))).await.unwrap());
+        assert!(store.adopt(&adoption(predecessor, &format!("terms {number}")), &SYSTEM).await.unwrap());
     }
     let shown: Vec<_> = store.agreements().await.unwrap().iter().map(|agreement| agreement.seq).collect();
     assert_eq!(shown, (5..=20).rev().collect::<Vec<_>>());

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Generation, Revocation, Revoked, TokenId, Uptime};
+use tollgate_core::{Actor, ActorKind, Generation, Revocation, Revoked, TokenId, Uptime};
 
+use super::transfer::exported;
 use super::{
-    DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, Shared, at_once, bytes, changed_since, client, client_id, lease,
-    merchant, merchant_id, secret, secret_id, signing_key, with_client,
+    DAY, FORGOTTEN, HOUR, MILLISECOND, NAME, NOW, SYSTEM, Shared, at_once, bytes, changed_since, client,
+    client_id, lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
 };
-use crate::{Changed, Position, Status, TimePassed};
+use crate::{Adoption, Changed, Part, Position, Status, Table, TimePassed, Value};
 
 pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
     assert_eq!(store.installation().await.unwrap(), None);
@@ -31,8 +32,8 @@ pub async fn concurrent_installs_agree(store: Shared) {
 pub async fn signing_keys_come_oldest_first(store: Shared) {
     let never = NOW.after(100 * DAY);
     store.install(b"check", &signing_key(9, NOW)).await.unwrap();
-    store.add_signing_key(&signing_key(5, NOW.after(HOUR)), never).await.unwrap();
-    store.add_signing_key(&signing_key(7, NOW.before(HOUR)), never).await.unwrap();
+    store.add_signing_key(&signing_key(5, NOW.after(HOUR)), never, &SYSTEM).await.unwrap();
+    store.add_signing_key(&signing_key(7, NOW.before(HOUR)), never, &SYSTEM).await.unwrap();
     let ids: Vec<_> = store.signing_keys().await.unwrap().into_iter().map(|key| *key.id.as_bytes()).collect();
     assert_eq!(ids, [bytes(7), bytes(9), bytes(5)]);
 }
@@ -40,9 +41,9 @@ pub async fn signing_keys_come_oldest_first(store: Shared) {
 pub async fn a_new_signing_key_retires_the_others_unless_they_retire_sooner(store: Shared) {
     let (sooner, later) = (NOW.after(HOUR), NOW.after(DAY));
     store.install(b"check", &signing_key(1, NOW)).await.unwrap();
-    store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), sooner).await.unwrap();
+    store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), sooner, &SYSTEM).await.unwrap();
     let before = store.last_change().await.unwrap();
-    store.add_signing_key(&signing_key(3, NOW.after(2 * MILLISECOND)), later).await.unwrap();
+    store.add_signing_key(&signing_key(3, NOW.after(2 * MILLISECOND)), later, &SYSTEM).await.unwrap();
     let retire: Vec<_> = store.signing_keys().await.unwrap().into_iter().map(|key| key.retires_at).collect();
     assert_eq!(retire, [Some(sooner), Some(later), None]);
     assert_eq!(changed_since(&store, before).await, [Changed::SigningKeys]);
@@ -50,15 +51,15 @@ pub async fn a_new_signing_key_retires_the_others_unless_they_retire_sooner(stor
 
 pub async fn compromised_signing_keys_are_marked_and_replaced(store: Shared) {
     store.install(b"check", &signing_key(1, NOW)).await.unwrap();
-    store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), NOW.after(DAY)).await.unwrap();
+    store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), NOW.after(DAY), &SYSTEM).await.unwrap();
     let before = store.last_change().await.unwrap();
-    store.replace_signing_keys(&signing_key(3, NOW.after(HOUR))).await.unwrap();
+    store.replace_signing_keys(&signing_key(3, NOW.after(HOUR)), &SYSTEM).await.unwrap();
     let keys = store.signing_keys().await.unwrap();
     assert_eq!(keys.iter().map(|key| key.compromised).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(keys[2], signing_key(3, NOW.after(HOUR)));
     assert!(keys[..2].iter().all(|key| key.retires_at == Some(NOW.after(HOUR))));
     assert_eq!(changed_since(&store, before).await, [Changed::SigningKeys]);
-    store.add_signing_key(&signing_key(4, NOW.after(DAY)), NOW.after(2 * DAY)).await.unwrap();
+    store.add_signing_key(&signing_key(4, NOW.after(DAY)), NOW.after(2 * DAY), &SYSTEM).await.unwrap();
     let compromised: Vec<_> =
         store.signing_keys().await.unwrap().into_iter().map(|key| key.compromised).collect();
     assert_eq!(compromised, [true, true, false, false]);
@@ -77,10 +78,10 @@ pub async fn the_longest_lifetime_only_ever_grows(store: Shared) {
 pub async fn revocations_outlive_the_longest_lifetime(store: Shared) {
     with_client(&store).await;
     store.longest_lifetime(30 * DAY).await.unwrap();
-    store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap();
-    store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap();
-    store.set_merchant_status(merchant_id(1), Status::Disabled, NOW).await.unwrap();
-    store.delete_client(client_id(1), NOW).await.unwrap();
+    store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap();
+    store.set_client_status(client_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap();
     let until = FORGOTTEN.after(30 * DAY);
     assert_eq!(store.revocations(until.before(MILLISECOND)).await.unwrap().len(), 4);
     assert_eq!(store.revocations(until).await.unwrap(), []);
@@ -112,20 +113,21 @@ pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Share
     let token = Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(9))), expires_at };
     let (client, merchant) = (client_id(1), merchant_id(1));
     with_client(&store).await;
-    store.add_secret(client, &secret(2), None, NOW).await.unwrap();
-    store.revoke(&token, NOW).await.unwrap();
-    store.revoke_secret(client, secret_id(1), NOW).await.unwrap();
-    store.set_client_status(client, Status::Disabled, NOW).await.unwrap();
-    store.set_client_status(client, Status::Enabled, NOW).await.unwrap();
-    store.set_merchant_status(merchant, Status::Disabled, NOW).await.unwrap();
-    store.set_merchant_status(merchant, Status::Enabled, NOW).await.unwrap();
-    store.delete_client(client, NOW).await.unwrap();
+    store.add_secret(client, &secret(2), None, NOW, &SYSTEM).await.unwrap();
+    store.revoke(&token, NOW, &SYSTEM).await.unwrap();
+    store.revoke_secret(client, secret_id(1), NOW, &SYSTEM).await.unwrap();
+    store.set_client_status(client, Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    store.set_client_status(client, Status::Enabled, NOW, &SYSTEM).await.unwrap();
+    store.set_merchant_status(merchant, Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    store.set_merchant_status(merchant, Status::Enabled, NOW, &SYSTEM).await.unwrap();
+    store.delete_client(client, NOW, &SYSTEM).await.unwrap();
 
     let revoked = |subject| Changed::Revocation(Revocation { subject, expires_at: FORGOTTEN });
     let second = Generation::FIRST.next();
     assert_eq!(
         changed_since(&store, Position::START).await,
         [
+            Changed::Merchant(merchant),
             Changed::Client(client),
             Changed::Client(client),
             Changed::Revocation(token),
@@ -145,21 +147,22 @@ pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Share
 
 pub async fn what_changes_nothing_is_no_change(store: Shared) {
     with_client(&store).await;
-    store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap();
+    store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap();
     let before = store.last_change().await.unwrap();
-    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR)).await.unwrap());
-    assert!(!store.revoke_secret(client_id(1), secret_id(2), NOW).await.unwrap());
-    assert!(!store.delete_client(client_id(2), NOW).await.unwrap());
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), &SYSTEM).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(2), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_client(client_id(2), NOW, &SYSTEM).await.unwrap());
     store.begin(&lease("key", 1), NOW).await.unwrap();
     assert_eq!(changed_since(&store, before).await, []);
 }
 
 pub async fn changes_come_in_pages(store: Shared) {
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    let before = store.last_change().await.unwrap();
     for number in 0..5 {
-        store.create_client(&client(number, Some(1))).await.unwrap();
+        store.create_client(&client(number, Some(1)), &SYSTEM).await.unwrap();
     }
-    let (mut seen_until, mut seen) = (Position::START, Vec::new());
+    let (mut seen_until, mut seen) = (before, Vec::new());
     for expected in [2, 2, 1, 0] {
         let page = store.changes_since(seen_until, 2).await.unwrap().unwrap();
         assert_eq!(page.len(), expected);
@@ -170,25 +173,28 @@ pub async fn changes_come_in_pages(store: Shared) {
 }
 
 pub async fn concurrent_changes_have_numbers_of_their_own(store: Shared) {
-    store.create_merchant(&merchant(1)).await.unwrap();
-    at_once(&store, 50, async |store, number| store.create_client(&client(number, Some(1))).await.unwrap())
-        .await;
-    let changed = changed_since(&store, Position::START).await;
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    let before = store.last_change().await.unwrap();
+    at_once(&store, 50, async |store, number| {
+        store.create_client(&client(number, Some(1)), &SYSTEM).await.unwrap()
+    })
+    .await;
+    let changed = changed_since(&store, before).await;
     assert_eq!(changed.len(), 50);
     assert!((0..50).all(|number| changed.contains(&Changed::Client(client_id(number)))));
 }
 
 pub async fn purged_changes_force_a_reload(store: Shared) {
-    store.create_merchant(&merchant(1)).await.unwrap();
-    store.create_client(&client(1, Some(1))).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    store.create_client(&client(1, Some(1)), &SYSTEM).await.unwrap();
     let purged = store.last_change().await.unwrap();
     let mut later = client(2, Some(1));
     later.created_at = NOW.after(MILLISECOND);
-    store.create_client(&later).await.unwrap();
+    store.create_client(&later, &SYSTEM).await.unwrap();
 
     assert_eq!(store.purge(NOW.after(DAY).before(MILLISECOND)).await.unwrap(), 0);
-    assert_eq!(changed_since(&store, Position::START).await.len(), 2);
-    assert_eq!(store.purge(NOW.after(DAY)).await.unwrap(), 1);
+    assert_eq!(changed_since(&store, Position::START).await.len(), 3);
+    assert_eq!(store.purge(NOW.after(DAY)).await.unwrap(), 2);
     assert_eq!(store.changes_since(Position::START, 1000).await.unwrap(), None);
     assert_eq!(changed_since(&store, purged).await, [Changed::Client(client_id(2))]);
 
@@ -198,7 +204,7 @@ pub async fn purged_changes_force_a_reload(store: Shared) {
     assert_eq!(store.last_change().await.unwrap(), last);
     assert_eq!(store.changes_since(purged, 1000).await.unwrap(), None);
     assert_eq!(changed_since(&store, last).await, []);
-    store.create_client(&client(3, Some(1))).await.unwrap();
+    store.create_client(&client(3, Some(1)), &SYSTEM).await.unwrap();
     assert_eq!(changed_since(&store, last).await, [Changed::Client(client_id(3))]);
 }
 
@@ -210,10 +216,54 @@ pub async fn a_number_from_the_future_forces_a_reload(store: Shared) {
     assert_eq!(store.changes_since(future, 1000).await.unwrap(), None);
 }
 
+pub async fn every_change_says_who_made_it(store: Shared) {
+    let ada = Actor {
+        kind: ActorKind::CommandLine { user: "ada".to_owned(), host: "gateway-1".to_owned() },
+        from: Some("192.0.2.7".to_owned()),
+        why: Some(NAME.to_owned()),
+    };
+    let token = Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(9))), expires_at: NOW };
+    let (id, key) = (client_id(1), signing_key(1, NOW));
+    store.install(b"check", &key).await.unwrap();
+    store.create_merchant(&merchant(1), &ada).await.unwrap();
+    store.create_client(&client(1, Some(1)), &ada).await.unwrap();
+    store.add_secret(id, &secret(2), None, NOW, &ada).await.unwrap();
+    store.revoke_secret(id, secret_id(2), NOW, &ada).await.unwrap();
+    store.set_client_status(id, Status::Disabled, NOW, &ada).await.unwrap();
+    store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, &ada).await.unwrap();
+    store.delete_client(id, NOW, &ada).await.unwrap();
+    store.revoke(&token, NOW, &ada).await.unwrap();
+    store.add_signing_key(&signing_key(2, NOW), NOW, &ada).await.unwrap();
+    store.succeed_signing_key(signing_key(2, NOW).id, &signing_key(3, NOW), NOW, &ada).await.unwrap();
+    store.replace_signing_keys(&signing_key(4, NOW), &ada).await.unwrap();
+    let adoption = Adoption { predecessor: None, terms: String::new(), by: "ada".to_owned(), at: NOW };
+    store.adopt(&adoption, &ada).await.unwrap();
+    let theirs = store.last_change().await.unwrap().seq;
+    store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
+
+    let actors: Vec<[Value; 3]> = exported(&store)
+        .await
+        .into_iter()
+        .filter_map(|part| match part {
+            Part::Rows(Table::Changes, rows) => Some(rows),
+            Part::Rows(..) | Part::End => None,
+        })
+        .flatten()
+        .map(|row| [row[5].clone(), row[6].clone(), row[7].clone()])
+        .collect();
+    let text = |text: &str| Value::Text(text.to_owned());
+    let (by_ada, by_itself) = actors.split_at(usize::try_from(theirs).unwrap());
+    assert_eq!(by_ada.len(), 16);
+    for actor in by_ada {
+        assert_eq!(*actor, [text("command-line:ada@gateway-1"), text("192.0.2.7"), text(NAME)]);
+    }
+    assert_eq!(by_itself, [[text("system"), Value::Null, Value::Null]]);
+}
+
 pub async fn a_revocation_counts_until_it_expires(store: Shared) {
     let subject = Revoked::Token(TokenId::from_bytes(bytes(1)));
     let revocation = Revocation { subject, expires_at: NOW.after(HOUR) };
-    store.revoke(&revocation, NOW).await.unwrap();
+    store.revoke(&revocation, NOW, &SYSTEM).await.unwrap();
     assert_eq!(store.revocations(NOW.after(HOUR).before(MILLISECOND)).await.unwrap(), [revocation]);
     assert_eq!(store.revocations(NOW.after(HOUR)).await.unwrap(), []);
 
@@ -232,7 +282,7 @@ pub async fn every_kind_of_revocation_is_kept(store: Shared) {
     ];
     for subject in subjects {
         let revocation = Revocation { subject, expires_at: NOW.after(DAY) };
-        store.revoke(&revocation, NOW).await.unwrap();
+        store.revoke(&revocation, NOW, &SYSTEM).await.unwrap();
     }
     with_client(&store).await;
     let mut kept: Vec<_> =
@@ -247,7 +297,7 @@ pub async fn every_kind_of_revocation_is_kept(store: Shared) {
 pub async fn purging_is_bounded(store: Shared) {
     at_once(&store, 1500, async |store, number| {
         let subject = Revoked::Token(TokenId::from_bytes(bytes(number)));
-        store.revoke(&Revocation { subject, expires_at: NOW }, NOW).await.unwrap();
+        store.revoke(&Revocation { subject, expires_at: NOW }, NOW, &SYSTEM).await.unwrap();
     })
     .await;
     let mut steps = 0;

@@ -3,7 +3,7 @@
 use tollgate_core::{Environment, Generation, Revocation, Revoked, Scope};
 
 use super::{
-    DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, Shared, changed_since, client, client_id, longest_scope,
+    DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, SYSTEM, Shared, changed_since, client, client_id, longest_scope,
     merchant, merchant_id, secret, secret_id, the_client, with_client,
 };
 use crate::{Status, StoreError};
@@ -15,7 +15,7 @@ pub async fn a_merchant_is_as_it_was_created(store: Shared) {
     disabled.status = Status::Disabled;
     disabled.name = String::new();
     for merchant in [merchant(1), disabled] {
-        store.create_merchant(&merchant).await.unwrap();
+        store.create_merchant(&merchant, &SYSTEM).await.unwrap();
         assert_eq!(store.merchant(merchant.id).await.unwrap(), Some(merchant));
     }
     assert_eq!(store.merchant(merchant_id(3)).await.unwrap(), None);
@@ -26,15 +26,15 @@ pub async fn an_id_is_taken_once(store: Shared) {
     let before = store.last_change().await.unwrap();
     let mut other = client(1, Some(1));
     other.name.push('2');
-    assert!(matches!(store.create_merchant(&merchant(1)).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.create_client(&other).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.create_merchant(&merchant(1), &SYSTEM).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.create_client(&other, &SYSTEM).await, Err(StoreError::Unavailable(_))));
     assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
     assert_eq!(changed_since(&store, before).await, []);
 }
 
 pub async fn merchants_come_in_pages_without_gaps_or_repeats(store: Shared) {
     for number in [50, 10, 30, 20, 40, 0] {
-        store.create_merchant(&merchant(number)).await.unwrap();
+        store.create_merchant(&merchant(number), &SYSTEM).await.unwrap();
     }
     let (mut after, mut seen) = (None, Vec::new());
     loop {
@@ -44,8 +44,8 @@ pub async fn merchants_come_in_pages_without_gaps_or_repeats(store: Shared) {
         seen.extend(page.into_iter().map(|merchant| merchant.id));
         if seen.len() == 2 {
             // One before where the reader is and one behind.
-            store.create_merchant(&merchant(5)).await.unwrap();
-            store.create_merchant(&merchant(25)).await.unwrap();
+            store.create_merchant(&merchant(5), &SYSTEM).await.unwrap();
+            store.create_merchant(&merchant(25), &SYSTEM).await.unwrap();
         }
     }
     assert_eq!(seen, [0, 10, 20, 25, 30, 40, 50].map(merchant_id));
@@ -53,7 +53,7 @@ pub async fn merchants_come_in_pages_without_gaps_or_repeats(store: Shared) {
 }
 
 pub async fn a_client_is_as_it_was_created(store: Shared) {
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     let mut full = client(2, Some(1));
     full.environment = Environment::Live;
     full.scope = longest_scope();
@@ -69,34 +69,34 @@ pub async fn a_client_is_as_it_was_created(store: Shared) {
     bare.addresses = Vec::new();
     bare.secrets = Vec::new();
     for client in [client(1, Some(1)), full, bare] {
-        assert!(store.create_client(&client).await.unwrap());
+        assert!(store.create_client(&client, &SYSTEM).await.unwrap());
         assert_eq!(store.client(client.id).await.unwrap(), Some(client));
     }
     assert_eq!(store.client(client_id(4)).await.unwrap(), None);
 }
 
 pub async fn an_operators_client_has_no_merchant(store: Shared) {
-    assert!(store.create_client(&client(1, None)).await.unwrap());
+    assert!(store.create_client(&client(1, None), &SYSTEM).await.unwrap());
     assert_eq!(the_client(&store, 1).await, client(1, None));
     assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(1, None)]);
 }
 
 pub async fn a_client_of_no_merchant_is_not_added(store: Shared) {
-    assert!(!store.create_client(&client(1, Some(1))).await.unwrap());
+    assert!(!store.create_client(&client(1, Some(1)), &SYSTEM).await.unwrap());
     assert_eq!(store.client(client_id(1)).await.unwrap(), None);
     assert_eq!(store.last_change().await.unwrap().seq, 0);
 }
 
 pub async fn clients_come_in_pages_without_gaps_or_repeats(store: Shared) {
-    store.create_merchant(&merchant(1)).await.unwrap();
-    store.create_merchant(&merchant(2)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
     for number in [50, 10, 30, 20, 40, 0] {
         let mut client = client(number, (number != 30).then_some(1));
         // As many rows as it may take, a client counts once.
         client.secrets = vec![secret(number), secret(number + 1), secret(number + 2)];
-        store.create_client(&client).await.unwrap();
+        store.create_client(&client, &SYSTEM).await.unwrap();
     }
-    store.create_client(&client(15, Some(2))).await.unwrap();
+    store.create_client(&client(15, Some(2)), &SYSTEM).await.unwrap();
     for (merchant, expected) in [(None, vec![0, 10, 15, 20, 30, 40, 50]), (Some(1), vec![0, 10, 20, 40, 50])]
     {
         let (mut after, mut seen) = (None, Vec::new());
@@ -113,16 +113,16 @@ pub async fn clients_come_in_pages_without_gaps_or_repeats(store: Shared) {
         assert_eq!(seen, expected.into_iter().map(client_id).collect::<Vec<_>>());
     }
     let first = store.clients(None, None, 1).await.unwrap();
-    store.create_client(&client(5, Some(1))).await.unwrap();
+    store.create_client(&client(5, Some(1)), &SYSTEM).await.unwrap();
     let next = store.clients(None, Some(first[0].id), 1).await.unwrap();
     assert_eq!(next[0].id, client_id(5));
 }
 
 pub async fn a_merchants_clients_are_its_own(store: Shared) {
     with_client(&store).await;
-    store.create_merchant(&merchant(2)).await.unwrap();
-    store.create_client(&client(2, Some(2))).await.unwrap();
-    store.create_client(&client(3, None)).await.unwrap();
+    store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
+    store.create_client(&client(2, Some(2)), &SYSTEM).await.unwrap();
+    store.create_client(&client(3, None), &SYSTEM).await.unwrap();
     assert_eq!(store.clients(Some(merchant_id(1)), None, 10).await.unwrap(), [client(1, Some(1))]);
     assert_eq!(store.clients(Some(merchant_id(2)), None, 10).await.unwrap(), [client(2, Some(2))]);
     assert_eq!(store.clients(Some(merchant_id(3)), None, 10).await.unwrap(), []);
@@ -130,7 +130,7 @@ pub async fn a_merchants_clients_are_its_own(store: Shared) {
 
 pub async fn disabling_a_client_revokes_its_tokens(store: Shared) {
     with_client(&store).await;
-    assert!(store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap());
+    assert!(store.set_client_status(client_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap());
     let disabled = the_client(&store, 1).await;
     assert_eq!(disabled.status, Status::Disabled);
     assert_eq!(disabled.merchant_status, Status::Enabled);
@@ -143,7 +143,7 @@ pub async fn disabling_a_client_twice_ends_its_tokens_twice(store: Shared) {
     with_client(&store).await;
     // Whatever the clock of whoever gives the order shows.
     for (now, expected) in [(NOW.after(HOUR), SECOND), (NOW, SECOND.next())] {
-        assert!(store.set_client_status(client_id(1), Status::Disabled, now).await.unwrap());
+        assert!(store.set_client_status(client_id(1), Status::Disabled, now, &SYSTEM).await.unwrap());
         let disabled = the_client(&store, 1).await;
         assert_eq!((disabled.status, disabled.generation), (Status::Disabled, expected));
     }
@@ -151,10 +151,10 @@ pub async fn disabling_a_client_twice_ends_its_tokens_twice(store: Shared) {
 
 pub async fn enabling_a_client_changes_no_generation(store: Shared) {
     with_client(&store).await;
-    assert!(store.set_client_status(client_id(1), Status::Enabled, NOW).await.unwrap());
+    assert!(store.set_client_status(client_id(1), Status::Enabled, NOW, &SYSTEM).await.unwrap());
     assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
-    store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap();
-    assert!(store.set_client_status(client_id(1), Status::Enabled, NOW.after(HOUR)).await.unwrap());
+    store.set_client_status(client_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    assert!(store.set_client_status(client_id(1), Status::Enabled, NOW.after(HOUR), &SYSTEM).await.unwrap());
     let enabled = the_client(&store, 1).await;
     assert_eq!((enabled.status, enabled.generation), (Status::Enabled, SECOND));
     assert_eq!(store.revocations(NOW).await.unwrap().len(), 1);
@@ -162,10 +162,10 @@ pub async fn enabling_a_client_changes_no_generation(store: Shared) {
 
 pub async fn disabling_a_merchant_reaches_its_clients_and_no_others(store: Shared) {
     with_client(&store).await;
-    store.create_merchant(&merchant(2)).await.unwrap();
-    store.create_client(&client(2, Some(2))).await.unwrap();
-    store.create_client(&client(3, None)).await.unwrap();
-    assert!(store.set_merchant_status(merchant_id(1), Status::Disabled, NOW).await.unwrap());
+    store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
+    store.create_client(&client(2, Some(2)), &SYSTEM).await.unwrap();
+    store.create_client(&client(3, None), &SYSTEM).await.unwrap();
+    assert!(store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap());
 
     assert_eq!(store.merchant(merchant_id(1)).await.unwrap().unwrap().status, Status::Disabled);
     let of_it = the_client(&store, 1).await;
@@ -177,8 +177,8 @@ pub async fn disabling_a_merchant_reaches_its_clients_and_no_others(store: Share
     let subject = Revoked::Merchant(merchant_id(1), SECOND);
     assert_eq!(store.revocations(NOW).await.unwrap(), [Revocation { subject, expires_at: FORGOTTEN }]);
 
-    store.set_client_status(client_id(1), Status::Disabled, NOW).await.unwrap();
-    store.set_merchant_status(merchant_id(1), Status::Enabled, NOW).await.unwrap();
+    store.set_client_status(client_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    store.set_merchant_status(merchant_id(1), Status::Enabled, NOW, &SYSTEM).await.unwrap();
     let of_it = the_client(&store, 1).await;
     assert_eq!((of_it.status, of_it.merchant_status), (Status::Disabled, Status::Enabled));
     assert_eq!((of_it.generation, of_it.merchant_generation), (SECOND, SECOND));
@@ -186,27 +186,27 @@ pub async fn disabling_a_merchant_reaches_its_clients_and_no_others(store: Share
 
 pub async fn a_deleted_client_is_gone_and_its_tokens_are_revoked(store: Shared) {
     with_client(&store).await;
-    store.create_client(&client(2, Some(1))).await.unwrap();
-    assert!(store.delete_client(client_id(1), NOW).await.unwrap());
+    store.create_client(&client(2, Some(1)), &SYSTEM).await.unwrap();
+    assert!(store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.client(client_id(1)).await.unwrap(), None);
     assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(2, Some(1))]);
-    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap());
-    assert!(!store.delete_client(client_id(1), NOW).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
     let revoked = store.revocations(NOW).await.unwrap();
     assert_eq!(revoked.len(), 1);
     assert_eq!(revoked[0].subject, Revoked::Client(client_id(1), Generation::END));
 }
 
 pub async fn an_added_secret_lets_the_others_expire(store: Shared) {
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     let at = NOW.after(HOUR);
     let mut client = client(1, Some(1));
     client.secrets = vec![secret(1), secret(2), secret(3), secret(4)];
     client.secrets[1].expires_at = Some(at.before(MILLISECOND));
     client.secrets[2].expires_at = Some(at.after(MILLISECOND));
     client.secrets[3].revoked_at = Some(NOW);
-    store.create_client(&client).await.unwrap();
-    assert!(store.add_secret(client_id(1), &secret(5), Some(at), NOW).await.unwrap());
+    store.create_client(&client, &SYSTEM).await.unwrap();
+    assert!(store.add_secret(client_id(1), &secret(5), Some(at), NOW, &SYSTEM).await.unwrap());
     client.secrets[0].expires_at = Some(at);
     client.secrets[2].expires_at = Some(at);
     client.secrets.push(secret(5));
@@ -215,18 +215,18 @@ pub async fn an_added_secret_lets_the_others_expire(store: Shared) {
 
 pub async fn an_added_secret_leaves_the_others_alone(store: Shared) {
     with_client(&store).await;
-    store.create_client(&client(2, Some(1))).await.unwrap();
-    assert!(store.add_secret(client_id(1), &secret(5), None, NOW).await.unwrap());
+    store.create_client(&client(2, Some(1)), &SYSTEM).await.unwrap();
+    assert!(store.add_secret(client_id(1), &secret(5), None, NOW, &SYSTEM).await.unwrap());
     assert_eq!(the_client(&store, 1).await.secrets, [secret(1), secret(5)]);
-    store.add_secret(client_id(1), &secret(6), Some(NOW), NOW).await.unwrap();
+    store.add_secret(client_id(1), &secret(6), Some(NOW), NOW, &SYSTEM).await.unwrap();
     assert_eq!(the_client(&store, 2).await, client(2, Some(1)), "another client's");
 }
 
 pub async fn a_revoked_secret_ends_its_tokens(store: Shared) {
     with_client(&store).await;
-    store.add_secret(client_id(1), &secret(2), None, NOW).await.unwrap();
-    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap());
-    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR)).await.unwrap());
+    store.add_secret(client_id(1), &secret(2), None, NOW, &SYSTEM).await.unwrap();
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), &SYSTEM).await.unwrap());
     let secrets = the_client(&store, 1).await.secrets;
     assert_eq!(secrets[0].revoked_at, Some(NOW));
     assert_eq!(secrets[1], secret(2));
@@ -237,20 +237,20 @@ pub async fn a_revoked_secret_ends_its_tokens(store: Shared) {
 
 pub async fn a_secret_is_revoked_by_its_client_only(store: Shared) {
     with_client(&store).await;
-    store.create_client(&client(2, Some(1))).await.unwrap();
-    assert!(!store.revoke_secret(client_id(2), secret_id(1), NOW).await.unwrap());
+    store.create_client(&client(2, Some(1)), &SYSTEM).await.unwrap();
+    assert!(!store.revoke_secret(client_id(2), secret_id(1), NOW, &SYSTEM).await.unwrap());
     assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
     assert_eq!(store.revocations(NOW).await.unwrap(), []);
 }
 
 pub async fn nothing_is_done_to_an_unknown_client_or_merchant(store: Shared) {
     for status in [Status::Enabled, Status::Disabled] {
-        assert!(!store.set_client_status(client_id(1), status, NOW).await.unwrap());
-        assert!(!store.set_merchant_status(merchant_id(1), status, NOW).await.unwrap());
+        assert!(!store.set_client_status(client_id(1), status, NOW, &SYSTEM).await.unwrap());
+        assert!(!store.set_merchant_status(merchant_id(1), status, NOW, &SYSTEM).await.unwrap());
     }
-    assert!(!store.delete_client(client_id(1), NOW).await.unwrap());
-    assert!(!store.add_secret(client_id(1), &secret(1), Some(NOW), NOW).await.unwrap());
-    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW).await.unwrap());
+    assert!(!store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.add_secret(client_id(1), &secret(1), Some(NOW), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.last_change().await.unwrap().seq, 0);
     assert_eq!(store.revocations(NOW).await.unwrap(), []);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::{
-    DAY, HOUR, KIND, NAME, NOW, Shared, answer, bytes, changed_since, client, client_id, document, lease,
-    merchant, merchant_id, secret, signing_key, the_client, with_client,
+    DAY, HOUR, KIND, NAME, NOW, SYSTEM, Shared, answer, bytes, changed_since, client, client_id, document,
+    lease, merchant, merchant_id, secret, signing_key, the_client, with_client,
 };
 use crate::{Adoption, Begun, Part, Position, Row, Status, StoreError, Table, Value};
 
@@ -44,7 +44,7 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     let last = store.last_change().await.unwrap();
     assert_eq!(last.seq, 8);
     assert_eq!(store.changes_since(Position { seq: 5, ..last }, 10).await.unwrap(), None);
-    store.create_client(&client(2, Some(1))).await.unwrap();
+    store.create_client(&client(2, Some(1)), &SYSTEM).await.unwrap();
     assert_eq!(changed_since(&store, last).await, [crate::Changed::Client(client_id(2))]);
     assert_eq!(store.last_change().await.unwrap().seq, 9);
 }
@@ -180,8 +180,8 @@ pub async fn an_export_shows_one_moment(store: Shared) {
     // It has begun, and waits for somebody to take the next part.
     let mut parts = vec![receiver.recv().await.unwrap()];
     let before = store.last_change().await.unwrap().seq;
-    store.create_merchant(&merchant(5000)).await.unwrap();
-    store.create_client(&client(5000, Some(5000))).await.unwrap();
+    store.create_merchant(&merchant(5000), &SYSTEM).await.unwrap();
+    store.create_client(&client(5000, Some(5000)), &SYSTEM).await.unwrap();
     while let Some(part) = receiver.recv().await {
         parts.push(part);
     }
@@ -196,10 +196,10 @@ async fn fill(store: &Shared) {
     store.install(b"check", &signing_key(1, NOW)).await.unwrap();
     with_client(store).await;
     for number in 2..1202 {
-        store.create_merchant(&merchant(number)).await.unwrap();
+        store.create_merchant(&merchant(number), &SYSTEM).await.unwrap();
     }
-    store.set_merchant_status(merchant_id(2), Status::Disabled, NOW).await.unwrap();
-    store.add_secret(client_id(1), &secret(2), Some(NOW.after(HOUR)), NOW).await.unwrap();
+    store.set_merchant_status(merchant_id(2), Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    store.add_secret(client_id(1), &secret(2), Some(NOW.after(HOUR)), NOW, &SYSTEM).await.unwrap();
     store.begin(&lease("held", 1), NOW).await.unwrap();
     let answered = lease("answered", 2);
     store.begin(&answered, NOW).await.unwrap();
@@ -207,10 +207,10 @@ async fn fill(store: &Shared) {
     store.change_document(KIND, bytes(1), "pending", "approved", NOW).await.unwrap();
     let adoption =
         Adoption { predecessor: None, terms: "terms".to_owned(), by: "somebody".to_owned(), at: NOW };
-    assert!(store.adopt(&adoption).await.unwrap());
+    assert!(store.adopt(&adoption, &SYSTEM).await.unwrap());
 }
 
-async fn exported(store: &Shared) -> Vec<Part> {
+pub(super) async fn exported(store: &Shared) -> Vec<Part> {
     let (sender, mut receiver) = mpsc::channel(4);
     let taking = tokio::spawn(async move {
         let mut parts = Vec::new();

@@ -1,4 +1,4 @@
-//! Where a PostgreSQL database is: the URL, as far as it is understood.
+//! The address of a PostgreSQL database, parsed from a URL.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,28 +11,28 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::StoreError;
 
-/// Where a PostgreSQL database is, and as whom it is entered.
+/// The address of a PostgreSQL database, and the user who connects to it.
 ///
 /// Parsed from `postgres://user@host:port/database`. Several hosts, separated by commas, are the members of one cluster:
-/// the one that takes writes is looked for among them. A folder in the place of the host (percent-encoded) is that of a
+/// the store connects to the one that takes writes. A folder in the place of the host (percent-encoded) is that of a
 /// Unix socket.
 ///
 /// `sslmode=verify-full` with `sslrootcert=FILE` asks for TLS; `sslmode=disable` is the default where the connection
-/// can't leave the machine, and must be said elsewhere.
+/// can't leave the machine, and must be stated elsewhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAddress {
     pub(super) config: Config,
-    /// The certificates (PEM) of who may have signed the server's; `None` without TLS.
+    /// The file (PEM) with the certificate authorities that are trusted; `None` without TLS.
     pub(super) roots: Option<PathBuf>,
-    /// Where the password is read, if it isn't in the URL.
+    /// The source of the password, if it isn't in the URL.
     password: Option<Password>,
 }
 
-/// Where the password is read.
+/// The source of the password.
 #[derive(Clone)]
 struct Password(Arc<dyn Fn() -> Result<String, String> + Send + Sync>);
 
-/// One is as good as itself.
+/// A source equals only itself.
 impl PartialEq for Password {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -47,13 +47,13 @@ impl PostgresAddress {
         self.config.get_password().is_some()
     }
 
-    /// Has the password read each time that a connection is made, so that it can be changed while the store is open. The
-    /// error of `read` says what is wrong and what to do.
+    /// Sets a function that reads the password each time that a connection is made, so that it can be changed while the store
+    /// is open. The error of `read` says what is wrong and what to do.
     pub fn read_password_by(&mut self, read: impl Fn() -> Result<String, String> + Send + Sync + 'static) {
         self.password = Some(Password(Arc::new(read)));
     }
 
-    /// The hosts and ports, for people.
+    /// Returns the hosts and ports, for people.
     pub(super) fn place(&self) -> String {
         let ports = self.config.get_ports();
         let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
@@ -64,7 +64,7 @@ impl PostgresAddress {
         format!("PostgreSQL at {}", hosts.collect::<Vec<_>>().join(", "))
     }
 
-    /// How each member is reached by itself.
+    /// Returns the configuration for each member by itself.
     pub(super) fn members(&self) -> Vec<Config> {
         (0..self.config.get_hosts().len()).map(|index| member(&self.config, index)).collect()
     }
@@ -73,7 +73,7 @@ impl PostgresAddress {
     pub(super) async fn members_now(&self) -> Result<Vec<Config>, StoreError> {
         let mut members = self.members();
         if let Some(Password(read)) = self.password.clone() {
-            // Where it is may be slow.
+            // Reading it may be slow.
             let read = tokio::task::spawn_blocking(move || read()).await;
             let password = read.expect("reading neither panics nor is cancelled");
             let password = password.map_err(StoreError::Unavailable)?;
@@ -106,7 +106,7 @@ impl FromStr for PostgresAddress {
             match pair.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value),
                 Some(("sslrootcert", value)) if !value.is_empty() => roots = Some(PathBuf::from(value)),
-                // It is decided here: a member of the cluster that takes no writes is of no use.
+                // The store decides it: a member that takes no writes is of no use.
                 Some(("target_session_attrs", "read-write")) => {}
                 Some(("target_session_attrs", _)) => return Err("target_session_attrs=read-write"),
                 _ => rest.push(pair),
@@ -138,7 +138,7 @@ impl FromStr for PostgresAddress {
     }
 }
 
-/// The configuration for one host of several.
+/// Returns the configuration for one host of several.
 fn member(all: &Config, index: usize) -> Config {
     let mut one = Config::new();
     let port = all.get_ports().get(index).or(all.get_ports().first());

@@ -15,17 +15,3 @@ CREATE TABLE servers (
     terms   text   NOT NULL,
     beat_at bigint NOT NULL
 );
-
--- Whoever had a right to the tables has it to the new ones.
-DO $$
-DECLARE
-    granted record;
-BEGIN
-    FOR granted IN
-        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS role, a.privilege_type AS privilege
-        FROM pg_class c, aclexplode(c.relacl) a
-        WHERE c.oid = 'elected'::regclass AND a.grantee <> c.relowner
-    LOOP
-        EXECUTE format('GRANT %s ON agreement, servers TO %s', granted.privilege, granted.role);
-    END LOOP;
-END $$;

@@ -4,28 +4,58 @@
 //! numbers are committed in their order, and whoever has seen one has seen all before it. A standby that takes over
 //! without the newest of them gives their numbers out again: a mark, drawn with each, tells such changes apart.
 
+use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
+use tollgate_core::{Actor, Generation, Revocation, Timestamp};
 use uuid::Uuid;
 
 use super::Postgres;
-use super::column::{
-    column, generation, id, id_bytes, millis, never_written, number, params, time, unsigned,
-};
-use crate::{CHANGES_KEPT, CLOCKS_DIFFER, Change, Changed, PURGED_AT_ONCE, Position, StoreError};
+use super::column::{column, id, id_bytes, millis, never_written, number, params, time, unsigned};
+use crate::changes::{CHANGES_KEPT, Columns};
+use crate::purge::PURGED_AT_ONCE;
+use crate::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
 
 /// Until when a change made at `now` stays in the log.
 pub(super) fn kept(now: Timestamp) -> i64 {
     millis(now.after(CHANGES_KEPT))
 }
 
+/// Until when a revocation made at `now` counts, but for the longest lifetime of a token.
+pub(super) fn outlasts(now: Timestamp) -> i64 {
+    millis(now.after(CLOCKS_DIFFER))
+}
+
+/// An actor as columns hold it.
+pub(super) struct By<'a> {
+    who: String,
+    actor: &'a Actor,
+}
+
+impl<'a> By<'a> {
+    pub(super) fn of(actor: &'a Actor) -> Self {
+        Self { who: actor.kind.to_string(), actor }
+    }
+
+    pub(super) fn who(&self) -> &[u8] {
+        self.who.as_bytes()
+    }
+
+    pub(super) fn from(&self) -> Option<&[u8]> {
+        self.actor.from.as_deref().map(str::as_bytes)
+    }
+
+    pub(super) fn why(&self) -> Option<&[u8]> {
+        self.actor.why.as_deref().map(str::as_bytes)
+    }
+}
+
 /// Makes a statement that does something and adds entries to the change log if it did.
 ///
 /// `$done` is a list of common table expressions, with one named `done` that has a row if something was done; `$news`
 /// selects the entries, each with its place among them from 1 on, and whether the longest lifetime of a token is to be added
-/// to `until`; `$answer` is the statement's result.
+/// to `until`; `$by` is the three parameters of the actor; `$answer` is the statement's result.
 macro_rules! recorded {
-    ($done:expr, $news:expr, $answer:expr) => {
+    ($done:expr, $news:expr, $by:literal, $answer:expr) => {
         concat!(
             "WITH ",
             $done,
@@ -36,10 +66,11 @@ macro_rules! recorded {
                  WHERE EXISTS (SELECT FROM news)
                  RETURNING last_change - (SELECT count(*) FROM news) AS before, longest_lifetime
              ), logged AS (
-                 INSERT INTO changes (seq, kind, id, generation, until)
+                 INSERT INTO changes (seq, kind, id, generation, until, actor, source, reason)
                  SELECT before + place, kind, news.id, generation,
-                     until + CASE WHEN outlives THEN longest_lifetime ELSE 0 END
-                 FROM counter, news
+                     until + CASE WHEN outlives THEN longest_lifetime ELSE 0 END, ",
+            $by,
+            " FROM counter, news
              ) ",
             $answer
         )
@@ -47,93 +78,93 @@ macro_rules! recorded {
 }
 pub(super) use recorded;
 
-/// Until when a revocation made at `now` counts, but for the longest lifetime of a token.
-pub(super) fn outlasts(now: Timestamp) -> i64 {
-    millis(now.after(CLOCKS_DIFFER))
+#[async_trait]
+impl ChangeLog for Postgres {
+    async fn last_change(&self) -> Result<Position, StoreError> {
+        let row = self
+            .read_one(
+                "SELECT last_change, coalesce(mark, purged_mark)
+                 FROM installation LEFT JOIN changes ON seq = last_change",
+                params![],
+            )
+            .await?
+            .ok_or_else(never_written)?;
+        Ok(Position { seq: unsigned(&row, 0)?, mark: id_bytes(&row, 1)? })
+    }
+
+    async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+        let rows = self
+            .read(
+                "SELECT purged_change,
+                     coalesce(
+                         (SELECT mark FROM changes WHERE seq = $1),
+                         CASE WHEN $1 IN (purged_change, last_change) THEN purged_mark END
+                     ),
+                     c.seq, c.mark, c.kind, c.id, c.generation, c.until
+                 FROM installation
+                     LEFT JOIN LATERAL (SELECT * FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2) c ON true
+                 ORDER BY c.seq",
+                params![number(after.seq), i64::from(limit)],
+            )
+            .await?;
+        let first = rows.first().ok_or_else(never_written)?;
+        // Without a mark the number is from the future. With another it is that of another change. Either way the store
+        // was replaced by a copy that lacks what the caller has seen.
+        let here = column::<Option<Uuid>>(first, 1)?.map(Uuid::into_bytes);
+        if after.seq < unsigned(first, 0)? || here != Some(after.mark) {
+            return Ok(None);
+        }
+        let mut changes = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(seq) = column::<Option<i64>>(row, 2)? {
+                let seq = u64::try_from(seq).map_err(|_| never_written())?;
+                let position = Position { seq, mark: id_bytes(row, 3)? };
+                changes.push(Change { position, what: changed(row, 4)? });
+            }
+        }
+        Ok(Some(changes))
+    }
 }
 
-pub(super) async fn revoke(store: &Postgres, revocation: &Revocation) -> Result<(), StoreError> {
-    let Revocation { subject, expires_at } = revocation;
-    let (kind, subject, from) = match subject {
-        Revoked::Token(token) => ("token revoked", id(token.as_bytes()), Generation::FIRST),
-        Revoked::Secret(secret) => ("secret revoked", id(secret.as_bytes()), Generation::FIRST),
-        Revoked::Client(client, from) => ("client revoked", id(client.as_bytes()), *from),
-        Revoked::Merchant(merchant, from) => ("merchant revoked", id(merchant.as_bytes()), *from),
-    };
-    store
-        .write(
+#[async_trait]
+impl Revocations for Postgres {
+    async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+        let rows = self
+            .read(
+                "SELECT kind, id, generation, until FROM changes WHERE generation IS NOT NULL AND until > $1",
+                params![millis(now)],
+            )
+            .await?;
+        let revocation = |row: &Row| match changed(row, 0)? {
+            Changed::Revocation(revocation) => Ok(revocation),
+            Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Err(never_written()),
+        };
+        rows.iter().map(revocation).collect()
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Timestamp, actor: &Actor) -> Result<(), StoreError> {
+        let Columns { kind, id: subject, generation, until } = Changed::Revocation(*revocation).columns(now);
+        let by = By::of(actor);
+        self.write(
             recorded!(
                 "done AS (SELECT $1 AS kind, $2 AS id, $3 AS generation, $4 AS until)",
                 "SELECT 1, kind, id, generation, until, false FROM done",
+                "$5, $6, $7",
                 "SELECT FROM done"
             ),
-            params![kind, subject, number(from.number()), millis(*expires_at)],
+            params![
+                kind,
+                subject.as_ref().map(id),
+                generation.map(|generation| number(generation.number())),
+                millis(until),
+                by.who(),
+                by.from(),
+                by.why(),
+            ],
         )
         .await
         .map(drop)
-}
-
-pub(super) async fn last(store: &Postgres) -> Result<Position, StoreError> {
-    let row = store
-        .read_one(
-            "SELECT last_change, coalesce(mark, purged_mark)
-             FROM installation LEFT JOIN changes ON seq = last_change",
-            params![],
-        )
-        .await?
-        .ok_or_else(never_written)?;
-    Ok(Position { seq: unsigned(&row, 0)?, mark: id_bytes(&row, 1)? })
-}
-
-pub(super) async fn since(
-    store: &Postgres,
-    after: Position,
-    limit: u32,
-) -> Result<Option<Vec<Change>>, StoreError> {
-    let rows = store
-        .read(
-            "SELECT purged_change,
-                 coalesce(
-                     (SELECT mark FROM changes WHERE seq = $1),
-                     CASE WHEN $1 IN (purged_change, last_change) THEN purged_mark END
-                 ),
-                 c.seq, c.mark, c.kind, c.id, c.generation, c.until
-             FROM installation
-                 LEFT JOIN LATERAL (SELECT * FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2) c ON true
-             ORDER BY c.seq",
-            params![number(after.seq), i64::from(limit)],
-        )
-        .await?;
-    let first = rows.first().ok_or_else(never_written)?;
-    // Without a mark the number is from the future. With another it is that of another change. Either way the store was
-    // replaced by a copy that lacks what the caller has seen.
-    let here = column::<Option<Uuid>>(first, 1)?.map(Uuid::into_bytes);
-    if after.seq < unsigned(first, 0)? || here != Some(after.mark) {
-        return Ok(None);
     }
-    let mut changes = Vec::with_capacity(rows.len());
-    for row in &rows {
-        if let Some(seq) = column::<Option<i64>>(row, 2)? {
-            let seq = u64::try_from(seq).map_err(|_| never_written())?;
-            let position = Position { seq, mark: id_bytes(row, 3)? };
-            changes.push(Change { position, what: changed(row, 4)? });
-        }
-    }
-    Ok(Some(changes))
-}
-
-pub(super) async fn revocations(store: &Postgres, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
-    let rows = store
-        .read(
-            "SELECT kind, id, generation, until FROM changes WHERE generation IS NOT NULL AND until > $1",
-            params![millis(now)],
-        )
-        .await?;
-    let revocation = |row: &Row| match changed(row, 0)? {
-        Changed::Revocation(revocation) => Ok(revocation),
-        Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Err(never_written()),
-    };
-    rows.iter().map(revocation).collect()
 }
 
 /// Deletes entries that have expired at `now`, some at a time, and remembers the greatest number among them with its mark.
@@ -157,18 +188,15 @@ pub(super) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, Store
 
 /// Reads a change from the columns `kind`, `id`, `generation` and `until`, the first of which is at `index`.
 fn changed(row: &Row, index: usize) -> Result<Changed, StoreError> {
-    let bytes = || id_bytes(row, index + 1);
-    let subject = match column(row, index)? {
-        "client" => return Ok(Changed::Client(ClientId::from_bytes(bytes()?))),
-        "merchant" => return Ok(Changed::Merchant(MerchantId::from_bytes(bytes()?))),
-        "signing keys" => return Ok(Changed::SigningKeys),
-        "token revoked" => Revoked::Token(TokenId::from_bytes(bytes()?)),
-        "secret revoked" => Revoked::Secret(SecretId::from_bytes(bytes()?)),
-        "client revoked" => Revoked::Client(ClientId::from_bytes(bytes()?), generation(row, index + 2)?),
-        "merchant revoked" => {
-            Revoked::Merchant(MerchantId::from_bytes(bytes()?), generation(row, index + 2)?)
-        }
-        _ => return Err(never_written()),
+    let generation = match column::<Option<i64>>(row, index + 2)? {
+        None => None,
+        Some(number) => Some(Generation::from_number(number.try_into().map_err(|_| never_written())?)),
     };
-    Ok(Changed::Revocation(Revocation { subject, expires_at: time(row, index + 3)? }))
+    let columns = Columns {
+        kind: column(row, index)?,
+        id: column::<Option<Uuid>>(row, index + 1)?.map(Uuid::into_bytes),
+        generation,
+        until: time(row, index + 3)?,
+    };
+    Changed::read(&columns).ok_or_else(never_written)
 }

@@ -1,25 +1,25 @@
 //! The database's clock: a second witness of time.
 //!
-//! A server's clock can be wrong. So an idempotency key is free only when both clocks say so, and counts until both have
-//! come to its end: a server that is ahead frees no key, and one that is behind keeps none too short.
+//! A server's clock can be wrong. So an idempotency key is free only when both clocks say so: a server whose clock is ahead
+//! frees no key too soon, and one whose clock is behind keeps no answer too short.
 
 use tollgate_core::Timestamp;
 
-/// Whose clock is the second witness.
+/// The clock that is the second witness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clock {
-    /// The database's.
+    /// The database's clock.
     Database,
-    /// One that always shows what the server's does.
+    /// A clock that always agrees with the server's.
     #[cfg(test)]
     Agreeing,
-    /// One that stands still.
+    /// A clock that stands still.
     #[cfg(test)]
     At(Timestamp),
 }
 
 impl Clock {
-    /// What the clock shows, if it isn't the database's; `now` is what the server's shows.
+    /// Returns the time by this clock, unless it is the database's. `now` is the time by the server's clock.
     pub(super) const fn instead(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Database => {
@@ -34,10 +34,10 @@ impl Clock {
     }
 }
 
-/// What the second witness shows, in milliseconds: the parameter, if it isn't NULL, or the database's clock.
+/// The time by the second witness in milliseconds: the parameter, if it isn't NULL, or the database's clock.
 ///
-/// The beginning of the statement, and not the moment: a sharded engine writes by no function that is volatile. It is
-/// early by as long as the statement has waited for a lock, so nothing is found free too soon.
+/// It is the time at which the statement began: a sharded engine does not write by volatile functions. It is early by as long
+/// as the statement has waited for a lock, so no key is found free too soon.
 macro_rules! witness {
     ($instead:literal) => {
         concat!("coalesce(", $instead, ", (extract(epoch FROM statement_timestamp()) * 1000)::bigint)")

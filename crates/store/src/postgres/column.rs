@@ -1,4 +1,4 @@
-//! How the domain's words stand in columns, and in parameters.
+//! The types of the domain as columns and parameters hold them.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::{Status, StoreError};
 
-/// A value with its type. Statements say the types of their parameters, so that the server need not be asked first.
+/// A value with its type. Statements name the types of their parameters, so that the server need not be asked first.
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// Lists parameters.
+/// Makes a list of parameters.
 macro_rules! params {
     ($($value:expr),* $(,)?) => { &[$($crate::postgres::column::param(&$value)),*] };
 }
@@ -24,7 +24,7 @@ pub(super) fn param<T: Typed>(value: &T) -> Param<'_> {
     (value, T::TYPE)
 }
 
-/// What a parameter can be.
+/// The types of parameters.
 pub(super) trait Typed: ToSql + Sync {
     const TYPE: Type;
 }
@@ -51,52 +51,52 @@ typed! {
     &[u8] => BYTEA, BYTEA_ARRAY;
 }
 
-/// An id, of whatever kind.
+/// Returns an id as a UUID.
 pub(super) const fn id(bytes: &[u8; 16]) -> Uuid {
     Uuid::from_bytes(*bytes)
 }
 
-/// A time, in milliseconds.
+/// Returns a time in milliseconds.
 pub(super) fn millis(time: Timestamp) -> i64 {
     number(time.millis())
 }
 
-/// A length of time, in milliseconds.
+/// Returns a length of time in milliseconds.
 pub(super) fn length(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A generation.
+/// Reads a generation.
 pub(super) fn generation(row: &Row, index: usize) -> Result<Generation, StoreError> {
     unsigned(row, index).map(Generation::from_number)
 }
 
-/// A number; one that PostgreSQL can't hold is beyond all that there are.
+/// Returns a number; one that PostgreSQL can't hold becomes the greatest that it can.
 pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A column that any code of ours has written.
+/// Reads a column.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index).map_err(|_| never_written())
 }
 
-/// The 16 bytes of an id.
+/// Reads the 16 bytes of an id.
 pub(super) fn id_bytes(row: &Row, index: usize) -> Result<[u8; 16], StoreError> {
     column::<Uuid>(row, index).map(Uuid::into_bytes)
 }
 
-/// Bytes of a fixed number.
+/// Reads a fixed number of bytes.
 pub(super) fn array<const N: usize>(row: &Row, index: usize) -> Result<[u8; N], StoreError> {
     column::<&[u8]>(row, index)?.try_into().map_err(|_| never_written())
 }
 
-/// Text that is kept as bytes.
+/// Reads text that is kept as bytes.
 pub(super) fn text(row: &Row, index: usize) -> Result<String, StoreError> {
     optional_text(row, index)?.ok_or_else(never_written)
 }
 
-/// Text that is kept as bytes, or NULL.
+/// Reads text that is kept as bytes, or NULL.
 pub(super) fn optional_text(row: &Row, index: usize) -> Result<Option<String>, StoreError> {
     let bytes = column::<Option<Vec<u8>>>(row, index)?;
     bytes.map(String::from_utf8).transpose().map_err(|_| never_written())
@@ -106,12 +106,12 @@ pub(super) fn unsigned(row: &Row, index: usize) -> Result<u64, StoreError> {
     column::<i64>(row, index)?.try_into().map_err(|_| never_written())
 }
 
-/// A time, in milliseconds.
+/// Reads a time in milliseconds.
 pub(super) fn time(row: &Row, index: usize) -> Result<Timestamp, StoreError> {
     unsigned(row, index).map(Timestamp::from_millis)
 }
 
-/// A time, or NULL.
+/// Reads a time in milliseconds, or NULL.
 pub(super) fn optional_time(row: &Row, index: usize) -> Result<Option<Timestamp>, StoreError> {
     match column::<Option<i64>>(row, index)?.map(u64::try_from) {
         None => Ok(None),
@@ -120,13 +120,13 @@ pub(super) fn optional_time(row: &Row, index: usize) -> Result<Option<Timestamp>
     }
 }
 
-/// The flag `disabled`; NULL, of a merchant that isn't, counts as enabled.
+/// Reads the flag `disabled`. NULL, where there is no merchant, counts as enabled.
 pub(super) fn status(row: &Row, index: usize) -> Result<Status, StoreError> {
     let disabled = column::<Option<bool>>(row, index)?.unwrap_or(false);
     Ok(if disabled { Status::Disabled } else { Status::Enabled })
 }
 
-/// A word of the domain, as text.
+/// Reads a type of the domain from its text.
 pub(super) fn parsed<T>(row: &Row, index: usize) -> Result<T, StoreError>
 where
     T: FromStr,

@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean to a caller. No text has a row's values or a password in it.
+//! PostgreSQL's errors as errors of the store. No text contains the values of a row or a password.
 
 use std::error::Error as _;
 use std::io;
@@ -9,34 +9,34 @@ use tokio_postgres::error::SqlState;
 use super::address::PostgresAddress;
 use crate::StoreError;
 
-/// What a failed statement has done.
+/// The effect of a failed statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Nothing, and it may succeed if it is sent again. `fresh` asks for another connection.
+    /// It had none, and it may succeed if it is sent again. `fresh` asks for another connection.
     Nothing { fresh: bool },
-    /// The connection ended before the server said what became of it.
+    /// It is unknown: the connection ended before the server reported it.
     Unknown,
-    /// Nothing, and it would fail again.
+    /// It had none, and it would fail again.
     Refused,
 }
 
-/// Says what a failed statement has done. Only what the server rolled back for sure is nothing.
+/// Returns the effect of a failed statement. It had none only if the server has certainly rolled it back.
 pub(super) fn outcome(error: &Error) -> Outcome {
     let Some(code) = error.code() else { return Outcome::Unknown };
     if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
         Outcome::Nothing { fresh: false }
     } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
-        // It was the primary, and is one no more.
+        // The server was the primary, and is so no longer.
         Outcome::Nothing { fresh: true }
     } else if code.code().starts_with("08") || code.code().starts_with("57P0") {
-        // A pooler says so of its own connection, or the server of its end: perhaps after the commit.
+        // A pooler lost its connection, or the server is ending: perhaps after the commit.
         Outcome::Unknown
     } else {
         Outcome::Refused
     }
 }
 
-/// Why a statement failed for good.
+/// Returns the error of a statement that is not sent again.
 pub(super) fn statement(error: &Error) -> StoreError {
     let Some(code) = error.code() else {
         return StoreError::Unavailable("the connection to PostgreSQL broke".to_owned());
@@ -65,7 +65,7 @@ pub(super) fn statement(error: &Error) -> StoreError {
     StoreError::Unavailable(format!("{text} (PostgreSQL error {})", code.code()))
 }
 
-/// Why no connection could be made.
+/// Returns the error of a connection that could not be made.
 pub(super) fn connecting(error: &Error, address: &PostgresAddress) -> StoreError {
     let place = address.place();
     StoreError::Unavailable(match error.code().map(SqlState::code) {
@@ -96,15 +96,15 @@ pub(super) fn connecting(error: &Error, address: &PostgresAddress) -> StoreError
     })
 }
 
-/// Whether a member was left because it takes no writes. The library says so by an error of its own, which no system call
-/// has a number for.
+/// Says whether a member was refused because it takes no writes. The library reports that by an error of its own, without
+/// the number of a system call.
 pub(super) fn is_read_only(error: &Error) -> bool {
     let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     error.code().is_none()
         && io.is_some_and(|io| io.raw_os_error().is_none() && io.kind() == io::ErrorKind::PermissionDenied)
 }
 
-/// The innermost cause: an error of the network, of a certificate, or of what the server was asked for.
+/// Returns the innermost cause: an error of the network, of a certificate or of a setting.
 fn cause(error: &Error) -> Option<String> {
     let mut cause = error.source()?;
     while let Some(inner) = cause.source() {
@@ -112,7 +112,7 @@ fn cause(error: &Error) -> Option<String> {
     }
     let io = cause.downcast_ref::<io::Error>();
     Some(match io.and_then(io::Error::raw_os_error).and(io) {
-        // Without its number, which says nothing more.
+        // Its number would add nothing.
         Some(error) => error.kind().to_string(),
         None => cause.to_string(),
     })

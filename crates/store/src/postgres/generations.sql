@@ -36,17 +36,3 @@ CREATE TABLE time_passed (
     boot   uuid    NOT NULL,
     uptime bigint  NOT NULL         -- in milliseconds
 );
-
--- Whoever had a right to the tables has it to the new one.
-DO $$
-DECLARE
-    granted record;
-BEGIN
-    FOR granted IN
-        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS role, a.privilege_type AS privilege
-        FROM pg_class c, aclexplode(c.relacl) a
-        WHERE c.oid = 'elected'::regclass AND a.grantee <> c.relowner
-    LOOP
-        EXECUTE format('GRANT %s ON time_passed TO %s', granted.privilege, granted.role);
-    END LOOP;
-END $$;

@@ -1,8 +1,7 @@
-//! Group commit: what waits is sent together, as one transaction.
+//! Group commit: jobs that wait are sent together, as one transaction.
 //!
-//! Most of what a statement costs is not its rows: it is parsed, planned, answered and committed. While as many
-//! transactions are under way as there are lanes, whatever comes waits for the next one, and shares its cost. Nobody
-//! waits for company.
+//! Most of the cost of a statement is not that of its rows: it is parsed, planned, answered and committed. While all lanes are
+//! busy, jobs that come wait for the next transaction, and share its cost. While a lane is free no job waits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,23 +13,27 @@ use super::column::never_written;
 use super::pool::QUEUE;
 use crate::StoreError;
 
-/// How many transactions of a kind are under way at a time.
+/// The most transactions of a kind at a time.
 const LANES: usize = 2;
 
 /// The most jobs in one transaction: it bounds what waits behind it.
 const BATCH: usize = 64;
 
-/// Something that is done together with others of its kind.
+/// Gives up soon on a lock. A row that is locked for long must not hold up jobs that need other rows: each is then sent by
+/// itself.
+pub(super) const IMPATIENT: &str = "SELECT set_config('lock_timeout', '50ms', true)";
+
+/// A job that can be done together with others of its kind.
 pub(super) trait Job: Send + Sync + Sized + 'static {
     type Output: Send + 'static;
-    /// What it is done on.
+    /// What the job is done on.
     type Engine: Send + Sync + 'static;
 
-    /// Whether it may be in one transaction with the others.
+    /// Says whether the job may be in one transaction with the others.
     fn goes_with(&self, others: &[Self]) -> bool;
 
-    /// Does all of them in one transaction, and returns an output for each. An error concerns all of them. Unless it is
-    /// `alone` it fails soon where it would have to wait for what another holds: whoever comes next must not.
+    /// Does all jobs in one transaction, and returns an output for each. An error concerns all of them. Unless a job is
+    /// `alone`, the transaction fails soon where it would wait for a lock, so that the next jobs need not wait.
     fn run(
         jobs: &[Self],
         engine: &Self::Engine,
@@ -58,7 +61,7 @@ impl<J: Job> Group<J> {
         Arc::new(Self(Mutex::new(State { waiting: VecDeque::new(), busy: 0 })))
     }
 
-    /// Does a job with those that wait beside it. Whoever goes away leaves it to be done all the same.
+    /// Does a job together with others that wait. It is done even if the caller goes away.
     pub(super) async fn run(
         self: &Arc<Self>,
         job: J,
@@ -88,10 +91,10 @@ impl<J: Job> Group<J> {
         while let Some((jobs, replies, deadline)) = lane.take() {
             match J::run(&jobs, &engine, deadline, false).await {
                 Ok(outputs) => outputs.into_iter().zip(replies).for_each(|(output, reply)| {
-                    // Nobody listening is no error: the caller went away.
+                    // The caller may have gone away; that is no error.
                     let _ = reply.send(Ok(output));
                 }),
-                // Known not to have been done. One of them may be at fault, so each goes by itself, beside the lanes.
+                // Nothing was done. One of the jobs may be at fault, so each is sent by itself, beside the lanes.
                 Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
                     for (job, reply) in jobs.into_iter().zip(replies) {
                         let engine = Arc::clone(&engine);
@@ -110,21 +113,20 @@ impl<J: Job> Group<J> {
         }
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the state. Nothing panics while it holds the lock, so a poisoned one is sound.
     fn state(&self) -> MutexGuard<'_, State<J>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A lane that is in use. It is free when nothing waits any more, or when whoever uses it panics.
+/// A lane that is busy. It is free again when no job waits, or when its task panics.
 struct Lane<'a, J: Job> {
     group: &'a Group<J>,
     free: bool,
 }
 
 impl<J: Job> Lane<'_, J> {
-    /// Takes the jobs of the next transaction, and when the first of them must have been answered. `None` if nothing
-    /// waits: whoever comes next finds a free lane.
+    /// Takes the jobs of the next transaction, and the deadline of the first. `None` if no job waits: the lane is free then.
     #[expect(clippy::type_complexity, reason = "it is taken apart at once, in one place")]
     fn take(&mut self) -> Option<(Vec<J>, Vec<oneshot::Sender<Result<J::Output, StoreError>>>, Instant)> {
         let mut state = self.group.state();

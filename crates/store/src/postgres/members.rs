@@ -1,7 +1,7 @@
-//! The members of a cluster, asked all at once which of them takes writes.
+//! The members of a cluster, which are asked at the same time whether they take writes.
 //!
-//! If none does, a primary that is only read-only still says what can't change any more: it is read. A standby is not:
-//! what it lacks may have been revoked.
+//! If none does, a primary that is read-only is read: what it holds can't be changed elsewhere. A standby is not read: it may
+//! lack the newest revocations.
 
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Why there is no connection.
 pub(super) enum Refused {
-    /// All members have spoken, and none takes writes.
+    /// All members have answered, and none takes writes.
     ReadOnly(StoreError),
-    /// The server has as many as it takes, or as the role may have.
+    /// The server has as many connections as it allows, or as the role may have.
     Crowded(StoreError),
     /// Anything else.
     Failed(StoreError),
 }
 
 impl Refused {
-    /// What the caller learns.
+    /// Returns the error for the caller.
     pub(super) fn error(self) -> StoreError {
         match self {
             Self::ReadOnly(error) | Self::Crowded(error) | Self::Failed(error) => error,
@@ -39,7 +39,7 @@ impl Refused {
     }
 }
 
-/// Makes a connection to the primary, which takes no writes.
+/// Makes a connection to a primary that takes no writes.
 pub(super) async fn connect_to_read(
     address: &PostgresAddress,
     tls: &Tls,
@@ -65,9 +65,9 @@ pub(super) async fn connect_to_read(
 
 /// Makes a connection to the member that takes writes.
 ///
-/// One that is cut off says nothing at all. Were they asked in turn, each connection would first wait for it in vain. As
-/// long as one is silent the others are asked again, since one of them may be taking over; when all have spoken and none
-/// takes writes, nobody waits for longer.
+/// A member that is cut off does not answer. If members were asked in turn, each connection would first wait for it in vain.
+/// As long as a member is silent the others are asked again, since one of them may be taking over. When all have answered
+/// and none takes writes, the search ends.
 pub(super) async fn connect(
     address: &PostgresAddress,
     tls: &Tls,
@@ -94,7 +94,7 @@ pub(super) async fn connect(
         asked.spawn(ask(index, members[index].clone(), tls.clone(), PAUSE));
     }
     let all_read_only = refusals.iter().flatten().all(error::is_read_only);
-    // A server that gives its reason says more than one that is not there.
+    // The reason of a server says more than the error of a connection.
     let telling = refusals.into_iter().flatten().max_by_key(|refusal| refusal.code().is_some());
     let telling = telling.expect("an address has a member");
     let said = error::connecting(&telling, address);
@@ -111,7 +111,7 @@ pub(super) async fn connect(
 async fn ask(index: usize, member: Config, tls: Tls, pause: Duration) -> (usize, Result<Client, Error>) {
     sleep(pause).await;
     let connected = member.connect(tls).await.map(|(client, connection)| {
-        // It ends when the client is dropped. Its errors are seen by whoever waits for an answer.
+        // It ends when the client is dropped. Calls that wait for an answer get its errors.
         tokio::spawn(connection);
         client
     });

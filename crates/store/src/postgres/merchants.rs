@@ -1,68 +1,90 @@
 //! Merchants.
 
+use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{MerchantId, Timestamp};
+use tollgate_core::{Actor, MerchantId, Timestamp};
 
 use super::Postgres;
-use super::changes::{kept, outlasts, recorded};
+use super::changes::{By, kept, outlasts, recorded};
 use super::column::{id, id_bytes, millis, params, status, text, time};
-use crate::{Merchant, Status, StoreError};
+use crate::{Merchant, Merchants, Status, StoreError};
 
-pub(super) async fn create(store: &Postgres, merchant: &Merchant) -> Result<(), StoreError> {
-    store
-        .write(
-            "INSERT INTO merchants (id, name, disabled, created_at) VALUES ($1, $2, $3, $4)",
+#[async_trait]
+impl Merchants for Postgres {
+    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError> {
+        let by = By::of(actor);
+        self.write(
+            recorded!(
+                "done AS (
+                     INSERT INTO merchants (id, name, disabled, created_at) VALUES ($1, $2, $3, $4) RETURNING id
+                 )",
+                "SELECT 1, 'merchant', id, NULL::bigint, $5, false FROM done",
+                "$6, $7, $8",
+                "SELECT FROM done"
+            ),
             params![
                 id(merchant.id.as_bytes()),
                 merchant.name.as_bytes(),
                 merchant.status == Status::Disabled,
                 millis(merchant.created_at),
+                kept(merchant.created_at),
+                by.who(),
+                by.from(),
+                by.why(),
             ],
         )
         .await
         .map(drop)
-}
+    }
 
-pub(super) async fn one(store: &Postgres, merchant_id: MerchantId) -> Result<Option<Merchant>, StoreError> {
-    let sql = "SELECT id, name, disabled, created_at FROM merchants WHERE id = $1";
-    store.read_one(sql, params![id(merchant_id.as_bytes())]).await?.as_ref().map(merchant).transpose()
-}
+    async fn merchant(&self, wanted: MerchantId) -> Result<Option<Merchant>, StoreError> {
+        let sql = "SELECT id, name, disabled, created_at FROM merchants WHERE id = $1";
+        self.read_one(sql, params![id(wanted.as_bytes())]).await?.as_ref().map(merchant).transpose()
+    }
 
-pub(super) async fn page(
-    store: &Postgres,
-    after: Option<MerchantId>,
-    limit: u32,
-) -> Result<Vec<Merchant>, StoreError> {
-    let rows = store
-        .read(
-            "SELECT id, name, disabled, created_at FROM merchants WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2",
-            params![after.map(|after| id(after.as_bytes())), i64::from(limit)],
-        )
-        .await?;
-    rows.iter().map(merchant).collect()
-}
+    async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError> {
+        let rows = self
+            .read(
+                "SELECT id, name, disabled, created_at FROM merchants WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2",
+                params![after.map(|after| id(after.as_bytes())), i64::from(limit)],
+            )
+            .await?;
+        rows.iter().map(merchant).collect()
+    }
 
-pub(super) async fn set_status(
-    store: &Postgres,
-    merchant: MerchantId,
-    status: Status,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let done = store
-        .write(
-            recorded!(
-                "done AS (
-                     UPDATE merchants SET disabled = $2, generation = generation + $2::integer
-                     WHERE id = $1 RETURNING id, generation
-                 )",
-                "SELECT 1, 'merchant', id, NULL::bigint, $3, false FROM done
-                 UNION ALL SELECT 2, 'merchant revoked', id, generation, $4, true FROM done WHERE $2",
-                "SELECT FROM done"
-            ),
-            params![id(merchant.as_bytes()), status == Status::Disabled, kept(now), outlasts(now)],
-        )
-        .await?;
-    Ok(!done.is_empty())
+    async fn set_merchant_status(
+        &self,
+        merchant: MerchantId,
+        status: Status,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let by = By::of(actor);
+        let done = self
+            .write(
+                recorded!(
+                    "done AS (
+                         UPDATE merchants SET disabled = $2, generation = generation + $2::integer
+                         WHERE id = $1 RETURNING id, generation
+                     )",
+                    "SELECT 1, 'merchant', id, NULL::bigint, $3, false FROM done
+                     UNION ALL SELECT 2, 'merchant revoked', id, generation, $4, true FROM done WHERE $2",
+                    "$5, $6, $7",
+                    "SELECT FROM done"
+                ),
+                params![
+                    id(merchant.as_bytes()),
+                    status == Status::Disabled,
+                    kept(now),
+                    outlasts(now),
+                    by.who(),
+                    by.from(),
+                    by.why(),
+                ],
+            )
+            .await?;
+        Ok(!done.is_empty())
+    }
 }
 
 fn merchant(row: &Row) -> Result<Merchant, StoreError> {

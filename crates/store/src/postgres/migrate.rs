@@ -1,8 +1,8 @@
 //! Brings the schema up to date.
 //!
 //! Several versions of the program may run on one database while it is upgraded node by node. So a step only adds: what
-//! an older program reads and writes stays as it is (expand). What nobody needs any more is removed by a later step,
-//! when the programs that needed it are gone (contract), and that step says how new a program must be.
+//! an older program reads and writes stays as it is (expand). What no program needs any more is removed by a later step
+//! (contract), which says how new a program must be.
 
 use std::time::Duration;
 
@@ -19,39 +19,41 @@ struct Step {
     sql: &'static str,
     /// The oldest version whose programs can work with what the step leaves behind.
     oldest: i32,
+    /// The tables that it makes, separated by commas, if roles get the rights to them that they have to other tables.
+    made: Option<&'static str>,
 }
 
 /// The schema's versions, each as the step from the one before.
 const STEPS: &[Step] = &[
-    Step { sql: include_str!("schema.sql"), oldest: 1 },
-    Step { sql: include_str!("elected.sql"), oldest: 1 },
-    Step { sql: include_str!("marks.sql"), oldest: 1 },
+    Step { sql: include_str!("schema.sql"), oldest: 1, made: None },
+    Step { sql: include_str!("elected.sql"), oldest: 1, made: None },
+    Step { sql: include_str!("marks.sql"), oldest: 1, made: None },
     // An older program would look for times that are gone, and would not know what a token's generation is.
-    Step { sql: include_str!("generations.sql"), oldest: 4 },
-    Step { sql: include_str!("sharding.sql"), oldest: 5 },
-    Step { sql: include_str!("agreement.sql"), oldest: 5 },
+    Step { sql: include_str!("generations.sql"), oldest: 4, made: Some("time_passed") },
+    Step { sql: include_str!("sharding.sql"), oldest: 5, made: None },
+    Step { sql: include_str!("agreement.sql"), oldest: 5, made: Some("agreement, servers") },
     // What an older program adds gets the defaults.
-    Step { sql: include_str!("actors.sql"), oldest: 5 },
+    Step { sql: include_str!("actors.sql"), oldest: 5, made: None },
     // An older program would look for the payment requests.
-    Step { sql: include_str!("documents.sql"), oldest: 8 },
+    Step { sql: include_str!("documents.sql"), oldest: 8, made: None },
 ];
 
-/// What becomes of a database in which there is no store.
+/// What to do with a database that holds no store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Empty {
-    /// It gets the tables of one.
+    /// Create the tables of a store.
     Filled,
-    /// It is refused.
+    /// Refuse it.
     Refused,
 }
 
-/// How long all steps may take, waiting for other processes that take them included.
+/// How long all steps may take, including the wait for other processes that take them.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Takes the steps that the schema lacks, in one transaction, unless another process was faster. Whether it lacks any
-/// must be known within `patience`: the server may be cut off as soon as it has been entered.
+/// must be known within `patience`: the server may be cut off right after the connection was made.
 pub(super) async fn migrate(client: &Client, patience: Duration, empty: Empty) -> Result<(), StoreError> {
-    // Without a lock at first: usually there is nothing to do, and the role need not have the right to.
+    // Without a lock at first: usually there is nothing to do, and the role may lack the right to change the schema.
     let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
     match timeout(patience, version(client)).await.map_err(late)?? {
         found if found == known() => return Ok(()),
@@ -76,7 +78,7 @@ async fn take_steps(client: &Client) -> Result<(), StoreError> {
     let found = loop {
         execute(client, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         if version(client).await? > 0 {
-            // The row is the lock: who waits for it reads what the other has left.
+            // The row is the lock: a process that waits for it reads what the other has left.
             run(client, "SELECT id FROM tollgate_schema WHERE id = 1 FOR UPDATE", params![]).await?;
             break version(client).await?;
         }
@@ -87,14 +89,37 @@ async fn take_steps(client: &Client) -> Result<(), StoreError> {
     };
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         execute(client, step.sql).await?;
+        if let Some(made) = step.made {
+            execute(client, &grants(made)).await?;
+        }
         let note = "UPDATE tollgate_schema SET version = version + 1, oldest = $1";
         run(client, note, params![step.oldest]).await?;
     }
     execute(client, "COMMIT").await
 }
 
-/// Creates the table that says which steps have been taken. Of several processes the first does; the others wait for it
-/// to be done, in the catalogue, and get `false`: it is there now.
+/// Returns the statement that grants the rights to tables which every role has to the table `elected`: a role that serves
+/// need not be told of each new table.
+fn grants(tables: &str) -> String {
+    format!(
+        "DO $$
+         DECLARE
+             granted record;
+         BEGIN
+             FOR granted IN
+                 SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS role,
+                     a.privilege_type AS privilege
+                 FROM pg_class c, aclexplode(c.relacl) a
+                 WHERE c.oid = 'elected'::regclass AND a.grantee <> c.relowner
+             LOOP
+                 EXECUTE format('GRANT %s ON {tables} TO %s', granted.privilege, granted.role);
+             END LOOP;
+         END $$"
+    )
+}
+
+/// Creates the table that counts the steps. Of several processes the first does so; the others wait for it in the
+/// catalogue, and get `false`.
 async fn create(client: &Client) -> Result<bool, StoreError> {
     let created = client
         .batch_execute(
@@ -118,9 +143,9 @@ async fn create(client: &Client) -> Result<bool, StoreError> {
     }
 }
 
-/// The version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
+/// Returns the version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
 async fn version(client: &Client) -> Result<i32, StoreError> {
-    // By the catalogue itself: `to_regclass` may answer from before the lock was waited for.
+    // By the catalogue itself: `to_regclass` may answer as of before the wait for the lock.
     let sql = "SELECT FROM pg_class WHERE relname = 'tollgate_schema' AND pg_table_is_visible(oid)";
     if run(client, sql, params![]).await?.is_empty() {
         return Ok(0);

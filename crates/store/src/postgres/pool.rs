@@ -1,8 +1,8 @@
-//! A few connections, and what is done when one of them fails.
+//! The connections, and how their failures are handled.
 //!
-//! A transaction goes out whole, its statements with the types of their parameters: one round trip, and nothing that
-//! must survive on the connection. So a pooler that gives each transaction another session may stand between, and a
-//! caller who goes away leaves no transaction open.
+//! A transaction is sent whole, its statements with the types of their parameters: it is one round trip, and nothing must
+//! survive on the connection. So a pooler may give each transaction another session, and a caller that goes away leaves no
+//! transaction open.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,28 +23,28 @@ use crate::StoreError;
 /// The most callers that wait for a connection; one more is refused.
 pub(super) const QUEUE: usize = 4096;
 
-/// How often a statement is sent at most, as long as it has no effect.
+/// The most attempts to send a statement, as long as it has no effect.
 const ATTEMPTS: u32 = 10;
 
 /// The longest pause before the second attempt; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// How long nobody asks for another connection after the server refused to have one more.
+/// How long no other connection is asked for after the server refused to have one more.
 const CROWDED: Duration = Duration::from_secs(1);
 
-/// How long an idle connection is silent before it is asked whether it still is one.
+/// How long a connection may be silent before it is checked.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// How to reach a PostgreSQL database, and how long to wait for it.
+/// How to reach a PostgreSQL database, and how long to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// Where it is.
+    /// The address.
     pub address: PostgresAddress,
     /// The most connections that are open at a time; at least one.
     pub pool_size: usize,
-    /// How long making a connection may take, to all hosts together.
+    /// How long making a connection may take, for all hosts together.
     pub connect_timeout: Duration,
-    /// How long a method of the store may take, waiting for a connection and all attempts included.
+    /// How long a method of the store may take, including the wait for a connection and all attempts.
     pub statement_timeout: Duration,
 }
 
@@ -55,12 +55,12 @@ pub(super) struct Statement<'a> {
     pub(super) params: &'a [Param<'a>],
 }
 
-/// Statements that are committed together. Each sees what the ones before it have done, and what others have committed
-/// by the time that it begins.
+/// Statements that are committed together. Each sees the effect of those before it, and what others have committed before it
+/// begins.
 #[derive(Clone, Copy)]
 pub(super) struct Transaction<'a> {
     pub(super) statements: &'a [Statement<'a>],
-    /// Whether it may be sent again when nobody knows what became of it.
+    /// Whether it may be sent again when its outcome is unknown.
     pub(super) repeatable: bool,
 }
 
@@ -68,9 +68,9 @@ pub(super) struct Transaction<'a> {
 pub(super) struct Pool {
     options: PostgresOptions,
     tls: Tls,
-    /// One for each connection that may be open.
+    /// A permit for each connection that may be open.
     free: Arc<Semaphore>,
-    /// One for each caller that may wait.
+    /// A permit for each caller that may wait.
     queue: Semaphore,
     idle: Mutex<Vec<Session>>,
 }
@@ -78,7 +78,7 @@ pub(super) struct Pool {
 /// A connection that is open.
 struct Session {
     client: Client,
-    /// Since when the server is known to be the primary, and to take no writes. After some time it is asked again.
+    /// When the server was found to be a primary that takes no writes. After some time it is asked again.
     read_only: Option<Instant>,
 }
 
@@ -94,7 +94,7 @@ impl Session {
 
 impl Pool {
     pub(super) fn new(mut options: PostgresOptions) -> Result<Self, StoreError> {
-        // A server whose machine is gone says nothing at all.
+        // A server whose machine is gone does not answer.
         let config = &mut options.address.config;
         config.keepalives_idle(SILENCE).tcp_user_timeout(options.statement_timeout);
         let tls = Tls::new(options.address.roots.as_deref())?;
@@ -102,17 +102,17 @@ impl Pool {
         Ok(Self { options, tls, free, queue: Semaphore::new(QUEUE), idle: Mutex::default() })
     }
 
-    /// Runs a transaction, again where it had no effect, until the time for it is up. Returns the rows of each statement.
+    /// Runs a transaction, again where it had no effect, until the statement timeout. Returns the rows of each statement.
     pub(super) async fn run(&self, transaction: Transaction<'_>) -> Result<Vec<Vec<Row>>, StoreError> {
         self.run_until(self.deadline(), transaction).await
     }
 
-    /// When what is asked for now must have been done.
+    /// Returns the deadline of a call that starts now.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.options.statement_timeout
     }
 
-    /// Runs a transaction likewise, until the time is up that was given to it.
+    /// Runs a transaction likewise, until `deadline`.
     pub(super) async fn run_until(
         &self,
         deadline: Instant,
@@ -162,7 +162,7 @@ impl Pool {
         members::connect(address, &self.tls, Instant::now() + *connect_timeout).await
     }
 
-    /// Makes a connection. To read, one to a primary that is read-only will do: nothing can have been changed elsewhere.
+    /// Makes a connection. To read, a primary that is read-only will do: nothing can be changed elsewhere.
     async fn open(&self, repeatable: bool) -> Result<Session, Refused> {
         match self.connect_to_write().await {
             Ok(client) => Ok(Session { client, read_only: None }),
@@ -177,8 +177,8 @@ impl Pool {
         }
     }
 
-    /// Takes a connection that is idle, or makes one. While the server grants no more of them, whoever would make one
-    /// waits with the others for those that there are.
+    /// Takes a connection that is idle, or makes one. While the server allows no more of them, the caller waits for one of
+    /// those that are open.
     async fn lease(&self, deadline: Instant, repeatable: bool) -> Result<Leased<'_>, StoreError> {
         let mut crowded = None;
         loop {
@@ -202,7 +202,7 @@ impl Pool {
         }
     }
 
-    /// Has one connection less for a while: as long as the server has no more, fewer callers may hold one.
+    /// Withholds one permit for a while: as long as the server allows no more connections, fewer callers may hold one.
     fn close_for_a_while(&self, permit: SemaphorePermit<'_>) {
         permit.forget();
         let free = Arc::clone(&self.free);
@@ -212,22 +212,22 @@ impl Pool {
         });
     }
 
-    /// The connection that was used last, as long as it is still one: the server may have ended.
+    /// Returns the idle connection that was used last, if it still works: the server may have ended.
     fn take_idle(&self, repeatable: bool) -> Option<Session> {
         let mut idle = self.idle();
-        // What serves nobody any more is closed.
+        // Connections that are of no more use are closed.
         idle.retain(|session| session.serves(true));
         let index = idle.iter().rposition(|session| session.serves(repeatable))?;
         Some(idle.remove(index))
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the idle connections. Nothing panics while it holds the lock, so a poisoned one is sound.
     fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection on loan. It goes back when it is dropped, even if an answer is still on its way.
+/// A connection on loan. Dropping it returns the connection, even if an answer is still on its way.
 struct Leased<'a> {
     pool: &'a Pool,
     session: Option<Session>,
@@ -244,13 +244,13 @@ impl Leased<'_> {
         self.session = None;
     }
 
-    /// Closes the connection, and has the server end what it is doing for it: otherwise it would go on waiting for a
-    /// lock, and take effect at any later time.
+    /// Closes the connection, and asks the server to cancel the statement: otherwise it would go on waiting for a lock, and
+    /// take effect at any later time.
     fn cancel(&mut self, tls: Tls) {
         let Some(Session { client, .. }) = self.session.take() else { return };
         let (token, patience) = (client.cancel_token(), self.pool.options.connect_timeout);
         tokio::spawn(async move {
-            // Best effort: the server that doesn't answer may not answer to this, either.
+            // Best effort: a server that doesn't answer may not answer to this, either.
             let _ = timeout(patience, token.cancel_query(tls)).await;
             drop(client);
         });
@@ -271,7 +271,7 @@ async fn send(client: &Client, statements: &[Statement<'_>]) -> Result<Vec<Vec<R
         return Ok(vec![client.query_typed(sql, params).await?]);
     }
     let work = statements.iter().map(|statement| client.query_typed(statement.sql, statement.params));
-    // All of it leaves at once. If one fails, the server takes the others for a rollback.
+    // All of it is sent at once. If one statement fails, the server rolls the transaction back.
     let (begun, results, committed) = tokio::join!(
         biased;
         client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
@@ -303,7 +303,7 @@ async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     futures.into_iter().filter_map(|(_, output)| output).collect()
 }
 
-/// What the caller learns when no answer came.
+/// Returns the error for a caller that gets no answer.
 fn unanswered(what: &str, transaction: Transaction<'_>) -> StoreError {
     if transaction.repeatable {
         StoreError::Unavailable(what.to_owned())

@@ -13,7 +13,9 @@ mod transfer;
 
 use std::time::Duration;
 
-use tollgate_core::{ClientId, Environment, Generation, MerchantId, Revocation, Revoked, Timestamp, TokenId};
+use tollgate_core::{
+    Actor, ClientId, Environment, Generation, MerchantId, Revocation, Revoked, Timestamp, TokenId,
+};
 
 use super::clock::Clock;
 use crate::{Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status};
@@ -45,6 +47,9 @@ mod conformance_through_a_pooler {
 
     crate::conformance_tests!(open);
 }
+
+/// The actor of what is not about actors.
+static SYSTEM: Actor = Actor::system();
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 

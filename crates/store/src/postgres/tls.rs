@@ -1,4 +1,4 @@
-//! TLS to the server: rustls with ring, the server's certificate checked in full.
+//! TLS to the server: rustls with ring. The server's certificate is verified in full.
 
 use std::future::Future;
 use std::io;
@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::StoreError;
 
-/// Makes the TLS side of connections. Without roots it is never asked to.
+/// The TLS side of connections. Without roots there is none.
 #[derive(Clone)]
 pub(super) struct Tls(TlsConnector);
 
@@ -81,7 +81,7 @@ where
 pub(super) struct Encrypted<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
-    /// None: whoever could stand between would need a certificate for the server's name.
+    /// Offers no channel binding: a machine in the middle would need a certificate for the server's name.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

@@ -1,5 +1,6 @@
 //! Export and import of everything, each in one transaction on a connection of its own.
 
+use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
@@ -9,10 +10,21 @@ use super::Postgres;
 use super::column::{Param, column, never_written, number, optional_text};
 use super::error;
 use crate::StoreError;
-use crate::table::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Value};
+use crate::transfer::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Transfer, Value};
 
-/// Sends everything. It ends early if nobody takes it any more.
-pub(super) async fn export(store: &Postgres, parts: &mpsc::Sender<Part>) -> Result<(), StoreError> {
+#[async_trait]
+impl Transfer for Postgres {
+    async fn export(&self, parts: mpsc::Sender<Part>) -> Result<(), StoreError> {
+        export(self, &parts).await
+    }
+
+    async fn import(&self, mut parts: mpsc::Receiver<Part>) -> Result<bool, StoreError> {
+        import(self, &mut parts).await
+    }
+}
+
+/// Sends everything. It ends early if the receiver is gone.
+async fn export(store: &Postgres, parts: &mpsc::Sender<Part>) -> Result<(), StoreError> {
     let client = store.pool.connect().await?;
     execute(&client, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     for table in Table::ALL {
@@ -30,16 +42,16 @@ pub(super) async fn export(store: &Postgres, parts: &mpsc::Sender<Part>) -> Resu
         execute(&client, "CLOSE part").await?;
     }
     execute(&client, "COMMIT").await?;
-    // Whoever has gone needs no end.
+    // A receiver that is gone needs no end.
     let _ = parts.send(Part::End).await;
     Ok(())
 }
 
-/// Adds everything; `false` if the store holds something already.
-pub(super) async fn import(store: &Postgres, parts: &mut mpsc::Receiver<Part>) -> Result<bool, StoreError> {
+/// Adds everything; `false` if the store is not empty.
+async fn import(store: &Postgres, parts: &mut mpsc::Receiver<Part>) -> Result<bool, StoreError> {
     let client = store.pool.connect().await?;
     execute(&client, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    // Of two who import at once, the second finds what the first has added.
+    // Of two imports at once, the second finds what the first has added.
     run(&client, "SELECT FROM installation FOR UPDATE", &[]).await?;
     if !is_empty(&client).await? {
         return Ok(false);
@@ -50,7 +62,7 @@ pub(super) async fn import(store: &Postgres, parts: &mut mpsc::Receiver<Part>) -
             Part::End => return execute(&client, "COMMIT").await.map(|()| true),
         }
     }
-    // The connection ends, and with it the transaction.
+    // Dropping the connection ends the transaction.
     Err(StoreError::Unavailable("the export ended early".to_owned()))
 }
 
@@ -74,7 +86,7 @@ fn select(table: Table) -> String {
             _ => (*name).to_owned(),
         })
         .collect();
-    // Text in the order of its bytes, as on every engine, whatever the language of the database.
+    // Text is in the order of its bytes, as on every engine, whatever the language of the database.
     let ordered = table.key().iter().map(|Column(name, kind)| match kind {
         Kind::Text => format!(r#"{name} COLLATE "C""#),
         _ => (*name).to_owned(),
@@ -106,7 +118,7 @@ async fn insert(client: &Client, table: Table, rows: &[Values]) -> Result<(), St
 
 type Array = (Box<dyn ToSql + Sync + Send>, Type);
 
-/// One column of all rows.
+/// Returns one column of all rows.
 fn array(kind: Kind, rows: &[Values], index: usize) -> Result<Array, StoreError> {
     fn each<'a, T: ToSql + Sync + Send + 'static>(
         rows: &'a [Values],

@@ -1,58 +1,102 @@
 //! The change log, and the revocations in it.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params, types};
-use tollgate_core::{ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
+use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
 
-use super::column::{generation, time};
-use super::installation;
-use crate::{CHANGES_KEPT, CLOCKS_DIFFER, Change, Changed, Position};
+use super::Sqlite;
+use super::column::time;
+use super::writer::Durability;
+use crate::changes::{CHANGES_KEPT, Columns};
+use crate::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
 
-/// Adds an entry, in the transaction of what it tells. For what is created, `now` is its creation.
-pub(super) fn record(connection: &Connection, what: Changed, now: Timestamp) -> Result<()> {
-    let kept = now.after(CHANGES_KEPT);
-    let (kind, id, generation, until) = match &what {
-        Changed::Client(id) => ("client", Some(id.as_bytes()), None, kept),
-        Changed::Merchant(id) => ("merchant", Some(id.as_bytes()), None, kept),
-        Changed::SigningKeys => ("signing keys", None, None, kept),
-        Changed::Revocation(Revocation { subject, expires_at }) => {
-            let (kind, id, generation) = match subject {
-                Revoked::Token(id) => ("token revoked", id.as_bytes(), Generation::FIRST),
-                Revoked::Secret(id) => ("secret revoked", id.as_bytes(), Generation::FIRST),
-                Revoked::Client(id, from) => ("client revoked", id.as_bytes(), *from),
-                Revoked::Merchant(id, from) => ("merchant revoked", id.as_bytes(), *from),
-            };
-            (kind, Some(id), Some(generation.number()), *expires_at)
-        }
-    };
+#[async_trait]
+impl ChangeLog for Sqlite {
+    async fn last_change(&self) -> Result<Position, StoreError> {
+        self.read(last).await
+    }
+
+    async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
+        self.read(move |connection| since(connection, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl Revocations for Sqlite {
+    async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT seq, kind, id, generation, until FROM changes
+                     WHERE generation IS NOT NULL AND until > ?1",
+                )?
+                .query_map([now.millis()], |row| match changed(row)? {
+                    Changed::Revocation(revocation) => Ok(Some(revocation)),
+                    Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Ok(None),
+                })?
+                .filter_map(Result::transpose)
+                .collect()
+        })
+        .await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Timestamp, actor: &Actor) -> Result<(), StoreError> {
+        let (change, actor) = (Changed::Revocation(*revocation), actor.clone());
+        self.write(Durability::Power, move |connection| record(connection, change, now, &actor)).await
+    }
+}
+
+/// Adds an entry, in the transaction of the change. For what is created, `now` is its creation.
+pub(super) fn record(connection: &Connection, what: Changed, now: Timestamp, actor: &Actor) -> Result<()> {
+    let Columns { kind, id, generation, until } = what.columns(now.after(CHANGES_KEPT));
     connection
-        .prepare_cached("INSERT INTO changes (kind, id, generation, until) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![kind, id, generation, until.millis()])
+        .prepare_cached(
+            "INSERT INTO changes (kind, id, generation, until, actor, source, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            kind,
+            id,
+            generation.map(Generation::number),
+            until.millis(),
+            actor.kind.to_string(),
+            actor.from,
+            actor.why,
+        ])
         .map(drop)
 }
 
 /// Ends tokens at `now`, and remembers it for as long as any of them may live.
-pub(super) fn revoke(connection: &Connection, subject: Revoked, now: Timestamp) -> Result<()> {
-    let longest = installation::longest_lifetime(connection)?;
-    let expires_at = now.after(longest).after(CLOCKS_DIFFER);
-    record(connection, Changed::Revocation(Revocation { subject, expires_at }), now)
+pub(super) fn revoke(connection: &Connection, subject: Revoked, now: Timestamp, actor: &Actor) -> Result<()> {
+    let expires_at = now.after(longest_lifetime(connection)?).after(CLOCKS_DIFFER);
+    record(connection, Changed::Revocation(Revocation { subject, expires_at }), now, actor)
 }
 
-pub(super) fn last(connection: &Connection) -> Result<Position> {
+/// Returns the longest lifetime of any token that was ever issued.
+pub(super) fn longest_lifetime(connection: &Connection) -> Result<Duration> {
+    connection
+        .prepare_cached("SELECT longest_lifetime FROM installation")?
+        .query_one([], |row| row.get(0).map(Duration::from_millis))
+}
+
+fn last(connection: &Connection) -> Result<Position> {
     connection
         .prepare_cached("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'")?
         .query_one([], |row| Ok(position(row.get(0)?)))
 }
 
-/// A file has one history.
+/// Returns a position; a file has one history, so that its mark is zeros.
 fn position(seq: u64) -> Position {
     Position { seq, ..Position::START }
 }
 
-pub(super) fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<Vec<Change>>> {
+fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<Vec<Change>>> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
     let purged: u64 =
         snapshot.prepare_cached("SELECT purged_change FROM installation")?.query_one([], |row| row.get(0))?;
-    // A number from the future: the store was replaced by an older copy of itself.
+    // A number from the future means that the store was replaced by an older copy of itself.
     if after.seq < purged || after.seq > last(&snapshot)?.seq {
         return Ok(None);
     }
@@ -65,19 +109,6 @@ pub(super) fn since(connection: &Connection, after: Position, limit: u32) -> Res
         })?
         .collect::<Result<_>>()
         .map(Some)
-}
-
-pub(super) fn revocations(connection: &Connection, now: Timestamp) -> Result<Vec<Revocation>> {
-    connection
-        .prepare_cached(
-            "SELECT seq, kind, id, generation, until FROM changes WHERE generation IS NOT NULL AND until > ?1",
-        )?
-        .query_map([now.millis()], |row| match changed(row)? {
-            Changed::Revocation(revocation) => Ok(Some(revocation)),
-            Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Ok(None),
-        })?
-        .filter_map(Result::transpose)
-        .collect()
 }
 
 /// Deletes entries that have expired at `now`, up to `limit` of them, and remembers the greatest number among them.
@@ -99,15 +130,11 @@ pub(super) fn purge(connection: &Connection, now: Timestamp, limit: u32) -> Resu
 }
 
 fn changed(row: &Row<'_>) -> Result<Changed> {
-    let subject = match row.get_ref(1)?.as_str()? {
-        "client" => return Ok(Changed::Client(ClientId::from_bytes(row.get(2)?))),
-        "merchant" => return Ok(Changed::Merchant(MerchantId::from_bytes(row.get(2)?))),
-        "signing keys" => return Ok(Changed::SigningKeys),
-        "token revoked" => Revoked::Token(TokenId::from_bytes(row.get(2)?)),
-        "secret revoked" => Revoked::Secret(SecretId::from_bytes(row.get(2)?)),
-        "client revoked" => Revoked::Client(ClientId::from_bytes(row.get(2)?), generation(row, 3)?),
-        "merchant revoked" => Revoked::Merchant(MerchantId::from_bytes(row.get(2)?), generation(row, 3)?),
-        _ => return Err(types::FromSqlError::InvalidType.into()),
+    let columns = Columns {
+        kind: row.get_ref(1)?.as_str()?,
+        id: row.get(2)?,
+        generation: row.get::<_, Option<u64>>(3)?.map(Generation::from_number),
+        until: time(row, 4)?,
     };
-    Ok(Changed::Revocation(Revocation { subject, expires_at: time(row, 4)? }))
+    Changed::read(&columns).ok_or_else(|| types::FromSqlError::InvalidType.into())
 }

@@ -1,45 +1,14 @@
 //! Clients and their secrets.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
-use tollgate_core::{ClientId, Generation, MerchantId, Revoked, SecretHash, SecretId, Timestamp};
+use tollgate_core::{Actor, ClientId, Generation, MerchantId, Revoked, SecretHash, SecretId, Timestamp};
 
-use super::changes;
 use super::column::{generation, optional_time, parsed, status, time};
-use crate::{Changed, Client, Secret, Status};
-
-pub(super) fn create(connection: &Connection, client: &Client) -> Result<bool> {
-    if let Some(merchant) = client.merchant_id
-        && !connection
-            .prepare_cached("SELECT 1 FROM merchants WHERE id = ?1")?
-            .exists([merchant.as_bytes()])?
-    {
-        return Ok(false);
-    }
-    let addresses: Vec<String> = client.addresses.iter().map(ToString::to_string).collect();
-    connection
-        .prepare_cached(
-            "INSERT INTO clients
-                 (id, merchant_id, name, environment, scope, addresses, disabled, generation, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            client.id.as_bytes(),
-            client.merchant_id.as_ref().map(MerchantId::as_bytes),
-            client.name,
-            client.environment.as_str(),
-            client.scope.as_str(),
-            addresses.join(" "),
-            client.status == Status::Disabled,
-            client.generation.number(),
-            client.created_at.millis(),
-        ])?;
-    for secret in &client.secrets {
-        insert_secret(connection, client.id, secret)?;
-    }
-    // It may be known as absent.
-    changes::record(connection, Changed::Client(client.id), client.created_at)?;
-    Ok(true)
-}
+use super::writer::Durability;
+use super::{Sqlite, changes};
+use crate::clients::{gather, networks, networks_text};
+use crate::{Changed, Client, Clients, Secret, Status, StoreError};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -55,112 +24,186 @@ macro_rules! select {
     };
 }
 
-pub(super) fn one(connection: &Connection, id: ClientId) -> Result<Option<Client>> {
-    let found = query(connection, select!("(SELECT * FROM clients WHERE id = ?1)"), [id.as_bytes()])?;
-    Ok(found.into_iter().next())
-}
+#[async_trait]
+impl Clients for Sqlite {
+    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError> {
+        let (client, actor) = (client.clone(), actor.clone());
+        self.write(Durability::Power, move |connection| create(connection, &client, &actor)).await
+    }
 
-pub(super) fn page(
-    connection: &Connection,
-    merchant: Option<MerchantId>,
-    after: Option<ClientId>,
-    limit: u32,
-) -> Result<Vec<Client>> {
-    // No id is as small as the empty blob.
-    let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
-    match merchant {
-        None => query(
-            connection,
-            select!("(SELECT * FROM clients WHERE id > ?1 ORDER BY id LIMIT ?2)"),
-            params![after, limit],
-        ),
-        Some(merchant) => query(
-            connection,
-            select!("(SELECT * FROM clients WHERE merchant_id = ?3 AND id > ?1 ORDER BY id LIMIT ?2)"),
-            params![after, limit, merchant.as_bytes()],
-        ),
+    async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        let sql = select!("(SELECT * FROM clients WHERE id = ?1)");
+        self.read(move |connection| Ok(query(connection, sql, [id.as_bytes()])?.into_iter().next())).await
+    }
+
+    async fn clients(
+        &self,
+        merchant: Option<MerchantId>,
+        after: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError> {
+        self.read(move |connection| {
+            // No id is as small as the empty blob.
+            let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+            match merchant {
+                None => {
+                    let sql = select!("(SELECT * FROM clients WHERE id > ?1 ORDER BY id LIMIT ?2)");
+                    query(connection, sql, params![after, limit])
+                }
+                Some(merchant) => {
+                    let sql = select!(
+                        "(SELECT * FROM clients WHERE merchant_id = ?3 AND id > ?1 ORDER BY id LIMIT ?2)"
+                    );
+                    query(connection, sql, params![after, limit, merchant.as_bytes()])
+                }
+            }
+        })
+        .await
+    }
+
+    async fn client_ids(&self, after: Option<ClientId>, limit: u32) -> Result<Vec<ClientId>, StoreError> {
+        self.read(move |connection| {
+            let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+            connection
+                .prepare_cached("SELECT id FROM clients WHERE id > ?1 ORDER BY id LIMIT ?2")?
+                .query_map(params![after, limit], |row| row.get(0).map(ClientId::from_bytes))?
+                .collect()
+        })
+        .await
+    }
+
+    async fn set_client_status(
+        &self,
+        id: ClientId,
+        status: Status,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (disabled, actor) = (status == Status::Disabled, actor.clone());
+        self.write(Durability::Power, move |connection| {
+            let raised = connection
+                .prepare_cached(
+                    "UPDATE clients SET disabled = ?2, generation = generation + ?2 WHERE id = ?1
+                     RETURNING generation",
+                )?
+                .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
+                .optional()?;
+            let Some(raised) = raised else { return Ok(false) };
+            changes::record(connection, Changed::Client(id), now, &actor)?;
+            if disabled {
+                changes::revoke(connection, Revoked::Client(id, raised), now, &actor)?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn delete_client(&self, id: ClientId, now: Timestamp, actor: &Actor) -> Result<bool, StoreError> {
+        let actor = actor.clone();
+        self.write(Durability::Power, move |connection| {
+            connection
+                .prepare_cached("DELETE FROM secrets WHERE client_id = ?1")?
+                .execute([id.as_bytes()])?;
+            let found =
+                connection.prepare_cached("DELETE FROM clients WHERE id = ?1")?.execute([id.as_bytes()])?;
+            if found == 0 {
+                return Ok(false);
+            }
+            changes::record(connection, Changed::Client(id), now, &actor)?;
+            changes::revoke(connection, Revoked::Client(id, Generation::END), now, &actor)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn add_secret(
+        &self,
+        client: ClientId,
+        secret: &Secret,
+        others_expire_at: Option<Timestamp>,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (secret, actor) = (secret.clone(), actor.clone());
+        self.write(Durability::Power, move |connection| {
+            if !connection
+                .prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?
+                .exists([client.as_bytes()])?
+            {
+                return Ok(false);
+            }
+            if let Some(at) = others_expire_at {
+                connection
+                    .prepare_cached(
+                        "UPDATE secrets SET expires_at = min(ifnull(expires_at, ?2), ?2)
+                         WHERE client_id = ?1 AND revoked_at IS NULL",
+                    )?
+                    .execute(params![client.as_bytes(), at.millis()])?;
+            }
+            insert_secret(connection, client, &secret)?;
+            changes::record(connection, Changed::Client(client), now, &actor)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn revoke_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let actor = actor.clone();
+        self.write(Durability::Power, move |connection| {
+            let revoked = connection
+                .prepare_cached(
+                    "UPDATE secrets SET revoked_at = ?3 WHERE client_id = ?1 AND id = ?2 AND revoked_at IS NULL",
+                )?
+                .execute(params![client.as_bytes(), secret.as_bytes(), now.millis()])?;
+            if revoked == 0 {
+                return connection
+                    .prepare_cached("SELECT 1 FROM secrets WHERE client_id = ?1 AND id = ?2")?
+                    .exists([client.as_bytes(), secret.as_bytes()]);
+            }
+            changes::record(connection, Changed::Client(client), now, &actor)?;
+            changes::revoke(connection, Revoked::Secret(secret), now, &actor)?;
+            Ok(true)
+        })
+        .await
     }
 }
 
-pub(super) fn ids(connection: &Connection, after: Option<ClientId>, limit: u32) -> Result<Vec<ClientId>> {
-    let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<bool> {
+    if let Some(merchant) = client.merchant_id
+        && !connection
+            .prepare_cached("SELECT 1 FROM merchants WHERE id = ?1")?
+            .exists([merchant.as_bytes()])?
+    {
+        return Ok(false);
+    }
     connection
-        .prepare_cached("SELECT id FROM clients WHERE id > ?1 ORDER BY id LIMIT ?2")?
-        .query_map(params![after, limit], |row| row.get(0).map(ClientId::from_bytes))?
-        .collect()
-}
-
-pub(super) fn set_status(
-    connection: &Connection,
-    id: ClientId,
-    status: Status,
-    now: Timestamp,
-) -> Result<bool> {
-    let disabled = status == Status::Disabled;
-    let raised = connection
-        .prepare_cached("UPDATE clients SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation")?
-        .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
-        .optional()?;
-    let Some(raised) = raised else { return Ok(false) };
-    changes::record(connection, Changed::Client(id), now)?;
-    if disabled {
-        changes::revoke(connection, Revoked::Client(id, raised), now)?;
-    }
-    Ok(true)
-}
-
-pub(super) fn delete(connection: &Connection, id: ClientId, now: Timestamp) -> Result<bool> {
-    connection.prepare_cached("DELETE FROM secrets WHERE client_id = ?1")?.execute([id.as_bytes()])?;
-    let found = connection.prepare_cached("DELETE FROM clients WHERE id = ?1")?.execute([id.as_bytes()])?;
-    if found == 0 {
-        return Ok(false);
-    }
-    changes::record(connection, Changed::Client(id), now)?;
-    changes::revoke(connection, Revoked::Client(id, Generation::END), now)?;
-    Ok(true)
-}
-
-pub(super) fn add_secret(
-    connection: &Connection,
-    client: ClientId,
-    secret: &Secret,
-    others_expire_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<bool> {
-    if !connection.prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?.exists([client.as_bytes()])? {
-        return Ok(false);
-    }
-    if let Some(at) = others_expire_at {
-        connection
-            .prepare_cached(
-                "UPDATE secrets SET expires_at = min(ifnull(expires_at, ?2), ?2)
-                 WHERE client_id = ?1 AND revoked_at IS NULL",
-            )?
-            .execute(params![client.as_bytes(), at.millis()])?;
-    }
-    insert_secret(connection, client, secret)?;
-    changes::record(connection, Changed::Client(client), now)?;
-    Ok(true)
-}
-
-pub(super) fn revoke_secret(
-    connection: &Connection,
-    client: ClientId,
-    secret: SecretId,
-    now: Timestamp,
-) -> Result<bool> {
-    let revoked = connection
         .prepare_cached(
-            "UPDATE secrets SET revoked_at = ?3 WHERE client_id = ?1 AND id = ?2 AND revoked_at IS NULL",
+            "INSERT INTO clients
+                 (id, merchant_id, name, environment, scope, addresses, disabled, generation, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute(params![client.as_bytes(), secret.as_bytes(), now.millis()])?;
-    if revoked == 0 {
-        return connection
-            .prepare_cached("SELECT 1 FROM secrets WHERE client_id = ?1 AND id = ?2")?
-            .exists([client.as_bytes(), secret.as_bytes()]);
+        .execute(params![
+            client.id.as_bytes(),
+            client.merchant_id.as_ref().map(MerchantId::as_bytes),
+            client.name,
+            client.environment.as_str(),
+            client.scope.as_str(),
+            networks_text(&client.addresses),
+            client.status == Status::Disabled,
+            client.generation.number(),
+            client.created_at.millis(),
+        ])?;
+    for secret in &client.secrets {
+        insert_secret(connection, client.id, secret)?;
     }
-    changes::record(connection, Changed::Client(client), now)?;
-    changes::revoke(connection, Revoked::Secret(secret), now)?;
+    // A server may have cached that it does not exist.
+    changes::record(connection, Changed::Client(client.id), client.created_at, actor)?;
     Ok(true)
 }
 
@@ -181,38 +224,19 @@ fn insert_secret(connection: &Connection, client: ClientId, secret: &Secret) -> 
         .map(drop)
 }
 
-/// Runs a `select!` and gathers each client's rows, which follow each other.
+/// Runs a `select!`.
 fn query(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<Client>> {
-    let mut clients: Vec<Client> = Vec::new();
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    while let Some(row) = rows.next()? {
-        let id = ClientId::from_bytes(row.get(0)?);
-        if clients.last().is_none_or(|last| last.id != id) {
-            clients.push(client(id, row)?);
-        }
-        let client = clients.last_mut().expect("one was added if there was none");
-        client.secrets.extend(secret(row)?);
-    }
-    for client in &mut clients {
-        client.secrets.sort_by_key(|secret| (secret.created_at, secret.id));
-    }
-    Ok(clients)
+    gather(connection.prepare_cached(sql)?.query_map(params, |row| Ok((client(row)?, secret(row)?)))?)
 }
 
-fn client(id: ClientId, row: &Row<'_>) -> Result<Client> {
-    let addresses = row.get_ref(5)?.as_str()?;
+fn client(row: &Row<'_>) -> Result<Client> {
     Ok(Client {
-        id,
+        id: ClientId::from_bytes(row.get(0)?),
         merchant_id: row.get::<_, Option<_>>(1)?.map(MerchantId::from_bytes),
         name: row.get(2)?,
         environment: parsed(row, 3)?,
         scope: parsed(row, 4)?,
-        addresses: addresses
-            .split_ascii_whitespace()
-            .map(str::parse)
-            .collect::<std::result::Result<_, _>>()
-            .map_err(types::FromSqlError::other)?,
+        addresses: networks(row.get_ref(5)?.as_str()?).map_err(types::FromSqlError::other)?,
         status: status(row, 6)?,
         merchant_status: status(row, 7)?,
         generation: generation(row, 8)?,

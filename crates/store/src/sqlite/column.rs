@@ -1,4 +1,4 @@
-//! How the domain's words stand in columns.
+//! The types of the domain as columns hold them.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -10,33 +10,33 @@ use tollgate_core::{Generation, Timestamp};
 
 use crate::Status;
 
-/// A length of time, in milliseconds.
+/// Returns a length of time in milliseconds.
 pub(super) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A generation.
+/// Reads a generation.
 pub(super) fn generation(row: &Row<'_>, index: usize) -> Result<Generation> {
     row.get(index).map(Generation::from_number)
 }
 
-/// A time, in milliseconds.
+/// Reads a time in milliseconds.
 pub(super) fn time(row: &Row<'_>, index: usize) -> Result<Timestamp> {
     row.get(index).map(Timestamp::from_millis)
 }
 
-/// A time, or NULL.
+/// Reads a time in milliseconds, or NULL.
 pub(super) fn optional_time(row: &Row<'_>, index: usize) -> Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<u64>>(index)?.map(Timestamp::from_millis))
 }
 
-/// The flag `disabled`; NULL, of a merchant that isn't, counts as enabled.
+/// Reads the flag `disabled`. NULL, where there is no merchant, counts as enabled.
 pub(super) fn status(row: &Row<'_>, index: usize) -> Result<Status> {
     let disabled = row.get::<_, Option<bool>>(index)?.unwrap_or(false);
     Ok(if disabled { Status::Disabled } else { Status::Enabled })
 }
 
-/// A word of the domain, as text.
+/// Reads a type of the domain from its text.
 pub(super) fn parsed<T>(row: &Row<'_>, index: usize) -> Result<T>
 where
     T: FromStr,

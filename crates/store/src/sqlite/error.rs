@@ -1,4 +1,4 @@
-//! What SQLite's errors mean to a caller. No text has a row's values in it.
+//! SQLite's errors as errors of the store. No text contains the values of a row.
 
 use rusqlite::{Error, ErrorCode};
 
@@ -33,4 +33,9 @@ fn from_code(error: rusqlite::ffi::Error) -> StoreError {
         _ => "a statement failed",
     };
     StoreError::Unavailable(format!("{text} (SQLite error {code})"))
+}
+
+/// Returns the error of a job that panicked, or whose thread has ended.
+pub(super) fn failed_inside() -> StoreError {
+    StoreError::Unavailable("it failed inside".to_owned())
 }

@@ -1,12 +1,69 @@
 //! Idempotency keys: the row is the lock, the lease frees what a dead process held.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use tollgate_core::Timestamp;
 
 use super::column::time;
-use crate::{Answer, Begun, IdempotencyScope, Lease};
+use super::writer::Durability;
+use super::{Sqlite, documents};
+use crate::{Answer, Begun, Document, Idempotency, IdempotencyScope, Lease, StoreError};
 
-pub(super) fn begin(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<Begun> {
+#[async_trait]
+impl Idempotency for Sqlite {
+    async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
+        let lease = lease.clone();
+        self.write(Durability::Process, move |connection| begin(connection, &lease, now)).await
+    }
+
+    async fn complete(
+        &self,
+        lease: &Lease,
+        answer: &Answer,
+        document: &Document,
+    ) -> Result<bool, StoreError> {
+        let (lease, answer, document) = (lease.clone(), answer.clone(), document.clone());
+        self.write(Durability::Power, move |connection| {
+            let held = keep(connection, &lease, &answer)?;
+            if held {
+                documents::add(connection, &document)?;
+            }
+            Ok(held)
+        })
+        .await
+    }
+
+    async fn abandon(&self, lease: &Lease) -> Result<(), StoreError> {
+        let Lease { scope, owner, .. } = lease.clone();
+        self.write(Durability::Process, move |connection| {
+            let IdempotencyScope { merchant_id, environment, route, key } = &scope;
+            connection
+                .prepare_cached(
+                    "DELETE FROM idempotency_keys
+                     WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND owner = ?5
+                         AND status IS NULL",
+                )?
+                .execute(params![merchant_id.as_bytes(), environment.as_str(), route, key, owner])
+                .map(drop)
+        })
+        .await
+    }
+
+    async fn is_taken(&self, scope: &IdempotencyScope, now: Timestamp) -> Result<bool, StoreError> {
+        let IdempotencyScope { merchant_id, environment, route, key } = scope.clone();
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT 1 FROM idempotency_keys
+                     WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND until > ?5",
+                )?
+                .exists(params![merchant_id.as_bytes(), environment.as_str(), route, key, now.millis()])
+        })
+        .await
+    }
+}
+
+fn begin(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<Begun> {
     let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
     let taken = connection
         .prepare_cached(
@@ -38,35 +95,8 @@ pub(super) fn begin(connection: &Connection, lease: &Lease, now: Timestamp) -> R
     Ok(Begun::Fresh)
 }
 
-pub(super) fn abandon(connection: &Connection, lease: &Lease) -> Result<()> {
-    let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
-    connection
-        .prepare_cached(
-            "DELETE FROM idempotency_keys
-             WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND owner = ?5 AND status IS NULL",
-        )?
-        .execute(params![merchant_id.as_bytes(), environment.as_str(), route, key, lease.owner])
-        .map(drop)
-}
-
-/// Gives back every lease, whoever holds it. Returns how many there were.
-pub(super) fn free_leases(connection: &Connection) -> Result<u64> {
-    let freed = connection.prepare_cached("DELETE FROM idempotency_keys WHERE status IS NULL")?.execute([])?;
-    Ok(freed as u64)
-}
-
-pub(super) fn is_taken(connection: &Connection, scope: &IdempotencyScope, now: Timestamp) -> Result<bool> {
-    let IdempotencyScope { merchant_id, environment, route, key } = scope;
-    connection
-        .prepare_cached(
-            "SELECT 1 FROM idempotency_keys
-             WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND until > ?5",
-        )?
-        .exists(params![merchant_id.as_bytes(), environment.as_str(), route, key, now.millis()])
-}
-
 /// Keeps the answer under the lease's key; `false` if the lease is held no longer.
-pub(super) fn answer(connection: &Connection, lease: &Lease, answer: &Answer) -> Result<bool> {
+fn keep(connection: &Connection, lease: &Lease, answer: &Answer) -> Result<bool> {
     let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
     let held = connection
         .prepare_cached(
@@ -84,6 +114,12 @@ pub(super) fn answer(connection: &Connection, lease: &Lease, answer: &Answer) ->
             answer.expires_at.millis(),
         ])?;
     Ok(held == 1)
+}
+
+/// Gives back every lease, whoever holds it. Returns their number.
+pub(super) fn free_leases(connection: &Connection) -> Result<u64> {
+    let freed = connection.prepare_cached("DELETE FROM idempotency_keys WHERE status IS NULL")?.execute([])?;
+    Ok(freed as u64)
 }
 
 /// Deletes keys that are free at `now`, up to `limit` of them.

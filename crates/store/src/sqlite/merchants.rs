@@ -1,59 +1,83 @@
 //! Merchants.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use tollgate_core::{MerchantId, Revoked, Timestamp};
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, Result, Row, params};
+use tollgate_core::{Actor, MerchantId, Revoked, Timestamp};
 
-use super::changes;
 use super::column::{generation, status, time};
-use crate::{Changed, Merchant, Status};
+use super::writer::Durability;
+use super::{Sqlite, changes};
+use crate::{Changed, Merchant, Merchants, Status, StoreError};
 
-pub(super) fn create(connection: &Connection, merchant: &Merchant) -> Result<()> {
-    connection
-        .prepare_cached("INSERT INTO merchants (id, name, disabled, created_at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![
-            merchant.id.as_bytes(),
-            merchant.name,
-            merchant.status == Status::Disabled,
-            merchant.created_at.millis(),
-        ])
-        .map(drop)
-}
-
-pub(super) fn one(connection: &Connection, id: MerchantId) -> Result<Option<Merchant>> {
-    connection
-        .prepare_cached("SELECT id, name, disabled, created_at FROM merchants WHERE id = ?1")?
-        .query_one([id.as_bytes()], merchant)
-        .optional()
-}
-
-pub(super) fn page(connection: &Connection, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>> {
-    // No id is as small as the empty blob.
-    let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
-    connection
-        .prepare_cached(
-            "SELECT id, name, disabled, created_at FROM merchants WHERE id > ?1 ORDER BY id LIMIT ?2",
-        )?
-        .query_map(params![after, limit], merchant)?
-        .collect()
-}
-
-pub(super) fn set_status(
-    connection: &Connection,
-    id: MerchantId,
-    status: Status,
-    now: Timestamp,
-) -> Result<bool> {
-    let disabled = status == Status::Disabled;
-    let raised = connection
-        .prepare_cached("UPDATE merchants SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation")?
-        .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
-        .optional()?;
-    let Some(raised) = raised else { return Ok(false) };
-    changes::record(connection, Changed::Merchant(id), now)?;
-    if disabled {
-        changes::revoke(connection, Revoked::Merchant(id, raised), now)?;
+#[async_trait]
+impl Merchants for Sqlite {
+    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError> {
+        let (merchant, actor) = (merchant.clone(), actor.clone());
+        self.write(Durability::Power, move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO merchants (id, name, disabled, created_at) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![
+                    merchant.id.as_bytes(),
+                    merchant.name,
+                    merchant.status == Status::Disabled,
+                    merchant.created_at.millis(),
+                ])?;
+            changes::record(connection, Changed::Merchant(merchant.id), merchant.created_at, &actor)
+        })
+        .await
     }
-    Ok(true)
+
+    async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached("SELECT id, name, disabled, created_at FROM merchants WHERE id = ?1")?
+                .query_one([id.as_bytes()], merchant)
+                .optional()
+        })
+        .await
+    }
+
+    async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError> {
+        self.read(move |connection| {
+            // No id is as small as the empty blob.
+            let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+            connection
+                .prepare_cached(
+                    "SELECT id, name, disabled, created_at FROM merchants WHERE id > ?1 ORDER BY id LIMIT ?2",
+                )?
+                .query_map(params![after, limit], merchant)?
+                .collect()
+        })
+        .await
+    }
+
+    async fn set_merchant_status(
+        &self,
+        id: MerchantId,
+        status: Status,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (disabled, actor) = (status == Status::Disabled, actor.clone());
+        self.write(Durability::Power, move |connection| {
+            let raised = connection
+                .prepare_cached(
+                    "UPDATE merchants SET disabled = ?2, generation = generation + ?2 WHERE id = ?1
+                     RETURNING generation",
+                )?
+                .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
+                .optional()?;
+            let Some(raised) = raised else { return Ok(false) };
+            changes::record(connection, Changed::Merchant(id), now, &actor)?;
+            if disabled {
+                changes::revoke(connection, Revoked::Merchant(id, raised), now, &actor)?;
+            }
+            Ok(true)
+        })
+        .await
+    }
 }
 
 fn merchant(row: &Row<'_>) -> Result<Merchant> {

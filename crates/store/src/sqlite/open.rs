@@ -1,4 +1,4 @@
-//! Opens the file: makes sure that it is ours, whole and safely configured, and brings its schema up to date.
+//! Opens the file: makes sure that it is a whole store of Tollgate's and safely configured, and brings its schema up to date.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior}
 
 use crate::StoreError;
 
-/// "TGST": tells a store of ours from any other SQLite database.
+/// "TGST": tells a store from any other SQLite database.
 const APPLICATION_ID: i32 = 0x5447_5354;
 
 /// The schema's versions, each as the step from the one before. A step that was released never changes.
@@ -24,28 +24,28 @@ const MIGRATIONS: &[&str] = &[
     include_str!("documents.sql"),
 ];
 
-/// Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
+/// The oldest usable version. Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// What to do where there is no store.
+/// The advice where there is no store.
 const MAKE_ONE: &str = "check database.url, or make a store there with `tollgate store migrate`";
 
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// What becomes of a database in which nothing is.
+/// What to do with an empty database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Empty {
-    /// It gets the tables of a store.
+    /// Create the tables of a store.
     Filled,
-    /// It is no store.
+    /// Refuse it.
     Refused,
 }
 
-/// Makes a store where there is none: readable by its owner alone, and SQLite gives the files beside it the same mode.
+/// Makes a store where there is none, readable by its owner alone. SQLite gives the files beside it the same mode.
 ///
-/// It appears under its name only when it is whole. So an empty file is never a store that was just being made, but
-/// what is left of one, and is not taken for a new store.
+/// It appears under its name only when it is complete. So an empty file is never a store that is being made, but what is left
+/// of one, and is not taken for a new store.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
@@ -57,17 +57,17 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
         .and_then(|made| {
             drop(made);
             match fs::hard_link(&draft, path).map_err(|error| error.kind()) {
-                // Another process was faster; what it made is as good.
+                // Another process was faster; its store is as good.
                 Ok(()) | Err(ErrorKind::AlreadyExists) => Ok(()),
                 Err(kind) => Err(explain_uncreated(path, kind)),
             }
         });
-    // Best effort: a draft that is left over is in nobody's way.
+    // Best effort: a draft that is left over does no harm.
     let _ = fs::remove_file(&draft);
     made
 }
 
-/// A name beside `path` that nobody could have prepared, in a folder without symbolic links.
+/// Returns a random name beside `path`, in a folder whose symbolic links are resolved.
 fn draft_of(path: &Path) -> Result<PathBuf, ErrorKind> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut name = path.file_name().ok_or(ErrorKind::IsADirectory)?.to_owned();
@@ -75,7 +75,7 @@ fn draft_of(path: &Path) -> Result<PathBuf, ErrorKind> {
     Ok(folder.canonicalize().map_err(|error| error.kind())?.join(name))
 }
 
-/// Makes an empty file that must be new: a symbolic link that lies in wait is not followed (POSIX open, `O_EXCL`).
+/// Makes an empty file that must be new, so that a symbolic link is not followed (POSIX open, `O_EXCL`).
 pub(super) fn create_file(path: &Path) -> Result<(), ErrorKind> {
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -105,7 +105,7 @@ pub(super) fn to_write(path: &Path, empty: Empty) -> Result<Connection, StoreErr
 
 fn prepare(path: &Path, more: OpenFlags, empty: Empty) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | more)?;
-    // Where it may not write, SQLite quietly opens for reading.
+    // SQLite opens a file for reading only, and says nothing, where it may not write.
     if connection.is_readonly(MAIN_DB)? {
         return unavailable("it can't be written".to_owned());
     }
@@ -135,8 +135,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Looks at the file from outside. It is never opened but by SQLite: closing it would drop the locks that
-/// another connection of this process holds on it.
+/// Checks the file without opening it: closing it would drop the locks that another connection of this process holds on
+/// it.
 fn inspect(path: &Path) -> Result<(), StoreError> {
     let shown = path.display();
     if rusqlite::version_number() < OLDEST_SQLITE {
@@ -160,8 +160,8 @@ fn inspect(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Refuses what is not a store of ours. It reads the first page and the schema and no more, whatever the size; damage
-/// elsewhere is reported when it is met.
+/// Refuses what is not a store. It reads only the first page and the schema, whatever the size; damage elsewhere is
+/// reported when it is read.
 fn identify(connection: &Connection) -> Result<(), StoreError> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
     let application: i32 = snapshot.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -173,7 +173,7 @@ fn identify(connection: &Connection) -> Result<(), StoreError> {
     version(&snapshot).map(drop)
 }
 
-/// Sets what durability rests on, and reads it back: a setting that SQLite can't fulfil it ignores.
+/// Sets what durability rests on, and reads it back: SQLite ignores a setting that it can't fulfil.
 fn harden(connection: &Connection) -> Result<(), StoreError> {
     let mode = write_ahead(connection)?;
     if mode != "wal" {
@@ -191,8 +191,8 @@ fn harden(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Switches to WAL mode. Two processes that create the file at once would deadlock here if SQLite waited, so it
-/// doesn't: the waiting is ours.
+/// Switches to WAL mode. Two processes that create the file at once would deadlock if SQLite waited, so this function
+/// waits instead.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     const PAUSE: Duration = Duration::from_millis(10);
     let mut waited = Duration::ZERO;
@@ -233,7 +233,7 @@ fn version(connection: &Connection) -> Result<usize, StoreError> {
     }
 }
 
-/// Says which file it is about, and what to do.
+/// Adds the file, and what to do, to an error.
 fn explain(path: &Path, error: StoreError) -> StoreError {
     let shown = path.display();
     match error {

@@ -1,7 +1,7 @@
-//! Where the file is, to notice when it is taken away from under a process that has it open.
+//! Where the file is, to notice that it was removed or replaced while a process has it open.
 //!
-//! The process would go on with a file that nobody else finds: what it writes is lost with it, and it never hears of what
-//! others write to the one that lies in its place.
+//! The process would go on with a file that nobody else finds: what it writes would be lost, and it would not read what others
+//! write to the file in its place.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-/// The path of a store, and which file was found there when it was opened.
+/// The path of a store, and the file that was found there when it was opened.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     path: PathBuf,
@@ -19,18 +19,18 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Of the file that is there now.
+    /// Returns the place of the file that is there now.
     pub(super) fn of(path: &Path) -> Result<Self, StoreError> {
         let file = fs::metadata(path).map_err(|error| unreadable(path, error.kind()))?;
         Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
     }
 
-    /// The path.
+    /// Returns the path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Says whether the same file is still there. One that was moved away may come back.
+    /// Fails unless the same file is still there. A file that was moved away may come back.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let Self { path, device, inode } = Self::of(&self.path)?;
         if (device, inode) == (self.device, self.inode) {

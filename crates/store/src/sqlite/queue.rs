@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::StoreError;
 
-/// Jobs that wait for a thread. It never makes the caller wait: past its capacity it refuses, so that overload is
-/// answered at once instead of growing.
+/// Jobs that wait for a thread. A caller never waits for room: a full queue refuses, so that overload is answered at
+/// once instead of growing.
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
@@ -24,7 +24,7 @@ impl<T> Queue<T> {
         Self { state: Mutex::new(state), arrived: Condvar::new(), capacity }
     }
 
-    /// Adds a job, unless as many as fit are waiting.
+    /// Adds a job, unless the queue is full.
     pub(super) fn push(&self, job: T) -> Result<(), StoreError> {
         let mut state = self.state();
         if state.waiting.len() >= self.capacity {
@@ -54,7 +54,7 @@ impl<T> Queue<T> {
         self.arrived.notify_all();
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the state. Nothing panics while it holds the lock, so a poisoned one is sound.
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

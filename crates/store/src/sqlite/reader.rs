@@ -1,4 +1,4 @@
-//! The threads that read. In WAL mode they never wait for the writer, nor it for them.
+//! The threads that read. In WAL mode they never wait for the writer, and it never waits for them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,16 +6,16 @@ use rusqlite::Connection;
 
 use super::queue::Queue;
 
-/// Something to read; it answers its caller itself.
+/// A job that reads and answers its caller.
 pub(super) type Read = Box<dyn FnOnce(&Connection) + Send>;
 
-/// Works until the queue is closed. Jobs are taken one at a time, so that a long one holds up nothing that another
-/// thread could do.
+/// Works until the queue is closed. Takes one job at a time, so that a long one does not hold up jobs that another thread
+/// could do.
 pub(super) fn run(connection: &Connection, queue: &Queue<Read>) {
     let mut jobs = Vec::with_capacity(1);
     while queue.take(&mut jobs, 1) {
         for job in jobs.drain(..) {
-            // A panic is a bug in one job: its caller learns that it won't be answered, others find the thread alive.
+            // A panic is a bug in one job: its caller gets an error, and the thread goes on.
             let _ = catch_unwind(AssertUnwindSafe(|| job(connection)));
         }
     }

@@ -1,6 +1,6 @@
-//! Who serves: a lock of the kernel's, which ends with the process that holds it, however that ends.
+//! Which processes serve, by a lock of the kernel, which ends with the process that holds it, however that ends.
 //!
-//! Every process that serves holds it together with the others. Whoever can have it alone is the only one.
+//! All processes that serve hold the lock together. A process that can hold it alone is the only one.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -27,7 +27,8 @@ impl Serving {
         Self { path: name.into(), file: Mutex::default() }
     }
 
-    /// Takes the lock alone, and says whether it could: no other process serves, and none begins to before [`Self::share`].
+    /// Takes the lock alone, and says whether it could. If so no other process serves, and none starts to before
+    /// [`Self::share`].
     pub(super) async fn try_alone(&self) -> Result<bool, StoreError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -41,7 +42,7 @@ impl Serving {
         Ok(alone)
     }
 
-    /// Holds the lock together with others. Waits for whoever has it alone, which is not for long.
+    /// Holds the lock together with others. Waits for a process that holds it alone, which is not for long.
     pub(super) async fn share(&self) -> Result<(), StoreError> {
         let Some(file) = self.file.lock().await.clone() else { return Ok(()) };
         let shared = spawn_blocking(move || file.lock_shared()).await;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tollgate_core::{Environment, MerchantId, Timestamp};
+use tollgate_core::{Actor, Environment, MerchantId, Timestamp};
 
 use crate::{Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status};
 
@@ -29,6 +29,9 @@ mod conformance {
 
     crate::conformance_tests!(open);
 }
+
+/// The actor of what is not about actors.
+static SYSTEM: Actor = Actor::system();
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 

@@ -1,15 +1,30 @@
 //! Export and import of everything.
 
+use async_trait::async_trait;
 use rusqlite::types::{Type, Value as Stored};
 use rusqlite::{
     Connection, Error, OptionalExtension, Result, Row, Transaction, TransactionBehavior, params_from_iter,
 };
 use tokio::sync::mpsc;
 
-use crate::table::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Value};
+use super::Sqlite;
+use super::writer::Durability;
+use crate::StoreError;
+use crate::transfer::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Transfer, Value};
 
-/// Sends everything. It ends early if nobody takes it any more.
-pub(super) fn export(connection: &Connection, parts: &mpsc::Sender<Part>) -> Result<()> {
+#[async_trait]
+impl Transfer for Sqlite {
+    async fn export(&self, parts: mpsc::Sender<Part>) -> Result<(), StoreError> {
+        self.read(move |connection| export(connection, &parts)).await
+    }
+
+    async fn import(&self, mut parts: mpsc::Receiver<Part>) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| import(connection, &mut parts)).await
+    }
+}
+
+/// Sends everything. It ends early if the receiver is gone.
+fn export(connection: &Connection, parts: &mpsc::Sender<Part>) -> Result<()> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
     for table in Table::ALL {
         let mut statement = snapshot.prepare(&select(table))?;
@@ -27,13 +42,13 @@ pub(super) fn export(connection: &Connection, parts: &mpsc::Sender<Part>) -> Res
             return Ok(());
         }
     }
-    // Whoever has gone needs no end.
+    // A receiver that is gone needs no end.
     let _ = parts.blocking_send(Part::End);
     Ok(())
 }
 
-/// Adds everything; `false` if the store holds something already.
-pub(super) fn import(connection: &Connection, parts: &mut mpsc::Receiver<Part>) -> Result<bool> {
+/// Adds everything; `false` if the store is not empty.
+fn import(connection: &Connection, parts: &mut mpsc::Receiver<Part>) -> Result<bool> {
     if !is_empty(connection)? {
         return Ok(false);
     }
@@ -46,7 +61,7 @@ pub(super) fn import(connection: &Connection, parts: &mut mpsc::Receiver<Part>) 
             Part::End => return Ok(true),
         }
     }
-    // Whoever exports says why. An error takes back what has been added.
+    // The export reports why it ended early. An error here rolls back what was added.
     Err(Error::InvalidQuery)
 }
 
@@ -126,7 +141,7 @@ fn stored(value: &Value) -> Stored {
         Value::Id(id) => Stored::Blob(id.to_vec()),
         Value::Bytes(bytes) => Stored::Blob(bytes.clone()),
         Value::Text(text) => Stored::Text(text.clone()),
-        // Greater ones no store can hold.
+        // No store holds greater numbers.
         Value::Number(number) => Stored::Integer(i64::try_from(*number).unwrap_or(i64::MAX)),
         Value::Flag(flag) => Stored::Integer(i64::from(*flag)),
     }

@@ -1,4 +1,4 @@
-//! The thread that writes, and group commit: whatever waits is committed together, with one `fsync` for all.
+//! The thread that writes, and group commit: all jobs that wait are committed together, with one `fsync`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::error::failed_inside;
 use super::open;
 use super::place::Place;
 use super::queue::Queue;
@@ -14,7 +15,7 @@ use crate::StoreError;
 /// The most jobs in one transaction: it bounds what waits behind it, here and in other processes.
 const BATCH: usize = 256;
 
-/// What a job's effect must survive.
+/// What the effect of a job must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
     /// The end of the process: `synchronous=NORMAL`. In WAL mode the file stays consistent whatever happens, but a
@@ -24,14 +25,14 @@ pub(super) enum Durability {
     Power,
 }
 
-/// Something to write, and whom to answer once it is committed.
+/// A job that writes, and answers its caller once it is committed.
 pub(super) trait Job: Send {
     fn durability(&self) -> Durability;
 
-    /// Does the work, once, inside a transaction.
+    /// Does the work, once, in a transaction.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
-    /// Answers, when the transaction has ended.
+    /// Answers the caller when the transaction has ended.
     fn answer(self: Box<Self>, result: Result<(), StoreError>);
 }
 
@@ -66,7 +67,7 @@ impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Job for Writ
 
     fn answer(self: Box<Self>, result: Result<(), StoreError>) {
         let value = self.value;
-        // Nobody listening is no error: the caller went away, and what it asked for is done all the same.
+        // The caller may have gone away; what it asked for is done all the same.
         let _ = self.reply.send(result.map(|()| value.expect("a job that succeeded has a value")));
     }
 }
@@ -74,7 +75,7 @@ impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Job for Writ
 /// Owns the one connection that writes.
 pub(super) struct Writer {
     place: Place,
-    /// `None` after a failure that leaves unclear what is on the disk.
+    /// `None` after a failure that leaves it unclear what is on the disk.
     connection: Option<Connection>,
 }
 
@@ -83,21 +84,21 @@ impl Writer {
         Self { place, connection: Some(connection) }
     }
 
-    /// Works until the queue is closed, then moves the WAL into the database as far as others allow.
+    /// Works until the queue is closed, then moves the WAL into the database as far as readers allow.
     pub(super) fn run(mut self, queue: &Queue<Box<dyn Job>>) {
         let mut jobs = Vec::with_capacity(BATCH);
         while queue.take(&mut jobs, BATCH) {
-            // A panic is a bug in one job. Its batch is rolled back with the connection, and its callers learn
-            // that nothing was done; the next batch finds a thread all the same.
+            // A panic is a bug in one job. Its batch is rolled back with the connection, and the callers learn that nothing
+            // was done. The thread goes on with the next batch.
             let committed = catch_unwind(AssertUnwindSafe(|| self.commit(&mut jobs)));
             match committed {
                 Ok(Ok(results)) => jobs.drain(..).zip(results).for_each(|(job, result)| job.answer(result)),
                 Ok(Err(error)) => jobs.drain(..).for_each(|job| job.answer(Err(error.clone()))),
-                Err(_) => jobs.drain(..).for_each(|job| job.answer(Err(super::failed_inside()))),
+                Err(_) => jobs.drain(..).for_each(|job| job.answer(Err(failed_inside()))),
             }
         }
         if let Some(connection) = self.connection {
-            // Best effort: a process that still reads keeps the WAL, and the next one to open it finds all in it.
+            // Best effort: a process that still reads keeps the WAL, and the next one to open the file reads it.
             let _ = connection.busy_timeout(Duration::from_millis(100));
             let _ = checkpoint(&connection);
         }
@@ -105,7 +106,7 @@ impl Writer {
 
     /// Runs and commits `jobs`. An error concerns them all.
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        // What is committed to a file that nobody finds any more would be lost.
+        // A commit to a file that was removed or replaced would be lost.
         self.place.check()?;
         let connection = match self.connection.take() {
             Some(connection) => connection,
@@ -129,13 +130,13 @@ impl Writer {
 /// Why a transaction failed.
 struct Failed {
     error: rusqlite::Error,
-    /// Whether it failed when everything was written but not yet known to be on the disk.
+    /// Whether it failed at the commit, when everything was written but perhaps not on the disk.
     at_commit: bool,
 }
 
 impl Failed {
-    /// After a failed `fsync` the whole transaction may be in the WAL, and whoever opens the file next may find it. After a
-    /// failed write it is not: what says that it is committed is written last, with a checksum.
+    /// Returns what is known of the transaction. After a failed `fsync` all of it may be in the WAL, where the next process
+    /// to open the file finds it. After a failed write it is not: the commit record is written last, with a checksum.
     fn outcome(self) -> StoreError {
         let failure = self.error.sqlite_error().filter(|error| error.code == ErrorCode::SystemIoFailure);
         let unknown = self.at_commit

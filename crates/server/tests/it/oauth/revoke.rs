@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 use tollgate_core::Revoked;
 use tollgate_server::{Follower, Installation, Server};
-use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status, Store};
+use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status};
 
 use super::{grant, introspect, post_as, refresh, revoke, said, tokens};
 use crate::call::{Call, REVOKE, Reply, assert_oauth_refused, assert_refused};
 use crate::faults::{Fault, Faults};
 use crate::sandbox::mounted;
-use crate::stage::{Kind, ManualClock, PEER, Stage, answer, create, master_key};
+use crate::stage::{Kind, ManualClock, PEER, SYSTEM, Stage, answer, create, master_key};
 
 #[track_caller]
 fn assert_done(reply: &Reply) {
@@ -97,7 +97,7 @@ async fn what_is_no_good_token_is_done_already_and_nothing_is_written() {
     let disabled = stage.client(stage.kind()).await;
     let of_disabled = stage.tokens(&disabled).await;
     let now = stage.now();
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now).await.unwrap();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
     stage.follow().await;
     assert_done(&revoke(&stage, &stage.shop, &revoked.refresh).await);
     stage.advance(Duration::from_secs(900)).await;

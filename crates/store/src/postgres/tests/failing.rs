@@ -8,10 +8,10 @@ use tollgate_core::Timestamp;
 
 use super::server::{Database, Server};
 use super::{
-    KIND, NOW, answer, document, lease, merchant, open, open_with, options, revocation, session,
+    KIND, NOW, SYSTEM, answer, document, lease, merchant, open, open_with, options, revocation, session,
     until_waiting,
 };
-use crate::{Begun, Documents, Postgres, Store, StoreError};
+use crate::{Begun, ChangeLog, Documents, Idempotency, Merchants, Postgres, Revocations, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_survives_a_crash_of_the_server() {
@@ -74,12 +74,12 @@ fn until() -> Timestamp {
 async fn connections_that_ended_are_replaced() {
     let database = Database::create();
     let store = open(&database.url).await;
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert_eq!(database.psql(sql), "1");
     assert!(store.merchant(merchant(1).id).await.unwrap().is_some());
-    store.create_merchant(&merchant(2)).await.unwrap();
+    store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,14 +90,14 @@ async fn a_write_that_takes_too_long_is_ended_and_its_outcome_is_called_unknown(
     let store = Postgres::open(impatient).await.unwrap();
     let other = session(&database.url).await;
     other.batch_execute("BEGIN; SELECT FROM installation FOR UPDATE").await.unwrap();
-    let late = store.revoke(&revocation(1), NOW).await;
+    let late = store.revoke(&revocation(1), NOW, &SYSTEM).await;
     assert!(matches!(&late, Err(StoreError::OutcomeUnknown(_))), "{late:?}");
     assert!(late.unwrap_err().to_string().ends_with("whether the change was made is not known"));
     // It no longer waits for its turn.
     until_waiting(&database.url, 0).await;
     other.batch_execute("COMMIT").await.unwrap();
     assert_eq!(store.last_change().await.unwrap().seq, 0);
-    store.revoke(&revocation(2), NOW).await.unwrap();
+    store.revoke(&revocation(2), NOW, &SYSTEM).await.unwrap();
     assert_eq!(store.last_change().await.unwrap().seq, 1);
 }
 
@@ -143,14 +143,14 @@ async fn a_caller_who_goes_away_leaves_no_transaction_open() {
     other.batch_execute("BEGIN; SELECT FROM installation FOR UPDATE").await.unwrap();
     let gone = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.revoke(&revocation(1), NOW).await }
+        async move { store.revoke(&revocation(1), NOW, &SYSTEM).await }
     });
     until_waiting(&database.url, 1).await;
     gone.abort();
     assert!(gone.await.unwrap_err().is_cancelled());
     other.batch_execute("COMMIT").await.unwrap();
     // The only connection is free again once what was asked for is done.
-    store.revoke(&revocation(2), NOW).await.unwrap();
+    store.revoke(&revocation(2), NOW, &SYSTEM).await.unwrap();
     assert_eq!(store.last_change().await.unwrap().seq, 2);
 }
 

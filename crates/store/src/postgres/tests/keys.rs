@@ -8,7 +8,7 @@ use tollgate_core::Timestamp;
 use super::server::Database;
 use super::{NOW, answer, document, lease, open, session, until_waiting};
 use crate::postgres::clock::Clock;
-use crate::{Alone, Begun, Postgres, Store};
+use crate::{Alone, Begun, Idempotency, Postgres, Purge, Servers};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use super::server::Database;
-use super::{NOW, open, revocation, session, until_waiting};
-use crate::{Change, Changed, Position, Postgres, Store, StoreError};
+use super::{NOW, SYSTEM, open, revocation, session, until_waiting};
+use crate::{
+    Change, ChangeLog, Changed, Clients, Merchants, Position, Postgres, Purge, Revocations, StoreError,
+};
 
 /// The number is taken in the middle of a transaction, so it is the later one that could be committed first.
 #[tokio::test(flavor = "multi_thread")]
@@ -20,7 +22,7 @@ async fn a_change_with_a_later_number_is_never_seen_before_one_with_an_earlier()
     slow.batch_execute(take).await.unwrap();
     let quick = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.revoke(&revocation(1), NOW).await }
+        async move { store.revoke(&revocation(1), NOW, &SYSTEM).await }
     });
     until_waiting(&database.url, 1).await;
     assert_eq!(store.changes_since(Position::START, 10).await.unwrap(), Some(Vec::new()));
@@ -42,7 +44,7 @@ async fn a_transaction_that_is_rolled_back_leaves_no_gap() {
     failing.batch_execute("BEGIN; UPDATE installation SET last_change = last_change + 1").await.unwrap();
     let other = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.revoke(&revocation(1), NOW).await }
+        async move { store.revoke(&revocation(1), NOW, &SYSTEM).await }
     });
     until_waiting(&database.url, 1).await;
     failing.batch_execute("ROLLBACK").await.unwrap();
@@ -59,7 +61,7 @@ async fn a_follower_misses_nothing_that_several_processes_write_at_once() {
     let done = Arc::new(AtomicU32::new(0));
     let write = async |store: Arc<Postgres>, writer: u32, done: Arc<AtomicU32>| {
         for number in 0..WRITES {
-            store.revoke(&revocation(writer * WRITES + number), NOW).await.unwrap();
+            store.revoke(&revocation(writer * WRITES + number), NOW, &SYSTEM).await.unwrap();
         }
         done.fetch_add(1, SeqCst);
     };
@@ -88,7 +90,7 @@ async fn a_follower_misses_nothing_that_several_processes_write_at_once() {
 async fn a_deadlock_is_resolved_by_doing_it_again() {
     let database = Database::create();
     let store = Arc::new(open(&database.url).await);
-    store.create_merchant(&super::merchant(1)).await.unwrap();
+    store.create_merchant(&super::merchant(1), &SYSTEM).await.unwrap();
     let other = session(&database.url).await;
     // It is the store that notices.
     other
@@ -98,13 +100,13 @@ async fn a_deadlock_is_resolved_by_doing_it_again() {
     let disabled = tokio::spawn({
         let store = Arc::clone(&store);
         let id = super::merchant(1).id;
-        async move { store.set_merchant_status(id, crate::Status::Disabled, NOW).await }
+        async move { store.set_merchant_status(id, crate::Status::Disabled, NOW, &SYSTEM).await }
     });
     until_waiting(&database.url, 1).await;
     other.batch_execute("UPDATE merchants SET name = 'other'; COMMIT").await.unwrap();
     assert!(disabled.await.unwrap().unwrap());
     assert_eq!(store.merchant(super::merchant(1).id).await.unwrap().unwrap().name, "other");
-    assert_eq!(store.last_change().await.unwrap().seq, 2);
+    assert_eq!(store.last_change().await.unwrap().seq, 3);
 }
 
 /// A standby that had not heard of the newest changes becomes the primary, and gives their numbers to others.
@@ -112,14 +114,14 @@ async fn a_deadlock_is_resolved_by_doing_it_again() {
 async fn a_follower_of_another_history_is_told_even_when_the_numbers_are_the_same() {
     let one = Database::create();
     let store = open(&one.url).await;
-    store.revoke(&revocation(1), NOW).await.unwrap();
+    store.revoke(&revocation(1), NOW, &SYSTEM).await.unwrap();
     let common = store.last_change().await.unwrap();
     drop(store);
     let other = one.copy();
     let (one, other) = (open(&one.url).await, open(&other.url).await);
     for number in 2..5 {
-        one.revoke(&revocation(number), NOW).await.unwrap();
-        other.revoke(&revocation(number + 10), NOW).await.unwrap();
+        one.revoke(&revocation(number), NOW, &SYSTEM).await.unwrap();
+        other.revoke(&revocation(number + 10), NOW, &SYSTEM).await.unwrap();
     }
     let seen = one.changes_since(common, 10).await.unwrap().unwrap();
     assert_eq!(one.last_change().await.unwrap(), seen[2].position);
@@ -144,9 +146,9 @@ async fn a_follower_of_another_history_is_told_even_when_the_numbers_are_the_sam
 async fn what_fails_is_not_in_the_log() {
     let database = Database::create();
     let store = open(&database.url).await;
-    store.create_merchant(&super::merchant(1)).await.unwrap();
-    assert!(store.create_client(&super::client(1)).await.unwrap());
-    let again = store.create_client(&super::client(1)).await;
+    store.create_merchant(&super::merchant(1), &SYSTEM).await.unwrap();
+    assert!(store.create_client(&super::client(1), &SYSTEM).await.unwrap());
+    let again = store.create_client(&super::client(1), &SYSTEM).await;
     assert!(matches!(again, Err(StoreError::Unavailable(text)) if text.contains("23505")));
-    assert_eq!(store.last_change().await.unwrap().seq, 1);
+    assert_eq!(store.last_change().await.unwrap().seq, 2);
 }

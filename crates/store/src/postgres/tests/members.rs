@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::server::Database;
-use super::{merchant, options};
-use crate::{Postgres, PostgresOptions, Store};
+use super::{SYSTEM, merchant, options};
+use crate::{Merchants, Postgres, PostgresOptions};
 
 /// Long before a connection is given up.
 const SOON: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ async fn members_that_are_cut_off_cost_no_time() {
     let silent = [silent(), silent()];
     let options = among(&silent, &database);
     let store = timeout(SOON, Postgres::open(options)).await.expect("nobody waits for them").unwrap();
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     assert!(store.merchant(merchant(1).id).await.unwrap().is_some());
 }
 

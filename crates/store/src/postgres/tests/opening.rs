@@ -5,8 +5,11 @@ use std::time::Duration;
 use tollgate_core::{Algorithm, ClientId, Environment, Generation, Revoked, Timestamp, TokenId};
 
 use super::server::Database;
-use super::{KIND, NOW, answer, document, lease, merchant, open, options};
-use crate::{Begun, Candidacy, Changed, Document, Documents, Position, Postgres, Store, StoreError, Time};
+use super::{KIND, NOW, SYSTEM, answer, document, lease, merchant, open, options};
+use crate::{
+    Agreements, Begun, ChangeLog, Changed, Clients, Document, Documents, Idempotency, Installation, Keys,
+    LeaderLease, Merchants, Position, Postgres, Purge, Revocations, Servers, StoreError, Time,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_processes_may_start_at_once_on_an_empty_database() {
@@ -18,7 +21,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         })
         .collect();
     for (number, start) in (0..).zip(starts) {
-        start.await.unwrap().unwrap().create_merchant(&merchant(number)).await.unwrap();
+        start.await.unwrap().unwrap().create_merchant(&merchant(number), &SYSTEM).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
     assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "8|8");
@@ -43,7 +46,7 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let database = Database::create();
     drop(open(&database.url).await);
     database.psql("UPDATE tollgate_schema SET version = 9");
-    open(&database.url).await.create_merchant(&merchant(1)).await.unwrap();
+    open(&database.url).await.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     database.psql("UPDATE tollgate_schema SET oldest = 9");
     let refused = Postgres::open(options(&database.url)).await.err();
     assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 8 })), "{refused:?}");
@@ -70,8 +73,8 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
              INSERT INTO signing_keys VALUES ('00000001-0000-0000-0000-000000000000', '\\x07', 0, 0, NULL)",
         );
         let store = open(&database.url).await;
-        let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
-        assert!(store.elect(&candidacy, NOW).await.unwrap());
+        let lease = LeaderLease { task: "keys", holder: [1; 16], until: NOW };
+        assert!(store.lead(&lease, NOW).await.unwrap());
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
         let key = store.signing_keys().await.unwrap().remove(0);
         assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));
@@ -177,7 +180,7 @@ async fn a_role_without_rights_to_the_schema_uses_what_another_has_made() {
     drop(open(&database.url).await);
     database.psql(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"));
     let store = open(&served).await;
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     assert_eq!(store.purge(super::NOW).await.unwrap(), 0);
     database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::server::{Database, Server};
-use super::{NOW, merchant, open, open_with, options, revocation};
-use crate::{Changed, Position, Store, StoreError};
+use super::{NOW, SYSTEM, merchant, open, open_with, options, revocation};
+use crate::{ChangeLog, Changed, Merchants, Position, Revocations, StoreError};
 
 /// A role that serves the tables of a database, with a limit of its connections if one is given.
 struct Role<'a> {
@@ -45,7 +45,7 @@ async fn while_fewer_connections_are_granted_than_the_pool_has_callers_wait_for_
     let created: Vec<_> = (0..60)
         .map(|number| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.create_merchant(&merchant(number)).await })
+            tokio::spawn(async move { store.create_merchant(&merchant(number), &SYSTEM).await })
         })
         .collect();
     for created in created {
@@ -88,14 +88,14 @@ async fn when_no_connection_is_granted_in_time_the_limit_is_named() {
 async fn a_primary_that_is_only_read_only_is_read_and_written_again_when_it_is_not() {
     let database = Database::create();
     let store = open(&database.url).await;
-    store.revoke(&revocation(1), NOW).await.unwrap();
+    store.revoke(&revocation(1), NOW, &SYSTEM).await.unwrap();
     database.alter("SET default_transaction_read_only = on");
     let sql = "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     database.psql(sql);
     let changes = store.changes_since(Position::START, 10).await.unwrap().unwrap();
     assert_eq!(changes[0].what, Changed::Revocation(revocation(1)));
-    let refused = store.revoke(&revocation(2), NOW).await;
+    let refused = store.revoke(&revocation(2), NOW, &SYSTEM).await;
     assert!(
         matches!(&refused, Err(StoreError::Unavailable(text)) if text.contains("does not allow writes")),
         "{refused:?}"
@@ -103,7 +103,7 @@ async fn a_primary_that_is_only_read_only_is_read_and_written_again_when_it_is_n
     assert_eq!(store.changes_since(changes[0].position, 10).await.unwrap(), Some(Vec::new()));
 
     database.alter("SET default_transaction_read_only = off");
-    store.revoke(&revocation(2), NOW).await.unwrap();
+    store.revoke(&revocation(2), NOW, &SYSTEM).await.unwrap();
     assert_eq!(store.changes_since(Position::START, 10).await.unwrap().unwrap().len(), 2);
 }
 
@@ -113,7 +113,7 @@ async fn a_standby_is_not_read() {
     let server = Server::start("-c listen_addresses=", |_| {});
     let database = server.database();
     let store = open(&database.url).await;
-    store.revoke(&revocation(1), NOW).await.unwrap();
+    store.revoke(&revocation(1), NOW, &SYSTEM).await.unwrap();
     server.becomes_a_standby();
     let refused = loop {
         match store.changes_since(Position::START, 10).await {
@@ -145,7 +145,7 @@ async fn the_password_is_read_for_each_connection() {
         move || password.lock().unwrap().clone()
     });
     let store = open_with(changing).await;
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
 
     database.psql(&format!("ALTER ROLE {} PASSWORD 'second'", role.name));
     let end = format!(

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::server::Database;
-use super::{NOW, client, open};
-use crate::{Secret, Store};
+use super::{NOW, SYSTEM, client, open};
+use crate::{Clients, Merchants, Secret};
 use tollgate_core::{SecretHash, SecretId};
 
 /// What such an engine does not do, or does for each of its nodes by itself.
@@ -109,8 +109,8 @@ async fn foreign_keys_lead_to_the_merchants_only() {
 async fn a_deleted_client_takes_its_secrets_along_even_one_that_is_being_added() {
     let database = Database::create();
     let store = std::sync::Arc::new(open(&database.url).await);
-    store.create_merchant(&super::merchant(1)).await.unwrap();
-    assert!(store.create_client(&client(1)).await.unwrap());
+    store.create_merchant(&super::merchant(1), &SYSTEM).await.unwrap();
+    assert!(store.create_client(&client(1), &SYSTEM).await.unwrap());
     let secret = |number: u32| Secret {
         id: SecretId::from_bytes(super::bytes(number)),
         hash: SecretHash::from_bytes([7; 32]),
@@ -118,7 +118,7 @@ async fn a_deleted_client_takes_its_secrets_along_even_one_that_is_being_added()
         expires_at: None,
         revoked_at: None,
     };
-    assert!(store.add_secret(client(1).id, &secret(1), None, NOW).await.unwrap());
+    assert!(store.add_secret(client(1).id, &secret(1), None, NOW, &SYSTEM).await.unwrap());
     // Somebody who is adding a secret holds the client, as `add_secret` does.
     let other = super::session(&database.url).await;
     let id = uuid::Uuid::from_bytes(*client(1).id.as_bytes());
@@ -132,11 +132,11 @@ async fn a_deleted_client_takes_its_secrets_along_even_one_that_is_being_added()
         .unwrap();
     let deleting = tokio::spawn({
         let store = std::sync::Arc::clone(&store);
-        async move { store.delete_client(client(1).id, NOW).await.unwrap() }
+        async move { store.delete_client(client(1).id, NOW, &SYSTEM).await.unwrap() }
     });
     super::until_waiting(&database.url, 1).await;
     other.batch_execute("COMMIT").await.unwrap();
     assert!(deleting.await.unwrap());
     assert_eq!(database.psql("SELECT count(*) FROM secrets"), "0");
-    assert!(!store.add_secret(client(1).id, &secret(2), None, NOW).await.unwrap());
+    assert!(!store.add_secret(client(1).id, &secret(2), None, NOW, &SYSTEM).await.unwrap());
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::server::Database;
-use super::{NOW, answer, client, document, lease, merchant, open, revocation};
-use crate::{Part, Sqlite, Status, Store, Table};
+use super::{NOW, SYSTEM, answer, client, document, lease, merchant, open, revocation};
+use crate::{Idempotency, Part, Sqlite, Status, Store, Table};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_to_postgresql_and_back_comes_back_the_same() {
@@ -55,11 +55,11 @@ async fn every_table_and_column_is_exported() {
 
 async fn fill(store: &dyn Store) {
     for number in 1..700 {
-        store.create_merchant(&merchant(number)).await.unwrap();
-        store.create_client(&client(number)).await.unwrap();
-        store.revoke(&revocation(number), NOW).await.unwrap();
+        store.create_merchant(&merchant(number), &SYSTEM).await.unwrap();
+        store.create_client(&client(number), &SYSTEM).await.unwrap();
+        store.revoke(&revocation(number), NOW, &SYSTEM).await.unwrap();
     }
-    store.set_merchant_status(merchant(1).id, Status::Disabled, NOW).await.unwrap();
+    store.set_merchant_status(merchant(1).id, Status::Disabled, NOW, &SYSTEM).await.unwrap();
     let until = NOW.after(Duration::from_secs(60 * 60));
     for number in 1..3 {
         let mine = lease(number, number, until);

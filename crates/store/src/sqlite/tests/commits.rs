@@ -9,9 +9,11 @@ use std::task::{Context, Poll, Waker};
 
 use tollgate_core::Environment;
 
-use super::{Fixture, KIND, NOW, answer, beside, child, document, fixture, given_path, lease, merchant, raw};
+use super::{
+    Fixture, KIND, NOW, SYSTEM, answer, beside, child, document, fixture, given_path, lease, merchant, raw,
+};
 use crate::sqlite::writer::Durability;
-use crate::{Begun, Documents, Position, Sqlite, Store, StoreError};
+use crate::{Begun, ChangeLog, Documents, Idempotency, Merchants, Position, Sqlite, StoreError};
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -68,9 +70,11 @@ async fn what_waits_is_committed_together() {
     let Fixture { store, path, _folder } = fixture();
     let before = commits(&path);
     let merchants: Vec<_> = (0..64).map(merchant).collect();
-    let answers =
-        behind_a_lock(&path, merchants.iter().map(|merchant| store.create_merchant(merchant)).collect())
-            .await;
+    let answers = behind_a_lock(
+        &path,
+        merchants.iter().map(|merchant| store.create_merchant(merchant, &SYSTEM)).collect(),
+    )
+    .await;
     assert!(answers.iter().all(Result::is_ok));
     let took = commits(&path) - before;
     assert!((1..=2).contains(&took), "{took} commits of 64 jobs");
@@ -81,9 +85,11 @@ async fn what_waits_is_committed_together() {
 async fn a_job_that_fails_takes_only_itself_back() {
     let Fixture { store, path, _folder } = fixture();
     let merchants = [9, 1, 1, 2, 9, 3].map(merchant);
-    let answers =
-        behind_a_lock(&path, merchants.iter().map(|merchant| store.create_merchant(merchant)).collect())
-            .await;
+    let answers = behind_a_lock(
+        &path,
+        merchants.iter().map(|merchant| store.create_merchant(merchant, &SYSTEM)).collect(),
+    )
+    .await;
     assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, true, false, true]);
     assert_eq!(store.merchants(None, 100).await.unwrap(), [1, 2, 3, 9].map(merchant));
 }
@@ -100,7 +106,7 @@ async fn within_a_commit_the_later_see_the_earlier() {
     };
     let decoy = merchant(1);
     let asked: Vec<Asked<'_, String>> = vec![
-        Box::pin(async { store.create_merchant(&decoy).await.map(|()| String::new()) }),
+        Box::pin(async { store.create_merchant(&decoy, &SYSTEM).await.map(|()| String::new()) }),
         Box::pin(begun(&mine)),
         Box::pin(begun(&other)),
         Box::pin(created()),
@@ -119,7 +125,8 @@ async fn more_than_can_wait_is_refused_at_once() {
     let lock = raw(&path);
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let merchants: Vec<_> = (0..5000).map(merchant).collect();
-    let mut asked: Vec<_> = merchants.iter().map(|merchant| store.create_merchant(merchant)).collect();
+    let mut asked: Vec<_> =
+        merchants.iter().map(|merchant| store.create_merchant(merchant, &SYSTEM)).collect();
     let refused = asked.iter_mut().any(|one| {
         let polled = one.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         matches!(polled, Poll::Ready(Err(StoreError::Unavailable(_))))
@@ -175,15 +182,15 @@ async fn a_job_that_panics_is_rolled_back_and_the_store_goes_on() {
     assert!(matches!(died, Err(StoreError::Unavailable(_))));
     let died = store.read(|_| -> rusqlite::Result<()> { panic!("as a bug would") }).await;
     assert!(matches!(died, Err(StoreError::Unavailable(_))));
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     assert_eq!(store.merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
-    assert_eq!(store.changes_since(Position::START, 1).await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.changes_since(Position::START, 2).await.unwrap().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_connection_that_failed_is_not_used_again() {
     let Fixture { store, path, _folder } = fixture();
-    store.create_merchant(&merchant(1)).await.unwrap();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     // A statement that fails as a failed `fsync` does: at once for all who wait for the commit.
     let failed = store
         .write(Durability::Power, |connection| {
@@ -205,10 +212,10 @@ async fn a_connection_that_failed_is_not_used_again() {
 async fn two_processes_share_a_store() {
     let Fixture { store, path, _folder } = fixture();
     let stores = [Arc::new(store), Arc::new(Sqlite::open(&path).unwrap())];
-    stores[0].create_merchant(&merchant(1)).await.unwrap();
+    stores[0].create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     assert_eq!(stores[1].merchant(merchant(1).id).await.unwrap(), Some(merchant(1)));
-    stores[1].set_merchant_status(merchant(1).id, crate::Status::Disabled, NOW).await.unwrap();
-    assert_eq!(stores[0].last_change().await.unwrap().seq, 2);
+    stores[1].set_merchant_status(merchant(1).id, crate::Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    assert_eq!(stores[0].last_change().await.unwrap().seq, 3);
 
     let begun: Vec<_> = (0..50)
         .map(|number| {

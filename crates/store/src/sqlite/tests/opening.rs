@@ -12,8 +12,11 @@ use tollgate_core::{
     Algorithm, ClientId, Environment, Generation, MerchantId, Revoked, SecretId, Timestamp, TokenId,
 };
 
-use super::{Fixture, KIND, NOW, beside, child, document, fixture, given_path, merchant, raw};
-use crate::{Candidacy, Document, Documents, Position, Sqlite, Store, StoreError};
+use super::{Fixture, KIND, NOW, SYSTEM, beside, child, document, fixture, given_path, merchant, raw};
+use crate::{
+    ChangeLog, Clients, Document, Documents, Installation, Keys, LeaderLease, Merchants, Position,
+    Revocations, Servers, Sqlite, StoreError,
+};
 
 /// What `open` says: one line that names the file.
 fn refusal(path: &Path) -> StoreError {
@@ -180,7 +183,7 @@ fn a_truncated_store_is_refused() {
 #[tokio::test]
 async fn damage_elsewhere_is_reported_when_it_is_met() {
     let fixture = fixture();
-    fixture.store.create_merchant(&merchant(1)).await.unwrap();
+    fixture.store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     let page: u64 = raw(&fixture.path)
         .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'merchants'", [], |row| row.get(0))
         .unwrap();
@@ -188,7 +191,7 @@ async fn damage_elsewhere_is_reported_when_it_is_met() {
     let _folder = overwrite(fixture, (page - 1) * 4096, &[0xee; 4096]);
     let store = Sqlite::open(&path).unwrap();
     assert!(matches!(store.merchant(merchant(1).id).await, Err(StoreError::Corrupt(_))));
-    assert!(matches!(store.create_merchant(&merchant(2)).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.create_merchant(&merchant(2), &SYSTEM).await, Err(StoreError::Corrupt(_))));
     assert_eq!(store.revocations(NOW).await.unwrap(), []);
 }
 
@@ -227,8 +230,8 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
             )
             .unwrap();
         let store = Sqlite::open_existing(&path).unwrap();
-        let candidacy = Candidacy { office: "keys", holder: [1; 16], until: NOW };
-        assert!(store.elect(&candidacy, NOW).await.unwrap());
+        let lease = LeaderLease { task: "keys", holder: [1; 16], until: NOW };
+        assert!(store.lead(&lease, NOW).await.unwrap());
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
         let key = store.signing_keys().await.unwrap().remove(0);
         assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));

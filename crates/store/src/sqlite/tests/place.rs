@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use super::{Fixture, fixture, merchant};
-use crate::{Store, StoreError};
+use super::{Fixture, SYSTEM, fixture, merchant};
+use crate::{Installation, Merchants, StoreError};
 
 /// Neither what is asked nor a write is answered as if nothing had happened.
 async fn assert_gone(fixture: &Fixture, says: &str) {
     for error in [
         fixture.store.in_place().await.unwrap_err(),
-        fixture.store.create_merchant(&merchant(7)).await.unwrap_err(),
+        fixture.store.create_merchant(&merchant(7), &SYSTEM).await.unwrap_err(),
     ] {
         assert!(matches!(&error, StoreError::Unavailable(text) if text.contains(says)), "{error}");
     }
@@ -24,7 +24,7 @@ async fn a_file_that_is_moved_away_takes_no_write_until_it_is_back() {
     assert_gone(&fixture, "removed or moved").await;
     fs::rename(&aside, &fixture.path).unwrap();
     fixture.store.in_place().await.unwrap();
-    fixture.store.create_merchant(&merchant(7)).await.unwrap();
+    fixture.store.create_merchant(&merchant(7), &SYSTEM).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Leases that a process held when it died.
 
 use super::{NOW, answer, document, fixture, lease};
-use crate::{Begun, Sqlite, Store};
+use crate::{Begun, Idempotency, Servers, Sqlite};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_only_server_held_when_it_died_is_free_when_it_starts_again() {

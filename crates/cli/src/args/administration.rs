@@ -1,0 +1,187 @@
+//! Commands that administer an installation or its store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Subcommand};
+use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
+use tollgate_server::admin::Name;
+use tollgate_server::config::{Database, SecretSource};
+
+/// Which store a command acts on. Without either: the one of `./tollgate.toml`, or else the `dev` folder `./.tollgate`.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("store").args(["config", "data"])))]
+pub(crate) struct StoreArgs {
+    /// The configuration file that names the store.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// A folder of `tollgate dev`.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MerchantCommand {
+    /// Creates a merchant.
+    Create {
+        /// Its name for people; payment pages show it.
+        #[arg(long, value_name = "NAME")]
+        name: Name,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Shows every merchant.
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Refuses every client of a merchant, and every token they have, until it is enabled again.
+    Disable(MerchantArgs),
+    /// Accepts the clients of a disabled merchant again; the tokens they had stay refused.
+    Enable(MerchantArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MerchantArgs {
+    /// The merchant.
+    #[arg(value_name = "MERCHANT_ID")]
+    pub(crate) merchant: MerchantId,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Creates a client with a secret, and shows the secret once: it is not kept.
+    #[command(group(ArgGroup::new("for").required(true).args(["merchant", "operator"])))]
+    Create {
+        /// The merchant it acts for.
+        #[arg(long, value_name = "MERCHANT_ID")]
+        merchant: Option<MerchantId>,
+        /// It acts for every merchant.
+        #[arg(long)]
+        operator: bool,
+        /// Its name for people.
+        #[arg(long, value_name = "NAME")]
+        name: Name,
+        /// The most its tokens may allow, separated by spaces.
+        #[arg(long, default_value = "payments:read payments:write")]
+        scope: Scope,
+        /// `test` or `live`; without it `test` where the configuration has the sandbox on, and `live` elsewhere.
+        #[arg(long, value_name = "ENVIRONMENT")]
+        env: Option<Environment>,
+        /// A CIDR block that it may call from; may be repeated. Without it: anywhere.
+        #[arg(long = "allow-from", value_name = "CIDR")]
+        allow_from: Vec<ipnet::IpNet>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Shows every client, or those of a merchant.
+    List {
+        /// Only the clients of this merchant.
+        #[arg(long, value_name = "MERCHANT_ID")]
+        merchant: Option<MerchantId>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Shows a client.
+    Show(ClientArgs),
+    /// Refuses a client everywhere, and every token it has, until it is enabled again.
+    Disable(ClientArgs),
+    /// Accepts a disabled client again; the tokens it had stay refused.
+    Enable(ClientArgs),
+    /// Deletes a client with its secrets, and refuses every token it has.
+    Delete(ClientArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClientArgs {
+    /// The client.
+    #[arg(value_name = "CLIENT_ID")]
+    pub(crate) client: ClientId,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Adds a live secret, and shows it once: it is not kept.
+    Create {
+        #[command(flatten)]
+        client: ClientArgs,
+        /// Lets the older secrets expire after this time, such as `24h`.
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        old_expires_in: Option<Duration>,
+    },
+    /// Shows the secrets of a client, never their values.
+    List(ClientArgs),
+    /// Refuses a secret from now on, and every token obtained with it.
+    Revoke {
+        #[command(flatten)]
+        client: ClientArgs,
+        /// The secret's id, as `secret list` shows it.
+        #[arg(value_name = "SECRET_ID")]
+        secret: SecretId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Shows the signing keys and their phases.
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Adds a signing key, which signs once every server knows it. No valid token is refused.
+    Rotate {
+        /// The older keys are in the wrong hands: refuse every token signed by them, at once.
+        #[arg(long)]
+        compromised: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Validates the configuration and prints the effective one, secrets masked.
+    Check {
+        /// The configuration file; without it the environment alone configures.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Lets the servers that share the store agree on this configuration's issuer, audience and lifetimes.
+    ///
+    /// Where several servers run, do this before you restart them one after the other with a new configuration. Those
+    /// with the former one go on for a day, and each accepts the others' tokens meanwhile. A single server does it by itself
+    /// when it starts.
+    Adopt {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Creates the schema of the store, or brings it up to date. Servers do so themselves if they have the right.
+    Migrate {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Copies everything into another store, which must be empty. Stop the servers first: what is written later is not copied.
+    Copy(TransferArgs),
+    /// Compares everything with another store, table by table; fails if there is a difference.
+    Verify(TransferArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TransferArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// The other store, as in `database.url`; without a password.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Database,
+    /// Where the password of the other store is, as in `database.password`: `file:PATH` or `env:NAME`.
+    #[arg(long, value_name = "REFERENCE")]
+    pub(crate) to_password: Option<SecretSource>,
+}

@@ -1,0 +1,136 @@
+//! Commands that call the API as a client.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use reqwest::Method;
+use reqwest::header::{HeaderName, HeaderValue};
+use tollgate_agent::Endpoint;
+
+/// Which client calls, and which API.
+#[derive(Debug, clap::Args)]
+#[command(after_help = WHO_CALLS)]
+pub(crate) struct CallerArgs {
+    /// A folder of `tollgate dev`, whose client calls.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+const WHO_CALLS: &str = "\
+Who calls: the client of the folder that --data names. Without --data: the client that TOLLGATE_BASE_URL, \
+TOLLGATE_CLIENT_ID and TOLLGATE_CLIENT_SECRET describe, each a value or where it is kept (file:PATH, env:NAME, vault:…, \
+gcp:…, aws:…). Where none of the three is set: the client of ./.tollgate.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CallArgs {
+    /// The method, such as GET.
+    #[arg(value_name = "METHOD", value_parser = method)]
+    pub(crate) method: Method,
+    /// The path with its query, below the base URL.
+    #[arg(value_name = "PATH", value_parser = path)]
+    pub(crate) path: String,
+    /// The body: a text, the bytes of a file, or those on standard input. It is JSON unless a header says otherwise.
+    #[arg(short = 'd', long, value_name = "BODY|@FILE|@-", value_parser = body)]
+    pub(crate) body: Option<Body>,
+    /// A header; may be repeated.
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = HeaderParser)]
+    pub(crate) header: Vec<(HeaderName, HeaderValue)>,
+    /// The idempotency key: the call can be repeated with it, and is done once.
+    #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
+    pub(crate) idempotency_key: Option<HeaderValue>,
+    /// Prints the status and the headers before the body.
+    #[arg(short, long)]
+    pub(crate) include: bool,
+    #[command(flatten)]
+    pub(crate) caller: CallerArgs,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Text(String),
+    File(PathBuf),
+    Stdin,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AgentArgs {
+    /// Where to listen: a loopback address or unix:PATH; may be repeated. Without it 127.0.0.1:7070, or nothing where a
+    /// token file is kept.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Vec<Endpoint>,
+    /// Where to forward to; without it the base URL of the API.
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: Option<String>,
+    /// Where to show /healthz (process up), /readyz (a token is at hand) and /metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin_listen: Option<Endpoint>,
+    /// A file to keep the current access token in, for programs that read one. It is replaced at each renewal.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) caller: CallerArgs,
+}
+
+/// Parses a method. It is sent in capitals.
+fn method(text: &str) -> Result<Method, &'static str> {
+    text.to_ascii_uppercase().parse().map_err(|_| "a method is a word, such as GET")
+}
+
+fn path(text: &str) -> Result<String, &'static str> {
+    let is_one = text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://");
+    is_one.then(|| text.to_owned()).ok_or("a path begins with / and is below the base URL")
+}
+
+fn body(text: &str) -> Result<Body, &'static str> {
+    match text.strip_prefix('@') {
+        Some("") => Err("the name of a file follows @, or - for standard input"),
+        Some("-") => Ok(Body::Stdin),
+        Some(path) => Ok(Body::File(path.into())),
+        None => Ok(Body::Text(text.to_owned())),
+    }
+}
+
+/// Reads a header. Its value may be secret, so unlike clap's own errors this one does not repeat it.
+#[derive(Clone)]
+struct HeaderParser;
+
+impl TypedValueParser for HeaderParser {
+    type Value = (HeaderName, HeaderValue);
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        text: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        header(text.to_str().unwrap_or_default()).map_err(|problem| {
+            let message = format!("invalid value for '--header <NAME: VALUE>': {problem}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
+    }
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let form = "a header is written as 'Name: value'";
+    let (name, value) = text.split_once(':').ok_or(form)?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| form)?;
+    match name.as_str() {
+        "authorization" | "proxy-authorization" => {
+            Err("secrets are never taken from arguments; the token is added automatically")
+        }
+        "connection" | "content-length" | "host" | "transfer-encoding" => {
+            Err("this header is set automatically")
+        }
+        "idempotency-key" => Err("use --idempotency-key"),
+        _ => Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| form)?)),
+    }
+}
+
+fn idempotency_key(text: &str) -> Result<HeaderValue, &'static str> {
+    let is_one = (1..=255).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let key = HeaderValue::from_str(text).ok().filter(|_| is_one);
+    key.ok_or("a key has 1 to 255 printable ASCII characters")
+}

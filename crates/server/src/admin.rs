@@ -1,0 +1,53 @@
+//! What administrators do: one function for each act, in one module for each subject.
+//!
+//! The command line calls them, and so can anything else that administers. Each function that changes something takes the
+//! [`Actor`], which is recorded with the change. None of them prints, asks or ends the process.
+
+pub mod clients;
+pub mod configuration;
+pub mod copy;
+mod error;
+pub mod keys;
+pub mod merchants;
+mod name;
+pub mod secrets;
+
+use std::time::Duration;
+
+use tollgate_core::{MasterKey, Timestamp};
+use tollgate_store::{Status, Store, StoreError};
+
+use crate::config::Config;
+
+pub use error::AdminError;
+pub use name::{Name, NameError};
+pub use tollgate_core::Actor;
+
+/// The installation that is administered.
+#[derive(Clone, Copy)]
+pub struct Administration<'a> {
+    /// Its store.
+    pub store: &'a dyn Store,
+    /// Its master key, which the store was made with.
+    pub master_key: &'a MasterKey,
+    /// Its configuration.
+    pub config: &'a Config,
+}
+
+impl Administration<'_> {
+    /// Returns the time by the store's clock, which no clock of another machine decides. A clock that is behind what has
+    /// certainly passed is wrong.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        let passed = self.store.time_passed().await?.map(|passed| passed.until);
+        Ok(self.store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0))))
+    }
+}
+
+/// Waits, if something disabled is to be enabled, until every server in touch with the store has read that it was
+/// disabled. A server that had heard of neither would issue tokens of before, which the others refuse.
+async fn wait_if_enabled_again(found: Status, wanted: Status) {
+    const READ_WITHIN: Duration = Duration::from_secs(1);
+    if (found, wanted) == (Status::Disabled, Status::Enabled) {
+        tokio::time::sleep(READ_WITHIN).await;
+    }
+}

@@ -1,0 +1,103 @@
+//! Clients.
+
+use ipnet::IpNet;
+use tollgate_core::{ClientId, ClientSecret, Environment, Generation, MerchantId, Scope};
+use tollgate_store::{Client, Status};
+
+use super::{Actor, AdminError, Administration, Name, secrets, wait_if_enabled_again};
+
+/// A client that is to be created.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// The merchant that it acts for; `None` for an operator's client, which acts for every merchant.
+    pub merchant_id: Option<MerchantId>,
+    /// Its name.
+    pub name: Name,
+    /// Its environment; `None` for `test` where the configuration has the sandbox on, and `live` elsewhere.
+    pub environment: Option<Environment>,
+    /// The most its tokens may allow.
+    pub scope: Scope,
+    /// The networks that it may call from; empty means any.
+    pub addresses: Vec<IpNet>,
+}
+
+/// A client that was created, and its secret, which is shown now or never.
+pub struct CreatedClient {
+    /// The client.
+    pub client: Client,
+    /// Its only secret.
+    pub secret: ClientSecret,
+}
+
+/// Creates a client with a secret.
+pub async fn create(
+    admin: &Administration<'_>,
+    new: NewClient,
+    actor: &Actor,
+) -> Result<CreatedClient, AdminError> {
+    let now = admin.now().await?;
+    let id = ClientId::random(&mut rand::rng());
+    let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
+    let environment = new.environment.unwrap_or(default);
+    let (secret, value) = secrets::draw(&admin.master_key.secret_hasher(), id, environment, now);
+    let client = Client {
+        id,
+        merchant_id: new.merchant_id,
+        name: new.name.into(),
+        environment,
+        scope: new.scope,
+        addresses: new.addresses,
+        status: Status::Enabled,
+        merchant_status: Status::Enabled,
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        created_at: now,
+        secrets: vec![secret],
+    };
+    match (admin.store.create_client(&client, actor).await?, client.merchant_id) {
+        (false, Some(merchant)) => Err(AdminError::UnknownMerchant(merchant)),
+        (true, _) | (false, None) => Ok(CreatedClient { client, secret: value }),
+    }
+}
+
+/// Returns a client with its secrets.
+pub async fn find(admin: &Administration<'_>, id: ClientId) -> Result<Client, AdminError> {
+    admin.store.client(id).await?.ok_or(AdminError::UnknownClient(id))
+}
+
+/// Returns up to `limit` clients (of one merchant, if given) with ids after `after`, by id.
+pub async fn list(
+    admin: &Administration<'_>,
+    merchant: Option<MerchantId>,
+    after: Option<ClientId>,
+    limit: u32,
+) -> Result<Vec<Client>, AdminError> {
+    Ok(admin.store.clients(merchant, after, limit).await?)
+}
+
+/// Disables a client: it is refused everywhere, and so is every token that it has.
+pub async fn disable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<Client, AdminError> {
+    set_status(admin, id, Status::Disabled, actor).await
+}
+
+/// Enables a client again. The tokens that it had stay refused.
+pub async fn enable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<Client, AdminError> {
+    set_status(admin, id, Status::Enabled, actor).await
+}
+
+/// Deletes a client with its secrets. Every token that it has is refused.
+pub async fn delete(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<(), AdminError> {
+    let found = admin.store.delete_client(id, admin.now().await?, actor).await?;
+    found.then_some(()).ok_or(AdminError::UnknownClient(id))
+}
+
+async fn set_status(
+    admin: &Administration<'_>,
+    id: ClientId,
+    status: Status,
+    actor: &Actor,
+) -> Result<Client, AdminError> {
+    wait_if_enabled_again(find(admin, id).await?.status, status).await;
+    admin.store.set_client_status(id, status, admin.now().await?, actor).await?;
+    find(admin, id).await
+}

@@ -1,0 +1,46 @@
+//! Why an act of administration failed.
+
+use tollgate_core::{ClientId, MerchantId, SecretId};
+use tollgate_store::StoreError;
+
+use crate::opening::OpenError;
+
+/// Why an act of administration failed. Nothing was changed, unless it is [`StoreError::OutcomeUnknown`].
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// No merchant has this id.
+    #[error("there is no merchant {0}")]
+    UnknownMerchant(MerchantId),
+    /// No client has this id.
+    #[error("there is no client {0}")]
+    UnknownClient(ClientId),
+    /// The client has no secret with this id.
+    #[error("client {client} has no secret {secret}")]
+    UnknownSecret {
+        /// The client.
+        client: ClientId,
+        /// The secret that it does not have.
+        secret: SecretId,
+    },
+    /// The store to copy from holds no installation.
+    #[error("the store holds no installation")]
+    NoInstallation,
+    /// The store to copy to is not empty.
+    #[error("the store to copy to holds something already")]
+    TargetNotEmpty,
+    /// A signing key does not open.
+    #[error(transparent)]
+    Open(OpenError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<OpenError> for AdminError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => Self::Store(error),
+            error @ (OpenError::WrongMasterKey | OpenError::SigningKey { .. }) => Self::Open(error),
+        }
+    }
+}

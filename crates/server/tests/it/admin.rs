@@ -1,0 +1,213 @@
+//! The acts of administration, as a library offers them: typed, and recorded with who did them.
+
+use std::time::Duration;
+
+use tollgate_core::{Actor, ActorKind, ClientId, Environment, MerchantId, Phase, SecretId};
+use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::secrets::SecretStatus;
+use tollgate_server::admin::{AdminError, clients, copy, keys, merchants, secrets};
+use tollgate_store::{Part, Sqlite, Status, Store, Table, Value};
+
+use crate::call::{Call, TOKEN, assert_refused};
+use crate::oauth::post_as;
+use crate::stage::{Stage, create};
+
+fn ada() -> Actor {
+    let kind = ActorKind::CommandLine { user: "ada".to_owned(), host: "gateway-1".to_owned() };
+    Actor { why: Some("ticket 7".to_owned()), ..Actor::new(kind) }
+}
+
+fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
+    NewClient {
+        merchant_id,
+        name: "till".parse().unwrap(),
+        environment: None,
+        scope: "payments:read payments:write".parse().unwrap(),
+        addresses: Vec::new(),
+    }
+}
+
+/// Acts of administration can be called by a server, whose tasks move between threads.
+fn sent<F: Future + Send>(act: F) -> F {
+    act
+}
+
+/// The actors of all changes, as the store keeps them.
+async fn actors(store: &dyn Store) -> Vec<(String, Value, Value)> {
+    let (sender, mut parts) = tokio::sync::mpsc::channel(4);
+    let mut actors = Vec::new();
+    let take = async {
+        while let Some(part) = parts.recv().await {
+            let Part::Rows(Table::Changes, rows) = part else { continue };
+            actors.extend(rows.into_iter().map(|row| {
+                let Value::Text(actor) = &row[5] else { panic!("a change without an actor: {row:?}") };
+                (actor.clone(), row[6].clone(), row[7].clone())
+            }));
+        }
+    };
+    let (exported, ()) = tokio::join!(store.export(sender), take);
+    exported.unwrap();
+    actors
+}
+
+#[tokio::test]
+async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let merchant = sent(merchants::create(&admin, "Shop".parse().unwrap(), &ada)).await.unwrap();
+    let created = sent(clients::create(&admin, new_client(Some(merchant.id)), &ada)).await.unwrap();
+    assert_eq!(created.client.environment, Environment::Test, "the sandbox is on");
+    stage.follow().await;
+    let login = serde_json::json!({
+        "client_id": created.client.id,
+        "client_secret": created.secret.expose_secret(),
+    });
+    let token = Call::post(TOKEN).json(&login);
+    assert_eq!(stage.answer(token.clone()).await.status(), 200);
+
+    let disabled = sent(clients::disable(&admin, created.client.id, &ada)).await.unwrap();
+    assert_eq!(disabled.status, Status::Disabled);
+    stage.follow().await;
+    assert_refused(&stage.answer(token.clone()).await, 401, "INVALID_CLIENT");
+    assert_eq!(sent(clients::enable(&admin, created.client.id, &ada)).await.unwrap().status, Status::Enabled);
+    stage.follow().await;
+    assert_eq!(stage.answer(token.clone()).await.status(), 200);
+    sent(clients::delete(&admin, created.client.id, &ada)).await.unwrap();
+    stage.follow().await;
+    assert_refused(&stage.answer(token).await, 401, "INVALID_CLIENT");
+}
+
+#[tokio::test]
+async fn a_secret_expires_or_is_revoked_and_the_others_stay() {
+    let stage = Stage::open().await;
+    let (admin, ada, shop) = (stage.installation.administration(), ada(), stage.shop.id);
+    let hour = Duration::from_secs(3600);
+    let created = sent(secrets::create(&admin, shop, Some(hour), &ada)).await.unwrap();
+    let now = admin.now().await.unwrap();
+    let listed = sent(secrets::list(&admin, shop)).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    for (secret, at, status) in [
+        (&listed[0], now, SecretStatus::Live),
+        (&listed[0], now.after(2 * hour), SecretStatus::Expired),
+        (&listed[1], now.after(2 * hour), SecretStatus::Live),
+    ] {
+        assert_eq!(SecretStatus::at(at, secret), status);
+    }
+    sent(secrets::revoke(&admin, shop, created.secret.id, &ada)).await.unwrap();
+    let revoked = secrets::list(&admin, shop).await.unwrap().pop().unwrap();
+    assert_eq!(SecretStatus::at(now, &revoked), SecretStatus::Revoked);
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_said_by_its_kind() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let (merchant, client) = (MerchantId::from_bytes([9; 16]), ClientId::from_bytes([9; 16]));
+    let secret = SecretId::from_bytes([9; 16]);
+    let before = stage.elsewhere.last_change().await.unwrap();
+    let unknown = |error: &AdminError| error.to_string();
+    for error in [
+        merchants::disable(&admin, merchant, &ada).await.unwrap_err(),
+        merchants::enable(&admin, merchant, &ada).await.unwrap_err(),
+        merchants::find(&admin, merchant).await.unwrap_err(),
+        clients::create(&admin, new_client(Some(merchant)), &ada).await.map(drop).unwrap_err(),
+    ] {
+        assert_eq!(unknown(&error), format!("there is no merchant {merchant}"));
+    }
+    for error in [
+        clients::find(&admin, client).await.unwrap_err(),
+        clients::disable(&admin, client, &ada).await.unwrap_err(),
+        clients::enable(&admin, client, &ada).await.unwrap_err(),
+        clients::delete(&admin, client, &ada).await.unwrap_err(),
+        secrets::create(&admin, client, None, &ada).await.map(drop).unwrap_err(),
+        secrets::list(&admin, client).await.unwrap_err(),
+    ] {
+        assert_eq!(unknown(&error), format!("there is no client {client}"));
+    }
+    let error = secrets::revoke(&admin, stage.shop.id, secret, &ada).await.unwrap_err();
+    assert_eq!(unknown(&error), format!("client {} has no secret {secret}", stage.shop.id));
+    assert_eq!(stage.elsewhere.last_change().await.unwrap(), before, "nothing was changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn enabling_again_waits_until_every_server_has_read_of_the_disabling() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let enable = async || {
+        let start = tokio::time::Instant::now();
+        merchants::enable(&admin, stage.merchant, &ada).await.unwrap();
+        clients::enable(&admin, stage.shop.id, &ada).await.unwrap();
+        start.elapsed()
+    };
+    let second = Duration::from_secs(1);
+    assert!(enable().await < second, "both are enabled already");
+    merchants::disable(&admin, stage.merchant, &ada).await.unwrap();
+    assert!(enable().await >= second);
+    clients::disable(&admin, stage.shop.id, &ada).await.unwrap();
+    assert!(enable().await >= second);
+}
+
+#[tokio::test]
+async fn keys_rotate_without_an_end_and_end_at_once_when_they_are_compromised() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let rotated = sent(keys::rotate(&admin, &ada)).await.unwrap();
+    let phases: Vec<_> = sent(keys::list(&admin)).await.unwrap().into_iter().map(|key| key.phase).collect();
+    assert_eq!(phases, [Some(Phase::Active), Some(Phase::Next)]);
+    assert!(rotated.others_retire_at > rotated.activates_at);
+    let replaced = sent(keys::replace_compromised(&admin, &ada)).await.unwrap();
+    assert_eq!(replaced.others_retire_at, replaced.activates_at);
+    let listed = keys::list(&admin).await.unwrap();
+    let compromised: Vec<_> = listed.iter().map(|listed| listed.key.compromised).collect();
+    assert_eq!(compromised, [true, true, false]);
+}
+
+#[tokio::test]
+async fn every_act_is_recorded_with_its_actor() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let before = actors(stage.elsewhere.as_ref()).await.len();
+    let merchant = merchants::create(&admin, "Shop".parse().unwrap(), &ada).await.unwrap();
+    let client = clients::create(&admin, new_client(Some(merchant.id)), &ada).await.unwrap().client.id;
+    let secret = secrets::create(&admin, client, None, &ada).await.unwrap().secret.id;
+    secrets::revoke(&admin, client, secret, &ada).await.unwrap();
+    clients::disable(&admin, client, &ada).await.unwrap();
+    merchants::disable(&admin, merchant.id, &ada).await.unwrap();
+    clients::delete(&admin, client, &ada).await.unwrap();
+    keys::rotate(&admin, &ada).await.unwrap();
+    keys::replace_compromised(&admin, &ada).await.unwrap();
+    let recorded = actors(stage.elsewhere.as_ref()).await.split_off(before);
+    assert_eq!(recorded.len(), 13);
+    let expected = ("command-line:ada@gateway-1".to_owned(), Value::Null, Value::Text("ticket 7".to_owned()));
+    assert!(recorded.iter().all(|actor| *actor == expected), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_revokes_its_token_is_the_actor() {
+    let stage = Stage::open().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    assert_eq!(stage.answer(create(&token)).await.status(), 201);
+    let revoke = post_as(&stage.shop, "/oauth2/revoke", &format!("token={token}"));
+    assert_eq!(stage.answer(revoke).await.status(), 200);
+    let (actor, from, why) = actors(stage.elsewhere.as_ref()).await.pop().unwrap();
+    assert_eq!((actor, why), (format!("client:{}", stage.shop.id), Value::Null));
+    assert!(matches!(&from, Value::Text(address) if address.parse::<std::net::IpAddr>().is_ok()), "{from:?}");
+}
+
+#[tokio::test]
+async fn a_store_is_copied_whole_to_an_empty_one_only() {
+    let (stage, folder) = (Stage::open().await, tempfile::tempdir().unwrap());
+    let from = stage.elsewhere.as_ref();
+    let to = Sqlite::open(&folder.path().join("copy.db")).unwrap();
+    assert!(matches!(copy::check_source(&to).await, Err(AdminError::NoInstallation)));
+    let copied = sent(copy::copy(from, &to)).await.unwrap();
+    assert_eq!(copied.iter().find(|copied| copied.table == Table::Merchants).unwrap().rows, 2);
+    assert!(sent(copy::compare(from, &to)).await.unwrap().iter().all(copy::ComparedTable::is_same));
+    assert!(matches!(copy::copy(from, &to).await, Err(AdminError::TargetNotEmpty)));
+
+    merchants::create(&stage.installation.administration(), "New".parse().unwrap(), &ada()).await.unwrap();
+    let compared = copy::compare(from, &to).await.unwrap();
+    let different: Vec<_> =
+        compared.iter().filter(|compared| !compared.is_same()).map(|it| it.table).collect();
+    assert_eq!(different, [Table::Merchants, Table::Changes, Table::Installation]);
+}

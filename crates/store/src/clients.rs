@@ -1,0 +1,139 @@
+//! Clients and their secrets.
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+use tollgate_core::{
+    Actor, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp,
+};
+
+use crate::{Status, StoreError};
+
+/// A set of credentials, with its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id, which it authenticates with.
+    pub id: ClientId,
+    /// The merchant it acts for; `None` for an operator's client, which acts for every merchant.
+    pub merchant_id: Option<MerchantId>,
+    /// Its name for people.
+    pub name: String,
+    /// Whether it is for tests or in live mode.
+    pub environment: Environment,
+    /// The most its tokens may allow.
+    pub scope: Scope,
+    /// The networks that it may call from; empty means any.
+    pub addresses: Vec<IpNet>,
+    /// Whether it is accepted itself.
+    pub status: Status,
+    /// Whether its merchant is accepted. `Enabled` for an operator's client.
+    pub merchant_status: Status,
+    /// The generation of its tokens: those of earlier ones were ended by disabling it.
+    pub generation: Generation,
+    /// The generation of its merchant's tokens; the first for an operator's client.
+    pub merchant_generation: Generation,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Its secrets, oldest first, the revoked ones among them.
+    pub secrets: Vec<Secret>,
+}
+
+/// A secret of a client; only a keyed hash of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its id, which tokens carry.
+    pub id: SecretId,
+    /// HMAC-SHA-256 of the secret and the client's id.
+    pub hash: SecretHash,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// From when on it is refused, if it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The clients.
+#[async_trait]
+pub trait Clients: Send + Sync {
+    /// Adds a client with its secrets. `false`, and nothing added, if its merchant doesn't exist.
+    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError>;
+
+    /// Returns a client with its secrets.
+    async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError>;
+
+    /// Returns up to `limit` clients (of one merchant, if given) with ids after `after`, by id.
+    async fn clients(
+        &self,
+        merchant: Option<MerchantId>,
+        after: Option<ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Client>, StoreError>;
+
+    /// Returns up to `limit` ids of clients after `after`, in order.
+    async fn client_ids(&self, after: Option<ClientId>, limit: u32) -> Result<Vec<ClientId>, StoreError>;
+
+    /// Enables or disables a client. Disabling ends its tokens as
+    /// [`set_merchant_status`](crate::Merchants::set_merchant_status) does. `false` if there is no such client.
+    async fn set_client_status(
+        &self,
+        id: ClientId,
+        status: Status,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes a client with its secrets, and ends its tokens of every generation: it never comes back.
+    /// `false` if there is no such client.
+    async fn delete_client(&self, id: ClientId, now: Timestamp, actor: &Actor) -> Result<bool, StoreError>;
+
+    /// Adds a secret. With `others_expire_at` every other live secret expires then, unless it expires sooner.
+    /// `false` if there is no such client.
+    async fn add_secret(
+        &self,
+        client: ClientId,
+        secret: &Secret,
+        others_expire_at: Option<Timestamp>,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError>;
+
+    /// Revokes a secret and every token obtained with it, whenever that was issued. `false` if the client has no
+    /// such secret; revoking one again changes nothing and is `true`.
+    async fn revoke_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError>;
+}
+
+/// Writes networks as a column holds them.
+pub(crate) fn networks_text(networks: &[IpNet]) -> String {
+    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// Reads networks from a column.
+pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, ipnet::AddrParseError> {
+    text.split_ascii_whitespace().map(str::parse).collect()
+}
+
+/// Gathers clients from rows, of which each has a client and one of its secrets, if it has any. The rows of a client
+/// follow each other.
+pub(crate) fn gather<E>(
+    rows: impl Iterator<Item = Result<(Client, Option<Secret>), E>>,
+) -> Result<Vec<Client>, E> {
+    let mut clients: Vec<Client> = Vec::new();
+    for row in rows {
+        let (client, secret) = row?;
+        if clients.last().is_none_or(|last| last.id != client.id) {
+            clients.push(client);
+        }
+        let client = clients.last_mut().expect("one was added if there was none");
+        client.secrets.extend(secret);
+    }
+    for client in &mut clients {
+        client.secrets.sort_by_key(|secret| (secret.created_at, secret.id));
+    }
+    Ok(clients)
+}

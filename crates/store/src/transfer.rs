@@ -1,0 +1,247 @@
+//! Moving a store to another engine, table by table, in a form that every engine reads and writes.
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::StoreError;
+
+use Kind::{Bytes, Flag, Id, Number, Text, Written};
+
+/// Export and import of everything.
+#[async_trait]
+pub trait Transfer: Send + Sync {
+    /// Sends everything that the store holds, as of one moment: rows by [`Table::ALL`] and by their keys, then
+    /// [`Part::End`].
+    async fn export(&self, parts: mpsc::Sender<Part>) -> Result<(), StoreError>;
+
+    /// Takes what another store exports, all of it or nothing. `false`, and nothing taken, if this store is not empty.
+    async fn import(&self, parts: mpsc::Receiver<Part>) -> Result<bool, StoreError>;
+}
+
+/// A table, by the same name on every engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    /// The signing keys.
+    SigningKeys,
+    /// The merchants.
+    Merchants,
+    /// The clients, without their secrets.
+    Clients,
+    /// The clients' secrets.
+    Secrets,
+    /// The idempotency keys.
+    IdempotencyKeys,
+    /// The documents.
+    Documents,
+    /// The change log.
+    Changes,
+    /// The agreements of the servers that share the store.
+    Agreement,
+    /// One row: the check value, where the change log begins and ends, and the longest lifetime of a token.
+    Installation,
+}
+
+impl Table {
+    /// Every table. Rows refer only to tables that come earlier.
+    pub const ALL: [Self; 9] = [
+        Self::SigningKeys,
+        Self::Merchants,
+        Self::Clients,
+        Self::Secrets,
+        Self::IdempotencyKeys,
+        Self::Documents,
+        Self::Changes,
+        Self::Agreement,
+        Self::Installation,
+    ];
+
+    /// Returns its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SigningKeys => "signing_keys",
+            Self::Merchants => "merchants",
+            Self::Clients => "clients",
+            Self::Secrets => "secrets",
+            Self::IdempotencyKeys => "idempotency_keys",
+            Self::Documents => "documents",
+            Self::Changes => "changes",
+            Self::Agreement => "agreement",
+            Self::Installation => "installation",
+        }
+    }
+
+    /// Returns its columns, in the order of a row's values. Those of the key come first.
+    pub(crate) const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::SigningKeys => SIGNING_KEYS,
+            Self::Merchants => MERCHANTS,
+            Self::Clients => CLIENTS,
+            Self::Secrets => SECRETS,
+            Self::IdempotencyKeys => IDEMPOTENCY_KEYS,
+            Self::Documents => DOCUMENTS,
+            Self::Changes => CHANGES,
+            Self::Agreement => AGREEMENT,
+            Self::Installation => INSTALLATION,
+        }
+    }
+
+    /// Returns the columns of its key, in whose order rows are exported.
+    pub(crate) fn key(self) -> &'static [Column] {
+        let count = match self {
+            Self::SigningKeys
+            | Self::Merchants
+            | Self::Clients
+            | Self::Documents
+            | Self::Changes
+            | Self::Agreement => 1,
+            Self::Secrets => 2,
+            Self::IdempotencyKeys => 4,
+            Self::Installation => 0,
+        };
+        &self.columns()[..count]
+    }
+
+    /// Returns the names of its columns, separated by commas.
+    pub(crate) fn column_names(self) -> String {
+        self.columns().iter().map(|column| column.0).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A column's name, and the kind of its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Column(pub(crate) &'static str, pub(crate) Kind);
+
+/// The kind of a column's values, unless they are [`Value::Null`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Id,
+    Bytes,
+    /// Text that Tollgate wrote, which is ASCII.
+    Text,
+    /// Text that people wrote, which may have any character.
+    Written,
+    Number,
+    Flag,
+}
+
+const SIGNING_KEYS: &[Column] = &[
+    Column("id", Id),
+    Column("sealed", Bytes),
+    Column("created_at", Number),
+    Column("activates_at", Number),
+    Column("retires_at", Number),
+    Column("compromised", Flag),
+    Column("alg", Text),
+    Column("public_key", Bytes),
+];
+
+const MERCHANTS: &[Column] = &[
+    Column("id", Id),
+    Column("name", Written),
+    Column("disabled", Flag),
+    Column("created_at", Number),
+    Column("generation", Number),
+];
+
+const CLIENTS: &[Column] = &[
+    Column("id", Id),
+    Column("merchant_id", Id),
+    Column("name", Written),
+    Column("environment", Text),
+    Column("scope", Text),
+    Column("addresses", Text),
+    Column("disabled", Flag),
+    Column("created_at", Number),
+    Column("generation", Number),
+];
+
+const SECRETS: &[Column] = &[
+    Column("client_id", Id),
+    Column("id", Id),
+    Column("hash", Bytes),
+    Column("created_at", Number),
+    Column("expires_at", Number),
+    Column("revoked_at", Number),
+];
+
+const IDEMPOTENCY_KEYS: &[Column] = &[
+    Column("merchant_id", Id),
+    Column("environment", Text),
+    Column("route", Text),
+    Column("key", Text),
+    Column("owner", Id),
+    Column("fingerprint", Bytes),
+    Column("until", Number),
+    Column("status", Number),
+    Column("body", Bytes),
+];
+
+const DOCUMENTS: &[Column] = &[
+    Column("id", Id),
+    Column("merchant_id", Id),
+    Column("environment", Text),
+    Column("body", Written),
+    Column("state", Text),
+    Column("created_at", Number),
+    Column("expires_at", Number),
+    Column("changed_at", Number),
+    Column("kind", Text),
+];
+
+const CHANGES: &[Column] = &[
+    Column("seq", Number),
+    Column("kind", Text),
+    Column("id", Id),
+    Column("until", Number),
+    Column("generation", Number),
+    Column("actor", Written),
+    Column("source", Written),
+    Column("reason", Written),
+];
+
+const AGREEMENT: &[Column] = &[
+    Column("seq", Number),
+    Column("terms", Text),
+    Column("adopted_at", Number),
+    Column("adopted_by", Text),
+    Column("superseded_at", Number),
+];
+
+const INSTALLATION: &[Column] = &[
+    Column("check_value", Bytes),
+    Column("purged_change", Number),
+    Column("last_change", Number),
+    Column("longest_lifetime", Number),
+];
+
+/// A value in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// An id.
+    Id([u8; 16]),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Text.
+    Text(String),
+    /// A number, or a time in milliseconds.
+    Number(u64),
+    /// A truth value.
+    Flag(bool),
+}
+
+/// The values of a row, in the order of its table's columns.
+pub type Row = Vec<Value>;
+
+/// A part of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Rows of a table.
+    Rows(Table, Vec<Row>),
+    /// The end. Without it an export is not complete.
+    End,
+}
+
+/// The most rows in one part: it bounds the memory that an export takes.
+pub(crate) const ROWS_IN_A_PART: usize = 500;
