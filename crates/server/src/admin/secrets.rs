@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tollgate_core::{ClientId, ClientSecret, Environment, SecretHasher, SecretId, Timestamp};
-use tollgate_store::Secret;
+use tollgate_store::{Client, Secret};
 
-use super::{Actor, AdminError, Administration, clients};
+use super::{Actor, AdminError, Administration};
 
 /// A secret that was created, which is shown now or never.
 pub struct CreatedSecret {
@@ -46,7 +46,7 @@ pub async fn create(
     others_expire_in: Option<Duration>,
     actor: &Actor,
 ) -> Result<CreatedSecret, AdminError> {
-    let environment = clients::find(admin, client).await?.environment;
+    let environment = find(admin, client).await?.environment;
     let now = admin.now().await?;
     let (secret, value) = draw(&admin.master_key.secret_hasher(), client, environment, now);
     let others_expire_at = others_expire_in.map(|time| now.after(time));
@@ -59,7 +59,7 @@ pub async fn create(
 
 /// Returns the secrets of a client, oldest first.
 pub async fn list(admin: &Administration<'_>, client: ClientId) -> Result<Vec<Secret>, AdminError> {
-    Ok(clients::find(admin, client).await?.secrets)
+    Ok(find(admin, client).await?.secrets)
 }
 
 /// Revokes a secret, and every token that was obtained with it.
@@ -71,6 +71,10 @@ pub async fn revoke(
 ) -> Result<(), AdminError> {
     let found = admin.store.revoke_secret(client, secret, admin.now().await?, actor).await?;
     found.then_some(()).ok_or(AdminError::UnknownSecret { client, secret })
+}
+
+async fn find(admin: &Administration<'_>, id: ClientId) -> Result<Client, AdminError> {
+    admin.store.client(id).await?.ok_or(AdminError::UnknownClient(id))
 }
 
 /// Draws a secret for a client.

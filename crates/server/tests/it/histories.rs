@@ -289,23 +289,19 @@ impl World {
         ]
         .choose(&mut self.rng)
         .unwrap();
-        let (now, store, id) = (self.somebodys_clock(), self.store.clone(), self.shop.id);
+        let (now, store, id, merchant) =
+            (self.somebodys_clock(), self.store.clone(), self.shop.id, self.merchant);
         match order {
-            Order::DisableClient => {
-                let _ = store.set_client_status(id, Status::Disabled, now, &SYSTEM).await.unwrap();
-            }
-            Order::EnableClient => {
-                let _ = store.set_client_status(id, Status::Enabled, now, &SYSTEM).await.unwrap();
+            Order::DisableClient | Order::EnableClient => {
+                let disable = matches!(order, Order::DisableClient);
+                let status = if disable { Status::Disabled } else { Status::Enabled };
+                let _ = store.set_client_status(id, status, now, &SYSTEM).await.unwrap();
             }
             Order::DisableMerchant => {
-                assert!(
-                    store.set_merchant_status(self.merchant, Status::Disabled, now, &SYSTEM).await.unwrap()
-                );
+                assert!(store.set_merchant_status(merchant, Status::Disabled, now, &SYSTEM).await.unwrap());
             }
             Order::EnableMerchant => {
-                assert!(
-                    store.set_merchant_status(self.merchant, Status::Enabled, now, &SYSTEM).await.unwrap()
-                );
+                assert!(store.set_merchant_status(merchant, Status::Enabled, now, &SYSTEM).await.unwrap());
             }
             Order::RevokeSecret => {
                 let _ = store.revoke_secret(id, self.shop.secret_id, now, &SYSTEM).await.unwrap();
