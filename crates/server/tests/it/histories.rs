@@ -4,6 +4,9 @@
 //! No token is accepted by a server in touch with the store once an order that ends it was acknowledged and the change
 //! log was read, and no good token is refused.
 
+mod acceptance;
+mod orders;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +16,14 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 use tollgate_core::{
-    ClientId, ClientSecret, Environment, Generation, MerchantId, PayloadBuffer, SecretId, Timestamp,
-    TokenKind,
+    ClientId, ClientSecret, Environment, Generation, MerchantId, SecretId, Timestamp, TokenKind,
 };
+use tollgate_server::Rotation;
 use tollgate_server::config::Config;
-use tollgate_server::{Rotation, new_signing_key};
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
-use crate::call::{REVOKE, claims, refresh_id};
+use crate::call::{claims, refresh_id};
 use crate::faults::Faults;
-use crate::oauth::post_as;
 use crate::stage::{Credentials, ManualClock, NOW, Node, SYSTEM, master_key, serve};
 
 const HISTORIES: u32 = 5_000;
@@ -275,67 +276,6 @@ impl World {
         });
     }
 
-    async fn order(&mut self) {
-        let order = *[
-            Order::DisableClient,
-            Order::EnableClient,
-            Order::EnableClient,
-            Order::DisableMerchant,
-            Order::EnableMerchant,
-            Order::EnableMerchant,
-            Order::RevokeSecret,
-            Order::DeleteClient,
-            Order::ReplaceKeys,
-        ]
-        .choose(&mut self.rng)
-        .unwrap();
-        let (now, store, id, merchant) =
-            (self.somebodys_clock(), self.store.clone(), self.shop.id, self.merchant);
-        match order {
-            Order::DisableClient | Order::EnableClient => {
-                let disable = matches!(order, Order::DisableClient);
-                let status = if disable { Status::Disabled } else { Status::Enabled };
-                let _ = store.set_client_status(id, status, now, &SYSTEM).await.unwrap();
-            }
-            Order::DisableMerchant => {
-                assert!(store.set_merchant_status(merchant, Status::Disabled, now, &SYSTEM).await.unwrap());
-            }
-            Order::EnableMerchant => {
-                assert!(store.set_merchant_status(merchant, Status::Enabled, now, &SYSTEM).await.unwrap());
-            }
-            Order::RevokeSecret => {
-                let _ = store.revoke_secret(id, self.shop.secret_id, now, &SYSTEM).await.unwrap();
-            }
-            Order::DeleteClient => {
-                let _ = store.delete_client(id, now, &SYSTEM).await.unwrap();
-            }
-            Order::ReplaceKeys => {
-                let key = new_signing_key(&master_key(), now, now);
-                store.replace_signing_keys(&key, &SYSTEM).await.unwrap();
-            }
-        }
-        self.told.push(format!("{order:?}"));
-        self.orders.push(order);
-    }
-
-    /// The client revokes a token of its own.
-    async fn revoke(&mut self, at: usize) {
-        if self.tokens.is_empty() || !self.machines[at].in_touch || !self.may_log_in() {
-            return;
-        }
-        let n = self.rng.random_range(0..self.tokens.len());
-        let was_good = self.accepts(at, n);
-        let form = format!("token={}", self.tokens[n].text);
-        let reply = self.machines[at].node.answer(post_as(&self.shop, REVOKE, &form)).await;
-        self.told.push(format!("revoke {n} at {at}: {}", reply.status()));
-        if reply.status() == 200 && was_good {
-            let id = self.tokens[n].id.clone();
-            for token in &mut self.tokens {
-                token.revoked |= token.id == id || token.refresh_id == id;
-            }
-        }
-    }
-
     fn set_clock(&mut self, at: usize) {
         let ahead = self.rng.random_range(-WRONG..=WRONG);
         self.told.push(format!("the clock of {at} is {ahead} s ahead"));
@@ -394,54 +334,6 @@ impl World {
             if machine.in_touch {
                 machine.node.follow().await;
                 machine.known = self.orders.len();
-            }
-        }
-    }
-
-    fn may_log_in(&self) -> bool {
-        let last = |disable: Order, enable: Order| {
-            self.orders.iter().rev().find(|order| [disable, enable].contains(order)) != Some(&disable)
-        };
-        last(Order::DisableClient, Order::EnableClient)
-            && last(Order::DisableMerchant, Order::EnableMerchant)
-            && !self.orders.contains(&Order::RevokeSecret)
-            && !self.orders.contains(&Order::DeleteClient)
-    }
-
-    fn was_ended(&self, token: &Token) -> bool {
-        token.revoked || self.orders[token.known..].iter().any(|order| order.ends_tokens())
-    }
-
-    fn accepts(&self, at: usize, n: usize) -> bool {
-        let (token, machine) = (&self.tokens[n], &self.machines[at]);
-        let (mut buffer, now) = (PayloadBuffer::new(), machine.node.installation.now());
-        let verifier = machine.node.installation.verifier();
-        verifier.verify(token.kind, token.text.as_bytes(), now, &mut buffer).is_ok()
-    }
-
-    async fn check_tokens(&mut self) {
-        for at in 0..self.machines.len() {
-            let machine = &self.machines[at];
-            if !machine.in_touch || machine.node.server.readiness().is_err() {
-                continue;
-            }
-            let now = machine.node.installation.now().seconds();
-            for n in 0..self.tokens.len() {
-                let (token, accepted) = (&self.tokens[n], self.accepts(at, n));
-                let ended = self.was_ended(token);
-                let in_time = now + IAT_LEEWAY >= token.issued_at && now < token.expires_at;
-                // A refresh token is asked for its client as well.
-                let expected = in_time && !ended;
-                assert_eq!(accepted, expected, "token {n} at {at}, ended: {ended}: {:#?}", self.told);
-                if token.kind == TokenKind::Refresh && in_time && ended {
-                    let status = machine.node.refresh(&token.text).await.status();
-                    assert_eq!(status, 401, "token {n} at {at}: {:#?}", self.told);
-                }
-                if accepted {
-                    self.accepted += 1;
-                } else {
-                    self.refused += u64::from(in_time);
-                }
             }
         }
     }
