@@ -18,9 +18,10 @@ use tower::util::{Oneshot, ServiceExt};
 use super::limits::Limits;
 use super::pulse::{InFlight, Pulse};
 use super::refusal::Refusal;
+use super::rest::Rest;
 use super::rules::Requests;
 use super::shared::Shared;
-use super::unread::{Inbound, ReadOn, Reading, Rest};
+use super::unread::{Inbound, ReadOn, Reading};
 
 /// A service that the edge can serve. It follows from its bounds and is never implemented by hand.
 pub(super) trait Inner:

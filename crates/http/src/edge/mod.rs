@@ -74,6 +74,7 @@ mod limits;
 mod listener;
 mod pulse;
 mod refusal;
+mod rest;
 mod rules;
 mod serve;
 mod shared;

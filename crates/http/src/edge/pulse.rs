@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::unread::{Rest, UnreadBody};
+use super::rest::{Rest, UnreadBody};
 
 /// How often the coarse clock moves, in milliseconds: deadlines are late by up to this, never early.
 const TICK: u64 = 100;
