@@ -176,7 +176,7 @@ pub(crate) fn limits(config: &Config) -> Limits {
         first_byte: config.limits.first_byte_timeout,
         head: config.limits.head_timeout,
         idle: config.limits.idle_timeout,
-        rest: config.limits.body_timeout,
+        rest: config.limits.body_timeout.min(Limits::default().rest),
         grace: config.shutdown.grace,
         ..Limits::default()
     }

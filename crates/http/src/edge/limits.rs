@@ -28,7 +28,7 @@ pub struct Limits {
     /// Bytes of an HTTP/1.1 body that are read on, and dropped, when the service has answered without them, so that the
     /// connection can be used again; 64 KiB by default. If the rest is longer, the answer says `Connection: close`.
     pub rest_bytes: usize,
-    /// Time that the answer waits for these bytes; 5 s by default. After it the answer says `Connection: close`.
+    /// Time that the answer waits for these bytes; 2 s by default. After it the answer says `Connection: close`.
     pub rest: Duration,
     /// HTTP/2 streams open at once on a connection.
     pub max_streams: u32,
@@ -48,7 +48,7 @@ impl Default for Limits {
             head_bytes: 16 * 1024,
             max_headers: 64,
             rest_bytes: 64 * 1024,
-            rest: Duration::from_secs(5),
+            rest: Duration::from_secs(2),
             max_streams: 128,
         }
     }

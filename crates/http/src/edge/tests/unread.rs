@@ -14,7 +14,7 @@ use crate::edge::{Inbound, Limits};
 
 const STATUSES: [u16; 8] = [401, 403, 404, 405, 413, 415, 429, 503];
 const REST: usize = 1000;
-const WAIT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_secs(2);
 const CLOSES: &str = "connection: close";
 
 /// Answers with the status in the path without a look at the body.
