@@ -205,7 +205,7 @@ fn explained(own: &Terms, current: &Record) -> String {
     )
 }
 
-/// What became of [`adopt`].
+/// What became of adopting a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
     /// What had been agreed on, if that was something else.

@@ -26,7 +26,7 @@ use super::{closing, connection};
 /// How long the loop waits when the system has no file descriptor or memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How connections are served; see the [module](self) for an example.
+/// How connections are served; see [`edge`](crate::edge) for an example.
 ///
 /// Clones share the connection slots, so that several listeners keep one limit together.
 #[derive(Clone, Debug)]
