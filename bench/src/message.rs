@@ -46,7 +46,8 @@ pub fn list(access_token: &str) -> Vec<u8> {
 
 /// Is admitted by the guard, and refused by what is behind it.
 pub fn refused(access_token: &str) -> Vec<u8> {
-    format!("GET {LIST}?limit=x HTTP/1.1\r\n{COMMON}Authorization: Bearer {access_token}\r\n\r\n").into_bytes()
+    format!("GET {LIST}?limit=x HTTP/1.1\r\n{COMMON}Authorization: Bearer {access_token}\r\n\r\n")
+        .into_bytes()
 }
 
 /// Ends a token of the client's.

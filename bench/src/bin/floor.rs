@@ -29,7 +29,7 @@ use tollgate_bench::message;
 use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
 use tollgate_guard::{GuardLayer, Requirement, SystemClock, Verifier};
 use tollgate_http::edge::{Edge, Limits};
-use tollgate_store::{Sqlite, Store};
+use tollgate_store::{Keys as _, Sqlite};
 use tower::{Layer, Service, service_fn};
 
 #[derive(Debug, Parser)]
@@ -86,9 +86,8 @@ fn main() -> io::Result<()> {
         let listener = TcpListener::bind(args.listen).await?;
         match (&args.guard, args.issuer) {
             (Some(data), Some(issuer)) => {
-                let guard = GuardLayer::new(verifier(data, issuer).await?).require(
-                    Requirement::new().scope("payments:read".parse().expect("it is a scope")),
-                );
+                let guard = GuardLayer::new(verifier(data, issuer).await?)
+                    .require(Requirement::new().scope("payments:read".parse().expect("it is a scope")));
                 serve(listener, args.edge, guard.layer(handler)).await
             }
             _ => serve(listener, args.edge, handler).await,

@@ -10,11 +10,13 @@ use clap::Parser;
 use rand::seq::SliceRandom;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_core::{
-    ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretHasher, SecretId,
-    Timestamp,
+    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretHasher,
+    SecretId, Timestamp,
 };
 use tollgate_guard::SystemClock;
-use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, StoreError};
+use tollgate_store::{
+    Client, Clients as _, Installation as _, Merchant, Merchants as _, Secret, Sqlite, Status, StoreError,
+};
 
 /// Clients of one merchant.
 const CLIENTS: usize = 100;
@@ -112,7 +114,9 @@ async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp) -> Resu
             writes.spawn(async move { store.create_merchant(&merchant, &Actor::system()).await });
         }
         let store = store.clone();
-        writes.spawn(async move { store.create_client(&client, &Actor::system()).await.map(|created| assert!(created)) });
+        writes.spawn(async move {
+            store.create_client(&client, &Actor::system()).await.map(|created| assert!(created))
+        });
         while writes.len() >= AT_ONCE {
             if let Some(written) = writes.join_next().await {
                 written.expect("no write panics")?;

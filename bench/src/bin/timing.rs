@@ -15,7 +15,7 @@ use serde::Serialize;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_bench::message;
 use tollgate_bench::stats::{Moments, median, welch_t};
-use tollgate_core::{ClientId, Clock, MasterKey};
+use tollgate_core::{Actor, ClientId, Clock, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_server::config::{Config, LogFormat, LogLevel};
 use tollgate_server::{Installation, Mounted, Server, log};

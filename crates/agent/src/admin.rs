@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
-use hyper::body::Incoming;
 
 use crate::admission;
 use crate::endpoint::Door;
@@ -15,6 +14,7 @@ use crate::recorder::Recorder;
 use crate::refusal::{Kind, Refusal, request_id};
 use crate::serve::{AnswerBody, Handler};
 use tollgate_client::Cached;
+use tollgate_http::edge::Inbound;
 
 /// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.
 pub(crate) struct Admin {
@@ -24,7 +24,7 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    fn answer(&self, request: &Request<Incoming>, door: Door) -> Result<Response<Bytes>, Refusal> {
+    fn answer(&self, request: &Request<Inbound>, door: Door) -> Result<Response<Bytes>, Refusal> {
         admission::about(request, door)?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Kind::NotFound.into());
@@ -44,7 +44,7 @@ impl Admin {
 }
 
 impl Handler for Admin {
-    async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
+    async fn handle(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
         let request_id = request_id(request.headers(), self.cached.clock());
         let answer = self.answer(&request, door);
         answer.unwrap_or_else(|refusal| refusal.response(request_id)).map(own)

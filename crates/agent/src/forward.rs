@@ -13,6 +13,7 @@ use tollgate_client::{
     Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
     tls_config,
 };
+use tollgate_http::edge::Inbound;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
 
 use crate::admission;
@@ -34,7 +35,7 @@ pub(crate) struct Forward {
 }
 
 /// The body that is sent.
-type Body = Replay<Watched<Incoming>>;
+type Body = Replay<Watched<Inbound>>;
 
 impl Forward {
     pub(crate) fn new(
@@ -58,7 +59,7 @@ impl Forward {
 
     async fn forward(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<Inbound>,
         door: Door,
     ) -> Result<Response<Incoming>, Refusal> {
         admission::forward(&request, door)?;
@@ -143,7 +144,7 @@ impl Sender<Request<Body>> for Sending<'_> {
 }
 
 impl Handler for Forward {
-    async fn handle(&self, request: Request<Incoming>, door: Door) -> Response<AnswerBody> {
+    async fn handle(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
         let began = Instant::now();
         let request_id = request_id(request.headers(), self.cached().clock());
         let answered = self.forward(request, door).await;

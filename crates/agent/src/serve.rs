@@ -10,7 +10,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use metrics::Gauge;
 use tokio::sync::watch;
-use tollgate_http::edge::{self, Drained, Edge, Requests};
+use tollgate_http::edge::{self, Drained, Edge, Inbound, Requests};
 use tower::service_fn;
 
 use crate::endpoint::{Door, Listener, OwnSocket, Socket};
@@ -29,7 +29,7 @@ pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
 pub(crate) trait Handler: Send + Sync + 'static {
     fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Request<Inbound>,
         door: Door,
     ) -> impl Future<Output = Response<AnswerBody>> + Send;
 }

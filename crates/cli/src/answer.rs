@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tollgate_core::wire::is_request_id;
 
-use crate::call::cause;
-use crate::failure::Failure;
+use crate::failure::{Failure, cause};
 use crate::output::closed;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

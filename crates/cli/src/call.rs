@@ -1,6 +1,5 @@
 //! `tollgate call`: one request to the API, with a token for it.
 
-use std::error::Error;
 use std::io::Read;
 use std::time::Duration;
 use std::{fs, io};
@@ -12,7 +11,7 @@ use tollgate_client::{
 };
 
 use crate::args::{Body, CallArgs, Format};
-use crate::failure::Failure;
+use crate::failure::{Failure, cause};
 use crate::{answer, caller};
 
 /// How long the authority may be away.
@@ -127,18 +126,6 @@ fn unanswered(
         None => "it may have arrived: look before you repeat it".to_owned(),
     };
     Failure::new(format!("no answer to {method} {path} ({cause}): {advice}"))
-}
-
-/// Returns the innermost cause; the outer ones only say that there is one.
-pub(crate) fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it took too long".to_owned();
-    }
-    let mut innermost: &dyn Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,9 +19,6 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::{open, private_file, sandbox, serve};
-
-/// Where `dev` listens unless told otherwise.
-pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -64,7 +60,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
 fn config(args: &DevArgs) -> Result<Config, Failure> {
     let environment =
         Config::environment().filter(|(name, _)| args.listen.is_none() || name != "TOLLGATE_LISTEN");
-    Config::dev(args.listen.unwrap_or(DEFAULT_LISTEN), &args.data, environment)
+    Config::dev(args.listen.unwrap_or(open::DEFAULT_LISTEN), &args.data, environment)
         .map_err(|error| Failure::new(error.to_string()))
 }
 

@@ -1,12 +1,13 @@
 //! Why a command failed: one line on standard error that says what, and what to do.
 
+use std::error::Error;
 use std::fmt;
 
 use tollgate_server::admin::AdminError;
 use tollgate_server::{BindError, OpenError};
 use tollgate_store::StoreError;
 
-use crate::output::printable;
+use crate::printable::printable;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -78,4 +79,16 @@ impl From<BindError> for Failure {
     fn from(error: BindError) -> Self {
         Self::new(error.to_string())
     }
+}
+
+/// Returns the innermost cause of a call that failed; the outer ones only say that there is one.
+pub(crate) fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "it took too long".to_owned();
+    }
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
 }

@@ -13,6 +13,7 @@ use crate::args::{Format, StoreArgs};
 use crate::failure::Failure;
 use crate::open::{self, Opened};
 use crate::output;
+use crate::printable::printable;
 
 /// Decodes the token on standard input. If there is a store it also verifies the token as a server would.
 pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure> {
@@ -77,6 +78,6 @@ fn print_text(verdict: &Verdict, shown: &Value) -> Result<(), Failure> {
         part @ Value::Object(_) => output::members(part),
         _ => "(can't be decoded)\n".to_owned(),
     };
-    let verdict = output::printable(&verdict.to_string()).into_owned();
+    let verdict = printable(&verdict.to_string()).into_owned();
     output::lines(&format!("{verdict}\n\nheader\n{}\nclaims\n{}", part("header"), part("claims")))
 }

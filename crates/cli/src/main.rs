@@ -17,6 +17,7 @@ mod keys;
 mod open;
 mod openapi;
 mod output;
+mod printable;
 mod private_file;
 mod sandbox;
 mod serve;

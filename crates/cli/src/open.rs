@@ -1,6 +1,7 @@
 //! Opening what a command acts on: the configuration, the master key and the store.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::failure::Failure;
 
 const DEFAULT_CONFIG: &str = "tollgate.toml";
 pub(crate) const DEFAULT_DATA: &str = ".tollgate";
+/// Where `dev` listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
 /// An installation that a command administers.
 pub(crate) struct Opened {
@@ -82,7 +85,7 @@ fn dev_config(data: &Path) -> Result<Config, Failure> {
             data.display()
         )));
     }
-    let config = Config::dev(crate::dev::DEFAULT_LISTEN, data, Config::environment());
+    let config = Config::dev(DEFAULT_LISTEN, data, Config::environment());
     let mut config = config.map_err(|error| Failure::new(error.to_string()))?;
     let derived = config.public_url == format!("http://{}", config.listen);
     if derived && let Ok(credentials) = Credentials::read(data) {

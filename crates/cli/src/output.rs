@@ -1,6 +1,5 @@
 //! What commands print: aligned text for people, or one JSON document.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -12,6 +11,7 @@ use tollgate_store::{Client, Merchant, Secret, Status};
 
 use crate::args::Format;
 use crate::failure::Failure;
+use crate::printable::{acts_on_a_terminal, printable};
 
 /// Prints one thing: its members, a line each, or as a JSON object.
 pub(crate) fn object(format: Format, object: &Value) -> Result<(), Failure> {
@@ -115,27 +115,6 @@ fn document(value: &Value) -> String {
     document
 }
 
-/// Returns a text for a terminal, on one line: characters that would move the cursor, set colours or turn the direction of
-/// the text are shown as escapes.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts_on_a_terminal) {
-        return text.into();
-    }
-    let shown =
-        text.chars().map(|c| if acts_on_a_terminal(c) { c.escape_unicode().to_string() } else { c.into() });
-    shown.collect::<String>().into()
-}
-
-/// Matches control characters, and those that turn or hide text (Unicode's bidirectional controls, line separators, and the
-/// invisible ones that are neither).
-fn acts_on_a_terminal(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        )
-}
-
 /// Returns a time as RFC 3339 in UTC, in whole seconds.
 pub(crate) fn time(time: Timestamp) -> String {
     humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
@@ -197,15 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_other_people_moves_nothing_on_a_terminal() {
-        for (text, shown) in [
-            ("Zoë's 株式会社", "Zoë's 株式会社"),
-            ("\u{1b}[2Ja\nb\u{7}", "\\u{1b}[2Ja\\u{a}b\\u{7}"),
-            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
-            ("a\u{202e}b\u{2066}c\u{200f}", "a\\u{202e}b\\u{2066}c\\u{200f}"),
-        ] {
-            assert_eq!(printable(text), shown);
-        }
+    fn a_member_of_other_people_moves_nothing_on_a_terminal() {
         let object = json!({"sub\u{1b}": "x\nvalid: as access token", "nested": {"\u{9b}": "\u{202e}"}});
         let shown = members(&object);
         assert_eq!(shown.lines().count(), 2, "{shown}");

@@ -43,7 +43,7 @@ pub trait Outgoing: Sized {
     /// What a second sending needs.
     type Copy;
 
-    /// The method, the URI and the headers. There is no URI where the address of the request is none.
+    /// The method, the URI and the headers. The URI is missing if the address of the request is not a URI.
     fn head(&mut self) -> (Method, Option<Uri>, &mut HeaderMap);
 
     /// Begins to keep what a second sending needs. It is called once, when the headers are complete.

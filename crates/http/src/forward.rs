@@ -6,11 +6,12 @@
 //! ```no_run
 //! use http::{Request, Response};
 //! use hyper::body::Incoming;
+//! use tollgate_http::edge::Inbound;
 //! use tollgate_http::forward::{ForwardError, SendError, Upstream, Watched};
 //!
 //! async fn forward(
-//!     upstream: &Upstream<Watched<Incoming>>,
-//!     request: Request<Incoming>,
+//!     upstream: &Upstream<Watched<Inbound>>,
+//!     request: Request<Inbound>,
 //! ) -> Result<Response<Incoming>, ForwardError<SendError>> {
 //!     upstream.forward(request, |request| upstream.send(request, false, || None)).await
 //! }
@@ -104,12 +105,13 @@ impl<B: Sendable> Upstream<B> {
     /// Forwards a request. `send` gets it as it is for the upstream, and sends it by [`send`](Self::send).
     ///
     /// The upstream is waited for as long as the request's body moves, and then for [`Limits::answer`].
-    pub async fn forward<E, F>(
+    pub async fn forward<I, E, F>(
         &self,
-        request: Request<Incoming>,
-        send: impl FnOnce(Request<Watched<Incoming>>) -> F,
+        request: Request<I>,
+        send: impl FnOnce(Request<Watched<I>>) -> F,
     ) -> Result<Response<Incoming>, ForwardError<E>>
     where
+        I: Body,
         F: Future<Output = Result<Response<Incoming>, E>>,
     {
         let (mut head, body) = request.into_parts();
@@ -158,7 +160,7 @@ impl<B: Sendable> Upstream<B> {
 }
 
 /// Announces a body of unknown length where hyper would send none.
-fn announce_body(method: &Method, headers: &mut HeaderMap, body: &Incoming) {
+fn announce_body(method: &Method, headers: &mut HeaderMap, body: &impl Body) {
     let is_unusual = matches!(*method, Method::GET | Method::HEAD);
     if is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none() {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));

@@ -176,7 +176,7 @@ impl Records {
         }
     }
 
-    /// Whose tokens count when the store's clock shows `now`, beside those of a server with these terms.
+    /// Returns the issuers and audiences that are accepted when the store's clock shows `now`, beside these terms' own.
     pub(crate) fn accepted(&self, own: &Terms, now: Timestamp) -> Vec<Accepted> {
         let mut accepted = Vec::new();
         for record in &self.0 {
@@ -205,7 +205,7 @@ fn explained(own: &Terms, current: &Record) -> String {
     )
 }
 
-/// What became of [`adopt`].
+/// What became of adopting a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
     /// What had been agreed on, if that was something else.
@@ -236,7 +236,7 @@ pub(crate) async fn adopt(
     Err(StoreError::Unavailable("others change what is agreed on time and again".to_owned()))
 }
 
-/// Whose tokens a server with this configuration would accept beside its own.
+/// Returns the issuers and audiences that a server with this configuration would accept beside its own.
 pub async fn accepted(
     store: &dyn Agreements,
     config: &Config,

@@ -32,7 +32,7 @@ pub enum Error {
     /// The scope is malformed or goes beyond what is allowed.
     #[error("the scope is malformed or goes beyond what is allowed")]
     Scope(Problems),
-    /// The grant type is none that is served.
+    /// The grant type is not supported.
     #[error("unsupported grant type")]
     GrantType(Problems),
     /// The client is unknown or disabled, or its secret is wrong, revoked or expired.

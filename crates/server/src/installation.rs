@@ -310,7 +310,7 @@ impl Installation {
         new_signing_key(&self.master_key, now, activates_at)
     }
 
-    /// Reads everything afresh, and returns the position from which to follow.
+    /// Reloads everything, and returns the position from which to follow.
     pub(crate) async fn reload(&self) -> Result<Position, OpenError> {
         let asked_at = self.now();
         let position = self.store.last_change().await?;
@@ -321,7 +321,7 @@ impl Installation {
         Ok(position)
     }
 
-    /// Reads the signing keys afresh, and what the servers that share the store have agreed on.
+    /// Reloads the signing keys, and what the servers that share the store have agreed on.
     pub(crate) async fn reload_keys(&self) -> Result<(), OpenError> {
         let keys = open_signing_keys(&self.store.signing_keys().await?, &self.master_key)?;
         self.membership.read(self.store()).await?;

@@ -67,7 +67,7 @@ impl Membership {
         Ok(())
     }
 
-    /// Whose tokens count beside its own.
+    /// Returns the issuers and audiences that are accepted beside its own.
     pub(crate) fn accepted(&self, now: Timestamp) -> Vec<Accepted> {
         self.state().records.accepted(&self.own, now)
     }

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use http_body_util::Either;
-use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tollgate_http::edge::{Drained, Edge, Limits};
+use tollgate_http::edge::{Drained, Edge, Inbound, Limits};
 use tower::ServiceExt;
 
 use crate::background;
@@ -131,7 +130,7 @@ pub async fn run(
     let edge = Edge::new(limits(server.state().config())).tls(tls).count_in(open);
     let make = |peer: SocketAddr| {
         let server = server.clone();
-        tower::service_fn(move |request: Request<Incoming>| {
+        tower::service_fn(move |request: Request<Inbound>| {
             let server = server.clone();
             async move { Ok::<_, Infallible>(server.handle(peer.ip(), request).await) }
         })
@@ -158,7 +157,7 @@ async fn serve_admin(
     let router = health::router().fallback(async || Error::NotFound).with_state(server.state().clone());
     let make = |_peer: SocketAddr| {
         let router = router.clone();
-        tower::service_fn(move |request: Request<Incoming>| {
+        tower::service_fn(move |request: Request<Inbound>| {
             let (router, is_head) = (router.clone(), request.method() == Method::HEAD);
             async move {
                 let Ok(response) = router.oneshot(request).await;
@@ -177,6 +176,7 @@ pub(crate) fn limits(config: &Config) -> Limits {
         first_byte: config.limits.first_byte_timeout,
         head: config.limits.head_timeout,
         idle: config.limits.idle_timeout,
+        rest: config.limits.body_timeout.min(Limits::default().rest),
         grace: config.shutdown.grace,
         ..Limits::default()
     }

@@ -27,7 +27,7 @@ pub(crate) struct Suspension {
 }
 
 impl Suspension {
-    /// Notes why, or that a cause is none any more, and says so in the log if that is news.
+    /// Notes why, or that a cause has gone, and logs it if it is new.
     pub(crate) fn set(&self, cause: Cause, reason: Option<String>) {
         let mut reasons = self.reasons();
         let known = &mut reasons[cause as usize];

@@ -12,11 +12,10 @@ use bytes::Bytes;
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tollgate_core::{Clock, Timestamp};
-use tollgate_http::edge::Edge;
+use tollgate_http::edge::{Edge, Inbound};
 use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
@@ -59,7 +58,7 @@ impl Waiting {
             serving.spawn(async move {
                 let make = |_peer: SocketAddr| {
                     let (reason, clock) = (reason.clone(), clock.clone());
-                    tower::service_fn(move |request: Request<Incoming>| {
+                    tower::service_fn(move |request: Request<Inbound>| {
                         let reason = reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
                         let answer = answer(&request, is_api, &reason, clock.now());
                         async move { Ok::<_, Infallible>(answer) }

@@ -8,6 +8,7 @@ mod changes;
 mod clients;
 mod column;
 mod documents;
+mod engine;
 mod error;
 mod idempotency;
 mod installation;
@@ -26,117 +27,4 @@ mod time;
 mod transfer;
 mod writer;
 
-use std::path::Path;
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-
-use rusqlite::Connection;
-use tokio::sync::oneshot;
-
-use crate::StoreError;
-use error::failed_inside;
-use place::Place;
-use queue::Queue;
-use reader::Read;
-use serving::Serving;
-use writer::{Durability, Job, Write, Writer};
-
-/// The most jobs that wait, for the writer and for the readers; one more is refused.
-const QUEUE: usize = 4096;
-
-/// The number of threads that read. One that is busy with a page of clients must not hold up a login.
-const READERS: usize = 2;
-
-/// A store in one SQLite file, which several processes on the same machine may have open.
-///
-/// Dropping it waits for what was asked for, and closes the file.
-pub struct Sqlite {
-    writes: Arc<Queue<Box<dyn Job>>>,
-    reads: Arc<Queue<Read>>,
-    readers: Vec<JoinHandle<()>>,
-    writer: Option<JoinHandle<()>>,
-    place: Place,
-    /// Held for as long as this process serves.
-    serving: Serving,
-}
-
-impl Sqlite {
-    /// Opens the store at `path`; creates it, readable by its owner alone, if there is none. Its folder must exist.
-    ///
-    /// The error says what is wrong and what to do. Blocks while it works, at most some seconds.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        open::create(path)?;
-        Self::with(path, open::to_write(path, open::Empty::Filled)?)
-    }
-
-    /// Opens the store at `path`, which must exist: a mistyped path must not become a new and empty store.
-    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        Self::with(path, open::to_write(path, open::Empty::Refused)?)
-    }
-
-    fn with(path: &Path, connection: Connection) -> Result<Self, StoreError> {
-        let (writes, reads) = (Arc::new(Queue::new(QUEUE)), Arc::new(Queue::new(QUEUE)));
-        let place = Place::of(path)?;
-        let mut store = Self {
-            writes: Arc::clone(&writes),
-            reads,
-            readers: Vec::new(),
-            writer: None,
-            place: place.clone(),
-            serving: Serving::beside(path),
-        };
-        for _ in 0..READERS {
-            let (connection, queue) = (open::to_read(path)?, Arc::clone(&store.reads));
-            store.readers.push(spawn("store-reader", move || reader::run(&connection, &queue))?);
-        }
-        let thread = Writer::new(place, connection);
-        store.writer = Some(spawn("store-writer", move || thread.run(&writes))?);
-        Ok(store)
-    }
-
-    /// Runs `work` on a thread that reads, and waits for its result.
-    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
-        self.reads.push(Box::new(move |connection| {
-            // The caller may have gone away; that is no error.
-            let _ = reply.send(work(connection).map_err(StoreError::from));
-        }))?;
-        answer.await.unwrap_or_else(|_| Err(failed_inside()))
-    }
-
-    /// Runs `work` in a transaction on the thread that writes, and waits until it is committed.
-    async fn write<T, F>(&self, durability: Durability, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
-        self.writes.push(Box::new(Write::new(durability, work, reply)))?;
-        // The thread has ended, perhaps after the commit.
-        let lost = |_| Err(StoreError::OutcomeUnknown("it failed inside".to_owned()));
-        answer.await.unwrap_or_else(lost)
-    }
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-    thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
-}
-
-impl Drop for Sqlite {
-    fn drop(&mut self) {
-        // The writer is the last: SQLite removes the files beside the database when the last connection closes.
-        self.reads.close();
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
-        }
-        self.writes.close();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
-    }
-}
+pub use engine::Sqlite;

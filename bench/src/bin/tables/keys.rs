@@ -7,8 +7,8 @@ use rand::RngExt;
 use tollgate_bench::stats::percentile;
 use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
 use tollgate_store::{
-    Answer, Begun, Document, IdempotencyScope, Lease, Postgres, PostgresOptions, Store,
-    StoreError,
+    Answer, Begun, Document, Idempotency as _, IdempotencyScope, Lease, Postgres, PostgresOptions,
+    Purge as _, StoreError,
 };
 
 use crate::document::{count, table};

@@ -13,10 +13,10 @@ use tollgate_bench::figures::Figures;
 use tollgate_bench::plain::Connection;
 use tollgate_bench::stats::{median, percentile};
 use tollgate_bench::{message, plain, process};
-use tollgate_core::{ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
+use tollgate_core::{Actor, ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
 use tollgate_guard::SystemClock;
 use tollgate_server::new_signing_key;
-use tollgate_store::{Postgres, PostgresOptions, Secret, Status, Store};
+use tollgate_store::{Clients as _, Keys as _, Postgres, PostgresOptions, Secret, Status};
 
 use crate::document::{count, table};
 use crate::postgres_server::{Database, Server};
@@ -147,10 +147,14 @@ impl Propagation {
         let token = self.good_token(client)?;
         let (id, now) = (id(client)?, SystemClock.now());
         let started = at_any_time();
-        self.act(async |store| store.set_client_status(id, Status::Disabled, now, &Actor::system()).await.map(drop))?;
+        self.act(async |store| {
+            store.set_client_status(id, Status::Disabled, now, &Actor::system()).await.map(drop)
+        })?;
         let took = self.until(&message::list(&token), 401, started)?;
         // For the changes that follow.
-        self.act(async |store| store.set_client_status(id, Status::Enabled, now, &Actor::system()).await.map(drop))?;
+        self.act(async |store| {
+            store.set_client_status(id, Status::Enabled, now, &Actor::system()).await.map(drop)
+        })?;
         self.until(&message::token(client), 200, started)?;
         Ok(took)
     }
@@ -202,7 +206,9 @@ impl Propagation {
 
     fn add(&self, client: &Credentials, secret: &Secret) -> io::Result<()> {
         let id = id(client)?;
-        self.act(async |store| store.add_secret(id, secret, None, SystemClock.now(), &Actor::system()).await.map(drop))
+        self.act(async |store| {
+            store.add_secret(id, secret, None, SystemClock.now(), &Actor::system()).await.map(drop)
+        })
     }
 
     fn act(

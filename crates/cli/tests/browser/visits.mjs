@@ -26,7 +26,7 @@ const visits = [
     await everyAct(visit);
     await shot(visit, "playground-kit");
     await payments(visit);
-    await visit.expect("Start afresh");
+    await visit.expect("Start over");
     assert.equal(await visit.page.locator("#life").count(), 0);
     await visit.end([DEV_SECRET]);
   },

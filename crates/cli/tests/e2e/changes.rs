@@ -83,7 +83,7 @@ fn a_new_client_is_accepted() {
 }
 
 #[test]
-fn an_old_secret_works_until_it_lapses_and_the_new_one_works_beside_it() {
+fn an_old_secret_works_until_it_expires_and_the_new_one_works_beside_it() {
     let (_folder, dev) = dev();
     let created = dev.admin(&["secret", "create", dev.client_id(), "--old-expires-in", "1h"]);
     let new = created["client_secret"].as_str().unwrap();
@@ -98,7 +98,7 @@ fn an_old_secret_works_until_it_lapses_and_the_new_one_works_beside_it() {
     });
     refused_soon("the second secret", "INVALID_CLIENT", || dev.api.token(dev.client_id(), new));
     accepted_soon("the newest secret", || dev.api.token(dev.client_id(), newest));
-    let what = "the refresh token of a lapsed secret";
+    let what = "the refresh token of an expired secret";
     refused_soon(what, "INVALID_TOKEN", || dev.api.refresh(&refresh));
 }
 

@@ -53,7 +53,8 @@ fn first_starts_at_once_make_one_installation() {
         for other in &started {
             let credentials = &other.credentials;
             let [id, secret] = ["client_id", "client_secret"].map(|name| credentials[name].as_str().unwrap());
-            assert_eq!(one.api.token(id, secret).status, 200);
+            let answer = one.api.token(id, secret);
+            assert_eq!(answer.status, 200, "{answer:?}");
         }
     }
     // Each takes the tokens of those that started before or after it.

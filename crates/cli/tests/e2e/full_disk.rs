@@ -46,7 +46,7 @@ fn a_disk_that_is_full_when_the_store_is_made_is_said_in_one_line() {
     let script = r#"ulimit -f 1; exec "$TOLLGATE" store migrate --config tollgate.toml"#;
     let said = fails(&mut shell(folder.path(), script));
     assert!(said.contains("tollgate.db") && said.contains("SQLite error"), "{said}");
-    assert!(!folder.path().join("tollgate.db").exists(), "half a store is none");
+    assert!(!folder.path().join("tollgate.db").exists(), "no half-made store is left");
 }
 
 /// A server that can't make a file larger than this, in units of 512 bytes.

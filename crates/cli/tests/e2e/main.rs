@@ -27,6 +27,7 @@ mod full_disk;
 mod harness;
 mod health;
 mod inspect;
+mod kept;
 mod nodes;
 mod oauth;
 mod openapi;

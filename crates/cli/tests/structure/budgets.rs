@@ -35,7 +35,7 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_150),
     ("cli", 2_200),
     ("client", 4_100),
-    ("http", 2_700),
+    ("http", 2_850),
     ("sandbox", 4_100),
     ("server", 6_800),
     ("store", 5_100),

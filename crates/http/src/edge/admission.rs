@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
@@ -18,13 +18,15 @@ use tower::util::{Oneshot, ServiceExt};
 use super::limits::Limits;
 use super::pulse::{InFlight, Pulse};
 use super::refusal::Refusal;
+use super::rest::Rest;
 use super::rules::Requests;
 use super::shared::Shared;
+use super::unread::{Inbound, ReadOn, Reading};
 
 /// A service that the edge can serve. It follows from its bounds and is never implemented by hand.
 pub(super) trait Inner:
     tower::Service<
-        Request<Incoming>,
+        Request<Inbound>,
         Response = Response<<Self as Inner>::Body>,
         Error = Infallible,
         Future: Send + 'static,
@@ -37,7 +39,7 @@ pub(super) trait Inner:
 
 impl<S, B> Inner for S
 where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: tower::Service<Request<Inbound>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -89,7 +91,8 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
         match self.admit(&mut request) {
             Ok(()) => {
                 let last = request.version() <= Version::HTTP_11 && self.shared.is_draining();
-                Handling::Inner { future: self.inner.clone().oneshot(request), last, in_flight }
+                let (request, read_on) = Inbound::wrap(request, &self.pulse, &self.shared.limits);
+                Handling::Inner { future: self.inner.clone().oneshot(request), last, read_on, in_flight }
             }
             Err(refusal) => {
                 tracing::debug!(
@@ -183,35 +186,98 @@ fn names(authority: &Authority, host: &HeaderValue) -> bool {
 }
 
 pin_project! {
-    /// A request until its answer begins: with the service, or refused.
+    /// A request until its answer begins: with the service, its body read on, or refused.
     #[project = HandlingProj]
     pub(super) enum Handling<S: Inner> {
-        Inner { #[pin] future: Oneshot<S, Request<Incoming>>, last: bool, in_flight: Option<InFlight> },
+        Inner {
+            #[pin] future: Oneshot<S, Request<Inbound>>,
+            last: bool,
+            read_on: Option<ReadOn>,
+            in_flight: Option<InFlight>,
+        },
+        Reading {
+            #[pin] reading: Reading,
+            response: Option<Response<S::Body>>,
+            in_flight: Option<InFlight>,
+        },
         Refused { response: Option<Response<Bytes>>, in_flight: Option<InFlight> },
     }
 }
 
+const READY: &str = "a future is not polled after it is ready";
+
 impl<S: Inner> Future for Handling<S> {
     type Output = Result<Response<Answer<S::Body>>, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (response, in_flight) = match self.project() {
-            HandlingProj::Inner { future, last, in_flight } => {
-                let Poll::Ready(Ok(mut response)) = future.poll(cx) else { return Poll::Pending };
-                // hyper says so by itself only when it was told to end before the answer.
-                if *last {
-                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let HandlingProj::Inner { future, last, read_on, in_flight } = self.as_mut().project() {
+            let Poll::Ready(Ok(mut response)) = future.poll(cx) else { return Poll::Pending };
+            let in_flight = in_flight.take().expect(READY);
+            // hyper says so by itself only when it was told to end before the answer.
+            let mut close = *last;
+            if let Some(read_on) = *read_on {
+                match rest(&response, close, read_on, &in_flight) {
+                    Ahead::Answer { last } => close = last,
+                    Ahead::Read(reading) => {
+                        let (response, in_flight) = (Some(response), Some(in_flight));
+                        self.set(Handling::Reading { reading, response, in_flight });
+                        return self.poll(cx);
+                    }
                 }
-                (response.map(|body| Content::Inner { body }), in_flight)
+            }
+            if close {
+                say_close(&mut response);
+            }
+            return answer(response.map(|body| Content::Inner { body }), in_flight);
+        }
+        match self.project() {
+            HandlingProj::Reading { reading, response, in_flight } => {
+                let Poll::Ready(whole) = reading.poll(cx) else { return Poll::Pending };
+                let mut response = response.take().expect(READY);
+                if !whole {
+                    say_close(&mut response);
+                }
+                answer(response.map(|body| Content::Inner { body }), in_flight.take().expect(READY))
             }
             HandlingProj::Refused { response, in_flight } => {
-                let response = response.take().expect("a future is not polled after it is ready");
-                (response.map(|bytes| Content::Own { bytes }), in_flight)
+                let response = response.take().expect(READY);
+                answer(response.map(|bytes| Content::Own { bytes }), in_flight.take().expect(READY))
             }
-        };
-        let mut in_flight = in_flight.take().expect("a future is not polled after it is ready");
-        in_flight.waits_for_peer(true);
-        Poll::Ready(Ok(response.map(|content| Answer { content, in_flight })))
+            HandlingProj::Inner { .. } => Poll::Pending,
+        }
+    }
+}
+
+fn answer<B>(
+    response: Response<Content<B>>,
+    mut in_flight: InFlight,
+) -> Poll<Result<Response<Answer<B>>, Infallible>> {
+    in_flight.waits_for_peer(true);
+    Poll::Ready(Ok(response.map(|content| Answer { content, in_flight })))
+}
+
+fn say_close<B>(response: &mut Response<B>) {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// What comes before the head of an answer.
+enum Ahead {
+    Answer { last: bool },
+    Read(Reading),
+}
+
+/// Decides about what the service left of the body: hyper would close the connection without a word.
+fn rest<B>(response: &Response<B>, last: bool, read_on: ReadOn, in_flight: &InFlight) -> Ahead {
+    let status = response.status();
+    match in_flight.rest_of_body() {
+        Rest::Nothing => Ahead::Answer { last },
+        Rest::Unasked => Ahead::Answer { last: true },
+        // Whoever refuses seldom reads on; an answer that is made of the body goes beside it.
+        Rest::StillRead => {
+            Ahead::Answer { last: last || status.is_client_error() || status.is_server_error() }
+        }
+        Rest::Body(_) if last || status == StatusCode::REQUEST_TIMEOUT => Ahead::Answer { last: true },
+        Rest::Body(body) => Reading::begin(body, read_on).map_or(Ahead::Answer { last: true }, Ahead::Read),
     }
 }
 

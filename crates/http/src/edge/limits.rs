@@ -25,6 +25,11 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Header lines in a request.
     pub max_headers: usize,
+    /// Bytes of an HTTP/1.1 body that are read on, and dropped, when the service has answered without them, so that the
+    /// connection can be used again; 64 KiB by default. If the rest is longer, the answer says `Connection: close`.
+    pub rest_bytes: usize,
+    /// Time that the answer waits for these bytes; 2 s by default. After it the answer says `Connection: close`.
+    pub rest: Duration,
     /// HTTP/2 streams open at once on a connection.
     pub max_streams: u32,
 }
@@ -42,6 +47,8 @@ impl Default for Limits {
             grace: Duration::from_secs(25),
             head_bytes: 16 * 1024,
             max_headers: 64,
+            rest_bytes: 64 * 1024,
+            rest: Duration::from_secs(2),
             max_streams: 128,
         }
     }

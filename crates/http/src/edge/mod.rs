@@ -21,13 +21,12 @@
 //! use bytes::Bytes;
 //! use http::{Request, Response};
 //! use http_body_util::Full;
-//! use hyper::body::Incoming;
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::net::{TcpListener, TcpStream};
 //! use tokio::sync::oneshot;
-//! use tollgate_http::edge::{Edge, Limits, read_body};
+//! use tollgate_http::edge::{Edge, Inbound, Limits, read_body};
 //!
-//! async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+//! async fn answer(request: Request<Inbound>) -> Result<Response<Full<Bytes>>, Infallible> {
 //!     let body = read_body(request.into_body(), 1024, Duration::from_secs(10)).await;
 //!     Ok(Response::new(Full::new(body.unwrap_or_default())))
 //! }
@@ -61,7 +60,7 @@
 //!
 //! `serve` accepts, within the `slots`; `connection` speaks with one peer and `watch` holds it to the limits by what
 //! `pulse` has noted; `tap` sees the bytes before hyper does, for `framing`; `admission` decides about each request that
-//! hyper made of them; `refusal` and `closing` say what is left to say.
+//! hyper made of them, `unread` about the bodies that are left; `refusal` and `closing` say what is left to say.
 
 mod admission;
 mod body;
@@ -75,12 +74,14 @@ mod limits;
 mod listener;
 mod pulse;
 mod refusal;
+mod rest;
 mod rules;
 mod serve;
 mod shared;
 mod slots;
 mod tap;
 mod tls;
+mod unread;
 mod watch;
 
 #[cfg(test)]
@@ -93,3 +94,4 @@ pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};
 pub use tls::{TlsError, tls_config};
+pub use unread::Inbound;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::rest::{Rest, UnreadBody};
+
 /// How often the coarse clock moves, in milliseconds: deadlines are late by up to this, never early.
 const TICK: u64 = 100;
 
@@ -97,6 +99,7 @@ pub(super) struct Pulse {
     unread: AtomicU32,
     progress: AtomicU64,
     two_lengths: AtomicBool,
+    unread_body: UnreadBody,
 }
 
 impl Pulse {
@@ -112,6 +115,7 @@ impl Pulse {
             unread: AtomicU32::new(0),
             progress: AtomicU64::new(0),
             two_lengths: AtomicBool::new(false),
+            unread_body: UnreadBody::new(),
         }
     }
 
@@ -186,6 +190,11 @@ impl Pulse {
         self.two_lengths.load(Relaxed)
     }
 
+    /// The body of the request that the service has.
+    pub(super) fn unread_body(&self) -> &UnreadBody {
+        &self.unread_body
+    }
+
     fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
     }
@@ -205,6 +214,11 @@ impl InFlight {
             pulse.enter(Phase::Handling);
         }
         Self { pulse, unread: false }
+    }
+
+    /// Says what the service has left of the body.
+    pub(super) fn rest_of_body(&self) -> Rest {
+        self.pulse.unread_body.rest()
     }
 
     /// Says whether the answer's next bytes wait for the peer (or else for the service).

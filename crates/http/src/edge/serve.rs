@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -21,12 +20,13 @@ use super::refusal::Refusal;
 use super::rules::{Requests, Rules};
 use super::shared::Shared;
 use super::slots::{Slot, Slots};
+use super::unread::Inbound;
 use super::{closing, connection};
 
 /// How long the loop waits when the system has no file descriptor or memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How connections are served; see the [module](self) for an example.
+/// How connections are served; see [`edge`](crate::edge) for an example.
 ///
 /// Clones share the connection slots, so that several listeners keep one limit together.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl Edge {
     where
         L: Listener,
         M: Fn(L::Peer) -> S,
-        S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        S: tower::Service<Request<Inbound>, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
             + 'static,

@@ -79,6 +79,7 @@ async fn refuse(
 
 #[derive(Serialize)]
 struct Created {
+    payment_request_id: String,
     redirect_url: String,
 }
 
@@ -102,7 +103,10 @@ async fn first(
         expires_at: now.after(settings.page_ttl),
         decided_at: None,
     };
-    let body = success(&Created { redirect_url: redirect_url(settings, request.id) });
+    let body = success(&Created {
+        payment_request_id: request.id.to_string(),
+        redirect_url: redirect_url(settings, request.id),
+    });
     let kept = Answer {
         status: StatusCode::CREATED.as_u16(),
         body: body.clone(),

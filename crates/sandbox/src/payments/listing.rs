@@ -12,7 +12,7 @@ pub(crate) struct Listing {
     pub limit: u8,
     /// After which one, in the order of the listing; from its start if absent.
     pub cursor: Option<Cursor>,
-    /// Whose: for an operator, which acts for every merchant.
+    /// The merchant, named by an operator, which acts for every merchant.
     pub merchant_id: Option<MerchantId>,
 }
 

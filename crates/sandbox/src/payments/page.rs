@@ -16,7 +16,7 @@ use crate::time_format::rfc3339;
 pub(crate) enum Page<'a> {
     /// A payment request that exists.
     Payment(Checkout<'a>),
-    /// There is none behind this address.
+    /// No payment request has this address.
     NotFound,
     /// The form came back with something that the page does not send.
     Unclear,

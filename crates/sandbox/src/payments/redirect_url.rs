@@ -128,13 +128,9 @@ mod tests {
         }
     }
 
-    #[track_caller]
-    fn assert_refused(text: &str) {
-        assert!(text.parse::<RedirectUrl>().is_err(), "{text:?}");
-    }
-
     #[test]
-    fn what_is_no_web_address_of_a_host_is_refused() {
+    fn everything_else_is_refused() {
+        let long = format!("https://shop.example/{}", "a".repeat(MAX_LEN - 20));
         for bad in [
             "",
             "/ok",
@@ -153,15 +149,6 @@ mod tests {
             "javascript://shop.example/%0Aalert(1)",
             "data:text/html,x",
             "file:///etc/passwd",
-        ] {
-            assert_refused(bad);
-        }
-    }
-
-    #[test]
-    fn everything_else_is_refused() {
-        let long = format!("https://shop.example/{}", "a".repeat(MAX_LEN - 20));
-        for bad in [
             "https://user@shop.example/",
             "https://user:pass@shop.example/",
             "https://@shop.example/",
@@ -184,6 +171,15 @@ mod tests {
             "https://shop.example/bücher",
             "https://shop..example/",
             "https://shop.example./",
+            &long,
+        ] {
+            assert!(bad.parse::<RedirectUrl>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_odd_host_or_port_is_refused() {
+        for bad in [
             "https://shop;script-src.example/",
             "https://shop,x.example/",
             "https://*.example/",
@@ -201,9 +197,8 @@ mod tests {
             "http://0x7f000001/",
             "https://[0:0::1]/",
             "http://shop.example:443:80/",
-            &long,
         ] {
-            assert_refused(bad);
+            assert!(bad.parse::<RedirectUrl>().is_err(), "{bad:?}");
         }
     }
 

@@ -14,7 +14,7 @@ use crate::time_format::rfc3339;
 pub(crate) struct PaymentView<'a> {
     /// Its id.
     pub id: PaymentRequestId,
-    /// Whose it is; the payment's own `merchant_id` is not looked at.
+    /// The merchant that it belongs to; the payment's own `merchant_id` is not looked at.
     pub merchant_id: MerchantId,
     /// In which environment.
     pub environment: Environment,

@@ -22,7 +22,7 @@ use super::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     SignIn,
-    StartAfresh,
+    StartOver,
     Issue,
     Refresh,
     Call,
@@ -43,7 +43,7 @@ impl Action {
     pub(super) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "sign-in" => Self::SignIn,
-            "start-afresh" => Self::StartAfresh,
+            "start-over" => Self::StartOver,
             "issue" => Self::Issue,
             "refresh" => Self::Refresh,
             "call" => Self::Call,
@@ -64,7 +64,7 @@ impl Action {
     fn title(self) -> &'static str {
         match self {
             Self::SignIn => "Use credentials",
-            Self::StartAfresh => "Start afresh",
+            Self::StartOver => "Start over",
             Self::Issue => "Issue a token",
             Self::Refresh => "Refresh",
             Self::Call => "Call with the token",
@@ -99,8 +99,8 @@ impl Actions {
         form: &Form,
     ) -> Result<(), Refused> {
         let (lead, exchanges) = match action {
-            Action::StartAfresh => {
-                session.start_afresh();
+            Action::StartOver => {
+                session.start_over();
                 return Ok(());
             }
             Action::SignIn => self.sign_in(session, form).await?,
@@ -156,7 +156,7 @@ impl Actions {
         let environment = Decoded::of(&token).and_then(|token| token.environment());
         match (environment, id.parse()) {
             (Some(Environment::Test), Ok(client_id)) => {
-                session.start_afresh();
+                session.start_over();
                 let client_secret = Zeroizing::new(secret.to_owned());
                 session.credentials = Some(Credentials { client_id, client_secret });
                 said(

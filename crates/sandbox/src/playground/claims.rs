@@ -31,7 +31,7 @@ pub(super) struct Member {
 }
 
 impl Decoded {
-    /// Reads one of our own tokens. What is none is not shown.
+    /// Reads a token of this authority; `None` for any other text.
     pub(super) fn of(token: &str) -> Option<Self> {
         let mut segments = token.split('.');
         let (header_segment, payload_segment) = (segments.next()?, segments.next()?);

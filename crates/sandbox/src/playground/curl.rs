@@ -10,7 +10,7 @@ const ACCESS: &str = "$(tollgate token)";
 /// Changes the first character of the signature.
 const CHANGE: &str = r"sed -e 's/\.A\([^.]*\)$/.B\1/' -e t -e 's/\.[^.]\([^.]*\)$/.A\1/'";
 
-/// Whose calls they are.
+/// The caller.
 pub(super) struct Shell<'a> {
     pub(super) base_url: &'a str,
     pub(super) client_id: ClientId,

@@ -65,7 +65,7 @@ pub(super) fn refuse(refused: Refused) -> Response {
         ),
         Refused::Unclear => (
             StatusCode::BAD_REQUEST,
-            "That is none of the buttons",
+            "This page has no such button",
             "Nothing was done. Go back to the playground and choose one.",
         ),
         Refused::Error(error) => return failed(error),

@@ -25,7 +25,7 @@ pub(super) enum Refused {
     Site,
     /// There is no such session, or the form is not of it.
     Session,
-    /// The form is none of the page's.
+    /// The form was not made by this page.
     Unclear,
     /// Anything else.
     Error(Error),

@@ -168,7 +168,7 @@ impl Session {
     }
 
     /// Forgets everything, as if the visit had just begun.
-    pub(super) fn start_afresh(&mut self) {
+    pub(super) fn start_over(&mut self) {
         *self = Self::new(self.credentials.take().filter(|_| self.is_demo));
     }
 }

@@ -14,14 +14,14 @@ async fn every_failed_authentication_is_answered_alike() {
     let disabled = stage.client(stage.kind()).await;
     let deleted = stage.client(stage.kind()).await;
     let revoked = stage.client(stage.kind()).await;
-    let lapsed = stage.client(stage.kind()).await;
+    let expired = stage.client(stage.kind()).await;
     let now = stage.now();
     let store = stage.elsewhere.clone();
     store.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
     store.delete_client(deleted.id, now, &SYSTEM).await.unwrap();
     store.revoke_secret(revoked.id, revoked.secret_id, now, &SYSTEM).await.unwrap();
-    let (next, _) = stage.secret(lapsed.id, None);
-    store.add_secret(lapsed.id, &next, Some(now), now, &SYSTEM).await.unwrap();
+    let (next, _) = stage.secret(expired.id, None);
+    store.add_secret(expired.id, &next, Some(now), now, &SYSTEM).await.unwrap();
     stage.follow().await;
 
     let (shop, rival) = (stage.shop.clone(), stage.rival.clone());
@@ -44,7 +44,7 @@ async fn every_failed_authentication_is_answered_alike() {
         ("a disabled client", disabled.body()),
         ("a deleted client", deleted.body()),
         ("a revoked secret", revoked.body()),
-        ("a lapsed secret", lapsed.body()),
+        ("an expired secret", expired.body()),
     ];
     let first = stage.answer(Call::post(TOKEN).json(&bodies[0].1)).await;
     assert_refused(&first, 401, "INVALID_CLIENT");

@@ -279,13 +279,13 @@ async fn the_kit_is_watched_on_the_wire() {
 }
 
 #[tokio::test]
-async fn without_a_token_there_is_nothing_to_call_with_and_starting_afresh_forgets_it() {
+async fn without_a_token_there_is_nothing_to_call_with_and_starting_over_forgets_it() {
     let stage = Stage::open().await;
     let mut visitor = Visitor::of_the_demo(&stage).await;
     assert_says(&visitor.press("call").await, &["First issue a token."]);
     visitor.press("issue").await;
     assert_says(&visitor.press("replay").await, &["First create a payment."]);
-    let page = visitor.press("start-afresh").await;
+    let page = visitor.press("start-over").await;
     assert!(!page.contains("id=\"life\"") && page.contains("demo client"), "{page}");
     assert_says(&visitor.press("call").await, &["First issue a token."]);
 }

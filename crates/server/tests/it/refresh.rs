@@ -172,18 +172,18 @@ async fn a_refresh_asks_whether_client_and_secret_are_still_good() {
     let disabled = stage.client(stage.kind()).await;
     let deleted = stage.client(stage.kind()).await;
     let revoked = stage.client(stage.kind()).await;
-    let lapsing = stage.client(stage.kind()).await;
+    let expiring = stage.client(stage.kind()).await;
     let mut tokens = Vec::new();
-    for client in [&disabled, &deleted, &revoked, &lapsing] {
+    for client in [&disabled, &deleted, &revoked, &expiring] {
         tokens.push(stage.tokens(client).await.refresh);
     }
     let now = stage.now();
     store.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
     store.delete_client(deleted.id, now, &SYSTEM).await.unwrap();
     store.revoke_secret(revoked.id, revoked.secret_id, now, &SYSTEM).await.unwrap();
-    let (next, _) = stage.secret(lapsing.id, None);
-    let lapse = now.after(Duration::from_secs(60));
-    store.add_secret(lapsing.id, &next, Some(lapse), now, &SYSTEM).await.unwrap();
+    let (next, _) = stage.secret(expiring.id, None);
+    let expiry = now.after(Duration::from_secs(60));
+    store.add_secret(expiring.id, &next, Some(expiry), now, &SYSTEM).await.unwrap();
     stage.follow().await;
 
     let unknown = stage.refresh("x").await;

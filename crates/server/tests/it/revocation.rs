@@ -106,15 +106,15 @@ async fn a_disabled_merchants_clients_all_end_until_it_is_enabled() {
 }
 
 #[tokio::test]
-async fn a_rotated_secret_works_until_it_lapses_and_the_new_one_at_once() {
+async fn a_rotated_secret_works_until_it_expires_and_the_new_one_at_once() {
     let mut stage = Stage::open().await;
     let old = stage.shop.clone();
     let (secret, value) = stage.secret(old.id, None);
     let mut new = old.clone();
     (new.secret, new.secret_id) = (value, secret.id);
-    let lapse = stage.now().after(Duration::from_secs(60));
+    let expiry = stage.now().after(Duration::from_secs(60));
     let now = stage.now();
-    assert!(stage.elsewhere.add_secret(old.id, &secret, Some(lapse), now, &SYSTEM).await.unwrap());
+    assert!(stage.elsewhere.add_secret(old.id, &secret, Some(expiry), now, &SYSTEM).await.unwrap());
     stage.follow().await;
 
     let of_old = stage.tokens(&old).await;

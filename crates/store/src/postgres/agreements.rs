@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 use tollgate_core::Actor;
 
-use super::Postgres;
 use super::changes::{By, kept, recorded};
 use super::column::{column, millis, number, optional_time, params, time, unsigned};
+use super::engine::Postgres;
 use crate::agreements::AGREEMENTS_SHOWN;
 use crate::{Adoption, Agreement, Agreements, StoreError};
 

@@ -9,8 +9,8 @@ use tokio_postgres::Row;
 use tollgate_core::{Actor, Generation, Revocation, Timestamp};
 use uuid::Uuid;
 
-use super::Postgres;
 use super::column::{column, id, id_bytes, millis, never_written, number, params, time, unsigned};
+use super::engine::Postgres;
 use crate::changes::{CHANGES_KEPT, Columns};
 use crate::purge::PURGED_AT_ONCE;
 use crate::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};

@@ -5,12 +5,12 @@ use tokio_postgres::Row;
 use tollgate_core::{Actor, ClientId, Generation, MerchantId, SecretHash, SecretId, Timestamp};
 use uuid::Uuid;
 
-use super::Postgres;
 use super::changes::{By, kept, outlasts, recorded};
 use super::column::{
     Param, array, column, generation, id, id_bytes, millis, never_written, number, optional_time, params,
     parsed, status, text, time,
 };
+use super::engine::Postgres;
 use crate::clients::{gather, networks, networks_text};
 use crate::{Client, Clients, Secret, Status, StoreError};
 

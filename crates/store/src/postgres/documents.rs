@@ -5,8 +5,8 @@ use tokio_postgres::Row;
 use tollgate_core::{Environment, MerchantId, Timestamp};
 
 use super::column::{column, id, id_bytes, millis, optional_time, params, parsed, text, time};
+use super::engine::{Postgres, last};
 use super::pool::Statement;
-use super::{Postgres, last};
 use crate::{Document, Documents, StoreError};
 
 const ONE: &str = "SELECT id, merchant_id, environment, body, state, created_at, expires_at, changed_at

@@ -6,11 +6,11 @@
 use async_trait::async_trait;
 use tollgate_core::Timestamp;
 
-use super::Postgres;
 use super::begin::Begin;
 use super::clock::witness;
 use super::column::{id, millis, params};
 use super::complete::Complete;
+use super::engine::Postgres;
 use crate::purge::PURGED_AT_ONCE;
 use crate::{Alone, Answer, Begun, Document, Idempotency, IdempotencyScope, Lease, StoreError};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::column::{column, id, length, millis, never_written, params, unsigned};
+use super::engine::{Postgres, last};
 use super::pool::Statement;
-use super::{Postgres, last};
 use crate::{Installation, SigningKey, StoreError};
 
 const CHECK: &str = "SELECT check_value FROM installation";

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 use tollgate_core::{Actor, KeyId, Timestamp};
 
-use super::Postgres;
 use super::changes::{By, kept, recorded};
 use super::column::{column, id, id_bytes, millis, optional_time, params, parsed, time};
+use super::engine::Postgres;
 use crate::{Keys, SigningKey, StoreError};
 
 /// What to do with the other keys when one is added.

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 use tollgate_core::{Actor, MerchantId, Timestamp};
 
-use super::Postgres;
 use super::changes::{By, kept, outlasts, recorded};
 use super::column::{id, id_bytes, millis, params, status, text, time};
+use super::engine::Postgres;
 use crate::{Merchant, Merchants, Status, StoreError};
 
 #[async_trait]

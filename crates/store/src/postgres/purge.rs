@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use tollgate_core::Timestamp;
 
-use super::{Postgres, changes, idempotency, keys};
+use super::engine::Postgres;
+use super::{changes, idempotency, keys};
 use crate::{Purge, RETIRED_KEPT, StoreError};
 
 #[async_trait]

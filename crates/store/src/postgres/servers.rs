@@ -5,7 +5,8 @@ use tokio_postgres::Row;
 use tollgate_core::Timestamp;
 
 use super::column::{column, id, id_bytes, millis, params, time};
-use super::{Postgres, idempotency};
+use super::engine::Postgres;
+use super::idempotency;
 use crate::servers::SERVERS_KEPT;
 use crate::{Alone, LeaderLease, RunningServer, Servers, StoreError};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tollgate_core::{Timestamp, Uptime};
 
-use super::Postgres;
 use super::column::{id, id_bytes, length, millis, never_written, params, time, unsigned};
+use super::engine::Postgres;
 use crate::{StoreError, Time, TimePassed};
 
 #[async_trait]

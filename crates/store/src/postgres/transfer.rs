@@ -6,8 +6,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::Postgres;
 use super::column::{Param, column, never_written, number, optional_text};
+use super::engine::Postgres;
 use super::error;
 use crate::StoreError;
 use crate::transfer::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Transfer, Value};

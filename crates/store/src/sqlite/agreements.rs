@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use rusqlite::params;
 use tollgate_core::Actor;
 
+use super::changes;
 use super::column::{optional_time, time};
+use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{Sqlite, changes};
 use crate::agreements::AGREEMENTS_SHOWN;
 use crate::{Adoption, Agreement, Agreements, Changed, StoreError};
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params, types};
 use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
 
-use super::Sqlite;
 use super::column::time;
+use super::engine::Sqlite;
 use super::writer::Durability;
 use crate::changes::{CHANGES_KEPT, Columns};
 use crate::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};

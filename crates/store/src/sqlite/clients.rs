@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
 use tollgate_core::{Actor, ClientId, Generation, MerchantId, Revoked, SecretHash, SecretId, Timestamp};
 
+use super::changes;
 use super::column::{generation, optional_time, parsed, status, time};
+use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{Sqlite, changes};
 use crate::clients::{gather, networks, networks_text};
 use crate::{Changed, Client, Clients, Secret, Status, StoreError};
 

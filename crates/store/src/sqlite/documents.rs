@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use tollgate_core::{Environment, MerchantId, Timestamp};
 
-use super::Sqlite;
 use super::column::{optional_time, parsed, time};
+use super::engine::Sqlite;
 use super::writer::Durability;
 use crate::{Document, Documents, StoreError};
 

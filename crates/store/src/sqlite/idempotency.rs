@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use tollgate_core::Timestamp;
 
 use super::column::time;
+use super::documents;
+use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{Sqlite, documents};
 use crate::{Answer, Begun, Document, Idempotency, IdempotencyScope, Lease, StoreError};
 
 #[async_trait]

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use rusqlite::OptionalExtension;
 
 use super::column::millis;
+use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{Sqlite, changes, keys};
+use super::{changes, keys};
 use crate::{Installation, SigningKey, StoreError};
 
 #[async_trait]

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Result, params};
 use tollgate_core::{Actor, KeyId, Timestamp};
 
+use super::changes;
 use super::column::{optional_time, parsed, time};
+use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{Sqlite, changes};
 use crate::{Changed, Keys, SigningKey, StoreError};
 
 #[async_trait]

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Result, Row, params};
 use tollgate_core::{Actor, MerchantId, Revoked, Timestamp};
 
+use super::changes;
 use super::column::{generation, status, time};
+use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{Sqlite, changes};
 use crate::{Changed, Merchant, Merchants, Status, StoreError};
 
 #[async_trait]

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use tollgate_core::Timestamp;
 
+use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{Sqlite, changes, idempotency, keys};
+use super::{changes, idempotency, keys};
 use crate::purge::PURGED_AT_ONCE;
 use crate::{Purge, RETIRED_KEPT, StoreError};
 

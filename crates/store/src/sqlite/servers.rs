@@ -5,8 +5,9 @@ use rusqlite::params;
 use tollgate_core::Timestamp;
 
 use super::column::time;
+use super::engine::Sqlite;
+use super::idempotency;
 use super::writer::Durability;
-use super::{Sqlite, idempotency};
 use crate::servers::SERVERS_KEPT;
 use crate::{Alone, LeaderLease, RunningServer, Servers, StoreError};
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 use tollgate_core::{Timestamp, Uptime};
 
-use super::Sqlite;
 use super::column::{millis, time};
+use super::engine::Sqlite;
 use super::writer::Durability;
 use crate::{StoreError, Time, TimePassed};
 

@@ -7,7 +7,7 @@ use rusqlite::{
 };
 use tokio::sync::mpsc;
 
-use super::Sqlite;
+use super::engine::Sqlite;
 use super::writer::Durability;
 use crate::StoreError;
 use crate::transfer::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Transfer, Value};

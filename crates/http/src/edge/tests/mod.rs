@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -16,7 +15,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::admission::Inner;
-use super::{BodyError, Drained, Edge, Limits, OpenConnections, read_body};
+use super::{BodyError, Drained, Edge, Inbound, Limits, OpenConnections, read_body};
 
 mod accept;
 mod body;
@@ -27,6 +26,7 @@ mod http1;
 mod http2;
 mod listeners;
 mod tls;
+mod unread;
 
 const BODY_LIMIT: usize = 64 * 1024;
 const GET: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -111,7 +111,7 @@ async fn within<F: Future>(future: F) -> F::Output {
 }
 
 /// Answers with the method, the target and the body it got.
-async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn echo(request: Request<Inbound>) -> Result<Response<Full<Bytes>>, Infallible> {
     let line = format!("{} {} ", request.method(), request.uri());
     let body = match read_body(request.into_body(), BODY_LIMIT, Duration::from_secs(10)).await {
         Ok(body) => body,

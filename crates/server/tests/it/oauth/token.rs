@@ -290,8 +290,8 @@ async fn what_is_no_good_refresh_token_is_answered_like_any_other() {
 
     // The client has a secret left, but not the one that the token was obtained with.
     let (next, value) = stage.secret(stage.shop.id, None);
-    let (now, lapse) = (stage.now(), stage.now().after(Duration::from_secs(60)));
-    stage.elsewhere.add_secret(stage.shop.id, &next, Some(lapse), now, &SYSTEM).await.unwrap();
+    let (now, expiry) = (stage.now(), stage.now().after(Duration::from_secs(60)));
+    stage.elsewhere.add_secret(stage.shop.id, &next, Some(expiry), now, &SYSTEM).await.unwrap();
     stage.follow().await;
     let mut renewed = stage.shop.clone();
     renewed.secret = value;

@@ -1,0 +1,146 @@
+//! Answers that are given before the whole body was read: none costs the caller's next request.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::{GET, Peer, Server};
+use crate::edge::{Inbound, Limits};
+
+const STATUSES: [u16; 8] = [401, 403, 404, 405, 413, 415, 429, 503];
+const REST: usize = 1000;
+const WAIT: Duration = Duration::from_secs(2);
+const CLOSES: &str = "connection: close";
+
+/// Answers with the status in the path without a look at the body.
+async fn refuse(request: Request<Inbound>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let status = request.uri().path().trim_start_matches('/').parse().ok();
+    let mut response = Response::new(Full::from("answered"));
+    if let Some(status) = status.and_then(|status: u16| StatusCode::from_u16(status).ok()) {
+        *response.status_mut() = status;
+    }
+    Ok(response)
+}
+
+async fn server() -> Server {
+    let limits = Limits { rest_bytes: REST, rest: WAIT, ..Limits::default() };
+    Server::start(limits, tower::service_fn(refuse)).await
+}
+
+fn head(status: u16, more: &str) -> String {
+    format!("POST /{status} HTTP/1.1\r\nHost: a\r\n{more}\r\n\r\n")
+}
+
+async fn assert_kept(peer: &mut Peer<TcpStream>, status: u16) {
+    let answer = peer.expect("answered").await;
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(!answer.contains(CLOSES), "{answer}");
+}
+
+async fn assert_ended(mut peer: Peer<TcpStream>, status: u16) {
+    let answer = peer.rest().await;
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.contains(CLOSES) && answer.ends_with("answered"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_early_answer_keeps_the_connection_when_the_body_came_along() {
+    let server = server().await;
+    let mut peer = server.connect().await;
+    for status in STATUSES {
+        peer.send(head(status, "Content-Length: 4") + "body").await;
+        assert_kept(&mut peer, status).await;
+        peer.send(head(status, "Transfer-Encoding: chunked") + "4\r\nbody\r\n0\r\n\r\n").await;
+        assert_kept(&mut peer, status).await;
+    }
+    peer.send(GET).await;
+    assert_kept(&mut peer, 200).await;
+}
+
+#[tokio::test]
+async fn an_early_answer_keeps_the_connection_when_the_body_comes_later() {
+    let server = server().await;
+    let mut peer = server.connect().await;
+    for status in STATUSES {
+        peer.send(head(status, "Content-Length: 1000")).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        peer.send("x".repeat(1000)).await;
+        assert_kept(&mut peer, status).await;
+    }
+    peer.send(GET).await;
+    assert_kept(&mut peer, 200).await;
+}
+
+#[tokio::test]
+async fn it_does_not_matter_where_the_request_is_cut() {
+    let server = server().await;
+    let mut peer = server.connect().await;
+    peer.0.set_nodelay(true).unwrap();
+    let sized = head(401, "Content-Length: 4") + "body";
+    let chunked = head(401, "Transfer-Encoding: chunked") + "2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n";
+    for request in [sized, chunked] {
+        for cut in 1..request.len() {
+            let (first, second) = request.split_at(cut);
+            peer.send(first).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            peer.send(second).await;
+            assert_kept(&mut peer, 401).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rest_over_the_limit_is_not_read_and_the_answer_says_that_it_is_the_last() {
+    let server = server().await;
+    for status in STATUSES {
+        let mut peer = server.connect().await;
+        peer.send(head(status, "Content-Length: 1001")).await;
+        assert_ended(peer, status).await;
+        let mut peer = server.connect().await;
+        let chunk = format!("3e9\r\n{}\r\n", "x".repeat(1001));
+        peer.send(head(status, "Transfer-Encoding: chunked") + &chunk).await;
+        assert_ended(peer, status).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_that_never_comes_is_waited_for_no_longer_than_the_limit() {
+    let server = server().await;
+    for status in STATUSES {
+        let mut peer = server.connect().await;
+        peer.send(head(status, "Content-Length: 4") + "bo").await;
+        let start = Instant::now();
+        let answer = peer.expect("answered").await;
+        assert!(answer.contains(CLOSES), "{answer}");
+        assert!((WAIT..WAIT + Duration::from_secs(1)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_was_not_asked_for_is_not_waited_for() {
+    let server = server().await;
+    for status in STATUSES {
+        let mut peer = server.connect().await;
+        let start = Instant::now();
+        peer.send(head(status, "Content-Length: 4\r\nExpect: 100-continue")).await;
+        let answer = peer.expect("answered").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains(CLOSES), "{answer}");
+        assert!(start.elapsed() < WAIT, "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_request_is_the_last_gets_its_answer_at_once() {
+    let server = server().await;
+    let mut peer = server.connect().await;
+    let start = Instant::now();
+    peer.send(head(401, "Content-Length: 4\r\nConnection: close")).await;
+    assert!(peer.expect("answered").await.contains(CLOSES));
+    assert!(start.elapsed() < WAIT, "{:?}", start.elapsed());
+}

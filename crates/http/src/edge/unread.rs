@@ -1,0 +1,147 @@
+//! What a service leaves of a request's body, and how it is read on so that the connection can be used again.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT};
+use http::{Request, Version};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+
+use super::limits::Limits;
+use super::pulse::Pulse;
+
+/// The body of a request as the edge hands it on.
+///
+/// What a service has not read of it when it answers is read on by the edge, within [`Limits::rest_bytes`] and
+/// [`Limits::rest`]; otherwise the answer says `Connection: close`.
+#[derive(Debug)]
+pub struct Inbound {
+    body: Option<hyper::body::Incoming>,
+    /// Where the rest goes; `None` when there is none, or the connection does not depend on it.
+    rest: Option<Arc<Pulse>>,
+    /// Whether the peer waits to be asked for the body (RFC 9110 §10.1.1) and has not been.
+    unasked: bool,
+}
+
+impl Inbound {
+    /// Wraps the body, and says how far its rest is to be read, if that is of use.
+    pub(super) fn wrap(
+        request: Request<hyper::body::Incoming>,
+        pulse: &Arc<Pulse>,
+        limits: &Limits,
+    ) -> (Request<Self>, Option<ReadOn>) {
+        let reused =
+            request.version() == Version::HTTP_11 && !request.body().is_end_stream() && !closes(&request);
+        if !reused {
+            return (request.map(|body| Self { body: Some(body), rest: None, unasked: false }), None);
+        }
+        let unasked = request.headers().contains_key(EXPECT);
+        pulse.unread_body().begin();
+        let rest = Some(Arc::clone(pulse));
+        let read_on = ReadOn { bytes: limits.rest_bytes as u64, time: limits.rest };
+        (request.map(|body| Self { body: Some(body), rest, unasked }), Some(read_on))
+    }
+}
+
+/// Whether the caller says that this is the last request of the connection.
+fn closes<B>(request: &Request<B>) -> bool {
+    let mut options = request.headers().get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    options.any(|value| value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close")))
+}
+
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        this.unasked = false;
+        let frame = Pin::new(&mut *body).poll_frame(cx);
+        let ended = match &frame {
+            Poll::Pending => false,
+            Poll::Ready(Some(Ok(_))) => body.is_end_stream(),
+            Poll::Ready(None | Some(Err(_))) => true,
+        };
+        if ended && let Some(pulse) = this.rest.take() {
+            pulse.unread_body().ended();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        if let (Some(pulse), Some(body)) = (self.rest.take(), self.body.take()) {
+            pulse.unread_body().leave((!self.unasked).then_some(body));
+        }
+    }
+}
+
+/// How far the rest of a body is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadOn {
+    bytes: u64,
+    time: Duration,
+}
+
+pin_project! {
+    /// Reads the rest of a body, and drops it.
+    pub(super) struct Reading {
+        body: hyper::body::Incoming,
+        left: ReadOn,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl Reading {
+    /// Begins to read, unless the body says that it is longer.
+    pub(super) fn begin(body: hyper::body::Incoming, left: ReadOn) -> Option<Self> {
+        (body.size_hint().lower() <= left.bytes).then_some(Self { body, left, timer: None })
+    }
+}
+
+impl Future for Reading {
+    /// Whether the body was read to its end.
+    type Output = bool;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut this = self.project();
+        while !this.body.is_end_stream() {
+            match pin!(&mut *this.body).poll_frame(cx) {
+                Poll::Ready(None) => break,
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(false),
+                Poll::Ready(Some(Ok(frame))) => {
+                    let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                    let Some(left) = this.left.bytes.checked_sub(length) else { return Poll::Ready(false) };
+                    this.left.bytes = left;
+                }
+                Poll::Pending => {
+                    if this.timer.is_none() {
+                        this.timer.set(Some(tokio::time::sleep(this.left.time)));
+                    }
+                    let timer = this.timer.as_mut().as_pin_mut();
+                    return timer.map_or(Poll::Pending, |timer| timer.poll(cx).map(|()| false));
+                }
+            }
+        }
+        Poll::Ready(true)
+    }
+}
