@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT};
+use http::header::EXPECT;
 use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -35,9 +35,7 @@ impl Inbound {
         pulse: &Arc<Pulse>,
         limits: &Limits,
     ) -> (Request<Self>, Option<ReadOn>) {
-        let reused =
-            request.version() == Version::HTTP_11 && !request.body().is_end_stream() && !closes(&request);
-        if !reused {
+        if request.version() != Version::HTTP_11 || request.body().is_end_stream() {
             return (request.map(|body| Self { body: Some(body), rest: None, unasked: false }), None);
         }
         let unasked = request.headers().contains_key(EXPECT);
@@ -46,12 +44,6 @@ impl Inbound {
         let read_on = ReadOn { bytes: limits.rest_bytes as u64, time: limits.rest };
         (request.map(|body| Self { body: Some(body), rest, unasked }), Some(read_on))
     }
-}
-
-/// Whether the caller says that this is the last request of the connection.
-fn closes<B>(request: &Request<B>) -> bool {
-    let mut options = request.headers().get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    options.any(|value| value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close")))
 }
 
 impl Body for Inbound {

@@ -86,16 +86,16 @@ async fn a_secret_expires_or_is_revoked_and_the_others_stay() {
     let now = admin.now().await.unwrap();
     let listed = sent(secrets::list(&admin, shop)).await.unwrap();
     assert_eq!(listed.len(), 2);
-    for (secret, at, status) in [
-        (&listed[0], now, SecretStatus::Live),
-        (&listed[0], now.after(2 * hour), SecretStatus::Expired),
-        (&listed[1], now.after(2 * hour), SecretStatus::Live),
-    ] {
-        assert_eq!(SecretStatus::at(at, secret), status);
+    for secret in &listed {
+        let later = if secret.id == created.secret.id { SecretStatus::Live } else { SecretStatus::Expired };
+        assert_eq!(SecretStatus::at(now, secret), SecretStatus::Live);
+        assert_eq!(SecretStatus::at(now.after(2 * hour), secret), later);
     }
     sent(secrets::revoke(&admin, shop, created.secret.id, &ada)).await.unwrap();
-    let revoked = secrets::list(&admin, shop).await.unwrap().pop().unwrap();
-    assert_eq!(SecretStatus::at(now, &revoked), SecretStatus::Revoked);
+    for secret in secrets::list(&admin, shop).await.unwrap() {
+        let status = if secret.id == created.secret.id { SecretStatus::Revoked } else { SecretStatus::Live };
+        assert_eq!(SecretStatus::at(now, &secret), status);
+    }
 }
 
 #[tokio::test]
@@ -152,14 +152,18 @@ async fn keys_rotate_without_an_end_and_end_at_once_when_they_are_compromised() 
     let stage = Stage::open().await;
     let (admin, ada) = (stage.installation.administration(), ada());
     let rotated = sent(keys::rotate(&admin, &ada)).await.unwrap();
-    let phases: Vec<_> = sent(keys::list(&admin)).await.unwrap().into_iter().map(|key| key.phase).collect();
-    assert_eq!(phases, [Some(Phase::Active), Some(Phase::Next)]);
+    for listed in sent(keys::list(&admin)).await.unwrap() {
+        let phase = if listed.key.id == rotated.id { Phase::Next } else { Phase::Active };
+        assert_eq!(listed.phase, Some(phase));
+    }
     assert!(rotated.others_retire_at > rotated.activates_at);
     let replaced = sent(keys::replace_compromised(&admin, &ada)).await.unwrap();
     assert_eq!(replaced.others_retire_at, replaced.activates_at);
     let listed = keys::list(&admin).await.unwrap();
-    let compromised: Vec<_> = listed.iter().map(|listed| listed.key.compromised).collect();
-    assert_eq!(compromised, [true, true, false]);
+    assert_eq!(listed.len(), 3);
+    for listed in listed {
+        assert_eq!(listed.key.compromised, listed.key.id != replaced.id);
+    }
 }
 
 #[tokio::test]
