@@ -70,10 +70,11 @@ mod telemetry;
 mod tls;
 mod token;
 mod unauthorized;
+mod unavailable;
 
 pub use authorizer::{Authorizer, CallError};
 pub use blocking::Blocking;
-pub use cached::{Cached, Settings, Unavailable};
+pub use cached::{Cached, Settings};
 pub use caller::{Caller, CallerError};
 pub use clock::{Clock, Reading, SystemClock};
 pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Dialect, Sending, Transport};
@@ -88,3 +89,4 @@ pub use telemetry::{Change, State};
 pub use tls::tls_config;
 pub use token::{Authorization, Generation, NotAToken, Token};
 pub use unauthorized::IDEMPOTENCY_KEY;
+pub use unavailable::Unavailable;

@@ -14,6 +14,7 @@ mod file;
 mod gcp;
 mod http;
 mod mark;
+mod name;
 mod payload;
 mod reference;
 mod vault;

@@ -4,18 +4,20 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde::Deserialize;
 use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
 use super::credential_cache::{CredentialCache, Gate};
 use super::http::{self, Answer, Http};
-use super::reference::{Name, is_word};
+use super::name::{Name, is_word};
 use super::{Environment, Mark, Reason, Refusal, Secret, payload};
 use credentials::Credentials;
+use endpoint::endpoint;
 
 mod credentials;
+mod endpoint;
 mod signature;
 
 pub(super) const FORM: &str = "NAME-or-ARN[#FIELD]";
@@ -114,17 +116,6 @@ impl Aws {
     }
 }
 
-/// The address of a service, found as the SDKs of AWS do.
-fn endpoint(environment: &Environment, own: &str, service: &str, region: &str) -> Result<Url, Reason> {
-    for name in [own, "AWS_ENDPOINT_URL"] {
-        if let Some(address) = environment.variable(name) {
-            return http::address(name, &address);
-        }
-    }
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    http::address("AWS_REGION", &format!("https://{service}.{region}.{domain}/"))
-}
-
 fn refused(answer: &Answer) -> Reason {
     // The code is in the header or in the body, with a namespace before it or an address behind it.
     let (header, error) = (answer.headers.get("x-amzn-errortype"), answer.error());
@@ -162,18 +153,4 @@ struct Value<'a> {
     text: Option<Cow<'a, str>>,
     #[serde(rename = "SecretBinary", borrow)]
     binary: Option<Cow<'a, str>>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::env::tests::environment;
-
-    #[test]
-    fn a_service_is_asked_in_the_region_and_its_partition() {
-        let environment = environment(&[]);
-        let address = |service, region| endpoint(&environment, "X", service, region).unwrap().to_string();
-        assert_eq!(address("secretsmanager", "eu-west-1"), "https://secretsmanager.eu-west-1.amazonaws.com/");
-        assert_eq!(address("sts", "cn-north-1"), "https://sts.cn-north-1.amazonaws.com.cn/");
-    }
 }

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::credential_cache::{CredentialCache, Gate};
 use super::http::{self, Answer, Http};
-use super::reference::{Name, is_word};
+use super::name::{Name, is_word};
 use super::{Environment, Mark, Reason, Refusal, Secret, file, payload};
 
 pub(super) const FORM: &str = "projects/P[/locations/L]/secrets/S[/versions/V][#FIELD]";

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::aws::{self, Aws};
 use super::file::File;
 use super::gcp::{self, Gcp};
+use super::name::{Name, is_word};
 use super::vault::{self, Vault};
 use super::{Environment, Mark, Reason, Secret, SecretError, SecretSource};
 
@@ -47,28 +48,6 @@ enum Place {
     Vault(Name),
     Gcp(Name),
     Aws(Name),
-}
-
-/// The name of a secret in a store, and the field of it.
-#[derive(Clone)]
-pub(super) struct Name {
-    pub(super) id: String,
-    pub(super) field: Option<String>,
-}
-
-impl Name {
-    fn parse(text: &str, is_id: fn(&str) -> bool) -> Option<Self> {
-        let (id, field) = text.rsplit_once('#').map_or((text, None), |(id, field)| (id, Some(field)));
-        let is_name = is_id(id) && field != Some("") && !text.contains(char::is_control);
-        is_name.then(|| Self { id: id.to_owned(), field: field.map(str::to_owned) })
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.id)?;
-        self.field.iter().try_for_each(|field| write!(f, "#{field}"))
-    }
 }
 
 /// A text that begins like a reference and isn't one. The error doesn't hold the text, which may be a secret.
@@ -129,11 +108,6 @@ fn is_path(text: &str) -> bool {
 
 fn is_variable(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit()) && is_word(text, "_")
-}
-
-/// Whether the text is not empty and has only ASCII letters, digits and these marks.
-pub(super) fn is_word(text: &str, marks: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }
 
 impl fmt::Display for Reference {

@@ -3,20 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::Method;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 
 use super::http::{self, Http};
+use super::name::Name;
 use super::payload::{self, Fields};
-use super::reference::Name;
-use super::{Environment, Mark, Reason, Secret, file};
+use super::{Environment, Mark, Reason, Secret};
 use crate::tls;
+use api::Api;
 use login::Login;
 use renewal::Renewal;
 
+mod api;
 mod login;
 mod refusal;
 mod renewal;
@@ -92,46 +94,6 @@ impl Vault {
         let unexpected = "the answer is not one of KV version 2: check VAULT_ADDR and the mount";
         let field = self.name.field.as_deref().expect("a reference to Vault names a field");
         payload::member(&body.ok_or(Reason::Unexpected(unexpected))?.data.data, field)
-    }
-}
-
-/// The HTTP API of Vault.
-struct Api {
-    environment: Environment,
-    http: Http,
-}
-
-impl Api {
-    /// The token that was given to this process, if there is one. A file is read each time, because Vault's agent replaces
-    /// the token there.
-    async fn given_token(&self) -> Result<Option<Secret>, Reason> {
-        if let Some(token) = self.environment.variable("VAULT_TOKEN") {
-            return payload::text(token).map(Some);
-        }
-        match self.environment.variable("VAULT_TOKEN_FILE") {
-            Some(path) => payload::pick(&file::read(Path::new(&path)).await?, None).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn request(&self, method: Method, path: &str, token: Option<&Secret>) -> Result<RequestBuilder, Reason> {
-        let address =
-            self.environment.required("VAULT_ADDR", "is not set: set it to the address of Vault")?;
-        let mut url: Url = http::address("VAULT_ADDR", &address)?;
-        url.path_segments_mut()
-            .expect("an address with http or https has a path")
-            .pop_if_empty()
-            .push("v1")
-            .extend(path.split('/'));
-        // An agent of Vault may require this header, against forged requests.
-        let mut request = self.http.request(method, url)?.header("x-vault-request", "true");
-        if let Some(namespace) = self.environment.variable("VAULT_NAMESPACE") {
-            request = request.header("x-vault-namespace", namespace);
-        }
-        if let Some(token) = token {
-            request = request.header("x-vault-token", http::sensitive(token.expose_secret())?);
-        }
-        Ok(request)
     }
 }
 

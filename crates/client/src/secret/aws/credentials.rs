@@ -11,7 +11,7 @@ use tollgate_core::Timestamp;
 use super::super::credential_cache::Gate;
 use super::super::http::{self, Answer, Http};
 use super::super::{Environment, Reason, Refusal, Secret, file, payload};
-use super::endpoint;
+use super::endpoint::endpoint;
 
 /// The variables with the identity of this process.
 pub(super) const VARIABLES: [&str; 5] = [

@@ -10,7 +10,8 @@ use tollgate_core::Timestamp;
 use super::super::credential_cache::{CredentialCache, Gate};
 use super::super::http;
 use super::super::{Mark, Reason, Refusal, Secret, file, payload};
-use super::{Api, refusal};
+use super::api::Api;
+use super::refusal;
 
 /// The pause after a login that was refused for certain. Failed logins lock a role for everybody who uses it: Vault and
 /// `OpenBao` count five within a quarter of an hour.

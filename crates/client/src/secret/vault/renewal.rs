@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::super::{Reason, Refusal, Secret, http};
-use super::{Api, refusal};
+use super::api::Api;
+use super::refusal;
 use crate::Reading;
 
 /// How often the clocks and the file of the token are read at least.
