@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-use tollgate_client::secret::Reason;
 use tollgate_client::{
-    Caller, ConfigurationError, Environment, Fault, ObtainError, Secret, SecretError, SecretSource,
+    Caller, ConfigurationError, Environment, Fault, ObtainError, Reason, Secret, SecretError, SecretSource,
 };
 
 use crate::args::CallerArgs;

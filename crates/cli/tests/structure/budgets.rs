@@ -12,11 +12,12 @@ use syn::visit::{self, Visit};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 9] = [
+const CRATES: [(&str, usize); 10] = [
     ("core", 1_500),
     ("store", 4_000),
     ("http", 2_200),
     ("guard", 900),
+    ("secrets", 1_800),
     ("client", 2_600),
     ("agent", 700),
     ("server", 6_500),
@@ -34,7 +35,6 @@ const FUNCTION: usize = 60;
 const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_150),
     ("cli", 2_200),
-    ("client", 4_130),
     ("http", 2_850),
     ("sandbox", 4_100),
     ("server", 6_800),
@@ -46,7 +46,7 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("crates/store/src/sqlite/tests/opening.rs", 410),
     ("crates/cli/tests/e2e/canary.rs: no_secret_appears_in_any_output_error_metric_or_file", 61),
     ("crates/cli/tests/e2e/postgres.rs: it_is_reached_by_tls_with_a_password_that_nothing_shows", 66),
-    ("crates/client/src/secret/aws/signature.rs: requests_of_the_published_suite_have_its_signatures", 61),
+    ("crates/secrets/src/aws/signature.rs: requests_of_the_published_suite_have_its_signatures", 61),
     (
         "crates/server/tests/it/agreement.rs: a_configuration_that_is_adopted_first_is_rolled_out_without_one_false_refusal",
         66,
