@@ -5,6 +5,7 @@ mod opening;
 mod place;
 mod serving;
 mod transfer;
+mod upgrading;
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
