@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+pub mod access;
 mod aws;
 mod clock;
 mod credential_cache;

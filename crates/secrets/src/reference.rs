@@ -89,7 +89,7 @@ impl Reference {
         let reference = self.to_string();
         let store = match &self.0 {
             Place::Plain(secret) => Ok(Store::Plain(secret.clone())),
-            Place::File(path) => Ok(Store::File(File::new(path.clone()))),
+            Place::File(path) => Ok(Store::File(File::new(path.clone()), environment)),
             Place::Env(name) => Ok(Store::Env(name.clone(), environment)),
             Place::Vault(name) => Vault::open(name.clone(), environment).map(Store::Vault),
             Place::Gcp(name) => Gcp::open(name.clone(), environment).map(Store::Gcp),
@@ -136,7 +136,7 @@ struct Source {
 
 enum Store {
     Plain(Secret),
-    File(File),
+    File(File, Environment),
     Env(String, Environment),
     Vault(Vault),
     Gcp(Gcp),
@@ -147,7 +147,7 @@ impl Store {
     async fn read(&self) -> Result<Secret, Reason> {
         match self {
             Self::Plain(secret) => Ok(secret.clone()),
-            Self::File(file) => file.read().await,
+            Self::File(file, environment) => file.read(environment.sharing()).await,
             Self::Env(name, environment) => environment.secret(name),
             Self::Vault(vault) => vault.read().await,
             Self::Gcp(gcp) => gcp.read().await,
@@ -158,7 +158,7 @@ impl Store {
     async fn mark(&self) -> Mark {
         match self {
             Self::Plain(_) => Mark::complete(()),
-            Self::File(file) => file.mark().await,
+            Self::File(file, _) => file.mark().await,
             Self::Env(name, environment) => Mark::complete(environment.variable(name)),
             Self::Vault(vault) => vault.mark().await,
             Self::Gcp(gcp) => gcp.mark().await,
