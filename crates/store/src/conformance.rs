@@ -48,6 +48,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { @each $open:
             installing_twice_keeps_the_first_check_and_key
             concurrent_installs_agree
+            sealing_anew_replaces_every_key_or_nothing
             signing_keys_come_oldest_first
             a_new_signing_key_retires_the_others_unless_they_retire_sooner
             compromised_signing_keys_are_marked_and_replaced
