@@ -95,6 +95,8 @@ macro_rules! conformance_tests {
             enabling_a_client_changes_no_generation
             disabling_a_merchant_reaches_its_clients_and_no_others
             a_deleted_client_is_gone_and_its_tokens_are_revoked
+            a_deleted_merchant_takes_its_clients_and_their_tokens_along
+            a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
             an_added_secret_lets_the_others_expire
             an_added_secret_leaves_the_others_alone
             a_revoked_secret_ends_its_tokens

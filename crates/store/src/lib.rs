@@ -28,7 +28,7 @@ mod transfer;
 pub use access::Access;
 pub use agreements::{Adoption, Agreement, Agreements};
 pub use changes::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations};
-pub use clients::{Client, Clients, Secret};
+pub use clients::{Client, ClientUpdate, Clients, Secret};
 pub use documents::{Document, Documents};
 pub use error::StoreError;
 pub use idempotency::{Answer, Begun, Idempotency, IdempotencyScope, Lease};
