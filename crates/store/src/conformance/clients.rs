@@ -232,7 +232,7 @@ pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
         async move { store.update_client(client_id(1), &update, NOW, &SYSTEM).await.unwrap() }
     };
     assert!(update(ClientUpdate { name: Some("till".to_owned()), ..ClientUpdate::default() }).await);
-    expected.name = "till".to_owned();
+    "till".clone_into(&mut expected.name);
     assert_eq!(the_client(&store, 1).await, expected);
     let scope: Scope = "payments:read".parse().unwrap();
     assert!(update(ClientUpdate { scope: Some(scope.clone()), ..ClientUpdate::default() }).await);
