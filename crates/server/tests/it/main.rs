@@ -31,6 +31,7 @@ mod quiet;
 mod reach;
 mod reference;
 mod refresh;
+mod rekey;
 mod revocation;
 mod rollout;
 mod sandbox;
