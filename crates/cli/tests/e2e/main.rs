@@ -38,6 +38,7 @@ mod postgres;
 mod postgres_server;
 mod proxies;
 mod races;
+mod secret_files;
 mod signals;
 mod snippets;
 mod store_file;
