@@ -127,6 +127,11 @@ impl Installation {
         Administration { store: self.store(), master_key: &self.master_key, config: &self.config }
     }
 
+    /// Whether this is the installation's master key.
+    pub(crate) fn has_master_key(&self, key: &MasterKey) -> bool {
+        self.master_key.check_value() == key.check_value()
+    }
+
     /// The effective configuration.
     pub fn config(&self) -> &Config {
         &self.config

@@ -22,6 +22,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+mod hardening;
 #[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -37,6 +38,7 @@ mod postgres;
 #[path = "../../../store/src/postgres/tests/server.rs"]
 mod postgres_server;
 mod races;
+mod reload;
 mod secret_files;
 mod signals;
 mod snippets;

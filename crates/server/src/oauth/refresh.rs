@@ -27,7 +27,7 @@ pub(crate) async fn post(
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     require_json(&head.headers)?;
-    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.config().limits.body_timeout).await?);
+    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(Media::Json, &body, &mut problems)?;
     let token = required(parameters.refresh_token.take(), "refresh_token", &mut problems);
