@@ -142,6 +142,18 @@ fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
     })
 }
 
+/// Reads the password of the database, if the configuration says where it is.
+pub(crate) fn database_password(config: &Config) -> Result<(), Failure> {
+    let Some(source) = &config.database.password else { return Ok(()) };
+    secret(source, "the password file", "database.password", sharing(config)).map(drop)
+}
+
+/// Refuses a configuration that is not fit for production.
+pub(crate) fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
+    let problems: Vec<String> = config.check_production().iter().map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::new(format!("unsafe: {}", problems.join("; ")))) }
+}
+
 /// Reads the master keys that a configuration names.
 pub(crate) fn master_keys(config: &Config) -> Result<MasterKeys, Failure> {
     let keys = config.master_key.iter().map(|source| {

@@ -15,6 +15,7 @@
 //! # Ok::<(), tollgate_server::config::ConfigError>(())
 //! ```
 
+mod changes;
 mod layers;
 mod reader;
 mod redaction;
@@ -36,6 +37,7 @@ use thiserror::Error;
 use tollgate_core::Policy;
 
 pub use self::{
+    changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},

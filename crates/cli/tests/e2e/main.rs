@@ -22,6 +22,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+mod hardening;
 #[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -38,6 +39,7 @@ mod postgres;
 mod postgres_server;
 mod proxies;
 mod races;
+mod reload;
 mod secret_files;
 mod signals;
 mod snippets;
