@@ -12,13 +12,14 @@ use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
 use tollgate_server::{Installation, Listeners, Server, Unlocked, install_if_empty, whoever_runs_this};
+use tollgate_store::Access;
 use zeroize::Zeroizing;
 
 use crate::actor::actor;
 use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
-use crate::{open, private_file, sandbox, serve};
+use crate::{open, output, private_file, sandbox, serve};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -34,7 +35,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     make_folder(&args.data)?;
     let alone = lock(&args.data)?;
     make_master_key(&args.data)?;
-    let store = open::store(&config, true).await?;
+    let store = open::store(&config, Access::Create).await?;
     install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     // Several may run on one folder, each on a port of its own.
@@ -50,8 +51,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
-    print_calls(&args.data, &base_url)
-        .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
+    output::written(print_calls(&args.data, &base_url))?;
     tollgate_server::run(server, listeners, None, terminated).await;
     drop(log);
     Ok(())
@@ -62,7 +62,7 @@ fn config(args: &DevArgs) -> Result<Config, Failure> {
     let environment =
         Config::environment().filter(|(name, _)| args.listen.is_none() || name != "TOLLGATE_LISTEN");
     Config::dev(args.listen.unwrap_or(open::DEFAULT_LISTEN), &args.data, environment)
-        .map_err(|error| Failure::new(error.to_string()))
+        .map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
 fn make_folder(data: &Path) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! The `tollgate` binary: parses, wires, prints.
 
 mod actor;
-mod admin;
+mod administration;
 mod adopt;
 mod agent;
 mod answer;
@@ -9,35 +9,37 @@ mod args;
 mod call;
 mod caller;
 mod client_kit;
+mod confirm;
 mod credentials;
 mod dev;
 mod failure;
 mod inspect;
-mod keys;
 mod open;
 mod openapi;
 mod output;
 mod printable;
 mod private_file;
 mod sandbox;
+mod say;
 mod serve;
+mod shells;
+mod store;
 mod token;
-mod transfer;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::administration::{clients, keys, merchants, secrets};
 use crate::args::{Args, Command, ConfigCommand};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    match run(args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("tollgate: {failure}");
+            say::failure(&failure);
             ExitCode::FAILURE
         }
     }
@@ -48,16 +50,18 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Dev(args) => on_all_cores(dev::run(args)),
         Command::Serve(args) => on_all_cores(serve::run(args)),
-        Command::Merchant(command) => on_this_thread(admin::merchant(command, format)),
-        Command::Client(command) => on_this_thread(admin::client(command, format)),
-        Command::Secret(command) => on_this_thread(admin::secret(command, format)),
-        Command::Key(command) => on_this_thread(keys::key(command, format)),
+        Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
+        Command::Client(command) => on_this_thread(clients::run(command, format)),
+        Command::Secret(command) => on_this_thread(secrets::run(command, format)),
+        Command::Key(command) => on_this_thread(keys::run(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Agent(args) => on_all_cores(agent::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
-        Command::Store(command) => on_this_thread(transfer::store(command, format)),
+        Command::Store(command) => on_this_thread(store::run(command, format)),
         Command::Openapi(args) => openapi::run(&args),
+        Command::Completions { shell } => shells::completions(shell),
+        Command::Man { dir } => shells::man(&dir),
         Command::Config(ConfigCommand::Adopt { store }) => on_this_thread(adopt::run(&store, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }

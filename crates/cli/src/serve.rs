@@ -9,20 +9,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge;
-use tollgate_server::config::{Config, Database};
+use tollgate_server::config::{Config, Database, Unsafe};
 use tollgate_server::{Installation, Listeners, Server, Waiting, log};
+use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
 use crate::failure::Failure;
-use crate::{open, output, sandbox};
+use crate::{open, output, sandbox, say};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     open::now()?;
     // Before the server says that it serves: from then on it may be told to end.
     let terminated = terminated()?;
-    let config = open::load(args.config.as_deref())?;
-    refuse_unsafe(&config)?;
+    let config = load(args.config.as_deref())?;
     let mut terminated = pin!(terminated);
     let listeners = Listeners::bind(&config)?;
     let tls = config.tls.as_ref().map(|tls| edge::tls_config(&tls.cert, &tls.key)).transpose();
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 
 async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
     let master_keys = open::master_keys(config)?;
-    let store = open::store(config, false).await?;
+    let store = open::store(config, Access::Change).await?;
     Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 
@@ -92,9 +92,28 @@ async fn wait_for_store(
     }
 }
 
+/// Reads the configuration of a server. Fails with everything that is wrong with it and everything that is unsafe.
+fn load(argument: Option<&Path>) -> Result<Config, Failure> {
+    let config = read(argument)?;
+    refuse_unsafe(&config).map(|()| config)
+}
+
+/// Reads the configuration of a server, whether it is safe or not.
+fn read(argument: Option<&Path>) -> Result<Config, Failure> {
+    let file = open::file(argument);
+    Config::load(file.as_deref(), Config::environment()).map_err(|error| {
+        let problems = error.problems().iter().cloned();
+        Failure::of_several(problems.chain(unsafe_ones(error.also_unsafe())).collect())
+    })
+}
+
 fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
-    let problems: Vec<String> = config.check_production().iter().map(ToString::to_string).collect();
-    if problems.is_empty() { Ok(()) } else { Err(Failure::new(format!("unsafe: {}", problems.join("; ")))) }
+    let problems: Vec<String> = unsafe_ones(&config.check_production()).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
+}
+
+fn unsafe_ones(found: &[Unsafe]) -> impl Iterator<Item = String> {
+    found.iter().map(|problem| format!("unsafe: {problem}"))
 }
 
 /// Starts the log of a server.
@@ -118,13 +137,13 @@ pub(crate) fn terminated() -> Result<impl Future<Output = ()>, Failure> {
 
 /// Validates the configuration and prints the effective one.
 pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
-    let config = open::load(file)?;
+    let config = read(file)?;
     match format {
         Format::Text => output::lines(&config.to_redacted_toml())?,
         Format::Json => output::object(format, &config.to_redacted_json())?,
     }
     for warning in config.warnings() {
-        eprintln!("warning: {warning}");
+        say::warning(&warning);
     }
     refuse_unsafe(&config)
 }
