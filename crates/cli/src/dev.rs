@@ -14,6 +14,7 @@ use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
 use tollgate_server::{Installation, Listeners, Server, Unlocked, install_if_empty, whoever_runs_this};
+use tollgate_store::Access;
 use zeroize::Zeroizing;
 
 use crate::actor::actor;
@@ -21,7 +22,7 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, private_file, sandbox, serve};
+use crate::{open, output, private_file, sandbox, serve};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -40,7 +41,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     make_folder(&args.data)?;
     let alone = lock(&args.data)?;
     make_master_key(&args.data)?;
-    let store = open::store(&config, true).await?;
+    let store = open::store(&config, Access::Create).await?;
     install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     // Several may run on one folder, each on a port of its own.
@@ -56,8 +57,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
-    print_calls(&args.data, &base_url)
-        .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
+    output::written(print_calls(&args.data, &base_url))?;
     tokio::select! {
         _ = tollgate_server::run(server, listeners, None, signals.end()) => {}
         never = said_at_hangup(&mut signals) => match never {},
@@ -81,7 +81,7 @@ fn config(args: &DevArgs) -> Result<Config, Failure> {
     let environment =
         Config::environment().filter(|(name, _)| args.listen.is_none() || name != "TOLLGATE_LISTEN");
     Config::dev(args.listen.unwrap_or(open::DEFAULT_LISTEN), &args.data, environment)
-        .map_err(|error| Failure::new(error.to_string()))
+        .map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
 fn make_folder(data: &Path) -> Result<(), Failure> {
