@@ -13,11 +13,15 @@ mod credential;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod header;
 mod hmac_key;
 mod id;
+mod jwk;
 mod key;
 mod master;
 mod policy;
+mod private_key;
+mod public_key;
 mod revocation;
 mod scope;
 mod secret;
@@ -33,9 +37,12 @@ pub use algorithm::{Algorithm, AlgorithmError};
 pub use claims::Claims;
 pub use credential::{Credential, Sensitive};
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
+pub use jwk::{Jwk, JwkError};
 pub use key::{SigningKey, VerifyingKey};
 pub use master::{MasterKey, MasterKeyError, UnsealError};
 pub use policy::{Accepted, Policy};
+pub use private_key::{PrivateKey, PrivateKeyError, RsaBits};
+pub use public_key::{PublicKey, PublicKeyError};
 pub use revocation::{Generation, Revocation, Revoked, TokenId};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
 pub use secret::{ClientSecret, SecretError, SecretHash, SecretHasher};

@@ -9,7 +9,7 @@ use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{KeyId, SecretHasher};
+use crate::{Algorithm, KeyId, SecretHasher};
 
 const NONCE: usize = 24;
 
@@ -57,27 +57,36 @@ impl MasterKey {
         SecretHasher::new(&self.derived("tollgate v1 client secrets"))
     }
 
-    /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id, so rows can't be
-    /// exchanged.
-    pub fn seal(&self, id: KeyId, material: &[u8; 32], rng: &mut impl CryptoRng) -> Vec<u8> {
+    /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id and algorithm, so neither
+    /// rows nor what they say can be exchanged.
+    pub fn seal(
+        &self,
+        id: KeyId,
+        algorithm: Algorithm,
+        material: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Vec<u8> {
         let mut nonce = [0; NONCE];
         rng.fill_bytes(&mut nonce);
         let sealed = self
             .aead()
-            .encrypt(&XNonce::from(nonce), Payload { msg: material, aad: id.as_bytes() })
-            .expect("32 bytes are not too long to encrypt");
+            .encrypt(&XNonce::from(nonce), Payload { msg: material, aad: &identity(id, algorithm) })
+            .expect("the material of a key is not too long to encrypt");
         [&nonce[..], &sealed].concat()
     }
 
     /// Opens what [`MasterKey::seal`] sealed.
-    pub fn unseal(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
+    pub fn unseal(
+        &self,
+        id: KeyId,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(UnsealError)?;
-        let opened = self
-            .aead()
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: id.as_bytes() })
+        self.aead()
+            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &identity(id, algorithm) })
             .map(Zeroizing::new)
-            .map_err(|_| UnsealError)?;
-        Ok(Zeroizing::new(opened.as_slice().try_into().map_err(|_| UnsealError)?))
+            .map_err(|_| UnsealError)
     }
 
     fn aead(&self) -> XChaCha20Poly1305 {
@@ -91,6 +100,12 @@ impl MasterKey {
             .expect("HKDF-SHA-256 gives 32 bytes");
         key
     }
+}
+
+/// What tells a sealed key from others. That of HS256, the first algorithm there was, is its id alone.
+fn identity(id: KeyId, algorithm: Algorithm) -> Vec<u8> {
+    let name = if algorithm.is_asymmetric() { algorithm.as_str() } else { "" };
+    [id.as_bytes(), name.as_bytes()].concat()
 }
 
 impl FromStr for MasterKey {
@@ -129,17 +144,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_under_the_same_key_and_id_only() {
+    fn what_is_sealed_opens_under_the_same_key_id_and_algorithm_only() {
         let id = KeyId::from_bytes([1; 16]);
-        let sealed = key('a').seal(id, &[7; 32], &mut rand::rng());
-        assert_eq!(*key('a').unseal(id, &sealed).unwrap(), [7; 32]);
-        assert_eq!(key('b').unseal(id, &sealed), Err(UnsealError));
-        assert_eq!(key('a').unseal(KeyId::from_bytes([2; 16]), &sealed), Err(UnsealError));
-        assert_eq!(key('a').unseal(id, &sealed[..20]), Err(UnsealError));
-        for at in 0..sealed.len() {
-            let mut other = sealed.clone();
-            other[at] ^= 1;
-            assert_eq!(key('a').unseal(id, &other), Err(UnsealError), "byte {at}");
+        for algorithm in Algorithm::ALL {
+            let sealed = key('a').seal(id, algorithm, &[7; 32], &mut rand::rng());
+            assert_eq!(**key('a').unseal(id, algorithm, &sealed).unwrap(), [7; 32]);
+            assert_eq!(key('b').unseal(id, algorithm, &sealed), Err(UnsealError));
+            let other = KeyId::from_bytes([2; 16]);
+            assert_eq!(key('a').unseal(other, algorithm, &sealed), Err(UnsealError));
+            for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
+                assert_eq!(key('a').unseal(id, other, &sealed), Err(UnsealError), "{algorithm} as {other}");
+            }
+            assert_eq!(key('a').unseal(id, algorithm, &sealed[..20]), Err(UnsealError));
+            for at in 0..sealed.len() {
+                let mut other = sealed.clone();
+                other[at] ^= 1;
+                assert_eq!(key('a').unseal(id, algorithm, &other), Err(UnsealError), "byte {at}");
+            }
         }
     }
 
