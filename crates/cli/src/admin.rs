@@ -1,7 +1,7 @@
 //! Administration of merchants, clients and secrets. A running server sees a change within a second.
 
 use serde_json::json;
-use tollgate_core::MerchantId;
+use tollgate_core::{Audience, MerchantId};
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::{merchants, secrets};
 use tollgate_store::{Client, Merchant};
@@ -54,9 +54,15 @@ async fn list_merchants(store: &StoreArgs, format: Format) -> Result<(), Failure
 pub(crate) async fn client(command: ClientCommand, format: Format) -> Result<(), Failure> {
     let print = |client: &Client, now| output::object(format, &output::client(client, now));
     match command {
-        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, store } => {
-            let new =
-                NewClient { merchant_id: merchant, name, environment: env, scope, addresses: allow_from };
+        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, audience, store } => {
+            let new = NewClient {
+                merchant_id: merchant,
+                name,
+                environment: env,
+                scope,
+                addresses: allow_from,
+                audiences: audience,
+            };
             create_client(new, &store, format).await
         }
         ClientCommand::List { merchant, store } => list_clients(&store, merchant, format).await,
@@ -97,6 +103,7 @@ async fn create_client(new: NewClient, store: &StoreArgs, format: Format) -> Res
             "name": client.name,
             "environment": client.environment,
             "scope": client.scope.as_str(),
+            "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
         }),
     )
 }

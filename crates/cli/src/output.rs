@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
-use tollgate_core::Timestamp;
+use tollgate_core::{Audience, Timestamp};
 use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_store::{Client, Merchant, Secret, Status};
 
@@ -139,6 +139,7 @@ pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
         "environment": client.environment,
         "scope": client.scope.as_str(),
         "allow_from": client.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
         "status": status(client.status),
         "live_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Live).count(),
         "created_at": time(client.created_at),

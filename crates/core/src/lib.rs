@@ -6,6 +6,7 @@
 mod actor;
 mod address;
 mod algorithm;
+mod audience;
 mod base64url;
 mod claims;
 pub mod constant_time;
@@ -34,6 +35,7 @@ pub mod wire;
 pub use actor::{Actor, ActorError, ActorKind};
 pub use address::is_allowed;
 pub use algorithm::{Algorithm, AlgorithmError};
+pub use audience::{Audience, AudienceError};
 pub use claims::Claims;
 pub use credential::{Credential, Sensitive};
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};

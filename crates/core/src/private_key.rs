@@ -129,6 +129,17 @@ impl PrivateKey {
 }
 
 impl RsaBits {
+    /// Every length.
+    pub const ALL: [Self; 2] = [Self::Bits2048, Self::Bits3072];
+
+    /// The number of bits.
+    pub const fn bits(self) -> u16 {
+        match self {
+            Self::Bits2048 => 2048,
+            Self::Bits3072 => 3072,
+        }
+    }
+
     const fn size(self) -> KeySize {
         match self {
             Self::Bits2048 => KeySize::Rsa2048,

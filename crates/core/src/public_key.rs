@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
     RsaParameters, RsaPublicKeyComponents,
 };
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::algorithm::Algorithm;
 
@@ -102,6 +106,19 @@ impl PublicKey {
         let parsed = RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters);
         let parts = Parts::Rsa { n: n.to_vec(), e: e.to_vec() };
         Ok(Self { algorithm, parts, parsed: parsed.map_err(|_| PublicKeyError)? })
+    }
+
+    /// Writes it as a `SubjectPublicKeyInfo` (RFC 5280 §4.1) in PEM (RFC 7468 §13).
+    pub fn to_pem(&self) -> String {
+        let der = self.parsed.as_der().expect("a key that was read can be written");
+        let text = STANDARD.encode(der.as_ref());
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        for line in text.as_bytes().chunks(64) {
+            pem.extend(line.iter().map(|byte| char::from(*byte)));
+            pem.push('\n');
+        }
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        pem
     }
 
     /// The algorithm of the signatures that it verifies.

@@ -50,6 +50,20 @@ impl VerifyingRing {
         self
     }
 
+    /// Says whether verified claims are for another API than that of the policy, whatever that was or will be called.
+    pub fn is_for_other_api(&self, claims: &Claims<'_>) -> bool {
+        let is_its_own = claims.audience == self.policy.audience && claims.issuer == self.policy.issuer;
+        !is_its_own && self.accepted_as(claims).is_none_or(|accepted| accepted.is_other_api)
+    }
+
+    /// As what claims are accepted, if they are not those of the policy.
+    pub fn accepted_as(&self, claims: &Claims<'_>) -> Option<&Accepted> {
+        // The pair counts: a former audience of a former issuer is not one of the present issuer.
+        self.accepted
+            .iter()
+            .find(|accepted| claims.issuer == accepted.issuer && claims.audience == accepted.audience)
+    }
+
     /// The issuers and audiences that are accepted beside those of the policy.
     pub fn accepted(&self) -> &[Accepted] {
         &self.accepted
@@ -111,9 +125,10 @@ impl VerifyingRing {
         self.alike(of_its_header).find(has_made_it).map(|key| key.schedule.id)
     }
 
-    /// The keys that may be published.
-    pub fn public_keys(&self) -> impl Iterator<Item = (KeyId, &PublicKey)> {
-        self.keys.iter().filter_map(|key| Some((key.id(), key.public_key()?)))
+    /// The keys that may be published, of those that verify at `now` or later.
+    pub fn public_keys(&self, now: Timestamp) -> impl Iterator<Item = (KeyId, &PublicKey)> {
+        let in_force = move |key: &&VerifyingKey| key.schedule.retires_at > now;
+        self.keys.iter().filter(in_force).filter_map(|key| Some((key.id(), key.public_key()?)))
     }
 
     /// A key whose tokens have the header of this one. A header that names a key which is not on the ring is no unknown
@@ -166,10 +181,7 @@ impl VerifyingRing {
         if is_own_issuer && claims.audience == self.policy.audience {
             return Ok(start..end);
         }
-        // The pair counts: a former audience of a former issuer is not one of the present issuer.
-        let is_accepted =
-            |accepted: &Accepted| claims.issuer == accepted.issuer && claims.audience == accepted.audience;
-        if self.accepted.iter().any(is_accepted) {
+        if self.accepted_as(claims).is_some() {
             return Ok(start..end);
         }
         Err(if is_own_issuer { TokenError::Audience } else { TokenError::Issuer })

@@ -33,11 +33,10 @@ use crate::state::{Arrival, State};
 pub(crate) fn router() -> Router<Arc<State>> {
     let metadata = || {
         endpoint(async |state, _, request| {
-            metadata::describe(&state.config().public_url, request.method(), request.uri().path())
+            metadata::describe(state.config(), request.method(), request.uri().path())
         })
     };
-    let of_an_issuer = format!("{}/{{*path}}", Route::ServerMetadata.path());
-    Router::new()
+    let router = Router::new()
         .route(
             Route::StandardToken.path(),
             endpoint(async |state, arrival, request| token::post_form(&state, arrival, request).await),
@@ -50,10 +49,22 @@ pub(crate) fn router() -> Router<Arc<State>> {
             Route::Revoke.path(),
             endpoint(async |state, arrival, request| revoke::post(&state, arrival, request).await),
         )
-        .route(Route::KeySet.path(), endpoint(async |_, _, request| metadata::keys(request.method())))
-        .route(Route::ServerMetadata.path(), metadata())
-        .route(&format!("{}/", Route::ServerMetadata.path()), metadata())
-        .route(&of_an_issuer, metadata())
+        .route(
+            Route::KeySet.path(),
+            endpoint(async |state, arrival, request| {
+                let (head, _) = request.into_parts();
+                metadata::keys(&state, arrival.now, &head)
+            }),
+        );
+    [Route::ServerMetadata, Route::OpenIdConfiguration].into_iter().map(Route::path).fold(
+        router,
+        |router, path| {
+            router
+                .route(path, metadata())
+                .route(&format!("{path}/"), metadata())
+                .route(&format!("{path}/{{*path}}"), metadata())
+        },
+    )
 }
 
 /// Makes a route of a handler, which decides about the method itself: whether a browser calls comes first.

@@ -342,7 +342,7 @@ fn a_token_of_each_algorithm_is_verified_by_whoever_has_the_public_key_alone() {
     let all = ring(&keys);
     for algorithm in ASYMMETRIC {
         let token = minted_by(&signing, algorithm);
-        let (id, public) = all.public_keys().find(|(_, key)| key.algorithm() == algorithm).unwrap();
+        let (id, public) = all.public_keys(at(NOW)).find(|(_, key)| key.algorithm() == algorithm).unwrap();
         let elsewhere = VerifyingRing::new(policy(), [VerifyingKey::public(id, public.clone())]);
         let mut buffer = PayloadBuffer::new();
         let read = elsewhere.verify(TokenKind::Access, token.as_bytes(), at(NOW), &mut buffer);
@@ -350,7 +350,7 @@ fn a_token_of_each_algorithm_is_verified_by_whoever_has_the_public_key_alone() {
         assert_eq!(verdict(&all, TokenKind::Access, &token, NOW), Ok(()), "{algorithm}");
         assert_eq!(all.retired_signer(token.as_bytes()), Some(id));
     }
-    assert_eq!(all.public_keys().count(), ASYMMETRIC.len());
+    assert_eq!(all.public_keys(at(NOW)).count(), ASYMMETRIC.len());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, Revocation, Revoked,
-    SecretId, SigningKey, SigningRing, TokenError, TokenId, TokenKind, Uptime,
+    Algorithm, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy,
+    Revocation, Revoked, SecretId, SigningKey, SigningRing, TokenError, TokenId, TokenKind, Uptime,
 };
 
 use super::*;
@@ -61,13 +61,13 @@ fn token(id: TokenId) -> Vec<u8> {
     };
     let mut token = Vec::new();
     SigningRing::new("https://core.example.com", vec![key(1, false)])
-        .mint(TokenKind::Access, &claims, NOW, &mut token)
+        .mint(TokenKind::Access, Algorithm::Hs256, &claims, NOW, &mut token)
         .unwrap();
     token
 }
 
 fn admit(verifier: &Verifier, token: &[u8], now: Timestamp) -> Result<Principal, Denial> {
-    verifier.admit(token, now, |_| Ok(()))
+    verifier.admit(token, now, |_, _| Ok(()))
 }
 
 /// A verifier, and a token that it has cached.

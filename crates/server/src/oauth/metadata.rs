@@ -1,33 +1,43 @@
 //! What an OAuth client finds out by itself: `GET /.well-known/oauth-authorization-server` (RFC 8414) and
 //! `GET /oauth2/jwks` (RFC 7517).
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tollgate_core::{Jwk, Timestamp};
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::oauth::answer::Answered;
+use crate::rotation::KEY_SET_KEPT;
 use crate::route::Route;
+use crate::state::State;
 
 /// Describes the authority whose issuer is `public_url`: what is really served, and nothing else.
 ///
 /// The description is found at the place that RFC 8414 §3.1 derives from the issuer, and without the issuer's path as
 /// well: that is what a proxy in front asks for when it takes its prefix off.
-pub(super) fn describe(public_url: &str, method: &Method, path: &str) -> Result<Answered, Error> {
-    let of_the_issuer = path.strip_prefix(Route::ServerMetadata.path()).unwrap_or(path);
+///
+/// OpenID Connect clients ask for the same document under another name, and behind the issuer's path (OpenID Connect
+/// Discovery 1.0 §4).
+pub(super) fn describe(config: &Config, method: &Method, path: &str) -> Result<Answered, Error> {
+    let public_url = &*config.public_url;
+    let of_the_issuer = [Route::ServerMetadata, Route::OpenIdConfiguration]
+        .into_iter()
+        .find_map(|route| path.strip_prefix(route.path()).or_else(|| path.strip_suffix(route.path())))
+        .unwrap_or(path);
     if !of_the_issuer.is_empty() && of_the_issuer != path_of(public_url) {
         return Err(Error::NotFound);
     }
-    let body = serde_json::to_vec(&Metadata::of(public_url)).expect("texts serialise");
+    let body = serde_json::to_vec(&Metadata::of(config)).expect("texts serialise");
     answer(method, body, KEPT)
 }
 
 /// How long the description may be kept.
 const KEPT: &str = "public, max-age=3600";
-
-/// How long the key set may be kept: for a shorter time, so that a first public key would be known before it signs.
-const KEYS_KEPT: &str = "public, max-age=300";
 
 /// The path of an absolute URL: empty, or with a slash in front.
 fn path_of(url: &str) -> &str {
@@ -35,9 +45,45 @@ fn path_of(url: &str) -> &str {
     url[authority..].find('/').map_or("", |at| &url[authority + at..])
 }
 
-/// Publishes the keys that others can verify with. There are none: the keys of HS256 sign as well, and never leave.
-pub(super) fn keys(method: &Method) -> Result<Answered, Error> {
-    answer(method, br#"{"keys":[]}"#.to_vec(), KEYS_KEPT)
+/// Publishes the keys that others can verify with (RFC 7517 §5): those that sign, those that will, and those that have
+/// signed tokens which are still good. The keys of HS256 sign as well, and never leave.
+pub(super) fn keys(state: &State, now: Timestamp, head: &Parts) -> Result<Answered, Error> {
+    let keyring = state.installation().verifier().keyring();
+    let mut keys: Vec<_> = keyring.public_keys(now).map(|(id, key)| Jwk::of(key, id.to_string())).collect();
+    keys.sort_by(|a, b| a.kid.cmp(&b.kid));
+    let body = serde_json::to_vec(&KeySet { keys }).expect("texts serialise");
+    let tag = entity_tag(&body);
+    let is_known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| names(known, &tag));
+    // No key signs before whoever has kept the set for so long can know it.
+    let mut answered = answer(&head.method, body, &format!("public, max-age={}", KEY_SET_KEPT.as_secs()))?;
+    answered.response.headers_mut().insert(ETAG, tag);
+    if is_known {
+        *answered.response.status_mut() = StatusCode::NOT_MODIFIED;
+        answered.response.headers_mut().remove(CONTENT_TYPE);
+        *answered.response.body_mut() = Full::default();
+    }
+    Ok(answered)
+}
+
+#[derive(Serialize)]
+struct KeySet {
+    keys: Vec<Jwk<'static>>,
+}
+
+/// A strong entity tag (RFC 9110 §8.8.3) of what is answered.
+fn entity_tag(body: &[u8]) -> HeaderValue {
+    let digest = Sha256::digest(body);
+    let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&format!("\"{tag}\"")).expect("hexadecimal digits are a header's value")
+}
+
+/// Whether `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2).
+fn names(known: &HeaderValue, tag: &HeaderValue) -> bool {
+    let Ok(known) = known.to_str() else { return false };
+    known
+        .split(',')
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/").as_bytes() == tag.as_bytes())
 }
 
 /// RFC 8414 §2. No response type is there because no endpoint for authorization by a person is.
@@ -53,10 +99,14 @@ struct Metadata<'a> {
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: [&'a str; 2],
     jwks_uri: String,
+    /// The algorithms of access tokens, by the name that clients look for.
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+    subject_types_supported: [&'a str; 1],
 }
 
 impl<'a> Metadata<'a> {
-    fn of(public_url: &'a str) -> Self {
+    fn of(config: &'a Config) -> Self {
+        let public_url = &*config.public_url;
         let at = |route: Route| format!("{public_url}{}", route.path());
         Self {
             issuer: public_url,
@@ -69,6 +119,8 @@ impl<'a> Metadata<'a> {
             revocation_endpoint: at(Route::Revoke),
             revocation_endpoint_auth_methods_supported: AUTH_METHODS,
             jwks_uri: at(Route::KeySet),
+            id_token_signing_alg_values_supported: config.access_token_algorithms(),
+            subject_types_supported: ["public"],
         }
     }
 }
@@ -76,13 +128,13 @@ impl<'a> Metadata<'a> {
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// An answer for everybody, which may be kept.
-fn answer(method: &Method, body: Vec<u8>, keep: &'static str) -> Result<Answered, Error> {
+fn answer(method: &Method, body: Vec<u8>, keep: &str) -> Result<Answered, Error> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
     let mut response = Response::new(Full::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_str(keep).expect("a directive is a header's value"));
     Ok(Answered::to_anybody(response))
 }

@@ -24,6 +24,7 @@ fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
         environment: None,
         scope: "payments:read payments:write".parse().unwrap(),
         addresses: Vec::new(),
+        audiences: Vec::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::stage::{SYSTEM, Stage, master_key};
 
 /// Adds a key from another process, as `tollgate key rotate` does.
 async fn rotate(stage: &Stage, activates_at: Timestamp, others_retire_at: Timestamp) {
-    let key = new_signing_key(&master_key(), stage.now(), activates_at);
+    let key = new_signing_key(&master_key(), NewKey::hs256(stage.now(), activates_at)).await.unwrap();
     stage.elsewhere.add_signing_key(&key, others_retire_at, &SYSTEM).await.unwrap();
 }
 

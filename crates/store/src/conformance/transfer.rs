@@ -85,6 +85,7 @@ fn a_row_of_each() -> Vec<Part> {
                 no,
                 time.clone(),
                 zero,
+                text("payment-api https://ledger.example.com"),
             ]],
         ),
         Part::Rows(

@@ -36,6 +36,8 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("actors.sql"), oldest: 5, made: None },
     // An older program would look for the payment requests.
     Step { sql: include_str!("documents.sql"), oldest: 8, made: None },
+    // An older program would take a client's tokens for those of the default audience, and can't read another algorithm.
+    Step { sql: include_str!("audiences.sql"), oldest: 9, made: None },
 ];
 
 /// What to do with a database that holds no store.

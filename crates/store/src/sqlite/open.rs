@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("agreement.sql"),
     include_str!("actors.sql"),
     include_str!("documents.sql"),
+    include_str!("audiences.sql"),
 ];
 
 /// The oldest usable version. Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.

@@ -46,7 +46,7 @@ impl World {
                 let _ = store.delete_client(id, now, &SYSTEM).await.unwrap();
             }
             Order::ReplaceKeys => {
-                let key = new_signing_key(&master_key(), now, now);
+                let key = new_signing_key(&master_key(), NewKey::hs256(now, now)).await.unwrap();
                 store.replace_signing_keys(&key, &SYSTEM).await.unwrap();
             }
         }
