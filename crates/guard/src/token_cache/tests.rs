@@ -183,7 +183,7 @@ fn a_cached_token_is_no_better_than_any_other_on_a_verifier_that_is_stale() {
 #[test]
 fn what_a_route_requires_is_checked_for_each_request() {
     let (verifier, token) = caching(keyring(1, false));
-    let refuse = |claims: &Claims<'_>| {
+    let refuse = |_: &VerifyingRing, claims: &Claims<'_>| {
         assert_eq!(claims.addresses, Some("192.0.2.0/24"));
         Err(Denial::Address)
     };
@@ -196,7 +196,7 @@ fn a_token_that_is_not_admitted_is_not_cached() {
     let verifier = Verifier::new(keyring(1, false), Arc::new(Unasked));
     let token = token(ID);
     for _ in 0..3 {
-        verifier.admit(&token, NOW, |_| Err(Denial::Address)).unwrap_err();
+        verifier.admit(&token, NOW, |_, _| Err(Denial::Address)).unwrap_err();
     }
     assert!(!is_cached(&verifier, &token));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_core::Timestamp;
-use tollgate_server::new_signing_key;
+use tollgate_server::{NewKey, new_signing_key};
 
 use crate::call::assert_refused;
 use crate::stage::{SYSTEM, Stage, master_key};

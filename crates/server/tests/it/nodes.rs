@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_core::{Clock, KeyId, Timestamp};
-use tollgate_server::{Rotation, new_signing_key, others_retire_at};
+use tollgate_server::{NewKey, Rotation, new_signing_key, others_retire_at};
 use tollgate_store::{CLOCKS_DIFFER, SigningKey, Status};
 
 use crate::call::{Reply, assert_refused};
