@@ -1,17 +1,18 @@
 //! `tollgate dev`: everything on one machine.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_client::secret::access::{self, AccessError};
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
-use tollgate_server::{Installation, Listeners, Server, whoever_runs_this};
+use tollgate_server::{Installation, Listeners, Server, Unlocked, install_if_empty, whoever_runs_this};
 use zeroize::Zeroizing;
 
 use crate::actor::actor;
@@ -34,15 +35,16 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     make_folder(&args.data)?;
     let alone = lock(&args.data)?;
     make_master_key(&args.data)?;
-    let master_key = open::master_key(&config)?;
     let store = open::store(&config, true).await?;
+    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
+    let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     // Several may run on one folder, each on a port of its own.
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
-    let admin = Administration { store: store.as_ref(), master_key: &master_key, config: &config };
+    let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config };
     configuration::adopt_as_known(&admin, &by, &actor()).await?;
-    let base_url = config.public_url.clone();
+    let (base_url, master_keys) = (config.public_url.clone(), open::master_keys(&config)?);
     let log = serve::start_log(&config)?;
-    let installation = Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
+    let installation = Installation::open(config, store, master_keys, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &installation.administration()).await?;
     drop(alone);
     let server = Server::new(installation.clone(), true, |loopback| {
@@ -65,7 +67,12 @@ fn config(args: &DevArgs) -> Result<Config, Failure> {
 }
 
 fn make_folder(data: &Path) -> Result<(), Failure> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))?;
+    match access::check_folder(data) {
+        Err(AccessError::Io(error)) => Err(unwritable(data, &error)),
+        Err(error) => Err(open::inaccessible("the data folder", data, &error)),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Waits until no other process is starting on the folder. Of two first starts at once the second uses what the first has
@@ -118,11 +125,22 @@ async fn make_credentials(
     admin: &Administration<'_>,
 ) -> Result<tollgate_sandbox::Credentials, Failure> {
     let base_url = &admin.config.public_url;
-    let credentials = match Credentials::read(data) {
+    // A link is none of ours: it is replaced, like a file that holds nothing.
+    let is_link = fs::symlink_metadata(Credentials::path(data)).is_ok_and(|found| found.is_symlink());
+    let read = if is_link {
+        Err(io::Error::from(io::ErrorKind::InvalidData).into())
+    } else {
+        Credentials::read(data)
+    };
+    let credentials = match read {
         Ok(earlier) if admin.store.client(earlier.client_id).await?.is_some() => {
             Credentials { base_url: base_url.clone(), ..earlier }
         }
-        Ok(_) | Err(_) => make_demo(base_url, admin).await?,
+        Err(AccessError::Exposed(exposed)) => {
+            let error = AccessError::Exposed(exposed);
+            return Err(open::inaccessible("the credentials file", &Credentials::path(data), &error));
+        }
+        Ok(_) | Err(AccessError::Io(_)) => make_demo(base_url, admin).await?,
     };
     let mut json = Zeroizing::new(serde_json::to_vec_pretty(&credentials).expect("strings serialise"));
     json.push(b'\n');

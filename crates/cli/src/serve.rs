@@ -6,10 +6,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tollgate_client::secret::access::{self, AccessError};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge;
-use tollgate_server::config::{Config, Database};
+use tollgate_server::config::{Config, Database, Tls};
 use tollgate_server::{Installation, Listeners, Server, Waiting, log};
 
 use crate::args::{Format, ServeArgs};
@@ -25,8 +26,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     refuse_unsafe(&config)?;
     let mut terminated = pin!(terminated);
     let listeners = Listeners::bind(&config)?;
-    let tls = config.tls.as_ref().map(|tls| edge::tls_config(&tls.cert, &tls.key)).transpose();
-    let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
+    let tls = config.tls.as_ref().map(|tls| certificate(&config, tls)).transpose()?;
     let first = match open_installation(&config).await {
         Err(failure) if !can_wait(&config, &failure) => return Err(failure),
         first => first,
@@ -55,9 +55,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 }
 
 async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
-    let master_key = open::master_key(config)?;
+    let master_keys = open::master_keys(config)?;
     let store = open::store(config, false).await?;
-    Ok(Installation::open(config.clone(), store, master_key, Arc::new(SystemClock)).await?)
+    Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 
 /// Says whether to wait for the store. Waiting does not bring a file on this machine.
@@ -90,6 +90,16 @@ async fn wait_for_store(
             outcome => return outcome,
         }
     }
+}
+
+/// Loads the certificate and its key, unless others have access to the key.
+fn certificate(config: &Config, tls: &Tls) -> Result<Arc<edge::TlsConfig>, Failure> {
+    match access::check(&tls.key, open::sharing(config)) {
+        // Loading it says what there is to say of a key that can't be read.
+        Ok(()) | Err(AccessError::Io(_)) => {}
+        Err(error) => return Err(open::inaccessible("the key of the certificate", &tls.key, &error)),
+    }
+    edge::tls_config(&tls.cert, &tls.key).map_err(|error| Failure::new(error.to_string()))
 }
 
 fn refuse_unsafe(config: &Config) -> Result<(), Failure> {

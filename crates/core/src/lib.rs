@@ -41,7 +41,7 @@ pub use credential::{Credential, Sensitive};
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
 pub use jwk::{Jwk, JwkError};
 pub use key::{SigningKey, VerifyingKey};
-pub use master::{MasterKey, MasterKeyError, UnsealError};
+pub use master::{MasterKey, MasterKeyError, MasterKeys, SecretsKey, UnsealError};
 pub use policy::{Accepted, Policy};
 pub use private_key::{PrivateKey, PrivateKeyError, RsaBits};
 pub use public_key::{PublicKey, PublicKeyError};

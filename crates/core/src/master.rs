@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use crate::{Algorithm, KeyId, SecretHasher};
 
 const NONCE: usize = 24;
+const SIGNING_KEYS: &str = "tollgate v1 signing keys";
+const SECRETS_KEY: &str = "tollgate v1 secrets key";
 
 /// 256 random bits from which every key of an installation is derived or by which it is sealed.
 ///
@@ -20,8 +22,17 @@ pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 /// The error for a text that is not a master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a master key is 64 hexadecimal digits; `openssl rand -hex 32` makes one")]
-pub struct MasterKeyError;
+pub enum MasterKeyError {
+    /// The text has another form.
+    #[error("a master key is 64 hexadecimal digits; `openssl rand -hex 32` makes one")]
+    Form,
+    /// Its bytes are all the same, repeat, or count: nobody drew them at random.
+    #[error(
+        "this master key was not drawn at random, as its bytes are all zero, repeat or count; \
+         `openssl rand -hex 32` makes one"
+    )]
+    NotRandom,
+}
 
 /// The error for sealed material that this master key does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,9 +63,26 @@ impl MasterKey {
         *self.derived("tollgate v1 check value")
     }
 
-    /// The hasher of client secrets.
+    /// The hasher of client secrets, in an installation that was only ever sealed with this key.
     pub fn secret_hasher(&self) -> SecretHasher {
-        SecretHasher::new(&self.derived("tollgate v1 client secrets"))
+        self.secrets_key().hasher()
+    }
+
+    /// The key of that hasher.
+    pub fn secrets_key(&self) -> SecretsKey {
+        SecretsKey(self.derived("tollgate v1 client secrets"))
+    }
+
+    /// Seals the key that secrets are hashed with, so that their hashes can outlive the master key that it was derived from.
+    pub fn seal_secrets_key(&self, key: &SecretsKey, rng: &mut impl CryptoRng) -> Vec<u8> {
+        seal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), key.0.as_ref(), rng)
+    }
+
+    /// Opens what [`MasterKey::seal_secrets_key`] sealed.
+    pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
+        let opened = unseal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), sealed)?;
+        let key = opened.as_slice().try_into().map_err(|_| UnsealError)?;
+        Ok(SecretsKey(Zeroizing::new(key)))
     }
 
     /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id and algorithm, so neither
@@ -66,13 +94,7 @@ impl MasterKey {
         material: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Vec<u8> {
-        let mut nonce = [0; NONCE];
-        rng.fill_bytes(&mut nonce);
-        let sealed = self
-            .aead()
-            .encrypt(&XNonce::from(nonce), Payload { msg: material, aad: &identity(id, algorithm) })
-            .expect("the material of a key is not too long to encrypt");
-        [&nonce[..], &sealed].concat()
+        seal(&self.aead(SIGNING_KEYS), &identity(id, algorithm), material, rng)
     }
 
     /// Opens what [`MasterKey::seal`] sealed.
@@ -82,15 +104,11 @@ impl MasterKey {
         algorithm: Algorithm,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(UnsealError)?;
-        self.aead()
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &identity(id, algorithm) })
-            .map(Zeroizing::new)
-            .map_err(|_| UnsealError)
+        unseal(&self.aead(SIGNING_KEYS), &identity(id, algorithm), sealed)
     }
 
-    fn aead(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&(*self.derived("tollgate v1 signing keys")).into())
+    fn aead(&self, label: &str) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&(*self.derived(label)).into())
     }
 
     fn derived(&self, label: &str) -> Zeroizing<[u8; 32]> {
@@ -108,29 +126,129 @@ fn identity(id: KeyId, algorithm: Algorithm) -> Vec<u8> {
     [id.as_bytes(), name.as_bytes()].concat()
 }
 
+fn seal(aead: &XChaCha20Poly1305, aad: &[u8], material: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
+    let mut nonce = [0; NONCE];
+    rng.fill_bytes(&mut nonce);
+    let sealed = aead
+        .encrypt(&XNonce::from(nonce), Payload { msg: material, aad })
+        .expect("a key is not too long to encrypt");
+    [&nonce[..], &sealed].concat()
+}
+
+fn unseal(aead: &XChaCha20Poly1305, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(UnsealError)?;
+    aead.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad })
+        .map(Zeroizing::new)
+        .map_err(|_| UnsealError)
+}
+
+/// The key that secrets are hashed with.
+pub struct SecretsKey(Zeroizing<[u8; 32]>);
+
+impl SecretsKey {
+    /// The hasher with this key.
+    pub fn hasher(&self) -> SecretHasher {
+        SecretHasher::new(&self.0)
+    }
+}
+
+/// The master keys of an installation, one at least. The first is to seal, and all open.
+pub struct MasterKeys(Vec<MasterKey>);
+
+impl MasterKeys {
+    /// Takes the keys in their order; `None` if there is none.
+    pub fn new(keys: Vec<MasterKey>) -> Option<Self> {
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    /// The key that `store rekey` seals everything with.
+    pub fn first(&self) -> &MasterKey {
+        &self.0[0]
+    }
+
+    /// The key of this check value, which an installation is sealed with.
+    pub fn with_check(&self, check: &[u8]) -> Option<&MasterKey> {
+        self.0.iter().find(|key| key.check_value() == check)
+    }
+
+    /// Opens the material of a signing key with whichever key has sealed it.
+    pub fn unseal(
+        &self,
+        id: KeyId,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        self.0.iter().find_map(|key| key.unseal(id, algorithm, sealed).ok()).ok_or(UnsealError)
+    }
+
+    /// Opens the key that secrets are hashed with, likewise.
+    pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
+        self.0.iter().find_map(|key| key.unseal_secrets_key(sealed).ok()).ok_or(UnsealError)
+    }
+}
+
+impl From<MasterKey> for MasterKeys {
+    fn from(key: MasterKey) -> Self {
+        Self(vec![key])
+    }
+}
+
 impl FromStr for MasterKey {
     type Err = MasterKeyError;
 
     fn from_str(text: &str) -> Result<Self, MasterKeyError> {
         let digits = text.trim_ascii().as_bytes();
         if digits.len() != 64 {
-            return Err(MasterKeyError);
+            return Err(MasterKeyError::Form);
         }
         let mut key = Zeroizing::new([0; 32]);
         for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |at: usize| char::from(pair[at]).to_digit(16).ok_or(MasterKeyError);
+            let digit = |at: usize| char::from(pair[at]).to_digit(16).ok_or(MasterKeyError::Form);
             *byte = u8::try_from(digit(0)? * 16 + digit(1)?).expect("two hexadecimal digits make a byte");
         }
-        Ok(Self(key))
+        if is_random(&key) { Ok(Self(key)) } else { Err(MasterKeyError::NotRandom) }
     }
+}
+
+/// Whether 32 bytes may have been drawn at random: fewer than one in 2^100 such keys is refused.
+fn is_random(key: &[u8; 32]) -> bool {
+    let repeats = |length: usize| key.chunks(length).all(|part| part == &key[..length]);
+    let steps_alike = key.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == key[1].wrapping_sub(key[0]));
+    let mut distinct = *key;
+    distinct.sort_unstable();
+    let distinct = distinct.chunk_by(|one, other| one == other).count();
+    ![1, 2, 4, 8, 16].into_iter().any(repeats) && !steps_alike && distinct >= 8
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HS256: Algorithm = Algorithm::Hs256;
+
     fn key(digit: char) -> MasterKey {
-        digit.to_string().repeat(64).parse().unwrap()
+        let other = "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee";
+        format!("{other}{digit}{digit}").parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_that_nobody_drew_at_random_is_refused() {
+        let counting = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20".to_owned();
+        let few: String = "00112233445566".repeat(5)[..64].to_owned();
+        for bad in [
+            "0".repeat(64),
+            "f".repeat(64),
+            "01".repeat(32),
+            "0123456789abcdef".repeat(4),
+            "00112233445566778899aabbccddeeff".repeat(2),
+            counting,
+            few,
+        ] {
+            assert_eq!(bad.parse::<MasterKey>().err(), Some(MasterKeyError::NotRandom), "{bad}");
+        }
+        for _ in 0..1_000 {
+            assert!(MasterKey::generate(&mut rand::rng()).expose_hex().parse::<MasterKey>().is_ok());
+        }
     }
 
     #[test]
@@ -162,6 +280,34 @@ mod tests {
                 assert_eq!(key('a').unseal(id, algorithm, &other), Err(UnsealError), "byte {at}");
             }
         }
+    }
+
+    #[test]
+    fn of_several_keys_each_opens_what_it_has_sealed() {
+        let keys = MasterKeys::new(vec![key('a'), key('b')]).unwrap();
+        let (id, rng) = (KeyId::from_bytes([1; 16]), &mut rand::rng());
+        for digit in ['a', 'b'] {
+            assert_eq!(
+                **keys.unseal(id, HS256, &key(digit).seal(id, HS256, &[7; 32], rng)).unwrap(),
+                [7; 32]
+            );
+            assert!(keys.with_check(&key(digit).check_value()).is_some());
+        }
+        assert_eq!(keys.unseal(id, HS256, &key('c').seal(id, HS256, &[7; 32], rng)), Err(UnsealError));
+        assert!(keys.with_check(&key('c').check_value()).is_none());
+        assert!(MasterKeys::new(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn hashes_of_secrets_outlive_the_master_key_that_they_hang_on() {
+        let client = crate::ClientId::from_bytes([1; 16]);
+        let hash = key('a').secret_hasher().hash(client, b"secret");
+        let sealed = key('b').seal_secrets_key(&key('a').secrets_key(), &mut rand::rng());
+        let opened = MasterKeys::from(key('b')).unseal_secrets_key(&sealed).unwrap();
+        assert!(opened.hasher().hash(client, b"secret").matches(&hash));
+        assert!(!key('b').secret_hasher().hash(client, b"secret").matches(&hash));
+        assert!(key('a').unseal_secrets_key(&sealed).is_err());
+        assert!(key('b').unseal(KeyId::from_bytes([0; 16]), HS256, &sealed).is_err(), "it is no signing key");
     }
 
     #[test]

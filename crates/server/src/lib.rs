@@ -46,9 +46,7 @@ pub use agreement::{Adopted, KEYS_KNOWN_WITHIN, ROLLOUT, Terms, accepted};
 pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::Installation;
-pub use opening::{
-    NewKey, OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys,
-};
+pub use opening::{NewKey, OpenError, Unlocked, install_if_empty, new_signing_key, open_signing_keys};
 pub use process::{machine, unix_user, whoever_runs_this};
 pub use readiness::{NotReady, Task};
 pub use response::Body;

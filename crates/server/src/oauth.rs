@@ -24,13 +24,14 @@ use axum::extract::{self, Extension, Request};
 use axum::routing::{MethodRouter, any};
 use axum::{Router, body::Body};
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::oauth::answer::Answered;
 use crate::route::Route;
 use crate::state::{Arrival, State};
 
 /// The routes of the standard face. The two below `/api/v1` are called without a router.
-pub(crate) fn router() -> Router<Arc<State>> {
+pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
     let metadata = || {
         endpoint(async |state, _, request| {
             metadata::describe(state.config(), request.method(), request.uri().path())
@@ -56,15 +57,19 @@ pub(crate) fn router() -> Router<Arc<State>> {
                 metadata::keys(&state, arrival.now, &head)
             }),
         );
-    [Route::ServerMetadata, Route::OpenIdConfiguration].into_iter().map(Route::path).fold(
-        router,
-        |router, path| {
-            router
-                .route(path, metadata())
-                .route(&format!("{path}/"), metadata())
-                .route(&format!("{path}/{{*path}}"), metadata())
-        },
-    )
+    let described = |router: Router<_>, path: &str| {
+        router
+            .route(path, metadata())
+            .route(&format!("{path}/"), metadata())
+            .route(&format!("{path}/{{*path}}"), metadata())
+    };
+    let router = described(router, Route::ServerMetadata.path());
+    let router = described(router, Route::OpenIdConfiguration.path());
+    // OpenID Connect Discovery 1.0 §4: behind the path of the issuer.
+    match metadata::path_of(&config.public_url) {
+        "" => router,
+        path => router.route(&format!("{path}{}", Route::OpenIdConfiguration.path()), metadata()),
+    }
 }
 
 /// Makes a route of a handler, which decides about the method itself: whether a browser calls comes first.

@@ -36,7 +36,7 @@ pub enum AdminError {
     /// The store to copy to is not empty.
     #[error("the store to copy to holds something already")]
     TargetNotEmpty,
-    /// A signing key does not open, or none can be made.
+    /// The master key is another, or something that it has sealed does not open, or no signing key can be made.
     #[error(transparent)]
     Open(OpenError),
     /// The store failed.
@@ -48,9 +48,10 @@ impl From<OpenError> for AdminError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Store(error) => Self::Store(error),
-            error @ (OpenError::WrongMasterKey | OpenError::SigningKey { .. } | OpenError::NewKey(_)) => {
-                Self::Open(error)
-            }
+            error @ (OpenError::WrongMasterKey
+            | OpenError::SecretsKey
+            | OpenError::SigningKey { .. }
+            | OpenError::NewKey(_)) => Self::Open(error),
         }
     }
 }

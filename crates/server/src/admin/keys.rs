@@ -7,7 +7,7 @@ use tollgate_store::{RETIRED_KEPT, SigningKey as SealedKey};
 
 use super::{Actor, AdminError, Administration};
 use crate::agreement::KEYS_KNOWN_WITHIN;
-use crate::opening::{NewKey, OpenError, new_signing_key, open_signing_keys};
+use crate::opening::{NewKey, open_signing_keys};
 use crate::rotation::{KEY_SET_KEPT, newest, next_activation, others_retire_at};
 
 /// A signing key and where it stands.
@@ -38,7 +38,7 @@ pub async fn list(admin: &Administration<'_>) -> Result<Vec<ListedKey>, AdminErr
     let now = admin.now().await?;
     let keys = admin.store.signing_keys().await?;
     let issuer = admin.config.token_policy().issuer;
-    let ring = SigningRing::new(&issuer, open_signing_keys(&keys, admin.master_key)?);
+    let ring = SigningRing::new(&issuer, open_signing_keys(&keys, admin.unlocked.master_keys())?);
     let listed = keys.iter().map(|key| {
         let phase = ring.phase(key.id, now);
         let advances_at = phase.and_then(|phase| advances_at(admin, &keys, key, phase, now));
@@ -103,7 +103,7 @@ pub async fn algorithms(admin: &Administration<'_>) -> Result<Vec<Algorithm>, Ad
 /// Returns the public keys that verify tokens now or will, with their ids.
 pub async fn public_keys(admin: &Administration<'_>) -> Result<Vec<(KeyId, PublicKey)>, AdminError> {
     let now = admin.now().await?;
-    let keys = open_signing_keys(&admin.store.signing_keys().await?, admin.master_key)?;
+    let keys = open_signing_keys(&admin.store.signing_keys().await?, admin.unlocked.master_keys())?;
     let ring = VerifyingRing::new(admin.config.token_policy(), keys.iter().map(SigningKey::verifying_key));
     Ok(ring.public_keys(now).map(|(id, key)| (id, key.clone())).collect())
 }
@@ -121,7 +121,7 @@ async fn new_key(
 ) -> Result<SealedKey, AdminError> {
     let rsa_bits = admin.config.keys.rsa_bits;
     let new = NewKey { algorithm, rsa_bits, created_at, activates_at };
-    Ok(new_signing_key(admin.master_key, new).await.map_err(OpenError::from)?)
+    Ok(admin.unlocked.new_signing_key(admin.store, new).await?)
 }
 
 fn advances_at(

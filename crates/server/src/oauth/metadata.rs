@@ -40,7 +40,7 @@ pub(super) fn describe(config: &Config, method: &Method, path: &str) -> Result<A
 const KEPT: &str = "public, max-age=3600";
 
 /// The path of an absolute URL: empty, or with a slash in front.
-fn path_of(url: &str) -> &str {
+pub(super) fn path_of(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |at| at + "://".len());
     url[authority..].find('/').map_or("", |at| &url[authority + at..])
 }
