@@ -37,6 +37,10 @@ pub struct SigningKey {
 }
 
 #[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the key of HS256 is in place: it is read for nearly every token"
+)]
 enum Private {
     Hs256(HmacKey),
     Asymmetric(Arc<PrivateKey>),
@@ -139,6 +143,10 @@ pub struct VerifyingKey {
 }
 
 #[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the key of HS256 is in place: it is read for nearly every token"
+)]
 enum Public {
     Hs256(HmacKey),
     Asymmetric(PublicKey),

@@ -11,6 +11,7 @@ mod catch_up;
 mod change_log;
 mod client_id_filter;
 pub mod config;
+mod document;
 pub mod error;
 mod follower;
 #[cfg(fuzzing)]

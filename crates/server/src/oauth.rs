@@ -32,11 +32,8 @@ use crate::state::{Arrival, State};
 
 /// The routes of the standard face. The two below `/api/v1` are called without a router.
 pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
-    let metadata = || {
-        endpoint(async |state, _, request| {
-            metadata::describe(state.config(), request.method(), request.uri().path())
-        })
-    };
+    let metadata =
+        || endpoint(async |state, _, request| metadata::describe(state.config(), &request.into_parts().0));
     let router = Router::new()
         .route(
             Route::StandardToken.path(),
@@ -53,8 +50,7 @@ pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
         .route(
             Route::KeySet.path(),
             endpoint(async |state, arrival, request| {
-                let (head, _) = request.into_parts();
-                metadata::keys(&state, arrival.now, &head)
+                metadata::keys(&state, arrival.now, &request.into_parts().0)
             }),
         );
     let described = |router: Router<_>, path: &str| {

@@ -1,15 +1,15 @@
 //! What an OAuth client finds out by itself: `GET /.well-known/oauth-authorization-server` (RFC 8414) and
 //! `GET /oauth2/jwks` (RFC 7517).
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use std::time::Duration;
+
+use http::Method;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
-use http_body_util::Full;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tollgate_core::{Jwk, Timestamp};
 
 use crate::config::Config;
+use crate::document::Document;
 use crate::error::Error;
 use crate::oauth::answer::Answered;
 use crate::rotation::KEY_SET_KEPT;
@@ -21,9 +21,10 @@ use crate::state::State;
 /// The description is found at the place that RFC 8414 §3.1 derives from the issuer, and without the issuer's path as
 /// well: that is what a proxy in front asks for when it takes its prefix off.
 ///
-/// OpenID Connect clients ask for the same document under another name, and behind the issuer's path (OpenID Connect
-/// Discovery 1.0 §4).
-pub(super) fn describe(config: &Config, method: &Method, path: &str) -> Result<Answered, Error> {
+/// Clients of OpenID Connect ask for the same document under another name, and behind the issuer's path (Discovery 1.0
+/// §4).
+pub(super) fn describe(config: &Config, head: &Parts) -> Result<Answered, Error> {
+    let path = head.uri.path();
     let public_url = &*config.public_url;
     let of_the_issuer = [Route::ServerMetadata, Route::OpenIdConfiguration]
         .into_iter()
@@ -32,12 +33,11 @@ pub(super) fn describe(config: &Config, method: &Method, path: &str) -> Result<A
     if !of_the_issuer.is_empty() && of_the_issuer != path_of(public_url) {
         return Err(Error::NotFound);
     }
-    let body = serde_json::to_vec(&Metadata::of(config)).expect("texts serialise");
-    answer(method, body, KEPT)
+    answer(head, &Metadata::of(config), KEPT)
 }
 
 /// How long the description may be kept.
-const KEPT: &str = "public, max-age=3600";
+const KEPT: Duration = Duration::from_secs(3600);
 
 /// The path of an absolute URL: empty, or with a slash in front.
 pub(super) fn path_of(url: &str) -> &str {
@@ -51,39 +51,13 @@ pub(super) fn keys(state: &State, now: Timestamp, head: &Parts) -> Result<Answer
     let keyring = state.installation().verifier().keyring();
     let mut keys: Vec<_> = keyring.public_keys(now).map(|(id, key)| Jwk::of(key, id.to_string())).collect();
     keys.sort_by(|a, b| a.kid.cmp(&b.kid));
-    let body = serde_json::to_vec(&KeySet { keys }).expect("texts serialise");
-    let tag = entity_tag(&body);
-    let is_known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| names(known, &tag));
     // No key signs before whoever has kept the set for so long can know it.
-    let mut answered = answer(&head.method, body, &format!("public, max-age={}", KEY_SET_KEPT.as_secs()))?;
-    answered.response.headers_mut().insert(ETAG, tag);
-    if is_known {
-        *answered.response.status_mut() = StatusCode::NOT_MODIFIED;
-        answered.response.headers_mut().remove(CONTENT_TYPE);
-        *answered.response.body_mut() = Full::default();
-    }
-    Ok(answered)
+    answer(head, &KeySet { keys }, KEY_SET_KEPT)
 }
 
 #[derive(Serialize)]
 struct KeySet {
     keys: Vec<Jwk<'static>>,
-}
-
-/// A strong entity tag (RFC 9110 §8.8.3) of what is answered.
-fn entity_tag(body: &[u8]) -> HeaderValue {
-    let digest = Sha256::digest(body);
-    let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::from_str(&format!("\"{tag}\"")).expect("hexadecimal digits are a header's value")
-}
-
-/// Whether `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2).
-fn names(known: &HeaderValue, tag: &HeaderValue) -> bool {
-    let Ok(known) = known.to_str() else { return false };
-    known
-        .split(',')
-        .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/").as_bytes() == tag.as_bytes())
 }
 
 /// RFC 8414 §2. No response type is there because no endpoint for authorization by a person is.
@@ -127,14 +101,11 @@ impl<'a> Metadata<'a> {
 
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-/// An answer for everybody, which may be kept.
-fn answer(method: &Method, body: Vec<u8>, keep: &str) -> Result<Answered, Error> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
+/// A document for everybody, which may be kept.
+fn answer(head: &Parts, document: &impl Serialize, kept: Duration) -> Result<Answered, Error> {
+    if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
-    let mut response = Response::new(Full::from(body));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_str(keep).expect("a directive is a header's value"));
-    Ok(Answered::to_anybody(response))
+    let document = Document::new(serde_json::to_vec(document).expect("texts serialise"));
+    Ok(Answered::to_anybody(document.answer(&head.headers, kept)))
 }

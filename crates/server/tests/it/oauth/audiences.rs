@@ -169,7 +169,7 @@ async fn the_next_token_is_for_the_api_of_the_refresh_token() {
         let form = format!("grant_type=refresh_token&refresh_token={}{target}", ledger.refresh);
         stage.answer(post_as(&client, OAUTH_TOKEN, &form)).await
     };
-    for target in ["".to_owned(), format!("&resource={LEDGER}")] {
+    for target in [String::new(), format!("&resource={LEDGER}")] {
         let answer = said(&refresh(&target).await);
         let token = answer["access_token"].as_str().unwrap();
         assert_eq!((&claims(token)["aud"], &header(token)["alg"]), (&json!(LEDGER), &json!("ES256")));

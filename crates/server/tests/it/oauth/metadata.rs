@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{introspect, post_as, revoke};
-use crate::call::{Call, KEYS, METADATA, Reply, assert_oauth_refused, assert_refused, claims};
+use crate::call::{Call, KEYS, METADATA, OPENID, Reply, assert_oauth_refused, assert_refused, claims};
 use crate::stage::Stage;
 
 async fn at(public_url: &str) -> Stage {
@@ -110,7 +110,6 @@ async fn no_key_of_hs256_is_published() {
 
 #[tokio::test]
 async fn an_openid_client_finds_the_same_document_under_its_name() {
-    const OPENID: &str = "/.well-known/openid-configuration";
     for (public_url, places) in [
         ("https://core.example.com", vec![OPENID.to_owned()]),
         (
