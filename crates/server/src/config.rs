@@ -39,7 +39,7 @@ pub use self::{
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
 };
 use self::{
     layers::{Layers, Origin},

@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod health;
 mod inspection;
 mod installation;
+mod limiters;
 pub mod log;
 mod membership;
 mod metrics;
@@ -38,7 +39,6 @@ mod state;
 mod steady_time;
 mod store_clock;
 mod suspension;
-mod throttle;
 mod waiting;
 mod watcher;
 

@@ -127,7 +127,8 @@ pub async fn run(
             server.start_draining();
         }
     };
-    let edge = Edge::new(limits(server.state().config())).tls(tls).count_in(open);
+    let sources = server.state().limiters().connections.clone();
+    let edge = Edge::new(limits(server.state().config())).tls(tls).count_in(open).limit_sources(sources);
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Inbound>| {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale};
+use super::values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale};
 
 /// A setting as it may be shown, in the form in which the file has it.
 pub(super) trait Redacted {
@@ -37,7 +37,7 @@ macro_rules! by_display {
         }
     )*};
 }
-by_display!(SocketAddr, Rate, WhenStale, LogFormat, LogLevel);
+by_display!(SocketAddr, Rate, Share, WhenStale, LogFormat, LogLevel);
 
 macro_rules! empty_or_by_display {
     ($($kind:ty),*) => {$(
@@ -62,6 +62,15 @@ impl Redacted for Database {
 impl Redacted for Duration {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*self))
+    }
+}
+
+impl Redacted for Option<Rate> {
+    fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Some(rate) => serializer.collect_str(rate),
+            None => serializer.serialize_str("off"),
+        }
     }
 }
 

@@ -91,6 +91,7 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         | Error::KeyReused
         | Error::Decided
         | Error::PageExpired
+        | Error::TooMany { .. }
         | Error::Store(_)
         | Error::IdempotencyStore(_)
         | Error::Internal(_) => (),
@@ -110,6 +111,7 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         Error::KeyReused,
         Error::Decided,
         Error::PageExpired,
+        Error::TooMany { retry_after: Duration::from_millis(1_001) },
         Error::Store(store()),
         Error::Store(lost()),
         Error::IdempotencyStore(store()),
