@@ -25,9 +25,9 @@ pub struct Throttle {
     /// On the monotonic clock: a wall clock that is set must neither lock anybody out nor let anybody off.
     epoch: Instant,
     /// What one event costs, in milliseconds.
-    interval: u64,
+    interval: AtomicU64,
     /// How much may be owed before a key is refused, in milliseconds.
-    burst: u64,
+    burst: AtomicU64,
     /// When nobody owes anything any more.
     idle_from: AtomicU64,
 }
@@ -42,15 +42,22 @@ pub struct Key {
 impl Throttle {
     /// Allows `count` events at once, and as many again every `per`.
     pub fn new(count: u32, per: Duration, now: Instant) -> Self {
-        let burst = u64::try_from(per.as_millis()).unwrap_or(u64::MAX).min(TIME_MASK / 2);
+        let (interval, burst) = interval_and_burst(count, per);
         Self {
             cells: (0..SETS * WAYS as u64).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
             epoch: now,
-            interval: (burst / u64::from(count.max(1))).max(1),
-            burst,
+            interval: interval.into(),
+            burst: burst.into(),
             idle_from: AtomicU64::new(0),
         }
+    }
+
+    /// Allows another rate from now on. What is owed stays owed.
+    pub fn set_rate(&self, count: u32, per: Duration) {
+        let (interval, burst) = interval_and_burst(count, per);
+        self.interval.store(interval, Relaxed);
+        self.burst.store(burst, Relaxed);
     }
 
     /// The key of whatever is hashed.
@@ -68,10 +75,11 @@ impl Throttle {
     /// Refuses a key with too many events: `Err` tells how long until the next one is allowed.
     pub fn check(&self, key: Key, now: Instant) -> Result<(), Duration> {
         let owed = self.cell(key).map_or(0, |cell| self.owed(cell, now));
-        if owed + self.interval <= self.burst {
-            return Ok(());
+        let next = owed + self.interval.load(Relaxed);
+        match next.checked_sub(self.burst.load(Relaxed)) {
+            None | Some(0) => Ok(()),
+            Some(too_much) => Err(Duration::from_millis(too_much)),
         }
-        Err(Duration::from_millis(owed + self.interval - self.burst))
     }
 
     /// Notes an event.
@@ -86,7 +94,7 @@ impl Throttle {
             .expect("a set has cells");
         let owed_until =
             if value >> TIME_BITS == key.tag { (value & TIME_MASK).max(elapsed) } else { elapsed };
-        let owed_until = (owed_until + self.interval) & TIME_MASK;
+        let owed_until = (owed_until + self.interval.load(Relaxed)) & TIME_MASK;
         // Of two events at the same instant one may go uncounted.
         cell.store(key.tag << TIME_BITS | owed_until, Relaxed);
         self.idle_from.fetch_max(owed_until, Relaxed);
@@ -104,6 +112,12 @@ impl Throttle {
     fn elapsed(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX) & TIME_MASK
     }
+}
+
+/// What one event costs, and how much may be owed, in milliseconds.
+fn interval_and_burst(count: u32, per: Duration) -> (u64, u64) {
+    let burst = u64::try_from(per.as_millis()).unwrap_or(u64::MAX).min(TIME_MASK / 2);
+    ((burst / u64::from(count.max(1))).max(1), burst)
 }
 
 #[cfg(test)]
@@ -145,6 +159,20 @@ mod tests {
         throttle.note(pair(&throttle, "b", "10.0.0.1"), now + Duration::from_secs(1));
         assert!(!throttle.is_idle(now + Duration::from_millis(2_999)));
         assert!(throttle.is_idle(now + Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn another_rate_counts_at_once() {
+        let (throttle, now) = throttle();
+        let source = pair(&throttle, "a", "10.0.0.1");
+        for _ in 0..3 {
+            throttle.note(source, now);
+        }
+        assert!(throttle.check(source, now).is_ok());
+        throttle.set_rate(1, Duration::from_secs(1));
+        assert!(throttle.check(source, now).is_err());
+        throttle.set_rate(1_000, Duration::from_secs(60));
+        assert!(throttle.check(source, now).is_ok());
     }
 
     #[test]

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use tollgate_http::edge::{SourceLimits, Sources};
 use tollgate_http::{Limiter, Throttle};
 
-use crate::config::{Config, Rate};
+use crate::config::{Config, Limits, Rate};
+use crate::limits::limits;
 
 /// The limits of a server, and what has been counted for them.
 pub(crate) struct Limiters {
@@ -25,24 +26,34 @@ pub(crate) struct Limiters {
 impl Limiters {
     /// Counts from now on.
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
-        let limits = &config.limits;
-        let limiter =
-            |rate: Option<Rate>, enforce: bool| Limiter::new(rate.map(count_and_time), enforce, now);
-        // Where all come from one address, one of them could lock out the others.
-        let enforce = limits.enforce && config.tells_callers_apart();
-        let (count, per) = count_and_time(limits.auth_failures);
-        let of_sources = SourceLimits {
-            connections: limits.source_connections.of(limits.max_connections),
-            new_connections: limits.source_new_connections.map(count_and_time),
+        let Limits {
+            auth_failures: Rate { count, per },
+            source_auth_failures,
+            merchant_creates,
             enforce,
-            trusted: config.trusted_proxies.clone(),
-        };
+            ..
+        } = config.limits;
         Self {
             pairs: Throttle::new(count, per, now),
-            failures: limiter(limits.source_auth_failures, enforce),
-            creates: limiter(limits.merchant_creates, limits.enforce),
-            connections: Sources::new(of_sources, now),
+            failures: Limiter::new(source_auth_failures.map(pair), enforces_sources(config), now),
+            creates: Limiter::new(merchant_creates.map(pair), enforce, now),
+            connections: Sources::new(of_sources(config), now),
         }
+    }
+
+    /// Takes other limits from now on. What was counted stays counted.
+    pub(crate) fn set(&self, config: &Config, now: Instant) {
+        let Limits {
+            auth_failures: Rate { count, per },
+            source_auth_failures,
+            merchant_creates,
+            enforce,
+            ..
+        } = config.limits;
+        self.pairs.set_rate(count, per);
+        self.failures.set(source_auth_failures.map(pair), enforces_sources(config), now);
+        self.creates.set(merchant_creates.map(pair), enforce, now);
+        self.connections.set(of_sources(config), now);
     }
 
     /// How often each limit was exceeded, refused or not, by the name of its setting.
@@ -56,6 +67,20 @@ impl Limiters {
     }
 }
 
-const fn count_and_time(rate: Rate) -> (u32, Duration) {
+fn of_sources(config: &Config) -> SourceLimits {
+    SourceLimits {
+        connections: config.limits.source_connections.of(limits(config).max_connections),
+        new_connections: config.limits.source_new_connections.map(pair),
+        enforce: enforces_sources(config),
+        trusted: config.trusted_proxies.clone(),
+    }
+}
+
+/// Where all callers come from one address, one of them could lock out the others.
+fn enforces_sources(config: &Config) -> bool {
+    config.limits.enforce && config.tells_callers_apart()
+}
+
+const fn pair(rate: Rate) -> (u32, Duration) {
     (rate.count, rate.per)
 }

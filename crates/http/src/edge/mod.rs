@@ -97,5 +97,5 @@ pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};
 pub use sources::{SourceLimits, Sources};
-pub use tls::{TlsError, tls_config};
+pub use tls::{Certificate, TlsError};
 pub use unread::Inbound;

@@ -1,9 +1,10 @@
 //! How much of an edge one source may take.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -28,17 +29,29 @@ pub struct SourceLimits {
 /// The connections that sources hold and have opened. It has no more entries than there are connections.
 #[derive(Debug)]
 pub struct Sources {
-    limits: SourceLimits,
-    held: Mutex<HashMap<Source, usize>>,
+    state: Mutex<State>,
     exceeded: AtomicU64,
     new: Limiter,
+}
+
+#[derive(Debug)]
+struct State {
+    limits: SourceLimits,
+    held: HashMap<Source, usize>,
 }
 
 impl Sources {
     /// Holds sources to these limits, from now on.
     pub fn new(limits: SourceLimits, now: Instant) -> Arc<Self> {
         let new = Limiter::new(limits.new_connections, limits.enforce, now);
-        Arc::new(Self { limits, held: Mutex::default(), exceeded: AtomicU64::new(0), new })
+        let state = State { limits, held: HashMap::new() };
+        Arc::new(Self { state: Mutex::new(state), exceeded: AtomicU64::new(0), new })
+    }
+
+    /// Holds sources to other limits from now on. Connections that are open stay.
+    pub fn set(&self, limits: SourceLimits, now: Instant) {
+        self.new.set(limits.new_connections, limits.enforce, now);
+        self.state().limits = limits;
     }
 
     /// How many connections were over the number that a source may hold, refused or not.
@@ -54,34 +67,35 @@ impl Sources {
     /// Counts a connection until what is returned is dropped; `None` if it is to be refused.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Held> {
         let peer = peer.to_canonical();
-        if self.limits.trusted.iter().any(|network| network.contains(&peer)) {
+        let mut state = self.state();
+        let State { limits, held } = &mut *state;
+        if limits.trusted.iter().any(|network| network.contains(&peer)) {
             return Some(Held(None));
         }
         let source = Source::of(ClientAddress::Known(peer));
         self.new.take(source, now).ok()?;
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(source).or_default();
-        if *count >= self.limits.connections {
+        let count = held.get(&source).copied().unwrap_or_default();
+        if count >= limits.connections {
             self.exceeded.fetch_add(1, Relaxed);
-            if self.limits.enforce {
-                if *count == 0 {
-                    held.remove(&source);
-                }
+            if limits.enforce {
                 return None;
             }
         }
-        *count += 1;
+        held.insert(source, count + 1);
         Some(Held(Some((Arc::clone(self), source))))
     }
 
     fn release(&self, source: Source) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&source) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&source);
+        if let Entry::Occupied(mut held) = self.state().held.entry(source) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
             }
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,13 +138,13 @@ mod tests {
         let sweep = (0..10_000).filter_map(|n| sources.admit(Ipv6Addr::from(subnet + n).into(), now));
         let held: Vec<_> = sweep.collect();
         assert_eq!((held.len(), sources.exceeded()), (100, 9_900));
-        assert_eq!(sources.held.lock().unwrap().len(), 1);
+        assert_eq!(sources.state().held.len(), 1);
         // Others are not concerned, however many they are, and cost nothing when they are gone.
         for n in 1..10_000_u128 {
             assert!(sources.admit(Ipv6Addr::from(subnet + (n << 64)).into(), now).is_some());
         }
         drop(held);
-        assert!(sources.held.lock().unwrap().is_empty());
+        assert!(sources.state().held.is_empty());
     }
 
     #[test]
@@ -159,6 +173,19 @@ mod tests {
         assert!(opened("192.0.2.1", now) && opened("192.0.2.1", now) && !opened("192.0.2.1", now));
         assert!(opened("192.0.2.2", now) && opened("192.0.2.1", now + Duration::from_secs(30)));
         assert_eq!((sources.exceeded(), sources.exceeded_new()), (0, 1));
+    }
+
+    #[test]
+    fn other_limits_count_at_once() {
+        let one = SourceLimits { connections: 1, new_connections: None, enforce: true, trusted: Vec::new() };
+        let (sources, now) = sources(one.clone());
+        let _held = sources.admit(ip("192.0.2.1"), now).unwrap();
+        assert!(sources.admit(ip("192.0.2.1"), now).is_none());
+        sources.set(SourceLimits { connections: 2, ..one.clone() }, now);
+        let _another = sources.admit(ip("192.0.2.1"), now).unwrap();
+        assert!(sources.admit(ip("192.0.2.1"), now).is_none());
+        sources.set(SourceLimits { trusted: vec!["192.0.2.0/24".parse().unwrap()], ..one }, now);
+        assert!(sources.admit(ip("192.0.2.1"), now).is_some());
     }
 
     #[test]

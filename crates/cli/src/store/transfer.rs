@@ -1,0 +1,77 @@
+//! `tollgate store copy` and `tollgate store verify`: moving a store to another engine.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tollgate_server::admin::{AdminError, copy};
+use tollgate_store::{Access, Store};
+
+use crate::args::{Format, TransferArgs};
+use crate::failure::Failure;
+use crate::open;
+use crate::output::List;
+
+pub(super) async fn copy(args: &TransferArgs, format: Format) -> Result<(), Failure> {
+    let Stores { from, to } = open(args, Access::Create).await?;
+    let copied = copy::copy(from.as_ref(), to.as_ref()).await.map_err(|error| match error {
+        AdminError::TargetNotEmpty => Failure::new(format!(
+            "{} holds something already: name an empty store, nothing was changed",
+            args.to.masked()
+        )),
+        error => error.into(),
+    })?;
+    let mut list = List::start(format, &[("table", 16), ("rows", 10)])?;
+    for copied in copied {
+        list.item(&json!({ "table": copied.table.name(), "rows": copied.rows }))?;
+    }
+    list.end()
+}
+
+pub(super) async fn verify(args: &TransferArgs, format: Format) -> Result<(), Failure> {
+    let Stores { from, to } = open(args, Access::Read).await?;
+    let compared = copy::compare(from.as_ref(), to.as_ref()).await?;
+    let mut list = List::start(format, &[("table", 16), ("rows", 10), ("rows_there", 10), ("same", 5)])?;
+    for compared in &compared {
+        list.item(&json!({
+            "table": compared.table.name(),
+            "rows": compared.from.rows,
+            "rows_there": compared.to.rows,
+            "same": compared.is_same(),
+            "digest": compared.from.digest,
+            "digest_there": compared.to.digest,
+        }))?;
+    }
+    list.end()?;
+    let different = compared.iter().filter(|compared| !compared.is_same());
+    let different: Vec<_> = different.map(|compared| compared.table.name()).collect();
+    if different.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the stores differ in {}", different.join(", "))))
+}
+
+struct Stores {
+    from: Arc<dyn Store>,
+    to: Arc<dyn Store>,
+}
+
+/// Opens both stores. Neither needs the master key. A store to copy to is created here, so the first is checked before.
+async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
+    let config = open::target(&args.store)?.config;
+    if args.to.has_password() {
+        return Err(Failure::new(
+            "--to has a password in it, which others can see: give --to-password file:PATH or env:NAME",
+        ));
+    }
+    let from = open::store(&config, Access::Read).await?;
+    copy::check_source(from.as_ref()).await.map_err(|error| match error {
+        AdminError::NoInstallation => {
+            Failure::new(format!("{} holds no installation", config.database.url.masked()))
+        }
+        error => error.into(),
+    })?;
+    let mut other = config;
+    other.database.url.clone_from(&args.to);
+    other.database.password.clone_from(&args.to_password);
+    Ok(Stores { from, to: open::store(&other, access).await? })
+}
