@@ -45,7 +45,7 @@ pub use self::{
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale, parse_duration},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
 };
 use self::{
     layers::{Layers, Origin},

@@ -20,6 +20,7 @@ pub mod fuzzing;
 mod health;
 mod inspection;
 mod installation;
+mod limiters;
 mod limits;
 pub mod log;
 mod membership;
@@ -42,7 +43,6 @@ mod state;
 mod steady_time;
 mod store_clock;
 mod suspension;
-mod throttle;
 mod waiting;
 mod watcher;
 

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::MethodRouter;
@@ -17,7 +18,7 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
 use tollgate_core::wire::Code;
-use tollgate_core::{ClientId, TokenError};
+use tollgate_core::{ClientId, MerchantId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
@@ -38,6 +39,14 @@ use crate::{health, limits, log, openapi};
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
 pub struct Loopback(Weak<Server>);
+
+impl Loopback {
+    /// Counts a payment request that a merchant creates; `Err` tells how long until the next one is allowed.
+    pub fn count_create(&self, merchant: MerchantId) -> Result<(), Duration> {
+        let server = self.0.upgrade().ok_or(Duration::from_secs(1))?;
+        server.state.limiters().creates.take(merchant, Instant::now())
+    }
+}
 
 impl Service<Request<Bytes>> for Loopback {
     type Response = Response<Bytes>;

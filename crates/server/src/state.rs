@@ -12,11 +12,11 @@ use tollgate_http::edge::{Limits, OpenConnections};
 
 use crate::config::Config;
 use crate::installation::Installation;
+use crate::limiters::Limiters;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;
 use crate::registry::Registered;
 use crate::route::Routes;
-use crate::throttle::Throttle;
 
 /// What is known of a request before its handler is called.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub(crate) struct Arrival {
 /// The state of a running server.
 pub(crate) struct State {
     installation: Arc<Installation>,
-    throttle: Throttle,
+    limiters: Limiters,
     metrics: Metrics,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
@@ -49,7 +49,7 @@ impl State {
         edge_limits: watch::Sender<Limits>,
     ) -> Self {
         Self {
-            throttle: Throttle::new(installation.config().limits.auth_failures, Instant::now()),
+            limiters: Limiters::new(installation.config(), Instant::now()),
             metrics: Metrics::of(routes),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
@@ -84,8 +84,8 @@ impl State {
         &self.edge_limits
     }
 
-    pub(crate) fn throttle(&self) -> &Throttle {
-        &self.throttle
+    pub(crate) fn limiters(&self) -> &Limiters {
+        &self.limiters
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -39,7 +39,7 @@ const HANDLER: usize = 25;
 const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_150),
     ("cli", 2_250),
-    ("http", 3_060),
+    ("http", 3_450),
     ("sandbox", 4_070),
     ("server", 6_980),
     ("store", 5_870),

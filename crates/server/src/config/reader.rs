@@ -17,7 +17,7 @@ use toml::Value;
 use super::{
     audiences::AudienceSettings,
     layers::{Layers, Origin, kind},
-    values::{Database, Rate, SecretSource, Tls, parse_duration},
+    values::{Database, Rate, SecretSource, Share, Tls, parse_duration},
     written::Written,
 };
 
@@ -133,6 +133,20 @@ impl Reader {
 
     pub(super) fn rate(&mut self, key: &'static str) -> Rate {
         self.text(key, Rate::from_str)
+    }
+
+    /// A rate; `None` if it is off.
+    pub(super) fn rate_or_off(&mut self, key: &'static str) -> Option<Rate> {
+        self.text(key, |text| if text == "off" { Ok(None) } else { text.parse().map(Some) })
+    }
+
+    /// A part of a number of things, or so many of them.
+    pub(super) fn share(&mut self, key: &'static str) -> Share {
+        self.parse(key, |value| match value {
+            Value::Integer(count) => count.to_string().parse(),
+            Value::String(text) => text.parse(),
+            _ => Err(Share::EXPECTED),
+        })
     }
 
     pub(super) fn networks(&mut self, key: &'static str) -> Vec<IpNet> {

@@ -67,7 +67,8 @@ struct Watched {
 impl Watched {
     async fn open() -> Self {
         let faults = Faults::default();
-        let mut stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+        let limit = [("TOLLGATE_LIMITS__MERCHANT_CREATES", "50/d")];
+        let mut stage = Stage::with(&limit, |store| faults.in_front_of(store)).await;
         let stranger = stage.client(stage.kind()).await;
         let bound = stage.client(Kind { addresses: &["192.0.2.0/24"], ..stage.kind() }).await;
         Self { stage, faults, seen: Seen::new(), stranger, bound }
@@ -221,6 +222,10 @@ impl Watched {
         // Whoever held it panicked.
         self.call("POST", CREATE, create(&token).key("held")).await;
         self.failing("begin", "POST", CREATE, create(&token).key("new")).await;
+        let rivals = self.stage.tokens(&self.stage.rival).await.access;
+        for _ in 0..51 {
+            self.call("POST", CREATE, create(&rivals)).await;
+        }
 
         self.call("GET", LIST, Call::get(LIST).bearer(&token)).await;
         self.call("GET", LIST, Call::get(&format!("{LIST}?limit=0")).bearer(&token)).await;
