@@ -13,7 +13,7 @@ use tollgate_guard::SystemClock;
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
-use tollgate_server::{Installation, Listeners, Server, whoever_runs_this};
+use tollgate_server::{Installation, Listeners, Server, Unlocked, install_if_empty, whoever_runs_this};
 use zeroize::Zeroizing;
 
 use crate::actor::actor;
@@ -40,15 +40,16 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     make_folder(&args.data)?;
     let alone = lock(&args.data)?;
     make_master_key(&args.data)?;
-    let master_key = open::master_key(&config)?;
     let store = open::store(&config, true).await?;
+    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
+    let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     // Several may run on one folder, each on a port of its own.
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
-    let admin = Administration { store: store.as_ref(), master_key: &master_key, config: &config };
+    let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config };
     configuration::adopt_as_known(&admin, &by, &actor()).await?;
-    let base_url = config.public_url.clone();
+    let (base_url, master_keys) = (config.public_url.clone(), open::master_keys(&config)?);
     let log = serve::start_log(&config)?;
-    let installation = Installation::open(config, store, master_key, Arc::new(SystemClock)).await?;
+    let installation = Installation::open(config, store, master_keys, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &installation.administration()).await?;
     drop(alone);
     let server = Server::new(installation.clone(), true, |loopback| {

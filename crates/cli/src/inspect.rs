@@ -61,7 +61,7 @@ fn without_scheme(text: &str) -> &str {
 
 async fn verifier(opened: &Opened, now: Timestamp) -> Result<Verifier, Failure> {
     let policy = opened.config.token_policy();
-    let keys = open_signing_keys(&opened.store.signing_keys().await?, &opened.master_key)?;
+    let keys = open_signing_keys(&opened.store.signing_keys().await?, opened.unlocked.master_keys())?;
     let accepted = accepted(opened.store.as_ref(), &opened.config, now).await?;
     let keyring = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key)).accepting(accepted);
     let verifier = Verifier::new(keyring, std::sync::Arc::new(SystemClock));

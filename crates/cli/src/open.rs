@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_client::secret::access::{self, AccessError, Sharing};
-use tollgate_core::{Clock, MasterKey, Timestamp};
+use tollgate_core::{Clock, MasterKeys, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_server::admin::Administration;
 use tollgate_server::config::{Config, Database, SecretSource};
-use tollgate_server::{check_master_key, install_if_empty};
+use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
 use zeroize::Zeroizing;
 
@@ -30,13 +30,13 @@ pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(I
 pub(crate) struct Opened {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) master_key: MasterKey,
+    pub(crate) unlocked: Unlocked,
 }
 
 impl Opened {
     /// Returns what the acts of administration work on.
     pub(crate) fn administration(&self) -> Administration<'_> {
-        Administration { store: self.store.as_ref(), master_key: &self.master_key, config: &self.config }
+        Administration { store: self.store.as_ref(), unlocked: &self.unlocked, config: &self.config }
     }
 }
 
@@ -44,13 +44,13 @@ impl Opened {
 pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
     let own_now = now()?;
     let (config, may_install) = configuration(args)?;
-    let master_key = master_key(&config)?;
+    let master_keys = master_keys(&config)?;
     let store = store(&config, false).await?;
     if may_install {
-        install_if_empty(store.as_ref(), &master_key, own_now).await?;
+        install_if_empty(store.as_ref(), &master_keys, own_now).await?;
     }
-    check_master_key(store.as_ref(), &master_key).await?;
-    Ok(Opened { config, store, master_key })
+    let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
+    Ok(Opened { config, store, unlocked })
 }
 
 /// Says whether the arguments name a store, or one is at a default place. One that can't be accessed counts: opening it will
@@ -154,20 +154,24 @@ pub(crate) fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
     if problems.is_empty() { Ok(()) } else { Err(Failure::new(format!("unsafe: {}", problems.join("; ")))) }
 }
 
-/// Reads the master key that a configuration names.
-pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
-    let Some(source) = &config.master_key else {
-        return Err(Failure::new(
+/// Reads the master keys that a configuration names.
+pub(crate) fn master_keys(config: &Config) -> Result<MasterKeys, Failure> {
+    let keys = config.master_key.iter().map(|source| {
+        let text = match (source, secret(source, "the master key file", "master_key", sharing(config))) {
+            (SecretSource::File(path), Err(failure)) if !path.exists() => {
+                return Err(Failure::new(format!(
+                    "{failure}; restore it, without it the store can't be opened"
+                )));
+            }
+            (_, text) => text?,
+        };
+        text.parse().map_err(|error| Failure::new(format!("the master key can't be read: {error}")))
+    });
+    MasterKeys::new(keys.collect::<Result<_, _>>()?).ok_or_else(|| {
+        Failure::new(
             "no master key: make one with `(umask 077; openssl rand -hex 32 > FILE)` and set master_key = \"file:FILE\"",
-        ));
-    };
-    let text = match (source, secret(source, "the master key file", "master_key", sharing(config))) {
-        (SecretSource::File(path), Err(failure)) if !path.exists() => {
-            return Err(Failure::new(format!("{failure}; restore it, without it the store can't be opened")));
-        }
-        (_, text) => text?,
-    };
-    text.parse().map_err(|error| Failure::new(format!("the master key can't be read: {error}")))
+        )
+    })
 }
 
 /// Reads a secret from the source that the setting `key` names.

@@ -140,7 +140,7 @@ pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
         "scope": client.scope.as_str(),
         "allow_from": client.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         "status": status(client.status),
-        "live_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Live).count(),
+        "active_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Active).count(),
         "created_at": time(client.created_at),
     })
 }
@@ -158,7 +158,7 @@ pub(crate) fn secret(secret: &Secret, now: Timestamp) -> Value {
 
 fn secret_status(status: SecretStatus) -> &'static str {
     match status {
-        SecretStatus::Live => "live",
+        SecretStatus::Active => "active",
         SecretStatus::Expired => "expired",
         SecretStatus::Revoked => "revoked",
     }

@@ -76,8 +76,8 @@ impl Reload<'_> {
         if let Err(failure) = open::database_password(new) {
             tracing::error!(reason = %failure, "the password of the database can't be read anew");
         }
-        match open::master_key(new) {
-            Ok(key) if self.server.has_master_key(&key) => {}
+        match open::master_keys(new) {
+            Ok(keys) if self.server.has_master_keys(&keys) => {}
             Ok(_) => tracing::warn!("the master key is another one, and counts after a restart only"),
             Err(failure) => tracing::error!(reason = %failure, "the master key can't be read anew"),
         }

@@ -64,9 +64,9 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
 }
 
 async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
-    let master_key = open::master_key(config)?;
+    let master_keys = open::master_keys(config)?;
     let store = open::store(config, false).await?;
-    Ok(Installation::open(config.clone(), store, master_key, Arc::new(SystemClock)).await?)
+    Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 
 /// Says whether to wait for the store. Waiting does not bring a file on this machine.

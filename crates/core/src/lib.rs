@@ -34,7 +34,7 @@ pub use claims::Claims;
 pub use credential::{Credential, Sensitive};
 pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
 pub use key::{SigningKey, VerifyingKey};
-pub use master::{MasterKey, MasterKeyError, UnsealError};
+pub use master::{MasterKey, MasterKeyError, MasterKeys, SecretsKey, UnsealError};
 pub use policy::{Accepted, Policy};
 pub use revocation::{Generation, Revocation, Revoked, TokenId};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use crate::{KeyId, SecretHasher};
 
 const NONCE: usize = 24;
+const SIGNING_KEYS: &str = "tollgate v1 signing keys";
+const SECRETS_KEY: &str = "tollgate v1 secrets key";
 
 /// 256 random bits from which every key of an installation is derived or by which it is sealed.
 ///
@@ -61,36 +63,39 @@ impl MasterKey {
         *self.derived("tollgate v1 check value")
     }
 
-    /// The hasher of client secrets.
+    /// The hasher of client secrets, in an installation that was only ever sealed with this key.
     pub fn secret_hasher(&self) -> SecretHasher {
-        SecretHasher::new(&self.derived("tollgate v1 client secrets"))
+        self.secrets_key().hasher()
+    }
+
+    /// The key of that hasher.
+    pub fn secrets_key(&self) -> SecretsKey {
+        SecretsKey(self.derived("tollgate v1 client secrets"))
+    }
+
+    /// Seals the key that secrets are hashed with, so that their hashes can outlive the master key that it was derived from.
+    pub fn seal_secrets_key(&self, key: &SecretsKey, rng: &mut impl CryptoRng) -> Vec<u8> {
+        seal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), &key.0, rng)
+    }
+
+    /// Opens what [`MasterKey::seal_secrets_key`] sealed.
+    pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
+        unseal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), sealed).map(SecretsKey)
     }
 
     /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id, so rows can't be
     /// exchanged.
     pub fn seal(&self, id: KeyId, material: &[u8; 32], rng: &mut impl CryptoRng) -> Vec<u8> {
-        let mut nonce = [0; NONCE];
-        rng.fill_bytes(&mut nonce);
-        let sealed = self
-            .aead()
-            .encrypt(&XNonce::from(nonce), Payload { msg: material, aad: id.as_bytes() })
-            .expect("32 bytes are not too long to encrypt");
-        [&nonce[..], &sealed].concat()
+        seal(&self.aead(SIGNING_KEYS), id.as_bytes(), material, rng)
     }
 
     /// Opens what [`MasterKey::seal`] sealed.
     pub fn unseal(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(UnsealError)?;
-        let opened = self
-            .aead()
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: id.as_bytes() })
-            .map(Zeroizing::new)
-            .map_err(|_| UnsealError)?;
-        Ok(Zeroizing::new(opened.as_slice().try_into().map_err(|_| UnsealError)?))
+        unseal(&self.aead(SIGNING_KEYS), id.as_bytes(), sealed)
     }
 
-    fn aead(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&(*self.derived("tollgate v1 signing keys")).into())
+    fn aead(&self, label: &str) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&(*self.derived(label)).into())
     }
 
     fn derived(&self, label: &str) -> Zeroizing<[u8; 32]> {
@@ -99,6 +104,75 @@ impl MasterKey {
             .expand(label.as_bytes(), key.as_mut())
             .expect("HKDF-SHA-256 gives 32 bytes");
         key
+    }
+}
+
+fn seal(aead: &XChaCha20Poly1305, aad: &[u8], material: &[u8; 32], rng: &mut impl CryptoRng) -> Vec<u8> {
+    let mut nonce = [0; NONCE];
+    rng.fill_bytes(&mut nonce);
+    let sealed = aead
+        .encrypt(&XNonce::from(nonce), Payload { msg: material, aad })
+        .expect("32 bytes are not too long to encrypt");
+    [&nonce[..], &sealed].concat()
+}
+
+fn unseal(aead: &XChaCha20Poly1305, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(UnsealError)?;
+    let opened = aead
+        .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad })
+        .map(Zeroizing::new)
+        .map_err(|_| UnsealError)?;
+    Ok(Zeroizing::new(opened.as_slice().try_into().map_err(|_| UnsealError)?))
+}
+
+/// The key that secrets are hashed with.
+pub struct SecretsKey(Zeroizing<[u8; 32]>);
+
+impl SecretsKey {
+    /// The hasher with this key.
+    pub fn hasher(&self) -> SecretHasher {
+        SecretHasher::new(&self.0)
+    }
+}
+
+/// The master keys of an installation, one at least. The first is to seal, and all open.
+pub struct MasterKeys(Vec<MasterKey>);
+
+impl MasterKeys {
+    /// Takes the keys in their order; `None` if there is none.
+    pub fn new(keys: Vec<MasterKey>) -> Option<Self> {
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    /// The key that `store rekey` seals everything with.
+    pub fn first(&self) -> &MasterKey {
+        &self.0[0]
+    }
+
+    /// Whether these are the same keys, in the same order.
+    pub fn are(&self, others: &Self) -> bool {
+        self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
+    }
+
+    /// The key of this check value, which an installation is sealed with.
+    pub fn with_check(&self, check: &[u8]) -> Option<&MasterKey> {
+        self.0.iter().find(|key| key.check_value() == check)
+    }
+
+    /// Opens the material of a signing key with whichever key has sealed it.
+    pub fn unseal(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
+        self.0.iter().find_map(|key| key.unseal(id, sealed).ok()).ok_or(UnsealError)
+    }
+
+    /// Opens the key that secrets are hashed with, likewise.
+    pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
+        self.0.iter().find_map(|key| key.unseal_secrets_key(sealed).ok()).ok_or(UnsealError)
+    }
+}
+
+impl From<MasterKey> for MasterKeys {
+    fn from(key: MasterKey) -> Self {
+        Self(vec![key])
     }
 }
 
@@ -181,6 +255,31 @@ mod tests {
             other[at] ^= 1;
             assert_eq!(key('a').unseal(id, &other), Err(UnsealError), "byte {at}");
         }
+    }
+
+    #[test]
+    fn of_several_keys_each_opens_what_it_has_sealed() {
+        let keys = MasterKeys::new(vec![key('a'), key('b')]).unwrap();
+        let (id, rng) = (KeyId::from_bytes([1; 16]), &mut rand::rng());
+        for digit in ['a', 'b'] {
+            assert_eq!(*keys.unseal(id, &key(digit).seal(id, &[7; 32], rng)).unwrap(), [7; 32]);
+            assert!(keys.with_check(&key(digit).check_value()).is_some());
+        }
+        assert_eq!(keys.unseal(id, &key('c').seal(id, &[7; 32], rng)), Err(UnsealError));
+        assert!(keys.with_check(&key('c').check_value()).is_none());
+        assert!(MasterKeys::new(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn hashes_of_secrets_outlive_the_master_key_that_they_hang_on() {
+        let client = crate::ClientId::from_bytes([1; 16]);
+        let hash = key('a').secret_hasher().hash(client, b"secret");
+        let sealed = key('b').seal_secrets_key(&key('a').secrets_key(), &mut rand::rng());
+        let opened = MasterKeys::from(key('b')).unseal_secrets_key(&sealed).unwrap();
+        assert!(opened.hasher().hash(client, b"secret").matches(&hash));
+        assert!(!key('b').secret_hasher().hash(client, b"secret").matches(&hash));
+        assert!(key('a').unseal_secrets_key(&sealed).is_err());
+        assert!(key('b').unseal(KeyId::from_bytes([0; 16]), &sealed).is_err(), "it is no signing key");
     }
 
     #[test]

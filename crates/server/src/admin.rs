@@ -10,14 +10,16 @@ mod error;
 pub mod keys;
 pub mod merchants;
 mod name;
+pub mod rekey;
 pub mod secrets;
 
 use std::time::Duration;
 
-use tollgate_core::{MasterKey, Timestamp};
+use tollgate_core::Timestamp;
 use tollgate_store::{Status, Store, StoreError};
 
 use crate::config::Config;
+use crate::opening::Unlocked;
 
 pub use error::AdminError;
 pub use name::{Name, NameError};
@@ -28,8 +30,8 @@ pub use tollgate_core::Actor;
 pub struct Administration<'a> {
     /// Its store.
     pub store: &'a dyn Store,
-    /// Its master key, which the store was made with.
-    pub master_key: &'a MasterKey,
+    /// The master keys, and what they have opened.
+    pub unlocked: &'a Unlocked,
     /// Its configuration.
     pub config: &'a Config,
 }

@@ -155,6 +155,8 @@ impl Log {
 pub(crate) fn as_store_error(error: &OpenError) -> StoreError {
     match error {
         OpenError::Store(error) => error.clone(),
-        OpenError::WrongMasterKey | OpenError::SigningKey { .. } => StoreError::Corrupt(error.to_string()),
+        OpenError::WrongMasterKey | OpenError::SecretsKey | OpenError::SigningKey { .. } => {
+            StoreError::Corrupt(error.to_string())
+        }
     }
 }

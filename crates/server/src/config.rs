@@ -173,7 +173,7 @@ impl Config {
             config.public_url = format!("http://{}", config.listen);
         }
         config.check_together(&mut reader);
-        let secrets = [config.master_key.as_ref(), config.database.password.as_ref()];
+        let secrets = config.master_key.iter().chain(&config.database.password);
         match reader.finish(secrets) {
             problems if problems.is_empty() => Ok(config),
             problems => Err(ConfigError { problems }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate_core::{
-    Actor, Claims, Clock, MasterKey, Revocation, Revoked, SecretHasher, SigningKey, SigningRing, Timestamp,
+    Actor, Claims, Clock, MasterKeys, Revocation, Revoked, SecretHasher, SigningKey, SigningRing, Timestamp,
     TokenKind, VerifyingRing,
 };
 use tollgate_guard::{Freshness, Revocations, Verifier};
@@ -20,7 +20,7 @@ use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::membership::Membership;
-use crate::opening::{OpenError, check_master_key, install_if_empty, new_signing_key, open_signing_keys};
+use crate::opening::{OpenError, Unlocked, install_if_empty, open_signing_keys};
 use crate::readiness::{NotReady, Task};
 use crate::registry::Registry;
 use crate::steady_time::SteadyTime;
@@ -34,12 +34,11 @@ const LONG_LEASE: Duration = Duration::from_secs(10 * 60);
 pub struct Installation {
     config: Config,
     store: Arc<dyn Store>,
-    master_key: MasterKey,
+    unlocked: Unlocked,
     verifier: Arc<Verifier>,
     signing_ring: ArcSwap<SigningRing>,
     registry: Registry,
     changes: ChangeLog,
-    hasher: SecretHasher,
     clock: Arc<dyn Clock>,
     steady: SteadyTime,
     /// Held by whoever replaces the revocations: of two who did so at once, one would undo what the other added.
@@ -60,11 +59,12 @@ impl Installation {
     pub async fn open(
         config: Config,
         store: Arc<dyn Store>,
-        master_key: MasterKey,
+        master_keys: impl Into<MasterKeys>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, OpenError> {
-        install_if_empty(store.as_ref(), &master_key, clock.now()).await?;
-        check_master_key(store.as_ref(), &master_key).await?;
+        let master_keys = master_keys.into();
+        install_if_empty(store.as_ref(), &master_keys, clock.now()).await?;
+        let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
         // Before it issues any: what ends its tokens must be kept for as long as they live.
         store.longest_lifetime(config.longest_lifetime()).await?;
         let clocks = clock.now().min(store.now().await?);
@@ -74,16 +74,14 @@ impl Installation {
         let registry = Registry::new(store.clone(), config.limits.client_cache);
         let signing_ring = ArcSwap::from_pointee(SigningRing::new(&policy.issuer, Vec::new()));
         let verifier = Arc::new(Verifier::new(VerifyingRing::new(policy, []), clock.clone()));
-        let hasher = master_key.secret_hasher();
         let installation = Arc::new(Self {
             config,
             store,
-            master_key,
+            unlocked,
             verifier,
             signing_ring,
             registry,
             changes: ChangeLog::new(),
-            hasher,
             clock,
             steady,
             revising: tokio::sync::Mutex::default(),
@@ -124,12 +122,12 @@ impl Installation {
 
     /// Returns what the acts of administration work on.
     pub fn administration(&self) -> Administration<'_> {
-        Administration { store: self.store(), master_key: &self.master_key, config: &self.config }
+        Administration { store: self.store(), unlocked: &self.unlocked, config: &self.config }
     }
 
-    /// Whether this is the installation's master key.
-    pub(crate) fn has_master_key(&self, key: &MasterKey) -> bool {
-        self.master_key.check_value() == key.check_value()
+    /// Whether these are the master keys that it was opened with.
+    pub(crate) fn has_master_keys(&self, keys: &MasterKeys) -> bool {
+        self.unlocked.master_keys().are(keys)
     }
 
     /// The effective configuration.
@@ -169,7 +167,7 @@ impl Installation {
 
     /// Hashes secrets as they are stored.
     pub fn hasher(&self) -> &SecretHasher {
-        &self.hasher
+        self.unlocked.hasher()
     }
 
     /// The current time.
@@ -311,8 +309,12 @@ impl Installation {
     }
 
     /// Draws a signing key that will sign from `activates_at` on.
-    pub(crate) fn new_signing_key(&self, now: Timestamp, activates_at: Timestamp) -> SealedKey {
-        new_signing_key(&self.master_key, now, activates_at)
+    pub(crate) async fn new_signing_key(
+        &self,
+        now: Timestamp,
+        activates_at: Timestamp,
+    ) -> Result<SealedKey, OpenError> {
+        self.unlocked.new_signing_key(self.store(), now, activates_at).await
     }
 
     /// Reloads everything, and returns the position from which to follow.
@@ -328,7 +330,7 @@ impl Installation {
 
     /// Reloads the signing keys, and what the servers that share the store have agreed on.
     pub(crate) async fn reload_keys(&self) -> Result<(), OpenError> {
-        let keys = open_signing_keys(&self.store.signing_keys().await?, &self.master_key)?;
+        let keys = open_signing_keys(&self.store.signing_keys().await?, self.unlocked.master_keys())?;
         self.membership.read(self.store()).await?;
         let accepted = self.membership.accepted(self.store_time());
         let policy = self.verifier.keyring().policy().clone();

@@ -1,7 +1,9 @@
 //! Opening a store with its master key: the check value, and the signing keys that are sealed in it.
 
-use tollgate_core::{Algorithm, KeyId, MasterKey, SigningKey, Timestamp, UnsealError};
-use tollgate_store::{Installation as InstallationStore, SigningKey as SealedKey, StoreError};
+use tollgate_core::{
+    Algorithm, KeyId, MasterKey, MasterKeys, SecretHasher, SecretsKey, SigningKey, Timestamp, UnsealError,
+};
+use tollgate_store::{Installation as InstallationStore, Seal, SigningKey as SealedKey, StoreError};
 
 /// Why an installation can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -9,13 +11,20 @@ pub enum OpenError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The store was made with another master key.
+    /// The store is sealed with another master key.
     #[error(
         "the master key is not the one that this store was made with: give the right one, or another store"
     )]
     WrongMasterKey,
+    /// The key that secrets are hashed with does not open.
+    #[error(
+        "the key of the secrets' hashes is sealed by another master key, or damaged: restore the store from a backup"
+    )]
+    SecretsKey,
     /// A signing key does not open.
-    #[error("signing key {id} is {source}: restore the store from a backup")]
+    #[error(
+        "signing key {id} is {source}: add the former master key to master_key, or restore the store from a backup"
+    )]
     SigningKey {
         /// Which.
         id: KeyId,
@@ -24,36 +33,89 @@ pub enum OpenError {
     },
 }
 
-/// Makes an installation of an empty store: its first signing key, sealed by this master key.
+/// Makes an installation of an empty store: its first signing key, sealed with the first master key.
 pub async fn install_if_empty(
     store: &dyn InstallationStore,
-    master_key: &MasterKey,
+    master_keys: &MasterKeys,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if store.installation().await?.is_none() {
-        store.install(&master_key.check_value(), &new_signing_key(master_key, now, now)).await?;
+        let first = master_keys.first();
+        store.install(&first.check_value(), &new_signing_key(first, now, now)).await?;
     }
     Ok(())
 }
 
-/// Refuses a master key that the store was not made with.
-pub async fn check_master_key(
-    store: &dyn InstallationStore,
-    master_key: &MasterKey,
-) -> Result<(), OpenError> {
-    match store.installation().await? {
-        Some(check) if check == master_key.check_value() => Ok(()),
-        Some(_) => Err(OpenError::WrongMasterKey),
-        None => Err(StoreError::Corrupt("it holds no installation".to_owned()).into()),
+/// The master keys that a store opens with, and what they open for as long as it is open.
+pub struct Unlocked {
+    master_keys: MasterKeys,
+    hasher: SecretHasher,
+}
+
+impl Unlocked {
+    /// Opens a store. Refuses master keys of which none is the one that it is sealed with.
+    pub async fn new(store: &dyn InstallationStore, master_keys: MasterKeys) -> Result<Self, OpenError> {
+        let seal = installed(store).await?;
+        let key = sealing_key(&master_keys, &seal)?;
+        let hasher = secrets_key(&master_keys, key, &seal)?.hasher();
+        Ok(Self { master_keys, hasher })
+    }
+
+    /// The master keys.
+    pub fn master_keys(&self) -> &MasterKeys {
+        &self.master_keys
+    }
+
+    /// Hashes secrets as they are stored.
+    pub fn hasher(&self) -> &SecretHasher {
+        &self.hasher
+    }
+
+    /// Draws a signing key and seals it with the master key that the store is sealed with now, which every server has: while
+    /// the list of master keys is rolled out, not all have the first one.
+    pub async fn new_signing_key(
+        &self,
+        store: &dyn InstallationStore,
+        now: Timestamp,
+        activates_at: Timestamp,
+    ) -> Result<SealedKey, OpenError> {
+        let seal = installed(store).await?;
+        Ok(new_signing_key(sealing_key(&self.master_keys, &seal)?, now, activates_at))
+    }
+}
+
+/// Returns what a store is sealed with.
+pub(crate) async fn installed(store: &dyn InstallationStore) -> Result<Seal, OpenError> {
+    let seal = store.installation().await?;
+    seal.ok_or_else(|| StoreError::Corrupt("it holds no installation".to_owned()).into())
+}
+
+/// Returns the master key that a store is sealed with.
+pub(crate) fn sealing_key<'a>(master_keys: &'a MasterKeys, seal: &Seal) -> Result<&'a MasterKey, OpenError> {
+    master_keys.with_check(&seal.check).ok_or(OpenError::WrongMasterKey)
+}
+
+/// Returns the key that the secrets of a store are hashed with.
+pub(crate) fn secrets_key(
+    master_keys: &MasterKeys,
+    sealing_key: &MasterKey,
+    seal: &Seal,
+) -> Result<SecretsKey, OpenError> {
+    match &seal.secrets_key {
+        None => Ok(sealing_key.secrets_key()),
+        Some(sealed) => master_keys.unseal_secrets_key(sealed).map_err(|_| OpenError::SecretsKey),
     }
 }
 
 /// Opens the sealed signing keys of a store.
-pub fn open_signing_keys(sealed: &[SealedKey], master_key: &MasterKey) -> Result<Vec<SigningKey>, OpenError> {
+pub fn open_signing_keys(
+    sealed: &[SealedKey],
+    master_keys: &MasterKeys,
+) -> Result<Vec<SigningKey>, OpenError> {
     sealed
         .iter()
         .map(|key| {
-            let material = master_key
+            let material = master_keys
                 .unseal(key.id, &key.sealed)
                 .map_err(|source| OpenError::SigningKey { id: key.id, source })?;
             // A compromised key has no time at which it is good.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_core::MasterKey;
+use tollgate_core::MasterKeys;
 
 use crate::config::{Changes, Config};
 use crate::limits::limits;
@@ -14,9 +14,9 @@ impl Server {
         arc_swap::Guard::into_inner(self.state().settings())
     }
 
-    /// Whether this is the master key that the server was started with.
-    pub fn has_master_key(&self, key: &MasterKey) -> bool {
-        self.state().installation().has_master_key(key)
+    /// Whether these are the master keys that the server was started with.
+    pub fn has_master_keys(&self, keys: &MasterKeys) -> bool {
+        self.state().installation().has_master_keys(keys)
     }
 
     /// Takes what can change from a configuration that was read anew. What is at work goes on; nothing ends.

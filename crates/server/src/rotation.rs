@@ -13,6 +13,7 @@ use tollgate_store::{CLOCKS_DIFFER, LeaderLease, SigningKey, StoreError};
 
 use crate::config::Config;
 use crate::installation::Installation;
+use crate::opening::OpenError;
 
 /// The task of the leader.
 const TASK: &str = "signing keys";
@@ -91,7 +92,7 @@ impl Rotation {
     }
 
     /// Acquires or renews the leader lease and, if this server leads, adds the next key where it is time.
-    pub async fn step(&self) -> Result<(), StoreError> {
+    pub async fn step(&self) -> Result<(), OpenError> {
         let now = self.installation.now();
         let leads = self.installation.store().lead(&self.lease(now), now).await;
         if self.installation.set_rotates_keys(matches!(leads, Ok(true))) {
@@ -115,7 +116,7 @@ impl Rotation {
         LeaderLease { task: TASK, holder: self.holder, until: now.after(LEASE) }
     }
 
-    async fn add_key_in_time(&self) -> Result<(), StoreError> {
+    async fn add_key_in_time(&self) -> Result<(), OpenError> {
         let (config, store) = (self.installation.config(), self.installation.store());
         let keys = store.signing_keys().await?;
         // Now that the store has answered: the time for which the key is known before it signs begins here.
@@ -126,7 +127,7 @@ impl Rotation {
         if activates_at > now.after(lead(config)).after(INTERVAL) {
             return Ok(());
         }
-        let key = self.installation.new_signing_key(now, activates_at);
+        let key = self.installation.new_signing_key(now, activates_at).await?;
         let longest = store.longest_lifetime(Duration::ZERO).await?;
         let retire_at = others_retire_at(config, activates_at, longest);
         let actor = self.installation.membership().actor();

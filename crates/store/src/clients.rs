@@ -52,6 +52,17 @@ pub struct Secret {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// What is to be different about a client; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientUpdate {
+    /// Its name.
+    pub name: Option<String>,
+    /// The most its tokens may allow. Tokens that were issued before keep what they allow.
+    pub scope: Option<Scope>,
+    /// The networks that it may call from; empty means any.
+    pub addresses: Option<Vec<IpNet>>,
+}
+
 /// The clients.
 #[async_trait]
 pub trait Clients: Send + Sync {
@@ -78,6 +89,15 @@ pub trait Clients: Send + Sync {
         &self,
         id: ClientId,
         status: Status,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError>;
+
+    /// Changes a client. `false` if there is no such client.
+    async fn update_client(
+        &self,
+        id: ClientId,
+        update: &ClientUpdate,
         now: Timestamp,
         actor: &Actor,
     ) -> Result<bool, StoreError>;

@@ -48,6 +48,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { @each $open:
             installing_twice_keeps_the_first_check_and_key
             concurrent_installs_agree
+            sealing_anew_replaces_every_key_or_nothing
             signing_keys_come_oldest_first
             a_new_signing_key_retires_the_others_unless_they_retire_sooner
             compromised_signing_keys_are_marked_and_replaced
@@ -94,6 +95,8 @@ macro_rules! conformance_tests {
             enabling_a_client_changes_no_generation
             disabling_a_merchant_reaches_its_clients_and_no_others
             a_deleted_client_is_gone_and_its_tokens_are_revoked
+            a_deleted_merchant_takes_its_clients_and_their_tokens_along
+            a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
             an_added_secret_lets_the_others_expire
             an_added_secret_leaves_the_others_alone
             a_revoked_secret_ends_its_tokens

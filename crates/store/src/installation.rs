@@ -3,8 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tollgate_core::{Actor, KeyId, Timestamp};
 
 use crate::{SigningKey, StoreError};
+
+/// What an installation is sealed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// Tells the master key.
+    pub check: Vec<u8>,
+    /// The key that secrets are hashed with, sealed; `None` while it is derived from the master key.
+    pub secrets_key: Option<Vec<u8>>,
+}
 
 /// The installation that a store holds.
 #[async_trait]
@@ -13,8 +23,19 @@ pub trait Installation: Send + Sync {
     /// not changed. Returns the check value that the store now holds.
     async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
 
-    /// Returns the check value of the installation; `None` in an empty store.
-    async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Returns what the installation is sealed with; `None` in an empty store.
+    async fn installation(&self) -> Result<Option<Seal>, StoreError>;
+
+    /// Seals the installation anew: replaces what it is sealed with, and the sealed material of every signing key. `false`,
+    /// and nothing changed, unless it is sealed with what `from` tells and `keys` are all its signing keys.
+    async fn reseal(
+        &self,
+        from: &[u8],
+        seal: &Seal,
+        keys: &[(KeyId, Vec<u8>)],
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError>;
 
     /// Fails if the store is not where it was opened: a file can be removed, moved or replaced meanwhile.
     async fn in_place(&self) -> Result<(), StoreError>;

@@ -5,6 +5,7 @@
 //! is an argument. What other processes must know is written to the change log in the same transaction, with the
 //! [`Actor`](tollgate_core::Actor) who changed it.
 
+mod access;
 mod agreements;
 mod changes;
 mod clients;
@@ -14,6 +15,7 @@ mod documents;
 mod error;
 mod idempotency;
 mod installation;
+mod integrity;
 mod keys;
 mod merchants;
 mod postgres;
@@ -23,21 +25,23 @@ mod sqlite;
 mod time;
 mod transfer;
 
+pub use access::Access;
 pub use agreements::{Adoption, Agreement, Agreements};
 pub use changes::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations};
-pub use clients::{Client, Clients, Secret};
+pub use clients::{Client, ClientUpdate, Clients, Secret};
 pub use documents::{Document, Documents};
 pub use error::StoreError;
 pub use idempotency::{Answer, Begun, Idempotency, IdempotencyScope, Lease};
-pub use installation::Installation;
+pub use installation::{Installation, Seal};
+pub use integrity::Integrity;
 pub use keys::{Keys, RETIRED_KEPT, SigningKey};
 pub use merchants::{Merchant, Merchants, Status};
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use purge::Purge;
 pub use servers::{Alone, LeaderLease, RunningServer, Servers};
-pub use sqlite::Sqlite;
+pub use sqlite::{Backup, Sqlite};
 pub use time::{Time, TimePassed};
-pub use transfer::{Part, Row, Table, Transfer, Value};
+pub use transfer::{Part, Row, Table, Transfer, Value, is_understood};
 
 /// What Tollgate remembers, on any engine.
 pub trait Store:
@@ -47,6 +51,7 @@ pub trait Store:
     + Documents
     + Idempotency
     + Installation
+    + Integrity
     + Keys
     + Merchants
     + Purge
@@ -65,6 +70,7 @@ impl<T> Store for T where
         + Documents
         + Idempotency
         + Installation
+        + Integrity
         + Keys
         + Merchants
         + Purge

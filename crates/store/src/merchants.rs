@@ -49,4 +49,22 @@ pub trait Merchants: Send + Sync {
         now: Timestamp,
         actor: &Actor,
     ) -> Result<bool, StoreError>;
+
+    /// Gives a merchant another name. `false` if there is no such merchant.
+    async fn rename_merchant(
+        &self,
+        id: MerchantId,
+        name: &str,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes a merchant with its clients and their secrets, and ends their tokens of every generation: it never comes back.
+    /// `false` if there is no such merchant.
+    async fn delete_merchant(
+        &self,
+        id: MerchantId,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError>;
 }

@@ -19,6 +19,7 @@ mod error;
 mod group;
 mod idempotency;
 mod installation;
+mod integrity;
 mod keys;
 mod members;
 mod merchants;

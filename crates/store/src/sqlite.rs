@@ -4,6 +4,7 @@
 //! below, by subject.
 
 mod agreements;
+mod backup;
 mod changes;
 mod clients;
 mod column;
@@ -12,7 +13,10 @@ mod engine;
 mod error;
 mod idempotency;
 mod installation;
+mod integrity;
 mod keys;
+mod leftover;
+mod log_size;
 mod merchants;
 mod open;
 mod place;
@@ -27,4 +31,5 @@ mod time;
 mod transfer;
 mod writer;
 
+pub use backup::Backup;
 pub use engine::Sqlite;

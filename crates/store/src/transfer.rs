@@ -3,7 +3,11 @@
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use tollgate_core::{Algorithm, Environment, Generation, Scope, Timestamp};
+
 use crate::StoreError;
+use crate::changes::{Changed, Columns};
+use crate::clients::networks;
 
 use Kind::{Bytes, Flag, Id, Number, Text, Written};
 
@@ -37,7 +41,7 @@ pub enum Table {
     Changes,
     /// The agreements of the servers that share the store.
     Agreement,
-    /// One row: the check value, where the change log begins and ends, and the longest lifetime of a token.
+    /// One row: what it is sealed with, where the change log begins and ends, and the longest lifetime of a token.
     Installation,
 }
 
@@ -212,6 +216,7 @@ const INSTALLATION: &[Column] = &[
     Column("purged_change", Number),
     Column("last_change", Number),
     Column("longest_lifetime", Number),
+    Column("secrets_key", Bytes),
 ];
 
 /// A value in a row.
@@ -233,6 +238,50 @@ pub enum Value {
 
 /// The values of a row, in the order of its table's columns.
 pub type Row = Vec<Value>;
+
+/// Says whether a row of an export holds only what Tollgate writes.
+pub fn is_understood(table: Table, row: &[Value]) -> bool {
+    match (table, row) {
+        (Table::SigningKeys, [.., algorithm, _]) => parses::<Algorithm>(algorithm),
+        (Table::Clients, [_, _, _, environment, scope, addresses, ..]) => {
+            parses::<Environment>(environment)
+                && parses::<Scope>(scope)
+                && text(addresses).is_some_and(|text| networks(text).is_ok())
+        }
+        (Table::Secrets, [_, _, Value::Bytes(hash), ..]) => hash.len() == 32,
+        (Table::IdempotencyKeys, [_, environment, _, _, _, Value::Bytes(fingerprint), ..]) => {
+            parses::<Environment>(environment) && fingerprint.len() == 32
+        }
+        (Table::Documents, [_, _, environment, ..]) => parses::<Environment>(environment),
+        (Table::Changes, [_, kind, id, until, generation, ..]) => is_a_change(kind, id, until, generation),
+        (Table::Merchants | Table::Agreement | Table::Installation, _) => true,
+        _ => false,
+    }
+}
+
+fn is_a_change(kind: &Value, id: &Value, until: &Value, generation: &Value) -> bool {
+    let (Some(kind), Value::Number(until)) = (text(kind), until) else { return false };
+    let id = match id {
+        Value::Id(id) => Some(*id),
+        _ => None,
+    };
+    let generation = match generation {
+        Value::Number(number) => Some(Generation::from_number(*number)),
+        _ => None,
+    };
+    Changed::read(&Columns { kind, id, generation, until: Timestamp::from_millis(*until) }).is_some()
+}
+
+fn parses<T: std::str::FromStr>(value: &Value) -> bool {
+    text(value).is_some_and(|text| text.parse::<T>().is_ok())
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
 
 /// A part of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]

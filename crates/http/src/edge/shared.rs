@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::clock::Clock;
 use super::limits::Limits;
-use super::pulse::Clock;
 use super::rules::Rules;
 
 /// Time for the first byte of a connection once the edge shuts down. It was established before, so its request is

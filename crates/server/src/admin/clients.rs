@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use tollgate_core::{ClientId, ClientSecret, Environment, Generation, MerchantId, Scope};
-use tollgate_store::{Client, Status};
+use tollgate_store::{Client, ClientUpdate, Status};
 
 use super::{Actor, AdminError, Administration, Name, secrets, wait_if_enabled_again};
 
@@ -39,7 +39,7 @@ pub async fn create(
     let id = ClientId::random(&mut rand::rng());
     let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
     let environment = new.environment.unwrap_or(default);
-    let (secret, value) = secrets::draw(&admin.master_key.secret_hasher(), id, environment, now);
+    let (secret, value) = secrets::draw(admin.unlocked.hasher(), id, environment, now);
     let client = Client {
         id,
         merchant_id: new.merchant_id,
@@ -73,6 +73,18 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Client>, AdminError> {
     Ok(admin.store.clients(merchant, after, limit).await?)
+}
+
+/// Changes a client. Tokens that it has keep the scope that they were issued with until they expire; that it may no longer call
+/// from an address counts at once.
+pub async fn update(
+    admin: &Administration<'_>,
+    id: ClientId,
+    update: &ClientUpdate,
+    actor: &Actor,
+) -> Result<Client, AdminError> {
+    let found = admin.store.update_client(id, update, admin.now().await?, actor).await?;
+    if found { find(admin, id).await } else { Err(AdminError::UnknownClient(id)) }
 }
 
 /// Disables a client: it is refused everywhere, and so is every token that it has.

@@ -28,7 +28,7 @@ pub enum AdminError {
     /// The store to copy to is not empty.
     #[error("the store to copy to holds something already")]
     TargetNotEmpty,
-    /// A signing key does not open.
+    /// The master key is another, or something that it has sealed does not open.
     #[error(transparent)]
     Open(OpenError),
     /// The store failed.
@@ -40,7 +40,9 @@ impl From<OpenError> for AdminError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Store(error) => Self::Store(error),
-            error @ (OpenError::WrongMasterKey | OpenError::SigningKey { .. }) => Self::Open(error),
+            error @ (OpenError::WrongMasterKey | OpenError::SecretsKey | OpenError::SigningKey { .. }) => {
+                Self::Open(error)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use tollgate_store::{RETIRED_KEPT, SigningKey};
 
 use super::{Actor, AdminError, Administration};
 use crate::agreement::KEYS_KNOWN_WITHIN;
-use crate::opening::{new_signing_key, open_signing_keys};
+use crate::opening::open_signing_keys;
 use crate::rotation::{next_activation, others_retire_at};
 
 /// A signing key and where it stands.
@@ -36,7 +36,7 @@ pub async fn list(admin: &Administration<'_>) -> Result<Vec<ListedKey>, AdminErr
     let now = admin.now().await?;
     let keys = admin.store.signing_keys().await?;
     let issuer = admin.config.token_policy().issuer;
-    let ring = SigningRing::new(&issuer, open_signing_keys(&keys, admin.master_key)?);
+    let ring = SigningRing::new(&issuer, open_signing_keys(&keys, admin.unlocked.master_keys())?);
     let listed = keys.iter().map(|key| {
         let phase = ring.phase(key.id, now);
         let advances_at = phase.and_then(|phase| advances_at(admin, &keys, key, phase, now));
@@ -52,7 +52,7 @@ pub async fn rotate(admin: &Administration<'_>, actor: &Actor) -> Result<AddedKe
     let activates_at = now.after(KEYS_KNOWN_WITHIN);
     let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
     let others_retire_at = others_retire_at(admin.config, activates_at, longest);
-    let key = new_signing_key(admin.master_key, now, activates_at);
+    let key = admin.unlocked.new_signing_key(admin.store, now, activates_at).await?;
     admin.store.add_signing_key(&key, others_retire_at, actor).await?;
     Ok(AddedKey { id: key.id, activates_at, others_retire_at })
 }
@@ -61,7 +61,7 @@ pub async fn rotate(admin: &Administration<'_>, actor: &Actor) -> Result<AddedKe
 /// from now on.
 pub async fn replace_compromised(admin: &Administration<'_>, actor: &Actor) -> Result<AddedKey, AdminError> {
     let now = admin.now().await?;
-    let key = new_signing_key(admin.master_key, now, now);
+    let key = admin.unlocked.new_signing_key(admin.store, now, now).await?;
     admin.store.replace_signing_keys(&key, actor).await?;
     Ok(AddedKey { id: key.id, activates_at: now, others_retire_at: now })
 }

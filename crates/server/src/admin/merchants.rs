@@ -46,6 +46,23 @@ pub async fn enable(
     set_status(admin, id, Status::Enabled, actor).await
 }
 
+/// Gives a merchant another name.
+pub async fn rename(
+    admin: &Administration<'_>,
+    id: MerchantId,
+    name: Name,
+    actor: &Actor,
+) -> Result<Merchant, AdminError> {
+    let found = admin.store.rename_merchant(id, name.as_str(), admin.now().await?, actor).await?;
+    if found { find(admin, id).await } else { Err(AdminError::UnknownMerchant(id)) }
+}
+
+/// Deletes a merchant with its clients and their secrets. Every token that they have is refused.
+pub async fn delete(admin: &Administration<'_>, id: MerchantId, actor: &Actor) -> Result<(), AdminError> {
+    let found = admin.store.delete_merchant(id, admin.now().await?, actor).await?;
+    found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+}
+
 async fn set_status(
     admin: &Administration<'_>,
     id: MerchantId,

@@ -21,7 +21,7 @@ pub struct CreatedSecret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretStatus {
     /// It is accepted.
-    Live,
+    Active,
     /// Its time is over.
     Expired,
     /// It was revoked.
@@ -34,7 +34,7 @@ impl SecretStatus {
         match (secret.revoked_at, secret.expires_at) {
             (Some(_), _) => Self::Revoked,
             (None, Some(at)) if at <= now => Self::Expired,
-            (None, _) => Self::Live,
+            (None, _) => Self::Active,
         }
     }
 }
@@ -48,7 +48,7 @@ pub async fn create(
 ) -> Result<CreatedSecret, AdminError> {
     let environment = find(admin, client).await?.environment;
     let now = admin.now().await?;
-    let (secret, value) = draw(&admin.master_key.secret_hasher(), client, environment, now);
+    let (secret, value) = draw(admin.unlocked.hasher(), client, environment, now);
     let others_expire_at = others_expire_in.map(|time| now.after(time));
     let found = admin.store.add_secret(client, &secret, others_expire_at, now, actor).await?;
     if !found {

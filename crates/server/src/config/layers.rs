@@ -123,9 +123,9 @@ impl Layers {
     }
 
     /// Hands over the problems, with the unknown variables except those that hold secrets.
-    pub(super) fn into_problems(mut self, secrets: &[Option<&str>]) -> Vec<String> {
+    pub(super) fn into_problems(mut self, secrets: &[&str]) -> Vec<String> {
         for name in std::mem::take(&mut self.unknown_variables) {
-            if secrets.iter().flatten().any(|variable| name == *variable) {
+            if secrets.iter().any(|variable| name == *variable) {
                 continue;
             }
             let name = name.to_string_lossy();

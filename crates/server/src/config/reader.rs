@@ -84,6 +84,20 @@ impl Reader {
         self.text(key, |text| optional(text, SecretSource::from_str))
     }
 
+    /// Where several secrets are: one reference, or an array. In the environment they are separated by commas.
+    pub(super) fn secrets(&mut self, key: &'static str) -> Vec<SecretSource> {
+        let is_variable = matches!(self.layers.value(key).1, Origin::Environment(_));
+        self.parse(key, |value| match value {
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().map(|item| item.as_str().unwrap_or_default().parse()).collect()
+            }
+            Value::String(text) if text.is_empty() => Ok(Vec::new()),
+            Value::String(text) if is_variable => references(text).map(str::parse).collect(),
+            Value::String(text) => text.parse().map(|one| vec![one]),
+            _ => Err(SECRETS),
+        })
+    }
+
     pub(super) fn database(&mut self, key: &'static str) -> Database {
         self.text(key, Database::from_str)
     }
@@ -201,11 +215,12 @@ impl Reader {
     }
 
     /// Hands over all problems of the load. The variables that hold `secrets` are no settings and no problem.
-    pub(super) fn finish(self, secrets: [Option<&SecretSource>; 2]) -> Vec<String> {
-        self.layers.into_problems(&secrets.map(|secret| match secret {
-            Some(SecretSource::Env(name)) => Some(name.as_str()),
-            Some(SecretSource::File(_)) | None => None,
-        }))
+    pub(super) fn finish<'a>(self, secrets: impl Iterator<Item = &'a SecretSource>) -> Vec<String> {
+        let variables = secrets.filter_map(|secret| match secret {
+            SecretSource::Env(name) => Some(name.as_str()),
+            SecretSource::File(_) => None,
+        });
+        self.layers.into_problems(&variables.collect::<Vec<_>>())
     }
 
     #[cfg(test)]
@@ -240,6 +255,7 @@ const COUNT: &str = "an integer of at least 1";
 const DURATION: &str = "a duration such as \"15m\" (units ms, s, m, h, d; at most 3650d)";
 const NETWORKS: &str = "an array of networks such as \"10.0.0.0/8\"";
 const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
+const SECRETS: &str = "file:PATH or env:NAME, or an array of them (references, never the secrets themselves)";
 const SOCKET: &str = "an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
 
 fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T>> {
@@ -249,6 +265,18 @@ fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T
 fn duration(text: &str) -> Parsed<Duration> {
     let duration = humantime::parse_duration(text).map_err(|_| DURATION)?;
     if duration <= LONGEST { Ok(duration) } else { Err(DURATION) }
+}
+
+/// Splits references that are separated by commas. A comma that no reference follows is part of a path.
+fn references(text: &str) -> impl Iterator<Item = &str> {
+    let begins = |rest: &str| ["file:", "env:"].iter().any(|scheme| rest.trim_start().starts_with(scheme));
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let comma = text.match_indices(',').map(|(at, _)| at).find(|at| begins(&text[at + 1..]));
+        rest = comma.map(|at| &text[at + 1..]);
+        Some(text[..comma.unwrap_or(text.len())].trim())
+    })
 }
 
 fn network(text: &str) -> Option<IpNet> {

@@ -71,6 +71,16 @@ impl Redacted for Option<Duration> {
     }
 }
 
+impl Redacted for Vec<SecretSource> {
+    fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_slice() {
+            [] => serializer.serialize_str(""),
+            [one] => serializer.collect_str(one),
+            several => serializer.collect_seq(several.iter().map(ToString::to_string)),
+        }
+    }
+}
+
 impl Redacted for Vec<IpNet> {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter().map(ToString::to_string))

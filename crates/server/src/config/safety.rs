@@ -76,7 +76,7 @@ impl Config {
     }
 
     fn missing_master_key(&self) -> Option<Unsafe> {
-        self.master_key.is_none().then(|| Unsafe {
+        self.master_key.is_empty().then(|| Unsafe {
             key: "master_key",
             problem: "not set; say where the key is, by file:PATH or env:NAME".to_owned(),
         })

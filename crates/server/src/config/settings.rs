@@ -57,8 +57,8 @@ settings! {
         /// Issuer of the tokens and base of redirect URLs; absolute, without a trailing slash. Never empty: `http://{listen}`
         /// stands in for a value that was not set.
         public_url: String = public_url,
-        /// Where the master key is; `None` if nobody said.
-        master_key: Option<SecretSource> = secret,
+        /// Where the master keys are, the one to seal with first; empty if nobody said.
+        master_key: Vec<SecretSource> = secrets,
         /// Whether files with secrets may be readable for every user of the machine.
         world_readable_secrets: bool = boolean,
         /// Whether the sandbox Payment API and the playground are served.

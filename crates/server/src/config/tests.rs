@@ -107,7 +107,7 @@ fn defaults_are_those_of_the_contract() {
     let config = Config::load(None, NO_ENV).unwrap();
     assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.public_url, "http://0.0.0.0:8080");
-    assert_eq!(config.master_key, None);
+    assert_eq!(config.master_key, []);
     assert_eq!(config.tokens.access_ttl, Duration::from_secs(900));
     assert_eq!(config.tokens.refresh_ttl, Duration::from_secs(86_400));
     assert_eq!(config.tokens.exp_leeway, Duration::ZERO);
@@ -125,7 +125,7 @@ fn defaults_are_those_of_the_contract() {
 fn the_documented_example_loads() {
     let config = load(EXAMPLE).unwrap();
     assert_eq!(config.public_url, "https://core.example.com");
-    assert_eq!(config.master_key, Some(SecretSource::File("/etc/tollgate/master.key".into())));
+    assert_eq!(config.master_key, [SecretSource::File("/etc/tollgate/master.key".into())]);
     assert_eq!(config.database.url, Database::Sqlite("/var/lib/tollgate/tollgate.db".into()));
 }
 
@@ -244,6 +244,8 @@ fn each_value_out_of_its_range_is_refused() {
         "database.statement_timeout = \"0s\"",
         "master_key = \"/etc/key\"",
         "master_key = \"file:\"",
+        "master_key = []",
+        "master_key = [\"file:/a\", \"/b\"]",
         "master_key = \"env:A-B\"",
         "log.format = \"xml\"",
         "log.level = \"loud\"",
@@ -307,7 +309,7 @@ fn dev_lives_in_its_folder_with_the_environment_on_top() {
     let listen = "127.0.0.1:8080".parse().unwrap();
     let config = Config::dev(listen, Path::new("//tmp/x"), [("TOLLGATE_TOKENS__ACCESS_TTL", "2s")]).unwrap();
     assert_eq!(config.database.url, Database::Sqlite("/tmp/x/tollgate.db".into()));
-    assert_eq!(config.master_key, Some(SecretSource::File("/tmp/x/master.key".into())));
+    assert_eq!(config.master_key, [SecretSource::File("/tmp/x/master.key".into())]);
     assert_eq!(config.public_url, "http://127.0.0.1:8080");
     assert_eq!(config.admin_listen, None);
     assert_eq!(config.log.format, LogFormat::Text);

@@ -87,13 +87,14 @@ async fn a_secret_expires_or_is_revoked_and_the_others_stay() {
     let listed = sent(secrets::list(&admin, shop)).await.unwrap();
     assert_eq!(listed.len(), 2);
     for secret in &listed {
-        let later = if secret.id == created.secret.id { SecretStatus::Live } else { SecretStatus::Expired };
-        assert_eq!(SecretStatus::at(now, secret), SecretStatus::Live);
+        let later = if secret.id == created.secret.id { SecretStatus::Active } else { SecretStatus::Expired };
+        assert_eq!(SecretStatus::at(now, secret), SecretStatus::Active);
         assert_eq!(SecretStatus::at(now.after(2 * hour), secret), later);
     }
     sent(secrets::revoke(&admin, shop, created.secret.id, &ada)).await.unwrap();
     for secret in secrets::list(&admin, shop).await.unwrap() {
-        let status = if secret.id == created.secret.id { SecretStatus::Revoked } else { SecretStatus::Live };
+        let status =
+            if secret.id == created.secret.id { SecretStatus::Revoked } else { SecretStatus::Active };
         assert_eq!(SecretStatus::at(now, &secret), status);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_core::Timestamp;
 use tollgate_server::admin::{Administration, configuration};
 use tollgate_server::config::Config;
-use tollgate_server::{ROLLOUT, Watcher};
+use tollgate_server::{ROLLOUT, Unlocked, Watcher};
 use tollgate_store::{RunningServer, Sqlite};
 
 use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
@@ -51,7 +51,8 @@ async fn adopt_by_hand(stage: &Stage, settings: Settings) {
     let (config, clock) = (config(stage, settings), Faults::default());
     clock.set_clock(stage.now());
     let store = clock.in_front_of(Sqlite::open_existing(&stage.path()).unwrap());
-    let admin = Administration { store: store.as_ref(), master_key: &master_key(), config: &config };
+    let unlocked = Unlocked::new(store.as_ref(), master_key().into()).await.unwrap();
+    let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config };
     assert!(configuration::adopt(&admin, "the operator", &SYSTEM).await.unwrap().is_some());
 }
 

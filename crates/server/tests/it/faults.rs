@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tollgate_core::{Actor, ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
-    Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, Clients, Document,
-    Documents, Idempotency, IdempotencyScope, Installation, Keys, LeaderLease, Lease, Merchant, Merchants,
-    Part, Position, Purge, Revocations, RunningServer, Secret, Servers, SigningKey, Sqlite, Status, Store,
-    StoreError, Time, TimePassed, Transfer,
+    Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate, Clients,
+    Document, Documents, Idempotency, IdempotencyScope, Installation, Integrity, Keys, LeaderLease, Lease,
+    Merchant, Merchants, Part, Position, Purge, Revocations, RunningServer, Seal, Secret, Servers,
+    SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed, Transfer,
 };
 
 /// How a method fails.
@@ -153,6 +153,7 @@ delegated! {
         clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
         client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
         set_client_status(id: ClientId, status: Status, now: Timestamp, actor: &Actor) -> bool;
+        update_client(id: ClientId, update: &ClientUpdate, now: Timestamp, actor: &Actor) -> bool;
         delete_client(id: ClientId, now: Timestamp, actor: &Actor) -> bool;
         add_secret(
             client: ClientId,
@@ -189,9 +190,13 @@ delegated! {
     }
     Installation {
         install(check: &[u8], key: &SigningKey) -> Vec<u8>;
-        installation() -> Option<Vec<u8>>;
+        installation() -> Option<Seal>;
+        reseal(from: &[u8], seal: &Seal, keys: &[(KeyId, Vec<u8>)], now: Timestamp, actor: &Actor) -> bool;
         in_place() -> ();
         longest_lifetime(at_least: Duration) -> Duration;
+    }
+    Integrity {
+        damage() -> Vec<String>;
     }
     Keys {
         signing_keys() -> Vec<SigningKey>;
@@ -209,6 +214,8 @@ delegated! {
         merchant(id: MerchantId) -> Option<Merchant>;
         merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
         set_merchant_status(id: MerchantId, status: Status, now: Timestamp, actor: &Actor) -> bool;
+        rename_merchant(id: MerchantId, name: &str, now: Timestamp, actor: &Actor) -> bool;
+        delete_merchant(id: MerchantId, now: Timestamp, actor: &Actor) -> bool;
     }
     Purge {
         purge(now: Timestamp) -> u64;

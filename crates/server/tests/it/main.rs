@@ -30,6 +30,7 @@ mod quiet;
 mod reach;
 mod reference;
 mod refresh;
+mod rekey;
 mod revocation;
 mod sandbox;
 mod stage;

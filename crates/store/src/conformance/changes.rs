@@ -9,13 +9,13 @@ use super::{
     DAY, FORGOTTEN, HOUR, MILLISECOND, NAME, NOW, SYSTEM, Shared, at_once, bytes, changed_since, client,
     client_id, lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
 };
-use crate::{Adoption, Changed, Part, Position, Status, Table, TimePassed, Value};
+use crate::{Adoption, Changed, Part, Position, Seal, Status, Table, TimePassed, Value};
 
 pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
     assert_eq!(store.installation().await.unwrap(), None);
     assert_eq!(store.install(b"\0one", &signing_key(1, NOW)).await.unwrap(), b"\0one");
     assert_eq!(store.install(b"two", &signing_key(2, NOW)).await.unwrap(), b"\0one");
-    assert_eq!(store.installation().await.unwrap().unwrap(), b"\0one");
+    assert_eq!(store.installation().await.unwrap().unwrap().check, b"\0one");
     assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
 }
 
@@ -27,6 +27,35 @@ pub async fn concurrent_installs_agree(store: Shared) {
     let keys = store.signing_keys().await.unwrap();
     assert_eq!(keys.len(), 1);
     assert!(checks.iter().all(|check| *check == keys[0].id.as_bytes()), "{checks:?}");
+}
+
+pub async fn sealing_anew_replaces_every_key_or_nothing(store: Shared) {
+    let never = NOW.after(100 * DAY);
+    store.install(b"one", &signing_key(1, NOW)).await.unwrap();
+    store.add_signing_key(&signing_key(2, NOW.after(HOUR)), never, &SYSTEM).await.unwrap();
+    let before = store.last_change().await.unwrap();
+    let sealed = |number: u32| (signing_key(number, NOW).id, vec![9; 3]);
+    let seal = |check: &[u8], key: u8| Seal { check: check.to_owned(), secrets_key: Some(vec![key]) };
+    for (from, keys) in [
+        (&b"two"[..], vec![sealed(1), sealed(2)]),
+        (b"one", vec![sealed(1)]),
+        (b"one", vec![sealed(1), sealed(3)]),
+        (b"one", vec![sealed(1), sealed(2), sealed(3)]),
+    ] {
+        assert!(!store.reseal(from, &seal(b"two", 7), &keys, NOW, &SYSTEM).await.unwrap());
+    }
+    let unchanged = Seal { check: b"one".to_vec(), secrets_key: None };
+    assert_eq!(store.installation().await.unwrap(), Some(unchanged));
+    assert_eq!(store.signing_keys().await.unwrap()[0].sealed, signing_key(1, NOW).sealed);
+    assert_eq!(changed_since(&store, before).await, []);
+
+    let all = [sealed(2), sealed(1)];
+    assert!(store.reseal(b"one", &seal(b"two", 7), &all, NOW, &SYSTEM).await.unwrap());
+    assert_eq!(store.installation().await.unwrap(), Some(seal(b"two", 7)));
+    assert!(store.signing_keys().await.unwrap().iter().all(|key| key.sealed == [9; 3]));
+    assert_eq!(changed_since(&store, before).await, [Changed::SigningKeys]);
+    assert!(store.reseal(b"two", &seal(b"two", 8), &all, NOW, &SYSTEM).await.unwrap(), "once more");
+    assert_eq!(store.installation().await.unwrap(), Some(seal(b"two", 8)));
 }
 
 pub async fn signing_keys_come_oldest_first(store: Shared) {

@@ -6,7 +6,7 @@ use super::{
     DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, SYSTEM, Shared, changed_since, client, client_id, longest_scope,
     merchant, merchant_id, secret, secret_id, the_client, with_client,
 };
-use crate::{Status, StoreError};
+use crate::{Changed, ClientUpdate, Merchant, Status, StoreError};
 
 const SECOND: Generation = Generation::FIRST.next();
 
@@ -197,6 +197,57 @@ pub async fn a_deleted_client_is_gone_and_its_tokens_are_revoked(store: Shared) 
     assert_eq!(revoked[0].subject, Revoked::Client(client_id(1), Generation::END));
 }
 
+pub async fn a_deleted_merchant_takes_its_clients_and_their_tokens_along(store: Shared) {
+    with_client(&store).await;
+    store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
+    store.create_client(&client(2, Some(1)), &SYSTEM).await.unwrap();
+    store.create_client(&client(3, Some(2)), &SYSTEM).await.unwrap();
+    store.create_client(&client(4, None), &SYSTEM).await.unwrap();
+    let before = store.last_change().await.unwrap();
+    assert!(store.delete_merchant(merchant_id(1), NOW, &SYSTEM).await.unwrap());
+    assert_eq!(store.merchants(None, 10).await.unwrap(), [merchant(2)]);
+    assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(3, Some(2)), client(4, None)]);
+    let revoked = store.revocations(NOW).await.unwrap();
+    assert_eq!(revoked.len(), 1);
+    assert_eq!(revoked[0].subject, Revoked::Merchant(merchant_id(1), Generation::END));
+    let changed = changed_since(&store, before).await;
+    assert_eq!(changed, [Changed::Merchant(merchant_id(1)), Changed::Revocation(revoked[0])]);
+    assert!(!store.delete_merchant(merchant_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.create_client(&client(5, Some(1)), &SYSTEM).await.unwrap());
+    // Nothing is in the way of one with its id.
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    assert!(store.create_client(&client(1, Some(1)), &SYSTEM).await.unwrap());
+}
+
+pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else(store: Shared) {
+    with_client(&store).await;
+    let before = store.last_change().await.unwrap();
+    assert!(store.rename_merchant(merchant_id(1), "Zoë's", NOW, &SYSTEM).await.unwrap());
+    let renamed = Merchant { name: "Zoë's".to_owned(), ..merchant(1) };
+    assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(renamed));
+
+    let mut expected = client(1, Some(1));
+    let update = |update: ClientUpdate| {
+        let store = &store;
+        async move { store.update_client(client_id(1), &update, NOW, &SYSTEM).await.unwrap() }
+    };
+    assert!(update(ClientUpdate { name: Some("till".to_owned()), ..ClientUpdate::default() }).await);
+    "till".clone_into(&mut expected.name);
+    assert_eq!(the_client(&store, 1).await, expected);
+    let scope: Scope = "payments:read".parse().unwrap();
+    assert!(update(ClientUpdate { scope: Some(scope.clone()), ..ClientUpdate::default() }).await);
+    expected.scope = scope;
+    assert_eq!(the_client(&store, 1).await, expected);
+    assert!(update(ClientUpdate { addresses: Some(Vec::new()), ..ClientUpdate::default() }).await);
+    expected.addresses = Vec::new();
+    assert_eq!(the_client(&store, 1).await, expected);
+    let client = Changed::Client(client_id(1));
+    assert_eq!(
+        changed_since(&store, before).await,
+        [Changed::Merchant(merchant_id(1)), client, client, client]
+    );
+}
+
 pub async fn an_added_secret_lets_the_others_expire(store: Shared) {
     store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     let at = NOW.after(HOUR);
@@ -249,6 +300,9 @@ pub async fn nothing_is_done_to_an_unknown_client_or_merchant(store: Shared) {
         assert!(!store.set_merchant_status(merchant_id(1), status, NOW, &SYSTEM).await.unwrap());
     }
     assert!(!store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.update_client(client_id(1), &ClientUpdate::default(), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_merchant(merchant_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.rename_merchant(merchant_id(1), "Shop", NOW, &SYSTEM).await.unwrap());
     assert!(!store.add_secret(client_id(1), &secret(1), Some(NOW), NOW, &SYSTEM).await.unwrap());
     assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.last_change().await.unwrap().seq, 0);

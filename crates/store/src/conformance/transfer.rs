@@ -8,7 +8,7 @@ use super::{
     DAY, HOUR, KIND, NAME, NOW, SYSTEM, Shared, answer, bytes, changed_since, client, client_id, document,
     lease, merchant, merchant_id, secret, signing_key, the_client, with_client,
 };
-use crate::{Adoption, Begun, Part, Position, Row, Status, StoreError, Table, Value};
+use crate::{Adoption, Begun, Part, Position, Row, Seal, Status, StoreError, Table, Value};
 
 pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) {
     fill(&store).await;
@@ -33,7 +33,10 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     assert!(imported(&store, parts.clone()).await.unwrap());
     assert_eq!(exported(&store).await, parts);
 
-    assert_eq!(store.installation().await.unwrap().unwrap(), b"check");
+    assert_eq!(
+        store.installation().await.unwrap().unwrap(),
+        Seal { check: b"check".to_vec(), secrets_key: Some(vec![5]) }
+    );
     assert_eq!(store.longest_lifetime(Duration::ZERO).await.unwrap(), Duration::from_millis(9));
     assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
     assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(merchant(1)));
@@ -135,7 +138,13 @@ fn a_row_of_each() -> Vec<Part> {
         ),
         Part::Rows(
             Table::Installation,
-            vec![vec![Value::Bytes(b"check".to_vec()), Value::Number(8), Value::Number(8), Value::Number(9)]],
+            vec![vec![
+                Value::Bytes(b"check".to_vec()),
+                Value::Number(8),
+                Value::Number(8),
+                Value::Number(9),
+                Value::Bytes(vec![5]),
+            ]],
         ),
         Part::End,
     ]

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, ClientId, Generation, MerchantId, SecretHash, SecretId, Timestamp};
+use tollgate_core::{Actor, ClientId, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp};
 use uuid::Uuid;
 
 use super::changes::{By, kept, outlasts, recorded};
@@ -12,7 +12,7 @@ use super::column::{
 };
 use super::engine::Postgres;
 use crate::clients::{gather, networks, networks_text};
-use crate::{Client, Clients, Secret, Status, StoreError};
+use crate::{Client, ClientUpdate, Clients, Secret, Status, StoreError};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -92,6 +92,41 @@ impl Clients for Postgres {
                     status == Status::Disabled,
                     kept(now),
                     outlasts(now),
+                    by.who(),
+                    by.from(),
+                    by.why(),
+                ],
+            )
+            .await?;
+        Ok(!done.is_empty())
+    }
+
+    async fn update_client(
+        &self,
+        client: ClientId,
+        update: &ClientUpdate,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let by = By::of(actor);
+        let done = self
+            .write(
+                recorded!(
+                    "done AS (
+                         UPDATE clients SET name = coalesce($2, name), scope = coalesce($3, scope),
+                             addresses = coalesce($4, addresses)
+                         WHERE id = $1 RETURNING id
+                     )",
+                    "SELECT 1, 'client', id, NULL::bigint, $5, false FROM done",
+                    "$6, $7, $8",
+                    "SELECT FROM done"
+                ),
+                params![
+                    id(client.as_bytes()),
+                    update.name.as_deref().map(str::as_bytes),
+                    update.scope.as_ref().map(Scope::as_str),
+                    update.addresses.as_deref().map(networks_text),
+                    kept(now),
                     by.who(),
                     by.from(),
                     by.why(),

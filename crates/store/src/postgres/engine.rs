@@ -9,9 +9,9 @@ use super::clock::Clock;
 use super::column::{Param, unsigned};
 use super::complete::Complete;
 use super::group::Group;
-use super::migrate::{self, Empty};
+use super::migrate;
 use super::pool::{Pool, PostgresOptions, Statement, Transaction};
-use crate::StoreError;
+use crate::{Access, StoreError};
 
 /// A store in a PostgreSQL database, which any number of processes on any number of machines may have open.
 ///
@@ -28,16 +28,21 @@ impl Postgres {
     ///
     /// The error says what is wrong and what to do.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
-        Self::with(options, Empty::Filled).await
+        Self::with(options, Access::Create).await
     }
 
     /// Opens the store, which must exist: a mistyped name must not become a new and empty store. Its tables are brought
     /// up to date where that is needed.
     pub async fn open_existing(options: PostgresOptions) -> Result<Self, StoreError> {
-        Self::with(options, Empty::Refused).await
+        Self::with(options, Access::Change).await
     }
 
-    async fn with(options: PostgresOptions, empty: Empty) -> Result<Self, StoreError> {
+    /// Opens the store to read only: it must exist, and its tables are left as they are.
+    pub async fn open_to_read(options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::with(options, Access::Read).await
+    }
+
+    async fn with(options: PostgresOptions, access: Access) -> Result<Self, StoreError> {
         let patience = options.statement_timeout;
         let store = Self {
             pool: Arc::new(Pool::new(options)?),
@@ -45,7 +50,7 @@ impl Postgres {
             begins: Group::new(),
             completions: Group::new(),
         };
-        migrate::migrate(&store.pool.connect().await?, patience, empty).await?;
+        migrate::migrate(&store.pool.connect().await?, patience, access).await?;
         Ok(store)
     }
 

@@ -65,6 +65,23 @@ pub(super) fn statement(error: &Error) -> StoreError {
     StoreError::Unavailable(format!("{text} (PostgreSQL error {})", code.code()))
 }
 
+/// Returns the error of the first statement that makes something in the database.
+pub(super) fn creating(error: &Error) -> StoreError {
+    match error.code().map(SqlState::code) {
+        Some("42501") => StoreError::Misconfigured(
+            "the role may not create tables in the schema: `GRANT CREATE ON SCHEMA public` to it, or run `tollgate store \
+             migrate` as the owner of the database (PostgreSQL error 42501)"
+                .to_owned(),
+        ),
+        Some("3F000") => StoreError::Misconfigured(
+            "the schema that search_path names does not exist: create it, or correct `options` in database.url \
+             (PostgreSQL error 3F000)"
+                .to_owned(),
+        ),
+        _ => statement(error),
+    }
+}
+
 /// Returns the error of a connection that could not be made.
 pub(super) fn connecting(error: &Error, address: &PostgresAddress) -> StoreError {
     let place = address.place();

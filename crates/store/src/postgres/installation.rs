@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tollgate_core::{Actor, KeyId, Timestamp};
+use uuid::Uuid;
 
+use super::changes::{By, kept, recorded};
 use super::column::{column, id, length, millis, never_written, params, unsigned};
 use super::engine::{Postgres, last};
 use super::pool::Statement;
-use crate::{Installation, SigningKey, StoreError};
+use crate::{Installation, Seal, SigningKey, StoreError};
 
 const CHECK: &str = "SELECT check_value FROM installation";
 
@@ -41,9 +44,22 @@ impl Installation for Postgres {
         column(last(rows).first().ok_or_else(never_written)?, 0)
     }
 
-    async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = self.read_one(CHECK, params![]).await?;
-        column(&row.ok_or_else(never_written)?, 0)
+    async fn installation(&self) -> Result<Option<Seal>, StoreError> {
+        let sql = "SELECT check_value, secrets_key FROM installation";
+        let row = self.read_one(sql, params![]).await?.ok_or_else(never_written)?;
+        let Some(check) = column(&row, 0)? else { return Ok(None) };
+        Ok(Some(Seal { check, secrets_key: column(&row, 1)? }))
+    }
+
+    async fn reseal(
+        &self,
+        from: &[u8],
+        seal: &Seal,
+        keys: &[(KeyId, Vec<u8>)],
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        reseal(self, from, seal, keys, now, actor).await
     }
 
     async fn in_place(&self) -> Result<(), StoreError> {
@@ -66,4 +82,59 @@ impl Installation for Postgres {
             .await?;
         Ok(Duration::from_millis(unsigned(raised.first().ok_or_else(never_written)?, 0)?))
     }
+}
+
+async fn reseal(
+    store: &Postgres,
+    from: &[u8],
+    seal: &Seal,
+    keys: &[(KeyId, Vec<u8>)],
+    now: Timestamp,
+    actor: &Actor,
+) -> Result<bool, StoreError> {
+    let ids: Vec<Uuid> = keys.iter().map(|(key, _)| id(key.as_bytes())).collect();
+    let sealed: Vec<&[u8]> = keys.iter().map(|(_, sealed)| sealed.as_slice()).collect();
+    let by = By::of(actor);
+    let done = store
+        .write_all(&[
+            // A key that is being added is waited for.
+            Statement { sql: "SELECT FROM installation FOR UPDATE", params: params![] },
+            Statement {
+                sql: "WITH same AS (
+                          SELECT 1 AS same FROM installation
+                          WHERE check_value = $1
+                              AND (SELECT count(*) FROM signing_keys) = cardinality($4)
+                              AND NOT EXISTS (SELECT FROM signing_keys WHERE id <> ALL ($4))
+                      ), resealed AS (
+                          UPDATE signing_keys k SET sealed = given.sealed
+                          FROM unnest($4, $5) AS given (id, sealed)
+                          WHERE k.id = given.id AND EXISTS (SELECT FROM same)
+                      )
+                      UPDATE installation SET check_value = $2, secrets_key = $3
+                      WHERE EXISTS (SELECT FROM same)",
+                params: params![from, seal.check.as_slice(), seal.secrets_key.as_deref(), ids, sealed],
+            },
+            // By itself, because the entry takes its number from the row that was just updated.
+            Statement {
+                sql: recorded!(
+                    "done AS (
+                         SELECT 1 AS done FROM installation
+                         WHERE check_value = $1 AND secrets_key IS NOT DISTINCT FROM $2
+                     )",
+                    "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $3, false FROM done",
+                    "$4, $5, $6",
+                    "SELECT FROM done"
+                ),
+                params: params![
+                    seal.check.as_slice(),
+                    seal.secrets_key.as_deref(),
+                    kept(now),
+                    by.who(),
+                    by.from(),
+                    by.why(),
+                ],
+            },
+        ])
+        .await?;
+    Ok(!last(done).is_empty())
 }

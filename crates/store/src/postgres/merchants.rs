@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, MerchantId, Timestamp};
+use tollgate_core::{Actor, Generation, MerchantId, Timestamp};
 
 use super::changes::{By, kept, outlasts, recorded};
-use super::column::{id, id_bytes, millis, params, status, text, time};
-use super::engine::Postgres;
+use super::column::{id, id_bytes, millis, number, params, status, text, time};
+use super::engine::{Postgres, last};
+use super::pool::Statement;
 use crate::{Merchant, Merchants, Status, StoreError};
 
 #[async_trait]
@@ -84,6 +85,71 @@ impl Merchants for Postgres {
             )
             .await?;
         Ok(!done.is_empty())
+    }
+
+    async fn rename_merchant(
+        &self,
+        merchant: MerchantId,
+        name: &str,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let by = By::of(actor);
+        let done = self
+            .write(
+                recorded!(
+                    "done AS (UPDATE merchants SET name = $2 WHERE id = $1 RETURNING id)",
+                    "SELECT 1, 'merchant', id, NULL::bigint, $3, false FROM done",
+                    "$4, $5, $6",
+                    "SELECT FROM done"
+                ),
+                params![id(merchant.as_bytes()), name.as_bytes(), kept(now), by.who(), by.from(), by.why()],
+            )
+            .await?;
+        Ok(!done.is_empty())
+    }
+
+    async fn delete_merchant(
+        &self,
+        merchant: MerchantId,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (merchant, by) = (id(merchant.as_bytes()), By::of(actor));
+        let done = self
+            .write_all(&[
+                // A client that is being created is waited for, and none can be from now on.
+                Statement {
+                    sql: "SELECT id FROM merchants WHERE id = $1 FOR UPDATE",
+                    params: params![merchant],
+                },
+                Statement { sql: "DELETE FROM clients WHERE merchant_id = $1", params: params![merchant] },
+                // Only now, so that one that was being added is deleted as well.
+                Statement {
+                    sql: "DELETE FROM secrets s WHERE NOT EXISTS (SELECT FROM clients c WHERE c.id = s.client_id)",
+                    params: params![],
+                },
+                Statement {
+                    sql: recorded!(
+                        "done AS (DELETE FROM merchants WHERE id = $1 RETURNING id)",
+                        "SELECT 1, 'merchant', id, NULL::bigint, $2, false FROM done
+                         UNION ALL SELECT 2, 'merchant revoked', id, $3, $4, true FROM done",
+                        "$5, $6, $7",
+                        "SELECT FROM done"
+                    ),
+                    params: params![
+                        merchant,
+                        kept(now),
+                        number(Generation::END.number()),
+                        outlasts(now),
+                        by.who(),
+                        by.from(),
+                        by.why(),
+                    ],
+                },
+            ])
+            .await?;
+        Ok(!last(done).is_empty())
     }
 }
 

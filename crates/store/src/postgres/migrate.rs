@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Row};
 
 use super::column::{Param, column, never_written, params};
 use super::error;
-use crate::StoreError;
+use crate::{Access, StoreError};
 
 /// A step from one version of the schema to the next. One that was released never changes.
 struct Step {
@@ -36,33 +36,32 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("actors.sql"), oldest: 5, made: None },
     // An older program would look for the payment requests.
     Step { sql: include_str!("documents.sql"), oldest: 8, made: None },
+    // An older program would hash secrets with the key that it derives from the master key.
+    Step { sql: include_str!("secrets_key.sql"), oldest: 9, made: None },
 ];
-
-/// What to do with a database that holds no store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Empty {
-    /// Create the tables of a store.
-    Filled,
-    /// Refuse it.
-    Refused,
-}
 
 /// How long all steps may take, including the wait for other processes that take them.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Takes the steps that the schema lacks, in one transaction, unless another process was faster. Whether it lacks any
 /// must be known within `patience`: the server may be cut off right after the connection was made.
-pub(super) async fn migrate(client: &Client, patience: Duration, empty: Empty) -> Result<(), StoreError> {
+pub(super) async fn migrate(client: &Client, patience: Duration, access: Access) -> Result<(), StoreError> {
     // Without a lock at first: usually there is nothing to do, and the role may lack the right to change the schema.
     let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
     match timeout(patience, version(client)).await.map_err(late)?? {
         found if found == known() => return Ok(()),
-        0 if empty == Empty::Refused => {
+        0 if access != Access::Create => {
             return Err(StoreError::Misconfigured(
                 "the database has no tables of Tollgate: check database.url, or make a store there with `tollgate \
                  store migrate`"
                     .to_owned(),
             ));
+        }
+        found if access == Access::Read => {
+            return Err(StoreError::Misconfigured(format!(
+                "the schema has version {found}, and {} is needed: start a server on it, or run `tollgate store migrate`",
+                known()
+            )));
         }
         _ => {}
     }
@@ -83,6 +82,7 @@ async fn take_steps(client: &Client) -> Result<(), StoreError> {
             break version(client).await?;
         }
         if create(client).await? {
+            refuse_strangers(client).await?;
             break 0;
         }
         execute(client, "ROLLBACK").await?;
@@ -139,8 +139,30 @@ async fn create(client: &Client) -> Result<bool, StoreError> {
         {
             Ok(false)
         }
-        Err(error) => Err(error::statement(&error)),
+        Err(error) => Err(error::creating(&error)),
     }
+}
+
+/// Refuses a schema that holds tables of another program: names would clash sooner or later, and whoever restores or drops one
+/// would not think of the other. What an extension has made is no program's.
+async fn refuse_strangers(client: &Client) -> Result<(), StoreError> {
+    let sql = "SELECT relname::text FROM pg_class c
+               WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+                   AND relname <> 'tollgate_schema'
+                   AND NOT EXISTS (
+                       SELECT FROM pg_depend d
+                       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                   )
+               ORDER BY relname LIMIT 3";
+    let rows = run(client, sql, params![]).await?;
+    let names = rows.iter().map(|row| column(row, 0)).collect::<Result<Vec<String>, _>>()?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Misconfigured(format!(
+        "the database holds tables of another program ({}): give Tollgate a database of its own",
+        names.join(", ")
+    )))
 }
 
 /// Returns the version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.

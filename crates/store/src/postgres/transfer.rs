@@ -106,7 +106,8 @@ async fn insert(client: &Client, table: Table, rows: &[Values]) -> Result<(), St
     let sql = match table {
         Table::Installation => format!(
             "UPDATE installation SET check_value = given.check_value, purged_change = given.purged_change,
-                 last_change = given.last_change, longest_lifetime = given.longest_lifetime FROM {given}"
+                 last_change = given.last_change, longest_lifetime = given.longest_lifetime,
+                 secrets_key = given.secrets_key FROM {given}"
         ),
         _ => format!("INSERT INTO {table_name} ({names}) SELECT {names} FROM {given}"),
     };

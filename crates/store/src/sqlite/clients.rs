@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
-use tollgate_core::{Actor, ClientId, Generation, MerchantId, Revoked, SecretHash, SecretId, Timestamp};
+use tollgate_core::{
+    Actor, ClientId, Generation, MerchantId, Revoked, Scope, SecretHash, SecretId, Timestamp,
+};
 
 use super::changes;
 use super::column::{generation, optional_time, parsed, status, time};
 use super::engine::Sqlite;
 use super::writer::Durability;
 use crate::clients::{gather, networks, networks_text};
-use crate::{Changed, Client, Clients, Secret, Status, StoreError};
+use crate::{Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -95,6 +97,35 @@ impl Clients for Sqlite {
                 changes::revoke(connection, Revoked::Client(id, raised), now, &actor)?;
             }
             Ok(true)
+        })
+        .await
+    }
+
+    async fn update_client(
+        &self,
+        id: ClientId,
+        update: &ClientUpdate,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (ClientUpdate { name, scope, addresses }, actor) = (update.clone(), actor.clone());
+        self.write(Durability::Power, move |connection| {
+            let found = connection
+                .prepare_cached(
+                    "UPDATE clients SET name = ifnull(?2, name), scope = ifnull(?3, scope),
+                         addresses = ifnull(?4, addresses)
+                     WHERE id = ?1",
+                )?
+                .execute(params![
+                    id.as_bytes(),
+                    name,
+                    scope.as_ref().map(Scope::as_str),
+                    addresses.as_deref().map(networks_text),
+                ])?;
+            if found > 0 {
+                changes::record(connection, Changed::Client(id), now, &actor)?;
+            }
+            Ok(found > 0)
         })
         .await
     }

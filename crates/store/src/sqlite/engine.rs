@@ -13,8 +13,8 @@ use super::queue::Queue;
 use super::reader::Read;
 use super::serving::Serving;
 use super::writer::{Durability, Job, Write, Writer};
-use super::{open, reader};
-use crate::StoreError;
+use super::{leftover, open, reader};
+use crate::{Access, StoreError};
 
 /// The most jobs that wait, for the writer and for the readers; one more is refused.
 const QUEUE: usize = 4096;
@@ -29,6 +29,7 @@ pub struct Sqlite {
     writes: Arc<Queue<Box<dyn Job>>>,
     reads: Arc<Queue<Read>>,
     readers: Vec<JoinHandle<()>>,
+    /// `None` where the store was opened to read only.
     writer: Option<JoinHandle<()>>,
     pub(super) place: Place,
     /// Held for as long as this process serves.
@@ -41,31 +42,46 @@ impl Sqlite {
     /// The error says what is wrong and what to do. Blocks while it works, at most some seconds.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         open::create(path)?;
-        Self::with(path, open::to_write(path, open::Empty::Filled)?)
+        leftover::check(path)?;
+        Self::with(path, open::to_write(path, Access::Create)?)
     }
 
     /// Opens the store at `path`, which must exist: a mistyped path must not become a new and empty store.
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        Self::with(path, open::to_write(path, open::Empty::Refused)?)
+        leftover::check(path)?;
+        Self::with(path, open::to_write(path, Access::Change)?)
+    }
+
+    /// Opens the store at `path` to read only: it must exist, its schema is left as it is, and nothing can be written.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        leftover::check(path)?;
+        Self::without_writer(path, open::to_look)
     }
 
     fn with(path: &Path, connection: Connection) -> Result<Self, StoreError> {
-        let (writes, reads) = (Arc::new(Queue::new(QUEUE)), Arc::new(Queue::new(QUEUE)));
-        let place = Place::of(path)?;
+        let mut store = Self::without_writer(path, open::to_read)?;
+        let (thread, writes) = (Writer::new(store.place.clone(), connection), Arc::clone(&store.writes));
+        store.writer = Some(spawn("store-writer", move || thread.run(&writes))?);
+        Ok(store)
+    }
+
+    fn without_writer(
+        path: &Path,
+        open: fn(&Path) -> Result<Connection, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let connections: Vec<Connection> = (0..READERS).map(|_| open(path)).collect::<Result<_, _>>()?;
         let mut store = Self {
-            writes: Arc::clone(&writes),
-            reads,
+            writes: Arc::new(Queue::new(QUEUE)),
+            reads: Arc::new(Queue::new(QUEUE)),
             readers: Vec::new(),
             writer: None,
-            place: place.clone(),
+            place: Place::of(path)?,
             serving: Serving::beside(path),
         };
-        for _ in 0..READERS {
-            let (connection, queue) = (open::to_read(path)?, Arc::clone(&store.reads));
+        for connection in connections {
+            let queue = Arc::clone(&store.reads);
             store.readers.push(spawn("store-reader", move || reader::run(&connection, &queue))?);
         }
-        let thread = Writer::new(place, connection);
-        store.writer = Some(spawn("store-writer", move || thread.run(&writes))?);
         Ok(store)
     }
 
@@ -89,6 +105,9 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        if self.writer.is_none() {
+            return Err(StoreError::Misconfigured("it was opened to read only".to_owned()));
+        }
         let (reply, answer) = oneshot::channel();
         self.writes.push(Box::new(Write::new(durability, work, reply)))?;
         // The thread has ended, perhaps after the commit.

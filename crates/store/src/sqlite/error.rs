@@ -4,6 +4,9 @@ use rusqlite::{Error, ErrorCode};
 
 use crate::StoreError;
 
+/// How the text of an error begins where nothing more can be written.
+pub(super) const DISK_FULL: &str = "the disk is full";
+
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match error {
@@ -24,7 +27,14 @@ fn from_code(error: rusqlite::ffi::Error) -> StoreError {
             return StoreError::Corrupt(format!("its pages contradict each other (SQLite error {code})"));
         }
         ErrorCode::NotADatabase => return StoreError::Corrupt("it is not a database".to_owned()),
-        ErrorCode::DiskFull => "the disk is full",
+        ErrorCode::DiskFull => DISK_FULL,
+        // The memory that the processes share is a file as well, which is made when the first of them opens the store.
+        ErrorCode::SystemIoFailure if code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {
+            "the disk is full, or files may not grow (ulimit -f)"
+        }
+        ErrorCode::SystemIoFailure if code == rusqlite::ffi::SQLITE_IOERR_WRITE => {
+            "writing failed, as it does where files may not grow (ulimit -f)"
+        }
         ErrorCode::SystemIoFailure => "reading or writing failed",
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another process holds it for too long",
         ErrorCode::ReadOnly => "it can't be written",
@@ -38,4 +48,20 @@ fn from_code(error: rusqlite::ffi::Error) -> StoreError {
 /// Returns the error of a job that panicked, or whose thread has ended.
 pub(super) fn failed_inside() -> StoreError {
     StoreError::Unavailable("it failed inside".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_wherever_it_is_met() {
+        for code in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_SHMSIZE] {
+            let error = from_code(rusqlite::ffi::Error::new(code));
+            assert!(
+                matches!(&error, StoreError::Unavailable(text) if text.starts_with(DISK_FULL)),
+                "{error}"
+            );
+        }
+    }
 }

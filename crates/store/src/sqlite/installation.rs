@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension, Result, params};
+use tollgate_core::{Actor, KeyId, Timestamp};
 
 use super::column::millis;
 use super::engine::Sqlite;
 use super::writer::Durability;
 use super::{changes, keys};
-use crate::{Installation, SigningKey, StoreError};
+use crate::{Changed, Installation, Seal, SigningKey, StoreError};
 
 #[async_trait]
 impl Installation for Sqlite {
@@ -27,12 +28,34 @@ impl Installation for Sqlite {
         .await
     }
 
-    async fn installation(&self) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn installation(&self) -> Result<Option<Seal>, StoreError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT check_value FROM installation WHERE check_value IS NOT NULL")?
-                .query_one([], |row| row.get(0))
+                .prepare_cached(
+                    "SELECT check_value, secrets_key FROM installation WHERE check_value IS NOT NULL",
+                )?
+                .query_one([], |row| Ok(Seal { check: row.get(0)?, secrets_key: row.get(1)? }))
                 .optional()
+        })
+        .await
+    }
+
+    async fn reseal(
+        &self,
+        from: &[u8],
+        seal: &Seal,
+        keys: &[(KeyId, Vec<u8>)],
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (from, seal, keys, actor) = (from.to_owned(), seal.clone(), keys.to_owned(), actor.clone());
+        self.write(Durability::Power, move |connection| {
+            let same = is_sealed_with(connection, &from)? && are_all(connection, &keys)?;
+            if same {
+                replace(connection, &seal, &keys)?;
+                changes::record(connection, Changed::SigningKeys, now, &actor)?;
+            }
+            Ok(same)
         })
         .await
     }
@@ -56,4 +79,28 @@ impl Installation for Sqlite {
         })
         .await
     }
+}
+
+fn is_sealed_with(connection: &Connection, check: &[u8]) -> Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM installation WHERE check_value = ?1")?.exists([check])
+}
+
+/// Says whether these are all the signing keys.
+fn are_all(connection: &Connection, keys: &[(KeyId, Vec<u8>)]) -> Result<bool> {
+    let mut found: Vec<[u8; 16]> = connection
+        .prepare_cached("SELECT id FROM signing_keys")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    let mut given: Vec<[u8; 16]> = keys.iter().map(|(id, _)| *id.as_bytes()).collect();
+    found.sort_unstable();
+    given.sort_unstable();
+    Ok(found == given)
+}
+
+fn replace(connection: &Connection, seal: &Seal, keys: &[(KeyId, Vec<u8>)]) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE installation SET check_value = ?1, secrets_key = ?2")?
+        .execute(params![seal.check, seal.secrets_key])?;
+    let mut update = connection.prepare_cached("UPDATE signing_keys SET sealed = ?2 WHERE id = ?1")?;
+    keys.iter().try_for_each(|(id, sealed)| update.execute(params![id.as_bytes(), sealed]).map(drop))
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Result, Row, params};
-use tollgate_core::{Actor, MerchantId, Revoked, Timestamp};
+use tollgate_core::{Actor, Generation, MerchantId, Revoked, Timestamp};
 
 use super::changes;
 use super::column::{generation, status, time};
@@ -76,6 +76,51 @@ impl Merchants for Sqlite {
                 changes::revoke(connection, Revoked::Merchant(id, raised), now, &actor)?;
             }
             Ok(true)
+        })
+        .await
+    }
+
+    async fn rename_merchant(
+        &self,
+        id: MerchantId,
+        name: &str,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (name, actor) = (name.to_owned(), actor.clone());
+        self.write(Durability::Power, move |connection| {
+            let found = connection
+                .prepare_cached("UPDATE merchants SET name = ?2 WHERE id = ?1")?
+                .execute(params![id.as_bytes(), name])?;
+            if found > 0 {
+                changes::record(connection, Changed::Merchant(id), now, &actor)?;
+            }
+            Ok(found > 0)
+        })
+        .await
+    }
+
+    async fn delete_merchant(
+        &self,
+        id: MerchantId,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let actor = actor.clone();
+        self.write(Durability::Power, move |connection| {
+            for sql in [
+                "DELETE FROM secrets WHERE client_id IN (SELECT id FROM clients WHERE merchant_id = ?1)",
+                "DELETE FROM clients WHERE merchant_id = ?1",
+            ] {
+                connection.prepare_cached(sql)?.execute([id.as_bytes()])?;
+            }
+            let found =
+                connection.prepare_cached("DELETE FROM merchants WHERE id = ?1")?.execute([id.as_bytes()])?;
+            if found > 0 {
+                changes::record(connection, Changed::Merchant(id), now, &actor)?;
+                changes::revoke(connection, Revoked::Merchant(id, Generation::END), now, &actor)?;
+            }
+            Ok(found > 0)
         })
         .await
     }

@@ -9,19 +9,24 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::StoreError;
+use super::error::DISK_FULL;
+use crate::{Access, StoreError};
 
 /// "TGST": tells a store from any other SQLite database.
 const APPLICATION_ID: i32 = 0x5447_5354;
 
+/// "TGSB": tells a backup from the store that it is of, until it is opened in its place.
+pub(super) const BACKUP_ID: i32 = 0x5447_5342;
+
 /// The schema's versions, each as the step from the one before. A step that was released never changes.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("elected.sql"),
     include_str!("generations.sql"),
     include_str!("agreement.sql"),
     include_str!("actors.sql"),
     include_str!("documents.sql"),
+    include_str!("secrets_key.sql"),
 ];
 
 /// The oldest usable version. Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
@@ -33,15 +38,6 @@ const MAKE_ONE: &str = "check database.url, or make a store there with `tollgate
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// What to do with an empty database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Empty {
-    /// Create the tables of a store.
-    Filled,
-    /// Refuse it.
-    Refused,
-}
-
 /// Makes a store where there is none, readable by its owner alone. SQLite gives the files beside it the same mode.
 ///
 /// It appears under its name only when it is complete. So an empty file is never a store that is being made, but what is left
@@ -52,7 +48,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     }
     let draft = draft_of(path).map_err(|kind| explain_uncreated(path, kind))?;
     create_file(&draft).map_err(|kind| explain_uncreated(path, kind))?;
-    let made = prepare(&draft, OpenFlags::SQLITE_OPEN_NOFOLLOW, Empty::Filled)
+    let made = prepare(&draft, OpenFlags::SQLITE_OPEN_NOFOLLOW, Access::Create)
         .map_err(|error| explain(path, error))
         .and_then(|made| {
             drop(made);
@@ -68,7 +64,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Returns a random name beside `path`, in a folder whose symbolic links are resolved.
-fn draft_of(path: &Path) -> Result<PathBuf, ErrorKind> {
+pub(super) fn draft_of(path: &Path) -> Result<PathBuf, ErrorKind> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut name = path.file_name().ok_or(ErrorKind::IsADirectory)?.to_owned();
     name.push(format!(".{:016x}.new", rand::random::<u64>()));
@@ -84,7 +80,7 @@ pub(super) fn create_file(path: &Path) -> Result<(), ErrorKind> {
     options.open(path).map(drop).map_err(|error| error.kind())
 }
 
-fn explain_uncreated(path: &Path, kind: ErrorKind) -> StoreError {
+pub(super) fn explain_uncreated(path: &Path, kind: ErrorKind) -> StoreError {
     let shown = path.display();
     StoreError::Unavailable(match kind {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
@@ -93,29 +89,62 @@ fn explain_uncreated(path: &Path, kind: ErrorKind) -> StoreError {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             format!("{shown} can't be created: make its folder writable for this user")
         }
+        ErrorKind::AlreadyExists => format!("{shown} is there already: name a new file"),
         kind => format!("{shown} can't be created: {kind}"),
     })
 }
 
 /// Opens the file, which must exist, for the one connection that writes.
-pub(super) fn to_write(path: &Path, empty: Empty) -> Result<Connection, StoreError> {
+pub(super) fn to_write(path: &Path, access: Access) -> Result<Connection, StoreError> {
     inspect(path)?;
-    prepare(path, OpenFlags::empty(), empty).map_err(|error| explain(path, error))
+    prepare(path, OpenFlags::empty(), access).map_err(|error| explain(path, error))
 }
 
-fn prepare(path: &Path, more: OpenFlags, empty: Empty) -> Result<Connection, StoreError> {
+/// Opens the file, which must exist and hold a store of this version, for a process that only reads. The last of its
+/// connections leaves the folder as it was, which one that may not write could not.
+pub(super) fn to_look(path: &Path) -> Result<Connection, StoreError> {
+    inspect(path)?;
+    let open = || {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        identify(&connection)?;
+        match version(&connection)? {
+            0 => Err(StoreError::Misconfigured(format!("it is empty: {MAKE_ONE}"))),
+            found if found < MIGRATIONS.len() => Err(StoreError::Misconfigured(format!(
+                "its schema has version {found}, and {} is needed: start a server on it, or run `tollgate store migrate`",
+                MIGRATIONS.len()
+            ))),
+            _ => {
+                connection.pragma_update(None, "query_only", true)?;
+                Ok(connection)
+            }
+        }
+    };
+    open().map_err(|error| explain(path, error))
+}
+
+fn prepare(path: &Path, more: OpenFlags, access: Access) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | more)?;
     // SQLite opens a file for reading only, and says nothing, where it may not write.
     if connection.is_readonly(MAIN_DB)? {
         return unavailable("it can't be written".to_owned());
     }
-    identify(&connection)?;
-    if empty == Empty::Refused && version(&connection)? == 0 {
-        return Err(StoreError::Misconfigured("it is empty".to_owned()));
+    let application = identify(&connection)?;
+    if access != Access::Create && version(&connection)? == 0 {
+        return Err(StoreError::Misconfigured(format!("it is empty: {MAKE_ONE}")));
+    }
+    if application == BACKUP_ID {
+        adopt_backup(&connection)?;
     }
     harden(&connection)?;
     migrate(&connection)?;
     Ok(connection)
+}
+
+/// Makes a backup the store that it is in the place of. The note is in the file itself before anything is logged.
+fn adopt_backup(connection: &Connection) -> Result<(), StoreError> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
+    if moved { unavailable("another process holds it for too long".to_owned()) } else { Ok(()) }
 }
 
 /// Opens the file for a connection that reads. One that writes must have opened it before.
@@ -125,7 +154,7 @@ pub(super) fn to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // Each connection stays on one thread, so SQLite's own locks are not needed.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
@@ -162,15 +191,16 @@ fn inspect(path: &Path) -> Result<(), StoreError> {
 
 /// Refuses what is not a store. It reads only the first page and the schema, whatever the size; damage elsewhere is
 /// reported when it is read.
-fn identify(connection: &Connection) -> Result<(), StoreError> {
+fn identify(connection: &Connection) -> Result<i32, StoreError> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
     let application: i32 = snapshot.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let is_empty: bool =
         snapshot.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
-    if application != APPLICATION_ID && !(application == 0 && is_empty) {
+    let is_own = [APPLICATION_ID, BACKUP_ID].contains(&application);
+    if !is_own && (application != 0 || !is_empty) {
         return Err(StoreError::Corrupt("it is a database of another program".to_owned()));
     }
-    version(&snapshot).map(drop)
+    version(&snapshot).map(|_| application)
 }
 
 /// Sets what durability rests on, and reads it back: SQLite ignores a setting that it can't fulfil.
@@ -234,16 +264,19 @@ fn version(connection: &Connection) -> Result<usize, StoreError> {
 }
 
 /// Adds the file, and what to do, to an error.
-fn explain(path: &Path, error: StoreError) -> StoreError {
+pub(super) fn explain(path: &Path, error: StoreError) -> StoreError {
     let shown = path.display();
     match error {
+        StoreError::Unavailable(what) if what.starts_with(DISK_FULL) => {
+            StoreError::Unavailable(format!("{shown}: {what}; make room, then start again"))
+        }
         StoreError::Unavailable(what) => StoreError::Unavailable(format!(
             "{shown}: {what}; the file and its folder must be writable for this user, on a local disk, held by nobody else"
         )),
         StoreError::Corrupt(what) => {
             StoreError::Corrupt(format!("{shown}: {what}; name another file or restore a backup"))
         }
-        StoreError::Misconfigured(what) => StoreError::Misconfigured(format!("{shown}: {what}: {MAKE_ONE}")),
+        StoreError::Misconfigured(what) => StoreError::Misconfigured(format!("{shown}: {what}")),
         StoreError::OutcomeUnknown(what) => StoreError::OutcomeUnknown(format!("{shown}: {what}")),
         StoreError::Newer { found, known } => StoreError::Newer { found, known },
     }

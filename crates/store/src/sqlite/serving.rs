@@ -14,6 +14,9 @@ use tokio::task::spawn_blocking;
 
 use crate::StoreError;
 
+/// What the name of the lock's file ends in.
+pub(super) const SUFFIX: &str = "-serving";
+
 /// The lock, on a file beside the store.
 pub(super) struct Serving {
     path: PathBuf,
@@ -23,7 +26,7 @@ pub(super) struct Serving {
 impl Serving {
     pub(super) fn beside(store: &Path) -> Self {
         let mut name = OsString::from(store);
-        name.push("-serving");
+        name.push(SUFFIX);
         Self { path: name.into(), file: Mutex::default() }
     }
 

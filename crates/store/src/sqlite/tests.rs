@@ -1,8 +1,10 @@
 //! The conformance suite on SQLite, and what only SQLite can get wrong.
 
+mod backup;
 mod commits;
 mod opening;
 mod place;
+mod reading;
 mod serving;
 mod transfer;
 

@@ -70,7 +70,7 @@ fn select(table: Table) -> String {
         // SQLite keeps the number of the last change by itself.
         return "SELECT check_value, purged_change,
                     (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'),
-                    longest_lifetime
+                    longest_lifetime, secrets_key
                 FROM installation"
             .to_owned();
     }
@@ -101,12 +101,13 @@ fn insert(connection: &Connection, table: Table, rows: &[Values]) -> Result<()> 
 
 /// Sets the only row there is, and the number of the last change, which may be greater than any that is left.
 fn install(connection: &Connection, row: &Values) -> Result<()> {
-    let [check, purged, last, longest] = row.as_slice() else { return Err(Error::InvalidQuery) };
+    let [check, purged, last, longest, secrets_key] = row.as_slice() else { return Err(Error::InvalidQuery) };
     connection
         .prepare_cached(
-            "UPDATE installation SET check_value = ?1, purged_change = ?2, longest_lifetime = ?3",
+            "UPDATE installation
+             SET check_value = ?1, purged_change = ?2, longest_lifetime = ?3, secrets_key = ?4",
         )?
-        .execute([stored(check), stored(purged), stored(longest)])?;
+        .execute([stored(check), stored(purged), stored(longest), stored(secrets_key)])?;
     connection.prepare_cached("DELETE FROM sqlite_sequence WHERE name = 'changes'")?.execute([])?;
     connection
         .prepare_cached("INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?1)")?

@@ -10,7 +10,7 @@ use super::error::failed_inside;
 use super::open;
 use super::place::Place;
 use super::queue::Queue;
-use crate::StoreError;
+use crate::{Access, StoreError};
 
 /// The most jobs in one transaction: it bounds what waits behind it, here and in other processes.
 const BATCH: usize = 256;
@@ -199,7 +199,7 @@ fn is_intact(connection: &Connection, error: &rusqlite::Error) -> bool {
 /// Opens the store again after a failure, and empties the WAL before anything is written to it: a commit behind
 /// frames that never reached the disk would be lost with them.
 fn reopen(path: &std::path::Path) -> Result<Connection, StoreError> {
-    let connection = open::to_write(path, open::Empty::Refused)?;
+    let connection = open::to_write(path, Access::Change)?;
     if checkpoint(&connection)? {
         Ok(connection)
     } else {

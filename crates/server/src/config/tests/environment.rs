@@ -79,6 +79,25 @@ fn an_unknown_variable_is_refused_with_the_nearest() {
 fn the_variable_that_holds_the_master_key_is_no_unknown_setting() {
     let env = [("TOLLGATE_MASTER_KEY", "env:TOLLGATE_KEY"), ("TOLLGATE_KEY", "s3cret")];
     let config = Config::load(None, env).unwrap();
-    assert_eq!(config.master_key, Some(SecretSource::Env("TOLLGATE_KEY".to_owned())));
+    assert_eq!(config.master_key, [SecretSource::Env("TOLLGATE_KEY".to_owned())]);
     assert!(problem_of_env([("TOLLGATE_MASTER_KEY", "env:TOLLGATE_MASTER_KEY")]).contains("another name"));
+}
+
+#[test]
+fn master_keys_are_a_list_in_the_file_and_in_the_environment() {
+    let (a, b) = (SecretSource::File("/a,b".into()), SecretSource::Env("TOLLGATE_OLD".to_owned()));
+    let in_file = load_with("master_key = [\"file:/a,b\", \"env:TOLLGATE_OLD\"]", NO_ENV).unwrap();
+    let in_environment =
+        Config::load(None, [("TOLLGATE_MASTER_KEY", "file:/a,b, env:TOLLGATE_OLD"), ("TOLLGATE_OLD", "x")]);
+    for config in [in_file, in_environment.unwrap()] {
+        assert_eq!(config.master_key, [a.clone(), b.clone()]);
+        assert_eq!(
+            config.to_redacted_json()["master_key"],
+            serde_json::json!(["file:/a,b", "env:TOLLGATE_OLD"])
+        );
+    }
+    let one = load_with("master_key = \"file:/a,b\"", NO_ENV).unwrap();
+    assert_eq!((&one.master_key, &one.to_redacted_json()["master_key"]), (&vec![a], &"file:/a,b".into()));
+    let refused = Config::load(None, [("TOLLGATE_MASTER_KEY", "file:/a,secret-CANARY,env:")]).unwrap_err();
+    assert!(!refused.to_string().contains("CANARY"), "{refused}");
 }

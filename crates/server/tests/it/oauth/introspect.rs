@@ -98,7 +98,8 @@ async fn a_refresh_token_is_active_only_by_its_name_and_for_its_own_client() {
 async fn a_token_for_another_audience_is_inactive() {
     let stage = Stage::open().await;
     let policy = Policy { audience: "https://ledger.example.com".into(), ..stage.config.token_policy() };
-    let keys = open_signing_keys(&stage.elsewhere.signing_keys().await.unwrap(), &master_key()).unwrap();
+    let keys =
+        open_signing_keys(&stage.elsewhere.signing_keys().await.unwrap(), &master_key().into()).unwrap();
     let issued = stage.tokens(&stage.shop).await;
     for (kind, token) in [(TokenKind::Access, &issued.access), (TokenKind::Refresh, &issued.refresh)] {
         let mut buffer = PayloadBuffer::new();

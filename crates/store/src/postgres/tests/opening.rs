@@ -7,8 +7,9 @@ use tollgate_core::{Algorithm, ClientId, Environment, Generation, Revoked, Times
 use super::server::Database;
 use super::{KIND, NOW, SYSTEM, answer, document, lease, merchant, open, options};
 use crate::{
-    Agreements, Begun, ChangeLog, Changed, Clients, Document, Documents, Idempotency, Installation, Keys,
-    LeaderLease, Merchants, Position, Postgres, Purge, Revocations, Servers, StoreError, Time,
+    Agreements, Begun, ChangeLog, Changed, Clients, Document, Documents, Idempotency, Installation,
+    Integrity, Keys, LeaderLease, Merchants, Position, Postgres, Purge, Revocations, Servers, StoreError,
+    Time,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +25,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         start.await.unwrap().unwrap().create_merchant(&merchant(number), &SYSTEM).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
-    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "8|8");
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "9|9");
 }
 
 /// A mistyped name of a database that exists.
@@ -45,11 +46,82 @@ async fn a_database_without_tables_is_no_store_until_somebody_makes_it_one() {
 async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let database = Database::create();
     drop(open(&database.url).await);
-    database.psql("UPDATE tollgate_schema SET version = 9");
+    database.psql("UPDATE tollgate_schema SET version = 10");
     open(&database.url).await.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
-    database.psql("UPDATE tollgate_schema SET oldest = 9");
+    database.psql("UPDATE tollgate_schema SET oldest = 10");
     let refused = Postgres::open(options(&database.url)).await.err();
-    assert!(matches!(refused, Some(StoreError::Newer { found: 9, known: 8 })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Newer { found: 10, known: 9 })), "{refused:?}");
+}
+
+/// What stands in `database.url` of a command that only shows something.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_reads_changes_no_schema() {
+    let database = Database::create();
+    let reading = async || Postgres::open_to_read(options(&database.url)).await.err();
+    let says = |refused: Option<StoreError>, what: &str| {
+        assert!(
+            matches!(&refused, Some(StoreError::Misconfigured(text)) if text.contains(what)),
+            "{refused:?}"
+        );
+    };
+    says(reading().await, "no tables of Tollgate");
+    assert_eq!(database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+    earlier(&database, 3);
+    says(reading().await, "the schema has version 3, and 9 is needed");
+    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "3");
+    drop(open(&database.url).await);
+    let store = Postgres::open_to_read(options(&database.url)).await.unwrap();
+    assert_eq!(store.damage().await.unwrap(), Vec::<String>::new());
+    database.psql("DROP INDEX changes_by_until");
+    assert_eq!(store.damage().await.unwrap(), ["changes_by_until is missing from the schema"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_with_tables_of_another_program_is_refused_and_left_alone() {
+    for table in ["users (id integer)", "flyway_schema_history (version text)", "tollgate_notes (t text)"] {
+        let database = Database::create();
+        database.psql(&format!("CREATE TABLE {table}"));
+        let refused = Postgres::open(options(&database.url)).await.err();
+        let name = table.split(' ').next().unwrap();
+        assert!(
+            matches!(&refused, Some(StoreError::Misconfigured(text)) if text.contains(name)),
+            "{refused:?}"
+        );
+        assert_eq!(database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "1");
+    }
+    let database = Database::create();
+    database.psql("CREATE VIEW report AS SELECT 1");
+    assert!(matches!(Postgres::open(options(&database.url)).await.err(), Some(StoreError::Misconfigured(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_extension_has_made_is_no_other_program() {
+    let database = Database::create();
+    database.psql("CREATE EXTENSION pg_stat_statements");
+    drop(open(&database.url).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_can_not_be_used_says_why() {
+    let database = Database::create();
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE newcomer LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+    );
+    let opened = async |url: String| Postgres::open(options(&url)).await.err();
+    let join = if database.url.contains('?') { '&' } else { '?' };
+    let no_schema = format!("{}{join}options=-c%20search_path%3Dnone", database.url);
+    let refused = opened(no_schema).await;
+    assert!(
+        matches!(&refused, Some(StoreError::Misconfigured(text)) if text.contains("search_path names")),
+        "{refused:?}"
+    );
+    let newcomer = format!("{}{join}options=-c%20role%3Dnewcomer", database.url);
+    let refused = opened(newcomer).await;
+    assert!(
+        matches!(&refused, Some(StoreError::Misconfigured(text)) if text.contains("GRANT CREATE")),
+        "{refused:?}"
+    );
 }
 
 /// Makes the schema as an earlier version had it.
@@ -78,7 +150,7 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
         let key = store.signing_keys().await.unwrap().remove(0);
         assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));
-        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "8|8");
+        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "9|9");
     }
 }
 
@@ -162,7 +234,7 @@ async fn tables_of_another_program_are_left_alone() {
     database.psql("CREATE TABLE clients (id text)");
     let refused = Postgres::open(options(&database.url)).await.err();
     assert!(
-        matches!(&refused, Some(StoreError::Unavailable(text)) if text.contains("another program")),
+        matches!(&refused, Some(StoreError::Misconfigured(text)) if text.contains("another program (clients)")),
         "{refused:?}"
     );
     assert_eq!(database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "1");
@@ -176,7 +248,10 @@ async fn a_role_without_rights_to_the_schema_uses_what_another_has_made() {
     database.psql(&format!("CREATE ROLE {role} LOGIN"));
     let served = database.url.replace("postgres://postgres@", &format!("postgres://{role}@"));
     let refused = Postgres::open(options(&served)).await.err();
-    assert!(matches!(&refused, Some(StoreError::Unavailable(text)) if text.contains("42501")), "{refused:?}");
+    assert!(
+        matches!(&refused, Some(StoreError::Misconfigured(text)) if text.contains("42501")),
+        "{refused:?}"
+    );
     drop(open(&database.url).await);
     database.psql(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"));
     let store = open(&served).await;

@@ -1,0 +1,63 @@
+//! Sealing the store with another master key.
+
+use tollgate_core::{KeyId, MasterKey};
+use tollgate_store::{Seal, SigningKey, StoreError};
+
+use super::{Actor, AdminError, Administration};
+use crate::opening::{OpenError, installed, sealing_key, secrets_key};
+
+/// What was sealed anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resealed {
+    /// The number of signing keys.
+    pub signing_keys: usize,
+    /// Whether anything was not sealed with the first master key before.
+    pub changed: bool,
+}
+
+/// Seals everything in the store with the first of the master keys, in one transaction. The hashes of secrets stay as they are,
+/// and the key that they were made with is sealed beside them: no merchant needs a new secret.
+pub async fn rekey(admin: &Administration<'_>, actor: &Actor) -> Result<Resealed, AdminError> {
+    /// A signing key that was added or deleted meanwhile must be sealed, too.
+    const ATTEMPTS: u32 = 5;
+    let first = admin.unlocked.master_keys().first();
+    for _ in 0..ATTEMPTS {
+        let (seal, keys) = (installed(admin.store).await?, admin.store.signing_keys().await?);
+        let signing_keys = keys.len();
+        if is_sealed_by(first, &seal, &keys) {
+            return Ok(Resealed { signing_keys, changed: false });
+        }
+        let (new, keys) = sealed_anew(admin, &seal, &keys)?;
+        if admin.store.reseal(&seal.check, &new, &keys, admin.now().await?, actor).await? {
+            return Ok(Resealed { signing_keys, changed: true });
+        }
+    }
+    Err(StoreError::Unavailable("the signing keys were changed by others time and again".to_owned()).into())
+}
+
+/// The signing keys, sealed.
+type SealedKeys = Vec<(KeyId, Vec<u8>)>;
+
+/// Says whether this master key alone opens everything.
+fn is_sealed_by(key: &MasterKey, seal: &Seal, keys: &[SigningKey]) -> bool {
+    seal.check == key.check_value()
+        && seal.secrets_key.as_ref().is_none_or(|sealed| key.unseal_secrets_key(sealed).is_ok())
+        && keys.iter().all(|signing| key.unseal(signing.id, &signing.sealed).is_ok())
+}
+
+fn sealed_anew(
+    admin: &Administration<'_>,
+    seal: &Seal,
+    keys: &[SigningKey],
+) -> Result<(Seal, SealedKeys), OpenError> {
+    let (all, rng) = (admin.unlocked.master_keys(), &mut rand::rng());
+    let secrets_key = secrets_key(all, sealing_key(all, seal)?, seal)?;
+    let keys = keys.iter().map(|SigningKey { id, sealed, .. }| {
+        let material = all.unseal(*id, sealed).map_err(|source| OpenError::SigningKey { id: *id, source })?;
+        Ok((*id, all.first().seal(*id, &material, rng)))
+    });
+    let keys = keys.collect::<Result<_, OpenError>>()?;
+    let check = all.first().check_value().to_vec();
+    let secrets_key = Some(all.first().seal_secrets_key(&secrets_key, &mut rand::rng()));
+    Ok((Seal { check, secrets_key }, keys))
+}

@@ -1,0 +1,80 @@
+//! Another master key for a store that is in use.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tollgate_core::{MasterKey, MasterKeys};
+use tollgate_server::admin::clients::{self, NewClient};
+use tollgate_server::admin::keys;
+use tollgate_server::admin::rekey::{self, Resealed};
+use tollgate_server::{Installation, OpenError, Server};
+
+use crate::call::{Call, LIST, REFRESH, TOKEN};
+use crate::sandbox::mounted;
+use crate::stage::{PEER, SYSTEM, Stage, answer, master_key};
+
+/// A server of the stage's store with these master keys.
+async fn with_keys(stage: &Stage, keys: Vec<MasterKey>) -> Result<Arc<Installation>, OpenError> {
+    let (config, store, clock) = (stage.config.clone(), stage.elsewhere.clone(), stage.clock.clone());
+    Installation::open(config, store, MasterKeys::new(keys).unwrap(), clock).await
+}
+
+fn other_key() -> MasterKey {
+    "17".repeat(32).parse().unwrap()
+}
+
+#[tokio::test]
+async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() {
+    let stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    let rekeying = with_keys(&stage, vec![other_key(), master_key()]).await.unwrap();
+    let done = rekey::rekey(&rekeying.administration(), &SYSTEM).await.unwrap();
+    assert_eq!(done, Resealed { signing_keys: 1, changed: true });
+    assert!(!rekey::rekey(&rekeying.administration(), &SYSTEM).await.unwrap().changed, "it is done");
+
+    // From now on the former key opens nothing, and the new one alone opens everything.
+    assert!(matches!(with_keys(&stage, vec![master_key()]).await.err(), Some(OpenError::WrongMasterKey)));
+    let new = with_keys(&stage, vec![other_key()]).await.unwrap();
+    let server = Server::new(new.clone(), true, |_| mounted(&new, None));
+    let (list, refresh) = (
+        Call::get(LIST).bearer(&tokens.access),
+        Call::post(REFRESH).json(&json!({ "refresh_token": tokens.refresh })),
+    );
+    for call in [list, refresh, Call::post(TOKEN).json(&stage.shop.body())] {
+        assert_eq!(answer(&server, PEER, call.whole()).await.status(), 200);
+    }
+    // What is made now hangs on neither, and opens with the new one.
+    let admin = new.administration();
+    let created = clients::create(
+        &admin,
+        NewClient {
+            merchant_id: None,
+            name: "till".parse().unwrap(),
+            environment: None,
+            scope: "a".parse().unwrap(),
+            addresses: Vec::new(),
+        },
+        &SYSTEM,
+    );
+    let created = created.await.unwrap();
+    let hash = new.hasher().hash(created.client.id, created.secret.expose_secret().as_bytes());
+    assert!(created.client.secrets[0].hash.matches(&hash));
+    keys::rotate(&new.administration(), &SYSTEM).await.unwrap();
+    assert!(with_keys(&stage, vec![other_key()]).await.is_ok());
+}
+
+#[tokio::test]
+async fn while_the_list_is_rolled_out_every_server_opens_what_any_has_sealed() {
+    let stage = Stage::open().await;
+    let [old, both, new] =
+        [vec![master_key()], vec![master_key(), other_key()], vec![other_key(), master_key()]];
+    // The new key is first in one server's list, and unknown to another.
+    let early = with_keys(&stage, new).await.unwrap();
+    keys::rotate(&early.administration(), &SYSTEM).await.unwrap();
+    assert!(with_keys(&stage, old).await.is_ok());
+    let running = with_keys(&stage, both).await.unwrap();
+    rekey::rekey(&early.administration(), &SYSTEM).await.unwrap();
+    // One that started before seals with the new key as well.
+    keys::rotate(&running.administration(), &SYSTEM).await.unwrap();
+    assert!(with_keys(&stage, vec![other_key()]).await.is_ok());
+}

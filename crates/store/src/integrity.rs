@@ -1,0 +1,13 @@
+//! Whether the store is whole.
+
+use async_trait::async_trait;
+
+use crate::StoreError;
+
+/// The check of the file and the schema.
+#[async_trait]
+pub trait Integrity: Send + Sync {
+    /// Lists what is wrong with the file and the schema, one line each, without the values of any row; empty if nothing is.
+    /// Rows are read by [`Transfer::export`](crate::Transfer::export).
+    async fn damage(&self) -> Result<Vec<String>, StoreError>;
+}

@@ -1,0 +1,107 @@
+//! A write-ahead log that a process which was killed has left behind.
+//!
+//! SQLite reads it when the store is opened next, and takes it for that of the file beside it. If the file is a backup that was
+//! put there meanwhile, the two are mixed, and what comes out is neither. So the log is looked at before.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::open::{self, BACKUP_ID};
+use super::{integrity, log_size, serving};
+use crate::StoreError;
+
+/// Refuses a log that is not that of the file at `path`. Where a process serves, the log is its own.
+pub(super) fn check(path: &Path) -> Result<(), StoreError> {
+    let log = beside(path, "-wal");
+    let has_content = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    let is_left = has_content(&log) && has_content(path);
+    if !is_left || is_served(path) {
+        return Ok(());
+    }
+    if is_backup(path) || is_at_odds_with(&log, path)? {
+        return Err(StoreError::Corrupt(format!(
+            "{} is not the log of {}: if a backup was put in place of the store, delete {} and {}, then start again",
+            log.display(),
+            path.display(),
+            log.display(),
+            beside(path, "-shm").display()
+        )));
+    }
+    Ok(())
+}
+
+/// Returns the path of the file beside the store whose name ends in `suffix`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Says whether a process serves from the file: it holds this lock. No lock of SQLite's is touched, as another connection of
+/// this process may hold some.
+fn is_served(path: &Path) -> bool {
+    File::open(beside(path, serving::SUFFIX)).is_ok_and(|file| file.try_lock().is_err())
+}
+
+/// Says whether the file itself, without its log, is a backup that was not opened yet.
+fn is_backup(path: &Path) -> bool {
+    let uri = format!("file:{}?immutable=1", encoded(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    // One that can't be read without its log is no backup.
+    Connection::open_with_flags(uri, flags)
+        .and_then(|file| file.pragma_query_value(None, "application_id", |row| row.get(0)))
+        .is_ok_and(|application: i32| application == BACKUP_ID)
+}
+
+/// Says whether the file and the log contradict each other. Both are left as they are: closing the file must not move the log
+/// into it.
+fn is_at_odds_with(log: &Path, path: &Path) -> Result<bool, StoreError> {
+    let at_odds = || {
+        let connection = open::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        match is_of_another_size(&connection, log) {
+            Ok(false) => {}
+            Ok(true) | Err(StoreError::Corrupt(_)) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+        match integrity::of_file(&connection, 1).map_err(StoreError::from) {
+            Ok(damage) => Ok(!damage.is_empty()),
+            Err(StoreError::Corrupt(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    };
+    at_odds().map_err(|error| open::explain(path, error))
+}
+
+/// Says whether the log is of a file with another number of pages: a transaction that changes it notes it in the first page,
+/// too. A command may be writing meanwhile, so the log counts only if it says the same before and after.
+fn is_of_another_size(connection: &Connection, log: &Path) -> Result<bool, StoreError> {
+    let by_log = || match log_size::pages(log) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::Unavailable(format!("its log can't be read: {}", error.kind()))),
+        Ok(pages) => Ok(pages),
+    };
+    let before = by_log()?;
+    let noted: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    Ok(before.is_some_and(|pages| pages != noted) && by_log()? == before)
+}
+
+/// Encodes a path for a URI (RFC 3986 §2.1).
+fn encoded(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
