@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_client::secret::access::{self, AccessError};
 use tollgate_http::edge::{Certificate, TlsConfig};
+use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::config::{Config, Tls};
 
 use crate::failure::Failure;

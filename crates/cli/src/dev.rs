@@ -7,9 +7,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_client::secret::access::{self, AccessError};
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
+use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;

@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_client::secret::access::{self, AccessError, Sharing};
 use tollgate_core::{Clock, MasterKeys, Timestamp};
 use tollgate_guard::SystemClock;
+use tollgate_secrets::access::{self, AccessError, Sharing};
 use tollgate_server::admin::Administration;
 use tollgate_server::config::{Config, Database, SecretSource};
 use tollgate_server::{Unlocked, install_if_empty};

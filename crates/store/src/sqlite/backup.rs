@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::engine::Sqlite;
 use super::open::{self, BACKUP_ID};
-use super::{integrity, leftover};
+use super::{damage, leftover};
 use crate::StoreError;
 
 /// A backup that was written and checked.
@@ -49,7 +49,7 @@ fn write(store: &Connection, draft: &Path) -> Result<Backup, StoreError> {
     store.pragma_update(None, "query_only", false)?;
     store.execute("VACUUM main INTO ?1", [name])?;
     let backup = open::connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
-    let damage = integrity::damage(&backup)?;
+    let damage = damage::damage(&backup)?;
     if let Some(first) = damage.first() {
         return Err(StoreError::Corrupt(format!(
             "the copy is not whole: {first}; run `tollgate store check`"
