@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -73,6 +74,11 @@ impl State {
     /// The configuration with what has changed since.
     pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<Config>> {
         self.settings.load()
+    }
+
+    /// Within which time a request's body must arrive.
+    pub(crate) fn body_timeout(&self) -> Duration {
+        self.settings.load().limits.body_timeout
     }
 
     pub(crate) fn change(&self, settings: Config) {
