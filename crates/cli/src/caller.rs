@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use reqwest::Url;
 use tollgate_client::secret::Reason;
+use tollgate_client::secret::access::AccessError;
 use tollgate_client::{
     Caller, ConfigurationError, Environment, Fault, ObtainError, Secret, SecretError, SecretSource,
 };
@@ -14,7 +15,7 @@ use tollgate_server::config::Config;
 use crate::args::CallerArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
-use crate::open::DEFAULT_DATA;
+use crate::open::{DEFAULT_DATA, inaccessible};
 
 /// Returns the client that the arguments or the environment name.
 pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
@@ -97,9 +98,12 @@ fn proxy(base_url: &str) -> Option<&'static str> {
 
 /// Returns the client of a `dev` folder. Its credentials are read again when they are refused: the folder may be a new one.
 fn of_folder(data: &Path) -> Result<Caller, Failure> {
-    let read = Credentials::read(data).map_err(|error| {
-        let path = Credentials::path(data);
-        Failure::new(format!("{}: {error}; is this the folder of a `tollgate dev`?", path.display()))
+    let path = Credentials::path(data);
+    let read = Credentials::read(data).map_err(|error| match error {
+        AccessError::Io(error) => {
+            Failure::new(format!("{}: {error}; is this the folder of a `tollgate dev`?", path.display()))
+        }
+        AccessError::Exposed(_) => inaccessible("the credentials file", &path, &error),
     })?;
     let id = InFolder { data: data.to_owned(), member: |credentials| credentials.client_id.to_string() };
     let secret = InFolder { data: data.to_owned(), member: |credentials| credentials.client_secret };
@@ -116,8 +120,16 @@ impl SecretSource for InFolder {
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
         let read = Credentials::read(&self.data).map(self.member).map(Secret::from);
         let path = Credentials::path(&self.data);
-        let read =
-            read.map_err(|error| SecretError::new(path.display().to_string(), Reason::File { path, error }));
+        let read = read.map_err(|error| {
+            let shown = path.display().to_string();
+            SecretError::new(
+                shown,
+                match error {
+                    AccessError::Io(error) => Reason::File { path, error },
+                    AccessError::Exposed(exposed) => exposed.into(),
+                },
+            )
+        });
         Box::pin(async move { read })
     }
 }

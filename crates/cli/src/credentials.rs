@@ -1,11 +1,15 @@
 //! The credentials of a `dev` folder.
 
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
+use tollgate_client::secret::access::{self, AccessError, Sharing};
 use tollgate_core::{ClientId, MerchantId};
 use zeroize::Zeroizing;
+
+/// The longest file, in bytes.
+const LONGEST: usize = 16 * 1024;
 
 /// What a caller needs, in the file that `tollgate dev` writes. The file itself is a valid token request.
 #[derive(Serialize, Deserialize)]
@@ -22,10 +26,12 @@ impl Credentials {
         data.join("credentials.json")
     }
 
-    /// Reads the file in a `dev` folder.
-    pub(crate) fn read(data: &Path) -> io::Result<Self> {
-        let json = Zeroizing::new(fs::read(Self::path(data))?);
+    /// Reads the file in a `dev` folder, unless others have access to it.
+    pub(crate) fn read(data: &Path) -> Result<Self, AccessError> {
+        let file = access::open(&Self::path(data), Sharing::Private)?;
+        let mut json = Zeroizing::new(Vec::with_capacity(LONGEST));
+        file.take(LONGEST as u64).read_to_end(&mut json)?;
         // The message of the parser might contain a part of the secret.
-        serde_json::from_slice(&json).map_err(|_| io::ErrorKind::InvalidData.into())
+        serde_json::from_slice(&json).map_err(|_| io::Error::from(io::ErrorKind::InvalidData).into())
     }
 }

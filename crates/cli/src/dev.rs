@@ -1,11 +1,12 @@
 //! `tollgate dev`: everything on one machine.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_client::secret::access::{self, AccessError};
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_server::admin::clients::NewClient;
@@ -66,7 +67,12 @@ fn config(args: &DevArgs) -> Result<Config, Failure> {
 }
 
 fn make_folder(data: &Path) -> Result<(), Failure> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))?;
+    match access::check_folder(data) {
+        Err(AccessError::Io(error)) => Err(unwritable(data, &error)),
+        Err(error) => Err(open::inaccessible("the data folder", data, &error)),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Waits until no other process is starting on the folder. Of two first starts at once the second uses what the first has
@@ -119,11 +125,22 @@ async fn make_credentials(
     admin: &Administration<'_>,
 ) -> Result<tollgate_sandbox::Credentials, Failure> {
     let base_url = &admin.config.public_url;
-    let credentials = match Credentials::read(data) {
+    // A link is none of ours: it is replaced, like a file that holds nothing.
+    let is_link = fs::symlink_metadata(Credentials::path(data)).is_ok_and(|found| found.is_symlink());
+    let read = if is_link {
+        Err(io::Error::from(io::ErrorKind::InvalidData).into())
+    } else {
+        Credentials::read(data)
+    };
+    let credentials = match read {
         Ok(earlier) if admin.store.client(earlier.client_id).await?.is_some() => {
             Credentials { base_url: base_url.clone(), ..earlier }
         }
-        Ok(_) | Err(_) => make_demo(base_url, admin).await?,
+        Err(AccessError::Exposed(exposed)) => {
+            let error = AccessError::Exposed(exposed);
+            return Err(open::inaccessible("the credentials file", &Credentials::path(data), &error));
+        }
+        Ok(_) | Err(AccessError::Io(_)) => make_demo(base_url, admin).await?,
     };
     let mut json = Zeroizing::new(serde_json::to_vec_pretty(&credentials).expect("strings serialise"));
     json.push(b'\n');

@@ -1,11 +1,12 @@
 //! Opening what a command acts on: the configuration, the master key and the store.
 
 use std::fs;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tollgate_client::secret::access::{self, AccessError, Sharing};
 use tollgate_core::{Clock, MasterKeys, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_server::admin::Administration;
@@ -19,6 +20,8 @@ use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::say;
 
+/// The longest text of a secret that a file may hold, in bytes.
+const LONGEST_SECRET: usize = 4096;
 const DEFAULT_CONFIG: &str = "tollgate.toml";
 pub(crate) const DEFAULT_DATA: &str = ".tollgate";
 /// Where `dev` listens unless told otherwise.
@@ -147,11 +150,14 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
 /// Opens the store that a configuration names.
 pub(crate) async fn store(config: &Config, access: Access) -> Result<Arc<dyn Store>, Failure> {
     Ok(match &config.database.url {
-        Database::Sqlite(path) => Arc::new(match access {
-            Access::Create => Sqlite::open(path)?,
-            Access::Change => Sqlite::open_existing(path)?,
-            Access::Read => Sqlite::open_to_read(path)?,
-        }),
+        Database::Sqlite(path) => {
+            check_store(path)?;
+            Arc::new(match access {
+                Access::Create => Sqlite::open(path)?,
+                Access::Change => Sqlite::open_existing(path)?,
+                Access::Read => Sqlite::open_to_read(path)?,
+            })
+        }
         Database::Postgres(url) => {
             let options = postgres(config, url)?;
             Arc::new(match access {
@@ -167,7 +173,8 @@ fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
     let connections = &config.database;
     let mut address: PostgresAddress = url.parse().expect("the configuration has accepted it");
     if let Some(source) = connections.password.clone() {
-        let read = move || secret(&source, "the password file", "database.password");
+        let sharing = sharing(config);
+        let read = move || secret(&source, "the password file", "database.password", sharing);
         read()?;
         address.read_password_by(move || {
             let password = read().map_err(|failure| failure.to_string())?;
@@ -185,7 +192,7 @@ fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
 /// Reads the master keys that a configuration names.
 pub(crate) fn master_keys(config: &Config) -> Result<MasterKeys, Failure> {
     let keys = config.master_key.iter().map(|source| {
-        let text = match (source, secret(source, "the master key file", "master_key")) {
+        let text = match (source, secret(source, "the master key file", "master_key", sharing(config))) {
             (SecretSource::File(path), Err(failure)) if !path.exists() => {
                 return Err(Failure::new(format!(
                     "{failure}; restore it, without it the store can't be opened"
@@ -203,9 +210,14 @@ pub(crate) fn master_keys(config: &Config) -> Result<MasterKeys, Failure> {
 }
 
 /// Reads a secret from the source that the setting `key` names.
-fn secret(source: &SecretSource, file: &str, key: &str) -> Result<Zeroizing<String>, Failure> {
+fn secret(
+    source: &SecretSource,
+    file: &str,
+    key: &str,
+    sharing: Sharing,
+) -> Result<Zeroizing<String>, Failure> {
     match source {
-        SecretSource::File(path) => secret_file(path, file),
+        SecretSource::File(path) => secret_file(path, file, sharing),
         SecretSource::Env(name) => Config::environment()
             .find(|(found, _)| found.to_str() == Some(name))
             .and_then(|(_, value)| value.into_string().ok())
@@ -216,24 +228,47 @@ fn secret(source: &SecretSource, file: &str, key: &str) -> Result<Zeroizing<Stri
     }
 }
 
-/// Reads a file with a secret, which only its owner may be able to read.
-fn secret_file(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {
+/// Reads a file with a secret, unless others have access to it.
+fn secret_file(path: &Path, what: &str, sharing: Sharing) -> Result<Zeroizing<String>, Failure> {
     let shown = path.display();
     let unreadable = |error| Failure::new(format!("{what} {shown} can't be read: {error}"));
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
+    // Looked at first: opening a pipe would wait for whoever writes to it.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Failure::new(format!("{what} {shown} is not a file")));
     }
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(Failure::new(format!(
-            "{what} {shown} can be read or written by others (mode {mode:04o}): chmod 600 it"
-        )));
-    }
-    if metadata.size() > 4096 {
+    let file = access::open(path, sharing).map_err(|error| inaccessible(what, path, &error))?;
+    // A text that grows would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_SECRET + 1));
+    file.take(LONGEST_SECRET as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() > LONGEST_SECRET {
         return Err(Failure::new(format!("{what} {shown} is too long to hold a secret")));
     }
-    fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable)
+    Ok(text)
+}
+
+/// Checks the file of a store, or the folder where it is to be made: it holds hashes of secrets and sealed keys.
+pub(crate) fn check_store(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let checked =
+        if path.exists() { access::check(path, Sharing::Private) } else { access::check_folder(folder) };
+    match checked {
+        // Whoever opens it says what there is to say of it.
+        Err(AccessError::Io(_)) | Ok(()) => Ok(()),
+        Err(error) => Err(inaccessible("the store", path, &error)),
+    }
+}
+
+/// Says that a file with secrets is not used, and why.
+pub(crate) fn inaccessible(what: &str, path: &Path, error: &AccessError) -> Failure {
+    match error {
+        AccessError::Io(error) => Failure::new(format!("{what} {} can't be read: {error}", path.display())),
+        AccessError::Exposed(exposed) => Failure::new(format!("{what} is not used: {exposed}")),
+    }
+}
+
+/// Whether files with secrets may be readable for every user of the machine.
+pub(crate) fn sharing(config: &Config) -> Sharing {
+    if config.world_readable_secrets { Sharing::WorldReadable } else { Sharing::Private }
 }
 
 /// Returns the current time, if the clock has been set.

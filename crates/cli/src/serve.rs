@@ -6,10 +6,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tollgate_client::secret::access::{self, AccessError};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge;
-use tollgate_server::config::{Config, Database, Unsafe};
+use tollgate_server::config::{Config, Database, Tls, Unsafe};
 use tollgate_server::{Installation, Listeners, Server, Waiting, log};
 use tollgate_store::Access;
 
@@ -25,8 +26,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let config = load(args.config.as_deref())?;
     let mut terminated = pin!(terminated);
     let listeners = Listeners::bind(&config)?;
-    let tls = config.tls.as_ref().map(|tls| edge::tls_config(&tls.cert, &tls.key)).transpose();
-    let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
+    let tls = config.tls.as_ref().map(|tls| certificate(&config, tls)).transpose()?;
     let first = match open_installation(&config).await {
         Err(failure) if !can_wait(&config, &failure) => return Err(failure),
         first => first,
@@ -105,6 +105,16 @@ fn read(argument: Option<&Path>) -> Result<Config, Failure> {
         let problems = error.problems().iter().cloned();
         Failure::of_several(problems.chain(unsafe_ones(error.also_unsafe())).collect())
     })
+}
+
+/// Loads the certificate and its key, unless others have access to the key.
+fn certificate(config: &Config, tls: &Tls) -> Result<Arc<edge::TlsConfig>, Failure> {
+    match access::check(&tls.key, open::sharing(config)) {
+        // Loading it says what there is to say of a key that can't be read.
+        Ok(()) | Err(AccessError::Io(_)) => {}
+        Err(error) => return Err(open::inaccessible("the key of the certificate", &tls.key, &error)),
+    }
+    edge::tls_config(&tls.cert, &tls.key).map_err(|error| Failure::new(error.to_string()))
 }
 
 fn refuse_unsafe(config: &Config) -> Result<(), Failure> {

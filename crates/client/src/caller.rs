@@ -56,9 +56,10 @@ impl Caller {
     ///
     /// The base URL is read here; id and secret are when they are needed, and again when the authority refuses them.
     pub async fn from_environment(environment: &Environment) -> Result<Self, CallerError> {
-        let open = |name, what| open(environment, name, what);
-        let base_url = open(BASE_URL, "the base URL of the API")?;
-        let (id, secret) = (open(CLIENT_ID, "the client's id")?, open(CLIENT_SECRET, "the client's secret")?);
+        let public = environment.clone().of_public_values();
+        let base_url = open(&public, BASE_URL, "the base URL of the API")?;
+        let id = open(&public, CLIENT_ID, "the client's id")?;
+        let secret = open(environment, CLIENT_SECRET, "the client's secret")?;
         let base_url = base_url.read().await.map_err(|error| CallerError::of(BASE_URL, error))?;
         Self::new(base_url.expose_secret(), id, secret).map_err(|error| CallerError::of(BASE_URL, error))
     }

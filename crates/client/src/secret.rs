@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+pub mod access;
 mod aws;
 mod credential_cache;
 mod env;

@@ -22,8 +22,17 @@ pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 /// The error for a text that is not a master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a master key is 64 hexadecimal digits; `openssl rand -hex 32` makes one")]
-pub struct MasterKeyError;
+pub enum MasterKeyError {
+    /// The text has another form.
+    #[error("a master key is 64 hexadecimal digits; `openssl rand -hex 32` makes one")]
+    Form,
+    /// Its bytes are all the same, repeat, or count: nobody drew them at random.
+    #[error(
+        "this master key was not drawn at random, as its bytes are all zero, repeat or count; \
+         `openssl rand -hex 32` makes one"
+    )]
+    NotRandom,
+}
 
 /// The error for sealed material that this master key does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -168,15 +177,25 @@ impl FromStr for MasterKey {
     fn from_str(text: &str) -> Result<Self, MasterKeyError> {
         let digits = text.trim_ascii().as_bytes();
         if digits.len() != 64 {
-            return Err(MasterKeyError);
+            return Err(MasterKeyError::Form);
         }
         let mut key = Zeroizing::new([0; 32]);
         for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |at: usize| char::from(pair[at]).to_digit(16).ok_or(MasterKeyError);
+            let digit = |at: usize| char::from(pair[at]).to_digit(16).ok_or(MasterKeyError::Form);
             *byte = u8::try_from(digit(0)? * 16 + digit(1)?).expect("two hexadecimal digits make a byte");
         }
-        Ok(Self(key))
+        if is_random(&key) { Ok(Self(key)) } else { Err(MasterKeyError::NotRandom) }
     }
+}
+
+/// Whether 32 bytes may have been drawn at random: fewer than one in 2^100 such keys is refused.
+fn is_random(key: &[u8; 32]) -> bool {
+    let repeats = |length: usize| key.chunks(length).all(|part| part == &key[..length]);
+    let steps_alike = key.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == key[1].wrapping_sub(key[0]));
+    let mut distinct = *key;
+    distinct.sort_unstable();
+    let distinct = distinct.chunk_by(|one, other| one == other).count();
+    ![1, 2, 4, 8, 16].into_iter().any(repeats) && !steps_alike && distinct >= 8
 }
 
 #[cfg(test)]
@@ -184,7 +203,28 @@ mod tests {
     use super::*;
 
     fn key(digit: char) -> MasterKey {
-        digit.to_string().repeat(64).parse().unwrap()
+        let other = "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee";
+        format!("{other}{digit}{digit}").parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_that_nobody_drew_at_random_is_refused() {
+        let counting = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20".to_owned();
+        let few: String = "00112233445566".repeat(5)[..64].to_owned();
+        for bad in [
+            "0".repeat(64),
+            "f".repeat(64),
+            "01".repeat(32),
+            "0123456789abcdef".repeat(4),
+            "00112233445566778899aabbccddeeff".repeat(2),
+            counting,
+            few,
+        ] {
+            assert_eq!(bad.parse::<MasterKey>().err(), Some(MasterKeyError::NotRandom), "{bad}");
+        }
+        for _ in 0..1_000 {
+            assert!(MasterKey::generate(&mut rand::rng()).expose_hex().parse::<MasterKey>().is_ok());
+        }
     }
 
     #[test]

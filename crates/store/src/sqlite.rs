@@ -8,6 +8,7 @@ mod backup;
 mod changes;
 mod clients;
 mod column;
+mod damage;
 mod documents;
 mod engine;
 mod error;

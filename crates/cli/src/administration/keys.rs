@@ -7,7 +7,7 @@ use tollgate_store::Access;
 
 use crate::actor::actor;
 use crate::args::{Format, KeyCommand, StoreArgs};
-use crate::confirm::Confirm;
+use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::open;
 use crate::output::{self, List};
@@ -56,7 +56,7 @@ async fn rotate(
     let opened = open::installation(store, Access::Change).await?;
     let admin = opened.administration();
     if compromised && confirm.asks() {
-        confirm.ask("End every signing key of this store, and refuse every token of every client?")?;
+        ask("End every signing key of this store, and refuse every token of every client?")?;
     }
     let added = if compromised {
         keys::replace_compromised(&admin, &actor()).await?

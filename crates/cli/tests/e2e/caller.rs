@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -33,6 +34,9 @@ fn each_variable_is_a_value_or_says_where_it_is_kept() {
     let file = |name: &str, content: &str| {
         let path = folder.path().join(name);
         fs::write(&path, format!("{content}\n")).unwrap();
+        if name == "secret" {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
         format!("file:{}", path.display())
     };
     let (url, secret) = (file("url", &dev.base_url), file("secret", dev.client_secret()));
@@ -114,6 +118,7 @@ fn credentials_that_are_damaged_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(data.join("credentials.json"), r#"{"client_id":"canary","client_secret":"canary""#).unwrap();
     let said = fails(&mut tollgate(folder.path(), &["token", "--data", "data"]));
     contains(&said, &["data/credentials.json", "invalid data", "tollgate dev"]);

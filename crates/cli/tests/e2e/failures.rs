@@ -73,6 +73,10 @@ fn a_master_key_that_others_can_read() {
     let (folder, data) = used_folder();
     let key = folder.path().join(data).join("master.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    // What others can't come near, they can't read.
+    for folder in [folder.path(), &folder.path().join(data)] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     contains(&fails(&mut dev(folder.path(), data)), &["master.key", "0644", "chmod 600"]);
 }
 

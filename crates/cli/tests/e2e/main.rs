@@ -37,6 +37,7 @@ mod postgres;
 #[path = "../../../store/src/postgres/tests/server.rs"]
 mod postgres_server;
 mod races;
+mod secret_files;
 mod signals;
 mod snippets;
 mod store_file;

@@ -58,7 +58,7 @@ fn curl(folder: &Path, call: &str) -> String {
     finish(&mut shell(folder, &script)).succeeded().stdout
 }
 
-fn make_certificate(folder: &Path) {
+pub(crate) fn make_certificate(folder: &Path) {
     let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem \
                   -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>openssl.log || cat openssl.log >&2";
     finish(&mut shell(folder, script)).succeeded();

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use tollgate_core::Timestamp;
 use zeroize::Zeroizing;
 
+use super::file::Sharing;
 use super::{Mark, Reason, Secret, file, payload};
 use crate::{Clock, Reading, SystemClock};
+
+/// The variable by which an operator says that nobody else is on the machine, as in most containers.
+const WORLD_READABLE: &str = "TOLLGATE_WORLD_READABLE_SECRETS";
 
 type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -16,6 +20,8 @@ type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Environment {
     variables: Variables,
     clock: Arc<dyn Clock>,
+    /// What is read here is no secret.
+    public: bool,
 }
 
 impl Environment {
@@ -30,7 +36,13 @@ impl Environment {
         variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         clock: impl Clock,
     ) -> Self {
-        Self { variables: Arc::new(variables), clock: Arc::new(clock) }
+        Self { variables: Arc::new(variables), clock: Arc::new(clock), public: false }
+    }
+
+    /// The same for values that are no secrets, such as a base URL: every user may read their files, though not change them.
+    #[must_use]
+    pub fn of_public_values(self) -> Self {
+        Self { public: true, ..self }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -44,6 +56,12 @@ impl Environment {
     /// A variable. An empty one counts as not set, as in the tools of all three stores.
     pub fn variable(&self, name: &str) -> Option<String> {
         (self.variables)(name).filter(|value| !value.is_empty())
+    }
+
+    /// Whether files with secrets may be readable for every user of the machine.
+    pub(super) fn sharing(&self) -> Sharing {
+        let is_said = self.variable(WORLD_READABLE).as_deref() == Some("true");
+        if self.public || is_said { Sharing::WorldReadable } else { Sharing::Private }
     }
 
     /// The mark of a secret in a store, made of these variables and of the files that some of them name.

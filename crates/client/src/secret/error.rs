@@ -56,6 +56,10 @@ pub enum Reason {
         /// What the system says.
         error: io::Error,
     },
+    /// Others can read or replace a file.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Exposed(#[from] super::access::Exposed),
     /// A way to authenticate that is not supported. The text says what to use instead.
     #[error("{0}")]
     Unsupported(&'static str),

@@ -3,29 +3,25 @@
 use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
-use super::{Mark, Reason, Secret, payload};
+#[cfg(unix)]
+use super::access;
+use super::{Environment, Mark, Reason, Secret, payload};
 
 pub(super) struct File {
     path: PathBuf,
-    warned: AtomicBool,
+    environment: Environment,
 }
 
 impl File {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, warned: AtomicBool::new(false) }
+    pub(super) fn new(path: PathBuf, environment: Environment) -> Self {
+        Self { path, environment }
     }
 
     pub(super) async fn read(&self) -> Result<Secret, Reason> {
-        let (bytes, metadata) = open_and_read(&self.path).await?;
-        if is_open_to_others(&metadata) && !self.warned.swap(true, Ordering::Relaxed) {
-            let path = self.path.display();
-            tracing::warn!(%path, "every user of this machine may read the secret: chmod o-rwx");
-        }
-        payload::pick(&bytes, None)
+        payload::pick(&read(&self.path, self.environment.sharing()).await?, None)
     }
 
     pub(super) async fn mark(&self) -> Mark {
@@ -61,37 +57,49 @@ fn look_of(found: &Metadata) -> Look {
     [0, 0, found.len().into(), 0, written]
 }
 
-/// Reads a whole file of at most [`payload::LIMIT`] bytes.
-pub(super) async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Reason> {
-    Ok(open_and_read(path).await?.0)
+/// Whether every user of the machine may read a file with a secret.
+#[cfg(unix)]
+pub(super) type Sharing = access::Sharing;
+
+/// The same where the system has no modes of files.
+#[cfg(not(unix))]
+#[derive(Clone, Copy)]
+pub(super) enum Sharing {
+    Private,
+    WorldReadable,
 }
 
-async fn open_and_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), Reason> {
+/// Reads a whole file of at most [`payload::LIMIT`] bytes, unless others have access to it.
+pub(super) async fn read(path: &Path, sharing: Sharing) -> Result<Zeroizing<Vec<u8>>, Reason> {
     let owned = path.to_owned();
     // Reading may block: the file may be a pipe, or on a network.
     let reading = tokio::task::spawn_blocking(move || {
-        let file = std::fs::File::open(owned)?;
-        let metadata = file.metadata()?;
+        let unreadable = |error| Reason::File { path: owned.clone(), error };
+        let file = open(&owned, sharing)?;
         // A vector that grows would leave copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(payload::LIMIT + 1));
-        file.take(payload::LIMIT as u64 + 1).read_to_end(&mut bytes)?;
-        Ok((bytes, metadata))
+        file.take(payload::LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        Ok(bytes)
     });
-    let read = reading.await.unwrap_or_else(|broken| Err(io::Error::other(broken)));
-    let (bytes, metadata) = read.map_err(|error| Reason::File { path: path.to_owned(), error })?;
+    let read = reading.await.unwrap_or_else(|broken| {
+        Err(Reason::File { path: path.to_owned(), error: io::Error::other(broken) })
+    });
+    let bytes = read?;
     if bytes.len() > payload::LIMIT {
         return Err(payload::TOO_LONG);
     }
-    Ok((bytes, metadata))
+    Ok(bytes)
 }
 
 #[cfg(unix)]
-fn is_open_to_others(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o004 != 0
+fn open(path: &Path, sharing: Sharing) -> Result<std::fs::File, Reason> {
+    access::open(path, sharing).map_err(|error| match error {
+        access::AccessError::Io(error) => Reason::File { path: path.to_owned(), error },
+        access::AccessError::Exposed(exposed) => exposed.into(),
+    })
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_: &Metadata) -> bool {
-    false
+fn open(path: &Path, _: Sharing) -> Result<std::fs::File, Reason> {
+    std::fs::File::open(path).map_err(|error| Reason::File { path: path.to_owned(), error })
 }

@@ -144,7 +144,7 @@ impl Gcp {
 
     /// The grant of RFC 7523 §2.1: an assertion, signed by the service account.
     async fn by_key(&self, path: &Path, now: Timestamp) -> Result<RequestBuilder, Reason> {
-        let file = file::read(path).await?;
+        let file = file::read(path, self.environment.sharing()).await?;
         let invalid = || Reason::Setting {
             name: KEY.to_owned(),
             problem: "is not the file of a service account's key: create one in the console",

@@ -110,7 +110,7 @@ impl Reference {
         let reference = self.to_string();
         let store = match &self.0 {
             Place::Plain(secret) => Ok(Store::Plain(secret.clone())),
-            Place::File(path) => Ok(Store::File(File::new(path.clone()))),
+            Place::File(path) => Ok(Store::File(File::new(path.clone(), environment))),
             Place::Env(name) => Ok(Store::Env(name.clone(), environment)),
             Place::Vault(name) => Vault::open(name.clone(), environment).map(Store::Vault),
             Place::Gcp(name) => Gcp::open(name.clone(), environment).map(Store::Gcp),

@@ -109,7 +109,10 @@ impl Api {
             return payload::text(token).map(Some);
         }
         match self.environment.variable("VAULT_TOKEN_FILE") {
-            Some(path) => payload::pick(&file::read(Path::new(&path)).await?, None).map(Some),
+            Some(path) => {
+                payload::pick(&file::read(Path::new(&path), self.environment.sharing()).await?, None)
+                    .map(Some)
+            }
             None => Ok(None),
         }
     }

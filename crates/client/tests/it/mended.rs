@@ -60,6 +60,12 @@ async fn recovery(cached: &Cached) -> Duration {
 }
 
 fn in_file(path: &Path) -> Arc<dyn SecretSource> {
+    #[cfg(unix)]
+    {
+        // Others can't come near it.
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path.parent().unwrap(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
     Reference::parse(&format!("file:{}", path.display())).unwrap().open(Environment::process()).unwrap()
 }
 

@@ -22,11 +22,14 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self {
-            variables: Arc::default(),
-            seconds: Arc::new(AtomicU64::new(START)),
-            folder: Arc::new(tempfile::tempdir().unwrap()),
+        let folder = tempfile::tempdir().unwrap();
+        // Others can't come near the files in it.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         }
+        Self { variables: Arc::default(), seconds: Arc::new(AtomicU64::new(START)), folder: Arc::new(folder) }
     }
 
     pub(crate) fn set(&self, name: &str, value: impl Into<String>) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::rest::Rest;
 use super::rules::Requests;
 use super::shared::Shared;
-use super::unread::{Inbound, ReadOn, Reading};
+use super::unread::{Inbound, Left, ReadOn, Reading};
 
 /// A service that the edge can serve. It follows from its bounds and is never implemented by hand.
 pub(super) trait Inner:
@@ -67,10 +67,6 @@ impl<S> Admission<S> {
         }
         if self.shared.rules.requests == Requests::Any {
             return Ok(());
-        }
-        // RFC 9112 §6.3: hyper would go by Transfer-Encoding alone, but a proxy before us may not.
-        if request.headers().contains_key(TRANSFER_ENCODING) && self.pulse.has_two_lengths() {
-            return Err(Refusal::Invalid("The request has both Content-Length and Transfer-Encoding."));
         }
         let host = one_host(request)?;
         let Some(target) = origin_form(request.method(), request.uri(), request.version(), host)? else {
@@ -129,14 +125,25 @@ fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
     if hosts.next().is_some() {
         return Err(Refusal::Invalid("The request has more than one Host."));
     }
-    if host.is_some_and(|host| !host.as_bytes().iter().all(|byte| IN_HOST[usize::from(*byte)])) {
+    if host.is_some_and(|host| !is_host(host.as_bytes())) {
         return Err(Refusal::Invalid("The Host of the request is not valid."));
     }
     let authority = (request.version() >= Version::HTTP_2).then(|| request.uri().authority()).flatten();
+    // RFC 9113 §8.3.1
+    if authority.is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(Refusal::Invalid("The :authority of the request names a user."));
+    }
     if host.is_none() && authority.is_none() && request.version() >= Version::HTTP_11 {
         return Err(Refusal::Invalid("The request has no Host."));
     }
     Ok(host)
+}
+
+/// A host and, behind the last colon, its port.
+fn is_host(text: &[u8]) -> bool {
+    let port = text.rsplit(|byte| matches!(byte, b':' | b']')).next().unwrap_or_default();
+    let has_port = port.len() < text.len() && text[text.len() - port.len() - 1] == b':';
+    text.iter().all(|byte| IN_HOST[usize::from(*byte)]) && (!has_port || port.iter().all(u8::is_ascii_digit))
 }
 
 /// The bytes of a host and its port (RFC 3986 §3.2.2); no user information, no list.
@@ -232,12 +239,21 @@ impl<S: Inner> Future for Handling<S> {
         }
         match self.project() {
             HandlingProj::Reading { reading, response, in_flight } => {
-                let Poll::Ready(whole) = reading.poll(cx) else { return Poll::Pending };
+                let Poll::Ready(left) = reading.poll(cx) else { return Poll::Pending };
                 let mut response = response.take().expect(READY);
-                if !whole {
-                    say_close(&mut response);
+                let in_flight = in_flight.take().expect(READY);
+                match left {
+                    Left::Nothing => {}
+                    Left::More => say_close(&mut response),
+                    // What was done is not called undone.
+                    Left::Broken if !response.status().is_client_error() => say_close(&mut response),
+                    Left::Broken => {
+                        let rules = &in_flight.shared().rules;
+                        let refusal = Refusal::NOT_HTTP.response(Version::HTTP_11, response.headers(), rules);
+                        return answer(refusal.map(|bytes| Content::Own { bytes }), in_flight);
+                    }
                 }
-                answer(response.map(|body| Content::Inner { body }), in_flight.take().expect(READY))
+                answer(response.map(|body| Content::Inner { body }), in_flight)
             }
             HandlingProj::Refused { response, in_flight } => {
                 let response = response.take().expect(READY);
@@ -253,6 +269,9 @@ fn answer<B>(
     mut in_flight: InFlight,
 ) -> Poll<Result<Response<Answer<B>>, Infallible>> {
     in_flight.waits_for_peer(true);
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        in_flight.switches();
+    }
     Poll::Ready(Ok(response.map(|content| Answer { content, in_flight })))
 }
 

@@ -87,15 +87,20 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Inner,
 {
-    let pulse = Arc::new(Pulse::new(Arc::clone(&shared.clock), protocol));
+    let pulse = Arc::new(Pulse::new(Arc::clone(shared), protocol));
     let tap = TokioIo::new(Tap::new(io, first, Arc::clone(&pulse)));
     let service = Admission::new(service, Arc::clone(&pulse), Arc::clone(shared));
     match protocol {
         Protocol::Http1 => {
             let mut connection = http1(shared).serve_connection(tap, service);
             let ending = watch(Pin::new(&mut connection), &pulse, shared).await;
-            let (io, ended) = connection.into_parts().io.into_inner().into_inner();
-            close(io, ended, ending, &pulse, &shared.rules).await;
+            let (io, ended, refused) = connection.into_parts().io.into_inner().into_inner();
+            match refused {
+                Some(why) if pulse.is_quiet() => {
+                    closing::refuse(io, Refusal::Invalid(why), &shared.rules).await;
+                }
+                _ => close(io, ended, ending, &pulse, &shared.rules).await,
+            }
         }
         Protocol::Http2 => {
             let connection = pin!(http2(shared).serve_connection(tap, service));

@@ -2,8 +2,15 @@
 
 use super::framing::Framing;
 
-/// Whether a block with two lengths is found in these pieces of a connection, read one after the other.
-pub fn has_both_lengths<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> bool {
+/// How many bytes of a connection, read in these pieces, may be seen by a parser of HTTP.
+pub fn visible<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> usize {
     let mut framing = Framing::new();
-    pieces.into_iter().any(|piece| framing.find(piece).is_some())
+    let mut seen = 0;
+    for piece in pieces {
+        match framing.read(piece) {
+            Ok(()) => seen += piece.len(),
+            Err(refused) => return seen + refused.before,
+        }
+    }
+    seen
 }

@@ -4,9 +4,9 @@
 //! prior knowledge). Every wait for a peer has a limit of its own ([`Limits`]), so a peer that is silent, slow or gone
 //! holds a connection for seconds, never for ever. The service is not limited here.
 //!
-//! Below the edge every HTTP/1.1 request has exactly one `Host`, one body length and a target that begins with `/`. A
-//! request that breaks this is answered here, in the envelope of the API, and its connection closed. A service that has
-//! rules of its own takes [`Requests::Any`].
+//! Below the edge every HTTP/1.1 request is framed in one way only (RFC 9112 §6, §7), and has exactly one `Host` and a
+//! target that begins with `/`. A request that breaks this is answered here, in the envelope of the API, and its
+//! connection closed. A service that has rules of its own about hosts and targets takes [`Requests::Any`].
 //!
 //! # How to use it
 //!
@@ -59,11 +59,13 @@
 //! # Who does what
 //!
 //! `serve` accepts, within the `slots`; `connection` speaks with one peer and `watch` holds it to the limits by what
-//! `pulse` has noted; `tap` sees the bytes before hyper does, for `framing`; `admission` decides about each request that
+//! `pulse` has noted; `tap` sees the bytes before hyper does, for `framing` and `chunks`; `admission` decides about each request that
 //! hyper made of them, `unread` about the bodies that are left; `refusal` and `closing` say what is left to say.
 
 mod admission;
 mod body;
+mod chunks;
+mod clock;
 mod closing;
 mod connection;
 mod framing;

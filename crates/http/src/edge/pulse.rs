@@ -1,57 +1,10 @@
 //! What a connection is doing, as its I/O and its requests see it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
-
-use tokio::time::{Instant, MissedTickBehavior};
 
 use super::rest::{Rest, UnreadBody};
-
-/// How often the coarse clock moves, in milliseconds: deadlines are late by up to this, never early.
-const TICK: u64 = 100;
-
-/// Milliseconds since the edge started, kept by [`Clock::run`], so that a request costs no clock read.
-#[derive(Debug)]
-pub(super) struct Clock {
-    origin: Instant,
-    coarse: AtomicU64,
-}
-
-impl Clock {
-    pub(super) fn new() -> Self {
-        Self { origin: Instant::now(), coarse: AtomicU64::new(0) }
-    }
-
-    /// Moves the coarse clock for as long as it is polled.
-    pub(super) async fn run(&self) -> Infallible {
-        let mut ticks = tokio::time::interval(Duration::from_millis(TICK));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        loop {
-            ticks.tick().await;
-            self.coarse.store(self.now(), Relaxed);
-        }
-    }
-
-    pub(super) fn now(&self) -> u64 {
-        millis(self.origin.elapsed())
-    }
-
-    pub(super) fn instant(&self, at: u64) -> Instant {
-        self.origin + Duration::from_millis(at)
-    }
-
-    /// The end of the current tick: a time that is not yet over.
-    fn stamp(&self) -> u64 {
-        self.coarse.load(Relaxed) + TICK
-    }
-}
-
-/// A duration in milliseconds.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
+use super::shared::Shared;
 
 /// The version of HTTP that a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +43,7 @@ impl Phase {
 /// atomics are enough, and an uncontended one costs about as much as a plain store.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    clock: Arc<Clock>,
+    shared: Arc<Shared>,
     protocol: Protocol,
     phase: AtomicU8,
     since: AtomicU64,
@@ -98,23 +51,23 @@ pub(super) struct Pulse {
     blocked: AtomicU64,
     unread: AtomicU32,
     progress: AtomicU64,
-    two_lengths: AtomicBool,
+    switched: AtomicBool,
     unread_body: UnreadBody,
 }
 
 impl Pulse {
-    pub(super) fn new(clock: Arc<Clock>, protocol: Protocol) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, protocol: Protocol) -> Self {
         let phase = if protocol == Protocol::Http1 { Phase::FirstByte } else { Phase::Idle };
         Self {
-            since: AtomicU64::new(clock.stamp()),
-            clock,
+            since: AtomicU64::new(shared.clock.stamp()),
+            shared,
             protocol,
             phase: AtomicU8::new(phase as u8),
             requests: AtomicU32::new(0),
             blocked: AtomicU64::new(0),
             unread: AtomicU32::new(0),
             progress: AtomicU64::new(0),
-            two_lengths: AtomicBool::new(false),
+            switched: AtomicBool::new(false),
             unread_body: UnreadBody::new(),
         }
     }
@@ -155,14 +108,14 @@ impl Pulse {
     pub(super) fn arrived(&self) {
         if matches!(self.phase(), Phase::FirstByte | Phase::Idle) {
             self.enter(Phase::Head);
-            self.since.store(self.clock.stamp(), Relaxed);
+            self.since.store(self.shared.clock.stamp(), Relaxed);
         }
     }
 
     /// The peer took no bytes.
     pub(super) fn blocked(&self) {
         if self.blocked.load(Relaxed) == 0 {
-            self.blocked.store(self.clock.stamp(), Relaxed);
+            self.blocked.store(self.shared.clock.stamp(), Relaxed);
         }
     }
 
@@ -180,14 +133,14 @@ impl Pulse {
         }
     }
 
-    /// Notes whether the bytes that are shown to hyper end a block with both `Content-Length` and `Transfer-Encoding`.
-    pub(super) fn shows_two_lengths(&self, two: bool) {
-        self.two_lengths.store(two, Relaxed);
+    /// The answer switches to another protocol (RFC 9110 §15.2.2): what comes behind it is no HTTP.
+    pub(super) fn switches(&self) {
+        self.switched.store(true, Relaxed);
     }
 
-    /// Whether the bytes shown to hyper last end a block with both `Content-Length` and `Transfer-Encoding`.
-    pub(super) fn has_two_lengths(&self) -> bool {
-        self.two_lengths.load(Relaxed)
+    /// Whether what passes is no HTTP any more.
+    pub(super) fn has_switched(&self) -> bool {
+        self.switched.load(Relaxed)
     }
 
     /// The body of the request that the service has.
@@ -216,6 +169,16 @@ impl InFlight {
         Self { pulse, unread: false }
     }
 
+    /// The answer switches to another protocol.
+    pub(super) fn switches(&self) {
+        self.pulse.switches();
+    }
+
+    /// What all connections have in common.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.pulse.shared
+    }
+
     /// Says what the service has left of the body.
     pub(super) fn rest_of_body(&self) -> Rest {
         self.pulse.unread_body.rest()
@@ -229,7 +192,7 @@ impl InFlight {
         if self.pulse.protocol == Protocol::Http1 {
             return;
         }
-        self.pulse.progress.store(self.pulse.clock.stamp(), Relaxed);
+        self.pulse.progress.store(self.pulse.shared.clock.stamp(), Relaxed);
         if unread != self.unread {
             self.unread = unread;
             if unread {
@@ -244,7 +207,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.waits_for_peer(false);
-        self.pulse.since.store(self.pulse.clock.stamp(), Relaxed);
+        self.pulse.since.store(self.pulse.shared.clock.stamp(), Relaxed);
         self.pulse.requests.fetch_sub(1, Relaxed);
         if self.pulse.protocol == Protocol::Http1 {
             self.pulse.enter(Phase::Flushing);

@@ -52,9 +52,10 @@ impl Refusal {
         }
     }
 
-    /// The answer to a request with these headers; its own `X-Request-Id` is kept when it is well formed.
-    pub(super) fn response(self, version: Version, request: &HeaderMap, rules: &Rules) -> Response<Bytes> {
-        let id = RequestId::of(request, unix_millis()).into_header();
+    /// The answer to a request. The `X-Request-Id` of these headers, its own or those of an answer that this one
+    /// replaces, is kept when it is well formed.
+    pub(super) fn response(self, version: Version, headers: &HeaderMap, rules: &Rules) -> Response<Bytes> {
+        let id = RequestId::of(headers, unix_millis()).into_header();
         let mut refusal =
             refusal::Refusal::new(Dialect::Envelope, self.status(), self.code(), self.message())
                 .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))

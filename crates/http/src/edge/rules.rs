@@ -5,12 +5,11 @@ use http::HeaderMap;
 /// Which requests the edge hands on to the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Requests {
-    /// Those that have one reading: exactly one well-formed `Host`, one body length, and a target that is a path. An
+    /// Those that have one reading: exactly one well-formed `Host`, and a target that is a path. An
     /// absolute target (RFC 9112 §3.2.2) whose host is that of `Host` is handed on as its path.
     #[default]
     Unambiguous,
-    /// All that hyper can make a request of, for a service that has rules of its own about hosts and targets and writes
-    /// the framing anew if it passes them on.
+    /// All that are framed in one way, for a service that has rules of its own about hosts and targets.
     Any,
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::clock::Clock;
 use super::limits::Limits;
-use super::pulse::Clock;
 use super::rules::Rules;
 
 /// Time for the first byte of a connection once the edge shuts down. It was established before, so its request is
@@ -19,7 +19,7 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     pub(super) limits: Arc<Limits>,
     pub(super) rules: Rules,
-    pub(super) clock: Arc<Clock>,
+    pub(super) clock: Clock,
     draining: AtomicBool,
     drain: Notify,
 }
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(limits: Arc<Limits>, rules: Rules) -> Self {
         let (draining, drain) = (AtomicBool::new(false), Notify::new());
-        Self { limits, rules, clock: Arc::new(Clock::new()), draining, drain }
+        Self { limits, rules, clock: Clock::new(), draining, drain }
     }
 
     /// Tells every connection to end once its requests are answered.

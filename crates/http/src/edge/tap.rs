@@ -1,4 +1,4 @@
-//! The I/O under hyper: tells the connection's pulse what passes, shows hyper a doubtful head by itself, and keeps
+//! The I/O under hyper: tells the connection's pulse what passes, shows hyper only what is framed strictly, and keeps
 //! hyper's own error answers back.
 
 use std::io::{self, IoSlice};
@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::framing::Framing;
+use super::framing::{Fault, Framing, Refused};
 use super::pulse::{Protocol, Pulse};
 
 /// A connection's I/O as hyper sees it.
@@ -20,6 +20,8 @@ pub(super) struct Tap<Io> {
     unseen: Bytes,
     pulse: Arc<Pulse>,
     framing: Option<Framing>,
+    /// What is wrong with the bytes behind those that hyper was shown.
+    fault: Option<Fault>,
     ended: bool,
 }
 
@@ -27,32 +29,46 @@ impl<Io> Tap<Io> {
     /// Wraps `io`; `unseen` was read from it already and comes first.
     pub(super) fn new(io: Io, unseen: Bytes, pulse: Arc<Pulse>) -> Self {
         let framing = (pulse.protocol() == Protocol::Http1).then(Framing::new);
-        Self { io, unseen, pulse, framing, ended: false }
+        Self { io, unseen, pulse, framing, fault: None, ended: false }
     }
 
-    /// The I/O itself, and whether its read side has ended (by the peer or by an error).
-    pub(super) fn into_inner(self) -> (Io, bool) {
-        (self.io, self.ended)
+    /// The I/O itself, whether its read side has ended (by the peer or by an error), and why what came last is no
+    /// request, if that is so.
+    pub(super) fn into_inner(self) -> (Io, bool, Option<&'static str>) {
+        let refused = self.fault.and_then(|fault| match fault {
+            Fault::Head(why) => Some(why),
+            // Whoever reads the body has answered.
+            Fault::Body => None,
+        });
+        (self.io, self.ended, refused)
     }
 
-    /// Notes bytes that are there for hyper, and says how many of them it may see now.
-    ///
-    /// hyper asks for bytes only when it has made requests of all the heads it has seen. So a block with two lengths is
-    /// shown by itself: the requests before it have been admitted, and if it is a head, then of the request that is
-    /// admitted before hyper asks again.
+    /// Notes bytes that are there for hyper, and says how many of them it may see.
     fn arrived(&mut self, bytes: &[u8]) -> usize {
         let Some(framing) = &mut self.framing else { return bytes.len() };
+        if self.pulse.has_switched() {
+            self.framing = None;
+            return bytes.len();
+        }
         self.pulse.arrived();
-        let (visible, two_lengths) = match framing.find(bytes) {
-            None => (bytes.len(), false),
-            Some(block) if block.start == 0 => (block.end, true),
-            Some(block) => {
-                *framing = Framing::new();
-                (block.start, false)
+        match framing.read(bytes) {
+            Ok(()) => bytes.len(),
+            Err(Refused { before, why }) => {
+                self.fault = Some(why);
+                before
             }
-        };
-        self.pulse.shows_two_lengths(two_lengths);
-        visible
+        }
+    }
+
+    /// Ends what hyper reads, behind the last byte that it may see.
+    ///
+    /// A fault in a head waits until the requests before it are answered: hyper, told of it, would drop them.
+    fn refuse(&self, fault: Fault) -> Poll<io::Result<()>> {
+        if matches!(fault, Fault::Head(_)) && !self.pulse.is_quiet() {
+            // Whoever flushes the last answer wakes.
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the framing is not valid HTTP/1.1")))
     }
 
     /// Whether what hyper writes now is not to reach the peer.
@@ -60,7 +76,7 @@ impl<Io> Tap<Io> {
     /// No answer of the service is under way in a quiet phase, so the bytes are hyper's own answer to a head
     /// that it could not parse. It has no body; the edge writes a better one.
     fn swallows(&self) -> bool {
-        self.framing.is_some() && self.pulse.is_quiet()
+        self.framing.is_some() && self.pulse.is_quiet() && !self.pulse.has_switched()
     }
 
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -76,26 +92,28 @@ impl<Io> Tap<Io> {
 impl<Io: AsyncRead + Unpin> AsyncRead for Tap<Io> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.unseen.is_empty() {
-            let bytes = this.unseen.slice(..this.unseen.len().min(buf.remaining()));
-            let visible = this.arrived(&bytes);
-            buf.put_slice(&bytes[..visible]);
-            this.unseen.advance(visible);
-            return Poll::Ready(Ok(()));
+        if let Some(fault) = this.fault {
+            return this.refuse(fault);
         }
         let before = buf.filled().len();
-        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
-        this.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
-        read?;
-        let bytes = &buf.filled()[before..];
-        if !bytes.is_empty() {
-            let visible = this.arrived(bytes);
-            if visible < bytes.len() {
-                this.unseen = Bytes::copy_from_slice(&bytes[visible..]);
-                buf.set_filled(before + visible);
-            }
+        if this.unseen.is_empty() {
+            let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
+            this.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
+            read?;
+        } else {
+            let bytes = this.unseen.split_to(this.unseen.len().min(buf.remaining()));
+            buf.put_slice(&bytes);
         }
-        Poll::Ready(Ok(()))
+        let bytes = &buf.filled()[before..];
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let visible = this.arrived(bytes);
+        buf.set_filled(before + visible);
+        match this.fault {
+            Some(fault) if visible == 0 => this.refuse(fault),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -134,6 +152,9 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Tap<Io> {
             Poll::Ready(_) => {
                 this.pulse.unblocked();
                 this.pulse.flushed();
+                if this.fault.is_some() && this.pulse.is_quiet() {
+                    cx.waker().wake_by_ref();
+                }
             }
         }
         flushed
@@ -142,7 +163,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Tap<Io> {
     /// Leaves an HTTP/1.1 connection open: the edge may have to send a refusal, and closes it by itself.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.framing.is_some() {
+        if this.framing.is_some() && !this.pulse.has_switched() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut this.io).poll_shutdown(cx)

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::EXPECT;
+use http::header::{CONNECTION, EXPECT};
 use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -35,7 +35,7 @@ impl Inbound {
         pulse: &Arc<Pulse>,
         limits: &Limits,
     ) -> (Request<Self>, Option<ReadOn>) {
-        if request.version() != Version::HTTP_11 || request.body().is_end_stream() {
+        if request.version() != Version::HTTP_11 || request.body().is_end_stream() || closes(&request) {
             return (request.map(|body| Self { body: Some(body), rest: None, unasked: false }), None);
         }
         let unasked = request.headers().contains_key(EXPECT);
@@ -44,6 +44,16 @@ impl Inbound {
         let read_on = ReadOn { bytes: limits.rest_bytes as u64, time: limits.rest };
         (request.map(|body| Self { body: Some(body), rest, unasked }), Some(read_on))
     }
+}
+
+/// Whether the caller says that this is the last request of the connection (RFC 9112 §9.6).
+fn closes<B>(request: &Request<B>) -> bool {
+    // Hardly a request has the header: one look has to be enough.
+    request.headers().get(CONNECTION).is_some()
+        && request.headers().get_all(CONNECTION).iter().any(|line| {
+            let mut options = line.as_bytes().split(|byte| *byte == b',');
+            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+        })
 }
 
 impl Body for Inbound {
@@ -110,19 +120,31 @@ impl Reading {
     }
 }
 
-impl Future for Reading {
-    /// Whether the body was read to its end.
-    type Output = bool;
+/// How the reading of a rest ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The body was read to its end.
+    Nothing,
+    /// There is more than is read, or it takes longer.
+    More,
+    /// It broke off, or its framing is not valid.
+    Broken,
+}
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+impl Future for Reading {
+    type Output = Left;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Left> {
         let mut this = self.project();
         while !this.body.is_end_stream() {
             match pin!(&mut *this.body).poll_frame(cx) {
                 Poll::Ready(None) => break,
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(false),
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Left::Broken),
                 Poll::Ready(Some(Ok(frame))) => {
                     let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-                    let Some(left) = this.left.bytes.checked_sub(length) else { return Poll::Ready(false) };
+                    let Some(left) = this.left.bytes.checked_sub(length) else {
+                        return Poll::Ready(Left::More);
+                    };
                     this.left.bytes = left;
                 }
                 Poll::Pending => {
@@ -130,10 +152,10 @@ impl Future for Reading {
                         this.timer.set(Some(tokio::time::sleep(this.left.time)));
                     }
                     let timer = this.timer.as_mut().as_pin_mut();
-                    return timer.map_or(Poll::Pending, |timer| timer.poll(cx).map(|()| false));
+                    return timer.map_or(Poll::Pending, |timer| timer.poll(cx).map(|()| Left::More));
                 }
             }
         }
-        Poll::Ready(true)
+        Poll::Ready(Left::Nothing)
     }
 }

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use tokio::time::Sleep;
 
-use super::pulse::{Phase, Protocol, Pulse, millis};
+use super::clock::millis;
+use super::pulse::{Phase, Protocol, Pulse};
 use super::shared::{SETTLE, Shared};
 
 /// A connection of hyper's, of either protocol.

@@ -65,6 +65,8 @@ settings! {
         public_url: String = public_url,
         /// Where the master keys are, the one to seal with first; empty if nobody said.
         master_key: Vec<SecretSource> = secrets,
+        /// Whether files with secrets may be readable for every user of the machine.
+        world_readable_secrets: bool = boolean,
         /// Whether the sandbox Payment API and the playground are served.
         sandbox: bool = boolean,
         /// Networks of the proxies whose `X-Forwarded-For` is believed.

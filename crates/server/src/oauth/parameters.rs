@@ -68,6 +68,7 @@ impl<'a> Parameters<'a> {
             if let Some(slot) = parameters.slot(name) {
                 *slot = Some(value);
             }
+            Times::Once
         })?;
         Ok(parameters)
     }
@@ -90,17 +91,27 @@ pub(crate) fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
 }
 
-/// Hands each parameter of a form in UTF-8 to `take`; one that is there twice is a problem, known or not (RFC 6749 §3.2).
+/// How often a parameter may be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Times {
+    Once,
+    Any,
+}
+
+/// Hands each parameter of a form in UTF-8 to `take`, which says how often it may be there. One more is a problem.
 pub(crate) fn read_form<'a>(
     body: &'a [u8],
     problems: &mut Problems,
-    mut take: impl FnMut(&str, Cow<'a, str>),
+    mut take: impl FnMut(&str, Cow<'a, str>) -> Times,
 ) -> Result<(), Problem> {
     std::str::from_utf8(body).map_err(|_| Problem::body("is not valid UTF-8"))?;
     let (mut names, mut twice) = (HashSet::new(), HashSet::new());
     for (name, value) in form_urlencoded::parse(body) {
-        take(&name, value);
-        if names.insert(name.clone()) || twice.len() == MAX_DUPLICATES || twice.contains(&name) {
+        if take(&name, value) == Times::Any
+            || names.insert(name.clone())
+            || twice.len() == MAX_DUPLICATES
+            || twice.contains(&name)
+        {
             continue;
         }
         problems.push(Problem::new(name.clone(), "duplicate parameter"));
@@ -235,16 +246,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_form_is_read_as_it_was_written_and_what_is_there_twice_is_named(
-            pairs in prop::collection::vec((prop_oneof![any::<String>(), "[ab]"], any::<String>()), 0..8),
+        fn a_form_is_read_as_it_was_written_and_what_is_there_twice_and_may_not_be_is_named(
+            pairs in prop::collection::vec((prop_oneof![any::<String>(), "[abc]"], any::<String>()), 0..8),
         ) {
             let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
             let (mut problems, mut read) = (Problems::new(), Vec::new());
-            read_form(body.as_bytes(), &mut problems, |name, value| read.push((name.to_owned(), value.into_owned()))).unwrap();
+            read_form(body.as_bytes(), &mut problems, |name, value| {
+                read.push((name.to_owned(), value.into_owned()));
+                if name == "c" { Times::Any } else { Times::Once }
+            }).unwrap();
             prop_assert_eq!(&read, &pairs);
             let named: HashSet<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
             let names = || pairs.iter().map(|(name, _)| name.as_str());
-            let twice: HashSet<_> = names().filter(|name| names().filter(|other| other == name).count() > 1).collect();
+            let is_twice = |name: &&str| *name != "c" && names().filter(|other| other == name).count() > 1;
+            let twice: HashSet<_> = names().filter(is_twice).collect();
             prop_assert_eq!(named.len(), problems.iter().count());
             prop_assert_eq!(named, twice);
         }

@@ -11,7 +11,7 @@ use tollgate_http::{Media, Problem, Problems};
 use crate::body::MAX_BODY;
 use crate::error::Error;
 use crate::oauth::authenticated::{Authenticated, Credentials};
-use crate::oauth::parameters::{Parameters, present, read_form};
+use crate::oauth::parameters::{Parameters, Times, present, read_form};
 use crate::oauth::sensitive::SensitiveBody;
 use crate::state::{Arrival, State};
 
@@ -54,15 +54,22 @@ pub(super) struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// Reads a body. A parameter twice, known or not, is refused (RFC 6749 §3.2).
+    /// Reads a body. A parameter that is known is refused when it is there twice (RFC 6749 §3.2). What others mean by
+    /// another one is not known here, nor whether it may repeat, as `resource` may (RFC 8707 §2).
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
         let mut form = Self { parameters: Parameters::default(), token: None, token_type_hint: None };
         let mut problems = Problems::new();
-        read_form(body, &mut problems, |name, value| match form.parameters.slot(name) {
-            Some(slot) => *slot = Some(value),
-            None if name == "token" => form.token = Some(value),
-            None if name == "token_type_hint" => form.token_type_hint = Some(value),
-            None => {}
+        read_form(body, &mut problems, |name, value| {
+            let slot = match name {
+                "token" => &mut form.token,
+                "token_type_hint" => &mut form.token_type_hint,
+                _ => match form.parameters.slot(name) {
+                    Some(slot) => slot,
+                    None => return Times::Any,
+                },
+            };
+            *slot = Some(value);
+            Times::Once
         })?;
         Ok(problems.or(Some(form))?)
     }

@@ -67,7 +67,8 @@ async fn tokens_outlive_a_restart_and_no_other_master_key_opens_the_store() {
     assert_eq!(stage.list(&tokens.access).await.status(), 200);
     assert_eq!(stage.refresh(&tokens.refresh).await.status(), 200);
 
-    let other: MasterKey = "17".repeat(32).parse().unwrap();
+    let other: MasterKey =
+        "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee17".parse().unwrap();
     let opened = tollgate_server::Installation::open(
         stage.config.clone(),
         stage.elsewhere.clone(),

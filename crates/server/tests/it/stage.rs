@@ -34,7 +34,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 /// Where requests come from unless the test says otherwise.
 pub(crate) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
-const MASTER_KEY: &str = "4242424242424242424242424242424242424242424242424242424242424242";
+const MASTER_KEY: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee42";
 
 /// A clock that shows what it was set to, on a machine that is up while time passes.
 pub(crate) struct ManualClock {

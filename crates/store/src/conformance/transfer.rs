@@ -136,18 +136,15 @@ fn a_row_of_each() -> Vec<Part> {
             Table::Agreement,
             vec![vec![Value::Number(3), text("terms"), time.clone(), text("somebody"), none()]],
         ),
-        Part::Rows(
-            Table::Installation,
-            vec![vec![
-                Value::Bytes(b"check".to_vec()),
-                Value::Number(8),
-                Value::Number(8),
-                Value::Number(9),
-                Value::Bytes(vec![5]),
-            ]],
-        ),
+        Part::Rows(Table::Installation, vec![installation_row()]),
         Part::End,
     ]
+}
+
+/// The row of the installation.
+fn installation_row() -> Row {
+    let numbers = [8, 8, 9].map(Value::Number);
+    [&[Value::Bytes(b"check".to_vec())][..], &numbers, &[Value::Bytes(vec![5])]].concat()
 }
 
 /// The first document.

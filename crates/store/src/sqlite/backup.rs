@@ -6,9 +6,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::damage::damage;
 use super::engine::Sqlite;
+use super::leftover;
 use super::open::{self, BACKUP_ID};
-use super::{integrity, leftover};
 use crate::StoreError;
 
 /// A backup that was written and checked.
@@ -49,8 +50,7 @@ fn write(store: &Connection, draft: &Path) -> Result<Backup, StoreError> {
     store.pragma_update(None, "query_only", false)?;
     store.execute("VACUUM main INTO ?1", [name])?;
     let backup = open::connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
-    let damage = integrity::damage(&backup)?;
-    if let Some(first) = damage.first() {
+    if let Some(first) = damage(&backup)?.first() {
         return Err(StoreError::Corrupt(format!(
             "the copy is not whole: {first}; run `tollgate store check`"
         )));

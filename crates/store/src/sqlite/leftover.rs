@@ -14,7 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::open::{self, BACKUP_ID};
-use super::{integrity, log_size, serving};
+use super::{damage, log_size, serving};
 use crate::StoreError;
 
 /// Refuses a log that is not that of the file at `path`. Where a process serves, the log is its own.
@@ -71,7 +71,7 @@ fn is_at_odds_with(log: &Path, path: &Path) -> Result<bool, StoreError> {
             Ok(true) | Err(StoreError::Corrupt(_)) => return Ok(true),
             Err(error) => return Err(error),
         }
-        match integrity::of_file(&connection, 1).map_err(StoreError::from) {
+        match damage::of_file(&connection, 1).map_err(StoreError::from) {
             Ok(damage) => Ok(!damage.is_empty()),
             Err(StoreError::Corrupt(_)) => Ok(true),
             Err(error) => Err(error),

@@ -96,7 +96,7 @@ async fn by_web_identity(
 ) -> Result<Credentials, Reason> {
     let role = environment
         .required("AWS_ROLE_ARN", "is not set: set it to the role of AWS_WEB_IDENTITY_TOKEN_FILE")?;
-    let token = payload::pick(&file::read(path).await?, None)?;
+    let token = payload::pick(&file::read(path, file::Sharing::WorldReadable).await?, None)?;
     let session = environment.variable("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "tollgate".to_owned());
     let url = endpoint(environment, "AWS_ENDPOINT_URL_STS", "sts", region)?;
     let request = http.request(Method::POST, url)?.form(&[
@@ -149,7 +149,9 @@ fn container(environment: &Environment) -> Result<Option<Url>, Reason> {
 async fn by_container(environment: &Environment, http: &Http, address: Url) -> Result<Credentials, Reason> {
     let mut request = http.request(Method::GET, address)?;
     let token = match environment.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-        Some(path) => Some(payload::pick(&file::read(Path::new(&path)).await?, None)?),
+        Some(path) => {
+            Some(payload::pick(&file::read(Path::new(&path), file::Sharing::WorldReadable).await?, None)?)
+        }
         None => environment.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Secret::from),
     };
     if let Some(token) = token {

@@ -45,7 +45,9 @@ impl Login {
             "is not set, nor is VAULT_TOKEN(_FILE): set the token, or the role id and VAULT_SECRET_ID(_FILE)";
         let role = api.environment.required("VAULT_ROLE_ID", absent)?;
         let secret = match variable("VAULT_SECRET_ID_FILE") {
-            Some(path) => payload::pick(&file::read(Path::new(&path)).await?, None)?,
+            Some(path) => {
+                payload::pick(&file::read(Path::new(&path), api.environment.sharing()).await?, None)?
+            }
             None => api.environment.secret("VAULT_SECRET_ID")?,
         };
         let mount = variable("VAULT_APPROLE_MOUNT").unwrap_or_else(|| "approle".to_owned());

@@ -53,6 +53,47 @@ async fn ambiguous_requests_are_refused() {
     }
 }
 
+/// What is written in the file with escapes.
+fn unescape(text: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), text.chars());
+    while let Some(char) = rest.next() {
+        if char != '\\' {
+            bytes.push(u8::try_from(char).expect("the file is in ASCII"));
+            continue;
+        }
+        bytes.push(match rest.next().expect("something is escaped") {
+            'r' => b'\r',
+            'n' => b'\n',
+            't' => b'\t',
+            '0' => 0,
+            '\\' => b'\\',
+            'x' => u8::from_str_radix(&rest.by_ref().take(2).collect::<String>(), 16).expect("two digits"),
+            other => panic!("\\{other} is no escape"),
+        });
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn every_request_that_is_not_valid_is_answered_400_and_nothing_behind_it_is_read() {
+    let server = echo_server().await;
+    let (mut tried, mut taken) = (0, Vec::new());
+    for line in include_str!("invalid.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let mut peer = server.connect().await;
+        peer.send([&unescape(line), LAST.as_bytes()].concat()).await;
+        peer.0.shutdown().await.unwrap();
+        let answer = peer.rest().await;
+        let is_refused = answer.starts_with("HTTP/1.1 400 ") || answer.starts_with("HTTP/1.0 400 ");
+        if !is_refused || answer.matches("HTTP/1.1 ").count() > 1 {
+            taken.push(format!("{line}\n    {answer:?}"));
+        }
+        tried += 1;
+    }
+    assert!(taken.is_empty(), "{}", taken.join("\n"));
+    assert!(tried > 150, "the file has {tried} requests");
+}
+
 #[tokio::test]
 async fn both_lengths_are_refused_behind_other_requests_too() {
     let server = echo_server().await;

@@ -159,6 +159,10 @@ async fn a_refusal_ends_the_stream_and_not_the_connection() {
         assert!(response.headers().contains_key("x-request-id"));
         assert!(text(response).await.starts_with(r#"{"success":false,"error":{"code":""#));
     }
+    let user = Request::get("http://user@a/x").body(Sent::default()).unwrap();
+    let response = sender.send_request(user).await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert!(text(response).await.contains(":authority"));
     let mut head = Request::head("http://a/x").body(Sent::default()).unwrap();
     head.headers_mut().insert("host", "b".parse().unwrap());
     let response = sender.send_request(head).await.unwrap();

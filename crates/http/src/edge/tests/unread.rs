@@ -144,3 +144,14 @@ async fn a_caller_whose_request_is_the_last_gets_its_answer_at_once() {
     assert!(peer.expect("answered").await.contains(CLOSES));
     assert!(start.elapsed() < WAIT, "{:?}", start.elapsed());
 }
+
+#[tokio::test]
+async fn a_rest_that_is_framed_wrongly_is_answered_400_unless_something_was_done() {
+    let server = server().await;
+    for (status, answered) in [(401, 400), (404, 400), (200, 200), (503, 503)] {
+        let request = head(status, "Transfer-Encoding: chunked") + "2\r\nokay\r\n0\r\n\r\n";
+        let answer = server.connect().await.exchange(request + GET).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {answered} ")), "{answer}");
+        assert!(answer.contains(CLOSES) && answer.matches("HTTP/1.1 ").count() == 1, "{answer}");
+    }
+}

@@ -32,7 +32,7 @@ async fn every_refusal_to_an_oauth_client_has_this_status_these_headers_and_this
         ("another grant type", shop("grant_type=password")),
         ("a scope beyond the client's", shop("grant_type=client_credentials&scope=x")),
         ("a malformed scope", shop("grant_type=client_credentials&scope=a++b")),
-        ("two parameters twice", shop("grant_type=client_credentials&a=1&a=2&b=1&b=2")),
+        ("two parameters twice", shop("grant_type=client_credentials&scope=a&scope=b&token=a&token=b")),
         ("no refresh token", shop("grant_type=refresh_token")),
         ("a wrong refresh token", shop("grant_type=refresh_token&refresh_token=x")),
         ("a browser page", shop(grant).header("origin", "https://shop.example")),

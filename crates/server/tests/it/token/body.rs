@@ -3,8 +3,12 @@
 use serde_json::json;
 
 use super::form;
-use crate::call::{Call, OAUTH_TOKEN, TOKEN, assert_oauth_refused, assert_refused};
-use crate::stage::Stage;
+use crate::call::{
+    CREATE, Call, INTROSPECT, OAUTH_TOKEN, REFRESH, REVOKE, TOKEN, assert_oauth_refused, assert_refused,
+};
+use crate::stage::{Stage, payment};
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
 async fn a_body_must_say_that_it_is_json_or_a_form_and_may_say_any_charset() {
@@ -48,6 +52,39 @@ async fn a_body_must_say_that_it_is_json_or_a_form_and_may_say_any_charset() {
         Call::post(TOKEN).json(&stage.shop.body()).header("content-encoding", "gzip"),
     ] {
         assert_refused(&stage.answer(call).await, 415, "UNSUPPORTED_MEDIA_TYPE");
+    }
+}
+
+#[tokio::test]
+async fn no_endpoint_refuses_a_body_for_its_charset_or_for_a_coding_that_is_none() {
+    let stage = Stage::open().await;
+    let issued = stage.tokens(&stage.shop).await;
+    let (id, secret) = (stage.shop.id.to_string(), &stage.shop.secret);
+    let form = |more: &str| (FORM, format!("client_id={id}&client_secret={secret}&{more}"));
+    let json = |json: serde_json::Value| ("application/json", json.to_string());
+    for (path, (media, body), status) in [
+        (TOKEN, json(stage.shop.body()), 200),
+        (TOKEN, form(""), 200),
+        (REFRESH, json(json!({"refresh_token": issued.refresh})), 200),
+        (OAUTH_TOKEN, form("grant_type=client_credentials"), 200),
+        (INTROSPECT, form("token=x"), 200),
+        (REVOKE, form("token=x"), 200),
+        (CREATE, json(payment()), 201),
+    ] {
+        for charset in
+            ["", "; charset=ISO-8859-1", ";charset=\"utf-8\"", "; charset=UTF-16; x=y", "; charset"]
+        {
+            for coding in ["identity", "Identity", "IDENTITY, identity", ""] {
+                let call = Call::post(path).bearer(&issued.access);
+                let call =
+                    call.body(&format!("{media}{charset}"), body.clone()).header("content-encoding", coding);
+                assert_eq!(stage.answer(call).await.status(), status, "{path} {charset} {coding}");
+            }
+            // Whatever its charset says, these bytes are no UTF-8.
+            let latin = [body.as_bytes(), b"\xe9"].concat();
+            let call = Call::post(path).bearer(&issued.access).body(&format!("{media}{charset}"), latin);
+            assert_eq!(stage.answer(call).await.status(), 400, "{path} {charset}");
+        }
     }
 }
 
