@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use reqwest::Url;
-use tollgate_client::secret::Reason;
-use tollgate_client::secret::access::AccessError;
 use tollgate_client::{
-    Caller, ConfigurationError, Environment, Fault, ObtainError, Secret, SecretError, SecretSource,
+    Caller, ConfigurationError, Environment, Fault, ObtainError, Reason, Secret, SecretError, SecretSource,
 };
+use tollgate_secrets::access::AccessError;
 use tollgate_server::config::Config;
 
 use crate::args::CallerArgs;

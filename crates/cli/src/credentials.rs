@@ -4,8 +4,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tollgate_client::secret::access::{self, AccessError, Sharing};
 use tollgate_core::{ClientId, MerchantId};
+use tollgate_secrets::access::{self, AccessError, Sharing};
 use zeroize::Zeroizing;
 
 /// The longest file, in bytes.

@@ -1,14 +1,15 @@
 //! `tollgate dev`: everything on one machine.
 
+use std::convert::Infallible;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_client::secret::access::{self, AccessError};
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
+use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
@@ -20,12 +21,16 @@ use crate::actor::actor;
 use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::signals::{self, Signals};
 use crate::{open, output, private_file, sandbox, serve};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     open::now()?;
-    let terminated = serve::terminated()?;
+    signals::serving(|signals| serve(args, signals)).await
+}
+
+async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let mut config = config(&args)?;
     let listeners = Listeners::bind(&config)?;
     let address = listeners.api().map_err(|error| Failure::new(error.to_string()))?;
@@ -53,9 +58,22 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     });
     server.log_requests(log.requests());
     output::written(print_calls(&args.data, &base_url))?;
-    tollgate_server::run(server, listeners, None, terminated).await;
+    tokio::select! {
+        _ = tollgate_server::run(server, listeners, None, signals.end()) => {}
+        never = said_at_hangup(&mut signals) => match never {},
+    }
     drop(log);
     Ok(())
+}
+
+/// Says at SIGHUP that there is nothing to read anew: arguments and environment are what they were.
+async fn said_at_hangup(signals: &mut Signals) -> Infallible {
+    loop {
+        signals.hung_up().await;
+        tracing::info!(
+            "SIGHUP: the settings of dev are its arguments and environment, which can't change while it runs"
+        );
+    }
 }
 
 /// Returns the configuration of a `dev` folder. The command line wins over the environment.

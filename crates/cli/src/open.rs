@@ -6,11 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tollgate_client::secret::access::{self, AccessError, Sharing};
 use tollgate_core::{Clock, MasterKeys, Timestamp};
 use tollgate_guard::SystemClock;
+use tollgate_secrets::access::{self, AccessError, Sharing};
 use tollgate_server::admin::Administration;
-use tollgate_server::config::{Config, Database, SecretSource};
+use tollgate_server::config::{Config, Database, SecretSource, Unsafe};
 use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
 use zeroize::Zeroizing;
@@ -187,6 +187,23 @@ fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
         connect_timeout: connections.connect_timeout,
         statement_timeout: connections.statement_timeout,
     })
+}
+
+/// Reads the password of the database, if the configuration says where it is.
+pub(crate) fn database_password(config: &Config) -> Result<(), Failure> {
+    let Some(source) = &config.database.password else { return Ok(()) };
+    secret(source, "the password file", "database.password", sharing(config)).map(drop)
+}
+
+/// Refuses a configuration that is not fit for production.
+pub(crate) fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
+    let problems: Vec<String> = unsafe_ones(&config.check_production()).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
+}
+
+/// Writes what is unsafe as problems.
+pub(crate) fn unsafe_ones(found: &[Unsafe]) -> impl Iterator<Item = String> {
+    found.iter().map(|problem| format!("unsafe: {problem}"))
 }
 
 /// Reads the master keys that a configuration names.

@@ -1,7 +1,7 @@
 //! A cache for the token of a token source, which renews it in time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -14,11 +14,13 @@ use tokio::time::timeout;
 
 use crate::schedule::{Schedule, Verdict};
 use crate::telemetry::{self, State};
-use crate::{Authorization, Clock, Generation, ObtainError, Reading, SystemClock, TokenSource, renewal};
+use crate::{Authorization, Clock, Generation, SystemClock, TokenSource, Unavailable, renewal};
 
 mod settings;
+pub(crate) mod shared;
 
 pub use settings::Settings;
+use shared::Shared;
 
 /// How long a caller whose token was refused waits for a newer one.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,46 +35,6 @@ pub struct Cached(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     task: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// What the task shares with those who use the token.
-pub(crate) struct Shared {
-    pub(crate) source: Box<dyn TokenSource>,
-    pub(crate) settings: Settings,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) held: ArcSwapOption<Held>,
-    pub(crate) schedule: Mutex<Schedule>,
-    /// Notified after every attempt.
-    pub(crate) attempted: watch::Sender<()>,
-    /// Wakes the task, which then reads the clocks again.
-    pub(crate) wake: Notify,
-}
-
-/// The current token.
-pub(crate) struct Held {
-    pub(crate) authorization: Authorization,
-    pub(crate) usable_until: Reading,
-    /// Whether the API has accepted it.
-    pub(crate) accepted: AtomicBool,
-}
-
-/// There is no token for now.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("no access token for now, the next attempt is in {} s{}", .retry_after.as_secs(), Because(.error.as_deref()))]
-pub struct Unavailable {
-    /// How long it takes until the authority is asked again.
-    pub retry_after: Duration,
-    /// Why the last attempt failed, if one has.
-    #[source]
-    pub error: Option<Arc<ObtainError>>,
-}
-
-struct Because<'a>(Option<&'a ObtainError>);
-
-impl std::fmt::Display for Because<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.map_or(Ok(()), |error| write!(f, ": {error}"))
-    }
 }
 
 impl Cached {
@@ -232,41 +194,6 @@ impl Drop for Inner {
         let task = self.task.get_mut().expect("nothing panics with the task locked");
         if let Some(task) = task.take() {
             task.abort();
-        }
-    }
-}
-
-impl Shared {
-    #[inline]
-    pub(crate) fn authorization(&self) -> Option<Authorization> {
-        let held = self.held.load();
-        let held = held.as_ref()?;
-        self.clock.now().is_before(held.usable_until).then(|| held.authorization.clone())
-    }
-
-    fn is_accepted(&self, generation: Generation) -> bool {
-        let held = self.held.load();
-        held.as_ref().is_some_and(|held| {
-            held.authorization.generation() == generation && held.accepted.load(Ordering::Relaxed)
-        })
-    }
-
-    pub(crate) fn schedule(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.lock().expect("nothing panics with the schedule locked")
-    }
-
-    pub(crate) fn usable_for(&self, now: Reading) -> Duration {
-        self.held.load().as_ref().map_or(Duration::ZERO, |held| now.until(held.usable_until))
-    }
-
-    pub(crate) fn state(&self) -> State {
-        let now = self.clock.now();
-        let schedule = self.schedule();
-        match (schedule.is_usable(now), schedule.failing().is_some()) {
-            (true, false) => State::Holding,
-            (true, true) => State::Failing,
-            (false, true) => State::Down,
-            (false, false) => State::Waiting,
         }
     }
 }

@@ -143,8 +143,16 @@ impl CallerError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
-    use crate::secret::environment;
+    use crate::SystemClock;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: HashMap<_, _> = variables.iter().map(own).collect();
+        Environment::new(move |name| variables.get(name).cloned(), SystemClock::new())
+    }
 
     async fn caller(base_url: &str, id: &str, secret: &str) -> Result<Caller, CallerError> {
         let variables = [(BASE_URL, base_url), (CLIENT_ID, id), (CLIENT_SECRET, secret), ("KEPT", "s3cret")];

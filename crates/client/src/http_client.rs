@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, retry};
-use rustls::ClientConfig;
+use reqwest::ClientBuilder;
+use tollgate_secrets::https;
 
-use crate::origin::{is_loopback, secure};
+use crate::origin::secure;
 use crate::{ConfigurationError, tls_config};
 
 /// How long the peer may acknowledge nothing, where the system can limit that. Without the limit a connection that a
@@ -25,17 +24,12 @@ pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn http_client_builder(url: &str) -> Result<ClientBuilder, ConfigurationError> {
-    let loopback = is_loopback(&secure(url)?);
-    let builder = plain(tls_config()?)
+    let loopback = https::is_loopback(&secure(url)?);
+    let builder = https::client(tls_config()?)
         .https_only(!loopback)
         .referer(false)
         .user_agent(concat!("tollgate-client/", env!("CARGO_PKG_VERSION")));
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
     Ok(if loopback { builder.no_proxy() } else { builder })
-}
-
-/// Starts a client for requests with secrets: it follows no redirects and retries nothing.
-pub(crate) fn plain(tls: ClientConfig) -> ClientBuilder {
-    Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).retry(retry::never())
 }

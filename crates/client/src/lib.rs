@@ -53,7 +53,6 @@ mod authorizer;
 mod blocking;
 mod cached;
 mod caller;
-mod clock;
 mod credentials;
 mod http_client;
 mod layer;
@@ -64,27 +63,30 @@ mod outgoing;
 mod renewal;
 mod replay;
 mod schedule;
-pub mod secret;
 mod source;
 mod telemetry;
 mod tls;
 mod token;
 mod unauthorized;
+mod unavailable;
 
 pub use authorizer::{Authorizer, CallError};
 pub use blocking::Blocking;
-pub use cached::{Cached, Settings, Unavailable};
+pub use cached::{Cached, Settings};
 pub use caller::{Caller, CallerError};
-pub use clock::{Clock, Reading, SystemClock};
 pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Dialect, Sending, Transport};
 pub use http_client::http_client_builder;
 pub use layer::{Authorize, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};
 pub use outgoing::{Incoming, Outgoing, Sender, Spare};
 pub use replay::Replay;
-pub use secret::{Environment, Mark, Reference, ReferenceError, Secret, SecretError, SecretSource};
 pub use source::{Fault, Looking, ObtainError, Obtaining, Rejection, TokenSource};
 pub use telemetry::{Change, State};
 pub use tls::tls_config;
 pub use token::{Authorization, Generation, NotAToken, Token};
+pub use tollgate_secrets::{
+    Clock, Environment, Mark, Reading, Reason, Reference, ReferenceError, Refusal, Secret, SecretError,
+    SecretSource, SystemClock,
+};
 pub use unauthorized::IDEMPOTENCY_KEY;
+pub use unavailable::Unavailable;

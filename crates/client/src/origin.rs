@@ -1,9 +1,8 @@
 //! Where secrets and tokens may be sent: over https, or to this machine.
 
-use std::net::IpAddr;
-
 use http::Uri;
 use reqwest::Url;
+use tollgate_secrets::https::is_loopback;
 
 /// The scheme, the host and the port that a token is sent to (RFC 6454 §4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +75,6 @@ pub(crate) fn secure(url: &str) -> Result<Url, ConfigurationError> {
         "http" => Err(ConfigurationError::Insecure),
         _ => Err(ConfigurationError::Url),
     }
-}
-
-/// Whether a URL stays on this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::cached::{Held, Shared};
+use crate::cached::shared::{Held, Shared};
 use crate::telemetry::{self, Change, State};
 use crate::{Authorization, Fault, ObtainError, Reading, Token};
 
@@ -55,7 +55,7 @@ impl Shared {
             self.schedule().fail(error.clone(), now);
         }
         let took = now.monotonic.saturating_sub(began.monotonic);
-        telemetry::renewed(trigger, outcome.err().as_deref(), took);
+        telemetry::renewed(trigger.label(), outcome.err().as_deref(), took);
         self.attempted.send_replace(());
     }
 

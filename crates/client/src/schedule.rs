@@ -72,6 +72,18 @@ pub(crate) enum Trigger {
     Refused,
 }
 
+impl Trigger {
+    /// The value of the label `trigger` in metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Due => "due",
+            Self::Over => "over",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What a caller whose token was refused can expect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {

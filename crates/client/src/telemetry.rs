@@ -6,7 +6,6 @@ use std::time::Duration;
 use metrics::{counter, gauge, histogram};
 
 use crate::ObtainError;
-use crate::schedule::Trigger;
 
 /// The state of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,22 +44,10 @@ impl Change {
 /// A callback for changes of state.
 pub(crate) type Observer = Arc<dyn Fn(&Change) + Send + Sync>;
 
-impl Trigger {
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Cold => "cold",
-            Self::Due => "due",
-            Self::Over => "over",
-            Self::Refused => "refused",
-        }
-    }
-}
-
 /// Counts an attempt to renew: `tollgate_client_renewals_total`, `tollgate_client_renewal_seconds`.
-pub(crate) fn renewed(trigger: Trigger, outcome: Option<&ObtainError>, took: Duration) {
+pub(crate) fn renewed(trigger: &'static str, outcome: Option<&ObtainError>, took: Duration) {
     let outcome = outcome.map_or("renewed", ObtainError::label);
-    counter!("tollgate_client_renewals_total", "trigger" => trigger.label(), "outcome" => outcome)
-        .increment(1);
+    counter!("tollgate_client_renewals_total", "trigger" => trigger, "outcome" => outcome).increment(1);
     histogram!("tollgate_client_renewal_seconds").record(took);
 }
 

@@ -64,6 +64,13 @@ pub struct Playground {
     pub calls: Calls,
 }
 
+impl Playground {
+    /// The demo client, which is lent to who is at this machine. Others bring credentials.
+    fn demo_for(&self, from: ClientAddress) -> Option<Credentials> {
+        self.demo.clone().filter(|_| from.known().is_some_and(|address| address.is_loopback()))
+    }
+}
+
 /// What all visits share.
 struct PlaygroundState {
     host: Arc<Host>,
@@ -88,12 +95,7 @@ async fn show(
     let shown = async {
         let site = Site::of(&uri, &headers, &state.host.settings().public_url)?;
         let now = state.host.now();
-        // The demo client is lent to who is at this machine. Others bring credentials.
-        let demo = state
-            .playground
-            .demo
-            .clone()
-            .filter(|_| from.known().is_some_and(|address| address.is_loopback()));
+        let demo = state.playground.demo_for(from);
         let Opened { session, cookie } = state.sessions.open(site.cookie(&headers), demo, now);
         state.sweep();
         let session = session.lock().await;

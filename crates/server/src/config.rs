@@ -15,6 +15,7 @@
 //! # Ok::<(), tollgate_server::config::ConfigError>(())
 //! ```
 
+mod changes;
 mod layers;
 mod reader;
 mod redaction;
@@ -38,6 +39,7 @@ use tollgate_core::Policy;
 
 pub(crate) use self::values::duration_text;
 pub use self::{
+    changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},

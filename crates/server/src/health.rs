@@ -26,8 +26,9 @@ pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(crate) fn router() -> Router<Arc<State>> {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
     let up = async || plain("application/json", status(UP));
-    let metrics =
-        async |extract::State(state): extract::State<Arc<State>>| plain(METRICS_TYPE, metrics(&state));
+    let metrics = async |extract::State(state): extract::State<Arc<State>>| {
+        plain(METRICS_TYPE, rendered_metrics(&state))
+    };
     Router::new()
         .route(Route::Health.path(), get(up).fallback(only))
         .route(Route::Ready.path(), get(ready).fallback(only))
@@ -51,7 +52,7 @@ pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
-fn metrics(state: &State) -> String {
+fn rendered_metrics(state: &State) -> String {
     let installation = state.installation();
     state.metrics().render(&[
         ("tollgate_connections", "Open connections to the API.", &state.connections().count()),

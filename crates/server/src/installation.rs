@@ -1,18 +1,15 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
+mod revocations;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tollgate_core::{
-    Actor, Claims, Clock, MasterKeys, Revocation, Revoked, SecretHasher, SigningKey, SigningRing, Timestamp,
-    TokenKind, VerifyingRing,
-};
-use tollgate_guard::{Freshness, Revocations, Verifier};
-use tollgate_store::{
-    Alone, CLOCKS_DIFFER, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
-};
+use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
+use tollgate_guard::{Freshness, Verifier};
+use tollgate_store::{Alone, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
 
 use crate::admin::Administration;
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
@@ -123,6 +120,11 @@ impl Installation {
     /// Returns what the acts of administration work on.
     pub fn administration(&self) -> Administration<'_> {
         Administration { store: self.store(), unlocked: &self.unlocked, config: &self.config }
+    }
+
+    /// Whether this is the installation's master key.
+    pub(crate) fn has_master_keys(&self, keys: &MasterKeys) -> bool {
+        self.unlocked.master_keys().are(keys)
     }
 
     /// The effective configuration.
@@ -336,71 +338,5 @@ impl Installation {
         self.signing_ring.store(Arc::new(SigningRing::new(&issuer, keys)));
         self.suspend_unless_agreed();
         Ok(())
-    }
-
-    /// Adds the store's revocations to those that are known. What was revoked stays so, even if the store that answers
-    /// has not heard of it: it may be one that is no longer the primary and does not know it yet.
-    async fn reload_revocations(&self) -> Result<(), OpenError> {
-        let revocations = self.store.revocations(self.passed()).await?;
-        self.apply_revocations(&revocations).await;
-        Ok(())
-    }
-
-    /// Revokes a token and, if it is a refresh token, every access token that was made with it. Once this has returned it is
-    /// refused here, and will be by every other server, whatever happens.
-    pub(crate) async fn revoke_token(
-        &self,
-        kind: TokenKind,
-        token: &Claims<'_>,
-        now: Timestamp,
-        actor: &Actor,
-    ) -> Result<(), StoreError> {
-        let outlived_by = match kind {
-            TokenKind::Access => self.config.tokens.exp_leeway,
-            // An access token that is made with it just before its end.
-            TokenKind::Refresh => self.store.longest_lifetime(Duration::ZERO).await?,
-        };
-        let expires_at = token.expires_at.after(outlived_by).after(CLOCKS_DIFFER);
-        let revocation = Revocation { subject: Revoked::Token(token.id), expires_at };
-        let revoked = self.store.revoke(&revocation, now, actor).await;
-        // What may have been revoked is refused here, too.
-        if matches!(revoked, Ok(()) | Err(StoreError::OutcomeUnknown(_))) {
-            self.apply_revocations(&[revocation]).await;
-        }
-        revoked
-    }
-
-    /// Lets revocations count from the next request on.
-    pub(crate) async fn apply_revocations(&self, new: &[Revocation]) {
-        if new.is_empty() {
-            return;
-        }
-        let _revising = self.revising.lock().await;
-        let mut revocations = Revocations::clone(&self.verifier.revocations());
-        for revocation in new {
-            revocations.apply(revocation);
-        }
-        self.verifier.set_revocations(revocations);
-    }
-
-    /// Deletes what has expired, in memory and in the store, by the time that has passed for certain.
-    pub async fn purge(&self) {
-        self.note_time_passed().await;
-        let passed = self.passed();
-        self.forget_expired_revocations(passed).await;
-        match self.store.purge(passed).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
-            Err(error) => tracing::warn!(%error, "expired rows could not be deleted"),
-        }
-    }
-
-    async fn forget_expired_revocations(&self, now: Timestamp) {
-        let _revising = self.revising.lock().await;
-        if !self.verifier.revocations().is_empty() {
-            let mut revocations = Revocations::clone(&self.verifier.revocations());
-            revocations.forget_expired(now);
-            self.verifier.set_revocations(revocations);
-        }
     }
 }

@@ -19,9 +19,7 @@ fn no_secret_appears_in_any_output_error_metric_or_file() {
     canaries.add("the client secret", &secret);
     canaries.add("the access token", &access);
     canaries.add("the refresh token", &refresh);
-    let hex = fs::read_to_string(data.join("master.key")).unwrap();
-    canaries.add("the master key", hex.trim());
-    canaries.add_bytes("the master key's bytes", bytes_of(hex.trim()));
+    canaries.add_master_key(&data);
 
     let mut errors = refused_calls(dev.api, dev.client_id(), &secret, &access, &refresh);
     assert_eq!(dev.api.list(&access, "").status, 200);
@@ -142,6 +140,12 @@ fn revoke_and_ask(api: Api, id: &str, secret: &str, token: &str) {
 struct Canaries(Vec<(&'static str, Vec<u8>)>);
 
 impl Canaries {
+    fn add_master_key(&mut self, data: &Path) {
+        let hex = fs::read_to_string(data.join("master.key")).unwrap();
+        self.add("the master key", hex.trim());
+        self.add_bytes("the master key's bytes", bytes_of(hex.trim()));
+    }
+
     /// Adds a text that is secret. Of a token it is the signature: without it the rest is worth nothing.
     fn add(&mut self, what: &'static str, text: &str) {
         self.add_bytes(what, text.rsplit('.').next().unwrap().into());

@@ -22,6 +22,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+mod hardening;
 #[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -36,7 +37,9 @@ mod postgres;
 #[allow(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../../../store/src/postgres/tests/server.rs"]
 mod postgres_server;
+mod proxies;
 mod races;
+mod reload;
 mod secret_files;
 mod signals;
 mod snippets;

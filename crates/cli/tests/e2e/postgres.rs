@@ -126,12 +126,7 @@ fn it_is_reached_by_tls_with_a_password_that_nothing_shows() {
     private(&folder.path().join("password"), &format!("{PASSWORD}\n"));
     private(&folder.path().join("wrong"), "CANARY-falsch-4711");
     let password = r#"database.password = "file:password""#;
-    let config = |url: &str, password: &str| {
-        Serve::write_config(
-            folder.path(),
-            &format!("log.level = \"trace\"\ndatabase.url = \"{url}\"\n{password}"),
-        );
-    };
+    let config = |url: &str, password: &str| traced_config(folder.path(), url, password);
 
     config(&url("127.0.0.1", "ca.pem"), password);
     Serve::make_store(folder.path());
@@ -145,22 +140,17 @@ fn it_is_reached_by_tls_with_a_password_that_nothing_shows() {
     said += &(ended.stdout + &ended.stderr);
     said += &finish(&mut tollgate(folder.path(), &["config", "check"])).stdout;
 
+    let wrong = r#"database.password = "file:wrong""#;
+    let plain = format!("postgres://guarded@127.0.0.1:{place}?sslmode=disable");
+    let missing = format!("{}_missing", database.url);
     for (url, password, what) in [
-        (
-            url("127.0.0.1", "ca.pem"),
-            r#"database.password = "file:wrong""#,
-            "refused the user guarded or its password",
-        ),
+        (url("127.0.0.1", "ca.pem"), wrong, "refused the user guarded or its password"),
         (url("127.0.0.1", "ca.pem"), "", "password"),
         (url("127.0.0.1", "other.pem"), password, "invalid peer certificate"),
         (url("localhost", "ca.pem"), password, "certificate"),
         (url("127.0.0.1", "missing.pem"), password, "missing.pem"),
-        (
-            format!("postgres://guarded@127.0.0.1:{place}?sslmode=disable"),
-            password,
-            "refused the user guarded",
-        ),
-        (format!("{}_missing", database.url), "", "has no database"),
+        (plain, password, "refused the user guarded"),
+        (missing, "", "has no database"),
     ] {
         config(&url, password);
         let error = fails(&mut tollgate(folder.path(), &["merchant", "list", "--config", "tollgate.toml"]));
@@ -173,6 +163,10 @@ fn it_is_reached_by_tls_with_a_password_that_nothing_shows() {
     said += &(checked.stdout + &checked.stderr);
     assert!(said.contains("TRACE") || said.contains("\"level\":\"INFO\""), "it did log: {said}");
     assert!(!said.contains("CANARY"), "{said}");
+}
+
+fn traced_config(folder: &Path, url: &str, password: &str) {
+    Serve::write_config(folder, &format!("log.level = \"trace\"\ndatabase.url = \"{url}\"\n{password}"));
 }
 
 /// A folder with a configuration for a database of its own, and a client in it.

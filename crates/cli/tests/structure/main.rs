@@ -7,5 +7,6 @@
 
 mod budgets;
 mod circles;
+mod handlers;
 mod imports;
 mod source;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use reqwest::Client;
+use tollgate_secrets::https;
 use zeroize::Zeroizing;
 
-use crate::{ConfigurationError, Fault, http_client_builder, tls};
+use crate::{ConfigurationError, Fault, http_client_builder};
 
 /// The longest token response, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -93,7 +94,7 @@ fn fault(error: &reqwest::Error) -> Fault {
 /// The message of the system or of TLS. It contains neither the URL nor what the peer wrote.
 fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
     if let Some(tls_error) = cause.downcast_ref::<rustls::Error>() {
-        return Some(tls::explained(tls_error));
+        return Some(https::explained(tls_error));
     }
     let io = cause.downcast_ref::<std::io::Error>()?;
     // An inner error says more, and `source` does not lead to it.

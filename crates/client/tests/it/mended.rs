@@ -9,10 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::{Instant, sleep};
-use tollgate_client::secret::{Reason, Refusal};
 use tollgate_client::{
-    Cached, ClientCredentials, Dialect, Environment, Mark, Reference, Secret, SecretError, SecretSource,
-    Sending, Transport,
+    Cached, ClientCredentials, Dialect, Environment, Mark, Reason, Reference, Refusal, Secret, SecretError,
+    SecretSource, Sending, Transport,
 };
 
 use crate::authority::{TestClock, seconds, settings};

@@ -195,5 +195,7 @@ settings! {
     Shutdown in "shutdown." {
         /// How long requests in flight may take to finish.
         grace: Duration = duration_or_zero,
+        /// How long the server still accepts connections after it has said that it is not ready.
+        lame_duck: Duration = duration_or_zero,
     }
 }

@@ -267,7 +267,7 @@ impl fmt::Display for LogFormat {
 }
 
 /// The least severe level that is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// Something failed that should not have.
     Error,

@@ -27,11 +27,8 @@ pub(crate) async fn post(
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     require_json(&head.headers)?;
-    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.config().limits.body_timeout).await?);
-    let mut problems = Problems::new();
-    let mut parameters = Parameters::read(Media::Json, &body, &mut problems)?;
-    let token = required(parameters.refresh_token.take(), "refresh_token", &mut problems);
-    let token = Sensitive::from(problems.or(token)?);
+    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?);
+    let token = refresh_token(&body)?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
     let installation = state.installation();
@@ -46,4 +43,11 @@ pub(crate) async fn post(
     let body = tokens(Face::Api, state, &access, &RefreshToken::Kept, None, now)?;
     state.metrics().issued(Grant::RefreshToken);
     Ok(Answered::to(refresh.subject, answer(body)))
+}
+
+fn refresh_token(body: &[u8]) -> Result<Sensitive<'_>, Error> {
+    let mut problems = Problems::new();
+    let mut parameters = Parameters::read(Media::Json, body, &mut problems)?;
+    let token = required(parameters.refresh_token.take(), "refresh_token", &mut problems);
+    Ok(Sensitive::from(problems.or(token)?))
 }

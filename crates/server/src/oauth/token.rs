@@ -31,7 +31,7 @@ pub(crate) async fn post(
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
-    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.config().limits.body_timeout).await?);
+    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);
@@ -68,12 +68,9 @@ pub(super) async fn post_form(
     let (headers, body) = receive(state, request).await?;
     let mut form = Form::read(&body)?;
     let scope = grant::requested_scope(form.parameters.scope.take());
-    // Only of a grant by credentials is it asked for from the client's own.
-    let of_the_client = scope
-        .as_ref()
-        .ok()
-        .and_then(Option::as_ref)
-        .filter(|_| form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS));
+    // Only the grant by credentials asks for a part of the client's own scope.
+    let by_credentials = form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS);
+    let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| by_credentials);
     let client = form.authenticate(&headers, state, arrival, of_the_client).await?;
     let mut parameters = form.parameters;
     let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;

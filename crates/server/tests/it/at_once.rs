@@ -14,9 +14,10 @@ use tollgate_core::ClientId;
 use tollgate_store::Status;
 
 use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
+use crate::clock::ManualClock;
 use crate::faults::{Fault, Faults};
 use crate::oauth::{post_as, said};
-use crate::stage::{Credentials, ManualClock, Node, SYSTEM, Stage};
+use crate::stage::{Credentials, Node, SYSTEM, Stage};
 
 /// Two servers on the stage's store that know every client's id, and never follow the log by themselves.
 async fn nodes(stage: &Stage) -> [Node; 2] {

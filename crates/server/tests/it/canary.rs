@@ -13,7 +13,7 @@ use tracing_subscriber::prelude::*;
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
 use crate::oauth::post_as;
-use crate::stage::{SYSTEM, Stage, create, payment};
+use crate::stage::{SYSTEM, Stage, Tokens, create, payment};
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -108,18 +108,34 @@ async fn the_files_of_the_store_hold_neither_secrets_nor_tokens() {
 
 /// Issues tokens in every way and has them refused in every way; returns the refusals.
 async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries) -> Vec<Reply> {
-    let (id, secret) = (stage.shop.id.to_string(), stage.shop.secret.clone());
     let (_, wrong) = stage.secret(stage.shop.id, None);
-    canaries.secret(&secret);
+    canaries.secret(&stage.shop.secret);
     canaries.secret(&wrong);
+    let Tokens { access, refresh } = issued(stage, canaries).await;
+    stage.list(&access).await.data();
+    stage.answer(create(&access).key("k")).await.data();
+    stage.answer(create(&access).key("k")).await.data();
+    let mut refusals = Vec::new();
+    for call in refused_calls(stage, &wrong, &access, &refresh) {
+        refusals.push(stage.answer(call).await);
+    }
+    refusals.extend(by_an_oauth_client(stage, &wrong, canaries).await);
+    refusals.extend(while_the_store_fails(stage, faults, canaries, &access).await);
+    refusals.extend(after_the_end(stage, &access, &refresh).await);
+    refusals.retain(|reply| !reply.status().is_success());
+    refusals
+}
 
+/// Issues tokens in every way; returns the last of them.
+async fn issued(stage: &Stage, canaries: &mut Canaries) -> Tokens {
+    let (id, secret) = (stage.shop.id.to_string(), &stage.shop.secret);
     let mut scoped = stage.shop.body();
     scoped["scope"] = "payments:read".into();
     let (mut access, mut refresh) = (String::new(), String::new());
     for call in [
         Call::post(TOKEN).json(&scoped),
         Call::post(TOKEN).form(&format!("client_id={id}&client_secret={secret}")),
-        Call::post(TOKEN).basic(&id, &secret).form(""),
+        Call::post(TOKEN).basic(&id, secret).form(""),
         Call::post(TOKEN).json(&stage.shop.body()),
     ] {
         let data = stage.answer(call).await.data();
@@ -132,18 +148,19 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
     canaries.token(refreshed["access_token"].as_str().unwrap());
     // The header of all tokens is no secret, their names may be logged.
     assert!(claims(&access)["jti"].is_string());
-    stage.list(&access).await.data();
-    stage.answer(create(&access).key("k")).await.data();
-    stage.answer(create(&access).key("k")).await.data();
+    Tokens { access, refresh }
+}
 
+/// Everything that a caller may get wrong, with secrets and tokens in the wrong places.
+fn refused_calls(stage: &Stage, wrong: &str, access: &str, refresh: &str) -> Vec<Call> {
+    let (id, secret) = (stage.shop.id.to_string(), stage.shop.secret.as_str());
     let mut other = payment();
     other["amount"] = json!(1);
-    let mut refusals = Vec::new();
-    for call in [
+    vec![
         Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": wrong})),
-        Call::post(TOKEN).basic(&id, &wrong).form(""),
-        Call::post(TOKEN).basic(&secret, &secret).form(""),
-        Call::post(TOKEN).basic(&id, &secret).json(&json!({"client_secret": secret})),
+        Call::post(TOKEN).basic(&id, wrong).form(""),
+        Call::post(TOKEN).basic(secret, secret).form(""),
+        Call::post(TOKEN).basic(&id, secret).json(&json!({"client_secret": secret})),
         Call::post(TOKEN).json(&json!({"client_id": secret, "client_secret": secret})),
         Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": [secret]})),
         Call::post(TOKEN).json(&json!({"client_id": id, "client_secret": secret, "grant_type": secret})),
@@ -155,31 +172,38 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
         Call::post(TOKEN)
             .body("application/json", format!(r#"{{"client_id":"{id}","client_secret":{secret}}}"#)),
         Call::post(TOKEN).body("application/json", format!(r#""{secret}""#)),
-        Call::post(TOKEN).body("text/plain", secret.clone()),
+        Call::post(TOKEN).body("text/plain", secret.to_owned()),
         Call::post(TOKEN).json(&stage.shop.body()).header("origin", "https://evil.example"),
         Call::get(&format!("{TOKEN}?client_secret={secret}")),
-        Call::post(&format!("/nothing/{secret}?{access}")).bearer(&access),
+        Call::post(&format!("/nothing/{secret}?{access}")).bearer(access),
         Call::post(REFRESH).json(&json!({"refresh_token": access})),
         Call::post(REFRESH).json(&json!({"refresh_token": [refresh]})),
         Call::post(REFRESH).form(&format!("refresh_token={refresh}")),
-        Call::get(LIST).bearer(&refresh),
-        Call::get(LIST).bearer(&access).bearer(&access),
+        Call::get(LIST).bearer(refresh),
+        Call::get(LIST).bearer(access).bearer(access),
         Call::get(LIST).bearer(&format!("{access}x")),
-        Call::get(LIST).basic(&id, &secret),
-        Call::get(&format!("{LIST}?limit={access}")).bearer(&access),
-        Call::get(&format!("{LIST}?cursor={access}")).bearer(&access),
-        Call::get(&format!("{LIST}/{access}")).bearer(&access),
+        Call::get(LIST).basic(&id, secret),
+        Call::get(&format!("{LIST}?limit={access}")).bearer(access),
+        Call::get(&format!("{LIST}?cursor={access}")).bearer(access),
+        Call::get(&format!("{LIST}/{access}")).bearer(access),
         Call::get(&format!("/pay/{access}")),
-        Call::post(CREATE).bearer(&access).json(&json!({"order_id": [secret], "merchant_id": access})),
-        Call::post(CREATE).bearer(&access).json(&other).key("k"),
-        Call::post(CREATE).bearer(&access).json(&other).key(&access),
-    ] {
-        refusals.push(stage.answer(call).await);
-    }
-    refusals.extend(by_an_oauth_client(stage, &wrong, canaries).await);
+        Call::post(CREATE).bearer(access).json(&json!({"order_id": [secret], "merchant_id": access})),
+        Call::post(CREATE).bearer(access).json(&other).key("k"),
+        Call::post(CREATE).bearer(access).json(&other).key(access),
+    ]
+}
+
+/// What is refused while the store panics and fails.
+async fn while_the_store_fails(
+    stage: &mut Stage,
+    faults: &Faults,
+    canaries: &mut Canaries,
+    access: &str,
+) -> Vec<Reply> {
     // Nobody has asked for this one yet, so the store is.
     let stranger = stage.client(stage.kind()).await;
     canaries.secret(&stranger.secret);
+    let mut refusals = Vec::new();
     for (method, fault) in [
         ("client", Fault::Panics),
         ("client", Fault::Refuses),
@@ -191,22 +215,25 @@ async fn everything(stage: &mut Stage, faults: &Faults, canaries: &mut Canaries)
         if method == "client" {
             refusals.push(stage.answer(Call::post(TOKEN).json(&stranger.body())).await);
         }
-        refusals.push(stage.list(&access).await);
-        refusals.push(stage.answer(create(&access).key("k-2")).await);
+        refusals.push(stage.list(access).await);
+        refusals.push(stage.answer(create(access).key("k-2")).await);
         faults.clear();
     }
+    refusals
+}
+
+/// What is refused when the client has been disabled, and when its tokens have expired.
+async fn after_the_end(stage: &Stage, access: &str, refresh: &str) -> Vec<Reply> {
     let now = stage.now();
     stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, &SYSTEM).await.unwrap();
     stage.follow().await;
-    refusals.push(stage.list(&access).await);
-    refusals.push(stage.refresh(&refresh).await);
+    let mut refusals = vec![stage.list(access).await, stage.refresh(refresh).await];
     stage.advance(std::time::Duration::from_secs(24 * 60 * 60)).await;
-    refusals.push(stage.list(&access).await);
-    refusals.push(stage.refresh(&refresh).await);
+    refusals.push(stage.list(access).await);
+    refusals.push(stage.refresh(refresh).await);
     for _ in 0..31 {
         refusals.push(stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await);
     }
-    refusals.retain(|reply| !reply.status().is_success());
     refusals
 }
 

@@ -23,8 +23,9 @@ use tollgate_server::config::Config;
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
 use crate::call::{claims, refresh_id};
+use crate::clock::ManualClock;
 use crate::faults::Faults;
-use crate::stage::{Credentials, ManualClock, NOW, Node, SYSTEM, master_key, serve};
+use crate::stage::{Credentials, NOW, Node, SYSTEM, master_key, serve};
 
 const HISTORIES: u32 = 5_000;
 /// How wrong a clock may be, in seconds.

@@ -7,7 +7,8 @@ use tollgate_server::{Rotation, new_signing_key, others_retire_at};
 use tollgate_store::{CLOCKS_DIFFER, SigningKey, Status};
 
 use crate::call::{Reply, assert_refused};
-use crate::stage::{Credentials, ManualClock, NOW, Node, SYSTEM, Stage, Tokens, master_key};
+use crate::clock::ManualClock;
+use crate::stage::{Credentials, NOW, Node, SYSTEM, Stage, Tokens, master_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

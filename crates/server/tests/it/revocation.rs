@@ -7,7 +7,8 @@ use tollgate_core::{Revocation, Revoked, TokenId};
 use tollgate_store::Status;
 
 use crate::call::{Call, TOKEN, assert_refused, claims};
-use crate::stage::{ManualClock, NOW, SYSTEM, Stage, Tokens, master_key};
+use crate::clock::ManualClock;
+use crate::stage::{NOW, SYSTEM, Stage, Tokens, master_key};
 
 async fn assert_good(stage: &Stage, tokens: &Tokens) {
     assert_eq!(stage.list(&tokens.access).await.status(), 200);

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,8 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tollgate_core::{
-    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId,
-    Timestamp, Uptime,
+    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
 };
 use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
@@ -24,6 +22,7 @@ use tollgate_server::{Follower, Installation, Rotation, Server};
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
+use crate::clock::ManualClock;
 use crate::sandbox::mounted;
 
 /// The actor of what is not about actors.
@@ -35,46 +34,6 @@ pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 pub(crate) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
 const MASTER_KEY: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee42";
-
-/// A clock that shows what it was set to, on a machine that is up while time passes.
-pub(crate) struct ManualClock {
-    now: AtomicU64,
-    uptime: AtomicU64,
-    boot: u8,
-}
-
-impl ManualClock {
-    pub(crate) fn at(now: Timestamp) -> Arc<Self> {
-        Self::of_machine(1, now)
-    }
-
-    /// Of one of several machines, each with a number of its own.
-    pub(crate) fn of_machine(boot: u8, now: Timestamp) -> Arc<Self> {
-        Arc::new(Self { now: AtomicU64::new(now.millis()), uptime: AtomicU64::new(0), boot })
-    }
-
-    /// Sets the clock, without any time passing.
-    pub(crate) fn set(&self, now: Timestamp) {
-        self.now.store(now.millis(), Ordering::SeqCst);
-    }
-
-    /// Lets time pass.
-    pub(crate) fn advance(&self, time: Duration) {
-        let time = u64::try_from(time.as_millis()).unwrap();
-        self.now.fetch_add(time, Ordering::SeqCst);
-        self.uptime.fetch_add(time, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
-    }
-
-    fn uptime(&self) -> Uptime {
-        Uptime { boot: [self.boot; 16], elapsed: Duration::from_millis(self.uptime.load(Ordering::SeqCst)) }
-    }
-}
 
 /// A client as its owner knows it.
 #[derive(Clone)]

@@ -170,9 +170,27 @@ async fn every_refusal_has_this_status_these_headers_and_this_body() {
     }
     let faults = Faults::default();
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
-    let tokens = stage.tokens(&stage.shop).await;
-    let token = &tokens.access;
+    let token = stage.tokens(&stage.shop).await.access;
+    for (name, call) in refused_calls(&stage, &token) {
+        add(&mut surface, name, &stage.answer(call).await.0);
+    }
+    faults.set("client", Fault::Panics);
+    faults.set("add_document", Fault::Panics);
+    faults.set("documents", Fault::Panics);
+    let mut stranger = stage.shop.clone();
+    stranger.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();
     for (name, call) in [
+        ("a panic in the authority", Call::post(TOKEN).json(&stranger.body())),
+        ("a panic in a task of the sandbox", create(&token)),
+        ("a panic in the sandbox", Call::get(LIST).bearer(&token)),
+    ] {
+        add(&mut surface, name, &stage.answer(call).await.0);
+    }
+    insta::assert_snapshot!(surface);
+}
+
+fn refused_calls(stage: &Stage, token: &str) -> Vec<(&'static str, Call)> {
+    vec![
         ("a wrong secret", Call::post(TOKEN).json(&json!({"client_id": "x", "client_secret": "y"}))),
         ("a wrong refresh token", Call::post(REFRESH).json(&json!({"refresh_token": "x"}))),
         ("a browser page", Call::post(TOKEN).header("origin", "https://shop.example").json(&json!({}))),
@@ -205,22 +223,7 @@ async fn every_refusal_has_this_status_these_headers_and_this_body() {
         ),
         ("problems of a payment", Call::post(CREATE).bearer(token).json(&json!({"amount": 0}))),
         ("problems of a query", Call::get(&format!("{LIST}?limit=0")).bearer(token)),
-    ] {
-        add(&mut surface, name, &stage.answer(call).await.0);
-    }
-    faults.set("client", Fault::Panics);
-    faults.set("add_document", Fault::Panics);
-    faults.set("documents", Fault::Panics);
-    let mut stranger = stage.shop.clone();
-    stranger.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();
-    for (name, call) in [
-        ("a panic in the authority", Call::post(TOKEN).json(&stranger.body())),
-        ("a panic in a task of the sandbox", create(token)),
-        ("a panic in the sandbox", Call::get(LIST).bearer(token)),
-    ] {
-        add(&mut surface, name, &stage.answer(call).await.0);
-    }
-    insta::assert_snapshot!(surface);
+    ]
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tollgate_core::Timestamp;
 
 use super::{
     DAY, HOUR, KIND, NAME, NOW, SYSTEM, Shared, answer, bytes, changed_since, client, client_id, document,
@@ -54,97 +55,79 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
 
 /// A row of every table, two of the change log.
 fn a_row_of_each() -> Vec<Part> {
-    let (id, bytes) =
-        (|number: u32| Value::Id(super::bytes(number)), |byte: u8| Value::Bytes(vec![byte; 32]));
-    let (text, time) = (|text: &str| Value::Text(text.to_owned()), Value::Number(NOW.millis()));
-    let later = Value::Number(NOW.after(DAY).millis());
-    let none = || Value::Null;
-    let (zero, no) = (Value::Number(0), Value::Flag(false));
-    let key = lease("key", 1);
     vec![
-        Part::Rows(
-            Table::SigningKeys,
-            vec![vec![
-                id(1),
-                Value::Bytes(vec![0, 0xff, 7]),
-                time.clone(),
-                Value::Number(NOW.after(HOUR).millis()),
-                none(),
-                no.clone(),
-                text("HS256"),
-                none(),
-            ]],
-        ),
-        Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), no.clone(), time.clone(), zero.clone()]]),
-        Part::Rows(
-            Table::Clients,
-            vec![vec![
-                id(1),
-                id(1),
-                text(NAME),
-                text("test"),
-                text("payments:read payments:write"),
-                text("192.0.2.0/24 2001:db8::/32"),
-                no,
-                time.clone(),
-                zero,
-            ]],
-        ),
-        Part::Rows(
-            Table::Secrets,
-            vec![vec![
-                id(1),
-                id(1),
-                Value::Bytes(secret(1).hash.as_bytes().to_vec()),
-                time.clone(),
-                none(),
-                none(),
-            ]],
-        ),
-        Part::Rows(
-            Table::IdempotencyKeys,
-            vec![vec![
-                id(1),
-                text("test"),
-                text(key.scope.route),
-                text("key"),
-                id(1),
-                bytes(3),
-                later.clone(),
-                Value::Number(201),
-                Value::Bytes(answer().body),
-            ]],
-        ),
+        Part::Rows(Table::SigningKeys, vec![signing_key_row()]),
+        Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), NO, at(NOW), Value::Number(0)]]),
+        Part::Rows(Table::Clients, vec![client_row()]),
+        Part::Rows(Table::Secrets, vec![secret_row()]),
+        Part::Rows(Table::IdempotencyKeys, vec![idempotency_row()]),
         Part::Rows(Table::Documents, vec![document_row()]),
-        Part::Rows(
-            Table::Changes,
-            vec![
-                vec![
-                    Value::Number(6),
-                    text("client"),
-                    id(1),
-                    later.clone(),
-                    none(),
-                    text("command-line:ada@gateway-1"),
-                    text("192.0.2.7"),
-                    text(NAME),
-                ],
-                vec![Value::Number(7), text("client"), id(1), later, none(), none(), none(), none()],
-            ],
-        ),
+        Part::Rows(Table::Changes, change_rows().into()),
         Part::Rows(
             Table::Agreement,
-            vec![vec![Value::Number(3), text("terms"), time.clone(), text("somebody"), none()]],
+            vec![vec![Value::Number(3), text("terms"), at(NOW), text("somebody"), Value::Null]],
         ),
-        Part::Rows(Table::Installation, vec![installation_row()]),
+        Part::Rows(
+            Table::Installation,
+            vec![vec![
+                Value::Bytes(b"check".to_vec()),
+                Value::Number(8),
+                Value::Number(8),
+                Value::Number(9),
+                Value::Bytes(vec![5]),
+            ]],
+        ),
         Part::End,
     ]
 }
 
-/// The row of the installation.
-fn installation_row() -> Row {
-    let numbers = [8, 8, 9].map(Value::Number);
-    [&[Value::Bytes(b"check".to_vec())][..], &numbers, &[Value::Bytes(vec![5])]].concat()
+const NO: Value = Value::Flag(false);
+
+fn id(number: u32) -> Value {
+    Value::Id(bytes(number))
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn at(time: Timestamp) -> Value {
+    Value::Number(time.millis())
+}
+
+fn signing_key_row() -> Row {
+    let sealed = Value::Bytes(vec![0, 0xff, 7]);
+    vec![id(1), sealed, at(NOW), at(NOW.after(HOUR)), Value::Null, NO, text("HS256"), Value::Null]
+}
+
+fn client_row() -> Row {
+    let (scope, networks) = (text("payments:read payments:write"), text("192.0.2.0/24 2001:db8::/32"));
+    vec![id(1), id(1), text(NAME), text("test"), scope, networks, NO, at(NOW), Value::Number(0)]
+}
+
+fn secret_row() -> Row {
+    let hash = Value::Bytes(secret(1).hash.as_bytes().to_vec());
+    vec![id(1), id(1), hash, at(NOW), Value::Null, Value::Null]
+}
+
+fn idempotency_row() -> Row {
+    vec![
+        id(1),
+        text("test"),
+        text(lease("key", 1).scope.route),
+        text("key"),
+        id(1),
+        Value::Bytes(vec![3; 32]),
+        at(NOW.after(DAY)),
+        Value::Number(201),
+        Value::Bytes(answer().body),
+    ]
+}
+
+fn change_rows() -> [Row; 2] {
+    let change = |number| vec![Value::Number(number), text("client"), id(1), at(NOW.after(DAY))];
+    let actor = vec![text("command-line:ada@gateway-1"), text("192.0.2.7"), text(NAME)];
+    [[change(6), vec![Value::Null], actor].concat(), [change(7), vec![Value::Null; 4]].concat()]
 }
 
 /// The first document.

@@ -6,10 +6,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::damage::damage;
 use super::engine::Sqlite;
-use super::leftover;
 use super::open::{self, BACKUP_ID};
+use super::{damage, leftover};
 use crate::StoreError;
 
 /// A backup that was written and checked.
@@ -50,7 +49,8 @@ fn write(store: &Connection, draft: &Path) -> Result<Backup, StoreError> {
     store.pragma_update(None, "query_only", false)?;
     store.execute("VACUUM main INTO ?1", [name])?;
     let backup = open::connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
-    if let Some(first) = damage(&backup)?.first() {
+    let damage = damage::damage(&backup)?;
+    if let Some(first) = damage.first() {
         return Err(StoreError::Corrupt(format!(
             "the copy is not whole: {first}; run `tollgate store check`"
         )));

@@ -1,4 +1,4 @@
-//! What is wrong with the file and its schema.
+//! Whether the file and its schema are whole.
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,7 @@ mod place;
 mod reading;
 mod serving;
 mod transfer;
+mod upgrading;
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};

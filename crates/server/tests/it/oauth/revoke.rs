@@ -10,9 +10,10 @@ use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status};
 
 use super::{grant, introspect, post_as, refresh, revoke, said, tokens};
 use crate::call::{Call, REVOKE, Reply, assert_oauth_refused, assert_refused};
+use crate::clock::ManualClock;
 use crate::faults::{Fault, Faults};
 use crate::sandbox::mounted;
-use crate::stage::{Kind, ManualClock, PEER, SYSTEM, Stage, answer, create, master_key};
+use crate::stage::{Kind, PEER, SYSTEM, Stage, answer, create, master_key};
 
 #[track_caller]
 fn assert_done(reply: &Reply) {

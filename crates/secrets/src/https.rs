@@ -1,0 +1,58 @@
+//! How secrets and tokens are sent: by TLS of rustls on ring, which trusts what the system trusts, or within this machine.
+
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Url, retry};
+use rustls::crypto::ring;
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, InvalidMessage, RootCertStore, WantsVerifier};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+
+/// Makes the configuration of TLS that secrets and tokens are sent with. It fails where the system's roots can't be read.
+pub fn tls_config() -> Result<ClientConfig, rustls::Error> {
+    Ok(builder().with_platform_verifier()?.with_no_client_auth())
+}
+
+/// Makes the same configuration, but trusts only `roots`.
+pub(crate) fn config_trusting(roots: RootCertStore) -> ClientConfig {
+    builder().with_root_certificates(roots).with_no_client_auth()
+}
+
+/// Finds the error of TLS in another one. Errors of reading and writing carry it, but not as their `source`.
+pub(crate) fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| cause(error.downcast_ref::<io::Error>()?.get_ref()?))
+}
+
+/// Says what went wrong with TLS, and what to do where that is known.
+pub fn explained(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "it doesn't speak TLS at this port: check the port, and whether the address must begin with http://".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            format!("{error}: name the certificates of its CA by SSL_CERT_FILE, those of Vault's by VAULT_CACERT")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has suites for each version of TLS")
+}
+
+/// Starts a client for requests with secrets: it follows no redirects and retries nothing.
+pub fn client(tls: ClientConfig) -> ClientBuilder {
+    Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).retry(retry::never())
+}
+
+/// Whether a URL stays on this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
+}
