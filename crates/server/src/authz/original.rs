@@ -191,7 +191,7 @@ mod tests {
         fn a_path_that_is_taken_stays_the_same_when_it_is_decoded_and_its_dots_are_removed(path in "[/a.%25efFC;\\\\]{0,12}") {
             if plain(&path).is_ok() {
                 let decoded = percent_encoding::percent_decode_str(&path).collect::<Vec<u8>>();
-                prop_assert_eq!(decoded.iter().filter(|byte| **byte == b'/').count(), path.matches('/').count());
+                prop_assert_eq!(decoded.split(|byte| *byte == b'/').count(), path.split('/').count());
                 prop_assert!(!decoded.split(|byte| *byte == b'/').skip(1).any(|segment| segment == b"." || segment == b".."));
                 prop_assert!(!decoded.contains(&b'\\') && !decoded.contains(&b';'));
             }
