@@ -6,6 +6,7 @@
 mod answer;
 pub(crate) mod asks;
 mod original;
+mod refused;
 mod required;
 mod routes;
 
@@ -13,25 +14,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tollgate_core::ClientId;
-use tollgate_guard::{Denial, Principal};
+use tollgate_guard::Principal;
 
 use self::asks::Asks;
 use self::original::Original;
+use self::refused::Refused;
 use self::required::Required;
 pub(crate) use self::routes::RouteTable;
-use crate::error::Error;
 use crate::state::{Arrival, State};
-
-/// Why a proxy is told not to forward.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// The guard denies it.
-    Denied { denial: Denial, audience: Option<String> },
-    /// What the proxy says of the request, or requires, can't be relied on.
-    Unclear(Error),
-    /// No route of the table is the one that is asked for.
-    NoRoute,
-}
 
 /// Answers whether a request may be forwarded, and if so who sends it.
 pub(crate) fn answer<B>(

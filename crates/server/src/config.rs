@@ -15,6 +15,7 @@
 //! # Ok::<(), tollgate_server::config::ConfigError>(())
 //! ```
 
+mod access_tokens;
 mod audiences;
 mod authz;
 mod changes;
@@ -25,6 +26,7 @@ mod safety;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod written;
 
@@ -42,7 +44,8 @@ use tollgate_core::Policy;
 pub(crate) use self::authz::without_trailing_slash;
 pub(crate) use self::values::duration_text;
 pub use self::{
-    audiences::{AccessTokens, AudienceSettings},
+    access_tokens::AccessTokens,
+    audiences::AudienceSettings,
     authz::AuthzRoute,
     changes::Changes,
     layers::DEFAULTS,

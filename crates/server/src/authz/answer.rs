@@ -8,8 +8,8 @@ use tollgate_core::wire::Code;
 use tollgate_guard::{Denial, Principal, Realm};
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
 
-use super::Refused;
 use super::asks::Asks;
+use super::refused::Refused;
 
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-tollgate-client-id");
 const MERCHANT_ID: HeaderName = HeaderName::from_static("x-tollgate-merchant-id");

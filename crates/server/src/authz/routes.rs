@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use matchit::Router;
 use tollgate_http::Problem;
 
-use super::Refused;
 use super::original::Original;
+use super::refused::Refused;
 use super::required::Required;
 use crate::config::{AuthzRoute, without_trailing_slash};
 use crate::error::Error;
