@@ -23,6 +23,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+mod guarding;
 mod hardening;
 #[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
