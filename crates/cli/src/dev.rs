@@ -177,6 +177,7 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
         environment: Some(Environment::Test),
         scope: "payments:read payments:write".parse().expect("this is a scope"),
         addresses: Vec::new(),
+        audiences: Vec::new(),
     };
     let created = clients::create(admin, new, &actor()).await?;
     Ok(Credentials {

@@ -1,7 +1,7 @@
 //! `tollgate client`.
 
 use serde_json::json;
-use tollgate_core::{MerchantId, Scope};
+use tollgate_core::{Audience, MerchantId, Scope};
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Client, ClientUpdate};
@@ -16,9 +16,15 @@ use crate::{open, say};
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
     let print = |client: &Client, now| output::object(format, &output::client(client, now));
     match command {
-        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, store } => {
-            let new =
-                NewClient { merchant_id: merchant, name, environment: env, scope, addresses: allow_from };
+        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, audience, store } => {
+            let new = NewClient {
+                merchant_id: merchant,
+                name,
+                environment: env,
+                scope,
+                addresses: allow_from,
+                audiences: audience,
+            };
             create(new, &store, format).await
         }
         ClientCommand::List { merchant, store } => list(&store, merchant, format).await,
@@ -76,6 +82,7 @@ async fn create(new: NewClient, store: &StoreArgs, format: Format) -> Result<(),
             "environment": client.environment,
             "scope": client.scope.as_str(),
             "allow_from": output::networks(&client.addresses),
+            "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
         }),
     )?;
     say::note(super::secrets::SHOWN_ONCE);

@@ -10,6 +10,7 @@
 
 mod agent;
 mod agreement;
+mod audiences;
 mod call;
 mod caller;
 mod canary;

@@ -11,9 +11,11 @@ use std::{
 
 use http::Uri;
 use ipnet::IpNet;
+use tollgate_core::{Algorithm, RsaBits};
 use toml::Value;
 
 use super::{
+    audiences::AudienceSettings,
     layers::{Layers, Origin, kind},
     values::{Database, Rate, SecretSource, Share, Tls, parse_duration},
     written::Written,
@@ -169,11 +171,34 @@ impl Reader {
 
     /// A lifetime that becomes a claim.
     pub(super) fn whole_seconds(&mut self, key: &'static str) -> Duration {
-        self.span(key, |duration| match duration {
-            Duration::ZERO => Err("more than 0s"),
-            duration if duration.subsec_nanos() != 0 => Err("whole seconds"),
-            duration => Ok(duration),
+        self.span(key, in_whole_seconds)
+    }
+
+    pub(super) fn algorithm(&mut self, key: &'static str) -> Algorithm {
+        self.text(key, |text| text.parse().map_err(|_| "HS256, ES256, EdDSA, PS256 or RS256"))
+    }
+
+    pub(super) fn rsa_bits(&mut self, key: &'static str) -> RsaBits {
+        self.parse(key, |value| {
+            RsaBits::ALL
+                .into_iter()
+                .find(|bits| value.as_integer() == Some(i64::from(bits.bits())))
+                .ok_or("2048 or 3072")
         })
+    }
+
+    /// The further audiences. Each element that is wrong is a problem of its own.
+    pub(super) fn audiences(&mut self, key: &'static str) -> Vec<AudienceSettings> {
+        let elements =
+            self.parse(key, |value| value.as_array().cloned().ok_or("an array of tables ([[audiences]])"));
+        let mut audiences = Vec::new();
+        for (place, element) in (1..).zip(&elements) {
+            match AudienceSettings::read(element) {
+                Ok(audience) => audiences.push(audience),
+                Err(problem) => self.problem_of(key, &format!("number {place}: {problem}")),
+            }
+        }
+        audiences
     }
 
     pub(super) fn leeway(&mut self, key: &'static str) -> Duration {
@@ -242,6 +267,14 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// Reports what is wrong with a part of a key's value.
+    pub(super) fn problem_of(&mut self, key: &'static str, problem: &str) {
+        let (_, origin) = self.layers.value(key);
+        let problem = format!("{key} in {origin}: {problem}");
+        self.wrong.insert(key);
+        self.layers.problem(problem);
     }
 
     /// Reports two keys that don't go together, unless one of them is wrong by itself.
@@ -327,6 +360,19 @@ fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T
 fn duration(text: &str) -> Parsed<Duration> {
     let duration = parse_duration(text)?;
     if duration <= LONGEST { Ok(duration) } else { Err(TOO_LONG) }
+}
+
+/// A lifetime that becomes a claim.
+pub(super) fn whole_seconds(text: &str) -> Parsed<Duration> {
+    in_whole_seconds(duration(text)?)
+}
+
+fn in_whole_seconds(duration: Duration) -> Parsed<Duration> {
+    match duration {
+        Duration::ZERO => Err("more than 0s"),
+        duration if duration.subsec_nanos() != 0 => Err("whole seconds"),
+        duration => Ok(duration),
+    }
 }
 
 /// Splits references that are separated by commas. A comma that no reference follows is part of a path.

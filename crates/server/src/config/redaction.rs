@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use tollgate_core::{Algorithm, RsaBits};
 
 use super::values::{
     Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
@@ -39,7 +40,7 @@ macro_rules! by_display {
         }
     )*};
 }
-by_display!(SocketAddr, Rate, Share, WhenStale, LogFormat, LogLevel);
+by_display!(SocketAddr, Rate, Share, WhenStale, LogFormat, LogLevel, Algorithm);
 
 macro_rules! empty_or_by_display {
     ($($kind:ty),*) => {$(
@@ -54,6 +55,12 @@ macro_rules! empty_or_by_display {
     )*};
 }
 empty_or_by_display!(SocketAddr, SecretSource);
+
+impl Redacted for RsaBits {
+    fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.bits())
+    }
+}
 
 impl Redacted for Database {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,8 +4,10 @@ use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
+use tollgate_core::{Algorithm, RsaBits};
 
 use super::{
+    audiences::AudienceSettings,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
@@ -71,6 +73,8 @@ settings! {
         sandbox: bool = boolean,
         /// Networks of the proxies whose `X-Forwarded-For` is believed.
         trusted_proxies: Vec<IpNet> = networks,
+        /// `[[audiences]]`: further APIs that tokens can be for.
+        audiences: Vec<AudienceSettings> = audiences,
         /// `[database]`.
         database: DatabaseSettings = section,
         /// `[tokens]`.
@@ -121,6 +125,8 @@ settings! {
         refresh_ttl: Duration = whole_seconds,
         /// The `aud` claim: printable ASCII that needs no escaping in JSON.
         audience: String = audience,
+        /// What the access tokens of the default audience are signed with.
+        algorithm: Algorithm = algorithm,
         /// How long after `exp` a token passes; at most 60 s.
         exp_leeway: Duration = leeway,
         /// How far in the future `iat` and `nbf` may lie; at most 60 s.
@@ -137,6 +143,8 @@ settings! {
     Keys in "keys." {
         /// How long a key signs, at least an hour; `None` leaves rotation to people.
         rotation: Option<Duration> = rotation,
+        /// The length of new RSA keys.
+        rsa_bits: RsaBits = rsa_bits,
     }
 }
 
