@@ -124,7 +124,7 @@ impl Installation {
         Administration { store: self.store(), unlocked: &self.unlocked, config: &self.config }
     }
 
-    /// Whether this is the installation's master key.
+    /// Whether these are the master keys that it was opened with.
     pub(crate) fn has_master_keys(&self, keys: &MasterKeys) -> bool {
         self.unlocked.master_keys().are(keys)
     }

@@ -15,7 +15,7 @@ impl Server {
         arc_swap::Guard::into_inner(self.state().settings())
     }
 
-    /// Whether this is the master key that the server was started with.
+    /// Whether these are the master keys that the server was started with.
     pub fn has_master_keys(&self, keys: &MasterKeys) -> bool {
         self.state().installation().has_master_keys(keys)
     }

@@ -1,7 +1,9 @@
 //! What the handlers of a running server share. It knows none of them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -25,6 +27,8 @@ pub(crate) struct Arrival {
     pub(crate) from: ClientAddress,
     /// When the request came. Whoever handles it reads no clock.
     pub(crate) now: Timestamp,
+    /// Who sent it here, a proxy perhaps; `None` within this process.
+    pub(crate) peer: Option<IpAddr>,
 }
 
 /// The state of a running server.
@@ -73,6 +77,11 @@ impl State {
     /// The configuration with what has changed since.
     pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<Config>> {
         self.settings.load()
+    }
+
+    /// Within which time a request's body must arrive.
+    pub(crate) fn body_timeout(&self) -> Duration {
+        self.settings.load().limits.body_timeout
     }
 
     pub(crate) fn change(&self, settings: Config) {

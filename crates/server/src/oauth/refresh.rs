@@ -21,13 +21,13 @@ use crate::state::{Arrival, State};
 /// until it expires, and its end does not move. Writes nothing to the store.
 pub(crate) async fn post(
     state: &State,
-    Arrival { from, now }: Arrival,
+    Arrival { from, now, .. }: Arrival,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     require_json(&head.headers)?;
-    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?);
+    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.body_timeout()).await?);
     let token = refresh_token(&body)?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
