@@ -31,6 +31,7 @@ mod harness;
 mod health;
 mod inspect;
 mod kept;
+mod limits;
 mod network;
 mod nodes;
 mod oauth;
