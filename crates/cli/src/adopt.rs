@@ -3,6 +3,7 @@
 use serde_json::json;
 use tollgate_server::admin::configuration;
 use tollgate_server::{Terms, whoever_runs_this};
+use tollgate_store::Access;
 
 use crate::actor::actor;
 use crate::args::{Format, StoreArgs};
@@ -11,11 +12,11 @@ use crate::{open, output};
 
 /// Records what the configuration says, and prints it.
 pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store).await?;
+    let opened = open::installation(store, Access::Change).await?;
     let by =
         format!("{} by `tollgate config adopt`, tollgate {}", whoever_runs_this(), env!("CARGO_PKG_VERSION"));
     let adopted = configuration::adopt(&opened.administration(), &by, &actor()).await?;
-    let Terms { issuer, audience, algorithm, access_ttl, refresh_ttl } = Terms::of(&opened.config);
+    let Terms { issuer, audience, algorithm, access_ttl, refresh_ttl, audiences } = Terms::of(&opened.config);
     let replaced = adopted.as_ref().and_then(|adopted| adopted.before.as_ref());
     output::object(
         format,
@@ -25,6 +26,7 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
             "algorithm": algorithm,
             "access_ttl_seconds": access_ttl,
             "refresh_ttl_seconds": refresh_ttl,
+            "audiences": audiences,
             "changed": adopted.is_some(),
             "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| output::time(adopted.serve_until)),
         }),

@@ -15,6 +15,7 @@ use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
 use tollgate_server::config::Config;
 use tollgate_server::{Installation, Listeners, Server, Unlocked, install_if_empty, whoever_runs_this};
+use tollgate_store::Access;
 use zeroize::Zeroizing;
 
 use crate::actor::actor;
@@ -22,7 +23,7 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, private_file, sandbox, serve};
+use crate::{open, output, private_file, sandbox, serve};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -41,7 +42,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     make_folder(&args.data)?;
     let _alone = lock(&args.data)?;
     make_master_key(&args.data)?;
-    let store = open::store(&config, true).await?;
+    let store = open::store(&config, Access::Create).await?;
     install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
@@ -55,8 +56,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
-    print_calls(&args.data, &base_url, address)
-        .map_err(|error| Failure::new(format!("standard output can't be written: {error}")))?;
+    output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {
         _ = tollgate_server::run(server, listeners, None, signals.end()) => {}
         never = said_at_hangup(&mut signals) => match never {},
@@ -80,7 +80,7 @@ fn config(args: &DevArgs) -> Result<Config, Failure> {
     let environment =
         Config::environment().filter(|(name, _)| args.listen.is_none() || name != "TOLLGATE_LISTEN");
     Config::dev(args.listen.unwrap_or(open::DEFAULT_LISTEN), &args.data, environment)
-        .map_err(|error| Failure::new(error.to_string()))
+        .map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
 /// Where a listener is reached from this machine: one on all interfaces is on the loopback interface, too.
@@ -189,6 +189,7 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
         environment: Some(Environment::Test),
         scope: "payments:read payments:write".parse().expect("this is a scope"),
         addresses: Vec::new(),
+        audiences: Vec::new(),
     };
     let created = clients::create(admin, new, &actor()).await?;
     Ok(Credentials {

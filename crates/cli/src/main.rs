@@ -1,7 +1,7 @@
 //! The `tollgate` binary: parses, wires, prints.
 
 mod actor;
-mod admin;
+mod administration;
 mod adopt;
 mod agent;
 mod answer;
@@ -10,12 +10,12 @@ mod call;
 mod caller;
 mod certificate;
 mod client_kit;
+mod confirm;
 mod credentials;
 mod dev;
 mod failure;
 mod hardening;
 mod inspect;
-mod keys;
 mod open;
 mod openapi;
 mod output;
@@ -23,26 +23,28 @@ mod printable;
 mod private_file;
 mod reload;
 mod sandbox;
+mod say;
 mod serve;
+mod shells;
 mod signals;
+mod store;
 mod token;
-mod transfer;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::administration::{clients, keys, merchants, secrets};
 use crate::args::{Args, Command, ConfigCommand};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    match run(args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("tollgate: {failure}");
+            say::failure(&failure);
             ExitCode::FAILURE
         }
     }
@@ -53,16 +55,18 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Dev(args) => hardened(dev::run(args)),
         Command::Serve(args) => hardened(serve::run(args)),
-        Command::Merchant(command) => on_this_thread(admin::merchant(command, format)),
-        Command::Client(command) => on_this_thread(admin::client(command, format)),
-        Command::Secret(command) => on_this_thread(admin::secret(command, format)),
-        Command::Key(command) => on_this_thread(keys::key(command, format)),
+        Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
+        Command::Client(command) => on_this_thread(clients::run(command, format)),
+        Command::Secret(command) => on_this_thread(secrets::run(command, format)),
+        Command::Key(command) => on_this_thread(keys::run(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Agent(args) => hardened(agent::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
-        Command::Store(command) => on_this_thread(transfer::store(command, format)),
+        Command::Store(command) => on_this_thread(store::run(command, format)),
         Command::Openapi(args) => openapi::run(&args),
+        Command::Completions { shell } => shells::completions(shell),
+        Command::Man { dir } => shells::man(&dir),
         Command::Config(ConfigCommand::Adopt { store }) => on_this_thread(adopt::run(&store, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }

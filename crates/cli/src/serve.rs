@@ -9,6 +9,7 @@ use tollgate_guard::SystemClock;
 use tollgate_http::edge;
 use tollgate_server::config::{Config, Database};
 use tollgate_server::{Installation, Listeners, Server, Waiting, log};
+use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
 use crate::certificate::Served;
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
-use crate::{open, output, sandbox};
+use crate::{open, output, sandbox, say};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -26,8 +27,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 }
 
 async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
-    let config = open::load(args.config.as_deref())?;
-    open::refuse_unsafe(&config)?;
+    let config = load(args.config.as_deref())?;
     let listeners = Listeners::bind(&config)?;
     let certificate = Served::load(&config)?;
     let tls = certificate.as_ref().map(Served::tls);
@@ -65,7 +65,7 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
 
 async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
     let master_keys = open::master_keys(config)?;
-    let store = open::store(config, false).await?;
+    let store = open::store(config, Access::Change).await?;
     Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 
@@ -101,6 +101,21 @@ async fn wait_for_store(
     }
 }
 
+/// Reads the configuration of a server. Fails with everything that is wrong with it and everything that is unsafe.
+fn load(argument: Option<&Path>) -> Result<Config, Failure> {
+    let config = read(argument)?;
+    open::refuse_unsafe(&config).map(|()| config)
+}
+
+/// Reads the configuration of a server, whether it is safe or not.
+fn read(argument: Option<&Path>) -> Result<Config, Failure> {
+    let file = open::file(argument);
+    Config::load(file.as_deref(), Config::environment()).map_err(|error| {
+        let problems = error.problems().iter().cloned();
+        Failure::of_several(problems.chain(open::unsafe_ones(error.also_unsafe())).collect())
+    })
+}
+
 /// Starts the log of a server.
 pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
     log::init(config.log.format, config.log.level)
@@ -109,13 +124,13 @@ pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
 
 /// Validates the configuration and prints the effective one.
 pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
-    let config = open::load(file)?;
+    let config = read(file)?;
     match format {
         Format::Text => output::lines(&config.to_redacted_toml())?,
         Format::Json => output::object(format, &config.to_redacted_json())?,
     }
     for warning in config.warnings() {
-        eprintln!("warning: {warning}");
+        say::warning(&warning);
     }
     open::refuse_unsafe(&config)
 }

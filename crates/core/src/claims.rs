@@ -7,6 +7,7 @@
 use memchr::memchr2;
 use uuid::Uuid;
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::scope::{contains, is_well_formed};
 use crate::{ClientId, Environment, Generation, MerchantId, Scope, SecretId, Timestamp, TokenId};
@@ -45,6 +46,22 @@ pub struct Claims<'a> {
     pub addresses: Option<&'a str>,
 }
 
+/// The members that claims have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Those that are published for HS256.
+    Published,
+    /// Those of RFC 9068 §2.2, which also asks for `client_id`. It is the subject.
+    AccessTokenProfile,
+}
+
+impl Form {
+    /// The form of the claims of tokens that are signed with `algorithm`.
+    pub(crate) const fn of(algorithm: Algorithm) -> Self {
+        if algorithm.is_asymmetric() { Self::AccessTokenProfile } else { Self::Published }
+    }
+}
+
 /// The last second of the year 9999. A later time is refused.
 const LAST_SECOND: u64 = 253_402_300_799;
 /// The number of digits of [`LAST_SECOND`].
@@ -70,12 +87,15 @@ impl<'a> Claims<'a> {
     /// Appends the JSON form.
     ///
     /// The texts must be free of quotes, backslashes and control characters; configuration and [`Scope`] see to that.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, form: Form, out: &mut Vec<u8>) {
         let mut uuid = [0; 36];
         let mut jti = [0; 22];
         let mut number = itoa::Buffer::new();
         Self::begin(self.issuer, out);
         out.extend_from_slice(self.subject.encode(&mut uuid).as_bytes());
+        if form == Form::AccessTokenProfile {
+            member(out, CLIENT_ID, self.subject.encode(&mut uuid));
+        }
         member(out, b"\",\"aud\":\"", self.audience);
         member(out, b"\",\"iat\":", number.format(self.issued_at.seconds()));
         member(out, b",\"exp\":", number.format(self.expires_at.seconds()));
@@ -112,11 +132,18 @@ impl<'a> Claims<'a> {
     }
 
     /// Reads the JSON form. `None` for anything that [`Claims::write`] would not have written, byte for byte.
-    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(payload: &'a [u8], form: Form) -> Option<Self> {
         let mut rest = Rest(std::str::from_utf8(payload).ok()?);
+        let issuer = rest.after("{\"iss\":\"")?.string()?;
+        let subject = rest.after(",\"sub\":\"")?.uuid(ClientId::from_bytes)?;
+        if form == Form::AccessTokenProfile
+            && rest.after(",\"client_id\":\"")?.uuid(ClientId::from_bytes)? != subject
+        {
+            return None;
+        }
         let claims = Self {
-            issuer: rest.after("{\"iss\":\"")?.string()?,
-            subject: rest.after(",\"sub\":\"")?.uuid(ClientId::from_bytes)?,
+            issuer,
+            subject,
             audience: rest.after(",\"aud\":\"")?.string()?,
             issued_at: rest.after(",\"iat\":")?.seconds()?,
             expires_at: rest.after(",\"exp\":")?.seconds()?,
@@ -142,6 +169,8 @@ impl<'a> Claims<'a> {
         (rest.0 == "}").then_some(claims)
     }
 }
+
+const CLIENT_ID: &[u8] = b"\",\"client_id\":\"";
 
 fn member(out: &mut Vec<u8>, name: &[u8], value: impl AsRef<[u8]>) {
     out.extend_from_slice(name);
@@ -238,7 +267,7 @@ pub(crate) mod tests {
 
     fn written(claims: &Claims<'_>) -> String {
         let mut out = Vec::new();
-        claims.write(&mut out);
+        claims.write(Form::Published, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -267,7 +296,7 @@ pub(crate) mod tests {
             ..claims()
         };
         for claims in [claims(), operator, later] {
-            assert_eq!(Claims::read(written(&claims).as_bytes()), Some(claims));
+            assert_eq!(Claims::read(written(&claims).as_bytes(), Form::Published), Some(claims));
         }
     }
 
@@ -278,7 +307,7 @@ pub(crate) mod tests {
         assert!(json.ends_with(r#","gen":1}"#), "{json}");
         for bad in ["0", "01", "-1", "1.0", "\"1\"", "1000000000000", ""] {
             let json = json.replace("\"gen\":1", &format!("\"gen\":{bad}"));
-            assert_eq!(Claims::read(json.as_bytes()), None, "{bad:?}");
+            assert_eq!(Claims::read(json.as_bytes(), Form::Published), None, "{bad:?}");
         }
     }
 
@@ -290,7 +319,7 @@ pub(crate) mod tests {
             let mut swapped = members.clone();
             swapped.swap(at - 1, at);
             let json = format!("{{{}}}", swapped.join(","));
-            assert_eq!(Claims::read(json.as_bytes()), None, "{json}");
+            assert_eq!(Claims::read(json.as_bytes(), Form::Published), None, "{json}");
         }
     }
 
@@ -303,12 +332,17 @@ pub(crate) mod tests {
             without.remove(at);
             let expected = members[at].starts_with("\"merchant_id\"");
             let json = format!("{{{}}}", without.join(","));
-            assert_eq!(Claims::read(json.as_bytes()).is_some(), expected, "without {}", members[at]);
+            assert_eq!(
+                Claims::read(json.as_bytes(), Form::Published).is_some(),
+                expected,
+                "without {}",
+                members[at]
+            );
 
             let mut twice = members.clone();
             twice.push(members[at]);
             let json = format!("{{{}}}", twice.join(","));
-            assert_eq!(Claims::read(json.as_bytes()), None, "twice {}", members[at]);
+            assert_eq!(Claims::read(json.as_bytes(), Form::Published), None, "twice {}", members[at]);
         }
     }
 
@@ -339,10 +373,10 @@ pub(crate) mod tests {
             "NaN",
         ] {
             let json = written(&claims()).replace("\"exp\":1764000900", &format!("\"exp\":{bad}"));
-            assert_eq!(Claims::read(json.as_bytes()), None, "{bad:?}");
+            assert_eq!(Claims::read(json.as_bytes(), Form::Published), None, "{bad:?}");
         }
         let json = written(&claims()).replace("\"exp\":1764000900", "\"exp\":253402300799");
-        assert!(Claims::read(json.as_bytes()).is_some());
+        assert!(Claims::read(json.as_bytes(), Form::Published).is_some());
     }
 
     #[test]
@@ -369,9 +403,9 @@ pub(crate) mod tests {
             json.replace("AgICAgICAgICAgICAgICAg", "AgICAgICAgICAgICAgIC"),
             json.replace("\"}", "\",}"),
         ] {
-            assert_eq!(Claims::read(bad.as_bytes()), None, "{bad}");
+            assert_eq!(Claims::read(bad.as_bytes(), Form::Published), None, "{bad}");
         }
-        assert_eq!(Claims::read(&[0xff; 40]), None);
+        assert_eq!(Claims::read(&[0xff; 40], Form::Published), None);
     }
 
     proptest! {
@@ -383,14 +417,14 @@ pub(crate) mod tests {
             let mut json = written(&claims()).into_bytes();
             let at = at % json.len();
             json.splice(at..=at, instead);
-            if let Some(claims) = Claims::read(&json) {
+            if let Some(claims) = Claims::read(&json, Form::Published) {
                 prop_assert_eq!(written(&claims).into_bytes(), json);
             }
         }
 
         #[test]
         fn arbitrary_bytes_are_no_claims(payload in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(Claims::read(&payload), None);
+            prop_assert_eq!(Claims::read(&payload, Form::Published), None);
         }
     }
 }

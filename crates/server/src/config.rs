@@ -15,6 +15,7 @@
 //! # Ok::<(), tollgate_server::config::ConfigError>(())
 //! ```
 
+mod audiences;
 mod changes;
 mod layers;
 mod reader;
@@ -24,6 +25,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod values;
+mod written;
 
 use std::{
     env::VarsOs,
@@ -36,12 +38,14 @@ use std::{
 use thiserror::Error;
 use tollgate_core::Policy;
 
+pub(crate) use self::values::duration_text;
 pub use self::{
+    audiences::{AccessTokens, AudienceSettings},
     changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale, parse_duration},
 };
 use self::{
     layers::{Layers, Origin},
@@ -55,12 +59,18 @@ use self::{
 #[error("{}", .problems.join("; "))]
 pub struct ConfigError {
     problems: Vec<String>,
+    unsafe_ones: Vec<Unsafe>,
 }
 
 impl ConfigError {
     /// Lists the problems; never empty. Each says which key, where it was set, and what is expected.
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// Lists what would be unsafe in production besides, as far as it can be told.
+    pub fn also_unsafe(&self) -> &[Unsafe] {
+        &self.unsafe_ones
     }
 }
 
@@ -77,7 +87,9 @@ impl Config {
 
     /// For how long a token that is issued by this configuration is accepted at most.
     pub fn longest_lifetime(&self) -> Duration {
-        self.tokens.access_ttl.max(self.tokens.refresh_ttl) + self.tokens.exp_leeway
+        let further =
+            self.audiences.iter().filter_map(|further| further.access_ttl).max().unwrap_or_default();
+        self.tokens.access_ttl.max(self.tokens.refresh_ttl).max(further) + self.tokens.exp_leeway
     }
 
     /// Reads the configuration of a server: defaults, then `file`, then `env`.
@@ -94,7 +106,7 @@ impl Config {
         if let Some(path) = file {
             match std::fs::read(path) {
                 Ok(content) => layers.add_file(path, &content),
-                Err(error) => layers.problem(format!(
+                Err(error) => layers.file_failed(format!(
                     "can't read the configuration {}: {error}; check the path and its permissions",
                     path.display()
                 )),
@@ -144,12 +156,14 @@ impl Config {
     /// Writes the effective configuration as TOML; a password in `database.url` reads `***`, and `master_key` is only
     /// ever a reference.
     pub fn to_redacted_toml(&self) -> String {
-        toml::to_string(self).expect("sections of plain values are TOML")
+        toml::to_string(&self.to_redacted_json()).expect("sections of plain values are TOML")
     }
 
     /// The same as JSON, with the keys of the file.
     pub fn to_redacted_json(&self) -> serde_json::Value {
-        serde_json::to_value(self).expect("sections of plain values are JSON")
+        let mut shown = serde_json::to_value(self).expect("sections of plain values are JSON");
+        self.written.restore(&mut shown);
+        shown
     }
 
     /// Reads the process environment: the one place that does.
@@ -174,9 +188,32 @@ impl Config {
         }
         config.check_together(&mut reader);
         let secrets = config.master_key.iter().chain(&config.database.password);
+        // What hangs on a value that is wrong itself can't be told.
+        let mut unsafe_ones = config.check_production();
+        unsafe_ones.retain(|found| !found.hangs_on().any(|key| reader.is_unknown(key)));
         match reader.finish(secrets) {
             problems if problems.is_empty() => Ok(config),
-            problems => Err(ConfigError { problems }),
+            problems => Err(ConfigError { problems, unsafe_ones }),
+        }
+    }
+
+    fn check_audiences(&self, reader: &mut Reader) {
+        for (place, further) in self.audiences.iter().enumerate() {
+            let name = &further.name;
+            if name.as_str() == self.tokens.audience {
+                reader.conflict(
+                    ["audiences", "tokens.audience"],
+                    &format!("{name} is the default audience already; take it out of `audiences`"),
+                );
+            } else if self.audiences[..place].iter().any(|other| other.name == *name) {
+                reader.problem_of("audiences", &format!("{name} is there twice; keep one"));
+            }
+            if further.access_ttl.is_some_and(|ttl| ttl > self.tokens.refresh_ttl) {
+                reader.conflict(
+                    ["audiences", "tokens.refresh_ttl"],
+                    &format!("an access token for {name} would outlive the refresh token; shorten it"),
+                );
+            }
         }
     }
 
@@ -188,6 +225,7 @@ impl Config {
                 "an access token would outlive the refresh token; lower the first or raise the second",
             );
         }
+        self.check_audiences(reader);
         if self.idempotency.lease >= self.idempotency.ttl {
             reader.conflict(
                 ["idempotency.lease", "idempotency.ttl"],

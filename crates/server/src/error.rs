@@ -32,6 +32,9 @@ pub enum Error {
     /// The scope is malformed or goes beyond what is allowed.
     #[error("the scope is malformed or goes beyond what is allowed")]
     Scope(Problems),
+    /// The API that a token is asked for is none that the client may have one for (RFC 8707 §2).
+    #[error("the client may not have tokens for the API that it asks for")]
+    Target(Problems),
     /// The grant type is not supported.
     #[error("unsupported grant type")]
     GrantType(Problems),
@@ -89,6 +92,9 @@ pub enum Error {
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
+    /// The system gave no random bytes, which a signature needs.
+    #[error("the system gave no random bytes")]
+    NoRandomBytes,
     /// The claims of the client's tokens don't fit into one.
     #[error("the client's scope and networks make its tokens longer than 4 KiB: give it fewer")]
     TokenTooLong,
@@ -110,7 +116,7 @@ impl Error {
     /// Its code on the wire.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) | Self::Scope(_) | Self::GrantType(_) | Self::BrokenBody => {
+            Self::Invalid(_) | Self::Scope(_) | Self::Target(_) | Self::GrantType(_) | Self::BrokenBody => {
                 Code::ValidationError
             }
             Self::InvalidClient => Code::InvalidClient,
@@ -131,6 +137,7 @@ impl Error {
                 | StoreError::Newer { .. },
             )
             | Self::NoSigningKey
+            | Self::NoRandomBytes
             | Self::Stale
             | Self::NotReady(_) => Code::Unavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
@@ -140,7 +147,7 @@ impl Error {
     /// What the caller is told.
     pub fn message(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Invalid(_) | Self::Scope(_) | Self::GrantType(_) => {
+            Self::Invalid(_) | Self::Scope(_) | Self::Target(_) | Self::GrantType(_) => {
                 "The request has problems: see metadata.errors."
             }
             Self::InvalidClient => "The client is unknown, or its secret is wrong or no longer valid.",
@@ -171,6 +178,7 @@ impl Error {
                 | StoreError::Newer { .. },
             )
             | Self::NoSigningKey
+            | Self::NoRandomBytes
             | Self::Stale => "The service can't answer right now. Try again shortly.",
             Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
             Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
@@ -193,7 +201,7 @@ impl Error {
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
             Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
-            Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => {
+            Self::Store(_) | Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => {
                 refusal.retry_after(SOON)
             }
             // What is left of the body is not read: the connection can't serve another request.
@@ -202,6 +210,7 @@ impl Error {
             }
             Self::Invalid(_)
             | Self::Scope(_)
+            | Self::Target(_)
             | Self::GrantType(_)
             | Self::InvalidToken(_)
             | Self::RefreshRefused
@@ -218,9 +227,10 @@ impl Error {
     /// What is wrong with the parts of the request, if that is it.
     pub(crate) fn problems(&self) -> Option<Cow<'_, Problems>> {
         match self {
-            Self::Invalid(problems) | Self::Scope(problems) | Self::GrantType(problems) => {
-                Some(Cow::Borrowed(problems))
-            }
+            Self::Invalid(problems)
+            | Self::Scope(problems)
+            | Self::Target(problems)
+            | Self::GrantType(problems) => Some(Cow::Borrowed(problems)),
             Self::BrokenBody => {
                 Some(Cow::Owned(Problem::body("broke off, or its framing is not valid HTTP").into()))
             }
@@ -283,6 +293,7 @@ impl From<MintError> for Error {
     fn from(error: MintError) -> Self {
         match error {
             MintError::NoKey => Self::NoSigningKey,
+            MintError::NoRandomBytes => Self::NoRandomBytes,
             MintError::TooLong => Self::TokenTooLong,
         }
     }

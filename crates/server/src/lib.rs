@@ -11,6 +11,7 @@ mod catch_up;
 mod change_log;
 mod client_id_filter;
 pub mod config;
+mod document;
 pub mod error;
 mod follower;
 #[cfg(fuzzing)]
@@ -50,7 +51,7 @@ pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::Installation;
 pub use open_files::open_files;
-pub use opening::{OpenError, Unlocked, install_if_empty, new_signing_key, open_signing_keys};
+pub use opening::{NewKey, OpenError, Unlocked, install_if_empty, new_signing_key, open_signing_keys};
 pub use process::{machine, unix_user, whoever_runs_this};
 pub use readiness::{NotReady, Task};
 pub use response::Body;

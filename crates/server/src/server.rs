@@ -87,7 +87,7 @@ impl Server {
         let edge_limits = limits::changing(installation.config());
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let health_routes = if health { health::router() } else { Router::new() };
-        let own = oauth::router().merge(health_routes).with_state(state.clone());
+        let own = oauth::router(state.config()).merge(health_routes).with_state(state.clone());
         let own = own.merge(openapi::router(state.clone(), health)).fallback(async || Error::NotFound);
         let router = mounted.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
         Self { state, requests: OnceLock::new(), router }

@@ -1,16 +1,22 @@
 //! Commands that administer an installation or its store.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
-use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
+use ipnet::IpNet;
+use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId};
 use tollgate_server::admin::Name;
-use tollgate_server::config::{Database, SecretSource};
+use tollgate_server::config::{Database, SecretSource, parse_duration};
 
-/// Which store a command acts on. Without either: the one of `./tollgate.toml`, or else the `dev` folder `./.tollgate`.
+use super::unrepeated::Unrepeated;
+use crate::confirm::Confirm;
+
+/// Which store a command acts on.
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("store").args(["config", "data"])))]
+#[command(group(ArgGroup::new("store").args(["config", "data"])), after_help = WHICH_STORE)]
 pub(crate) struct StoreArgs {
     /// The configuration file that names the store.
     #[arg(long, value_name = "FILE", global = true)]
@@ -19,6 +25,11 @@ pub(crate) struct StoreArgs {
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) data: Option<PathBuf>,
 }
+
+const WHICH_STORE: &str = "\
+Which store: that of the configuration that --config or TOLLGATE_CONFIG names; or else of ./tollgate.toml; or else the one \
+that the environment configures, if TOLLGATE_DATABASE__URL or TOLLGATE_MASTER_KEY is set; or else the dev folder ./.tollgate. \
+Standard error says which it was.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MerchantCommand {
@@ -35,10 +46,32 @@ pub(crate) enum MerchantCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Shows a merchant.
+    Show(MerchantArgs),
+    /// Gives a merchant another name.
+    Rename {
+        #[command(flatten)]
+        merchant: MerchantArgs,
+        /// Its new name.
+        #[arg(long, value_name = "NAME")]
+        name: Name,
+    },
     /// Refuses every client of a merchant, and every token they have, until it is enabled again.
-    Disable(MerchantArgs),
+    Disable {
+        #[command(flatten)]
+        merchant: MerchantArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
     /// Accepts the clients of a disabled merchant again; the tokens they had stay refused.
     Enable(MerchantArgs),
+    /// Deletes a merchant with its clients and their secrets, and refuses every token they have.
+    Delete {
+        #[command(flatten)]
+        merchant: MerchantArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,8 +104,12 @@ pub(crate) enum ClientCommand {
         #[arg(long, value_name = "ENVIRONMENT")]
         env: Option<Environment>,
         /// A CIDR block that it may call from; may be repeated. Without it: anywhere.
-        #[arg(long = "allow-from", value_name = "CIDR")]
-        allow_from: Vec<ipnet::IpNet>,
+        #[arg(long = "allow-from", value_name = "CIDR", value_parser = network)]
+        allow_from: Vec<IpNet>,
+        /// An API that its tokens may be for, which the configuration names; may be repeated. The first is the one that it gets
+        /// without asking. Without any: that of tokens.audience.
+        #[arg(long, value_name = "AUDIENCE")]
+        audience: Vec<Audience>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -86,12 +123,47 @@ pub(crate) enum ClientCommand {
     },
     /// Shows a client.
     Show(ClientArgs),
+    /// Changes the name, the scope or the networks of a client. Tokens that it has keep their scope until they expire.
+    #[command(group(ArgGroup::new("change").required(true).multiple(true)
+        .args(["name", "scope", "allow_from", "allow_from_anywhere"])))]
+    Update {
+        #[command(flatten)]
+        client: ClientArgs,
+        /// Its new name.
+        #[arg(long, value_name = "NAME")]
+        name: Option<Name>,
+        /// The most its tokens may allow from now on, separated by spaces.
+        #[arg(long)]
+        scope: Option<Scope>,
+        /// A CIDR block that it may call from, in place of all it has; may be repeated.
+        #[arg(long = "allow-from", value_name = "CIDR", value_parser = network)]
+        allow_from: Vec<IpNet>,
+        /// It may call from anywhere.
+        #[arg(long, conflicts_with = "allow_from")]
+        allow_from_anywhere: bool,
+    },
     /// Refuses a client everywhere, and every token it has, until it is enabled again.
-    Disable(ClientArgs),
+    Disable {
+        #[command(flatten)]
+        client: ClientArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
     /// Accepts a disabled client again; the tokens it had stay refused.
     Enable(ClientArgs),
     /// Deletes a client with its secrets, and refuses every token it has.
-    Delete(ClientArgs),
+    Delete {
+        #[command(flatten)]
+        client: ClientArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
+}
+
+/// Parses a CIDR block, or a single address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    network.ok_or("expected a CIDR block such as 10.0.0.0/8, or an address")
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,12 +177,12 @@ pub(crate) struct ClientArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
-    /// Adds a live secret, and shows it once: it is not kept.
+    /// Adds a secret, and shows it once: it is not kept.
     Create {
         #[command(flatten)]
         client: ClientArgs,
         /// Lets the older secrets expire after this time, such as `24h`.
-        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", value_parser = parse_duration)]
         old_expires_in: Option<Duration>,
     },
     /// Shows the secrets of a client, never their values.
@@ -122,6 +194,8 @@ pub(crate) enum SecretCommand {
         /// The secret's id, as `secret list` shows it.
         #[arg(value_name = "SECRET_ID")]
         secret: SecretId,
+        #[command(flatten)]
+        confirm: Confirm,
     },
 }
 
@@ -132,11 +206,35 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// Adds a signing key, which signs once every server knows it. No valid token is refused.
+    /// Adds the first signing key of an algorithm, so that verifiers can read it before anything is signed with it.
+    Create {
+        /// HS256, ES256, EdDSA, PS256 or RS256.
+        #[arg(long)]
+        algorithm: Algorithm,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Prints the public keys, as /oauth2/jwks publishes them.
+    Export {
+        /// Required, so that nobody takes the output for a backup: private keys never leave the store.
+        #[arg(long, required = true)]
+        public: bool,
+        /// In PEM instead of a JSON Web Key Set.
+        #[arg(long)]
+        pem: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Adds a signing key of each algorithm, which signs once whoever verifies can know it. No valid token is refused.
     Rotate {
+        /// Only the keys of this algorithm.
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
         /// The older keys are in the wrong hands: refuse every token signed by them, at once.
         #[arg(long)]
         compromised: bool,
+        #[command(flatten)]
+        confirm: Confirm,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -146,7 +244,7 @@ pub(crate) enum KeyCommand {
 pub(crate) enum ConfigCommand {
     /// Validates the configuration and prints the effective one, secrets masked.
     Check {
-        /// The configuration file; without it the environment alone configures.
+        /// The configuration file; without it the one that TOLLGATE_CONFIG names, or else the environment alone configures.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
@@ -170,8 +268,28 @@ pub(crate) enum StoreCommand {
     },
     /// Copies everything into another store, which must be empty. Stop the servers first: what is written later is not copied.
     Copy(TransferArgs),
-    /// Compares everything with another store, table by table; fails if there is a difference.
+    /// Compares everything with another store, table by table; fails if there is a difference. Writes nothing.
     Verify(TransferArgs),
+    /// Writes a consistent copy of an SQLite store to a new file, checked and readable by its owner alone, while servers write.
+    Backup {
+        /// The file, which must not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Checks the file and the schema, reads every row, and opens every key with the master key. Changes nothing.
+    Check {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Seals the store with the first of the master keys. Secrets and tokens stay good.
+    ///
+    /// Every running server must have both keys before: see docs/operations.md.
+    Rekey {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -179,7 +297,7 @@ pub(crate) struct TransferArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// The other store, as in `database.url`; without a password.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = Unrepeated(Database::from_str))]
     pub(crate) to: Database,
     /// Where the password of the other store is, as in `database.password`: `file:PATH` or `env:NAME`.
     #[arg(long, value_name = "REFERENCE")]

@@ -10,6 +10,7 @@
 
 mod agent;
 mod agreement;
+mod audiences;
 mod call;
 mod caller;
 mod canary;
@@ -45,6 +46,9 @@ mod secret_files;
 mod signals;
 mod snippets;
 mod store_file;
+mod terminal;
 mod tls;
 mod transfer;
+mod upkeep;
 mod waiting;
+mod which_installation;

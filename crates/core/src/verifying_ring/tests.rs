@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::claims::tests::{NOW, claims};
-use crate::{MintError, Phase, SigningKey, SigningRing};
+use crate::{Algorithm, MintError, Phase, PrivateKey, RsaBits, SigningKey, SigningRing};
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_seconds(seconds)
@@ -39,7 +39,7 @@ fn both() -> (VerifyingRing, SigningRing) {
 
 fn minted(ring: &SigningRing, kind: TokenKind, claims: &Claims<'_>) -> String {
     let mut out = Vec::new();
-    ring.mint(kind, claims, at(NOW), &mut out).unwrap();
+    ring.mint(kind, Algorithm::Hs256, claims, at(NOW), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -52,8 +52,8 @@ fn signed(key: &SigningKey, header: &str, payload: &[u8]) -> String {
     use base64::Engine;
     let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let signed = format!("{}.{}", engine.encode(header), engine.encode(payload));
-    let mut signature = vec![0; key.algorithm().signature_len()];
-    key.sign(TokenKind::Access, signed.as_bytes(), &mut signature);
+    let mut signature = vec![0; key.signature_len()];
+    assert!(key.sign(TokenKind::Access, signed.as_bytes(), &mut signature));
     format!("{signed}.{}", std::str::from_utf8(&signature).unwrap())
 }
 
@@ -77,7 +77,7 @@ fn the_signature_is_the_hmac_of_what_was_signed_however_long_the_issuer_is() {
         let signing = SigningRing::new(&issuer, vec![key.clone()]);
         let claims = Claims { issuer: &issuer, ..claims() };
         let mut payload = Vec::new();
-        claims.write(&mut payload);
+        claims.write(Form::Published, &mut payload);
         let token = minted(&signing, TokenKind::Access, &claims);
         assert_eq!(token, signed(&key, r#"{"alg":"HS256","typ":"JWT"}"#, &payload));
         assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW), Ok(()));
@@ -142,7 +142,7 @@ fn another_header_is_refused_whatever_signs_it() {
     let key = key(1, 0, None);
     let ring = ring(std::slice::from_ref(&key));
     let mut payload = Vec::new();
-    claims().write(&mut payload);
+    claims().write(Form::Published, &mut payload);
     assert_eq!(
         verdict(&ring, TokenKind::Access, &signed(&key, r#"{"alg":"HS256","typ":"JWT"}"#, &payload), NOW),
         Ok(())
@@ -219,9 +219,15 @@ fn a_token_over_4_kib_is_refused_unseen() {
     let scope = "x".repeat(4096);
     let mut out = Vec::new();
     let long = Claims { scope: &scope, ..claims() };
-    assert_eq!(signing.mint(TokenKind::Access, &long, at(NOW), &mut out), Err(MintError::TooLong));
+    assert_eq!(
+        signing.mint(TokenKind::Access, Algorithm::Hs256, &long, at(NOW), &mut out),
+        Err(MintError::TooLong)
+    );
     let keyless = self::signing(&[]);
-    assert_eq!(keyless.mint(TokenKind::Access, &claims(), at(NOW), &mut out), Err(MintError::NoKey));
+    assert_eq!(
+        keyless.mint(TokenKind::Access, Algorithm::Hs256, &claims(), at(NOW), &mut out),
+        Err(MintError::NoKey)
+    );
     assert!(out.is_empty());
     let scope = "x".repeat(2600);
     let token = minted(&signing, TokenKind::Access, &Claims { scope: &scope, ..claims() });
@@ -248,7 +254,7 @@ fn rotation_refuses_no_valid_token_and_a_retired_key_is_refused_at_once() {
         assert_eq!(rotating_signing.phase(a, at(now)), Some(old_phase), "{now}");
         assert_eq!(rotating_signing.phase(b, at(now)), Some(new_phase), "{now}");
         let mut token = Vec::new();
-        rotating_signing.mint(TokenKind::Access, &claims(), at(now), &mut token).unwrap();
+        rotating_signing.mint(TokenKind::Access, Algorithm::Hs256, &claims(), at(now), &mut token).unwrap();
         let ahead = ring(std::slice::from_ref(&new));
         let by_new = ahead.verify(TokenKind::Access, &token, at(now), &mut PayloadBuffer::new()).is_ok();
         assert_eq!(by_new, new_phase == Phase::Active, "{now}");
@@ -264,7 +270,7 @@ fn a_node_whose_clock_is_behind_still_signs() {
     let ring = signing(&[key(1, NOW + 2, None), key(2, NOW + 60, None)]);
     assert_eq!(ring.phase(KeyId::from_bytes([1; 16]), at(NOW)), Some(Phase::Active));
     assert_eq!(ring.phase(KeyId::from_bytes([2; 16]), at(NOW)), Some(Phase::Next));
-    assert!(!self::signing(&[key(1, 0, Some(NOW))]).can_sign(at(NOW)));
+    assert!(!self::signing(&[key(1, 0, Some(NOW))]).can_sign(Algorithm::Hs256, at(NOW)));
 }
 
 #[test]
@@ -306,4 +312,139 @@ proptest! {
         let token = signed(&key, r#"{"alg":"HS256","typ":"JWT"}"#, &payload);
         prop_assert_eq!(verdict(&ring(&[key]), TokenKind::Access, &token, NOW), Err(TokenError::Claims));
     }
+}
+
+const ASYMMETRIC: [Algorithm; 4] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256];
+
+fn asymmetric(n: u8, algorithm: Algorithm, activates_at: u64) -> SigningKey {
+    let private = PrivateKey::generate(algorithm, RsaBits::Bits2048).unwrap();
+    SigningKey::asymmetric(KeyId::from_bytes([n; 16]), private, at(activates_at), None)
+}
+
+fn minted_by(ring: &SigningRing, algorithm: Algorithm) -> String {
+    let mut out = Vec::new();
+    ring.mint(TokenKind::Access, algorithm, &claims(), at(NOW), &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// A key of every algorithm.
+fn one_of_each() -> Vec<SigningKey> {
+    let hs256 = key(1, 0, None);
+    std::iter::once(hs256)
+        .chain((2..).zip(ASYMMETRIC).map(|(n, algorithm)| asymmetric(n, algorithm, 0)))
+        .collect()
+}
+
+#[test]
+fn a_token_of_each_algorithm_is_verified_by_whoever_has_the_public_key_alone() {
+    let keys = one_of_each();
+    let signing = signing(&keys);
+    let all = ring(&keys);
+    for algorithm in ASYMMETRIC {
+        let token = minted_by(&signing, algorithm);
+        let (id, public) = all.public_keys(at(NOW)).find(|(_, key)| key.algorithm() == algorithm).unwrap();
+        let elsewhere = VerifyingRing::new(policy(), [VerifyingKey::public(id, public.clone())]);
+        let mut buffer = PayloadBuffer::new();
+        let read = elsewhere.verify(TokenKind::Access, token.as_bytes(), at(NOW), &mut buffer);
+        assert_eq!(read, Ok(claims()), "{algorithm}");
+        assert_eq!(verdict(&all, TokenKind::Access, &token, NOW), Ok(()), "{algorithm}");
+        assert_eq!(all.retired_signer(token.as_bytes()), Some(id));
+    }
+    assert_eq!(all.public_keys(at(NOW)).count(), ASYMMETRIC.len());
+}
+
+#[test]
+fn a_refresh_token_is_signed_with_hs256_whatever_the_audience_has() {
+    let keys = one_of_each();
+    for algorithm in Algorithm::ALL {
+        let mut out = Vec::new();
+        signing(&keys).mint(TokenKind::Refresh, algorithm, &claims(), at(NOW), &mut out).unwrap();
+        assert!(out.starts_with(header::HS256));
+    }
+    for algorithm in ASYMMETRIC {
+        let access = minted_by(&signing(&keys), algorithm);
+        assert_eq!(
+            verdict(&ring(&keys), TokenKind::Refresh, &access, NOW),
+            Err(TokenError::Signature),
+            "{algorithm}"
+        );
+    }
+}
+
+#[test]
+fn every_character_of_a_token_of_every_algorithm_counts() {
+    let keys = one_of_each();
+    let (signing, ring) = (signing(&keys), ring(&keys));
+    for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+        let token = minted_by(&signing, algorithm);
+        for place in 0..token.len() {
+            let mut other = token.clone().into_bytes();
+            other[place] = if other[place] == b'A' { b'B' } else { b'A' };
+            let other = String::from_utf8(other).unwrap();
+            assert!(verdict(&ring, TokenKind::Access, &other, NOW).is_err(), "{algorithm} at {place}");
+        }
+        for cut in 0..token.len() {
+            assert!(verdict(&ring, TokenKind::Access, &token[..cut], NOW).is_err(), "{algorithm} to {cut}");
+        }
+        let longer = format!("{token}A");
+        assert!(verdict(&ring, TokenKind::Access, &longer, NOW).is_err(), "{algorithm}");
+    }
+}
+
+#[test]
+fn a_public_key_is_no_secret_of_another_algorithm() {
+    // RFC 8725 §2.1: the public key used as an HMAC secret, or a signature under another key's header.
+    let keys = one_of_each();
+    let (signing, ring) = (signing(&keys), ring(&keys));
+    let tokens: Vec<_> = Algorithm::ALL.map(|algorithm| minted_by(&signing, algorithm)).into();
+    for (own, token) in tokens.iter().enumerate() {
+        let (_, rest) = token.split_once('.').unwrap();
+        for (other, foreign) in tokens.iter().enumerate().filter(|(other, _)| *other != own) {
+            let (header, _) = foreign.split_once('.').unwrap();
+            let mixed = format!("{header}.{rest}");
+            assert!(verdict(&ring, TokenKind::Access, &mixed, NOW).is_err(), "{own} as {other}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_not_on_the_ring_may_be_new_and_a_header_that_no_key_has_may_not() {
+    let signing = signing(&one_of_each());
+    for known in [vec![], one_of_each()] {
+        let ring = ring(&known);
+        for algorithm in ASYMMETRIC {
+            let token = minted_by(&signing, algorithm);
+            // The ids are the same, and the keys are others.
+            assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW), Err(TokenError::Signature));
+        }
+        let no_key = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0Iiwia2lkIjoiMSJ9.e30.AA";
+        assert_eq!(verdict(&ring, TokenKind::Access, no_key, NOW), Err(TokenError::UnknownHeader));
+    }
+}
+
+#[test]
+fn keys_of_one_algorithm_follow_each_other_whatever_the_others_do() {
+    let keys =
+        [key(1, 0, None), asymmetric(2, Algorithm::Es256, 0), asymmetric(3, Algorithm::Es256, NOW + 10)];
+    let signing = signing(&keys);
+    let phase = |n, seconds| signing.phase(KeyId::from_bytes([n; 16]), at(seconds)).unwrap();
+    assert_eq!([1, 2, 3].map(|n| phase(n, NOW)), [Phase::Active, Phase::Active, Phase::Next]);
+    assert_eq!([1, 2, 3].map(|n| phase(n, NOW + 10)), [Phase::Active, Phase::VerifyOnly, Phase::Active]);
+    assert!(signing.can_sign(Algorithm::Es256, at(NOW)) && !signing.can_sign(Algorithm::Rs256, at(NOW)));
+}
+
+#[test]
+fn the_claims_of_a_token_that_anyone_verifies_name_the_client_as_rfc_9068_asks() {
+    let mut payload = Vec::new();
+    claims().write(Form::AccessTokenProfile, &mut payload);
+    let json = String::from_utf8(payload).unwrap();
+    let sub = r#""sub":"01010101-0101-0101-0101-010101010101","#;
+    let client_id = r#""client_id":"01010101-0101-0101-0101-010101010101","#;
+    assert!(json.contains(&format!("{sub}{client_id}")), "{json}");
+    assert_eq!(Claims::read(json.as_bytes(), Form::AccessTokenProfile), Some(claims()));
+    assert_eq!(Claims::read(json.as_bytes(), Form::Published), None);
+    let others = json.replace(client_id, &client_id.replace('1', "2"));
+    assert_eq!(Claims::read(others.as_bytes(), Form::AccessTokenProfile), None);
+    let without = json.replace(client_id, "");
+    assert_eq!(Claims::read(without.as_bytes(), Form::AccessTokenProfile), None);
 }

@@ -1,5 +1,7 @@
 //! Sealing the store with another master key.
 
+use std::time::Duration;
+
 use tollgate_core::{KeyId, MasterKey};
 use tollgate_store::{Seal, SigningKey, StoreError};
 
@@ -35,6 +37,14 @@ pub async fn rekey(admin: &Administration<'_>, actor: &Actor) -> Result<Resealed
     Err(StoreError::Unavailable("the signing keys were changed by others time and again".to_owned()).into())
 }
 
+/// Counts the servers that run on the store.
+pub async fn running_servers(admin: &Administration<'_>) -> Result<usize, StoreError> {
+    /// A server says that it runs every 10 seconds.
+    const SILENT: Duration = Duration::from_secs(30);
+    let since = admin.store.now().await?.before(SILENT);
+    Ok(admin.store.servers(since).await?.len())
+}
+
 /// The signing keys, sealed.
 type SealedKeys = Vec<(KeyId, Vec<u8>)>;
 
@@ -42,7 +52,7 @@ type SealedKeys = Vec<(KeyId, Vec<u8>)>;
 fn is_sealed_by(key: &MasterKey, seal: &Seal, keys: &[SigningKey]) -> bool {
     seal.check == key.check_value()
         && seal.secrets_key.as_ref().is_none_or(|sealed| key.unseal_secrets_key(sealed).is_ok())
-        && keys.iter().all(|signing| key.unseal(signing.id, &signing.sealed).is_ok())
+        && keys.iter().all(|signing| key.unseal(signing.id, signing.algorithm, &signing.sealed).is_ok())
 }
 
 fn sealed_anew(
@@ -52,9 +62,11 @@ fn sealed_anew(
 ) -> Result<(Seal, SealedKeys), OpenError> {
     let (all, rng) = (admin.unlocked.master_keys(), &mut rand::rng());
     let secrets_key = secrets_key(all, sealing_key(all, seal)?, seal)?;
-    let keys = keys.iter().map(|SigningKey { id, sealed, .. }| {
-        let material = all.unseal(*id, sealed).map_err(|source| OpenError::SigningKey { id: *id, source })?;
-        Ok((*id, all.first().seal(*id, &material, rng)))
+    let keys = keys.iter().map(|SigningKey { id, algorithm, sealed, .. }| {
+        let material = all
+            .unseal(*id, *algorithm, sealed)
+            .map_err(|source| OpenError::SigningKey { id: *id, source })?;
+        Ok((*id, all.first().seal(*id, *algorithm, &material, rng)))
     });
     let keys = keys.collect::<Result<_, OpenError>>()?;
     let check = all.first().check_value().to_vec();

@@ -4,11 +4,14 @@ use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
+use tollgate_core::{Algorithm, RsaBits};
 
 use super::{
+    audiences::AudienceSettings,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+    written::Written,
 };
 
 /// Declares a section: its type, and how each key is read. The name of a field is that of its key.
@@ -18,6 +21,7 @@ macro_rules! settings {
         $name:ident in $prefix:literal {
             $($(#[$of_key:meta])* $key:ident: $kind:ty = $read:ident $(($($argument:expr),*))?,)*
         }
+        $(beside { $(#[$of_beside:meta])* $beside:ident: $beside_kind:ty = $read_beside:ident })?
     ) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,11 +31,15 @@ macro_rules! settings {
                 #[serde(serialize_with = "redacted")]
                 pub $key: $kind,
             )*
+            $($(#[$of_beside])* #[serde(skip)] pub(super) $beside: $beside_kind,)?
         }
 
         impl Section for $name {
             fn read(reader: &mut Reader) -> Self {
-                Self { $($key: reader.$read(concat!($prefix, stringify!($key)) $($(, $argument)*)?),)* }
+                Self {
+                    $($key: reader.$read(concat!($prefix, stringify!($key)) $($(, $argument)*)?),)*
+                    $($beside: reader.$read_beside(),)?
+                }
             }
         }
 
@@ -65,6 +73,8 @@ settings! {
         sandbox: bool = boolean,
         /// Networks of the proxies whose `X-Forwarded-For` is believed.
         trusted_proxies: Vec<IpNet> = networks,
+        /// `[[audiences]]`: further APIs that tokens can be for.
+        audiences: Vec<AudienceSettings> = audiences,
         /// `[database]`.
         database: DatabaseSettings = section,
         /// `[tokens]`.
@@ -83,6 +93,10 @@ settings! {
         log: Log = section,
         /// `[shutdown]`.
         shutdown: Shutdown = section,
+    }
+    beside {
+        /// The durations as they were written.
+        written: Written = written
     }
 }
 
@@ -111,6 +125,8 @@ settings! {
         refresh_ttl: Duration = whole_seconds,
         /// The `aud` claim: printable ASCII that needs no escaping in JSON.
         audience: String = audience,
+        /// What the access tokens of the default audience are signed with.
+        algorithm: Algorithm = algorithm,
         /// How long after `exp` a token passes; at most 60 s.
         exp_leeway: Duration = leeway,
         /// How far in the future `iat` and `nbf` may lie; at most 60 s.
@@ -127,6 +143,8 @@ settings! {
     Keys in "keys." {
         /// How long a key signs, at least an hour; `None` leaves rotation to people.
         rotation: Option<Duration> = rotation,
+        /// The length of new RSA keys.
+        rsa_bits: RsaBits = rsa_bits,
     }
 }
 

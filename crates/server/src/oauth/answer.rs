@@ -10,6 +10,7 @@ use http_body_util::Full;
 use tollgate_core::{Claims, ClientId, MintError, Timestamp, TokenKind};
 use tollgate_http::X_REQUEST_ID;
 
+use crate::config::AccessTokens;
 use crate::error::Error;
 use crate::oauth::face::Face;
 use crate::state::State;
@@ -48,6 +49,7 @@ pub(super) enum RefreshToken<'a> {
 pub(super) fn tokens(
     face: Face,
     state: &State,
+    terms: AccessTokens<'_>,
     access: &Claims<'_>,
     refresh: &RefreshToken<'_>,
     scope: Option<&str>,
@@ -58,11 +60,11 @@ pub(super) fn tokens(
     body(|body| {
         body.extend_from_slice(start);
         body.extend_from_slice(b"\"access_token\":\"");
-        keyring.mint(TokenKind::Access, access, now, body)?;
+        keyring.mint(TokenKind::Access, terms.algorithm, access, now, body)?;
         match refresh {
             RefreshToken::New(claims) => {
                 body.extend_from_slice(b"\",\"refresh_token\":\"");
-                keyring.mint(TokenKind::Refresh, claims, now, body)?;
+                keyring.mint(TokenKind::Refresh, terms.algorithm, claims, now, body)?;
             }
             RefreshToken::Same(token) => {
                 body.extend_from_slice(b"\",\"refresh_token\":\"");
@@ -71,8 +73,7 @@ pub(super) fn tokens(
             RefreshToken::Kept => {}
         }
         body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
-        let lifetime = state.config().tokens.access_ttl.as_secs();
-        body.extend_from_slice(itoa::Buffer::new().format(lifetime).as_bytes());
+        body.extend_from_slice(itoa::Buffer::new().format(terms.lifetime.as_secs()).as_bytes());
         if let Some(scope) = scope {
             body.extend_from_slice(b",\"scope\":\"");
             body.extend_from_slice(scope.as_bytes());

@@ -39,8 +39,10 @@ pub(crate) async fn post(
         if client.allows(from) { Ok(client) } else { Err(Error::Address) }
     });
     let client = client.await?;
-    let access = grant::refresh_token(state, &refresh, &client, None, now)?;
-    let body = tokens(Face::Api, state, &access, &RefreshToken::Kept, None, now)?;
+    let keyring = installation.verifier().keyring();
+    let terms = grant::refreshed_access_tokens(state.config(), &keyring, &refresh, None)?;
+    let access = grant::refresh_token(&refresh, &client, None, terms, now)?;
+    let body = tokens(Face::Api, state, terms, &access, &RefreshToken::Kept, None, now)?;
     state.metrics().issued(Grant::RefreshToken);
     Ok(Answered::to(refresh.subject, answer(body)))
 }

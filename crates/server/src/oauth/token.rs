@@ -43,7 +43,13 @@ pub(crate) async fn post(
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
     let credentials = problems.or(credentials)?;
     let client = credentials.authenticate(state, arrival, scope.as_ref()).await?;
-    client_credentials(Face::Api, state, &client, scope.as_ref(), arrival.now)
+    client_credentials(
+        Face::Api,
+        state,
+        &client,
+        Requested { scope: scope.as_ref(), target: None },
+        arrival.now,
+    )
 }
 
 /// What callers are told that send another type.
@@ -67,21 +73,24 @@ pub(super) async fn post_form(
 ) -> Result<Answered, Error> {
     let (headers, body) = receive(state, request).await?;
     let mut form = Form::read(&body)?;
+    let target = form.take_target();
     let scope = grant::requested_scope(form.parameters.scope.take());
     // Only the grant by credentials asks for a part of the client's own scope.
     let by_credentials = form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS);
     let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| by_credentials);
     let client = form.authenticate(&headers, state, arrival, of_the_client).await?;
+    let target = target?;
     let mut parameters = form.parameters;
     let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
     let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
+    let requested = Requested { scope: scope.as_ref(), target: target.as_deref() };
     match grant {
         Grant::ClientCredentials => {
-            client_credentials(Face::Standard, state, &client, scope.as_ref(), arrival.now)
+            client_credentials(Face::Standard, state, &client, requested, arrival.now)
         }
         Grant::RefreshToken => {
             let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
-            refresh_token(state, &client, &token, scope.as_ref(), arrival.now).await
+            refresh_token(state, &client, &token, requested, arrival.now).await
         }
     }
 }
@@ -97,21 +106,30 @@ fn requested_grant(name: &str) -> Result<Grant, Error> {
     }
 }
 
+/// What a client asks for.
+#[derive(Clone, Copy)]
+struct Requested<'a> {
+    scope: Option<&'a Scope>,
+    /// The API that the token is for.
+    target: Option<&'a str>,
+}
+
 /// Issues both tokens to a client that has proved itself.
 fn client_credentials(
     face: Face,
     state: &State,
     of: &Authenticated,
-    requested: Option<&Scope>,
+    requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
-    let (access, refresh) = grant::client_credentials(state, of, requested, now)?;
+    let terms = grant::access_tokens(state.config(), &of.client, requested.target)?;
+    let (access, refresh) = grant::client_credentials(state, of, requested.scope, terms, now)?;
     let scope = match face {
         // As the published API has it: it is told what it asked for.
-        Face::Api => requested.map(Scope::as_str),
+        Face::Api => requested.scope.map(Scope::as_str),
         Face::Standard => Some(access.scope),
     };
-    let body = tokens(face, state, &access, &RefreshToken::New(&refresh), scope, now)?;
+    let body = tokens(face, state, terms, &access, &RefreshToken::New(&refresh), scope, now)?;
     state.metrics().issued(Grant::ClientCredentials);
     Ok(Answered::to(of.id, answer(body)))
 }
@@ -122,7 +140,7 @@ async fn refresh_token(
     state: &State,
     of: &Authenticated,
     token: &str,
-    requested: Option<&Scope>,
+    requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
     let installation = state.installation();
@@ -136,8 +154,11 @@ async fn refresh_token(
         client.filter(|client| client.vouches_for(&refresh, now)).ok_or(Error::RefreshRefused)
     });
     let client = vouching.await?;
-    let access = grant::refresh_token(state, &refresh, &client, requested, now)?;
-    let body = tokens(Face::Standard, state, &access, &RefreshToken::Same(token), Some(access.scope), now)?;
+    let keyring = installation.verifier().keyring();
+    let terms = grant::refreshed_access_tokens(state.config(), &keyring, &refresh, requested.target)?;
+    let access = grant::refresh_token(&refresh, &client, requested.scope, terms, now)?;
+    let body =
+        tokens(Face::Standard, state, terms, &access, &RefreshToken::Same(token), Some(access.scope), now)?;
     state.metrics().issued(Grant::RefreshToken);
     Ok(Answered::to(of.id, answer(body)))
 }

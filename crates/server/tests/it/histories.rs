@@ -202,6 +202,7 @@ impl World {
             environment: Environment::Test,
             scope: "payments:read".parse().unwrap(),
             addresses: Vec::new(),
+            audiences: Vec::new(),
             status: Status::Enabled,
             merchant_status: Status::Enabled,
             generation: Generation::FIRST,

@@ -13,7 +13,7 @@ use serde_json::json;
 use tollgate_server::openapi::{Surface, document};
 
 use crate::call::{
-    CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN,
+    CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, OPENID, REFRESH, REVOKE, Reply, TOKEN,
 };
 use crate::faults::{Fault, Faults};
 use crate::openapi::seen::Seen;
@@ -178,13 +178,16 @@ impl Watched {
         for form in [
             "grant_type=password",
             "grant_type=client_credentials&scope=x",
+            "grant_type=client_credentials&resource=x",
             "grant_type=refresh_token&refresh_token=x",
         ] {
             self.call("POST", OAUTH_TOKEN, of(OAUTH_TOKEN).form(form)).await;
         }
         self.call("POST", REVOKE, of(REVOKE).form(&format!("token={}", rivals.access))).await;
-        self.call("GET", METADATA, Call::get(METADATA)).await;
-        self.call("GET", KEYS, Call::get(KEYS)).await;
+        for path in [METADATA, OPENID, KEYS] {
+            let tag = self.call("GET", path, Call::get(path)).await.header("etag").to_owned();
+            self.call("GET", path, Call::get(path).header("if-none-match", tag)).await;
+        }
     }
 
     async fn the_sandbox(&mut self) {
