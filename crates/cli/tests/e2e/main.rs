@@ -9,6 +9,7 @@
 )]
 
 mod agent;
+mod agent_settings;
 mod agreement;
 mod audiences;
 mod call;
