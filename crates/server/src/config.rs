@@ -16,6 +16,7 @@
 //! ```
 
 mod audiences;
+mod authz;
 mod changes;
 mod layers;
 mod reader;
@@ -38,13 +39,17 @@ use std::{
 use thiserror::Error;
 use tollgate_core::Policy;
 
+pub(crate) use self::authz::without_trailing_slash;
 pub(crate) use self::values::duration_text;
 pub use self::{
     audiences::{AccessTokens, AudienceSettings},
+    authz::AuthzRoute,
     changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
-    settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
+    settings::{
+        Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
+    },
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
 };
 use self::{
@@ -226,6 +231,9 @@ impl Config {
             );
         }
         self.check_audiences(reader);
+        if let Err(problem) = authz::check(&self.authz.routes) {
+            reader.problem_of("authz.routes", &problem);
+        }
         if self.idempotency.lease >= self.idempotency.ttl {
             reader.conflict(
                 ["idempotency.lease", "idempotency.ttl"],

@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod agreement;
+mod authz;
 mod background;
 mod body;
 mod catch_up;

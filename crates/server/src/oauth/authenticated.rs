@@ -87,7 +87,7 @@ impl<'a> Credentials<'a> {
     pub(crate) async fn authenticate(
         &self,
         state: &State,
-        Arrival { from, now }: Arrival,
+        Arrival { from, now, .. }: Arrival,
         requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
         let installation = state.installation();

@@ -21,7 +21,7 @@ use crate::state::{Arrival, State};
 /// until it expires, and its end does not move. Writes nothing to the store.
 pub(crate) async fn post(
     state: &State,
-    Arrival { from, now }: Arrival,
+    Arrival { from, now, .. }: Arrival,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
     let (head, body) = request.into_parts();
