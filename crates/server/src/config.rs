@@ -25,6 +25,7 @@ mod safety;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod written;
 

@@ -17,7 +17,7 @@ pub(crate) struct CallerArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// A host in your own cluster that is called over http, so that secrets and tokens go there in the clear; may be
-    /// repeated. TOLLGATE_ALLOW_HTTP_TO names such hosts, too.
+    /// repeated. `TOLLGATE_ALLOW_HTTP_TO` names such hosts, too.
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_http_to: Vec<String>,
 }

@@ -6,9 +6,9 @@ use serde::{Serialize, Serializer};
 use tollgate_core::{Algorithm, Audience};
 use toml::{Table, Value};
 
-use super::reader::whole_seconds;
 use super::redaction::Redacted;
 use super::settings::Config;
+use super::texts::whole_seconds;
 use super::values::duration_text;
 
 /// An API that tokens can be for, beside that of `tokens.audience`.
