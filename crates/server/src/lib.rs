@@ -6,7 +6,6 @@
 pub mod admin;
 mod agreement;
 mod background;
-mod body;
 mod catch_up;
 mod change_log;
 mod client_id_filter;

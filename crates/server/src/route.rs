@@ -1,6 +1,6 @@
 //! The names of the routes: what logs and metrics call them. It is a closed set, whatever path is asked for.
 
-use crate::oauth::face::Face;
+use tollgate_http::refusal::Dialect;
 
 /// A route that is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,12 +107,12 @@ impl Route {
     }
 
     /// The dialect that its answers are in.
-    pub(crate) const fn face(self) -> Face {
+    pub(crate) const fn dialect(self) -> Dialect {
         match self {
             Self::StandardToken | Self::Introspect | Self::Revoke | Self::ServerMetadata | Self::KeySet => {
-                Face::Standard
+                Dialect::OAuth
             }
-            _ => Face::Api,
+            _ => Dialect::Envelope,
         }
     }
 }

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::oauth::answer::Answered;
+use crate::response::Answered;
 use crate::route::Route;
 
 /// Describes the authority whose issuer is `public_url`: what is really served, and nothing else.

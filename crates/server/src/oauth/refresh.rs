@@ -1,20 +1,18 @@
 //! `POST /api/v1/oauth2/refresh`: the next access token, without the secret (RFC 6749 §6).
 
-use http::Request;
+use http::{HeaderMap, Request};
 use tollgate_core::{Sensitive, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
+use tollgate_http::refusal::Dialect;
 use tollgate_http::{Media, Problems};
 
-use crate::body::{MAX_BODY, require_json};
 use crate::catch_up::TokenBuffers;
 use crate::error::Error;
 use crate::metrics::Grant;
-use crate::oauth::answer::{Answered, RefreshToken, answer, tokens};
-use crate::oauth::face::Face;
-use crate::oauth::grant;
+use crate::oauth::grant::{self, RefreshToken, tokens};
 use crate::oauth::parameters::{Parameters, required};
-use crate::oauth::request::check_caller;
-use crate::oauth::sensitive::SensitiveBody;
+use crate::oauth::request::{MAX_BODY, SensitiveBody, check_caller};
+use crate::response::{Answered, about_tokens};
 use crate::state::{Arrival, State};
 
 /// Exchanges a refresh token for an access token of the same scope. The refresh token stays as it is: it is reused
@@ -40,9 +38,18 @@ pub(crate) async fn post(
     });
     let client = client.await?;
     let access = grant::refresh_token(state, &refresh, &client, None, now)?;
-    let body = tokens(Face::Api, state, &access, &RefreshToken::Kept, None, now)?;
+    let body = tokens(Dialect::Envelope, state, &access, &RefreshToken::Kept, None, now)?;
     state.metrics().issued(Grant::RefreshToken);
-    Ok(Answered::to(refresh.subject, answer(body)))
+    Ok(Answered::to(refresh.subject, about_tokens(body)))
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), Error> {
+    const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
+    if Media::of(headers) == Some(Media::Json) {
+        Ok(())
+    } else {
+        Err(Error::MediaType { expected: JSON_ONLY })
+    }
 }
 
 fn refresh_token(body: &[u8]) -> Result<Sensitive<'_>, Error> {
