@@ -36,6 +36,7 @@ mod postgres;
 #[allow(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../../../store/src/postgres/tests/server.rs"]
 mod postgres_server;
+mod proxies;
 mod races;
 mod secret_files;
 mod signals;

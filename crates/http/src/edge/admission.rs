@@ -290,11 +290,8 @@ fn rest<B>(response: &Response<B>, last: bool, read_on: ReadOn, in_flight: &InFl
     let status = response.status();
     match in_flight.rest_of_body() {
         Rest::Nothing => Ahead::Answer { last },
-        Rest::Unasked => Ahead::Answer { last: true },
-        // Whoever refuses seldom reads on; an answer that is made of the body goes beside it.
-        Rest::StillRead => {
-            Ahead::Answer { last: last || status.is_client_error() || status.is_server_error() }
-        }
+        // Whether whoever has the body reads it to its end is not known yet, and can't be said any more when it is.
+        Rest::OutOfReach => Ahead::Answer { last: true },
         Rest::Body(_) if last || status == StatusCode::REQUEST_TIMEOUT => Ahead::Answer { last: true },
         Rest::Body(body) => Reading::begin(body, read_on).map_or(Ahead::Answer { last: true }, Ahead::Read),
     }

@@ -49,8 +49,8 @@ impl UnreadBody {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         match self.state.swap(ANSWERED, Ordering::AcqRel) {
             ENDED => Rest::Nothing,
-            LEFT => left.take().map_or(Rest::Unasked, Rest::Body),
-            _ => Rest::StillRead,
+            LEFT => left.take().map_or(Rest::OutOfReach, Rest::Body),
+            _ => Rest::OutOfReach,
         }
     }
 }
@@ -59,9 +59,7 @@ impl UnreadBody {
 #[derive(Debug)]
 pub(super) enum Rest {
     Nothing,
-    /// The whole body, which the peer sends only when it is asked to.
-    Unasked,
-    /// Somebody still has the body, and may read it.
-    StillRead,
+    /// What can't be read on: somebody still has it, or the peer sends it only when it is asked to.
+    OutOfReach,
     Body(hyper::body::Incoming),
 }

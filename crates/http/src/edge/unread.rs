@@ -15,6 +15,10 @@ use tokio::time::Sleep;
 use super::limits::Limits;
 use super::pulse::Pulse;
 
+/// Time to look at what has come of a body: who sends no other request is not made to wait for the answer, but what has
+/// come may be no HTTP.
+const HAS_COME: Duration = Duration::from_millis(5);
+
 /// The body of a request as the edge hands it on.
 ///
 /// What a service has not read of it when it answers is read on by the edge, within [`Limits::rest_bytes`] and
@@ -35,13 +39,14 @@ impl Inbound {
         pulse: &Arc<Pulse>,
         limits: &Limits,
     ) -> (Request<Self>, Option<ReadOn>) {
-        if request.version() != Version::HTTP_11 || request.body().is_end_stream() || closes(&request) {
+        if request.version() != Version::HTTP_11 || request.body().is_end_stream() {
             return (request.map(|body| Self { body: Some(body), rest: None, unasked: false }), None);
         }
         let unasked = request.headers().contains_key(EXPECT);
         pulse.unread_body().begin();
         let rest = Some(Arc::clone(pulse));
-        let read_on = ReadOn { bytes: limits.rest_bytes as u64, time: limits.rest };
+        let time = if closes(&request) { HAS_COME } else { limits.rest };
+        let read_on = ReadOn { bytes: limits.rest_bytes as u64, time };
         (request.map(|body| Self { body: Some(body), rest, unasked }), Some(read_on))
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{GET, Peer, Server};
@@ -153,5 +154,32 @@ async fn a_rest_that_is_framed_wrongly_is_answered_400_unless_something_was_done
         let answer = server.connect().await.exchange(request + GET).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {answered} ")), "{answer}");
         assert!(answer.contains(CLOSES) && answer.matches("HTTP/1.1 ").count() == 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_came_with_the_last_request_is_looked_at() {
+    let server = server().await;
+    let request = head(401, "Connection: close\r\nTransfer-Encoding: chunked") + "2\r\nokay\r\n0\r\n\r\n";
+    let answer = server.connect().await.exchange(request).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+/// Whoever has the body may drop it when the head of the answer is gone, and the connection can't be used again.
+#[tokio::test]
+async fn an_answer_whose_request_somebody_still_reads_says_that_it_is_the_last() {
+    let (keep, mut kept) = mpsc::unbounded_channel();
+    let service = tower::service_fn(move |request: Request<Inbound>| {
+        keep.send(request.into_body()).unwrap();
+        async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("answered"))) }
+    });
+    let server = Server::start(Limits::default(), service).await;
+    for framing in ["Content-Length: 4", "Transfer-Encoding: chunked"] {
+        let mut peer = server.connect().await;
+        peer.send(head(200, framing)).await;
+        let answer = peer.expect("answered").await;
+        assert!(answer.contains(CLOSES), "{answer}");
+        drop(kept.recv().await);
+        assert_eq!(peer.rest().await, "");
     }
 }
