@@ -77,17 +77,12 @@ impl Denial {
     }
 
     fn message(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
-            Self::NoToken => "Send an access token: Authorization: Bearer <access_token>.",
-            Self::InvalidToken(_) | Self::Environment => {
-                "The access token is malformed, expired, revoked or not for this API. Obtain a new one."
+        match self {
+            Self::InsufficientScope(scope) => format!("The access token lacks the scope {scope}.").into(),
+            Self::NoToken | Self::InvalidToken(_) | Self::Environment | Self::Address | Self::Stale => {
+                self.code().message().into()
             }
-            Self::InsufficientScope(scope) => {
-                return format!("The access token lacks the scope {scope}.").into();
-            }
-            Self::Address => "This client may not call from this address.",
-            Self::Stale => "The service can't answer right now. Try again shortly.",
-        })
+        }
     }
 
     fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {

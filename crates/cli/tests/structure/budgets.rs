@@ -40,9 +40,9 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_150),
     ("cli", 2_250),
     ("http", 3_060),
-    ("sandbox", 4_070),
-    ("server", 6_980),
-    ("store", 5_870),
+    ("sandbox", 4_040),
+    ("server", 6_960),
+    ("store", 5_900),
 ];
 
 #[test]

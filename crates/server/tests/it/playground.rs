@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tollgate_server::{Installation, Server};
 use tower::util::BoxCloneSyncService;
 
-use crate::sandbox::{Inspector, mounted};
+use crate::sandbox::mounted;
 use tollgate_sandbox::{Answering, Credentials, Kit, KitClient, Playground, Wire};
 
 use crate::call::{Call, REFRESH, Reply, TOKEN};
@@ -76,9 +76,9 @@ fn with_playground(
     demo: Option<Credentials>,
 ) -> Arc<Server> {
     Server::new(installation.clone(), true, |loopback| {
-        let calls = BoxCloneSyncService::new(loopback);
-        let inspect = Arc::new(Inspector(installation.clone()));
-        mounted(installation, Some(Playground { kit, demo, inspect, calls }))
+        mounted(installation, true, |inspect| {
+            Some(Playground { kit, demo, inspect, calls: BoxCloneSyncService::new(loopback) })
+        })
     })
 }
 

@@ -361,6 +361,6 @@ pub(crate) async fn serve(
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
     let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    let server = Server::new(installation.clone(), true, |_| mounted(&installation, None));
+    let server = Server::new(installation.clone(), true, |_| mounted(&installation, true, |_| None));
     (server, installation.clone(), Follower::new(installation))
 }
