@@ -3,6 +3,7 @@
 use serde_json::json;
 use tollgate_server::admin::configuration;
 use tollgate_server::{Terms, whoever_runs_this};
+use tollgate_store::Access;
 
 use crate::actor::actor;
 use crate::args::{Format, StoreArgs};
@@ -11,7 +12,7 @@ use crate::{open, output};
 
 /// Records what the configuration says, and prints it.
 pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store).await?;
+    let opened = open::installation(store, Access::Change).await?;
     let by =
         format!("{} by `tollgate config adopt`, tollgate {}", whoever_runs_this(), env!("CARGO_PKG_VERSION"));
     let adopted = configuration::adopt(&opened.administration(), &by, &actor()).await?;

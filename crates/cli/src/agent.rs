@@ -1,22 +1,28 @@
 //! `tollgate agent`: the token for programs in any language.
 
+use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 
 use tollgate_agent::{Agent, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream};
-use tollgate_client::{Cached, Settings};
+use tollgate_client::{Cached, ClientCredentials, Settings};
 use tollgate_server::config::{LogFormat, LogLevel};
 use tollgate_server::log;
 
 use crate::args::{AgentArgs, Format};
+use crate::caller;
 use crate::failure::Failure;
-use crate::{caller, serve};
+use crate::signals::{self, Signals};
 
 /// Where the agent listens unless told otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
 
 /// Runs the local proxy, or keeps the token file, or both, until it is told to stop.
 pub(crate) async fn run(args: AgentArgs, format: Format) -> Result<(), Failure> {
-    let terminated = serve::terminated()?;
+    signals::serving(|signals| serve(args, format, signals)).await
+}
+
+async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<(), Failure> {
     let caller = caller::open(&args.caller).await?;
     let upstream = args.upstream.as_deref().unwrap_or(caller.base_url());
     let upstream = Upstream::new(upstream).map_err(|error| Failure::new(format!("{upstream}: {error}")))?;
@@ -31,7 +37,8 @@ pub(crate) async fn run(args: AgentArgs, format: Format) -> Result<(), Failure> 
     if let Some((_, recorder)) = &admin {
         recorder.install().map_err(|error| Failure::new(format!("metrics can't be recorded: {error}")))?;
     }
-    let cached = Cached::new(caller.credentials()?, Settings::default());
+    let credentials = Arc::new(caller.credentials()?);
+    let cached = Cached::new(credentials.clone(), Settings::default());
     let agent = Agent::new(upstream, cached.clone(), Limits::default())?;
     let file = args.token_file.as_deref().map(|path| keep(path, cached)).transpose()?;
     let listen =
@@ -39,10 +46,29 @@ pub(crate) async fn run(args: AgentArgs, format: Format) -> Result<(), Failure> 
     let admin_listen = admin.as_ref().map(|(listener, _)| tracing::field::display(listener.endpoint()));
     let token_file = args.token_file.as_ref().map(|path| tracing::field::display(path.display()));
     tracing::info!(listen, admin_listen, token_file, "serving");
-    let drained = agent.serve(listeners, admin, terminated).await;
+    let drained = tokio::select! {
+        drained = agent.serve(listeners, admin, signals.end()) => drained,
+        never = renew_at_hangup(&mut signals, &credentials) => match never {},
+    };
     drop(file);
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
+}
+
+/// Reads id and secret anew at SIGHUP. Arguments and environment are what they were.
+async fn renew_at_hangup(signals: &mut Signals, credentials: &ClientCredentials) -> Infallible {
+    loop {
+        signals.hung_up().await;
+        match credentials.read_anew().await {
+            Ok(changed) => tracing::info!(
+                changed,
+                "SIGHUP: id and secret were read anew; arguments and environment count after a restart only"
+            ),
+            Err(error) => {
+                tracing::error!(%error, "SIGHUP: id and secret can't be read anew, and those before are used on");
+            }
+        }
+    }
 }
 
 /// Binds what the arguments name. An agent that only keeps a token file needs no listener.

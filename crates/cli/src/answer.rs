@@ -1,6 +1,6 @@
 //! Prints the answer to a call: its body byte for byte, or all of it as one JSON document.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,32 +11,39 @@ use serde_json::{Map, Value, json};
 use tollgate_core::wire::is_request_id;
 
 use crate::failure::{Failure, cause};
-use crate::output::closed;
+use crate::output::{Reader, written};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest body of an error that is read, in bytes.
 const LONGEST_ERROR: usize = 64 * 1024;
 
-/// Prints the body as it arrives, and the head before it if that is asked for. Returns a message if the answer is an error.
+/// Prints the body as it arrives, and the head before it if that is asked for. Returns a message unless it is a success.
 pub(crate) async fn stream(mut response: Response, include: bool) -> Result<Option<String>, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut out = io::stdout().lock();
-    if include {
-        out.write_all(&head(&response)).map_err(|error| closed(&error))?;
-    }
-    let mut beginning = Vec::new();
+    let mut reader = if include { written(out.write_all(&head(&response)))? } else { Reader::There };
+    let (mut beginning, mut last) = (Vec::new(), None);
     while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
         if beginning.len() < LONGEST_ERROR {
             beginning.extend_from_slice(&chunk);
         }
-        out.write_all(&chunk).and_then(|()| out.flush()).map_err(|error| closed(&error))?;
+        last = chunk.last().copied().or(last);
+        reader = written(out.write_all(&chunk).and_then(|()| out.flush()))?;
+        if reader == Reader::Gone {
+            break;
+        }
     }
-    out.flush().map_err(|error| closed(&error))?;
-    Ok(refusal(status, &headers, &beginning))
+    let refusal = refusal(status, &headers, &beginning);
+    // So that the message does not follow the body on its line.
+    let unended = refusal.is_some() && last.is_some_and(|last| last != b'\n') && out.is_terminal();
+    if reader == Reader::There {
+        written(if unended { writeln!(out) } else { Ok(()) }.and_then(|()| out.flush()))?;
+    }
+    Ok(refusal)
 }
 
-/// Prints one JSON document: `status`, `headers`, `body`. Returns a message if the answer is an error.
+/// Prints one JSON document: `status`, `headers`, `body`. Returns a message unless it is a success.
 ///
 /// A JSON body is shown as it is, another one as a text, and bytes that are no text as `body_base64`. An empty body is left
 /// out.
@@ -47,7 +54,7 @@ pub(crate) async fn document(mut response: Response) -> Result<Option<String>, F
         body.extend_from_slice(&chunk);
     }
     let mut out = io::stdout().lock();
-    write!(out, r#"{{"status":{},"headers":{}"#, status.as_u16(), values(&headers))
+    let printed = write!(out, r#"{{"status":{},"headers":{}"#, status.as_u16(), values(&headers))
         .and_then(|()| match std::str::from_utf8(&body) {
             Ok("") => Ok(()),
             // Kept as it was written: a number may have more digits than a parser keeps.
@@ -58,8 +65,8 @@ pub(crate) async fn document(mut response: Response) -> Result<Option<String>, F
             Err(_) => write!(out, r#","body_base64":"{}""#, STANDARD.encode(&body)),
         })
         .and_then(|()| writeln!(out, "}}"))
-        .and_then(|()| out.flush())
-        .map_err(|error| closed(&error))?;
+        .and_then(|()| out.flush());
+    written(printed)?;
     Ok(refusal(status, &headers, &body))
 }
 
@@ -88,9 +95,9 @@ fn values(headers: &HeaderMap) -> Value {
     headers.keys().map(|name| (name.to_string(), json!(values(name)))).collect::<Map<_, _>>().into()
 }
 
-/// Returns the message for an answer that is an error: the status, the code of its envelope, and the request id.
+/// Returns the message for an answer that is no success: the status, the code of its envelope, and the request id.
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    if status.as_u16() < 400 {
+    if status.as_u16() < 300 {
         return None;
     }
     let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
@@ -105,6 +112,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
         code.map(|code| format!(" {code}")),
         request_id.map(|id| format!(", request id {id}")),
         seconds.map(|seconds| format!(": try again in {seconds} s")),
+        status.is_redirection().then(|| ": redirects are not followed".to_owned()),
     ];
     Some(parts.into_iter().flatten().collect())
 }
@@ -130,6 +138,8 @@ mod tests {
         let evil = br#"{"error":{"code":"\u001b[2J"}}"#;
         assert_eq!(refusal(404, evil).unwrap(), "404, request id r-1: try again in 7 s");
         assert_eq!(refusal(404, b"no JSON").unwrap(), "404, request id r-1: try again in 7 s");
-        assert_eq!(refusal(302, body), None);
+        let redirect = "302, request id r-1: try again in 7 s: redirects are not followed";
+        assert_eq!(refusal(302, b"moved").unwrap(), redirect);
+        assert_eq!(refusal(201, body), None);
     }
 }

@@ -2,17 +2,21 @@
 
 mod administration;
 mod caller;
+mod unrepeated;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 pub(crate) use administration::{
-    ClientCommand, ConfigCommand, KeyCommand, MerchantCommand, SecretCommand, StoreArgs, StoreCommand,
-    TransferArgs,
+    ClientArgs, ClientCommand, ConfigCommand, KeyCommand, MerchantArgs, MerchantCommand, SecretCommand,
+    StoreArgs, StoreCommand, TransferArgs,
 };
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
+
+use crate::say;
 
 /// Authentication for payment APIs, both ends of it.
 #[derive(Debug, Parser)]
@@ -24,6 +28,31 @@ pub(crate) struct Args {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Reads the command line. An error ends the process, and does not repeat what looks like a secret.
+pub(crate) fn parse() -> Args {
+    let error = match Args::try_parse() {
+        Ok(args) => return args,
+        Err(error) => error,
+    };
+    let given = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    let secrets: Vec<String> = given.filter(|arg| looks_secret(arg)).collect();
+    if secrets.is_empty() {
+        error.exit();
+    }
+    let said = secrets.iter().fold(error.to_string(), |said, secret| said.replace(secret.as_str(), "***"));
+    say::plain(&format!("{said}\nSecrets and tokens are never arguments: pipe a token to standard input.\n"));
+    std::process::exit(error.exit_code())
+}
+
+/// Says whether an argument looks like a token, a secret of a client, or a URL with a password.
+fn looks_secret(arg: &str) -> bool {
+    let has_password = || {
+        let user = arg.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+        user.is_some_and(|(user, _)| user.contains(':'))
+    };
+    ["eyJ", "Bearer ", "tg_live_", "tg_test_"].iter().any(|begins| arg.contains(begins)) || has_password()
 }
 
 /// How to print.
@@ -40,7 +69,7 @@ pub(crate) enum Command {
     Dev(DevArgs),
     /// Runs the server in production; refuses to start on an unsafe setting.
     Serve(ServeArgs),
-    /// Creates and shows merchants.
+    /// Creates, shows and administers merchants.
     #[command(subcommand)]
     Merchant(MerchantCommand),
     /// Creates, shows and administers clients.
@@ -68,13 +97,25 @@ pub(crate) enum Command {
     /// It forwards every request to the API and adds the access token. Over TCP it wants the header X-Tollgate-Agent: 1.
     /// Its log is in the format that --format names.
     Agent(AgentArgs),
-    /// Prepares the store, and moves it to another engine.
+    /// Prepares, checks and backs up the store, and moves it to another engine or master key.
     #[command(subcommand)]
     Store(StoreCommand),
     /// Decodes a token from standard input and says why it would be refused.
     Inspect(StoreArgs),
     /// Prints the description of the HTTP API: an OpenAPI 3.1 document, which /openapi.json serves, too.
     Openapi(OpenapiArgs),
+    /// Prints the completions of the command line for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Writes a man page for each command.
+    Man {
+        /// The folder to write them to; it is made if there is none.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,7 +130,7 @@ pub(crate) struct DevArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// The configuration file; without it the environment alone configures.
+    /// The configuration file; without it the one that TOLLGATE_CONFIG names, or else the environment alone configures.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

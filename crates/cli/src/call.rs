@@ -118,7 +118,8 @@ fn unanswered(
 ) -> Failure {
     let (cause, base_url) = (cause(error), caller.base_url());
     if error.is_connect() {
-        return Failure::new(format!("{base_url} can't be reached ({cause}): check that it is up"));
+        let advice = caller::unreachable(&cause, base_url, "the base URL");
+        return Failure::new(format!("{base_url} can't be reached ({cause}){advice}"));
     }
     let advice = match key.and_then(|key| key.to_str().ok()) {
         Some(key) => format!("it may have arrived: repeat it with --idempotency-key '{key}'"),

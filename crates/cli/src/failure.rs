@@ -1,4 +1,4 @@
-//! Why a command failed: one line on standard error that says what, and what to do.
+//! Why a command failed: a line on standard error that says what, and what to do; several only for a configuration.
 
 use std::error::Error;
 use std::fmt;
@@ -12,14 +12,24 @@ use crate::printable::printable;
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    text: String,
+    problems: Vec<String>,
     passing: bool,
 }
 
 impl Failure {
     /// Makes a failure; `message` says what failed, and what to do.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { text: message.into(), passing: false }
+        Self::of_several(vec![message.into()])
+    }
+
+    /// Makes a failure for several reasons.
+    pub(crate) fn of_several(problems: Vec<String>) -> Self {
+        Self { problems, passing: false }
+    }
+
+    /// Lists the reasons.
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
     }
 
     /// Says whether the store could not be reached, so that the command may succeed later.
@@ -31,7 +41,7 @@ impl Failure {
 impl fmt::Display for Failure {
     /// Writes one line, whatever the message contains.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, line) in self.text.lines().enumerate() {
+        for (n, line) in self.problems.iter().flat_map(|problem| problem.lines()).enumerate() {
             write!(f, "{}{}", if n == 0 { "" } else { "; " }, printable(line))?;
         }
         Ok(())

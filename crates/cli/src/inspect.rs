@@ -4,16 +4,21 @@ use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tollgate_core::{SigningKey, Timestamp, VerifyingRing};
 use tollgate_guard::{SystemClock, Verifier};
 use tollgate_server::{Verdict, accepted, inspect, open_signing_keys};
+use tollgate_store::Access;
 
 use crate::args::{Format, StoreArgs};
 use crate::failure::Failure;
 use crate::open::{self, Opened};
 use crate::output;
 use crate::printable::printable;
+
+/// What is said of a token where nothing can vouch for it.
+const UNVERIFIED: &str =
+    "unverified: no store was named to check its signature with; give --config FILE or --data DIR";
 
 /// Decodes the token on standard input. If there is a store it also verifies the token as a server would.
 pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure> {
@@ -28,31 +33,55 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
         return Err(Failure::new("no token on standard input: pipe one in"));
     }
     let verdict = if open::finds_a_store(store) {
-        let opened = open::installation(store).await?;
+        let opened = open::installation(store, Access::Read).await?;
         let now = opened.administration().now().await?;
         let verifier = verifier(&opened, now).await?;
         inspect(&verifier, opened.store.as_ref(), token, now).await?
     } else {
         // Without a store a token can still be decoded.
-        Verdict { kind: None, reason: Some("its signature was not checked: no store was named".to_owned()) }
+        return print(token, format, None);
     };
+    print(token, format, Some(&verdict))
+}
+
+/// Prints what the token says, and what would become of it if that is known. Fails unless it would be accepted.
+fn print(token: &str, format: Format, verdict: Option<&Verdict>) -> Result<(), Failure> {
+    let said = verdict.map_or_else(|| UNVERIFIED.to_owned(), ToString::to_string);
     let mut segments = token.split('.').map(decoded);
+    let accepted = verdict.is_some_and(|verdict| verdict.reason.is_none());
     let shown = json!({
-        "accepted": verdict.reason.is_none(),
-        "kind": verdict.kind,
-        "reason": verdict.reason,
+        "accepted": accepted,
+        "kind": verdict.and_then(|verdict| verdict.kind),
+        "reason": verdict.map_or(Some(UNVERIFIED), |verdict| verdict.reason.as_deref()),
         "header": segments.next().flatten(),
         "claims": segments.next().flatten(),
     });
     match format {
         Format::Json => output::object(format, &shown),
-        Format::Text => print_text(&verdict, &shown),
+        Format::Text => print_text(&said, &shown),
     }?;
-    if verdict.reason.is_some() { Err(Failure::new(verdict.to_string())) } else { Ok(()) }
+    if accepted { Ok(()) } else { Err(Failure::new(said)) }
 }
 
-/// Returns the token of a header value that was pasted with its scheme.
+/// Adds to times (RFC 7519 §4.1) what people call them.
+fn with_dates(claims: &Map<String, Value>) -> Value {
+    let dated = claims.iter().map(|(name, value)| {
+        let seconds = value.as_u64().filter(|_| ["exp", "iat", "nbf"].contains(&name.as_str()));
+        // Beyond the year 9999 it is no time.
+        let seconds = seconds.filter(|seconds| *seconds < 253_402_300_800);
+        let dated =
+            seconds.map(|seconds| format!("{seconds} ({})", output::time(Timestamp::from_seconds(seconds))));
+        (name.clone(), dated.map_or_else(|| value.clone(), Value::from))
+    });
+    Value::Object(dated.collect())
+}
+
+/// Returns the token of a header, or of its value, that was pasted with its scheme.
 fn without_scheme(text: &str) -> &str {
+    let text = match text.split_once(':') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("authorization") => value.trim(),
+        _ => text,
+    };
     match text.split_at_checked("Bearer ".len()) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer ") => token.trim_start(),
         _ => text,
@@ -73,11 +102,11 @@ fn decoded(segment: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segment).ok()?).ok()
 }
 
-fn print_text(verdict: &Verdict, shown: &Value) -> Result<(), Failure> {
+fn print_text(said: &str, shown: &Value) -> Result<(), Failure> {
     let part = |name: &str| match &shown[name] {
-        part @ Value::Object(_) => output::members(part),
+        Value::Object(part) => output::members(&with_dates(part)),
         _ => "(can't be decoded)\n".to_owned(),
     };
-    let verdict = printable(&verdict.to_string()).into_owned();
-    output::lines(&format!("{verdict}\n\nheader\n{}\nclaims\n{}", part("header"), part("claims")))
+    let said = printable(said);
+    output::lines(&format!("{said}\n\nheader\n{}\nclaims\n{}", part("header"), part("claims")))
 }

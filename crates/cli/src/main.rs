@@ -1,43 +1,50 @@
 //! The `tollgate` binary: parses, wires, prints.
 
 mod actor;
-mod admin;
+mod administration;
 mod adopt;
 mod agent;
 mod answer;
 mod args;
 mod call;
 mod caller;
+mod certificate;
 mod client_kit;
+mod confirm;
 mod credentials;
 mod dev;
 mod failure;
+mod hardening;
 mod inspect;
-mod keys;
 mod open;
 mod openapi;
 mod output;
 mod printable;
 mod private_file;
+mod reload;
 mod sandbox;
+mod say;
 mod serve;
+mod shells;
+mod signals;
+mod store;
 mod token;
-mod transfer;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::administration::{clients, keys, merchants, secrets};
 use crate::args::{Args, Command, ConfigCommand};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    match run(args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("tollgate: {failure}");
+            say::failure(&failure);
             ExitCode::FAILURE
         }
     }
@@ -46,21 +53,30 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     let format = args.format;
     match args.command {
-        Command::Dev(args) => on_all_cores(dev::run(args)),
-        Command::Serve(args) => on_all_cores(serve::run(args)),
-        Command::Merchant(command) => on_this_thread(admin::merchant(command, format)),
-        Command::Client(command) => on_this_thread(admin::client(command, format)),
-        Command::Secret(command) => on_this_thread(admin::secret(command, format)),
-        Command::Key(command) => on_this_thread(keys::key(command, format)),
+        Command::Dev(args) => hardened(dev::run(args)),
+        Command::Serve(args) => hardened(serve::run(args)),
+        Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
+        Command::Client(command) => on_this_thread(clients::run(command, format)),
+        Command::Secret(command) => on_this_thread(secrets::run(command, format)),
+        Command::Key(command) => on_this_thread(keys::run(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
-        Command::Agent(args) => on_all_cores(agent::run(args, format)),
+        Command::Agent(args) => hardened(agent::run(args, format)),
         Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
-        Command::Store(command) => on_this_thread(transfer::store(command, format)),
+        Command::Store(command) => on_this_thread(store::run(command, format)),
         Command::Openapi(args) => openapi::run(&args),
+        Command::Completions { shell } => shells::completions(shell),
+        Command::Man { dir } => shells::man(&dir),
         Command::Config(ConfigCommand::Adopt { store }) => on_this_thread(adopt::run(&store, format)),
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }
+}
+
+/// Runs a command that holds secrets for as long as it serves.
+fn hardened(command: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
+    // Before there are threads, and before a secret is read.
+    hardening::harden()?;
+    on_all_cores(command)
 }
 
 /// Runs a command as a task of the runtime. On this thread each of its wake-ups would be a switch of threads.
@@ -81,11 +97,17 @@ fn on_this_thread(command: impl Future<Output = Result<(), Failure>>) -> Result<
 fn block_on(mut runtime: Builder, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = runtime.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("no threads can be started: {error}")))?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         outlive_the_file_size_limit();
         command.await
-    })
+    });
+    // What was ended at once may have left work behind that nobody waits for.
+    runtime.shutdown_timeout(LAST_WORK);
+    result
 }
+
+/// How long the end waits for work on other threads.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Lets a write beyond the limit on the size of files (`ulimit -f`) fail like one to a full disk; without a handler the
 /// signal would end the process.

@@ -3,21 +3,22 @@
 use std::fs;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_core::{Clock, MasterKeys, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError, Sharing};
 use tollgate_server::admin::Administration;
-use tollgate_server::config::{Config, Database, SecretSource};
+use tollgate_server::config::{Config, Database, SecretSource, Unsafe};
 use tollgate_server::{Unlocked, install_if_empty};
-use tollgate_store::{Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
+use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
 use zeroize::Zeroizing;
 
 use crate::args::StoreArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::say;
 
 /// The longest text of a secret that a file may hold, in bytes.
 const LONGEST_SECRET: usize = 4096;
@@ -40,45 +41,88 @@ impl Opened {
     }
 }
 
-/// Opens the installation that the arguments name.
-pub(crate) async fn installation(args: &StoreArgs) -> Result<Opened, Failure> {
+/// Opens the installation that the arguments or the environment name, and says on standard error which it is.
+pub(crate) async fn installation(args: &StoreArgs, access: Access) -> Result<Opened, Failure> {
     let own_now = now()?;
-    let (config, may_install) = configuration(args)?;
+    let target = target(args)?;
+    let config = target.config;
     let master_keys = master_keys(&config)?;
-    let store = store(&config, false).await?;
-    if may_install {
+    let store = store(&config, access).await?;
+    if target.may_make && access != Access::Read {
         install_if_empty(store.as_ref(), &master_keys, own_now).await?;
     }
     let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
     Ok(Opened { config, store, unlocked })
 }
 
-/// Says whether the arguments name a store, or one is at a default place. One that can't be accessed counts: opening it will
-/// say why.
-pub(crate) fn finds_a_store(args: &StoreArgs) -> bool {
-    let may_exist = |path: &Path| path.try_exists().unwrap_or(true);
-    args.config.is_some()
-        || args.data.is_some()
-        || may_exist(Path::new(DEFAULT_CONFIG))
-        || may_exist(&Path::new(DEFAULT_DATA).join("tollgate.db"))
+/// What a command acts on.
+pub(crate) struct Target {
+    pub(crate) config: Config,
+    /// Whether its store may be made, or an installation in it. `dev` makes its own.
+    pub(crate) may_make: bool,
 }
 
-/// Reads the configuration that the arguments name, and says whether its store may be created, or be installed where
-/// `store migrate` has made its tables.
-pub(crate) fn configuration(args: &StoreArgs) -> Result<(Config, bool), Failure> {
-    Ok(match (&args.config, &args.data) {
-        (Some(file), _) => (load(Some(file))?, true),
-        (None, Some(data)) => (dev_config(data)?, false),
-        (None, None) if Path::new(DEFAULT_CONFIG).exists() => (load(Some(Path::new(DEFAULT_CONFIG)))?, true),
-        (None, None) if Path::new(DEFAULT_DATA).join("tollgate.db").exists() => {
-            (dev_config(Path::new(DEFAULT_DATA))?, false)
+/// Where a configuration comes from.
+enum Place {
+    File(PathBuf),
+    Environment,
+    Dev(PathBuf),
+}
+
+/// Says whether the arguments or the environment name a store, or one is at a default place.
+pub(crate) fn finds_a_store(args: &StoreArgs) -> bool {
+    place(args).is_some()
+}
+
+/// Reads the configuration that the arguments or the environment name, and says on standard error what is acted on.
+pub(crate) fn target(args: &StoreArgs) -> Result<Target, Failure> {
+    let (config, by) = match place(args) {
+        Some(Place::File(file)) => (load(Some(&file))?, format!("as {} configures it", file.display())),
+        Some(Place::Environment) => (load(None)?, "as the environment configures it".to_owned()),
+        Some(Place::Dev(data)) => {
+            say::note(&format!("acting on the dev folder {}", data.display()));
+            return Ok(Target { config: dev_config(&data)?, may_make: false });
         }
-        (None, None) => {
+        None => {
             return Err(Failure::new(
-                "no store: name a configuration with --config FILE or a folder of `tollgate dev` with --data DIR",
+                "no store: name a configuration with --config FILE or TOLLGATE_CONFIG, or a folder of `tollgate dev` with \
+                 --data DIR",
             ));
         }
-    })
+    };
+    say::note(&format!("acting on {}, {by}", config.database.url.masked()));
+    Ok(Target { config, may_make: true })
+}
+
+/// Finds the configuration. What can't be accessed counts: opening it will say why.
+fn place(args: &StoreArgs) -> Option<Place> {
+    let may_exist = |path: &Path| path.try_exists().unwrap_or(true);
+    let is_set = |names: &[&str]| {
+        Config::environment().any(|(name, value)| names.iter().any(|set| name == *set) && !value.is_empty())
+    };
+    if let Some(data) = &args.data {
+        return Some(Place::Dev(data.clone()));
+    }
+    if let Some(file) = file(args.config.as_deref()) {
+        Some(Place::File(file))
+    } else if may_exist(Path::new(DEFAULT_CONFIG)) {
+        Some(Place::File(DEFAULT_CONFIG.into()))
+    } else if is_set(&["TOLLGATE_DATABASE__URL", "TOLLGATE_MASTER_KEY"]) {
+        Some(Place::Environment)
+    } else if may_exist(&Path::new(DEFAULT_DATA).join("tollgate.db")) {
+        Some(Place::Dev(DEFAULT_DATA.into()))
+    } else {
+        None
+    }
+}
+
+/// Returns the configuration file that an argument names, or else `TOLLGATE_CONFIG`.
+pub(crate) fn file(argument: Option<&Path>) -> Option<PathBuf> {
+    let variable = || {
+        let (_, file) = Config::environment().find(|(name, _)| name == "TOLLGATE_CONFIG")?;
+        (!file.is_empty()).then(|| file.into())
+    };
+    argument.map(Path::to_owned).or_else(variable)
 }
 
 fn dev_config(data: &Path) -> Result<Config, Failure> {
@@ -89,7 +133,7 @@ fn dev_config(data: &Path) -> Result<Config, Failure> {
         )));
     }
     let config = Config::dev(DEFAULT_LISTEN, data, Config::environment());
-    let mut config = config.map_err(|error| Failure::new(error.to_string()))?;
+    let mut config = config.map_err(|error| Failure::of_several(error.problems().to_vec()))?;
     let derived = config.public_url == format!("http://{}", config.listen);
     if derived && let Ok(credentials) = Credentials::read(data) {
         // The issuer of the folder's tokens is the address where `dev` last listened.
@@ -100,26 +144,29 @@ fn dev_config(data: &Path) -> Result<Config, Failure> {
 
 /// Reads the configuration: defaults, file, environment.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
-    Config::load(file, Config::environment()).map_err(|error| Failure::new(error.to_string()))
+    Config::load(file, Config::environment()).map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
-/// Opens the store that a configuration names, and makes one only if `may_create`: with a mistyped path or name a server
-/// would otherwise start with an empty store, without any client.
-pub(crate) async fn store(config: &Config, may_create: bool) -> Result<Arc<dyn Store>, Failure> {
-    match &config.database.url {
+/// Opens the store that a configuration names.
+pub(crate) async fn store(config: &Config, access: Access) -> Result<Arc<dyn Store>, Failure> {
+    Ok(match &config.database.url {
         Database::Sqlite(path) => {
             check_store(path)?;
-            Ok(Arc::new(if may_create { Sqlite::open(path)? } else { Sqlite::open_existing(path)? }))
+            Arc::new(match access {
+                Access::Create => Sqlite::open(path)?,
+                Access::Change => Sqlite::open_existing(path)?,
+                Access::Read => Sqlite::open_to_read(path)?,
+            })
         }
         Database::Postgres(url) => {
             let options = postgres(config, url)?;
-            Ok(Arc::new(if may_create {
-                Postgres::open(options).await?
-            } else {
-                Postgres::open_existing(options).await?
-            }))
+            Arc::new(match access {
+                Access::Create => Postgres::open(options).await?,
+                Access::Change => Postgres::open_existing(options).await?,
+                Access::Read => Postgres::open_to_read(options).await?,
+            })
         }
-    }
+    })
 }
 
 fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
@@ -140,6 +187,23 @@ fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, Failure> {
         connect_timeout: connections.connect_timeout,
         statement_timeout: connections.statement_timeout,
     })
+}
+
+/// Reads the password of the database, if the configuration says where it is.
+pub(crate) fn database_password(config: &Config) -> Result<(), Failure> {
+    let Some(source) = &config.database.password else { return Ok(()) };
+    secret(source, "the password file", "database.password", sharing(config)).map(drop)
+}
+
+/// Refuses a configuration that is not fit for production.
+pub(crate) fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
+    let problems: Vec<String> = unsafe_ones(&config.check_production()).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
+}
+
+/// Writes what is unsafe as problems.
+pub(crate) fn unsafe_ones(found: &[Unsafe]) -> impl Iterator<Item = String> {
+    found.iter().map(|problem| format!("unsafe: {problem}"))
 }
 
 /// Reads the master keys that a configuration names.

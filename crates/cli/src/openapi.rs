@@ -8,8 +8,8 @@ use crate::{open, output};
 
 /// Prints the document; it is JSON in either format.
 pub(crate) fn run(args: &OpenapiArgs) -> Result<(), Failure> {
-    let Some(file) = &args.config else { return print(&Surface::default()) };
-    let config = open::load(Some(file))?;
+    let Some(file) = open::file(args.config.as_deref()) else { return print(&Surface::default()) };
+    let config = open::load(Some(&file))?;
     print(&Surface {
         public_url: &config.public_url,
         audience: &config.tokens.audience,

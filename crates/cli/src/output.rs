@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
+use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use tollgate_core::Timestamp;
 use tollgate_server::admin::secrets::SecretStatus;
@@ -20,13 +21,31 @@ pub(crate) fn object(format: Format, object: &Value) -> Result<(), Failure> {
         Format::Json => writeln!(out, "{}", document(object)),
         Format::Text => write!(out, "{}", members(object)),
     };
-    printed.and_then(|()| out.flush()).map_err(|error| closed(&error))
+    written(printed.and_then(|()| out.flush())).map(drop)
 }
 
 /// Prints text as it is.
 pub(crate) fn lines(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| closed(&error))
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush())).map(drop)
+}
+
+/// Whether standard output is still read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// It may be.
+    There,
+    /// Nobody reads it any more.
+    Gone,
+}
+
+/// Takes the outcome of a write to standard output. That its reader has gone, as `head` goes, is no failure.
+pub(crate) fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
+    match outcome {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::new(format!("standard output can't be written: {error}"))),
+    }
 }
 
 /// Returns the members of an object, a line each, their values aligned.
@@ -46,39 +65,41 @@ pub(crate) struct List {
     format: Format,
     columns: &'static [(&'static str, usize)],
     printed: usize,
+    reader: Reader,
 }
 
 impl List {
     /// Starts a list with these columns and their widths.
     pub(crate) fn start(format: Format, columns: &'static [(&'static str, usize)]) -> Result<Self, Failure> {
-        let mut list = Self { out: io::stdout().lock(), format, columns, printed: 0 };
-        match format {
+        let mut list = Self { out: io::stdout().lock(), format, columns, printed: 0, reader: Reader::There };
+        list.reader = written(match format {
             Format::Json => write!(list.out, "["),
             Format::Text => list.row(str::to_owned),
-        }
-        .map_err(|error| closed(&error))?;
+        })?;
         Ok(list)
     }
 
-    /// Prints one thing.
-    pub(crate) fn item(&mut self, item: &Value) -> Result<(), Failure> {
+    /// Prints one thing. Says whether anybody reads on.
+    pub(crate) fn item(&mut self, item: &Value) -> Result<Reader, Failure> {
+        if self.reader == Reader::Gone {
+            return Ok(Reader::Gone);
+        }
         let separator = if self.printed == 0 { "" } else { "," };
         self.printed += 1;
-        match self.format {
+        self.reader = written(match self.format {
             Format::Json => write!(self.out, "{separator}{}", document(item)),
             Format::Text => self.row(|name| text(&item[name])),
-        }
-        .map_err(|error| closed(&error))
+        })?;
+        Ok(self.reader)
     }
 
     /// Ends the list.
     pub(crate) fn end(mut self) -> Result<(), Failure> {
-        match self.format {
+        let end = match self.format {
             Format::Json => writeln!(self.out, "]"),
             Format::Text => Ok(()),
-        }
-        .and_then(|()| self.out.flush())
-        .map_err(|error| closed(&error))
+        };
+        written(end.and_then(|()| self.out.flush())).map(drop)
     }
 
     fn row(&mut self, cell: impl Fn(&str) -> String) -> io::Result<()> {
@@ -86,11 +107,6 @@ impl List {
             self.columns.iter().map(|(name, width)| format!("{:<width$}", cell(name))).collect();
         writeln!(self.out, "{}", cells.join("  ").trim_end())
     }
-}
-
-/// Makes the failure of a write to standard output.
-pub(crate) fn closed(error: &io::Error) -> Failure {
-    Failure::new(format!("standard output can't be written: {error}"))
 }
 
 fn text(value: &Value) -> String {
@@ -138,11 +154,16 @@ pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
         "name": client.name,
         "environment": client.environment,
         "scope": client.scope.as_str(),
-        "allow_from": client.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        "allow_from": networks(&client.addresses),
         "status": status(client.status),
         "active_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Active).count(),
         "created_at": time(client.created_at),
     })
+}
+
+/// Returns networks as they are printed.
+pub(crate) fn networks(networks: &[IpNet]) -> String {
+    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a secret as it is printed: everything but the secret itself.

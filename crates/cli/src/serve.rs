@@ -2,31 +2,35 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge;
-use tollgate_secrets::access::{self, AccessError};
-use tollgate_server::config::{Config, Database, Tls};
+use tollgate_server::config::{Config, Database};
 use tollgate_server::{Installation, Listeners, Server, Waiting, log};
+use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
+use crate::certificate::Served;
 use crate::failure::Failure;
-use crate::{open, output, sandbox};
+use crate::hardening::is_memory_locked;
+use crate::reload::Reload;
+use crate::signals::{self, Signals};
+use crate::{open, output, sandbox, say};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     open::now()?;
     // Before the server says that it serves: from then on it may be told to end.
-    let terminated = terminated()?;
-    let config = open::load(args.config.as_deref())?;
-    refuse_unsafe(&config)?;
-    let mut terminated = pin!(terminated);
+    signals::serving(|signals| serve(args, signals)).await
+}
+
+async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
+    let config = load(args.config.as_deref())?;
     let listeners = Listeners::bind(&config)?;
-    let tls = config.tls.as_ref().map(|tls| certificate(&config, tls)).transpose()?;
+    let certificate = Served::load(&config)?;
+    let tls = certificate.as_ref().map(Served::tls);
     let first = match open_installation(&config).await {
         Err(failure) if !can_wait(&config, &failure) => return Err(failure),
         first => first,
@@ -39,7 +43,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         Ok(opened) => opened,
         Err(failure) => tokio::select! {
             opened = wait_for_store(&config, &listeners, tls.clone(), failure) => opened?,
-            () = &mut terminated => return Ok(()),
+            () = signals.end() => return Ok(()),
         },
     };
     let server = Server::new(installation.clone(), false, |loopback| {
@@ -48,15 +52,20 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     server.log_requests(log.requests());
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
-    tracing::info!(listen = api, admin_listen = admin, tls = tls.is_some(), "serving");
-    let drained = tollgate_server::run(server, listeners, tls, terminated).await;
+    let memory_locked = is_memory_locked();
+    tracing::info!(listen = api, admin_listen = admin, tls = tls.is_some(), memory_locked, "serving");
+    let reload = Reload { server: server.clone(), log: &log, file: args.config, certificate };
+    let drained = tokio::select! {
+        drained = tollgate_server::run(server, listeners, tls, signals.end()) => drained,
+        never = reload.run(&mut signals) => match never {},
+    };
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
 }
 
 async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
     let master_keys = open::master_keys(config)?;
-    let store = open::store(config, false).await?;
+    let store = open::store(config, Access::Change).await?;
     Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 
@@ -92,19 +101,19 @@ async fn wait_for_store(
     }
 }
 
-/// Loads the certificate and its key, unless others have access to the key.
-fn certificate(config: &Config, tls: &Tls) -> Result<Arc<edge::TlsConfig>, Failure> {
-    match access::check(&tls.key, open::sharing(config)) {
-        // Loading it says what there is to say of a key that can't be read.
-        Ok(()) | Err(AccessError::Io(_)) => {}
-        Err(error) => return Err(open::inaccessible("the key of the certificate", &tls.key, &error)),
-    }
-    edge::tls_config(&tls.cert, &tls.key).map_err(|error| Failure::new(error.to_string()))
+/// Reads the configuration of a server. Fails with everything that is wrong with it and everything that is unsafe.
+fn load(argument: Option<&Path>) -> Result<Config, Failure> {
+    let config = read(argument)?;
+    open::refuse_unsafe(&config).map(|()| config)
 }
 
-fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
-    let problems: Vec<String> = config.check_production().iter().map(ToString::to_string).collect();
-    if problems.is_empty() { Ok(()) } else { Err(Failure::new(format!("unsafe: {}", problems.join("; ")))) }
+/// Reads the configuration of a server, whether it is safe or not.
+fn read(argument: Option<&Path>) -> Result<Config, Failure> {
+    let file = open::file(argument);
+    Config::load(file.as_deref(), Config::environment()).map_err(|error| {
+        let problems = error.problems().iter().cloned();
+        Failure::of_several(problems.chain(open::unsafe_ones(error.also_unsafe())).collect())
+    })
 }
 
 /// Starts the log of a server.
@@ -113,28 +122,15 @@ pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }
 
-/// Completes on SIGTERM or SIGINT.
-pub(crate) fn terminated() -> Result<impl Future<Output = ()>, Failure> {
-    let failed = |error| Failure::new(format!("signals can't be waited for: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
 /// Validates the configuration and prints the effective one.
 pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
-    let config = open::load(file)?;
+    let config = read(file)?;
     match format {
         Format::Text => output::lines(&config.to_redacted_toml())?,
         Format::Json => output::object(format, &config.to_redacted_json())?,
     }
     for warning in config.warnings() {
-        eprintln!("warning: {warning}");
+        say::warning(&warning);
     }
-    refuse_unsafe(&config)
+    open::refuse_unsafe(&config)
 }

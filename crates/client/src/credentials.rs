@@ -140,6 +140,20 @@ impl ClientCredentials {
         }
     }
 
+    /// Reads id and secret anew, and says whether they are others. If so the next token is obtained by them. Those that can't be read
+    /// leave the ones before in force.
+    pub async fn read_anew(&self) -> Result<bool, SecretError> {
+        let marks = self.marks().await;
+        let read = self.read().await?;
+        let mut state = self.state();
+        let has_changed = state.credentials.as_ref().is_some_and(|before| *before != read);
+        if has_changed {
+            state.refresh = None;
+        }
+        (state.credentials, state.marks) = (Some(read), Some(marks));
+        Ok(has_changed)
+    }
+
     /// Records what is refused.
     fn note(&self, obtained: Result<Token, ObtainError>, clock: &dyn Clock) -> Result<Token, ObtainError> {
         let mut state = self.state();

@@ -24,6 +24,16 @@ pub trait TokenSource: Send + Sync + 'static {
     }
 }
 
+impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
+    fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a> {
+        (**self).obtain(clock)
+    }
+
+    fn has_changed<'a>(&'a self, clock: &'a dyn Clock) -> Looking<'a> {
+        (**self).has_changed(clock)
+    }
+}
+
 /// What [`TokenSource::has_changed`] returns.
 pub type Looking<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 

@@ -3,6 +3,7 @@
 //! The command line calls them, and so can anything else that administers. Each function that changes something takes the
 //! [`Actor`], which is recorded with the change. None of them prints, asks or ends the process.
 
+pub mod check;
 pub mod clients;
 pub mod configuration;
 pub mod copy;
@@ -11,6 +12,7 @@ pub mod keys;
 pub mod merchants;
 mod name;
 pub mod rekey;
+pub mod scopes;
 pub mod secrets;
 
 use std::time::Duration;

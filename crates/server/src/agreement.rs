@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_core::{Accepted, Actor, Timestamp};
 use tollgate_store::{Adoption, Agreement, Agreements, StoreError};
 
-use crate::config::Config;
+use crate::config::{Config, duration_text};
 
 /// How soon every server knows of a new key that may sign, and of what was agreed on: one that has not read the change log
 /// for so long takes no signature for a wrong one, because a key that it doesn't know may have made it.
@@ -64,7 +64,7 @@ impl Terms {
 
     /// Names what differs, for people.
     fn differences(&self, agreed: &Self) -> String {
-        let seconds = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds)).to_string();
+        let seconds = |seconds: u64| duration_text(Duration::from_secs(seconds));
         [
             ("public_url", self.issuer.clone(), agreed.issuer.clone()),
             ("tokens.audience", self.audience.clone(), agreed.audience.clone()),

@@ -155,8 +155,9 @@ impl Log {
 pub(crate) fn as_store_error(error: &OpenError) -> StoreError {
     match error {
         OpenError::Store(error) => error.clone(),
-        OpenError::WrongMasterKey | OpenError::SecretsKey | OpenError::SigningKey { .. } => {
-            StoreError::Corrupt(error.to_string())
-        }
+        OpenError::NotInstalled
+        | OpenError::WrongMasterKey
+        | OpenError::SecretsKey
+        | OpenError::SigningKey { .. } => StoreError::Corrupt(error.to_string()),
     }
 }

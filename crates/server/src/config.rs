@@ -15,6 +15,7 @@
 //! # Ok::<(), tollgate_server::config::ConfigError>(())
 //! ```
 
+mod changes;
 mod layers;
 mod reader;
 mod redaction;
@@ -23,6 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod values;
+mod written;
 
 use std::{
     env::VarsOs,
@@ -35,11 +37,13 @@ use std::{
 use thiserror::Error;
 use tollgate_core::Policy;
 
+pub(crate) use self::values::duration_text;
 pub use self::{
+    changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale, parse_duration},
 };
 use self::{
     layers::{Layers, Origin},
@@ -53,12 +57,18 @@ use self::{
 #[error("{}", .problems.join("; "))]
 pub struct ConfigError {
     problems: Vec<String>,
+    unsafe_ones: Vec<Unsafe>,
 }
 
 impl ConfigError {
     /// Lists the problems; never empty. Each says which key, where it was set, and what is expected.
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// Lists what would be unsafe in production besides, as far as it can be told.
+    pub fn also_unsafe(&self) -> &[Unsafe] {
+        &self.unsafe_ones
     }
 }
 
@@ -92,7 +102,7 @@ impl Config {
         if let Some(path) = file {
             match std::fs::read(path) {
                 Ok(content) => layers.add_file(path, &content),
-                Err(error) => layers.problem(format!(
+                Err(error) => layers.file_failed(format!(
                     "can't read the configuration {}: {error}; check the path and its permissions",
                     path.display()
                 )),
@@ -142,12 +152,14 @@ impl Config {
     /// Writes the effective configuration as TOML; a password in `database.url` reads `***`, and `master_key` is only
     /// ever a reference.
     pub fn to_redacted_toml(&self) -> String {
-        toml::to_string(self).expect("sections of plain values are TOML")
+        toml::to_string(&self.to_redacted_json()).expect("sections of plain values are TOML")
     }
 
     /// The same as JSON, with the keys of the file.
     pub fn to_redacted_json(&self) -> serde_json::Value {
-        serde_json::to_value(self).expect("sections of plain values are JSON")
+        let mut shown = serde_json::to_value(self).expect("sections of plain values are JSON");
+        self.written.restore(&mut shown);
+        shown
     }
 
     /// Reads the process environment: the one place that does.
@@ -172,9 +184,12 @@ impl Config {
         }
         config.check_together(&mut reader);
         let secrets = config.master_key.iter().chain(&config.database.password);
+        // What hangs on a value that is wrong itself can't be told.
+        let mut unsafe_ones = config.check_production();
+        unsafe_ones.retain(|found| !found.hangs_on().any(|key| reader.is_unknown(key)));
         match reader.finish(secrets) {
             problems if problems.is_empty() => Ok(config),
-            problems => Err(ConfigError { problems }),
+            problems => Err(ConfigError { problems, unsafe_ones }),
         }
     }
 

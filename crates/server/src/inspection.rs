@@ -3,8 +3,8 @@
 use std::fmt;
 
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
-use tollgate_guard::Verifier;
-use tollgate_store::{Clients, Status, StoreError};
+use tollgate_guard::{Ended, Verifier};
+use tollgate_store::{Status, Store, StoreError};
 
 /// What would become of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl fmt::Display for Verdict {
 /// they stand in the store. Says which of token, secret, client, merchant or key was ended.
 pub async fn inspect(
     verifier: &Verifier,
-    store: &dyn Clients,
+    store: &dyn Store,
     token: &str,
     now: Timestamp,
 ) -> Result<Verdict, StoreError> {
@@ -69,13 +69,13 @@ pub async fn inspect(
 /// What has ended a token that verifies.
 async fn ended(
     verifier: &Verifier,
-    store: &dyn Clients,
+    store: &dyn Store,
     kind: TokenKind,
     claims: &Claims<'_>,
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {
     if let Some(ended) = verifier.revocations().ended_by(claims) {
-        return Ok(Some(ended.to_string()));
+        return Ok(Some(by_whom(store, ended, claims).await?));
     }
     match kind {
         TokenKind::Access => Ok(None),
@@ -83,9 +83,24 @@ async fn ended(
     }
 }
 
+/// Tells what was deleted from what was disabled.
+async fn by_whom(store: &dyn Store, ended: Ended, claims: &Claims<'_>) -> Result<String, StoreError> {
+    Ok(match ended {
+        Ended::Client if store.client(claims.subject).await?.is_none() => "its client was deleted".to_owned(),
+        Ended::Client => "its client was disabled after it was issued".to_owned(),
+        Ended::Merchant => match claims.merchant_id {
+            Some(merchant) if store.merchant(merchant).await?.is_none() => {
+                "its merchant was deleted".to_owned()
+            }
+            _ => ended.to_string(),
+        },
+        Ended::Token | Ended::RefreshToken | Ended::Secret => ended.to_string(),
+    })
+}
+
 /// Why a refresh token that was not revoked is refused all the same.
 async fn refused_refresh(
-    store: &dyn Clients,
+    store: &dyn Store,
     claims: &Claims<'_>,
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {

@@ -122,6 +122,11 @@ impl Installation {
         Administration { store: self.store(), unlocked: &self.unlocked, config: &self.config }
     }
 
+    /// Whether this is the installation's master key.
+    pub(crate) fn has_master_keys(&self, keys: &MasterKeys) -> bool {
+        self.unlocked.master_keys().are(keys)
+    }
+
     /// The effective configuration.
     pub fn config(&self) -> &Config {
         &self.config

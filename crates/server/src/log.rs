@@ -39,7 +39,8 @@ use tracing_subscriber::{
     filter::Targets,
     fmt::{self, MakeWriter, format::JsonFields},
     layer::SubscriberExt,
-    registry::LookupSpan,
+    registry::{LookupSpan, Registry},
+    reload::{self, Handle},
 };
 
 use self::{
@@ -50,6 +51,7 @@ use crate::config::{LogFormat, LogLevel};
 
 pub(crate) use self::requests::Request;
 pub use self::requests::Requests;
+use self::requests::Threshold;
 
 /// Bytes of request lines that may wait for stdout, before lines are dropped rather than memory filled.
 const CAPACITY: usize = 8 << 20;
@@ -67,9 +69,11 @@ static INSTALLED: OnceLock<Lines> = OnceLock::new();
 ///
 /// Fails if a subscriber is installed already.
 pub fn init(format: LogFormat, level: LogLevel) -> io::Result<Guard> {
-    let guard = Guard::start(format, level, io::stdout(), CAPACITY);
+    let mut guard = Guard::start(format, level, io::stdout(), CAPACITY);
     let lines = guard.lines.clone();
-    let layer = layer(format, move |line, _| lines.write_event(line)).with_filter(filter(level));
+    let (filter, handle) = reload::Layer::new(filter(level));
+    guard.filter = Some(handle);
+    let layer = layer(format, move |line, _| lines.write_event(line)).with_filter(filter);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
         .map_err(|error| io::Error::new(io::ErrorKind::AlreadyExists, error))?;
     // Only the first subscriber gets here, so nothing can be installed yet.
@@ -156,7 +160,9 @@ pub fn dropped() -> u64 {
 #[derive(Debug)]
 pub struct Guard {
     format: LogFormat,
-    level: LogLevel,
+    level: Threshold,
+    /// Changes what events are logged; there is none where this is not the log of the process.
+    filter: Option<Handle<Targets, Registry>>,
     lines: Lines,
     worker: Option<Worker>,
 }
@@ -170,7 +176,7 @@ impl Guard {
     /// Writes the lines of requests, among the others.
     pub fn requests(&self) -> Requests {
         let lines = self.lines.clone();
-        Requests::new(self.format, self.level, move |line, level| lines.append(line, level))
+        Requests::above(self.format, self.level.clone(), move |line, level| lines.append(line, level))
     }
 
     /// Waits until what was logged so far is written, but no longer than `patience`; returns whether it is.
@@ -178,9 +184,18 @@ impl Guard {
         self.lines.flush(patience)
     }
 
+    /// Logs from this level up from now on.
+    pub fn set_level(&self, level: LogLevel) {
+        self.level.set(level);
+        if let Some(handle) = &self.filter {
+            // It fails only when the subscriber is gone, and with it all events.
+            let _ = handle.reload(filter(level));
+        }
+    }
+
     fn start(format: LogFormat, level: LogLevel, out: impl Write + Send + 'static, capacity: usize) -> Self {
         let (lines, worker) = writer::start(out, capacity, move |dropped| dropped_line(format, dropped));
-        Self { format, level, lines, worker: Some(worker) }
+        Self { format, level: Threshold::new(level), filter: None, lines, worker: Some(worker) }
     }
 }
 

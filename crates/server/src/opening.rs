@@ -11,6 +11,9 @@ pub enum OpenError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody has used the store yet.
+    #[error("the store holds no installation yet: start a server on it, or create a merchant")]
+    NotInstalled,
     /// The store is sealed with another master key.
     #[error(
         "the master key is not the one that this store was made with: give the right one, or another store"
@@ -87,7 +90,7 @@ impl Unlocked {
 /// Returns what a store is sealed with.
 pub(crate) async fn installed(store: &dyn InstallationStore) -> Result<Seal, OpenError> {
     let seal = store.installation().await?;
-    seal.ok_or_else(|| StoreError::Corrupt("it holds no installation".to_owned()).into())
+    seal.ok_or(OpenError::NotInstalled)
 }
 
 /// Returns the master key that a store is sealed with.

@@ -113,6 +113,11 @@ impl Registry {
         }
     }
 
+    /// Keeps up to so many clients in memory from now on.
+    pub(crate) fn set_capacity(&self, clients: usize) {
+        self.cache.set_capacity(clients as u64);
+    }
+
     /// The client `id`. An id that was never given out is refused without asking the store, once
     /// [`Registry::learn_ids`] has finished: guessing costs the store nothing, and takes no longer than being wrong
     /// about a secret.

@@ -19,6 +19,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::follower::Follower;
 use crate::health;
+use crate::limits::limits;
+use crate::open_files::open_files;
 use crate::readiness::Task;
 use crate::response::without_body;
 use crate::rotation::Rotation;
@@ -112,6 +114,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let open = server.state().connections().clone();
+    warn_of_few_files(server.state().config());
     let following = Follower::new(server.state().installation().clone()).start();
     let watcher = Watcher::new(server.state().installation().clone());
     let watching = background::spawn(Task::Watcher, server.state().installation().clone(), watcher.run());
@@ -125,9 +128,16 @@ pub async fn run(
         async move {
             shutdown.await;
             server.start_draining();
+            let lame_duck = server.state().settings().shutdown.lame_duck;
+            if !lame_duck.is_zero() {
+                tracing::info!(?lame_duck, "not ready, and going on until a load balancer has noticed");
+                tokio::time::sleep(lame_duck).await;
+            }
         }
     };
-    let edge = Edge::new(limits(server.state().config())).tls(tls).count_in(open);
+    let (now, later) =
+        (server.state().edge_limits().borrow().clone(), server.state().edge_limits().subscribe());
+    let edge = Edge::new(now).follow(later).tls(tls).count_in(open);
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Inbound>| {
@@ -148,12 +158,27 @@ pub async fn run(
     drained
 }
 
+/// Says if there can't be as many connections as configured.
+fn warn_of_few_files(config: &Config) {
+    let (configured, possible) = (config.limits.max_connections, limits(config).max_connections);
+    if possible < configured {
+        let files = open_files();
+        tracing::warn!(
+            configured,
+            possible,
+            open_files = files,
+            "limits.max_connections is beyond the limit of open files: raise that (LimitNOFILE, ulimit -Hn)"
+        );
+    }
+}
+
 async fn serve_admin(
     server: Arc<Server>,
     listener: TcpListener,
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
-    let edge = Edge::new(Limits { max_connections: 64, ..limits(server.state().config()) });
+    let limits = server.state().edge_limits().borrow().clone();
+    let edge = Edge::new(Limits { max_connections: 64, ..limits });
     let router = health::router().fallback(async || Error::NotFound).with_state(server.state().clone());
     let make = |_peer: SocketAddr| {
         let router = router.clone();
@@ -168,16 +193,4 @@ async fn serve_admin(
     };
     let stopped = async move { while stopped.changed().await.is_ok() {} };
     edge.serve(listener, make, stopped).await
-}
-
-pub(crate) fn limits(config: &Config) -> Limits {
-    Limits {
-        max_connections: config.limits.max_connections,
-        first_byte: config.limits.first_byte_timeout,
-        head: config.limits.head_timeout,
-        idle: config.limits.idle_timeout,
-        rest: config.limits.body_timeout.min(Limits::default().rest),
-        grace: config.shutdown.grace,
-        ..Limits::default()
-    }
 }

@@ -32,7 +32,7 @@ use crate::readiness::NotReady;
 use crate::response::{Answered, Body, without_body};
 use crate::route::{Route, Routes};
 use crate::state::{Arrival, State};
-use crate::{health, log, openapi};
+use crate::{health, limits, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -83,7 +83,8 @@ impl Server {
 
     fn with(installation: Arc<Installation>, health: bool, mounted: Mounted) -> Self {
         let routes = Routes::with(mounted.iter().map(|(path, _)| *path));
-        let state = Arc::new(State::new(installation, routes));
+        let edge_limits = limits::changing(installation.config());
+        let state = Arc::new(State::new(installation, routes, edge_limits));
         let health_routes = if health { health::router() } else { Router::new() };
         let own = oauth::router().merge(health_routes).with_state(state.clone());
         let own = own.merge(openapi::router(state.clone(), health)).fallback(async || Error::NotFound);
@@ -103,9 +104,7 @@ impl Server {
 
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
     pub fn log_requests(&self, log: log::Requests) {
-        if self.state.config().log.requests {
-            let _ = self.requests.set(log);
-        }
+        let _ = self.requests.set(log);
     }
 
     /// Makes the server not ready, so that no new work is sent to it.
@@ -124,7 +123,7 @@ impl Server {
         peer: IpAddr,
         request: Request<B>,
     ) -> impl Future<Output = Response<Body>> + use<'a, B> {
-        let from = client_address(peer, request.headers(), &self.state.config().trusted_proxies);
+        let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
         self.handle_from(from, request)
     }
 
@@ -148,7 +147,7 @@ impl Server {
         let refusal = self.count_refusal(&response);
         let took = start.elapsed();
         self.state.metrics().request(route, response.status(), took);
-        if let Some(log) = self.requests.get() {
+        if let Some(log) = self.requests.get().filter(|_| self.state.settings().log.requests) {
             log.write(&log::Request {
                 at: now.after(took),
                 id: id.as_str(),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_core::Timestamp;
 use tollgate_http::ClientAddress;
-use tollgate_http::edge::OpenConnections;
+use tollgate_http::edge::{Limits, OpenConnections};
 
 use crate::config::Config;
 use crate::installation::Installation;
@@ -33,17 +35,27 @@ pub(crate) struct State {
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
     connections: OpenConnections,
+    /// The configuration, with what has changed since the start.
+    settings: ArcSwap<Config>,
+    edge_limits: watch::Sender<Limits>,
 }
 
 impl State {
-    /// The state of a server with these routes that has answered nothing yet.
-    pub(crate) fn new(installation: Arc<Installation>, routes: Routes) -> Self {
+    /// The state of a server with these routes that has answered nothing yet. Whoever changes `edge_limits` changes what its peers
+    /// may cost.
+    pub(crate) fn new(
+        installation: Arc<Installation>,
+        routes: Routes,
+        edge_limits: watch::Sender<Limits>,
+    ) -> Self {
         Self {
             throttle: Throttle::new(installation.config().limits.auth_failures, Instant::now()),
             metrics: Metrics::of(routes),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             connections: OpenConnections::default(),
+            settings: ArcSwap::from_pointee(installation.config().clone()),
+            edge_limits,
             installation,
         }
     }
@@ -52,8 +64,24 @@ impl State {
         &self.installation
     }
 
+    /// The configuration that the server was started with: what all servers of a store agree on, and what else never changes
+    /// while it runs.
     pub(crate) fn config(&self) -> &Config {
         self.installation.config()
+    }
+
+    /// The configuration with what has changed since.
+    pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<Config>> {
+        self.settings.load()
+    }
+
+    pub(crate) fn change(&self, settings: Config) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// What a peer of the API may cost.
+    pub(crate) fn edge_limits(&self) -> &watch::Sender<Limits> {
+        &self.edge_limits
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {

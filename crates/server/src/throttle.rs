@@ -29,9 +29,9 @@ pub(crate) struct Throttle {
     /// On the monotonic clock: a wall clock that is set must neither lock anybody out nor let anybody off.
     epoch: Instant,
     /// What one failure costs, in milliseconds.
-    interval: u64,
+    interval: AtomicU64,
     /// How much may be owed before a pair is refused, in milliseconds.
-    burst: u64,
+    burst: AtomicU64,
 }
 
 /// Stands for a client, as it named itself, and where it calls from.
@@ -44,14 +44,21 @@ pub(crate) struct Source {
 impl Throttle {
     /// Allows `rate.count` failures at once, and as many again every `rate.per`.
     pub(crate) fn new(rate: Rate, now: Instant) -> Self {
-        let burst = u64::try_from(rate.per.as_millis()).unwrap_or(u64::MAX).min(TIME_MASK / 2);
+        let (interval, burst) = interval_and_burst(rate);
         Self {
             cells: (0..SETS * WAYS as u64).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
             epoch: now,
-            interval: (burst / u64::from(rate.count.max(1))).max(1),
-            burst,
+            interval: interval.into(),
+            burst: burst.into(),
         }
+    }
+
+    /// Allows another rate from now on. What is owed stays owed.
+    pub(crate) fn set_rate(&self, rate: Rate) {
+        let (interval, burst) = interval_and_burst(rate);
+        self.interval.store(interval, Relaxed);
+        self.burst.store(burst, Relaxed);
     }
 
     /// Names a pair of client and address. Addresses of one IPv6 /64 are one source: they are one subscriber's. All
@@ -69,10 +76,11 @@ impl Throttle {
     /// Refuses a source with too many failures: `Err` tells how long until the next attempt is looked at.
     pub(crate) fn check(&self, source: Source, now: Instant) -> Result<(), Duration> {
         let owed = self.cell(source).map_or(0, |cell| self.owed(cell, now));
-        if owed + self.interval <= self.burst {
-            return Ok(());
+        let next = owed + self.interval.load(Relaxed);
+        match next.checked_sub(self.burst.load(Relaxed)) {
+            None | Some(0) => Ok(()),
+            Some(too_much) => Err(Duration::from_millis(too_much)),
         }
-        Err(Duration::from_millis(owed + self.interval - self.burst))
     }
 
     /// Notes a failure.
@@ -88,7 +96,7 @@ impl Throttle {
         let owed_until =
             if value >> TIME_BITS == source.tag { (value & TIME_MASK).max(elapsed) } else { elapsed };
         // Of two failures at the same instant one may go uncounted; that is one guess at 256 bits.
-        cell.store(source.tag << TIME_BITS | (owed_until + self.interval) & TIME_MASK, Relaxed);
+        cell.store(source.tag << TIME_BITS | (owed_until + self.interval.load(Relaxed)) & TIME_MASK, Relaxed);
     }
 
     fn cell(&self, source: Source) -> Option<u64> {
@@ -103,6 +111,12 @@ impl Throttle {
     fn elapsed(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX) & TIME_MASK
     }
+}
+
+/// What one failure costs, and how much may be owed, in milliseconds.
+fn interval_and_burst(rate: Rate) -> (u64, u64) {
+    let burst = u64::try_from(rate.per.as_millis()).unwrap_or(u64::MAX).min(TIME_MASK / 2);
+    ((burst / u64::from(rate.count.max(1))).max(1), burst)
 }
 
 #[cfg(test)]
@@ -133,6 +147,20 @@ mod tests {
         throttle.failed(source, now + Duration::from_secs(2));
         assert!(throttle.check(source, now + Duration::from_secs(2)).is_err());
         assert_eq!(throttle.check(source, now + Duration::from_secs(62)), Ok(()));
+    }
+
+    #[test]
+    fn another_rate_counts_at_once() {
+        let (throttle, now) = throttle();
+        let source = throttle.source("a", address("10.0.0.1"));
+        for _ in 0..3 {
+            throttle.failed(source, now);
+        }
+        assert!(throttle.check(source, now).is_ok());
+        throttle.set_rate(Rate { count: 1, per: Duration::from_secs(1) });
+        assert!(throttle.check(source, now).is_err());
+        throttle.set_rate(Rate { count: 1_000, per: Duration::from_secs(60) });
+        assert!(throttle.check(source, now).is_ok());
     }
 
     #[test]

@@ -23,10 +23,11 @@ use tollgate_store::StoreError;
 use crate::config::Config;
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
+use crate::limits::limits;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::Route;
-use crate::run::{Listeners, limits};
+use crate::run::Listeners;
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -1,16 +1,22 @@
 //! Commands that administer an installation or its store.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
+use ipnet::IpNet;
 use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
 use tollgate_server::admin::Name;
-use tollgate_server::config::{Database, SecretSource};
+use tollgate_server::config::{Database, SecretSource, parse_duration};
 
-/// Which store a command acts on. Without either: the one of `./tollgate.toml`, or else the `dev` folder `./.tollgate`.
+use super::unrepeated::Unrepeated;
+use crate::confirm::Confirm;
+
+/// Which store a command acts on.
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("store").args(["config", "data"])))]
+#[command(group(ArgGroup::new("store").args(["config", "data"])), after_help = WHICH_STORE)]
 pub(crate) struct StoreArgs {
     /// The configuration file that names the store.
     #[arg(long, value_name = "FILE", global = true)]
@@ -19,6 +25,11 @@ pub(crate) struct StoreArgs {
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) data: Option<PathBuf>,
 }
+
+const WHICH_STORE: &str = "\
+Which store: that of the configuration that --config or TOLLGATE_CONFIG names; or else of ./tollgate.toml; or else the one \
+that the environment configures, if TOLLGATE_DATABASE__URL or TOLLGATE_MASTER_KEY is set; or else the dev folder ./.tollgate. \
+Standard error says which it was.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MerchantCommand {
@@ -35,10 +46,32 @@ pub(crate) enum MerchantCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Shows a merchant.
+    Show(MerchantArgs),
+    /// Gives a merchant another name.
+    Rename {
+        #[command(flatten)]
+        merchant: MerchantArgs,
+        /// Its new name.
+        #[arg(long, value_name = "NAME")]
+        name: Name,
+    },
     /// Refuses every client of a merchant, and every token they have, until it is enabled again.
-    Disable(MerchantArgs),
+    Disable {
+        #[command(flatten)]
+        merchant: MerchantArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
     /// Accepts the clients of a disabled merchant again; the tokens they had stay refused.
     Enable(MerchantArgs),
+    /// Deletes a merchant with its clients and their secrets, and refuses every token they have.
+    Delete {
+        #[command(flatten)]
+        merchant: MerchantArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,8 +104,8 @@ pub(crate) enum ClientCommand {
         #[arg(long, value_name = "ENVIRONMENT")]
         env: Option<Environment>,
         /// A CIDR block that it may call from; may be repeated. Without it: anywhere.
-        #[arg(long = "allow-from", value_name = "CIDR")]
-        allow_from: Vec<ipnet::IpNet>,
+        #[arg(long = "allow-from", value_name = "CIDR", value_parser = network)]
+        allow_from: Vec<IpNet>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -86,12 +119,47 @@ pub(crate) enum ClientCommand {
     },
     /// Shows a client.
     Show(ClientArgs),
+    /// Changes the name, the scope or the networks of a client. Tokens that it has keep their scope until they expire.
+    #[command(group(ArgGroup::new("change").required(true).multiple(true)
+        .args(["name", "scope", "allow_from", "allow_from_anywhere"])))]
+    Update {
+        #[command(flatten)]
+        client: ClientArgs,
+        /// Its new name.
+        #[arg(long, value_name = "NAME")]
+        name: Option<Name>,
+        /// The most its tokens may allow from now on, separated by spaces.
+        #[arg(long)]
+        scope: Option<Scope>,
+        /// A CIDR block that it may call from, in place of all it has; may be repeated.
+        #[arg(long = "allow-from", value_name = "CIDR", value_parser = network)]
+        allow_from: Vec<IpNet>,
+        /// It may call from anywhere.
+        #[arg(long, conflicts_with = "allow_from")]
+        allow_from_anywhere: bool,
+    },
     /// Refuses a client everywhere, and every token it has, until it is enabled again.
-    Disable(ClientArgs),
+    Disable {
+        #[command(flatten)]
+        client: ClientArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
     /// Accepts a disabled client again; the tokens it had stay refused.
     Enable(ClientArgs),
     /// Deletes a client with its secrets, and refuses every token it has.
-    Delete(ClientArgs),
+    Delete {
+        #[command(flatten)]
+        client: ClientArgs,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
+}
+
+/// Parses a CIDR block, or a single address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    network.ok_or("expected a CIDR block such as 10.0.0.0/8, or an address")
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,12 +173,12 @@ pub(crate) struct ClientArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
-    /// Adds a live secret, and shows it once: it is not kept.
+    /// Adds a secret, and shows it once: it is not kept.
     Create {
         #[command(flatten)]
         client: ClientArgs,
         /// Lets the older secrets expire after this time, such as `24h`.
-        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", value_parser = parse_duration)]
         old_expires_in: Option<Duration>,
     },
     /// Shows the secrets of a client, never their values.
@@ -122,6 +190,8 @@ pub(crate) enum SecretCommand {
         /// The secret's id, as `secret list` shows it.
         #[arg(value_name = "SECRET_ID")]
         secret: SecretId,
+        #[command(flatten)]
+        confirm: Confirm,
     },
 }
 
@@ -138,6 +208,8 @@ pub(crate) enum KeyCommand {
         #[arg(long)]
         compromised: bool,
         #[command(flatten)]
+        confirm: Confirm,
+        #[command(flatten)]
         store: StoreArgs,
     },
 }
@@ -146,7 +218,7 @@ pub(crate) enum KeyCommand {
 pub(crate) enum ConfigCommand {
     /// Validates the configuration and prints the effective one, secrets masked.
     Check {
-        /// The configuration file; without it the environment alone configures.
+        /// The configuration file; without it the one that TOLLGATE_CONFIG names, or else the environment alone configures.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
@@ -170,8 +242,28 @@ pub(crate) enum StoreCommand {
     },
     /// Copies everything into another store, which must be empty. Stop the servers first: what is written later is not copied.
     Copy(TransferArgs),
-    /// Compares everything with another store, table by table; fails if there is a difference.
+    /// Compares everything with another store, table by table; fails if there is a difference. Writes nothing.
     Verify(TransferArgs),
+    /// Writes a consistent copy of an SQLite store to a new file, checked and readable by its owner alone, while servers write.
+    Backup {
+        /// The file, which must not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Checks the file and the schema, reads every row, and opens every key with the master key. Changes nothing.
+    Check {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Seals the store with the first of the master keys. Secrets and tokens stay good.
+    ///
+    /// Every running server must have both keys before: see docs/operations.md.
+    Rekey {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -179,7 +271,7 @@ pub(crate) struct TransferArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// The other store, as in `database.url`; without a password.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = Unrepeated(Database::from_str))]
     pub(crate) to: Database,
     /// Where the password of the other store is, as in `database.password`: `file:PATH` or `env:NAME`.
     #[arg(long, value_name = "REFERENCE")]

@@ -1,13 +1,13 @@
 //! Commands that call the API as a client.
 
-use std::ffi::OsStr;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser;
-use clap::error::ErrorKind;
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use tollgate_agent::Endpoint;
+
+use super::unrepeated::Unrepeated;
 
 /// Which client calls, and which API.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub(crate) struct CallArgs {
     #[arg(short = 'd', long, value_name = "BODY|@FILE|@-", value_parser = body)]
     pub(crate) body: Option<Body>,
     /// A header; may be repeated.
-    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = HeaderParser)]
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = Unrepeated(header))]
     pub(crate) header: Vec<(HeaderName, HeaderValue)>,
     /// The idempotency key: the call can be repeated with it, and is done once.
     #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
@@ -93,38 +93,18 @@ fn body(text: &str) -> Result<Body, &'static str> {
     }
 }
 
-/// Reads a header. Its value may be secret, so unlike clap's own errors this one does not repeat it.
-#[derive(Clone)]
-struct HeaderParser;
-
-impl TypedValueParser for HeaderParser {
-    type Value = (HeaderName, HeaderValue);
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        _: Option<&clap::Arg>,
-        text: &OsStr,
-    ) -> Result<Self::Value, clap::Error> {
-        header(text.to_str().unwrap_or_default()).map_err(|problem| {
-            let message = format!("invalid value for '--header <NAME: VALUE>': {problem}\n");
-            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
-        })
-    }
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), Cow<'static, str>> {
     let form = "a header is written as 'Name: value'";
     let (name, value) = text.split_once(':').ok_or(form)?;
     let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| form)?;
     match name.as_str() {
         "authorization" | "proxy-authorization" => {
-            Err("secrets are never taken from arguments; the token is added automatically")
+            Err("secrets are never taken from arguments; the token is added automatically".into())
         }
         "connection" | "content-length" | "host" | "transfer-encoding" => {
-            Err("this header is set automatically")
+            Err("this header is set automatically".into())
         }
-        "idempotency-key" => Err("use --idempotency-key"),
+        "idempotency-key" => Err("use --idempotency-key".into()),
         _ => Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| form)?)),
     }
 }

@@ -167,7 +167,9 @@ fn a_token_goes_nowhere_but_to_its_origin() {
     let other = Fake::start(|_| answer(200, &[], "stolen"));
     let location = format!("location: {}/stolen", other.url);
     let fake = Fake::start(move |_| answer(307, &[&location], "moved"));
-    let moved = called(folder.path(), &fake, &["GET", "/", "-i"]).succeeded();
+    let moved = called(folder.path(), &fake, &["GET", "/", "-i"]);
+    assert_eq!(moved.code, Some(1), "nothing was done: {moved:?}");
+    assert!(moved.stderr.contains("answered 307: redirects are not followed"), "{moved:?}");
     assert!(
         moved.stdout.starts_with("HTTP/1.1 307 ") && moved.stdout.ends_with("\r\n\r\nmoved"),
         "{moved:?}"

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Dev, fails, finish, tollgate};
+use crate::harness::{Dev, Fake, fails, finish, tollgate};
 
 #[test]
 fn without_a_word_the_client_of_the_dev_folder_here_calls() {
@@ -92,6 +92,25 @@ fn whatever_keeps_a_token_away_is_one_line_that_says_what_to_do() {
     contains(&fails(&mut tollgate(folder.path(), &["token", "--data", "x"])), &["x/credentials.json"]);
     let finished = finish(&mut tollgate(folder.path(), &["token", secret]));
     assert_eq!(finished.code, Some(2), "no secret is taken from arguments");
+}
+
+#[test]
+fn advice_fits_what_went_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |status: u16| {
+        let fake = Fake::refusing(status);
+        fails(&mut caller(folder.path(), &["token"], &fake.url, "x", "y"))
+    };
+    let many = at(429);
+    assert!(many.contains("429") && many.contains("wait a minute") && !many.contains("base URL"), "{many}");
+    contains(&at(308), &["308", "redirects are not followed"]);
+    contains(&at(404), &["404", "is the base URL of a Payment API"]);
+
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut through = caller(folder.path(), &["token"], "https://pay.example.com", "x", "y");
+    let said = fails(through.env("HTTPS_PROXY", format!("http://{nobody}")));
+    contains(&said, &["HTTPS_PROXY names a proxy", "check that the proxy is up"]);
+    assert!(!said.contains("is its base URL"), "{said}");
 }
 
 #[test]

@@ -7,19 +7,23 @@ use tempfile::TempDir;
 
 use crate::harness::{Dev, Finished, Process, Serve, fails, finish, shell, tollgate};
 
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 40] = [
     &[],
     &["dev"],
     &["serve"],
     &["merchant"],
     &["merchant", "create"],
     &["merchant", "list"],
+    &["merchant", "show"],
+    &["merchant", "rename"],
     &["merchant", "disable"],
     &["merchant", "enable"],
+    &["merchant", "delete"],
     &["client"],
     &["client", "create"],
     &["client", "list"],
     &["client", "show"],
+    &["client", "update"],
     &["client", "disable"],
     &["client", "enable"],
     &["client", "delete"],
@@ -33,8 +37,17 @@ const COMMANDS: [&[&str]; 27] = [
     &["config"],
     &["config", "check"],
     &["config", "adopt"],
+    &["store"],
+    &["store", "migrate"],
+    &["store", "copy"],
+    &["store", "verify"],
+    &["store", "backup"],
+    &["store", "check"],
+    &["store", "rekey"],
     &["inspect"],
     &["openapi"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]
@@ -86,8 +99,17 @@ fn wrong_usage_is_exit_code_2_and_prints_nothing_on_stdout() {
         "client create --name till --operator --allow-from everywhere",
         "client show",
         "client show till",
+        "client update 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+        "client update 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --allow-from ::1 --allow-from-anywhere",
+        "merchant rename 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+        "store backup",
+        "completions",
+        "completions cmd",
+        "man",
         "secret create",
         "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in soon",
+        "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 30M",
+        "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 1week",
         "secret revoke 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
         "key rotate --now",
         "dev --listen localhost",
@@ -107,6 +129,10 @@ fn what_fails_is_exit_code_1_and_one_line() {
     let nobody = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff";
     for args in [
         &["merchant", "disable", nobody][..],
+        &["merchant", "show", nobody],
+        &["merchant", "rename", nobody, "--name", "Shop"],
+        &["merchant", "delete", nobody],
+        &["client", "update", nobody, "--name", "till"],
         &["merchant", "enable", nobody],
         &["client", "show", nobody],
         &["client", "disable", nobody],
@@ -163,9 +189,11 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     assert_eq!(json(&["client", "list"]).as_array().unwrap().len(), 3);
     assert_eq!(json(&["client", "list", "--merchant", &ids.merchant]).as_array().unwrap().len(), 2);
     let shown = json(&["client", "show", client["client_id"].as_str().unwrap()]);
-    assert_eq!((&shown["status"], &shown["live_secrets"]), (&"enabled".into(), &1.into()));
+    assert_eq!((&shown["status"], &shown["active_secrets"]), (&"enabled".into(), &1.into()));
     assert_eq!(shown["allow_from"], "10.0.0.0/8 2001:db8::/32");
     assert!(shown.get("client_secret").is_none(), "a secret is shown once");
+    let id = client["client_id"].as_str().unwrap();
+    updates_are_printed(&json, id, &ids.merchant);
     assert_eq!(json(&["client", "disable", &ids.client])["status"], "disabled");
     assert_eq!(json(&["client", "enable", &ids.client])["status"], "enabled");
     let secret = json(&["secret", "create", &ids.client, "--old-expires-in", "24h"]);
@@ -173,22 +201,36 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     let secrets = json(&["secret", "list", &ids.client]);
     assert_eq!(secrets.as_array().unwrap().len(), 2);
     assert_eq!(json(&["secret", "revoke", &ids.client, &ids.secret])["status"], "revoked");
-    assert_eq!(json(&["client", "show", &ids.client])["live_secrets"], 1);
+    assert_eq!(json(&["client", "show", &ids.client])["active_secrets"], 1);
     assert_eq!(json(&["merchant", "disable", &ids.merchant])["status"], "disabled");
     assert_eq!(json(&["merchant", "enable", &ids.merchant])["status"], "enabled");
     assert_eq!(json(&["client", "delete", &ids.client])["status"], "deleted");
+    assert_eq!(json(&["merchant", "delete", &ids.merchant])["status"], "deleted");
+    let left = json(&["client", "list"]);
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["name"]), (1, &"back office".into()), "{left}");
     assert!(json(&["key", "rotate"])["key_id"].is_string());
     let keys = json(&["key", "list"]);
     assert_eq!(keys.as_array().unwrap().len(), 2);
     assert!(json(&["key", "rotate", "--compromised"])["key_id"].is_string());
+    a_configuration_and_a_verdict_are_printed(folder.path());
+}
 
-    let checked = finish(&mut tollgate(
-        folder.path(),
-        &["config", "check", "--config", "tollgate.toml", "--format", "json"],
-    ));
+fn updates_are_printed(json: &impl Fn(&[&str]) -> Value, id: &str, merchant: &str) {
+    let updated = json(&["client", "update", id, "--name", "desk", "--allow-from", "10.0.0.1"]);
+    assert_eq!((&updated["name"], &updated["allow_from"]), (&"desk".into(), &"10.0.0.1/32".into()));
+    assert_eq!(updated["scope"], "payments:read", "what is not named stays");
+    let updated = json(&["client", "update", id, "--scope", "payments:write", "--allow-from-anywhere"]);
+    assert_eq!((&updated["scope"], &updated["allow_from"]), (&"payments:write".into(), &"".into()));
+    assert_eq!(json(&["merchant", "rename", merchant, "--name", "Store"])["name"], "Store");
+    assert_eq!(json(&["merchant", "show", merchant])["name"], "Store");
+}
+
+fn a_configuration_and_a_verdict_are_printed(folder: &Path) {
+    let checked =
+        finish(&mut tollgate(folder, &["config", "check", "--config", "tollgate.toml", "--format", "json"]));
     assert_eq!(checked.code, Some(0), "{checked:?}");
     assert_eq!(checked.json()["public_url"], "https://pay.example.com");
-    assert_eq!(inspect(folder.path(), &["--format", "json"]).json()["accepted"], false);
+    assert_eq!(inspect(folder, &["--format", "json"]).json()["accepted"], false);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{Dev, Finished, Serve, fails, shell, tollgate, write_master_key};
+use crate::harness::{Dev, Finished, Serve, fails, finish, shell, tollgate, write_master_key};
 use crate::postgres_server::Database;
 
 #[test]
@@ -162,7 +162,11 @@ fn a_setting_that_is_not_safe_in_production() {
     assert!(!folder.path().join("tollgate.db").exists(), "nothing is made for a server that may not start");
 
     // Without a file the environment alone configures; nothing is in it.
-    contains(&fails(&mut tollgate(folder.path(), &["serve"])), &["master_key", "listen"]);
+    let refused = finish(&mut tollgate(folder.path(), &["serve"]));
+    let lines: Vec<&str> = refused.stderr.lines().collect();
+    let keys = ["master_key", "public_url", "listen"].map(|key| format!("tollgate: unsafe: {key}: "));
+    assert_eq!((refused.code, lines.len()), (Some(1), keys.len()), "{refused:?}");
+    assert!(lines.iter().zip(keys).all(|(line, begins)| line.starts_with(&begins)), "{refused:?}");
 }
 
 #[test]

@@ -49,6 +49,22 @@ fn a_disk_that_is_full_when_the_store_is_made_is_said_in_one_line() {
     assert!(!folder.path().join("tollgate.db").exists(), "no half-made store is left");
 }
 
+/// The memory that processes share is a file, too, which the first of them makes.
+#[test]
+fn a_start_on_a_full_disk_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    Serve::install(folder.path(), "");
+    for command in ["serve", "merchant create --name Shop"] {
+        let script = format!(r#"ulimit -f 1; exec "$TOLLGATE" {command} --config tollgate.toml"#);
+        let said = fails(&mut shell(folder.path(), &script));
+        assert!(
+            said.contains("tollgate.db: the disk is full") && said.contains("make room"),
+            "{command}: {said}"
+        );
+    }
+    Serve::start(folder.path());
+}
+
 /// A server that can't make a file larger than this, in units of 512 bytes.
 fn limited(folder: &Path, size: u32) -> Command {
     shell(folder, &format!(r#"ulimit -f {size}; exec "$TOLLGATE" serve --config tollgate.toml"#))

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::harness::{Dev, PATIENCE, Process, Serve, eventually, tollgate};
+use crate::harness::{Dev, PATIENCE, Process, SEEN_WITHIN, Serve, eventually, tollgate};
 
 #[test]
 fn a_token_says_what_it_is_and_whether_it_is_accepted() {
@@ -67,9 +67,53 @@ fn a_token_that_was_ended_is_refused_and_what_ended_it_is_said() {
     ended("its merchant was disabled");
     dev.admin(&["client", "disable", dev.client_id()]);
     ended("its client was disabled");
+    dev.admin(&["client", "delete", dev.client_id()]);
+    ended("its client was deleted");
     dev.admin(&["key", "rotate", "--compromised"]);
     for token in [&access, &refresh] {
         refused(&inspect(&data, token), "", "retired or compromised");
+    }
+}
+
+#[test]
+fn a_token_of_a_merchant_that_was_deleted_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = Dev::start(&data);
+    let (access, refresh) = dev.tokens();
+    dev.admin(&["merchant", "delete", dev.merchant_id()]);
+    refused(&inspect(&data, &access), "access", "its merchant was deleted");
+    refused(&inspect(&data, &refresh), "refresh", "its merchant was deleted");
+    eventually("the server refuses both", SEEN_WITHIN, || {
+        let statuses = (dev.api.list(&access, "").status, dev.api.refresh(&refresh).status);
+        (statuses == (401, 401)).then_some(())
+    });
+    assert_eq!(dev.api.token(dev.client_id(), dev.client_secret()).status, 401);
+}
+
+#[test]
+fn of_secret_and_token_the_one_that_was_revoked_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = Dev::start(&data);
+    let form = format!("client_id={}&client_secret={}", dev.client_id(), dev.client_secret());
+    let revoke = |token: &str| {
+        let form = format!("{form}&token={token}");
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        assert_eq!(dev.api.request("POST", "/oauth2/revoke", &kind, &form).unwrap().status, 200);
+    };
+    let (single, _) = dev.tokens();
+    revoke(&single);
+    refused(&inspect(&data, &single), "access", "it was revoked");
+    let (access, refresh) = dev.tokens();
+    revoke(&refresh);
+    refused(&inspect(&data, &refresh), "refresh", "it was revoked");
+    refused(&inspect(&data, &access), "access", "the refresh token that it was made with was revoked");
+    let (access, refresh) = dev.tokens();
+    let secret = dev.admin(&["secret", "list", dev.client_id()])[0]["secret_id"].as_str().unwrap().to_owned();
+    dev.admin(&["secret", "revoke", dev.client_id(), &secret]);
+    for (token, kind) in [(&access, "access"), (&refresh, "refresh")] {
+        refused(&inspect(&data, token), kind, "the secret that it was obtained with was revoked");
     }
 }
 

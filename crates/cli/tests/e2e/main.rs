@@ -22,6 +22,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+mod hardening;
 #[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -38,10 +39,14 @@ mod postgres;
 mod postgres_server;
 mod proxies;
 mod races;
+mod reload;
 mod secret_files;
 mod signals;
 mod snippets;
 mod store_file;
+mod terminal;
 mod tls;
 mod transfer;
+mod upkeep;
 mod waiting;
+mod which_installation;

@@ -12,7 +12,7 @@ use crate::harness::{Dev, Serve, fails, finish, tollgate};
 use crate::tls::make_certificate;
 
 /// A user and a group that own nothing but what these tests give them.
-const USER: u32 = 64_321;
+pub(crate) const USER: u32 = 64_321;
 const GROUP: u32 = 64_322;
 
 fn chmod(path: &Path, mode: u32) {
@@ -38,7 +38,7 @@ fn opens(folder: &Path) -> Command {
 
 /// Lets a command run as another user, who is in one group only. It gets a program of its own: the folders above the one that
 /// was built may be closed to it.
-fn as_another(command: &Command, folder: &Path) -> Command {
+pub(crate) fn as_another(command: &Command, folder: &Path) -> Command {
     let program = folder.join("tollgate");
     if !program.exists() {
         fs::copy(command.get_program(), &program).unwrap();

@@ -3,7 +3,7 @@
 use crate::harness::{Connection, Dev, PATIENCE, Serve, eventually, payment};
 
 /// A request whose body has come as far as this.
-fn half_sent(serve: &Serve, access: &str, body: &str) -> Connection {
+pub(crate) fn half_sent(serve: &Serve, access: &str, body: &str) -> Connection {
     let mut connection = Connection::open(serve.api.0).unwrap();
     let head = format!(
         "POST /api/v1/payment-requests:redirect HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\
@@ -55,6 +55,51 @@ fn what_outlasts_the_grace_is_cut_off() {
     let finished = serve.process.finish();
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(under_way.has_ended());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client_id, client_secret) = Serve::install(folder.path(), r#"shutdown.grace = "1h""#);
+    for signals in [["TERM", "TERM"], ["INT", "TERM"]] {
+        let serve = Serve::start(folder.path());
+        let (access, _) = serve.api.tokens(&client_id, &client_secret);
+        let mut under_way = half_sent(&serve, &access, &payment("STUCK"));
+        serve.process.signal(signals[0]);
+        serve.process.wait_for(|said| said.contains(r#""msg":"draining""#).then_some(()));
+        serve.process.signal(signals[1]);
+        let finished = serve.process.finish();
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stderr.starts_with("tollgate: ended at once by a second signal"), "{finished:?}");
+        assert!(under_way.has_ended());
+    }
+}
+
+#[test]
+fn readiness_goes_off_before_the_listener_closes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client_id, client_secret) = Serve::install(folder.path(), r#"shutdown.lame_duck = "1h""#);
+    let serve = Serve::start(folder.path());
+    serve.process.signal("TERM");
+    eventually("it is not ready", PATIENCE, || (serve.admin.get("/readyz").status == 503).then_some(()));
+    // New connections are served: the load balancer has not noticed yet.
+    serve.api.tokens(&client_id, &client_secret);
+    serve.process.signal("TERM");
+    assert_eq!(serve.process.finish().code, Some(1));
+}
+
+#[test]
+fn the_listener_closes_when_the_lame_duck_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    Serve::install(folder.path(), r#"shutdown.lame_duck = "200ms""#);
+    let serve = Serve::start(folder.path());
+    serve.process.signal("TERM");
+    let finished = serve.process.finish();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(
+        finished.stdout.contains("not ready, and going on until a load balancer has noticed"),
+        "{finished:?}"
+    );
 }
 
 #[test]

@@ -51,6 +51,20 @@ impl Fake {
         Self { url, arrived }
     }
 
+    /// Starts an authority that answers every call with this status.
+    pub(crate) fn refusing(status: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok((mut stream, _)) = stream.and_then(read) else { continue };
+                // A caller that has gone is no matter.
+                let _ = stream.write_all(&answer(status, &[], ""));
+            }
+        });
+        Self { url, arrived: Arc::default() }
+    }
+
     /// What arrived, without what went to the authority.
     pub(crate) fn arrived(&self) -> Vec<Arrived> {
         let arrived = self.arrived.lock().unwrap();

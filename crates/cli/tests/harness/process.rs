@@ -44,7 +44,10 @@ pub(crate) struct Finished {
     /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
+    /// Without the notes.
     pub(crate) stderr: String,
+    /// What it said on standard error of what it acted on, and of what is good to know.
+    pub(crate) notes: String,
 }
 
 impl Finished {
@@ -53,7 +56,7 @@ impl Finished {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Itself, if it succeeded without a word on standard error.
+    /// Itself, if it succeeded and said nothing on standard error but notes.
     pub(crate) fn succeeded(self) -> Self {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
         self
@@ -111,7 +114,9 @@ impl Process {
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Finished {
         let status: ExitStatus = eventually("the process's end", PATIENCE, || self.child.try_wait().unwrap());
-        Finished { code: status.code(), stdout: self.stdout.end(), stderr: self.stderr.end() }
+        let (stdout, stderr) = (self.stdout.end(), self.stderr.end());
+        let (notes, stderr) = stderr.split_inclusive('\n').partition(|line| line.starts_with("note: "));
+        Finished { code: status.code(), stdout, stderr, notes }
     }
 
     /// What it has said so far, on both.

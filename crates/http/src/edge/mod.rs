@@ -95,5 +95,5 @@ pub use listener::Listener;
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};
-pub use tls::{TlsError, tls_config};
+pub use tls::{Certificate, TlsError};
 pub use unread::Inbound;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -36,6 +36,7 @@ pub struct Edge {
     rules: Rules,
     slots: Slots,
     open: OpenConnections,
+    changes: Option<watch::Receiver<Limits>>,
 }
 
 impl Edge {
@@ -43,7 +44,14 @@ impl Edge {
     pub fn new(limits: Limits) -> Self {
         let slots = Slots::new(&limits);
         let (rules, open) = (Rules::default(), OpenConnections::default());
-        Self { limits: Arc::new(limits), tls: None, rules, slots, open }
+        Self { limits: Arc::new(limits), tls: None, rules, slots, open, changes: None }
+    }
+
+    /// Takes these limits whenever they change. Connections that are open keep theirs; how many there may be changes at once.
+    #[must_use]
+    pub fn follow(mut self, limits: watch::Receiver<Limits>) -> Self {
+        self.changes = Some(limits);
+        self
     }
 
     /// Serves over TLS, if there is a configuration of it.
@@ -110,6 +118,7 @@ impl Edge {
             shared: Arc::clone(&shared),
             tls: self.tls.map(TlsAcceptor::from),
             open: self.open,
+            changes: self.changes,
             slots: self.slots,
             make_service,
             connections: JoinSet::new(),
@@ -139,6 +148,7 @@ struct Serving<M> {
     shared: Arc<Shared>,
     tls: Option<TlsAcceptor>,
     open: OpenConnections,
+    changes: Option<watch::Receiver<Limits>>,
     slots: Slots,
     make_service: M,
     connections: JoinSet<()>,
@@ -153,10 +163,12 @@ impl<M> Serving<M> {
     {
         let mut shutdown = std::pin::pin!(shutdown);
         let slots = self.slots.clone();
+        let mut changes = self.changes.take();
         loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => return,
+                limits = next(&mut changes) => self.change(limits),
                 Some(ended) = self.connections.join_next() => report(ended),
                 (slot, io, peer) = accept(&slots, || listener.accept()) => match slot {
                     Slot::Serve(permit) => self.spawn::<L, S>(permit, io, peer),
@@ -164,6 +176,11 @@ impl<M> Serving<M> {
                 },
             }
         }
+    }
+
+    fn change(&mut self, limits: Limits) {
+        self.slots.resize(limits.max_connections);
+        self.shared = Arc::new(self.shared.within(limits));
     }
 
     /// Serves the connections that were established before the listener is closed, as far as there are slots.
@@ -230,6 +247,16 @@ impl<M> Serving<M> {
             }
         });
     }
+}
+
+/// Waits for other limits, for ever where nobody changes them.
+async fn next(changes: &mut Option<watch::Receiver<Limits>>) -> Limits {
+    if let Some(following) = changes
+        && following.changed().await.is_ok()
+    {
+        return following.borrow_and_update().clone();
+    }
+    std::future::pending().await
 }
 
 /// Waits for a free slot, then for a connection; an error of `next` is never the end.

@@ -19,30 +19,40 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     pub(super) limits: Arc<Limits>,
     pub(super) rules: Rules,
-    pub(super) clock: Clock,
-    draining: AtomicBool,
-    drain: Notify,
+    pub(super) clock: Arc<Clock>,
+    drain: Arc<Drain>,
+}
+
+#[derive(Debug, Default)]
+struct Drain {
+    has_begun: AtomicBool,
+    begins: Notify,
 }
 
 impl Shared {
     pub(super) fn new(limits: Arc<Limits>, rules: Rules) -> Self {
-        let (draining, drain) = (AtomicBool::new(false), Notify::new());
-        Self { limits, rules, clock: Clock::new(), draining, drain }
+        Self { limits, rules, clock: Arc::new(Clock::new()), drain: Arc::default() }
+    }
+
+    /// The same with other limits, for connections from now on.
+    pub(super) fn within(&self, limits: Limits) -> Self {
+        let Self { rules, clock, drain, .. } = self;
+        Self { limits: Arc::new(limits), rules: rules.clone(), clock: clock.clone(), drain: drain.clone() }
     }
 
     /// Tells every connection to end once its requests are answered.
     pub(super) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
-        self.drain.notify_waiters();
+        self.drain.has_begun.store(true, Ordering::Release);
+        self.drain.begins.notify_waiters();
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.drain.has_begun.load(Ordering::Acquire)
     }
 
     /// Completes when the edge shuts down.
     pub(super) async fn drained(&self) {
-        let notified = self.drain.notified();
+        let notified = self.drain.begins.notified();
         if !self.is_draining() {
             notified.await;
         }

@@ -40,9 +40,10 @@ impl From<OpenError> for AdminError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Store(error) => Self::Store(error),
-            error @ (OpenError::WrongMasterKey | OpenError::SecretsKey | OpenError::SigningKey { .. }) => {
-                Self::Open(error)
-            }
+            error @ (OpenError::NotInstalled
+            | OpenError::WrongMasterKey
+            | OpenError::SecretsKey
+            | OpenError::SigningKey { .. }) => Self::Open(error),
         }
     }
 }

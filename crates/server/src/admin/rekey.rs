@@ -1,5 +1,7 @@
 //! Sealing the store with another master key.
 
+use std::time::Duration;
+
 use tollgate_core::{KeyId, MasterKey};
 use tollgate_store::{Seal, SigningKey, StoreError};
 
@@ -33,6 +35,14 @@ pub async fn rekey(admin: &Administration<'_>, actor: &Actor) -> Result<Resealed
         }
     }
     Err(StoreError::Unavailable("the signing keys were changed by others time and again".to_owned()).into())
+}
+
+/// Counts the servers that run on the store.
+pub async fn running_servers(admin: &Administration<'_>) -> Result<usize, StoreError> {
+    /// A server says that it runs every 10 seconds.
+    const SILENT: Duration = Duration::from_secs(30);
+    let since = admin.store.now().await?.before(SILENT);
+    Ok(admin.store.servers(since).await?.len())
 }
 
 /// The signing keys, sealed.

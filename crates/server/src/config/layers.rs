@@ -17,6 +17,8 @@ pub(super) struct Layers {
     values: BTreeMap<String, (Value, Origin)>,
     sections: Vec<String>,
     problems: Vec<String>,
+    /// Whether the file could be read and parsed.
+    file_is_read: bool,
     /// Variables that are no setting. They are judged last: a secret may be in one of them.
     unknown_variables: Vec<OsString>,
 }
@@ -48,6 +50,7 @@ impl Layers {
             values: BTreeMap::new(),
             sections: Vec::new(),
             problems: Vec::new(),
+            file_is_read: true,
             unknown_variables: Vec::new(),
         };
         for (name, value) in table {
@@ -70,7 +73,7 @@ impl Layers {
     pub(super) fn add_file(&mut self, path: &Path, content: &[u8]) {
         match parse(content) {
             Ok(table) => self.add_table("", table, path),
-            Err(problem) => self.problems.push(format!("{}:{problem}", path.display())),
+            Err(problem) => self.file_failed(format!("{}:{problem}", path.display())),
         }
     }
 
@@ -106,6 +109,17 @@ impl Layers {
     pub(super) fn set(&mut self, key: &str, value: Value, origin: Origin) {
         debug_assert!(self.values.contains_key(key), "{key} is not in the defaults");
         self.values.insert(key.to_owned(), (value, origin));
+    }
+
+    /// Notes that nothing of the file is known.
+    pub(super) fn file_failed(&mut self, problem: String) {
+        self.file_is_read = false;
+        self.problem(problem);
+    }
+
+    /// Says whether every value is known that was given.
+    pub(super) fn file_is_read(&self) -> bool {
+        self.file_is_read
     }
 
     pub(super) fn problem(&mut self, problem: String) {

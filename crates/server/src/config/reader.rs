@@ -1,6 +1,7 @@
 //! Reads typed values out of the layers and gathers what is wrong with them.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
@@ -14,7 +15,8 @@ use toml::Value;
 
 use super::{
     layers::{Layers, Origin, kind},
-    values::{Database, Rate, SecretSource, Tls},
+    values::{Database, Rate, SecretSource, Tls, parse_duration},
+    written::Written,
 };
 
 /// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
@@ -29,6 +31,25 @@ const SECRET: [&str; 3] = ["master_key", "database.url", "database.password"];
 /// A parser's answer: the value, or what was expected instead.
 type Parsed<T> = Result<T, &'static str>;
 
+/// What is wrong with a value.
+struct Wrong {
+    expected: Cow<'static, str>,
+    /// The part of it that is wrong, if it is not the whole.
+    found: Option<Value>,
+}
+
+impl From<&'static str> for Wrong {
+    fn from(expected: &'static str) -> Self {
+        Self { expected: expected.into(), found: None }
+    }
+}
+
+impl From<Cow<'static, str>> for Wrong {
+    fn from(expected: Cow<'static, str>) -> Self {
+        Self { expected, found: None }
+    }
+}
+
 /// Settings that are read together.
 pub(super) trait Section {
     fn read(reader: &mut Reader) -> Self;
@@ -41,11 +62,18 @@ pub(super) struct Reader {
     defaults: Layers,
     read: BTreeSet<&'static str>,
     wrong: BTreeSet<&'static str>,
+    written: Written,
 }
 
 impl Reader {
     pub(super) fn new(layers: Layers) -> Self {
-        Self { layers, defaults: Layers::defaults(), read: BTreeSet::new(), wrong: BTreeSet::new() }
+        Self {
+            layers,
+            defaults: Layers::defaults(),
+            read: BTreeSet::new(),
+            wrong: BTreeSet::new(),
+            written: Written::default(),
+        }
     }
 
     /// The keys of a section know their names.
@@ -75,8 +103,7 @@ impl Reader {
 
     /// An absolute URL; empty if it is not set.
     pub(super) fn public_url(&mut self, key: &'static str) -> String {
-        self.text(key, |text| optional(text, |text| check_public_url(text).map(|()| text.to_owned())))
-            .unwrap_or_default()
+        self.text(key, |text| optional(text, public_url)).unwrap_or_default()
     }
 
     /// Where a secret is; `None` if nobody said.
@@ -109,25 +136,26 @@ impl Reader {
     pub(super) fn networks(&mut self, key: &'static str) -> Vec<IpNet> {
         self.parse(key, |value| {
             let items = value.as_array().ok_or(NETWORKS)?;
-            items.iter().map(|item| item.as_str().and_then(network).ok_or(NETWORKS)).collect()
+            let wrong = |item: &Value| Wrong { expected: NETWORK.into(), found: Some(item.clone()) };
+            items.iter().map(|item| item.as_str().and_then(network).ok_or_else(|| wrong(item))).collect()
         })
     }
 
     /// A duration that is not zero.
     pub(super) fn duration(&mut self, key: &'static str) -> Duration {
-        self.text(key, |text| match duration(text)? {
+        self.span(key, |duration| match duration {
             Duration::ZERO => Err("more than 0s"),
             duration => Ok(duration),
         })
     }
 
     pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Duration {
-        self.text(key, duration)
+        self.span(key, Ok)
     }
 
     /// A lifetime that becomes a claim.
     pub(super) fn whole_seconds(&mut self, key: &'static str) -> Duration {
-        self.text(key, |text| match duration(text)? {
+        self.span(key, |duration| match duration {
             Duration::ZERO => Err("more than 0s"),
             duration if duration.subsec_nanos() != 0 => Err("whole seconds"),
             duration => Ok(duration),
@@ -135,7 +163,7 @@ impl Reader {
     }
 
     pub(super) fn leeway(&mut self, key: &'static str) -> Duration {
-        self.text(key, |text| match duration(text)? {
+        self.span(key, |duration| match duration {
             duration if duration > LONGEST_LEEWAY || duration.subsec_nanos() != 0 => {
                 Err("whole seconds, at most 60s; a clock that is further off must be set right")
             }
@@ -146,7 +174,7 @@ impl Reader {
     /// How long what is known counts. Shorter, and a failover of the store would be an outage here; longer, and a
     /// revocation would not be worth much.
     pub(super) fn staleness(&mut self, key: &'static str) -> Duration {
-        self.text(key, |text| match duration(text)? {
+        self.span(key, |duration| match duration {
             duration if STALENESS.contains(&duration) => Ok(duration),
             _ => Err("5s to 15m"),
         })
@@ -154,7 +182,7 @@ impl Reader {
 
     /// How long a signing key signs; `None` if it is for people to say.
     pub(super) fn rotation(&mut self, key: &'static str) -> Option<Duration> {
-        self.text(key, |text| match duration(text)? {
+        self.span(key, |duration| match duration {
             Duration::ZERO => Ok(None),
             duration if duration >= SHORTEST_ROTATION => Ok(Some(duration)),
             _ => Err("at least 1h, or 0s for no rotation"),
@@ -214,6 +242,16 @@ impl Reader {
         self.layers.problem(format!("{one} against {other}: {problem}"));
     }
 
+    /// Says whether the value that was given for a key is not known.
+    pub(super) fn is_unknown(&self, key: &str) -> bool {
+        self.wrong.contains(key) || !self.layers.file_is_read()
+    }
+
+    /// Hands over the durations as they were written.
+    pub(super) fn written(&mut self) -> Written {
+        std::mem::take(&mut self.written)
+    }
+
     /// Hands over all problems of the load. The variables that hold `secrets` are no settings and no problem.
     pub(super) fn finish<'a>(self, secrets: impl Iterator<Item = &'a SecretSource>) -> Vec<String> {
         let variables = secrets.filter_map(|secret| match secret {
@@ -228,31 +266,41 @@ impl Reader {
         &self.read
     }
 
-    fn text<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Parsed<T>) -> T {
+    /// A duration, of which `check` accepts some.
+    fn span<T>(&mut self, key: &'static str, check: impl Fn(Duration) -> Parsed<T>) -> T {
+        if let (Value::String(text), _) = self.layers.value(key) {
+            self.written.note(key, text);
+        }
+        self.text(key, |text| check(duration(text)?))
+    }
+
+    fn text<T, E: Into<Wrong>>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, E>) -> T {
         self.parse(key, |value| match value.as_str() {
-            Some(text) => parse(text),
+            Some(text) => parse(text).map_err(Into::into),
             // Whatever the text must hold, it isn't even one: the parser knows how to say what it wants.
-            None => Err(parse("\0").err().unwrap_or("a string")),
+            None => Err(parse("\0").err().map_or_else(|| "a string".into(), Into::<Wrong>::into)),
         })
     }
 
-    fn parse<T>(&mut self, key: &'static str, parse: impl Fn(&Value) -> Parsed<T>) -> T {
+    fn parse<T, E: Into<Wrong>>(&mut self, key: &'static str, parse: impl Fn(&Value) -> Result<T, E>) -> T {
         self.read.insert(key);
         let (value, origin) = self.layers.value(key);
-        let expected = match parse(value) {
+        let Wrong { expected, found } = match parse(value) {
             Ok(parsed) => return parsed,
-            Err(expected) => expected,
+            Err(wrong) => wrong.into(),
         };
         debug_assert!(!matches!(origin, Origin::Default), "{key}: the default is wrong: {expected}");
-        let problem = format!("{key} in {origin}: expected {expected}; found {}", shown(key, value));
+        let found = shown(key, found.as_ref().unwrap_or(value));
+        let problem = format!("{key} in {origin}: expected {expected}; found {found}");
         self.wrong.insert(key);
         self.layers.problem(problem);
-        parse(&self.defaults.value(key).0).expect("the defaults are right")
+        parse(&self.defaults.value(key).0).ok().expect("the defaults are right")
     }
 }
 
 const COUNT: &str = "an integer of at least 1";
-const DURATION: &str = "a duration such as \"15m\" (units ms, s, m, h, d; at most 3650d)";
+const TOO_LONG: &str = "at most 3650d";
+const NETWORK: &str = "a network such as \"10.0.0.0/8\", or an address";
 const NETWORKS: &str = "an array of networks such as \"10.0.0.0/8\"";
 const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
 const SECRETS: &str = "file:PATH or env:NAME, or an array of them (references, never the secrets themselves)";
@@ -263,8 +311,8 @@ fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T
 }
 
 fn duration(text: &str) -> Parsed<Duration> {
-    let duration = humantime::parse_duration(text).map_err(|_| DURATION)?;
-    if duration <= LONGEST { Ok(duration) } else { Err(DURATION) }
+    let duration = parse_duration(text)?;
+    if duration <= LONGEST { Ok(duration) } else { Err(TOO_LONG) }
 }
 
 /// Splits references that are separated by commas. A comma that no reference follows is part of a path.
@@ -283,13 +331,19 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn check_public_url(text: &str) -> Parsed<()> {
+/// Reads an absolute URL. Its scheme is in small letters from here on (RFC 3986 §3.1): it becomes a claim, and is compared.
+fn public_url(text: &str) -> Parsed<String> {
     let uri: Uri = text.parse().map_err(|_| PUBLIC_URL)?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
     // The URL becomes a claim and is compared byte by byte: nothing that needs escaping, in JSON or in HTML.
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte));
-    if is_http && has_host && is_plain && !text.ends_with('/') { Ok(()) } else { Err(PUBLIC_URL) }
+    match text.split_once(':') {
+        Some((scheme, rest)) if is_http && has_host && is_plain && !text.ends_with('/') => {
+            Ok(format!("{}:{rest}", scheme.to_ascii_lowercase()))
+        }
+        _ => Err(PUBLIC_URL),
+    }
 }
 
 /// Shows a value in a message: one short line, and never one that may be a secret.

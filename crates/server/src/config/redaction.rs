@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale};
+use super::values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale, duration_text};
 
 /// A setting as it may be shown, in the form in which the file has it.
 pub(super) trait Redacted {
@@ -61,7 +61,7 @@ impl Redacted for Database {
 
 impl Redacted for Duration {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*self))
+        serializer.serialize_str(&duration_text(*self))
     }
 }
 

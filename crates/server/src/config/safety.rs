@@ -4,7 +4,10 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use http::Uri;
 
-use super::{settings::Config, values::WhenStale};
+use super::{
+    settings::Config,
+    values::{WhenStale, duration_text},
+};
 
 const LONGEST_ACCESS_TTL: Duration = Duration::from_secs(3600);
 const LONGEST_REFRESH_TTL: Duration = Duration::from_secs(30 * 86_400);
@@ -16,6 +19,19 @@ pub struct Unsafe {
     pub key: &'static str,
     /// What is unsafe about it and what to do, in one line without the key.
     pub problem: String,
+}
+
+impl Unsafe {
+    /// Names the keys whose values make it unsafe.
+    pub(super) fn hangs_on(&self) -> impl Iterator<Item = &'static str> {
+        let others: &[&'static str] = match self.key {
+            "public_url" => &["listen"],
+            "listen" => &["public_url", "tls.cert", "tls.key"],
+            "admin_listen" => &["admin_allow_remote"],
+            _ => &[],
+        };
+        std::iter::once(self.key).chain(others.iter().copied())
+    }
 }
 
 impl fmt::Display for Unsafe {
@@ -121,7 +137,7 @@ fn too_long(key: &'static str, ttl: Duration, longest: Duration, limit: &str) ->
         key,
         problem: format!(
             "{} is too long for a stolen token to live; set at most {limit}",
-            humantime::format_duration(ttl)
+            duration_text(ttl)
         ),
     })
 }

@@ -9,6 +9,7 @@ use super::{
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+    written::Written,
 };
 
 /// Declares a section: its type, and how each key is read. The name of a field is that of its key.
@@ -18,6 +19,7 @@ macro_rules! settings {
         $name:ident in $prefix:literal {
             $($(#[$of_key:meta])* $key:ident: $kind:ty = $read:ident $(($($argument:expr),*))?,)*
         }
+        $(beside { $(#[$of_beside:meta])* $beside:ident: $beside_kind:ty = $read_beside:ident })?
     ) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,11 +29,15 @@ macro_rules! settings {
                 #[serde(serialize_with = "redacted")]
                 pub $key: $kind,
             )*
+            $($(#[$of_beside])* #[serde(skip)] pub(super) $beside: $beside_kind,)?
         }
 
         impl Section for $name {
             fn read(reader: &mut Reader) -> Self {
-                Self { $($key: reader.$read(concat!($prefix, stringify!($key)) $($(, $argument)*)?),)* }
+                Self {
+                    $($key: reader.$read(concat!($prefix, stringify!($key)) $($(, $argument)*)?),)*
+                    $($beside: reader.$read_beside(),)?
+                }
             }
         }
 
@@ -83,6 +89,10 @@ settings! {
         log: Log = section,
         /// `[shutdown]`.
         shutdown: Shutdown = section,
+    }
+    beside {
+        /// The durations as they were written.
+        written: Written = written
     }
 }
 
@@ -185,5 +195,7 @@ settings! {
     Shutdown in "shutdown." {
         /// How long requests in flight may take to finish.
         grace: Duration = duration_or_zero,
+        /// How long the server still accepts connections after it has said that it is not ready.
+        lame_duck: Duration = duration_or_zero,
     }
 }

@@ -1,6 +1,6 @@
 //! What single values mean: each type parses its own text and writes it back.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use tollgate_store::PostgresAddress;
 
@@ -32,19 +32,21 @@ impl Database {
 }
 
 impl FromStr for Database {
-    type Err = &'static str;
+    type Err = Cow<'static, str>;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.contains(char::is_control) {
-            return Err(DATABASE);
+            return Err(DATABASE.into());
         }
         if let Some(path) = text.strip_prefix("sqlite:") {
             // `sqlite:///var/x.db` is how other programs write an absolute path.
             let path = path.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(path);
             return match path {
-                "" => Err(DATABASE),
-                ":memory:" => Err("a file: a store in memory is gone with its connection (sqlite:PATH)"),
-                path if path.starts_with("//") => Err("sqlite:PATH without //"),
+                "" => Err(DATABASE.into()),
+                ":memory:" => {
+                    Err("a file: a store in memory is gone with its connection (sqlite:PATH)".into())
+                }
+                path if path.starts_with("//") => Err("sqlite:PATH without //".into()),
                 path => Ok(Self::Sqlite(path.into())),
             };
         }
@@ -53,7 +55,7 @@ impl FromStr for Database {
             Some(rest) if !rest.is_empty() && !rest.contains(' ') => {
                 text.parse::<PostgresAddress>().map(|_| Self::Postgres(text.into()))
             }
-            _ => Err(DATABASE),
+            _ => Err(DATABASE.into()),
         }
     }
 }
@@ -154,6 +156,30 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+/// The units of a duration, in milliseconds.
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// Parses a duration: a number and one of `ms`, `s`, `m`, `h` and `d`.
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start()).ok_or(DURATION)?;
+    let number: u64 = number.parse().map_err(|_| DURATION)?;
+    number.checked_mul(unit.1).map(Duration::from_millis).ok_or(DURATION)
+}
+
+/// Writes a duration in the greatest unit of which it has at least two.
+pub(crate) fn duration_text(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let fits = |size: u64| millis % size == 0 && millis / size >= 2;
+    let fitting = UNITS.iter().find(|(_, size)| fits(*size));
+    let (unit, size) = fitting.or(UNITS.iter().find(|(_, size)| millis % size == 0)).unwrap_or(&("ms", 1));
+    if millis == 0 { "0s".to_owned() } else { format!("{}{unit}", millis / size) }
+}
+
+pub(super) const DURATION: &str = "a duration such as \"15m\": a number and one of ms, s, m, h and d";
+
 /// A number of events per time, as in `30/min`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -241,7 +267,7 @@ impl fmt::Display for LogFormat {
 }
 
 /// The least severe level that is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// Something failed that should not have.
     Error,

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tollgate_core::{ClientId, Timestamp};
 use tracing::Level;
-use tracing::level_filters::LevelFilter;
 
 use super::escape::{escape, needs_quotes};
 use crate::config::{LogFormat, LogLevel};
@@ -35,11 +35,29 @@ macro_rules! name {
     };
 }
 
+/// The least severe level that is logged, which can change.
+#[derive(Clone, Debug)]
+pub(super) struct Threshold(Arc<AtomicU8>);
+
+impl Threshold {
+    pub(super) fn new(level: LogLevel) -> Self {
+        Self(Arc::new(AtomicU8::new(level as u8)))
+    }
+
+    pub(super) fn set(&self, level: LogLevel) {
+        self.0.store(level as u8, Relaxed);
+    }
+
+    fn is_below(&self, level: LogLevel) -> bool {
+        level as u8 > self.0.load(Relaxed)
+    }
+}
+
 /// Writes the lines of requests.
 #[derive(Clone)]
 pub struct Requests {
     format: LogFormat,
-    level: LevelFilter,
+    level: Threshold,
     write: Arc<Write>,
 }
 
@@ -53,12 +71,23 @@ impl Requests {
         level: LogLevel,
         write: impl Fn(&[u8], Level) + Send + Sync + 'static,
     ) -> Self {
-        Self { format, level: level.into(), write: Arc::new(write) }
+        Self::above(format, Threshold::new(level), write)
+    }
+
+    pub(super) fn above(
+        format: LogFormat,
+        level: Threshold,
+        write: impl Fn(&[u8], Level) + Send + Sync + 'static,
+    ) -> Self {
+        Self { format, level, write: Arc::new(write) }
     }
 
     pub(crate) fn write(&self, request: &Request<'_>) {
-        let level = if request.status >= 500 { Level::ERROR } else { Level::INFO };
-        if level > self.level {
+        let (level, least) = match request.status {
+            500.. => (Level::ERROR, LogLevel::Error),
+            _ => (Level::INFO, LogLevel::Info),
+        };
+        if self.level.is_below(least) {
             return;
         }
         SCRATCH.with_borrow_mut(|scratch| {

@@ -25,7 +25,7 @@ pub(crate) async fn post(
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     require_json(&head.headers)?;
-    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.config().limits.body_timeout).await?);
+    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?);
     let token = refresh_token(&body)?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());

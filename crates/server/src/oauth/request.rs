@@ -46,7 +46,7 @@ pub(super) async fn receive(
     if Media::of(&head.headers) != Some(Media::Form) {
         return Err(Error::MediaType { expected: FORM_ONLY });
     }
-    let body = read_body(body, MAX_BODY, state.config().limits.body_timeout).await?;
+    let body = read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?;
     Ok((head.headers, body.into()))
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn post(
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
-    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.config().limits.body_timeout).await?);
+    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);

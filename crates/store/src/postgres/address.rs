@@ -1,5 +1,6 @@
 //! The address of a PostgreSQL database, parsed from a URL.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -96,8 +97,44 @@ impl PostgresAddress {
 const FORM: &str = "postgres://user@host/database";
 const TLS: &str = "sslmode=verify-full and sslrootcert=FILE (PEM) in the URL, or sslmode=disable on a network that you trust";
 
+/// The parameters that the library knows, and that are passed on to it.
+const PASSED_ON: [&str; 15] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "options",
+    "password",
+    "port",
+    "tcp_user_timeout",
+    "user",
+];
+
+/// Names a parameter that is not known, if it can hardly be a part of a password.
+fn unknown(name: &str) -> Cow<'static, str> {
+    let plain = name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let hint = match name {
+        "schema" | "search_path" | "currentSchema" => {
+            "; a schema is named by options=-c%20search_path%3DNAME"
+        }
+        "sslcert" | "sslkey" => "; certificates of clients are not supported",
+        _ => "",
+    };
+    if plain || name == "currentSchema" {
+        format!("{FORM} without the parameter `{name}`, which is not known{hint}").into()
+    } else {
+        format!("{FORM} without parameters that are not known").into()
+    }
+}
+
 impl FromStr for PostgresAddress {
-    type Err = &'static str;
+    type Err = Cow<'static, str>;
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
@@ -108,7 +145,11 @@ impl FromStr for PostgresAddress {
                 Some(("sslrootcert", value)) if !value.is_empty() => roots = Some(PathBuf::from(value)),
                 // The store decides it: a member that takes no writes is of no use.
                 Some(("target_session_attrs", "read-write")) => {}
-                Some(("target_session_attrs", _)) => return Err("target_session_attrs=read-write"),
+                Some(("target_session_attrs", _)) => return Err("target_session_attrs=read-write".into()),
+                // The library decodes the names of the others.
+                Some((name, _)) if !name.contains('%') && !PASSED_ON.contains(&name) => {
+                    return Err(unknown(name));
+                }
                 _ => rest.push(pair),
             }
         }
@@ -120,14 +161,14 @@ impl FromStr for PostgresAddress {
             || !counted(config.get_ports().len(), 1)
             || config.get_user().is_none_or(str::is_empty)
         {
-            return Err(FORM);
+            return Err(FORM.into());
         }
         let is_here = config.get_hosts().iter().all(is_on_this_machine);
         let roots = match (mode, roots) {
             (Some("disable"), None) => None,
             (None, None) if is_here => None,
             (Some("verify-full") | None, Some(roots)) => Some(roots),
-            _ => return Err(TLS),
+            _ => return Err(TLS.into()),
         };
         config.ssl_mode(if roots.is_some() { SslMode::Require } else { SslMode::Disable });
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -205,7 +246,7 @@ mod tests {
             "postgres://u@127.0.0.1,db.example.com/d",
             "postgres://u@127.0.0.1/d?sslmode=disable&sslrootcert=/etc/ca.pem",
         ] {
-            assert_eq!(refused.parse::<PostgresAddress>(), Err(TLS), "{refused}");
+            assert_eq!(refused.parse::<PostgresAddress>(), Err(TLS.into()), "{refused}");
         }
     }
 
@@ -222,6 +263,23 @@ mod tests {
         ] {
             assert!(refused.parse::<PostgresAddress>().is_err(), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_known_is_named_and_its_value_is_not() {
+        for (name, says) in [
+            ("schema", "search_path"),
+            ("sslcert", "not supported"),
+            ("gssencmode", "`gssencmode`"),
+            ("pgbouncer", "`pgbouncer`"),
+        ] {
+            let url = format!("postgres://u@127.0.0.1/d?{name}=CANARY");
+            let refused = url.parse::<PostgresAddress>().unwrap_err();
+            assert!(refused.contains(name) && refused.contains(says), "{refused}");
+            assert!(!refused.contains("CANARY"), "{refused}");
+        }
+        let refused = "postgres://u@127.0.0.1/d?CAN4RY=1".parse::<PostgresAddress>().unwrap_err();
+        assert!(!refused.contains("CAN4RY"), "{refused}");
     }
 
     #[test]

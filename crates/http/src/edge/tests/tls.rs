@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::http2::{Sent, handshake, text};
 use super::{LAST, Peer, Server, assert_refused, echo};
-use crate::edge::{Limits, TlsError, tls_config};
+use crate::edge::{Certificate, Limits, TlsError};
 
 /// A fresh certificate for `localhost` in files.
 struct Pair {
@@ -35,7 +35,7 @@ fn pair() -> Pair {
 }
 
 async fn start(pair: &Pair, limits: Limits) -> Server {
-    let tls = tls_config(&pair.cert, &pair.key).unwrap();
+    let tls = Certificate::load(&pair.cert, &pair.key).unwrap().tls();
     Server::start_with(limits, Some(tls), tower::service_fn(echo)).await
 }
 
@@ -89,16 +89,32 @@ async fn a_handshake_that_does_not_begin_is_not_waited_for() {
 fn errors_name_the_file_and_the_remedy() {
     let (ours, other) = (pair(), pair());
     let missing = Path::new("/nowhere/cert.pem");
-    let error = tls_config(missing, &ours.key).unwrap_err();
+    let error = Certificate::load(missing, &ours.key).unwrap_err();
     assert!(matches!(error, TlsError::Certificate { .. }));
     assert!(error.to_string().contains("/nowhere/cert.pem"), "{error}");
 
     // A key has no certificate in it, and the other way round.
-    assert!(matches!(tls_config(&ours.key, &ours.key), Err(TlsError::Certificate { .. })));
-    assert!(matches!(tls_config(&ours.cert, &ours.cert), Err(TlsError::Key { .. })));
-    assert!(matches!(tls_config(&ours.cert, missing), Err(TlsError::Key { .. })));
+    assert!(matches!(Certificate::load(&ours.key, &ours.key), Err(TlsError::Certificate { .. })));
+    assert!(matches!(Certificate::load(&ours.cert, &ours.cert), Err(TlsError::Key { .. })));
+    assert!(matches!(Certificate::load(&ours.cert, missing), Err(TlsError::Key { .. })));
 
-    let error = tls_config(&ours.cert, &other.key).unwrap_err();
+    let error = Certificate::load(&ours.cert, &other.key).unwrap_err();
     assert!(matches!(error, TlsError::Pair { .. }));
     assert!(error.to_string().contains("issued for"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_exchanged_while_it_is_served() {
+    let (first, second) = (pair(), pair());
+    let certificate = Certificate::load(&first.cert, &first.key).unwrap();
+    let server =
+        Server::start_with(Limits::default(), Some(certificate.tls()), tower::service_fn(echo)).await;
+    let shown = |stream: &TlsStream<TcpStream>| stream.get_ref().1.peer_certificates().unwrap()[0].clone();
+    let before = connect(&server, &first, &["http/1.1"]).await;
+    let of_first = shown(&before);
+    // A pair that does not fit leaves the old one in force.
+    assert!(certificate.replace(&second.cert, &first.key).is_err());
+    assert_eq!(shown(&connect(&server, &first, &["http/1.1"]).await), of_first);
+    certificate.replace(&second.cert, &second.key).unwrap();
+    assert_ne!(shown(&connect(&server, &second, &["http/1.1"]).await), of_first);
 }

@@ -1,24 +1,28 @@
-//! Signing keys: listing and rotating them.
+//! `tollgate key`.
 
 use serde_json::json;
 use tollgate_core::Phase;
 use tollgate_server::admin::keys;
+use tollgate_store::Access;
 
 use crate::actor::actor;
 use crate::args::{Format, KeyCommand, StoreArgs};
+use crate::confirm::Confirm;
 use crate::failure::Failure;
 use crate::open;
 use crate::output::{self, List};
 
-pub(crate) async fn key(command: KeyCommand, format: Format) -> Result<(), Failure> {
+pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failure> {
     match command {
         KeyCommand::List { store } => list(&store, format).await,
-        KeyCommand::Rotate { compromised, store } => rotate(&store, compromised, format).await,
+        KeyCommand::Rotate { compromised, confirm, store } => {
+            rotate(&store, compromised, confirm, format).await
+        }
     }
 }
 
 async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store).await?;
+    let opened = open::installation(store, Access::Read).await?;
     let columns = &[
         ("key_id", 36),
         ("phase", 11),
@@ -43,9 +47,17 @@ async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
     list.end()
 }
 
-async fn rotate(store: &StoreArgs, compromised: bool, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store).await?;
+async fn rotate(
+    store: &StoreArgs,
+    compromised: bool,
+    confirm: Confirm,
+    format: Format,
+) -> Result<(), Failure> {
+    let opened = open::installation(store, Access::Change).await?;
     let admin = opened.administration();
+    if compromised && confirm.asks() {
+        confirm.ask("End every signing key of this store, and refuse every token of every client?")?;
+    }
     let added = if compromised {
         keys::replace_compromised(&admin, &actor()).await?
     } else {

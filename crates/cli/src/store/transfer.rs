@@ -1,31 +1,18 @@
-//! The store as a whole: its schema, and moving it to another engine.
+//! `tollgate store copy` and `tollgate store verify`: moving a store to another engine.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use tollgate_server::admin::{AdminError, copy};
-use tollgate_store::Store;
+use tollgate_store::{Access, Store};
 
-use crate::args::{Format, StoreCommand, TransferArgs};
+use crate::args::{Format, TransferArgs};
 use crate::failure::Failure;
 use crate::open;
-use crate::output::{self, List};
+use crate::output::List;
 
-pub(crate) async fn store(command: StoreCommand, format: Format) -> Result<(), Failure> {
-    match command {
-        StoreCommand::Migrate { store } => {
-            let (config, may_create) = open::configuration(&store)?;
-            open::store(&config, may_create).await?;
-            let store = config.database.url.masked();
-            output::object(format, &json!({ "store": store, "schema": "up to date" }))
-        }
-        StoreCommand::Copy(args) => copy(&args, format).await,
-        StoreCommand::Verify(args) => verify(&args, format).await,
-    }
-}
-
-async fn copy(args: &TransferArgs, format: Format) -> Result<(), Failure> {
-    let Stores { from, to } = open(args).await?;
+pub(super) async fn copy(args: &TransferArgs, format: Format) -> Result<(), Failure> {
+    let Stores { from, to } = open(args, Access::Create).await?;
     let copied = copy::copy(from.as_ref(), to.as_ref()).await.map_err(|error| match error {
         AdminError::TargetNotEmpty => Failure::new(format!(
             "{} holds something already: name an empty store, nothing was changed",
@@ -40,8 +27,8 @@ async fn copy(args: &TransferArgs, format: Format) -> Result<(), Failure> {
     list.end()
 }
 
-async fn verify(args: &TransferArgs, format: Format) -> Result<(), Failure> {
-    let Stores { from, to } = open(args).await?;
+pub(super) async fn verify(args: &TransferArgs, format: Format) -> Result<(), Failure> {
+    let Stores { from, to } = open(args, Access::Read).await?;
     let compared = copy::compare(from.as_ref(), to.as_ref()).await?;
     let mut list = List::start(format, &[("table", 16), ("rows", 10), ("rows_there", 10), ("same", 5)])?;
     for compared in &compared {
@@ -68,15 +55,15 @@ struct Stores {
     to: Arc<dyn Store>,
 }
 
-/// Opens both stores. Neither needs the master key. The second store is created here, so the first is checked before.
-async fn open(args: &TransferArgs) -> Result<Stores, Failure> {
-    let (config, _) = open::configuration(&args.store)?;
+/// Opens both stores. Neither needs the master key. A store to copy to is created here, so the first is checked before.
+async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
+    let config = open::target(&args.store)?.config;
     if args.to.has_password() {
         return Err(Failure::new(
             "--to has a password in it, which others can see: give --to-password file:PATH or env:NAME",
         ));
     }
-    let from = open::store(&config, false).await?;
+    let from = open::store(&config, Access::Read).await?;
     copy::check_source(from.as_ref()).await.map_err(|error| match error {
         AdminError::NoInstallation => {
             Failure::new(format!("{} holds no installation", config.database.url.masked()))
@@ -86,5 +73,5 @@ async fn open(args: &TransferArgs) -> Result<Stores, Failure> {
     let mut other = config;
     other.database.url.clone_from(&args.to);
     other.database.password.clone_from(&args.to_password);
-    Ok(Stores { from, to: open::store(&other, true).await? })
+    Ok(Stores { from, to: open::store(&other, access).await? })
 }

@@ -1,0 +1,9 @@
+//! Administration of merchants, clients, secrets and signing keys. A running server sees a change within a second.
+
+pub(crate) mod clients;
+pub(crate) mod keys;
+pub(crate) mod merchants;
+pub(crate) mod secrets;
+
+/// How many rows are read at once.
+const PAGE: u32 = 1_000;

@@ -1,0 +1,130 @@
+//! `tollgate client`.
+
+use serde_json::json;
+use tollgate_core::{MerchantId, Scope};
+use tollgate_server::admin::clients::{self, NewClient};
+use tollgate_server::admin::scopes;
+use tollgate_store::{Access, Client, ClientUpdate};
+
+use super::PAGE;
+use crate::actor::actor;
+use crate::args::{ClientArgs, ClientCommand, Format, StoreArgs};
+use crate::failure::Failure;
+use crate::output::{self, List, Reader};
+use crate::{open, say};
+
+pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
+    let print = |client: &Client, now| output::object(format, &output::client(client, now));
+    match command {
+        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, store } => {
+            let new =
+                NewClient { merchant_id: merchant, name, environment: env, scope, addresses: allow_from };
+            create(new, &store, format).await
+        }
+        ClientCommand::List { merchant, store } => list(&store, merchant, format).await,
+        ClientCommand::Show(ClientArgs { client, store }) => {
+            let opened = open::installation(&store, Access::Read).await?;
+            let admin = opened.administration();
+            print(&clients::find(&admin, client).await?, admin.now().await?)
+        }
+        ClientCommand::Update { client, name, scope, allow_from, allow_from_anywhere } => {
+            let addresses = (allow_from_anywhere || !allow_from.is_empty()).then_some(allow_from);
+            update(&client, &ClientUpdate { name: name.map(String::from), scope, addresses }, format).await
+        }
+        ClientCommand::Disable { client: ClientArgs { client, store }, confirm } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            let admin = opened.administration();
+            if confirm.asks() {
+                let name = clients::find(&admin, client).await?.name;
+                confirm.ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
+            }
+            print(&clients::disable(&admin, client, &actor()).await?, admin.now().await?)
+        }
+        ClientCommand::Enable(ClientArgs { client, store }) => {
+            let opened = open::installation(&store, Access::Change).await?;
+            let admin = opened.administration();
+            print(&clients::enable(&admin, client, &actor()).await?, admin.now().await?)
+        }
+        ClientCommand::Delete { client: ClientArgs { client, store }, confirm } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            let admin = opened.administration();
+            if confirm.asks() {
+                let name = clients::find(&admin, client).await?.name;
+                confirm.ask(&format!(
+                    "Delete client {client} ({name}) for ever, and refuse every token it has?"
+                ))?;
+            }
+            clients::delete(&admin, client, &actor()).await?;
+            output::object(format, &json!({ "client_id": client, "status": "deleted" }))
+        }
+    }
+}
+
+async fn create(new: NewClient, store: &StoreArgs, format: Format) -> Result<(), Failure> {
+    let opened = open::installation(store, Access::Change).await?;
+    warn_of_unknown(&new.scope);
+    let created = clients::create(&opened.administration(), new, &actor()).await?;
+    let client = &created.client;
+    output::object(
+        format,
+        &json!({
+            "client_id": client.id,
+            "client_secret": created.secret.expose_secret(),
+            "secret_id": client.secrets.first().map(|secret| secret.id),
+            "merchant_id": client.merchant_id,
+            "name": client.name,
+            "environment": client.environment,
+            "scope": client.scope.as_str(),
+            "allow_from": output::networks(&client.addresses),
+        }),
+    )?;
+    say::note(super::secrets::SHOWN_ONCE);
+    Ok(())
+}
+
+async fn update(args: &ClientArgs, update: &ClientUpdate, format: Format) -> Result<(), Failure> {
+    let opened = open::installation(&args.store, Access::Change).await?;
+    let admin = opened.administration();
+    if let Some(scope) = &update.scope {
+        warn_of_unknown(scope);
+    }
+    let before = clients::find(&admin, args.client).await?;
+    let client = clients::update(&admin, args.client, update, &actor()).await?;
+    output::object(format, &output::client(&client, admin.now().await?))?;
+    if !before.scope.is_subset_of(&client.scope) {
+        say::note(&format!(
+            "tokens that were issued before keep their scope until they expire: to end them, `tollgate client disable {}` \
+             and enable it again",
+            args.client
+        ));
+    }
+    Ok(())
+}
+
+/// Warns of scopes that nothing here asks for: other APIs may, but a typing error is more likely.
+fn warn_of_unknown(scope: &Scope) {
+    for unknown in scopes::unknown(scope) {
+        say::warning(&unknown.to_string());
+    }
+}
+
+async fn list(store: &StoreArgs, merchant: Option<MerchantId>, format: Format) -> Result<(), Failure> {
+    let opened = open::installation(store, Access::Read).await?;
+    let admin = opened.administration();
+    let now = admin.now().await?;
+    let columns = &[("client_id", 36), ("merchant_id", 36), ("environment", 11), ("status", 8), ("name", 0)];
+    let mut list = List::start(format, columns)?;
+    let mut after = None;
+    loop {
+        let page = clients::list(&admin, merchant, after, PAGE).await?;
+        for client in &page {
+            if list.item(&output::client(client, now))? == Reader::Gone {
+                return Ok(());
+            }
+        }
+        match page.last() {
+            Some(last) => after = Some(last.id),
+            None => return list.end(),
+        }
+    }
+}

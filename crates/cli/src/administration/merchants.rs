@@ -1,0 +1,93 @@
+//! `tollgate merchant`.
+
+use serde_json::json;
+use tollgate_server::admin::{Administration, clients, merchants};
+use tollgate_store::{Access, Merchant};
+
+use super::PAGE;
+use crate::actor::actor;
+use crate::args::{Format, MerchantArgs, MerchantCommand, StoreArgs};
+use crate::confirm::Confirm;
+use crate::failure::Failure;
+use crate::open;
+use crate::output::{self, List, Reader};
+
+pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), Failure> {
+    let print = |merchant: &Merchant| output::object(format, &output::merchant(merchant));
+    match command {
+        MerchantCommand::Create { name, store } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            print(&merchants::create(&opened.administration(), name, &actor()).await?)
+        }
+        MerchantCommand::List { store } => list(&store, format).await,
+        MerchantCommand::Show(MerchantArgs { merchant, store }) => {
+            let opened = open::installation(&store, Access::Read).await?;
+            print(&merchants::find(&opened.administration(), merchant).await?)
+        }
+        MerchantCommand::Rename { merchant: MerchantArgs { merchant, store }, name } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            print(&merchants::rename(&opened.administration(), merchant, name, &actor()).await?)
+        }
+        MerchantCommand::Disable { merchant: MerchantArgs { merchant, store }, confirm } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            let admin = opened.administration();
+            confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Disable").await?;
+            print(&merchants::disable(&admin, merchant, &actor()).await?)
+        }
+        MerchantCommand::Enable(MerchantArgs { merchant, store }) => {
+            let opened = open::installation(&store, Access::Change).await?;
+            print(&merchants::enable(&opened.administration(), merchant, &actor()).await?)
+        }
+        MerchantCommand::Delete { merchant: MerchantArgs { merchant, store }, confirm } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            let admin = opened.administration();
+            confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Delete").await?;
+            merchants::delete(&admin, merchant, &actor()).await?;
+            output::object(format, &json!({ "merchant_id": merchant, "status": "deleted" }))
+        }
+    }
+}
+
+/// Asks before something is done to a merchant and all its clients.
+async fn confirm_for(
+    confirm: Confirm,
+    admin: &Administration<'_>,
+    merchant: &Merchant,
+    act: &str,
+) -> Result<(), Failure> {
+    if !confirm.asks() {
+        return Ok(());
+    }
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = clients::list(admin, Some(merchant.id), after, PAGE).await?;
+        count += page.len();
+        match page.last() {
+            Some(last) => after = Some(last.id),
+            None => break,
+        }
+    }
+    confirm.ask(&format!(
+        "{act} merchant {} ({}), and refuse its {count} clients and every token they have?",
+        merchant.id, merchant.name
+    ))
+}
+
+async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
+    let opened = open::installation(store, Access::Read).await?;
+    let columns = &[("merchant_id", 36), ("status", 8), ("created_at", 20), ("name", 0)];
+    let mut list = List::start(format, columns)?;
+    let mut after = None;
+    loop {
+        let page = merchants::list(&opened.administration(), after, PAGE).await?;
+        for merchant in &page {
+            if list.item(&output::merchant(merchant))? == Reader::Gone {
+                return Ok(());
+            }
+        }
+        match page.last() {
+            Some(last) => after = Some(last.id),
+            None => return list.end(),
+        }
+    }
+}

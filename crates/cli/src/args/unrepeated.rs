@@ -1,0 +1,28 @@
+//! Values that an error must not repeat, because they may hold a secret.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+
+/// Parses a value by a function. Unlike clap's own errors, that of this parser does not repeat the value.
+#[derive(Clone)]
+pub(super) struct Unrepeated<T>(pub(super) fn(&str) -> Result<T, Cow<'static, str>>);
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Unrepeated<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        text: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        (self.0)(text.to_str().unwrap_or_default()).map_err(|expected| {
+            let name = arg.map(ToString::to_string).unwrap_or_default();
+            let message = format!("invalid value for '{name}': {expected}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
+    }
+}

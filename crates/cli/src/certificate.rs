@@ -1,0 +1,88 @@
+//! The certificate of a server and its key, which are exchanged while it serves.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tollgate_http::edge::{Certificate, TlsConfig};
+use tollgate_secrets::access::{self, AccessError};
+use tollgate_server::config::{Config, Tls};
+
+use crate::failure::Failure;
+use crate::open;
+
+/// The certificate that is served, and where it came from.
+pub(crate) struct Served {
+    certificate: Arc<Certificate>,
+    files: Tls,
+    seen: Seen,
+}
+
+/// What was seen of both files when they were last loaded, or tried.
+type Seen = [Option<[i64; 5]>; 2];
+
+impl Served {
+    /// Loads the certificate that a configuration names, unless others have access to its key.
+    pub(crate) fn load(config: &Config) -> Result<Option<Self>, Failure> {
+        let Some(files) = &config.tls else { return Ok(None) };
+        check_key(config, files)?;
+        let seen = look(files);
+        let certificate = Certificate::load(&files.cert, &files.key);
+        let certificate = certificate.map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Some(Self { certificate, files: files.clone(), seen }))
+    }
+
+    /// What listeners speak TLS by.
+    pub(crate) fn tls(&self) -> Arc<TlsConfig> {
+        self.certificate.tls()
+    }
+
+    /// Loads it anew, from where the configuration says now. On an error the one before is served on.
+    pub(crate) fn renew(&mut self, config: &Config) {
+        if let Some(files) = &config.tls {
+            self.files = files.clone();
+        }
+        self.seen = look(&self.files);
+        let renewed = check_key(config, &self.files).and_then(|()| {
+            let replaced = self.certificate.replace(&self.files.cert, &self.files.key);
+            replaced.map_err(|error| Failure::new(error.to_string()))
+        });
+        let cert = self.files.cert.display();
+        match renewed {
+            Ok(()) => tracing::info!(%cert, "the certificate was loaded anew"),
+            Err(failure) => tracing::error!(
+                %cert,
+                reason = %failure,
+                "the certificate can't be loaded anew, and the one before is served on"
+            ),
+        }
+    }
+
+    /// Loads it anew if its files have changed. Whoever writes them writes two: a pair that does not fit yet is tried again when
+    /// either changes.
+    pub(crate) fn renew_if_changed(&mut self, config: &Config) {
+        if look(&self.files) != self.seen {
+            self.renew(config);
+        }
+    }
+}
+
+/// Checks who has access to the key.
+fn check_key(config: &Config, files: &Tls) -> Result<(), Failure> {
+    match access::check(&files.key, open::sharing(config)) {
+        // Loading it says what there is to say of a key that can't be read.
+        Ok(()) | Err(AccessError::Io(_)) => Ok(()),
+        Err(error) => Err(open::inaccessible("the key of the certificate", &files.key, &error)),
+    }
+}
+
+fn look(files: &Tls) -> Seen {
+    let look = |path: &Path| {
+        let found = fs::metadata(path).ok()?;
+        let (device, inode, size) = (found.dev(), found.ino(), found.size());
+        let [device, inode, size] = [device, inode, size].map(u64::cast_signed);
+        Some([device, inode, size, found.mtime(), found.mtime_nsec()])
+    };
+    [look(&files.cert), look(&files.key)]
+}

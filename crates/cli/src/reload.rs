@@ -1,0 +1,85 @@
+//! Reads anew what a server was started with, while it runs: at SIGHUP all of it, and certificates whenever their files change.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tollgate_server::config::Config;
+use tollgate_server::{Server, log};
+
+use crate::certificate::Served;
+use crate::open;
+use crate::signals::Signals;
+
+/// How often the files of the certificate are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a running server can read anew.
+pub(crate) struct Reload<'a> {
+    pub(crate) server: Arc<Server>,
+    pub(crate) log: &'a log::Guard,
+    /// The configuration file; `None` if there is none.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) certificate: Option<Served>,
+}
+
+impl Reload<'_> {
+    /// Does so for as long as it is polled.
+    pub(crate) async fn run(mut self, signals: &mut Signals) -> Infallible {
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                () = signals.hung_up() => self.all(),
+                _ = ticks.tick() => {
+                    if let Some(served) = &mut self.certificate {
+                        served.renew_if_changed(&self.server.settings());
+                    }
+                }
+            }
+        }
+    }
+
+    fn all(&mut self) {
+        let loaded = open::load(self.file.as_deref()).and_then(|new| {
+            open::refuse_unsafe(&new)?;
+            Ok(new)
+        });
+        let new = match loaded {
+            Ok(new) => new,
+            Err(failure) => {
+                tracing::error!(reason = %failure, "SIGHUP: the configuration can't be read anew, and nothing has changed");
+                return;
+            }
+        };
+        self.check_secrets(&new);
+        // Said in any case, at the level before or at the new one.
+        let before = self.server.settings().log.level;
+        self.log.set_level(before.max(new.log.level));
+        let changes = self.server.reload(&new);
+        if let Some(served) = &mut self.certificate {
+            served.renew(&new);
+        }
+        let changed = changes.live.join(", ");
+        tracing::info!(changed, "SIGHUP: configuration, secrets and certificate were read anew");
+        if !changes.fixed.is_empty() {
+            let settings = changes.fixed.join(", ");
+            tracing::warn!(settings, "these settings differ, and count after a restart only");
+        }
+        self.log.set_level(new.log.level);
+    }
+
+    /// Says at once what would be noticed only when a secret is needed the next time.
+    fn check_secrets(&self, new: &Config) {
+        if let Err(failure) = open::database_password(new) {
+            tracing::error!(reason = %failure, "the password of the database can't be read anew");
+        }
+        match open::master_keys(new) {
+            Ok(keys) if self.server.has_master_keys(&keys) => {}
+            Ok(_) => tracing::warn!("the master key is another one, and counts after a restart only"),
+            Err(failure) => tracing::error!(reason = %failure, "the master key can't be read anew"),
+        }
+    }
+}

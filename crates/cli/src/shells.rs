@@ -1,0 +1,25 @@
+//! `tollgate completions` and `tollgate man`: what shells and man know of the command line.
+
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::output;
+
+/// Prints the completions for a shell.
+pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    generate(shell, &mut Args::command(), "tollgate", &mut text);
+    output::lines(&String::from_utf8_lossy(&text))
+}
+
+/// Writes a page for each command to a folder.
+pub(crate) fn man(dir: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Args::command(), dir))
+        .map_err(|error| Failure::new(format!("{} can't be written: {error}", dir.display())))
+}

@@ -1,0 +1,65 @@
+//! `tollgate store`: the store as a whole.
+
+mod check;
+mod transfer;
+
+use std::path::Path;
+
+use serde_json::json;
+use tollgate_server::admin::rekey;
+use tollgate_server::config::Database;
+use tollgate_store::{Access, Sqlite};
+
+use crate::actor::actor;
+use crate::args::{Format, StoreArgs, StoreCommand};
+use crate::failure::Failure;
+use crate::{open, output, say};
+
+pub(crate) async fn run(command: StoreCommand, format: Format) -> Result<(), Failure> {
+    match command {
+        StoreCommand::Migrate { store } => {
+            let target = open::target(&store)?;
+            let access = if target.may_make { Access::Create } else { Access::Change };
+            open::store(&target.config, access).await?;
+            let store = target.config.database.url.masked();
+            output::object(format, &json!({ "store": store, "schema": "up to date" }))
+        }
+        StoreCommand::Copy(args) => transfer::copy(&args, format).await,
+        StoreCommand::Verify(args) => transfer::verify(&args, format).await,
+        StoreCommand::Backup { file, store } => back_up(&store, &file, format),
+        StoreCommand::Check { store } => check::run(&store, format).await,
+        StoreCommand::Rekey { store } => reseal(&store, format).await,
+    }
+}
+
+fn back_up(args: &StoreArgs, file: &Path, format: Format) -> Result<(), Failure> {
+    let config = open::target(args)?.config;
+    let store = match &config.database.url {
+        Database::Sqlite(path) => path,
+        Database::Postgres(_) => {
+            return Err(Failure::new(
+                "this store is in PostgreSQL, which has its own tools: `pg_dump --format=custom --file FILE URL` writes a \
+                 consistent copy while servers run, and `pg_restore` reads it",
+            ));
+        }
+    };
+    let backup = Sqlite::back_up(store, file)?;
+    output::object(
+        format,
+        &json!({ "backup": file.display().to_string(), "bytes": backup.bytes, "checked": true }),
+    )
+}
+
+async fn reseal(args: &StoreArgs, format: Format) -> Result<(), Failure> {
+    let opened = open::installation(args, Access::Change).await?;
+    let admin = opened.administration();
+    let resealed = rekey::rekey(&admin, &actor()).await?;
+    let running = rekey::running_servers(&admin).await?;
+    output::object(format, &json!({ "signing_keys": resealed.signing_keys, "changed": resealed.changed }))?;
+    if running > 0 {
+        say::note(&format!(
+            "{running} servers run on this store: each must have the first master key in its list already"
+        ));
+    }
+    Ok(())
+}

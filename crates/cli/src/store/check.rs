@@ -1,0 +1,32 @@
+//! `tollgate store check`: whether the store is whole.
+
+use serde_json::json;
+use tollgate_server::admin::check::{self, Checked};
+use tollgate_store::Access;
+
+use crate::args::{Format, StoreArgs};
+use crate::failure::Failure;
+use crate::open;
+use crate::output::List;
+
+/// Checks everything and prints it, part by part. Fails if something is wrong.
+pub(super) async fn run(args: &StoreArgs, format: Format) -> Result<(), Failure> {
+    let config = open::target(args)?.config;
+    let master_keys = open::master_keys(&config)?;
+    let store = open::store(&config, Access::Read).await?;
+    let parts = check::check(store.as_ref(), &master_keys).await?;
+    let mut list = List::start(format, &[("part", 36), ("rows", 10), ("problem", 0)])?;
+    for Checked { part, rows, problem } in &parts {
+        list.item(&json!({ "part": part, "rows": rows, "problem": problem }))?;
+    }
+    list.end()?;
+    let wrong: Vec<_> = parts.iter().filter(|checked| checked.problem.is_some()).collect();
+    match wrong.first() {
+        None => Ok(()),
+        Some(first) => Err(Failure::new(format!(
+            "the store is not whole: {} problems, the first in {}: restore a backup",
+            wrong.len(),
+            first.part
+        ))),
+    }
+}

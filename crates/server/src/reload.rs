@@ -1,0 +1,33 @@
+//! Settings that change while a server runs.
+
+use std::sync::Arc;
+
+use tollgate_core::MasterKeys;
+
+use crate::config::{Changes, Config};
+use crate::limits::limits;
+use crate::server::Server;
+
+impl Server {
+    /// The configuration, with what has changed since the start.
+    pub fn settings(&self) -> Arc<Config> {
+        arc_swap::Guard::into_inner(self.state().settings())
+    }
+
+    /// Whether this is the master key that the server was started with.
+    pub fn has_master_keys(&self, keys: &MasterKeys) -> bool {
+        self.state().installation().has_master_keys(keys)
+    }
+
+    /// Takes what can change from a configuration that was read anew. What is at work goes on; nothing ends.
+    pub fn reload(&self, new: &Config) -> Changes {
+        let state = self.state();
+        let mut settings = Config::clone(&state.settings());
+        let changes = settings.take_live(new);
+        state.throttle().set_rate(settings.limits.auth_failures);
+        state.installation().registry().set_capacity(settings.limits.client_cache);
+        let _ = state.edge_limits().send(limits(&settings));
+        state.change(settings);
+        changes
+    }
+}
