@@ -11,7 +11,7 @@ use metrics::counter;
 use tokio::time::Instant;
 use tollgate_client::{
     Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
-    tls_config,
+    tls_config_for,
 };
 use tollgate_http::edge::Inbound;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
@@ -45,9 +45,10 @@ impl Forward {
     ) -> Result<Self, ConfigurationError> {
         let Limits { connect, acknowledged, answer, idle, .. } = *limits;
         let limits = forward::Limits { connect, acknowledged, answer, idle };
+        let tls = tls_config_for(&upstream.origin)?;
         Ok(Self {
             authorizer: Authorizer::new(cached, [upstream.origin]),
-            upstream: forward::Upstream::new(upstream.target, tls_config()?, limits),
+            upstream: forward::Upstream::new(upstream.target, tls, limits),
             counters: Counters::new(),
             failing: AtomicBool::new(false),
         })

@@ -1,7 +1,7 @@
 //! Where the agent forwards to.
 
 use http::Uri;
-use tollgate_client::{ConfigurationError, Origin};
+use tollgate_client::{ConfigurationError, HttpHosts, Origin};
 use tollgate_http::forward::Target;
 use url::Url;
 
@@ -15,7 +15,12 @@ pub struct Upstream {
 impl Upstream {
     /// Takes the URL of the upstream. It must be https, unless it is on this machine.
     pub fn new(url: &str) -> Result<Self, ConfigurationError> {
-        let origin = Origin::of(url)?;
+        Self::allowing(url, &HttpHosts::default())
+    }
+
+    /// The same, and over http to these hosts, too.
+    pub fn allowing(url: &str, http_hosts: &HttpHosts) -> Result<Self, ConfigurationError> {
+        let origin = Origin::allowing(url, http_hosts)?;
         // Parsed as `Origin` parses it, so that both have the host in lower case and in ASCII.
         let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
         let uri = url.as_str().parse::<Uri>().map_err(|_| ConfigurationError::Url)?;

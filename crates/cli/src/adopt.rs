@@ -16,7 +16,7 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
     let by =
         format!("{} by `tollgate config adopt`, tollgate {}", whoever_runs_this(), env!("CARGO_PKG_VERSION"));
     let adopted = configuration::adopt(&opened.administration(), &by, &actor()).await?;
-    let Terms { issuer, audience, algorithm, access_ttl, refresh_ttl } = Terms::of(&opened.config);
+    let Terms { issuer, audience, algorithm, access_ttl, refresh_ttl, audiences } = Terms::of(&opened.config);
     let replaced = adopted.as_ref().and_then(|adopted| adopted.before.as_ref());
     output::object(
         format,
@@ -26,6 +26,7 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
             "algorithm": algorithm,
             "access_ttl_seconds": access_ttl,
             "refresh_ttl_seconds": refresh_ttl,
+            "audiences": audiences,
             "changed": adopted.is_some(),
             "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| output::time(adopted.serve_until)),
         }),

@@ -25,7 +25,8 @@ pub(crate) async fn run(args: AgentArgs, format: Format) -> Result<(), Failure> 
 async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<(), Failure> {
     let caller = caller::open(&args.caller).await?;
     let upstream = args.upstream.as_deref().unwrap_or(caller.base_url());
-    let upstream = Upstream::new(upstream).map_err(|error| Failure::new(format!("{upstream}: {error}")))?;
+    let upstream = Upstream::allowing(upstream, caller.http_hosts())
+        .map_err(|error| Failure::new(format!("{upstream}: {error}")))?;
     let listeners = bind(&args).await?;
     let admin = match &args.admin_listen {
         Some(endpoint) => Some(Listener::bind(endpoint).await?),

@@ -6,9 +6,7 @@ use std::{fs, io};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
-use tollgate_client::{
-    Authorizer, CallError, Caller, IDEMPOTENCY_KEY, Settings, Unavailable, http_client_builder,
-};
+use tollgate_client::{Authorizer, CallError, Caller, IDEMPOTENCY_KEY, Settings, Unavailable};
 
 use crate::args::{Body, CallArgs, Format};
 use crate::failure::{Failure, cause};
@@ -27,7 +25,8 @@ pub(crate) async fn run(args: CallArgs, format: Format) -> Result<(), Failure> {
     let request = request(args, &caller)?;
     let called = format!("{} {}", request.method(), request.url().path());
     let authorizer = caller.authorizer(Settings::default().wait(WAIT_FOR_TOKEN))?;
-    let client = http_client_builder(caller.base_url())?
+    let client = caller
+        .http_client_builder()?
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(SILENCE)
         .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))

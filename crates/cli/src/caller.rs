@@ -1,12 +1,13 @@
 //! The client that calls, and the API that it calls, for the commands of the caller's side.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use reqwest::Url;
 use tollgate_client::{
-    Caller, ConfigurationError, Environment, Fault, ObtainError, Reason, Secret, SecretError, SecretSource,
+    Caller, ConfigurationError, Environment, Fault, HttpHosts, ObtainError, Reason, Secret, SecretError,
+    SecretSource,
 };
 use tollgate_secrets::access::AccessError;
 use tollgate_server::config::Config;
@@ -25,7 +26,11 @@ pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
     if !Caller::is_in_environment(&environment) && Credentials::path(default).exists() {
         return of_folder(default);
     }
-    Caller::from_environment(&environment)
+    let named = HttpHosts::from_environment(&environment);
+    let named = named.map_err(|error| Failure::new(format!("{}: {error}", HttpHosts::VARIABLE)))?;
+    let hosts = args.allow_http_to.iter().try_fold(named, |hosts, host| hosts.and(host));
+    let hosts = hosts.map_err(|error| Failure::new(format!("--allow-http-to: {error}")))?;
+    Caller::described(&environment, hosts)
         .await
         .map_err(|error| Failure::new(format!("{error}; or name a folder of `tollgate dev` by --data DIR")))
 }
@@ -106,7 +111,17 @@ fn of_folder(data: &Path) -> Result<Caller, Failure> {
     })?;
     let id = InFolder { data: data.to_owned(), member: |credentials| credentials.client_id.to_string() };
     let secret = InFolder { data: data.to_owned(), member: |credentials| credentials.client_secret };
-    Caller::new(&read.base_url, id, secret).map_err(Failure::from)
+    Caller::allowing(own_address(&read.base_url), &read.base_url, id, secret).map_err(Failure::from)
+}
+
+/// The host of a URL if it is an address of this machine, to which `dev` was told to listen: what is sent there does not leave
+/// the machine.
+fn own_address(url: &str) -> HttpHosts {
+    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    // Only addresses of this machine can be bound.
+    let is_own = address.is_ok_and(|address| TcpListener::bind((address, 0)).is_ok());
+    if is_own { HttpHosts::default().and(&host).unwrap_or_default() } else { HttpHosts::default() }
 }
 
 /// A field of the credentials in a `dev` folder.

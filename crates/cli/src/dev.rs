@@ -1,8 +1,9 @@
 //! `tollgate dev`: everything on one machine.
 
 use std::convert::Infallible;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,15 +37,14 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let address = listeners.api().map_err(|error| Failure::new(error.to_string()))?;
     if config.public_url == format!("http://{}", config.listen) {
         // The system may have chosen the port.
-        config.public_url = format!("http://{address}");
+        config.public_url = format!("http://{}", reachable(address));
     }
     make_folder(&args.data)?;
-    let alone = lock(&args.data)?;
+    let _alone = lock(&args.data)?;
     make_master_key(&args.data)?;
     let store = open::store(&config, Access::Create).await?;
     install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
-    // Several may run on one folder, each on a port of its own.
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
     let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config };
     configuration::adopt_as_known(&admin, &by, &actor()).await?;
@@ -52,12 +52,11 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let log = serve::start_log(&config)?;
     let installation = Installation::open(config, store, master_keys, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &installation.administration()).await?;
-    drop(alone);
     let server = Server::new(installation.clone(), true, |loopback| {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
-    output::written(print_calls(&args.data, &base_url))?;
+    output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {
         _ = tollgate_server::run(server, listeners, None, signals.end()) => {}
         never = said_at_hangup(&mut signals) => match never {},
@@ -84,6 +83,16 @@ fn config(args: &DevArgs) -> Result<Config, Failure> {
         .map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
+/// Where a listener is reached from this machine: one on all interfaces is on the loopback interface, too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 fn make_folder(data: &Path) -> Result<(), Failure> {
     DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))?;
     match access::check_folder(data) {
@@ -93,15 +102,18 @@ fn make_folder(data: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Waits until no other process is starting on the folder. Of two first starts at once the second uses what the first has
-/// made.
+/// Locks the folder until the process ends, however it does. A second `dev` would write its own address over that of the first.
 fn lock(data: &Path) -> Result<Option<File>, Failure> {
     let folder = File::open(data).map_err(|error| unwritable(data, &error))?;
-    match folder.lock() {
+    match folder.try_lock() {
         Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
+            "another `tollgate dev` runs on {}: use that one, stop it, or choose another folder with --data DIR",
+            data.display()
+        ))),
         // Not every file system has locks. Without one both make a demo client, and each is good.
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-        Err(error) => Err(unwritable(data, &error)),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(TryLockError::Error(error)) => Err(unwritable(data, &error)),
     }
 }
 
@@ -177,6 +189,7 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
         environment: Some(Environment::Test),
         scope: "payments:read payments:write".parse().expect("this is a scope"),
         addresses: Vec::new(),
+        audiences: Vec::new(),
     };
     let created = clients::create(admin, new, &actor()).await?;
     Ok(Credentials {
@@ -188,7 +201,7 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
 }
 
 /// Prints the three calls. They contain neither secret nor token, but read them from files in the private folder.
-fn print_calls(data: &Path, base_url: &str) -> io::Result<()> {
+fn print_calls(data: &Path, base_url: &str, address: SocketAddr) -> io::Result<()> {
     let credentials = quoted(&Credentials::path(data));
     let tokens = quoted(&data.join("tokens.json"));
     let json = "-H 'Content-Type: application/json'";
@@ -200,6 +213,13 @@ fn print_calls(data: &Path, base_url: &str) -> io::Result<()> {
     );
     let mut out = io::stdout().lock();
     writeln!(out, "Tollgate is up at {base_url} (data in {}).", data.display())?;
+    if !address.ip().is_loopback() {
+        writeln!(
+            out,
+            "It listens on {address}, where other machines reach it: the API, the sandbox, the playground and /metrics, without \
+             TLS. Nothing of it is for real payments."
+        )?;
+    }
     writeln!(out, "See the life of a token at {base_url}/playground, or paste these:\n")?;
     writeln!(out, "# 1. Obtain a token: the credentials file is the body of the request")?;
     writeln!(

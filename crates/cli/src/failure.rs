@@ -68,7 +68,10 @@ impl From<AdminError> for Failure {
             AdminError::UnknownMerchant(_) => "merchant list".to_owned(),
             AdminError::UnknownClient(_) => "client list".to_owned(),
             AdminError::UnknownSecret { client, .. } => format!("secret list {client}"),
-            AdminError::NoInstallation | AdminError::TargetNotEmpty => return Self::new(error.to_string()),
+            AdminError::NoInstallation
+            | AdminError::TargetNotEmpty
+            | AdminError::KeyExists(_)
+            | AdminError::UnknownAudience(_) => return Self::new(error.to_string()),
             AdminError::Open(error) => return Self::new(error.to_string()),
             AdminError::Store(error) => return error.clone().into(),
         };

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
-use tollgate_core::Timestamp;
+use tollgate_core::{Audience, Timestamp};
 use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_store::{Client, Merchant, Secret, Status};
 
@@ -155,6 +155,7 @@ pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
         "environment": client.environment,
         "scope": client.scope.as_str(),
         "allow_from": networks(&client.addresses),
+        "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
         "status": status(client.status),
         "active_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Active).count(),
         "created_at": time(client.created_at),

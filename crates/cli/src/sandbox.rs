@@ -18,8 +18,8 @@ pub(crate) fn routes(
     health: bool,
     demo: Option<Credentials>,
 ) -> Mounted {
-    wiring::mounted(installation, health, |inspect| {
-        let calls = BoxCloneSyncService::new(loopback);
+    let calls = BoxCloneSyncService::new(loopback.clone());
+    wiring::mounted(installation, loopback, health, |inspect| {
         Some(Playground { kit: Arc::new(ClientKit), demo, inspect, calls })
     })
 }

@@ -3,11 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::runtime::Builder;
+use tokio::runtime;
 
+use crate::http_client;
 use crate::{
-    Authorizer, Cached, ClientCredentials, ConfigurationError, Dialect, Environment, Origin, Reference,
-    ReferenceError, SecretError, SecretSource, Settings,
+    Authorizer, Builder, Cached, ClientCredentials, ConfigurationError, Dialect, Environment, HttpHosts,
+    NotAHost, Origin, Reference, ReferenceError, SecretError, SecretSource, Settings,
 };
 
 const BASE_URL: &str = "TOLLGATE_BASE_URL";
@@ -31,6 +32,7 @@ pub struct Caller {
     base_url: String,
     dialect: Dialect,
     origin: Origin,
+    http_hosts: HttpHosts,
     id: Arc<dyn SecretSource>,
     secret: Arc<dyn SecretSource>,
 }
@@ -42,10 +44,21 @@ impl Caller {
         id: impl SecretSource,
         secret: impl SecretSource,
     ) -> Result<Self, ConfigurationError> {
+        Self::allowing(HttpHosts::default(), base_url, id, secret)
+    }
+
+    /// The same, and over http to these hosts, too.
+    pub fn allowing(
+        http_hosts: HttpHosts,
+        base_url: &str,
+        id: impl SecretSource,
+        secret: impl SecretSource,
+    ) -> Result<Self, ConfigurationError> {
         Ok(Self {
             base_url: base_url.trim_end_matches('/').to_owned(),
-            dialect: Dialect::payment_api(base_url)?,
-            origin: Origin::of(base_url)?,
+            dialect: Dialect::payment_api_allowing(base_url, &http_hosts)?,
+            origin: Origin::allowing(base_url, &http_hosts)?,
+            http_hosts,
             id: Arc::new(id),
             secret: Arc::new(secret),
         })
@@ -54,19 +67,28 @@ impl Caller {
     /// The client that the environment describes: `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and
     /// `TOLLGATE_CLIENT_SECRET`, each a value or a [`Reference`].
     ///
-    /// The base URL is read here; id and secret are when they are needed, and again when the authority refuses them.
+    /// The base URL is read here; id and secret are when they are needed, and again when the authority refuses them. http is
+    /// used to the hosts that `TOLLGATE_ALLOW_HTTP_TO` names.
     pub async fn from_environment(environment: &Environment) -> Result<Self, CallerError> {
+        let hosts = HttpHosts::from_environment(environment);
+        Self::described(environment, hosts.map_err(|error| CallerError::of(HttpHosts::VARIABLE, error))?)
+            .await
+    }
+
+    /// The same, with these hosts in place of those of the environment.
+    pub async fn described(environment: &Environment, http_hosts: HttpHosts) -> Result<Self, CallerError> {
         let public = environment.clone().of_public_values();
         let base_url = open(&public, BASE_URL, "the base URL of the API")?;
         let id = open(&public, CLIENT_ID, "the client's id")?;
         let secret = open(environment, CLIENT_SECRET, "the client's secret")?;
         let base_url = base_url.read().await.map_err(|error| CallerError::of(BASE_URL, error))?;
-        Self::new(base_url.expose_secret(), id, secret).map_err(|error| CallerError::of(BASE_URL, error))
+        Self::allowing(http_hosts, base_url.expose_secret(), id, secret)
+            .map_err(|error| CallerError::of(BASE_URL, error))
     }
 
     /// The same for a program that is not async. It panics within a runtime.
     pub fn from_environment_blocking(environment: &Environment) -> Result<Self, CallerError> {
-        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| CallerError::of(BASE_URL, error))?;
         runtime.block_on(Self::from_environment(environment))
     }
@@ -86,9 +108,24 @@ impl Caller {
         &self.origin
     }
 
+    /// The hosts that are called over http, besides this machine.
+    pub fn http_hosts(&self) -> &HttpHosts {
+        &self.http_hosts
+    }
+
+    /// Starts a client of reqwest for calls of the API, as [`http_client_builder`](crate::http_client_builder) does.
+    pub fn http_client_builder(&self) -> Result<reqwest::ClientBuilder, ConfigurationError> {
+        http_client::http_client_builder_allowing(&self.base_url, &self.http_hosts)
+    }
+
+    /// Starts to obtain tokens as this client.
+    pub fn credentials_builder(&self) -> Builder {
+        ClientCredentials::builder(self.dialect.clone(), self.id.clone(), self.secret.clone())
+    }
+
     /// Obtains tokens as this client. It fails where TLS can't be set up.
     pub fn credentials(&self) -> Result<ClientCredentials, ConfigurationError> {
-        ClientCredentials::builder(self.dialect.clone(), self.id.clone(), self.secret.clone()).build()
+        self.credentials_builder().build()
     }
 
     /// Authorizes requests to the API as this client. It fails where TLS can't be set up.
@@ -131,6 +168,8 @@ enum Problem {
     Reference(#[from] ReferenceError),
     #[error(": {0}")]
     Secret(#[from] SecretError),
+    #[error(": {0}")]
+    HttpHost(#[from] NotAHost),
     #[error(": {0}")]
     Configuration(#[from] ConfigurationError),
 }

@@ -114,7 +114,7 @@ impl Builder {
         let Dialect(dialect) = self.dialect;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(Http::new(dialect.token_url().as_str(), self.timeout)?),
+            None => Arc::new(Http::new(dialect.token_url(), self.timeout)?),
         };
         Ok(ClientCredentials {
             exchange: Exchange::new(dialect, self.scope, transport),

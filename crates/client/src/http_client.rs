@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::ClientBuilder;
+use reqwest::{ClientBuilder, Url};
+use rustls::RootCertStore;
 use tollgate_secrets::https;
 
 use crate::origin::secure;
-use crate::{ConfigurationError, tls_config};
+use crate::{ConfigurationError, HttpHosts, tls_config};
 
 /// How long the peer may acknowledge nothing, where the system can limit that. Without the limit a connection that a
 /// firewall has dropped would take the whole time for an answer.
@@ -24,12 +25,27 @@ pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn http_client_builder(url: &str) -> Result<ClientBuilder, ConfigurationError> {
-    let loopback = https::is_loopback(&secure(url)?);
-    let builder = https::client(tls_config()?)
-        .https_only(!loopback)
+    http_client_builder_allowing(url, &HttpHosts::default())
+}
+
+/// The same, and over http to these hosts, too. No proxy is used for that, which would see the token.
+pub(crate) fn http_client_builder_allowing(
+    url: &str,
+    hosts: &HttpHosts,
+) -> Result<ClientBuilder, ConfigurationError> {
+    for_checked(&secure(url, hosts)?)
+}
+
+/// Starts a client for a URL of which it is known that secrets may be sent there.
+pub(crate) fn for_checked(url: &Url) -> Result<ClientBuilder, ConfigurationError> {
+    let is_http = url.scheme() == "http";
+    let is_direct = is_http || https::is_loopback(url);
+    let tls = if is_http { https::config_trusting(RootCertStore::empty()) } else { tls_config()? };
+    let builder = https::client(tls)
+        .https_only(!is_http)
         .referer(false)
         .user_agent(concat!("tollgate-client/", env!("CARGO_PKG_VERSION")));
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
-    Ok(if loopback { builder.no_proxy() } else { builder })
+    Ok(if is_direct { builder.no_proxy() } else { builder })
 }

@@ -55,6 +55,7 @@ mod cached;
 mod caller;
 mod credentials;
 mod http_client;
+mod http_hosts;
 mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
@@ -76,13 +77,14 @@ pub use cached::{Cached, Settings};
 pub use caller::{Caller, CallerError};
 pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Dialect, Sending, Transport};
 pub use http_client::http_client_builder;
+pub use http_hosts::{HttpHosts, NotAHost};
 pub use layer::{Authorize, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};
 pub use outgoing::{Incoming, Outgoing, Sender, Spare};
 pub use replay::Replay;
 pub use source::{Fault, Looking, ObtainError, Obtaining, Rejection, TokenSource};
 pub use telemetry::{Change, State};
-pub use tls::tls_config;
+pub use tls::{tls_config, tls_config_for};
 pub use token::{Authorization, Generation, NotAToken, Token};
 pub use tollgate_secrets::{
     Clock, Environment, Mark, Reading, Reason, Reference, ReferenceError, Refusal, Secret, SecretError,

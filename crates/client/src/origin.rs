@@ -4,6 +4,8 @@ use http::Uri;
 use reqwest::Url;
 use tollgate_secrets::https::is_loopback;
 
+use crate::HttpHosts;
+
 /// The scheme, the host and the port that a token is sent to (RFC 6454 §4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(Option<Place>);
@@ -18,10 +20,20 @@ struct Place {
 impl Origin {
     /// The origin of this URL. It must be https, unless it is on this machine.
     pub fn of(url: &str) -> Result<Self, ConfigurationError> {
-        let url = secure(url)?;
+        Self::allowing(url, &HttpHosts::default())
+    }
+
+    /// The same, and http to these hosts, too.
+    pub fn allowing(url: &str, hosts: &HttpHosts) -> Result<Self, ConfigurationError> {
+        let url = secure(url, hosts)?;
         let host = url.host_str().ok_or(ConfigurationError::Url)?.to_ascii_lowercase();
         let port = url.port_or_known_default().ok_or(ConfigurationError::Url)?;
         Ok(Self(Some(Place { scheme: url.scheme().to_owned(), host, port })))
+    }
+
+    /// Whether it is called over http.
+    pub(crate) fn is_http(&self) -> bool {
+        self.0.as_ref().is_some_and(|place| place.scheme == "http")
     }
 
     /// The origin of a service that has only one, and gets requests whose URI names none. A channel of tonic is such a
@@ -54,15 +66,18 @@ pub enum ConfigurationError {
     )]
     Url,
     /// A secret would be readable on the way.
-    #[error("the URL must begin with https:// unless it is on this machine (localhost)")]
+    #[error(
+        "the URL must begin with https:// unless it is on this machine (localhost): secrets and tokens would be sent in the clear; \
+         for a host in your own cluster, say so by its name in TOLLGATE_ALLOW_HTTP_TO"
+    )]
     Insecure,
     /// TLS can't be set up.
     #[error("TLS can't be set up: {0}")]
     Tls(String),
 }
 
-/// Parses a URL that a secret may be sent to: https, or this machine.
-pub(crate) fn secure(url: &str) -> Result<Url, ConfigurationError> {
+/// Parses a URL that a secret may be sent to: https, or this machine, or one of these hosts.
+pub(crate) fn secure(url: &str, hosts: &HttpHosts) -> Result<Url, ConfigurationError> {
     let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     // Not every URL of the WHATWG is a URI (RFC 3986), which requests need.
@@ -71,7 +86,7 @@ pub(crate) fn secure(url: &str) -> Result<Url, ConfigurationError> {
     }
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
+        "http" if is_loopback(&url) || hosts.has(&url) => Ok(url),
         "http" => Err(ConfigurationError::Insecure),
         _ => Err(ConfigurationError::Url),
     }
@@ -80,6 +95,10 @@ pub(crate) fn secure(url: &str) -> Result<Url, ConfigurationError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn secure(url: &str) -> Result<Url, ConfigurationError> {
+        super::secure(url, &HttpHosts::default())
+    }
 
     fn is_of(origin: &str, uri: &str) -> bool {
         Origin::of(origin).unwrap().is_of(&uri.parse().unwrap())

@@ -5,16 +5,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::claims::Claims;
 use crate::constant_time;
+use crate::header::HS256;
 use crate::token::TokenKind;
 
 /// The number of bytes that SHA-256 hashes at a time.
 const BLOCK: usize = 64;
-const HEADER: &[u8] = Algorithm::Hs256.header();
-const SIGNATURE: usize = Algorithm::Hs256.signature_len();
+/// The number of characters of a signature.
+pub(crate) const SIGNATURE: usize = base64url::encoded_len(32);
 
 /// An HMAC key, ready for use: its states are computed once.
 #[derive(Clone)]
@@ -104,9 +104,9 @@ fn first_block(issuer: &str) -> Option<[u8; BLOCK]> {
     Claims::begin(issuer, &mut claims);
     // A group of three bytes makes four characters that nothing behind them changes.
     claims.truncate(claims.len() / 3 * 3);
-    let mut token = HEADER.to_vec();
-    token.resize(HEADER.len() + base64url::encoded_len(claims.len()), 0);
-    base64url::encode(&claims, &mut token[HEADER.len()..]);
+    let mut token = HS256.to_vec();
+    token.resize(HS256.len() + base64url::encoded_len(claims.len()), 0);
+    base64url::encode(&claims, &mut token[HS256.len()..]);
     token.first_chunk().copied()
 }
 

@@ -9,7 +9,7 @@ use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{KeyId, SecretHasher};
+use crate::{Algorithm, KeyId, SecretHasher};
 
 const NONCE: usize = 24;
 const SIGNING_KEYS: &str = "tollgate v1 signing keys";
@@ -75,23 +75,36 @@ impl MasterKey {
 
     /// Seals the key that secrets are hashed with, so that their hashes can outlive the master key that it was derived from.
     pub fn seal_secrets_key(&self, key: &SecretsKey, rng: &mut impl CryptoRng) -> Vec<u8> {
-        seal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), &key.0, rng)
+        seal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), key.0.as_ref(), rng)
     }
 
     /// Opens what [`MasterKey::seal_secrets_key`] sealed.
     pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
-        unseal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), sealed).map(SecretsKey)
+        let opened = unseal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), sealed)?;
+        let key = opened.as_slice().try_into().map_err(|_| UnsealError)?;
+        Ok(SecretsKey(Zeroizing::new(key)))
     }
 
-    /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id, so rows can't be
-    /// exchanged.
-    pub fn seal(&self, id: KeyId, material: &[u8; 32], rng: &mut impl CryptoRng) -> Vec<u8> {
-        seal(&self.aead(SIGNING_KEYS), id.as_bytes(), material, rng)
+    /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id and algorithm, so neither
+    /// rows nor what they say can be exchanged.
+    pub fn seal(
+        &self,
+        id: KeyId,
+        algorithm: Algorithm,
+        material: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Vec<u8> {
+        seal(&self.aead(SIGNING_KEYS), &identity(id, algorithm), material, rng)
     }
 
     /// Opens what [`MasterKey::seal`] sealed.
-    pub fn unseal(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
-        unseal(&self.aead(SIGNING_KEYS), id.as_bytes(), sealed)
+    pub fn unseal(
+        &self,
+        id: KeyId,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        unseal(&self.aead(SIGNING_KEYS), &identity(id, algorithm), sealed)
     }
 
     fn aead(&self, label: &str) -> XChaCha20Poly1305 {
@@ -107,22 +120,26 @@ impl MasterKey {
     }
 }
 
-fn seal(aead: &XChaCha20Poly1305, aad: &[u8], material: &[u8; 32], rng: &mut impl CryptoRng) -> Vec<u8> {
+/// What tells a sealed key from others. That of HS256, the first algorithm there was, is its id alone.
+fn identity(id: KeyId, algorithm: Algorithm) -> Vec<u8> {
+    let name = if algorithm.is_asymmetric() { algorithm.as_str() } else { "" };
+    [id.as_bytes(), name.as_bytes()].concat()
+}
+
+fn seal(aead: &XChaCha20Poly1305, aad: &[u8], material: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
     let mut nonce = [0; NONCE];
     rng.fill_bytes(&mut nonce);
     let sealed = aead
         .encrypt(&XNonce::from(nonce), Payload { msg: material, aad })
-        .expect("32 bytes are not too long to encrypt");
+        .expect("a key is not too long to encrypt");
     [&nonce[..], &sealed].concat()
 }
 
-fn unseal(aead: &XChaCha20Poly1305, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
+fn unseal(aead: &XChaCha20Poly1305, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(UnsealError)?;
-    let opened = aead
-        .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad })
+    aead.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad })
         .map(Zeroizing::new)
-        .map_err(|_| UnsealError)?;
-    Ok(Zeroizing::new(opened.as_slice().try_into().map_err(|_| UnsealError)?))
+        .map_err(|_| UnsealError)
 }
 
 /// The key that secrets are hashed with.
@@ -149,19 +166,24 @@ impl MasterKeys {
         &self.0[0]
     }
 
+    /// Whether these are the same keys, in the same order.
+    pub fn are(&self, others: &Self) -> bool {
+        self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
+    }
+
     /// The key of this check value, which an installation is sealed with.
     pub fn with_check(&self, check: &[u8]) -> Option<&MasterKey> {
         self.0.iter().find(|key| key.check_value() == check)
     }
 
-    /// Says whether these are the same keys in the same order.
-    pub fn are(&self, others: &Self) -> bool {
-        self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
-    }
-
     /// Opens the material of a signing key with whichever key has sealed it.
-    pub fn unseal(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
-        self.0.iter().find_map(|key| key.unseal(id, sealed).ok()).ok_or(UnsealError)
+    pub fn unseal(
+        &self,
+        id: KeyId,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        self.0.iter().find_map(|key| key.unseal(id, algorithm, sealed).ok()).ok_or(UnsealError)
     }
 
     /// Opens the key that secrets are hashed with, likewise.
@@ -207,6 +229,8 @@ fn is_random(key: &[u8; 32]) -> bool {
 mod tests {
     use super::*;
 
+    const HS256: Algorithm = Algorithm::Hs256;
+
     fn key(digit: char) -> MasterKey {
         let other = "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee";
         format!("{other}{digit}{digit}").parse().unwrap()
@@ -243,17 +267,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_under_the_same_key_and_id_only() {
+    fn what_is_sealed_opens_under_the_same_key_id_and_algorithm_only() {
         let id = KeyId::from_bytes([1; 16]);
-        let sealed = key('a').seal(id, &[7; 32], &mut rand::rng());
-        assert_eq!(*key('a').unseal(id, &sealed).unwrap(), [7; 32]);
-        assert_eq!(key('b').unseal(id, &sealed), Err(UnsealError));
-        assert_eq!(key('a').unseal(KeyId::from_bytes([2; 16]), &sealed), Err(UnsealError));
-        assert_eq!(key('a').unseal(id, &sealed[..20]), Err(UnsealError));
-        for at in 0..sealed.len() {
-            let mut other = sealed.clone();
-            other[at] ^= 1;
-            assert_eq!(key('a').unseal(id, &other), Err(UnsealError), "byte {at}");
+        for algorithm in Algorithm::ALL {
+            let sealed = key('a').seal(id, algorithm, &[7; 32], &mut rand::rng());
+            assert_eq!(**key('a').unseal(id, algorithm, &sealed).unwrap(), [7; 32]);
+            assert_eq!(key('b').unseal(id, algorithm, &sealed), Err(UnsealError));
+            let other = KeyId::from_bytes([2; 16]);
+            assert_eq!(key('a').unseal(other, algorithm, &sealed), Err(UnsealError));
+            for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
+                assert_eq!(key('a').unseal(id, other, &sealed), Err(UnsealError), "{algorithm} as {other}");
+            }
+            assert_eq!(key('a').unseal(id, algorithm, &sealed[..20]), Err(UnsealError));
+            for at in 0..sealed.len() {
+                let mut other = sealed.clone();
+                other[at] ^= 1;
+                assert_eq!(key('a').unseal(id, algorithm, &other), Err(UnsealError), "byte {at}");
+            }
         }
     }
 
@@ -262,10 +292,13 @@ mod tests {
         let keys = MasterKeys::new(vec![key('a'), key('b')]).unwrap();
         let (id, rng) = (KeyId::from_bytes([1; 16]), &mut rand::rng());
         for digit in ['a', 'b'] {
-            assert_eq!(*keys.unseal(id, &key(digit).seal(id, &[7; 32], rng)).unwrap(), [7; 32]);
+            assert_eq!(
+                **keys.unseal(id, HS256, &key(digit).seal(id, HS256, &[7; 32], rng)).unwrap(),
+                [7; 32]
+            );
             assert!(keys.with_check(&key(digit).check_value()).is_some());
         }
-        assert_eq!(keys.unseal(id, &key('c').seal(id, &[7; 32], rng)), Err(UnsealError));
+        assert_eq!(keys.unseal(id, HS256, &key('c').seal(id, HS256, &[7; 32], rng)), Err(UnsealError));
         assert!(keys.with_check(&key('c').check_value()).is_none());
         assert!(MasterKeys::new(Vec::new()).is_none());
     }
@@ -279,7 +312,7 @@ mod tests {
         assert!(opened.hasher().hash(client, b"secret").matches(&hash));
         assert!(!key('b').secret_hasher().hash(client, b"secret").matches(&hash));
         assert!(key('a').unseal_secrets_key(&sealed).is_err());
-        assert!(key('b').unseal(KeyId::from_bytes([0; 16]), &sealed).is_err(), "it is no signing key");
+        assert!(key('b').unseal(KeyId::from_bytes([0; 16]), HS256, &sealed).is_err(), "it is no signing key");
     }
 
     #[test]

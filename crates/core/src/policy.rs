@@ -15,11 +15,14 @@ pub struct Policy {
     pub iat_leeway: Duration,
 }
 
-/// A former or future issuer and audience of the authority, whose tokens are accepted beside those of the [`Policy`].
+/// An issuer and an audience of the authority, whose tokens are accepted beside those of the [`Policy`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The claim `iss`, compared byte for byte.
     pub issuer: String,
     /// The claim `aud` of the same tokens, compared byte for byte.
     pub audience: String,
+    /// Whether the audience is another API. Its tokens are accepted only where that API is named. Otherwise it is a former
+    /// or future name of the same one.
+    pub is_other_api: bool,
 }

@@ -1,7 +1,8 @@
 //! The keys that sign, and how a token is made.
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
-use crate::claims::Claims;
+use crate::claims::{Claims, Form};
 use crate::key::SigningKey;
 use crate::token::{MAX_TOKEN, MintError, TokenKind};
 use crate::{KeyId, Timestamp};
@@ -50,10 +51,11 @@ impl SigningRing {
 
     /// The phase of the key `id` at `now`; `None` if it is not on the ring.
     pub fn phase(&self, id: KeyId, now: Timestamp) -> Option<Phase> {
-        let key = self.keys.iter().map(|key| key.schedule).find(|key| key.id == id)?;
+        let signing = self.keys.iter().find(|key| key.schedule.id == id)?;
+        let key = signing.schedule;
         Some(if key.retires_at <= now {
             Phase::Retired
-        } else if self.active(now).is_some_and(|active| active.schedule.id == id) {
+        } else if self.active(signing.algorithm(), now).is_some_and(|active| active.schedule.id == id) {
             Phase::Active
         } else if key.activates_at > now {
             Phase::Next
@@ -62,31 +64,39 @@ impl SigningRing {
         })
     }
 
-    /// Says whether a key signs at `now`.
-    pub fn can_sign(&self, now: Timestamp) -> bool {
-        self.active(now).is_some()
+    /// Says whether a key of this algorithm signs at `now`.
+    pub fn can_sign(&self, algorithm: Algorithm, now: Timestamp) -> bool {
+        self.active(algorithm, now).is_some()
     }
 
-    /// The key that signs at `now`: the one activated last. On a clock that is behind, the one activated first.
-    fn active(&self, now: Timestamp) -> Option<&SigningKey> {
-        let mut in_force = self.keys.iter().filter(move |key| key.schedule.retires_at > now);
+    /// The key of an algorithm that signs at `now`: the one activated last. On a clock that is behind, the one activated
+    /// first.
+    fn active(&self, algorithm: Algorithm, now: Timestamp) -> Option<&SigningKey> {
+        let in_force = move |key: &&SigningKey| key.schedule.retires_at > now && key.algorithm() == algorithm;
+        let mut in_force = self.keys.iter().filter(in_force);
         in_force.clone().find(|key| key.schedule.activates_at <= now).or_else(|| in_force.next_back())
     }
 
-    /// Appends a token to `out`, signed by the key that is active at `now`. On an error nothing is appended.
+    /// Appends a token to `out`, signed by the key of `algorithm` that is active at `now`. On an error nothing is appended.
     ///
-    /// It allocates nothing if `out` has room for the token and its claims, about 1,000 bytes.
+    /// A refresh token is read by the authority alone, and always signed with [`Algorithm::Hs256`]. With that algorithm
+    /// nothing is allocated if `out` has room for the token and its claims, about 1,000 bytes.
     pub fn mint(
         &self,
         kind: TokenKind,
+        algorithm: Algorithm,
         claims: &Claims<'_>,
         now: Timestamp,
         out: &mut Vec<u8>,
     ) -> Result<(), MintError> {
-        let key = self.active(now).ok_or(MintError::NoKey)?;
-        let (header, signature_len) = (key.algorithm().header(), key.algorithm().signature_len());
+        let algorithm = match kind {
+            TokenKind::Access => algorithm,
+            TokenKind::Refresh => Algorithm::Hs256,
+        };
+        let key = self.active(algorithm, now).ok_or(MintError::NoKey)?;
+        let (header, signature_len) = (key.header(), key.signature_len());
         let start = out.len();
-        claims.write(out);
+        claims.write(Form::of(algorithm), out);
         let claims_end = out.len();
         let signed_len = header.len() + base64url::encoded_len(claims_end - start);
         let token_len = signed_len + 1 + signature_len;
@@ -104,7 +114,10 @@ impl SigningRing {
         base64url::encode(claims, &mut token[header.len()..]);
         token[signed_len] = b'.';
         let (signed, signature) = token.split_at_mut(signed_len + 1);
-        key.sign(kind, &signed[..signed_len], &mut signature[..signature_len]);
+        if !key.sign(kind, &signed[..signed_len], &mut signature[..signature_len]) {
+            out.truncate(start);
+            return Err(MintError::NoRandomBytes);
+        }
         out.copy_within(start + padded..start + padded + token_len, start);
         out.truncate(start + token_len);
         Ok(())

@@ -84,9 +84,12 @@ impl TokenError {
 /// Why a token can't be minted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
-    /// No key is active.
+    /// No key of the algorithm is active.
     #[error("no signing key is in force")]
     NoKey,
+    /// The system gave no random bytes, which a signature needs.
+    #[error("the system gave no random bytes")]
+    NoRandomBytes,
     /// The token would be longer than [`MAX_TOKEN`] bytes, and no verifier would look at it.
     #[error("the token would be longer than 4 KiB")]
     TooLong,

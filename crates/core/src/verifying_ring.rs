@@ -6,11 +6,12 @@
 
 use std::ops::Range;
 
-use crate::algorithm::{Algorithm, LONGEST_SIGNATURE};
 use crate::base64url;
-use crate::claims::Claims;
+use crate::claims::{Claims, Form};
+use crate::header;
 use crate::key::VerifyingKey;
 use crate::policy::{Accepted, Policy};
+use crate::public_key::{LONGEST_SIGNATURE, PublicKey};
 use crate::token::{MAX_TOKEN, PayloadBuffer, TokenError, TokenKind};
 use crate::{KeyId, Timestamp};
 
@@ -49,6 +50,20 @@ impl VerifyingRing {
         self
     }
 
+    /// Says whether verified claims are for another API than that of the policy, whatever that was or will be called.
+    pub fn is_for_other_api(&self, claims: &Claims<'_>) -> bool {
+        let is_its_own = claims.audience == self.policy.audience && claims.issuer == self.policy.issuer;
+        !is_its_own && self.accepted_as(claims).is_none_or(|accepted| accepted.is_other_api)
+    }
+
+    /// As what claims are accepted, if they are not those of the policy.
+    pub fn accepted_as(&self, claims: &Claims<'_>) -> Option<&Accepted> {
+        // The pair counts: a former audience of a former issuer is not one of the present issuer.
+        self.accepted
+            .iter()
+            .find(|accepted| claims.issuer == accepted.issuer && claims.audience == accepted.audience)
+    }
+
     /// The issuers and audiences that are accepted beside those of the policy.
     pub fn accepted(&self) -> &[Accepted] {
         &self.accepted
@@ -82,16 +97,17 @@ impl VerifyingRing {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLong);
         }
-        let (algorithm, rest) = Algorithm::of_token(token).ok_or(TokenError::UnknownHeader)?;
-        let dot = rest
+        let of_its_header = self.with_the_header_of(token)?;
+        let header = of_its_header.header().len();
+        let dot = token
             .len()
-            .checked_sub(algorithm.signature_len() + 1)
-            .filter(|at| rest[*at] == b'.')
+            .checked_sub(of_its_header.signature_len() + 1)
+            .filter(|at| *at >= header && token[*at] == b'.')
             .ok_or(TokenError::Malformed)?;
-        let signed = &token[..algorithm.header().len() + dot];
-        let key = self.key_of(algorithm, kind, signed, &rest[dot + 1..], now)?;
-        let payload = base64url::decode(&rest[..dot], buffer.room(dot)).ok_or(TokenError::Malformed)?;
-        let claims = Claims::read(payload).ok_or(TokenError::Claims)?;
+        let key = self.key_of(of_its_header, kind, &token[..dot], &token[dot + 1..], now)?;
+        let payload = &token[header..dot];
+        let payload = base64url::decode(payload, buffer.room(payload.len())).ok_or(TokenError::Malformed)?;
+        let claims = Claims::read(payload, Form::of(key.algorithm())).ok_or(TokenError::Claims)?;
         let holds = self.check_claims(&claims, now)?;
         Ok((claims, holds.start..holds.end.min(key.schedule.retires_at)))
     }
@@ -99,32 +115,53 @@ impl VerifyingRing {
     /// The key that made a token's signature, of either kind, whether or not it is in force. For `tollgate inspect`:
     /// nothing that the token says may be relied on.
     pub fn retired_signer(&self, token: &[u8]) -> Option<KeyId> {
-        let (algorithm, _) = Algorithm::of_token(token)?;
+        let of_its_header = self.with_the_header_of(token).ok()?;
         let dot = token.iter().rposition(|byte| *byte == b'.')?;
         let (signed, signature) = (&token[..dot], &token[dot + 1..]);
         let has_made_it = |key: &&VerifyingKey| {
             let kinds = [TokenKind::Access, TokenKind::Refresh];
-            key.algorithm() == algorithm
-                && kinds.into_iter().any(|kind| key.verifies(kind, signed, signature))
+            kinds.into_iter().any(|kind| key.verifies(kind, signed, signature))
         };
-        self.keys.iter().find(has_made_it).map(|key| key.schedule.id)
+        self.alike(of_its_header).find(has_made_it).map(|key| key.schedule.id)
     }
 
-    /// The key of `algorithm`, in force at `now`, that made a signature.
-    fn key_of(
-        &self,
-        algorithm: Algorithm,
+    /// The keys that may be published, of those that verify at `now` or later.
+    pub fn public_keys(&self, now: Timestamp) -> impl Iterator<Item = (KeyId, &PublicKey)> {
+        let in_force = move |key: &&VerifyingKey| key.schedule.retires_at > now;
+        self.keys.iter().filter(in_force).filter_map(|key| Some((key.id(), key.public_key()?)))
+    }
+
+    /// A key whose tokens have the header of this one. A header that names a key which is not on the ring is no unknown
+    /// header: the key may be new.
+    fn with_the_header_of(&self, token: &[u8]) -> Result<&VerifyingKey, TokenError> {
+        let has_header = |key: &&VerifyingKey| token.starts_with(key.header());
+        self.keys.iter().find(has_header).ok_or_else(|| {
+            let may_be_new = token.starts_with(header::HS256) || header::names_a_key(token);
+            if may_be_new { TokenError::Signature } else { TokenError::UnknownHeader }
+        })
+    }
+
+    /// The keys whose tokens have the same header.
+    fn alike<'r>(&'r self, key: &'r VerifyingKey) -> impl Iterator<Item = &'r VerifyingKey> {
+        // All keys of HS256 share a header, every other key has its own.
+        let is_alike = move |other: &&VerifyingKey| {
+            other.algorithm() == key.algorithm() && (key.public_key().is_none() || other.id() == key.id())
+        };
+        self.keys.iter().filter(is_alike)
+    }
+
+    /// The key in force at `now` that made a signature, of those with a header.
+    fn key_of<'r>(
+        &'r self,
+        of_its_header: &'r VerifyingKey,
         kind: TokenKind,
         signed: &[u8],
         signature: &[u8],
         now: Timestamp,
-    ) -> Result<&VerifyingKey, TokenError> {
-        let has_made_it = |key: &&VerifyingKey| {
-            key.schedule.retires_at > now
-                && key.algorithm() == algorithm
-                && key.verifies(kind, signed, signature)
-        };
-        self.keys.iter().find(has_made_it).ok_or_else(|| {
+    ) -> Result<&'r VerifyingKey, TokenError> {
+        let has_made_it =
+            |key: &&VerifyingKey| key.schedule.retires_at > now && key.verifies(kind, signed, signature);
+        self.alike(of_its_header).find(has_made_it).ok_or_else(|| {
             let is_canonical = base64url::decode(signature, &mut [0; LONGEST_SIGNATURE]).is_some();
             if is_canonical { TokenError::Signature } else { TokenError::Malformed }
         })
@@ -144,10 +181,7 @@ impl VerifyingRing {
         if is_own_issuer && claims.audience == self.policy.audience {
             return Ok(start..end);
         }
-        // The pair counts: a former audience of a former issuer is not one of the present issuer.
-        let is_accepted =
-            |accepted: &Accepted| claims.issuer == accepted.issuer && claims.audience == accepted.audience;
-        if self.accepted.iter().any(is_accepted) {
+        if self.accepted_as(claims).is_some() {
             return Ok(start..end);
         }
         Err(if is_own_issuer { TokenError::Audience } else { TokenError::Issuer })

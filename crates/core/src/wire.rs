@@ -112,9 +112,7 @@ impl Code {
             Self::PayloadTooLarge => "The body of the request is longer than 64 KiB.",
             Self::UnsupportedMediaType => "Send the body as Content-Type: application/json, in UTF-8.",
             Self::IdempotencyKeyReused => "This idempotency key was used for another request. Use a new one.",
-            Self::TooManyRequests => {
-                "Too many failed attempts with this client from this source. Try again later."
-            }
+            Self::TooManyRequests => "There are too many requests of this kind. Try again later.",
             Self::HeadersTooLarge => "The request line and the headers are too large, or too many.",
             Self::InternalError => {
                 "Something went wrong on our side. The request id helps us to find out what."

@@ -1,11 +1,12 @@
 //! What a route requires of the token that a request comes with.
 
-use tollgate_core::{Claims, Environment, Scope, TokenError, is_allowed};
+use tollgate_core::{Claims, Environment, Scope, TokenError, VerifyingRing, is_allowed};
 use tollgate_http::ClientAddress;
 
 use crate::denial::Denial;
 
-/// What a token must have to be admitted. The empty requirement admits every valid access token.
+/// What a token must have to be admitted. The empty requirement admits every valid access token for the API of the keyring's
+/// policy.
 ///
 /// ```
 /// use tollgate_core::Environment;
@@ -37,7 +38,7 @@ impl Requirement {
     }
 
     /// Requires this audience alone of those that the keyring accepts, and names it in challenges as the realm. A token
-    /// for another one is answered 401.
+    /// for another one is answered 401. Without it only tokens for the API of the policy are admitted.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -57,11 +58,20 @@ impl Requirement {
     }
 
     /// Holds verified claims against it. The scope comes last: only a token that is good otherwise learns what it lacks.
-    pub(crate) fn check(&self, claims: &Claims<'_>, address: Option<ClientAddress>) -> Result<(), Denial> {
+    pub(crate) fn check(
+        &self,
+        keyring: &VerifyingRing,
+        claims: &Claims<'_>,
+        address: Option<ClientAddress>,
+    ) -> Result<(), Denial> {
         if self.environment.is_some_and(|environment| environment != claims.environment) {
             return Err(Denial::Environment);
         }
-        if self.audience.as_ref().is_some_and(|audience| audience != claims.audience) {
+        let is_for_another = match &self.audience {
+            Some(audience) => audience != claims.audience,
+            None => keyring.is_for_other_api(claims),
+        };
+        if is_for_another {
             return Err(Denial::InvalidToken(TokenError::Audience));
         }
         if let Some(list) = claims.addresses {

@@ -109,9 +109,8 @@ impl TokenCache {
 fn other_than_the_policy(keyring: &VerifyingRing, claims: &Claims<'_>) -> Option<Box<Accepted>> {
     let policy = keyring.policy();
     let is_the_same = claims.issuer == policy.issuer && claims.audience == policy.audience;
-    (!is_the_same).then(|| {
-        Box::new(Accepted { issuer: claims.issuer.to_owned(), audience: claims.audience.to_owned() })
-    })
+    let accepted = (!is_the_same).then(|| keyring.accepted_as(claims));
+    accepted.flatten().cloned().map(Box::new)
 }
 
 impl Entry {

@@ -139,7 +139,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<Principal, Denial> {
         let token = bearer::token(headers)?;
-        self.admit(token, now, |claims| requirement.check(claims, address))
+        self.admit(token, now, |keyring, claims| requirement.check(keyring, claims, address))
     }
 
     /// Admits an access token that verifies, as by [`Verifier::verify`], and passes `requirement`.
@@ -147,16 +147,16 @@ impl Verifier {
         &self,
         token: &[u8],
         now: Timestamp,
-        requirement: impl Fn(&Claims<'_>) -> Result<(), Denial>,
+        requirement: impl Fn(&VerifyingRing, &Claims<'_>) -> Result<(), Denial>,
     ) -> Result<Principal, Denial> {
         if self.is_stale(now) {
             return Err(Denial::Stale);
         }
+        let keyring = self.keyring.load();
         let check = |claims: &Claims<'_>| {
             self.check_revocations(claims)?;
-            requirement(claims)
+            requirement(&keyring, claims)
         };
-        let keyring = self.keyring.load();
         let cached = self
             .cache
             .find(token, &keyring, now, |entry| check(&entry.claims()).map(|()| entry.principal.clone()));

@@ -8,8 +8,8 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Request, Response};
 use tollgate_core::{
-    Claims, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId,
-    SigningKey, SigningRing, Timestamp, TokenId, TokenKind, Uptime, VerifyingRing,
+    Algorithm, Claims, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy,
+    SecretId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind, Uptime, VerifyingRing,
 };
 use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
 use tower::{Layer, Service, service_fn};
@@ -62,7 +62,7 @@ fn token() -> Vec<u8> {
     };
     let mut token = Vec::new();
     SigningRing::new(claims.issuer, vec![key()])
-        .mint(TokenKind::Access, &claims, NOW, &mut token)
+        .mint(TokenKind::Access, Algorithm::Hs256, &claims, NOW, &mut token)
         .expect("a key signs");
     token
 }

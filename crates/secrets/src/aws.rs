@@ -40,14 +40,14 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    pub(crate) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
-        Ok(Self {
+    pub(crate) fn open(name: Name, environment: Environment) -> Self {
+        Self {
             name,
             environment,
-            http: Http::new()?,
+            http: Http::new(),
             credentials: CredentialCache::empty(),
             gate: Gate::default(),
-        })
+        }
     }
 
     pub(crate) async fn read(&self) -> Result<Secret, Reason> {

@@ -52,14 +52,8 @@ pub(crate) struct Gcp {
 }
 
 impl Gcp {
-    pub(crate) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
-        Ok(Self {
-            name,
-            environment,
-            http: Http::new()?,
-            token: CredentialCache::empty(),
-            gate: Gate::default(),
-        })
+    pub(crate) fn open(name: Name, environment: Environment) -> Self {
+        Self { name, environment, http: Http::new(), token: CredentialCache::empty(), gate: Gate::default() }
     }
 
     pub(crate) async fn read(&self) -> Result<Secret, Reason> {
@@ -262,7 +256,7 @@ mod tests {
             ),
         ] {
             let name = Name { id: id.to_owned(), field: None };
-            let gcp = Gcp::open(name, environment(&[])).unwrap();
+            let gcp = Gcp::open(name, environment(&[]));
             assert_eq!(gcp.address().unwrap().as_str(), format!("{host}{address}"));
         }
     }

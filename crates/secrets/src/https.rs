@@ -17,7 +17,7 @@ pub fn tls_config() -> Result<ClientConfig, rustls::Error> {
 }
 
 /// Makes the same configuration, but trusts only `roots`.
-pub(crate) fn config_trusting(roots: RootCertStore) -> ClientConfig {
+pub fn config_trusting(roots: RootCertStore) -> ClientConfig {
     builder().with_root_certificates(roots).with_no_client_auth()
 }
 

@@ -92,8 +92,8 @@ impl Reference {
             Place::File(path) => Ok(Store::File(File::new(path.clone()), environment)),
             Place::Env(name) => Ok(Store::Env(name.clone(), environment)),
             Place::Vault(name) => Vault::open(name.clone(), environment).map(Store::Vault),
-            Place::Gcp(name) => Gcp::open(name.clone(), environment).map(Store::Gcp),
-            Place::Aws(name) => Aws::open(name.clone(), environment).map(Store::Aws),
+            Place::Gcp(name) => Ok(Store::Gcp(Gcp::open(name.clone(), environment))),
+            Place::Aws(name) => Ok(Store::Aws(Aws::open(name.clone(), environment))),
         };
         match store {
             Ok(store) => Ok(Arc::new(Source { reference, store })),

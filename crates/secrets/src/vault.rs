@@ -58,7 +58,7 @@ impl Vault {
     pub(crate) fn open(name: Name, environment: Environment) -> Result<Self, Reason> {
         let http = match environment.variable("VAULT_CACERT") {
             Some(path) => Http::with_tls(https::config_trusting(roots(Path::new(&path))?)),
-            None => Http::new()?,
+            None => Http::new(),
         };
         let api = Arc::new(Api { environment, http });
         Ok(Self { name, api, login: Login::new(), renewal: Renewal::default() })

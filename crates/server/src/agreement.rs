@@ -38,6 +38,20 @@ pub struct Terms {
     pub access_ttl: u64,
     /// `tokens.refresh_ttl`, in seconds.
     pub refresh_ttl: u64,
+    /// `audiences`, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiences: Vec<AudienceTerms>,
+}
+
+/// What servers must have in common of a further audience.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AudienceTerms {
+    /// Its name.
+    pub name: String,
+    /// What its access tokens are signed with.
+    pub algorithm: String,
+    /// The lifetime of its access tokens, in seconds.
+    pub access_ttl: u64,
 }
 
 impl Terms {
@@ -46,9 +60,10 @@ impl Terms {
         Self {
             issuer: config.public_url.clone(),
             audience: config.tokens.audience.clone(),
-            algorithm: "HS256".to_owned(),
+            algorithm: config.tokens.algorithm.to_string(),
             access_ttl: config.tokens.access_ttl.as_secs(),
             refresh_ttl: config.tokens.refresh_ttl.as_secs(),
+            audiences: AudienceTerms::of(config),
         }
     }
 
@@ -68,9 +83,10 @@ impl Terms {
         [
             ("public_url", self.issuer.clone(), agreed.issuer.clone()),
             ("tokens.audience", self.audience.clone(), agreed.audience.clone()),
-            ("the algorithm", self.algorithm.clone(), agreed.algorithm.clone()),
+            ("tokens.algorithm", self.algorithm.clone(), agreed.algorithm.clone()),
             ("tokens.access_ttl", seconds(self.access_ttl), seconds(agreed.access_ttl)),
             ("tokens.refresh_ttl", seconds(self.refresh_ttl), seconds(agreed.refresh_ttl)),
+            ("audiences", AudienceTerms::listed(&self.audiences), AudienceTerms::listed(&agreed.audiences)),
         ]
         .into_iter()
         .filter(|(_, own, agreed)| own != agreed)
@@ -81,7 +97,44 @@ impl Terms {
 
     /// How long after its issue a token of theirs may count.
     fn last(&self) -> Duration {
-        Duration::from_secs(self.access_ttl.max(self.refresh_ttl)).saturating_add(MARGIN)
+        let further = self.audiences.iter().map(|further| further.access_ttl).max().unwrap_or_default();
+        let longest = self.access_ttl.max(self.refresh_ttl).max(further);
+        Duration::from_secs(longest).saturating_add(MARGIN)
+    }
+
+    /// The issuers and audiences of their tokens.
+    fn pairs(&self) -> impl Iterator<Item = Accepted> {
+        let pair = |audience: &str, is_other_api| Accepted {
+            issuer: self.issuer.clone(),
+            audience: audience.to_owned(),
+            is_other_api,
+        };
+        std::iter::once(pair(&self.audience, false))
+            .chain(self.audiences.iter().map(move |further| pair(&further.name, true)))
+    }
+}
+
+impl AudienceTerms {
+    fn of(config: &Config) -> Vec<Self> {
+        let mut audiences: Vec<_> = config
+            .audiences
+            .iter()
+            .filter_map(|further| config.access_tokens(further.name.as_str()))
+            .map(|tokens| Self {
+                name: tokens.audience.to_owned(),
+                algorithm: tokens.algorithm.to_string(),
+                access_ttl: tokens.lifetime.as_secs(),
+            })
+            .collect();
+        audiences.sort();
+        audiences
+    }
+
+    /// Names them, for people.
+    fn listed(audiences: &[Self]) -> String {
+        let each = |of: &Self| format!("{} ({}, {} s)", of.name, of.algorithm, of.access_ttl);
+        let listed: Vec<_> = audiences.iter().map(each).collect();
+        if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
     }
 }
 
@@ -176,16 +229,20 @@ impl Records {
         }
     }
 
-    /// Returns the issuers and audiences that are accepted when the store's clock shows `now`, beside these terms' own.
+    /// Returns the issuers and audiences that are accepted when the store's clock shows `now`, beside these terms' own
+    /// default audience.
     pub(crate) fn accepted(&self, own: &Terms, now: Timestamp) -> Vec<Accepted> {
-        let mut accepted = Vec::new();
+        let is_own = |pair: &Accepted| pair.issuer == own.issuer && pair.audience == own.audience;
+        let mut accepted: Vec<_> = own.pairs().filter(|pair| pair.is_other_api).collect();
         for record in &self.0 {
             let Some(terms) = &record.terms else { continue };
             let counts = record.serves_until().is_none_or(|until| now < until.after(terms.last()));
-            let pair = Accepted { issuer: terms.issuer.clone(), audience: terms.audience.clone() };
-            let is_own = (&terms.issuer, &terms.audience) == (&own.issuer, &own.audience);
-            if counts && !is_own && !accepted.contains(&pair) {
-                accepted.push(pair);
+            for pair in terms.pairs().filter(|pair| counts && !is_own(pair)) {
+                let is_known =
+                    |known: &Accepted| known.issuer == pair.issuer && known.audience == pair.audience;
+                if !accepted.iter().any(is_known) {
+                    accepted.push(pair);
+                }
             }
         }
         accepted
@@ -236,7 +293,7 @@ pub(crate) async fn adopt(
     Err(StoreError::Unavailable("others change what is agreed on time and again".to_owned()))
 }
 
-/// Returns the issuers and audiences that a server with this configuration would accept beside its own.
+/// Returns the issuers and audiences that a server with this configuration would accept beside its own default audience.
 pub async fn accepted(
     store: &dyn Agreements,
     config: &Config,

@@ -158,6 +158,7 @@ pub(crate) fn as_store_error(error: &OpenError) -> StoreError {
         OpenError::NotInstalled
         | OpenError::WrongMasterKey
         | OpenError::SecretsKey
-        | OpenError::SigningKey { .. } => StoreError::Corrupt(error.to_string()),
+        | OpenError::SigningKey { .. }
+        | OpenError::NewKey(_) => StoreError::Corrupt(error.to_string()),
     }
 }

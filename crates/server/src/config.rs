@@ -15,8 +15,11 @@
 //! # Ok::<(), tollgate_server::config::ConfigError>(())
 //! ```
 
+mod access_tokens;
+mod audiences;
 mod changes;
 mod layers;
+mod parsing;
 mod reader;
 mod redaction;
 mod safety;
@@ -39,11 +42,13 @@ use tollgate_core::Policy;
 
 pub(crate) use self::values::duration_text;
 pub use self::{
+    access_tokens::AccessTokens,
+    audiences::AudienceSettings,
     changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale, parse_duration},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
 };
 use self::{
     layers::{Layers, Origin},
@@ -85,7 +90,9 @@ impl Config {
 
     /// For how long a token that is issued by this configuration is accepted at most.
     pub fn longest_lifetime(&self) -> Duration {
-        self.tokens.access_ttl.max(self.tokens.refresh_ttl) + self.tokens.exp_leeway
+        let further =
+            self.audiences.iter().filter_map(|further| further.access_ttl).max().unwrap_or_default();
+        self.tokens.access_ttl.max(self.tokens.refresh_ttl).max(further) + self.tokens.exp_leeway
     }
 
     /// Reads the configuration of a server: defaults, then `file`, then `env`.
@@ -193,6 +200,26 @@ impl Config {
         }
     }
 
+    fn check_audiences(&self, reader: &mut Reader) {
+        for (place, further) in self.audiences.iter().enumerate() {
+            let name = &further.name;
+            if name.as_str() == self.tokens.audience {
+                reader.conflict(
+                    ["audiences", "tokens.audience"],
+                    &format!("{name} is the default audience already; take it out of `audiences`"),
+                );
+            } else if self.audiences[..place].iter().any(|other| other.name == *name) {
+                reader.problem_of("audiences", &format!("{name} is there twice; keep one"));
+            }
+            if further.access_ttl.is_some_and(|ttl| ttl > self.tokens.refresh_ttl) {
+                reader.conflict(
+                    ["audiences", "tokens.refresh_ttl"],
+                    &format!("an access token for {name} would outlive the refresh token; shorten it"),
+                );
+            }
+        }
+    }
+
     /// Checks what no key can say alone.
     fn check_together(&self, reader: &mut Reader) {
         if self.tokens.access_ttl > self.tokens.refresh_ttl {
@@ -201,6 +228,7 @@ impl Config {
                 "an access token would outlive the refresh token; lower the first or raise the second",
             );
         }
+        self.check_audiences(reader);
         if self.idempotency.lease >= self.idempotency.ttl {
             reader.conflict(
                 ["idempotency.lease", "idempotency.ttl"],

@@ -32,6 +32,9 @@ pub enum Error {
     /// The scope is malformed or goes beyond what is allowed.
     #[error("the scope is malformed or goes beyond what is allowed")]
     Scope(Problems),
+    /// The API that a token is asked for is none that the client may have one for (RFC 8707 §2).
+    #[error("the client may not have tokens for the API that it asks for")]
+    Target(Problems),
     /// The grant type is not supported.
     #[error("unsupported grant type")]
     GrantType(Problems),
@@ -89,6 +92,9 @@ pub enum Error {
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
+    /// The system gave no random bytes, which a signature needs.
+    #[error("the system gave no random bytes")]
+    NoRandomBytes,
     /// The claims of the client's tokens don't fit into one.
     #[error("the client's scope and networks make its tokens longer than 4 KiB: give it fewer")]
     TokenTooLong,
@@ -110,7 +116,7 @@ impl Error {
     /// Its code on the wire.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) | Self::Scope(_) | Self::GrantType(_) | Self::BrokenBody => {
+            Self::Invalid(_) | Self::Scope(_) | Self::Target(_) | Self::GrantType(_) | Self::BrokenBody => {
                 Code::ValidationError
             }
             Self::InvalidClient => Code::InvalidClient,
@@ -124,7 +130,7 @@ impl Error {
             Self::MediaType { .. } => Code::UnsupportedMediaType,
             Self::TooMany { .. } => Code::TooManyRequests,
             Self::Store(error) => error.code(),
-            Self::NoSigningKey | Self::Stale | Self::NotReady(_) => Code::Unavailable,
+            Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => Code::Unavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
         }
     }
@@ -138,6 +144,10 @@ impl Error {
             }
             Self::BrokenBody => "The body of the request broke off or is not valid HTTP.".into(),
             Self::MediaType { expected } => (*expected).into(),
+            Self::TooMany { .. } => {
+                "Too many failed attempts by this client from this source, or by this source. Try again later."
+                    .into()
+            }
             Self::NotReady(NotReady::Suspended(reason)) => format!("Not ready: {reason}").into(),
             Self::NotReady(reason @ NotReady::Panicked(_)) => {
                 format!("Not ready: {reason}. Restart the server.").into()
@@ -147,6 +157,7 @@ impl Error {
             }
             Self::Invalid(_)
             | Self::Scope(_)
+            | Self::Target(_)
             | Self::GrantType(_)
             | Self::InvalidClient
             | Self::Browser
@@ -155,9 +166,9 @@ impl Error {
             | Self::MethodNotAllowed { .. }
             | Self::Timeout
             | Self::TooLarge
-            | Self::TooMany { .. }
             | Self::Store(_)
             | Self::NoSigningKey
+            | Self::NoRandomBytes
             | Self::Stale
             | Self::TokenTooLong
             | Self::Internal(_) => self.code().message().into(),
@@ -173,7 +184,7 @@ impl Error {
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
             Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
-            Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => {
+            Self::Store(_) | Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => {
                 refusal.retry_after(SOON)
             }
             // What is left of the body is not read: the connection can't serve another request.
@@ -182,6 +193,7 @@ impl Error {
             }
             Self::Invalid(_)
             | Self::Scope(_)
+            | Self::Target(_)
             | Self::GrantType(_)
             | Self::InvalidToken(_)
             | Self::RefreshRefused
@@ -198,9 +210,10 @@ impl Error {
     /// What is wrong with the parts of the request, if that is it.
     pub(crate) fn problems(&self) -> Option<Cow<'_, Problems>> {
         match self {
-            Self::Invalid(problems) | Self::Scope(problems) | Self::GrantType(problems) => {
-                Some(Cow::Borrowed(problems))
-            }
+            Self::Invalid(problems)
+            | Self::Scope(problems)
+            | Self::Target(problems)
+            | Self::GrantType(problems) => Some(Cow::Borrowed(problems)),
             Self::BrokenBody => {
                 Some(Cow::Owned(Problem::body("broke off, or its framing is not valid HTTP").into()))
             }
@@ -263,6 +276,7 @@ impl From<MintError> for Error {
     fn from(error: MintError) -> Self {
         match error {
             MintError::NoKey => Self::NoSigningKey,
+            MintError::NoRandomBytes => Self::NoRandomBytes,
             MintError::TooLong => Self::TokenTooLong,
         }
     }

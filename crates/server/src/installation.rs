@@ -17,7 +17,7 @@ use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::membership::Membership;
-use crate::opening::{OpenError, Unlocked, install_if_empty, open_signing_keys};
+use crate::opening::{NewKey, OpenError, Unlocked, install_if_empty, newest, open_signing_keys};
 use crate::readiness::{NotReady, Task};
 use crate::registry::Registry;
 use crate::steady_time::SteadyTime;
@@ -98,6 +98,7 @@ impl Installation {
         if installation.membership.join(installation.store(), installation.store_time()).await? {
             installation.reload_keys().await?;
         }
+        installation.add_first_keys().await?;
         installation.start_serving(joined_at).await?;
         installation.suspend_unless_agreed();
         Ok(installation)
@@ -122,7 +123,7 @@ impl Installation {
         Administration { store: self.store(), unlocked: &self.unlocked, config: &self.config }
     }
 
-    /// Whether this is the installation's master key.
+    /// Whether these are the master keys that it was opened with.
     pub(crate) fn has_master_keys(&self, keys: &MasterKeys) -> bool {
         self.unlocked.master_keys().are(keys)
     }
@@ -233,7 +234,8 @@ impl Installation {
             return Err(NotReady::Suspended(reason));
         }
         let now = self.now();
-        if !self.signing_ring().can_sign(now) {
+        let ring = self.signing_ring();
+        if !self.config.algorithms().into_iter().all(|algorithm| ring.can_sign(algorithm, now)) {
             return Err(NotReady::NoSigningKey);
         }
         if self.verifier.is_stale(now) { Err(NotReady::Stale) } else { Ok(()) }
@@ -305,13 +307,29 @@ impl Installation {
         self.rotates_keys.swap(rotates, Relaxed) != rotates
     }
 
-    /// Draws a signing key that will sign from `activates_at` on.
-    pub(crate) async fn new_signing_key(
-        &self,
-        now: Timestamp,
-        activates_at: Timestamp,
-    ) -> Result<SealedKey, OpenError> {
-        self.unlocked.new_signing_key(self.store(), now, activates_at).await
+    /// Makes a signing key and seals it.
+    pub(crate) async fn new_signing_key(&self, new: NewKey) -> Result<SealedKey, OpenError> {
+        self.unlocked.new_signing_key(self.store(), new).await
+    }
+
+    /// Adds the first key of each algorithm that is configured and has none, unless the servers have agreed on others.
+    pub(crate) async fn add_first_keys(&self) -> Result<(), OpenError> {
+        if self.membership.obstacle(self.store_time()).is_some() {
+            return Ok(());
+        }
+        let keys = self.store.signing_keys().await?;
+        let now = self.store.now().await?;
+        for algorithm in self.config.algorithms() {
+            if newest(algorithm, &keys).is_none() {
+                let rsa_bits = self.config.keys.rsa_bits;
+                let new = NewKey { algorithm, rsa_bits, created_at: now, activates_at: now };
+                let key = self.new_signing_key(new).await?;
+                self.store.add_signing_key(&key, now, &self.membership.actor()).await?;
+                tracing::info!(key_id = %key.id, %algorithm, "the first signing key of an algorithm was added");
+                self.reload_keys().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Reloads everything, and returns the position from which to follow.

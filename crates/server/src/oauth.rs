@@ -21,20 +21,17 @@ use axum::extract::{self, Extension, Request};
 use axum::routing::{MethodRouter, any};
 use axum::{Router, body::Body};
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::response::Answered;
 use crate::route::Route;
 use crate::state::{Arrival, State};
 
 /// The routes that OAuth libraries know. The two below `/api/v1` are called without a router.
-pub(crate) fn router() -> Router<Arc<State>> {
-    let metadata = || {
-        endpoint(async |state, _, request| {
-            metadata::describe(&state.config().public_url, request.method(), request.uri().path())
-        })
-    };
-    let of_an_issuer = format!("{}/{{*path}}", Route::ServerMetadata.path());
-    Router::new()
+pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
+    let metadata =
+        || endpoint(async |state, _, request| metadata::describe(state.config(), &request.into_parts().0));
+    let router = Router::new()
         .route(
             Route::StandardToken.path(),
             endpoint(async |state, arrival, request| token::post_form(&state, arrival, request).await),
@@ -47,10 +44,25 @@ pub(crate) fn router() -> Router<Arc<State>> {
             Route::Revoke.path(),
             endpoint(async |state, arrival, request| revoke::post(&state, arrival, request).await),
         )
-        .route(Route::KeySet.path(), endpoint(async |_, _, request| metadata::keys(request.method())))
-        .route(Route::ServerMetadata.path(), metadata())
-        .route(&format!("{}/", Route::ServerMetadata.path()), metadata())
-        .route(&of_an_issuer, metadata())
+        .route(
+            Route::KeySet.path(),
+            endpoint(async |state, arrival, request| {
+                metadata::keys(&state, arrival.now, &request.into_parts().0)
+            }),
+        );
+    let described = |router: Router<_>, path: &str| {
+        router
+            .route(path, metadata())
+            .route(&format!("{path}/"), metadata())
+            .route(&format!("{path}/{{*path}}"), metadata())
+    };
+    let router = described(router, Route::ServerMetadata.path());
+    let router = described(router, Route::OpenIdConfiguration.path());
+    // OpenID Connect Discovery 1.0 §4: behind the path of the issuer.
+    match metadata::path_of(&config.public_url) {
+        "" => router,
+        path => router.route(&format!("{path}{}", Route::OpenIdConfiguration.path()), metadata()),
+    }
 }
 
 /// Makes a route of a handler, which decides about the method itself: whether a browser calls comes first.

@@ -1,9 +1,12 @@
 //! Opening a store with its master key: the check value, and the signing keys that are sealed in it.
 
+use rand::Rng;
 use tollgate_core::{
-    Algorithm, KeyId, MasterKey, MasterKeys, SecretHasher, SecretsKey, SigningKey, Timestamp, UnsealError,
+    Algorithm, Jwk, KeyId, MasterKey, MasterKeys, PrivateKey, PrivateKeyError, RsaBits, SecretHasher,
+    SecretsKey, SigningKey, Timestamp, UnsealError,
 };
 use tollgate_store::{Installation as InstallationStore, Seal, SigningKey as SealedKey, StoreError};
+use zeroize::Zeroizing;
 
 /// Why an installation can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,9 @@ pub enum OpenError {
         /// Why.
         source: UnsealError,
     },
+    /// A signing key can't be made.
+    #[error("a signing key can't be made: {0}")]
+    NewKey(#[from] PrivateKeyError),
 }
 
 /// Makes an installation of an empty store: its first signing key, sealed with the first master key.
@@ -41,10 +47,11 @@ pub async fn install_if_empty(
     store: &dyn InstallationStore,
     master_keys: &MasterKeys,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<(), OpenError> {
     if store.installation().await?.is_none() {
-        let first = master_keys.first();
-        store.install(&first.check_value(), &new_signing_key(first, now, now)).await?;
+        let key = master_keys.first();
+        let first = new_signing_key(key, NewKey::hs256(now, now)).await?;
+        store.install(&key.check_value(), &first).await?;
     }
     Ok(())
 }
@@ -74,16 +81,15 @@ impl Unlocked {
         &self.hasher
     }
 
-    /// Draws a signing key and seals it with the master key that the store is sealed with now, which every server has: while
+    /// Makes a signing key and seals it with the master key that the store is sealed with now, which every server has: while
     /// the list of master keys is rolled out, not all have the first one.
     pub async fn new_signing_key(
         &self,
         store: &dyn InstallationStore,
-        now: Timestamp,
-        activates_at: Timestamp,
+        new: NewKey,
     ) -> Result<SealedKey, OpenError> {
         let seal = installed(store).await?;
-        Ok(new_signing_key(sealing_key(&self.master_keys, &seal)?, now, activates_at))
+        Ok(new_signing_key(sealing_key(&self.master_keys, &seal)?, new).await?)
     }
 }
 
@@ -115,37 +121,76 @@ pub fn open_signing_keys(
     sealed: &[SealedKey],
     master_keys: &MasterKeys,
 ) -> Result<Vec<SigningKey>, OpenError> {
-    sealed
-        .iter()
-        .map(|key| {
-            let material = master_keys
-                .unseal(key.id, &key.sealed)
-                .map_err(|source| OpenError::SigningKey { id: key.id, source })?;
-            // A compromised key has no time at which it is good.
-            let retires_at = if key.compromised { Some(Timestamp::from_millis(0)) } else { key.retires_at };
-            Ok(match key.algorithm {
-                Algorithm::Hs256 => SigningKey::derive(key.id, &material, key.activates_at, retires_at),
-            })
-        })
-        .collect()
+    sealed.iter().map(|key| open_signing_key(key, master_keys)).collect()
 }
 
-/// Draws a signing key and seals it.
-pub fn new_signing_key(master_key: &MasterKey, now: Timestamp, activates_at: Timestamp) -> SealedKey {
-    use rand::Rng;
-    let mut rng = rand::rng();
-    let mut material = zeroize::Zeroizing::new([0; 32]);
-    rng.fill_bytes(material.as_mut());
-    let id = KeyId::random(&mut rng);
-    let sealed = master_key.seal(id, &material, &mut rng);
-    SealedKey {
+fn open_signing_key(key: &SealedKey, master_keys: &MasterKeys) -> Result<SigningKey, OpenError> {
+    let damaged = |source| OpenError::SigningKey { id: key.id, source };
+    let material = master_keys.unseal(key.id, key.algorithm, &key.sealed).map_err(damaged)?;
+    // A compromised key has no time at which it is good.
+    let retires_at = if key.compromised { Some(Timestamp::from_millis(0)) } else { key.retires_at };
+    Ok(match key.algorithm {
+        Algorithm::Hs256 => {
+            let material = material.as_slice().try_into().map_err(|_| damaged(UnsealError))?;
+            SigningKey::derive(key.id, material, key.activates_at, retires_at)
+        }
+        Algorithm::Es256 | Algorithm::EdDsa | Algorithm::Ps256 | Algorithm::Rs256 => {
+            let private =
+                PrivateKey::from_pkcs8(key.algorithm, &material).map_err(|_| damaged(UnsealError))?;
+            SigningKey::asymmetric(key.id, private, key.activates_at, retires_at)
+        }
+    })
+}
+
+/// What a signing key that is to be made is like.
+#[derive(Debug, Clone, Copy)]
+pub struct NewKey {
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// The length of an RSA key.
+    pub rsa_bits: RsaBits,
+    /// When it is made.
+    pub created_at: Timestamp,
+    /// From when on it signs.
+    pub activates_at: Timestamp,
+}
+
+impl NewKey {
+    /// A key of HS256, which refresh tokens are signed with.
+    pub const fn hs256(created_at: Timestamp, activates_at: Timestamp) -> Self {
+        Self { algorithm: Algorithm::Hs256, rsa_bits: RsaBits::Bits2048, created_at, activates_at }
+    }
+}
+
+/// Makes a signing key and seals it. An RSA key takes up to a few seconds, on a thread of its own.
+pub async fn new_signing_key(master_key: &MasterKey, new: NewKey) -> Result<SealedKey, PrivateKeyError> {
+    let NewKey { algorithm, rsa_bits, created_at, activates_at } = new;
+    let id = KeyId::random(&mut rand::rng());
+    let (material, public_key) = if algorithm.is_asymmetric() {
+        let making = tokio::task::spawn_blocking(move || PrivateKey::generate(algorithm, rsa_bits));
+        let private = making.await.map_err(|_| PrivateKeyError::NoRandomBytes)??;
+        let public_key = Jwk::of(private.public_key(), id.to_string());
+        (private.to_pkcs8()?, Some(serde_json::to_vec(&public_key).expect("texts serialise")))
+    } else {
+        let mut material = Zeroizing::new(vec![0; 32]);
+        rand::rng().fill_bytes(material.as_mut_slice());
+        (material, None)
+    };
+    let sealed = master_key.seal(id, algorithm, &material, &mut rand::rng());
+    Ok(SealedKey {
         id,
-        algorithm: Algorithm::Hs256,
+        algorithm,
         sealed,
-        public_key: None,
-        created_at: now,
+        public_key,
+        created_at,
         activates_at,
         retires_at: None,
         compromised: false,
-    }
+    })
+}
+
+/// The key of an algorithm that has no successor.
+pub(crate) fn newest(algorithm: Algorithm, keys: &[SealedKey]) -> Option<&SealedKey> {
+    let is_candidate = |key: &&SealedKey| key.algorithm == algorithm && key.retires_at.is_none();
+    keys.iter().filter(is_candidate).max_by_key(|key| key.activates_at)
 }

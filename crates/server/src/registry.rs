@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
 use tollgate_core::{
-    Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp, is_allowed,
+    Audience, Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp,
+    is_allowed,
 };
 use tollgate_http::ClientAddress;
 use tollgate_store::{Client, Clients, Status, StoreError};
@@ -39,6 +40,8 @@ pub struct Registered {
     pub scope: Scope,
     /// Where it may call from, as space-separated CIDR blocks.
     pub addresses: Option<Box<str>>,
+    /// The APIs that its tokens may be for, the first unless it asks for another; empty means the default one alone.
+    pub audiences: Box<[Audience]>,
     /// The generation of its tokens.
     pub generation: Generation,
     /// The generation of its merchant's tokens.
@@ -66,6 +69,7 @@ impl Registered {
             environment: Environment::Test,
             scope: Scope::empty(),
             addresses: None,
+            audiences: Box::default(),
             generation: Generation::END,
             merchant_generation: Generation::END,
             enabled: false,
@@ -91,6 +95,14 @@ impl Registered {
             && refresh.generation >= self.generation
             && refresh.merchant_generation >= self.merchant_generation
             && self.secrets.iter().any(|live| live.id == refresh.secret_id && live.expires_at > now)
+    }
+
+    /// Says whether its tokens may be for `audience`. `default` is the API of a client that none was chosen for.
+    pub fn may_have(&self, audience: &str, default: &str) -> bool {
+        match &*self.audiences {
+            [] => audience == default,
+            chosen => chosen.iter().any(|one| one.as_str() == audience),
+        }
     }
 
     /// Says whether the client may call from `address`. An unknown one is in no list.
@@ -158,6 +170,7 @@ impl Registry {
             environment: client.environment,
             scope: self.interned(client.scope),
             addresses: (!addresses.is_empty()).then(|| addresses.join(" ").into()),
+            audiences: client.audiences.into(),
             generation: client.generation,
             merchant_generation: client.merchant_generation,
             enabled: client.status == Status::Enabled && client.merchant_status == Status::Enabled,

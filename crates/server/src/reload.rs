@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tollgate_core::MasterKeys;
 
 use crate::config::{Changes, Config};
@@ -14,7 +15,7 @@ impl Server {
         arc_swap::Guard::into_inner(self.state().settings())
     }
 
-    /// Whether this is the master key that the server was started with.
+    /// Whether these are the master keys that the server was started with.
     pub fn has_master_keys(&self, keys: &MasterKeys) -> bool {
         self.state().installation().has_master_keys(keys)
     }
@@ -24,7 +25,7 @@ impl Server {
         let state = self.state();
         let mut settings = Config::clone(&state.settings());
         let changes = settings.take_live(new);
-        state.throttle().set_rate(settings.limits.auth_failures);
+        state.limiters().set(&settings, Instant::now());
         state.installation().registry().set_capacity(settings.limits.client_cache);
         let _ = state.edge_limits().send(limits(&settings));
         state.change(settings);

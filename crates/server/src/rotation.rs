@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tollgate_core::Timestamp;
+use tollgate_core::{Algorithm, Timestamp};
 use tollgate_store::{CLOCKS_DIFFER, LeaderLease, SigningKey, StoreError};
 
 use crate::config::Config;
 use crate::installation::Installation;
-use crate::opening::OpenError;
+use crate::opening::{NewKey, OpenError, newest};
 
 /// The task of the leader.
 const TASK: &str = "signing keys";
@@ -24,11 +24,20 @@ const INTERVAL: Duration = Duration::from_secs(20);
 /// How far the clocks of servers may differ.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// When the next key is to sign, on the clock that shows `now`: when the newest has signed for the configured time, and
-/// not before all servers know the next one. `None` if that is for people to say, or if there is no key.
-pub fn next_activation(config: &Config, keys: &[SigningKey], now: Timestamp) -> Option<Timestamp> {
-    let due = newest(keys)?.activates_at.after(config.keys.rotation?);
-    Some(due.max(now.after(lead(config))))
+/// How long verifiers elsewhere may keep the published keys. No key signs before all of them can have it.
+pub(crate) const KEY_SET_KEPT: Duration = Duration::from_secs(5 * 60);
+
+/// When the next key of an algorithm is to sign, on the clock that shows `now`: when the newest has signed for the
+/// configured time, and not before all who verify know the next one. `None` if that is for people to say, or if there is no
+/// key.
+pub fn next_activation(
+    config: &Config,
+    algorithm: Algorithm,
+    keys: &[SigningKey],
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let due = newest(algorithm, keys)?.activates_at.after(config.keys.rotation?);
+    Some(due.max(now.after(lead(config, algorithm))))
 }
 
 /// When the other keys retire, if the next one signs from `activates_at` on: when the last token that they signed has
@@ -38,14 +47,11 @@ pub fn others_retire_at(config: &Config, activates_at: Timestamp, longest_lifeti
     activates_at.after(config.tokens.stale_after).after(CLOCKS_DIFFER).after(longest_lifetime)
 }
 
-/// How long a key is known before it signs: longer than a server that has not heard of it answers at all.
-fn lead(config: &Config) -> Duration {
-    config.tokens.stale_after + SKEW
-}
-
-/// The key that has no successor.
-fn newest(keys: &[SigningKey]) -> Option<&SigningKey> {
-    keys.iter().filter(|key| key.retires_at.is_none()).max_by_key(|key| key.activates_at)
+/// How long a key is known before it signs: longer than a server that has not heard of it answers at all, and than a
+/// verifier elsewhere keeps the keys that it has read.
+fn lead(config: &Config, algorithm: Algorithm) -> Duration {
+    let kept = if algorithm.is_asymmetric() { KEY_SET_KEPT } else { Duration::ZERO };
+    config.tokens.stale_after + SKEW + kept
 }
 
 /// Advances the signing keys of an installation while this server leads.
@@ -64,9 +70,6 @@ impl Rotation {
 
     /// Does so until `stopped` has no sender any more, then gives the leader lease back.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
-        if self.installation.config().keys.rotation.is_none() {
-            return;
-        }
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -102,7 +105,13 @@ impl Rotation {
                 tracing::info!("this server no longer rotates the signing keys");
             }
         }
-        if leads? { self.add_key_in_time().await } else { Ok(()) }
+        if leads? {
+            self.installation.add_first_keys().await?;
+            for algorithm in self.installation.config().algorithms() {
+                self.add_key_in_time(algorithm).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives the leader lease back, so that another server need not wait for its end.
@@ -116,24 +125,28 @@ impl Rotation {
         LeaderLease { task: TASK, holder: self.holder, until: now.after(LEASE) }
     }
 
-    async fn add_key_in_time(&self) -> Result<(), OpenError> {
+    async fn add_key_in_time(&self, algorithm: Algorithm) -> Result<(), OpenError> {
         let (config, store) = (self.installation.config(), self.installation.store());
         let keys = store.signing_keys().await?;
         // Now that the store has answered: the time for which the key is known before it signs begins here.
         let now = self.installation.now();
-        let Some((newest, activates_at)) = newest(&keys).zip(next_activation(config, &keys, now)) else {
+        let next = next_activation(config, algorithm, &keys, now);
+        let Some((newest, activates_at)) = newest(algorithm, &keys).zip(next) else {
             return Ok(());
         };
-        if activates_at > now.after(lead(config)).after(INTERVAL) {
+        if activates_at > now.after(lead(config, algorithm)).after(INTERVAL) {
             return Ok(());
         }
-        let key = self.installation.new_signing_key(now, activates_at).await?;
+        let rsa_bits = config.keys.rsa_bits;
+        let new = NewKey { algorithm, rsa_bits, created_at: now, activates_at };
+        let key = self.installation.new_signing_key(new).await?;
         let longest = store.longest_lifetime(Duration::ZERO).await?;
         let retire_at = others_retire_at(config, activates_at, longest);
         let actor = self.installation.membership().actor();
         if store.succeed_signing_key(newest.id, &key, retire_at, &actor).await? {
             tracing::info!(
                 key_id = %key.id,
+                %algorithm,
                 signs_in_seconds = activates_at.since(now).as_secs(),
                 "the next signing key was added"
             );

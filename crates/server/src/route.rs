@@ -11,6 +11,7 @@ pub(crate) enum Route {
     Introspect,
     Revoke,
     ServerMetadata,
+    OpenIdConfiguration,
     KeySet,
     OpenApi,
     Health,
@@ -67,13 +68,14 @@ fn matches(template: &str, path: &str) -> bool {
 }
 
 /// The authority's own routes.
-const OWN: [(Route, &str); 12] = [
+const OWN: [(Route, &str); 13] = [
     (Route::Token, "/api/v1/oauth2/token"),
     (Route::Refresh, "/api/v1/oauth2/refresh"),
     (Route::StandardToken, "/oauth2/token"),
     (Route::Introspect, "/oauth2/introspect"),
     (Route::Revoke, "/oauth2/revoke"),
     (Route::ServerMetadata, "/.well-known/oauth-authorization-server"),
+    (Route::OpenIdConfiguration, "/.well-known/openid-configuration"),
     (Route::KeySet, "/oauth2/jwks"),
     (Route::OpenApi, "/openapi.json"),
     (Route::Health, "/healthz"),
@@ -89,6 +91,11 @@ impl Route {
             Some((route, _)) => *route,
             // An issuer with a path is described below it (RFC 8414 §3.1).
             None if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
+            None if path.starts_with("/.well-known/openid-configuration/")
+                || path.ends_with("/.well-known/openid-configuration") =>
+            {
+                Self::OpenIdConfiguration
+            }
             None => Self::Unknown,
         }
     }
@@ -109,9 +116,12 @@ impl Route {
     /// The dialect that its answers are in.
     pub(crate) const fn dialect(self) -> Dialect {
         match self {
-            Self::StandardToken | Self::Introspect | Self::Revoke | Self::ServerMetadata | Self::KeySet => {
-                Dialect::OAuth
-            }
+            Self::StandardToken
+            | Self::Introspect
+            | Self::Revoke
+            | Self::ServerMetadata
+            | Self::OpenIdConfiguration
+            | Self::KeySet => Dialect::OAuth,
             _ => Dialect::Envelope,
         }
     }

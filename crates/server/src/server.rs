@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::MethodRouter;
@@ -17,7 +18,7 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
 use tollgate_core::wire::Code;
-use tollgate_core::{ClientId, TokenError};
+use tollgate_core::{ClientId, MerchantId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
@@ -37,6 +38,14 @@ use crate::{health, limits, log, openapi};
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
 pub struct Loopback(Weak<Server>);
+
+impl Loopback {
+    /// Counts a payment request that a merchant creates; `Err` tells how long until the next one is allowed.
+    pub fn count_create(&self, merchant: MerchantId) -> Result<(), Duration> {
+        let server = self.0.upgrade().ok_or(Duration::from_secs(1))?;
+        server.state.limiters().creates.take(merchant, Instant::now())
+    }
+}
 
 impl Service<Request<Bytes>> for Loopback {
     type Response = Response<Bytes>;
@@ -86,7 +95,7 @@ impl Server {
         let edge_limits = limits::changing(installation.config());
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let health_routes = if health { health::router() } else { Router::new() };
-        let own = oauth::router().merge(health_routes).with_state(state.clone());
+        let own = oauth::router(state.config()).merge(health_routes).with_state(state.clone());
         let own = own.merge(openapi::router(state.clone(), health)).fallback(async || Error::NotFound);
         let router = mounted.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
         Self { state, requests: OnceLock::new(), router }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -12,11 +13,11 @@ use tollgate_http::edge::{Limits, OpenConnections};
 
 use crate::config::Config;
 use crate::installation::Installation;
+use crate::limiters::Limiters;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;
 use crate::registry::Registered;
 use crate::route::Routes;
-use crate::throttle::Throttle;
 
 /// What is known of a request before its handler is called.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,7 @@ pub(crate) struct Arrival {
 /// The state of a running server.
 pub(crate) struct State {
     installation: Arc<Installation>,
-    throttle: Throttle,
+    limiters: Limiters,
     metrics: Metrics,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
@@ -49,7 +50,7 @@ impl State {
         edge_limits: watch::Sender<Limits>,
     ) -> Self {
         Self {
-            throttle: Throttle::new(installation.config().limits.auth_failures, Instant::now()),
+            limiters: Limiters::new(installation.config(), Instant::now()),
             metrics: Metrics::of(routes),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
@@ -75,6 +76,11 @@ impl State {
         self.settings.load()
     }
 
+    /// Within which time a request's body must arrive.
+    pub(crate) fn body_timeout(&self) -> Duration {
+        self.settings.load().limits.body_timeout
+    }
+
     pub(crate) fn change(&self, settings: Config) {
         self.settings.store(Arc::new(settings));
     }
@@ -84,8 +90,8 @@ impl State {
         &self.edge_limits
     }
 
-    pub(crate) fn throttle(&self) -> &Throttle {
-        &self.throttle
+    pub(crate) fn limiters(&self) -> &Limiters {
+        &self.limiters
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

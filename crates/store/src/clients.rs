@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use ipnet::IpNet;
 use tollgate_core::{
-    Actor, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp,
+    Actor, Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretHash,
+    SecretId, Timestamp,
 };
 
 use crate::{Status, StoreError};
@@ -23,6 +24,8 @@ pub struct Client {
     pub scope: Scope,
     /// The networks that it may call from; empty means any.
     pub addresses: Vec<IpNet>,
+    /// The APIs that its tokens may be for, the first unless it asks for another; empty means the default one alone.
+    pub audiences: Vec<Audience>,
     /// Whether it is accepted itself.
     pub status: Status,
     /// Whether its merchant is accepted. `Enabled` for an operator's client.
@@ -135,6 +138,16 @@ pub(crate) fn networks_text(networks: &[IpNet]) -> String {
 
 /// Reads networks from a column.
 pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, ipnet::AddrParseError> {
+    text.split_ascii_whitespace().map(str::parse).collect()
+}
+
+/// Writes audiences as a column holds them.
+pub(crate) fn audiences_text(audiences: &[Audience]) -> String {
+    audiences.iter().map(Audience::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// Reads audiences from a column.
+pub(crate) fn audiences(text: &str) -> Result<Vec<Audience>, AudienceError> {
     text.split_ascii_whitespace().map(str::parse).collect()
 }
 

@@ -52,6 +52,7 @@ macro_rules! conformance_tests {
             signing_keys_come_oldest_first
             a_new_signing_key_retires_the_others_unless_they_retire_sooner
             compromised_signing_keys_are_marked_and_replaced
+            a_signing_key_concerns_only_those_of_its_algorithm
             the_longest_lifetime_only_ever_grows
             revocations_outlive_the_longest_lifetime
             the_store_has_a_clock
@@ -191,6 +192,7 @@ fn client(number: u32, merchant: Option<u32>) -> Client {
         environment: Environment::Test,
         scope: "payments:read payments:write".parse().unwrap(),
         addresses: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+        audiences: vec!["payment-api".parse().unwrap(), "https://ledger.example.com".parse().unwrap()],
         status: Status::Enabled,
         merchant_status: Status::Enabled,
         generation: Generation::FIRST,

@@ -37,7 +37,7 @@ pub trait Keys: Send + Sync {
     /// Returns every signing key that has not been purged, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
 
-    /// Adds a signing key. All others retire at `others_retire_at`, unless they retire sooner.
+    /// Adds a signing key. The others of its algorithm retire at `others_retire_at`, unless they retire sooner.
     async fn add_signing_key(
         &self,
         key: &SigningKey,
@@ -45,7 +45,8 @@ pub trait Keys: Send + Sync {
         actor: &Actor,
     ) -> Result<(), StoreError>;
 
-    /// Adds a signing key and marks all others as compromised, which ends them at once whatever any clock shows.
+    /// Adds a signing key and marks the others of its algorithm as compromised, which ends them at once whatever any clock
+    /// shows.
     async fn replace_signing_keys(&self, key: &SigningKey, actor: &Actor) -> Result<(), StoreError>;
 
     /// Adds a signing key as [`Keys::add_signing_key`] does, but only as the successor of `predecessor`. `false`, and

@@ -157,6 +157,7 @@ const CLIENTS: &[Column] = &[
     Column("disabled", Flag),
     Column("created_at", Number),
     Column("generation", Number),
+    Column("audiences", Text),
 ];
 
 const SECRETS: &[Column] = &[

@@ -1,7 +1,7 @@
 //! `tollgate client`.
 
 use serde_json::json;
-use tollgate_core::{MerchantId, Scope};
+use tollgate_core::{Audience, MerchantId, Scope};
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Client, ClientUpdate};
@@ -9,6 +9,7 @@ use tollgate_store::{Access, Client, ClientUpdate};
 use super::PAGE;
 use crate::actor::actor;
 use crate::args::{ClientArgs, ClientCommand, Format, StoreArgs};
+use crate::confirm::ask;
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 use crate::{open, say};
@@ -16,9 +17,15 @@ use crate::{open, say};
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
     let print = |client: &Client, now| output::object(format, &output::client(client, now));
     match command {
-        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, store } => {
-            let new =
-                NewClient { merchant_id: merchant, name, environment: env, scope, addresses: allow_from };
+        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, audience, store } => {
+            let new = NewClient {
+                merchant_id: merchant,
+                name,
+                environment: env,
+                scope,
+                addresses: allow_from,
+                audiences: audience,
+            };
             create(new, &store, format).await
         }
         ClientCommand::List { merchant, store } => list(&store, merchant, format).await,
@@ -36,7 +43,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             if confirm.asks() {
                 let name = clients::find(&admin, client).await?.name;
-                confirm.ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
+                ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
             }
             print(&clients::disable(&admin, client, &actor()).await?, admin.now().await?)
         }
@@ -50,9 +57,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             if confirm.asks() {
                 let name = clients::find(&admin, client).await?.name;
-                confirm.ask(&format!(
-                    "Delete client {client} ({name}) for ever, and refuse every token it has?"
-                ))?;
+                ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
             }
             clients::delete(&admin, client, &actor()).await?;
             output::object(format, &json!({ "client_id": client, "status": "deleted" }))
@@ -76,6 +81,7 @@ async fn create(new: NewClient, store: &StoreArgs, format: Format) -> Result<(),
             "environment": client.environment,
             "scope": client.scope.as_str(),
             "allow_from": output::networks(&client.addresses),
+            "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
         }),
     )?;
     say::note(super::secrets::SHOWN_ONCE);

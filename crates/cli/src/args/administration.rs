@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
-use tollgate_core::{ClientId, Environment, MerchantId, Scope, SecretId};
+use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId};
 use tollgate_server::admin::Name;
 use tollgate_server::config::{Database, SecretSource, parse_duration};
 
@@ -106,6 +106,10 @@ pub(crate) enum ClientCommand {
         /// A CIDR block that it may call from; may be repeated. Without it: anywhere.
         #[arg(long = "allow-from", value_name = "CIDR", value_parser = network)]
         allow_from: Vec<IpNet>,
+        /// An API that its tokens may be for, which the configuration names; may be repeated. The first is the one that it gets
+        /// without asking. Without any: that of tokens.audience.
+        #[arg(long, value_name = "AUDIENCE")]
+        audience: Vec<Audience>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -202,8 +206,30 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// Adds a signing key, which signs once every server knows it. No valid token is refused.
+    /// Adds the first signing key of an algorithm, so that verifiers can read it before anything is signed with it.
+    Create {
+        /// HS256, ES256, EdDSA, PS256 or RS256.
+        #[arg(long)]
+        algorithm: Algorithm,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Prints the public keys, as /oauth2/jwks publishes them.
+    Export {
+        /// Required, so that nobody takes the output for a backup: private keys never leave the store.
+        #[arg(long, required = true)]
+        public: bool,
+        /// In PEM instead of a JSON Web Key Set.
+        #[arg(long)]
+        pem: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Adds a signing key of each algorithm, which signs once whoever verifies can know it. No valid token is refused.
     Rotate {
+        /// Only the keys of this algorithm.
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
         /// The older keys are in the wrong hands: refuse every token signed by them, at once.
         #[arg(long)]
         compromised: bool,
@@ -218,7 +244,7 @@ pub(crate) enum KeyCommand {
 pub(crate) enum ConfigCommand {
     /// Validates the configuration and prints the effective one, secrets masked.
     Check {
-        /// The configuration file; without it the one that TOLLGATE_CONFIG names, or else the environment alone configures.
+        /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },

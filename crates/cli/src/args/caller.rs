@@ -16,6 +16,10 @@ pub(crate) struct CallerArgs {
     /// A folder of `tollgate dev`, whose client calls.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// A host in your own cluster that is called over http, so that secrets and tokens go there in the clear; may be
+    /// repeated. `TOLLGATE_ALLOW_HTTP_TO` names such hosts, too.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_http_to: Vec<String>,
 }
 
 const WHO_CALLS: &str = "\

@@ -8,12 +8,13 @@ use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
 use tollgate_sandbox::{Host, Inspect, Inspecting, Playground, Routes, Settings, Verdict, routes};
 use tollgate_server::openapi::{Surface, document};
-use tollgate_server::{Installation, inspect};
+use tollgate_server::{Installation, Loopback, inspect};
 
 /// The routes of the sandbox if the configuration has it on, none otherwise. `health` says whether health is answered
 /// next to the API.
 pub(crate) fn mounted(
     installation: &Arc<Installation>,
+    loopback: Loopback,
     health: bool,
     playground: impl FnOnce(Arc<dyn Inspect>) -> Option<Playground>,
 ) -> Routes {
@@ -23,10 +24,10 @@ pub(crate) fn mounted(
     let described = installation.clone();
     let description = move || document(&Surface::of(described.config(), health));
     let playground = playground(Arc::new(Inspector(installation.clone())));
-    routes(&Arc::new(host(installation)), Box::new(description), playground)
+    routes(&Arc::new(host(installation, loopback)), Box::new(description), playground)
 }
 
-fn host(installation: &Arc<Installation>) -> Host {
+fn host(installation: &Arc<Installation>, loopback: Loopback) -> Host {
     let config = installation.config();
     let settings = Settings {
         public_url: config.public_url.clone(),
@@ -42,6 +43,7 @@ fn host(installation: &Arc<Installation>) -> Host {
         store: installation.shared_store(),
         verifier: installation.verifier().clone(),
         steady_now: Box::new(move || steady.steady_now()),
+        count_create: Box::new(move |merchant| loopback.count_create(merchant)),
         settings,
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Deserializer, Value};
 
-use crate::harness::{Dev, SEEN_WITHIN, eventually, finish, shell};
+use crate::harness::{Dev, Process, fails, finish, shell, tollgate};
 
 #[test]
 fn the_three_printed_calls_work_as_they_are_pasted() {
@@ -41,34 +41,66 @@ fn the_folder_holds_what_a_caller_needs_and_only_its_owner_reads_it() {
 }
 
 #[test]
-fn first_starts_at_once_make_one_installation() {
+fn of_first_starts_at_once_one_serves_and_the_others_say_so() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let started: Vec<Dev> = std::thread::scope(|scope| {
-        let starting: Vec<_> = (0..3).map(|_| scope.spawn(|| Dev::start(&data))).collect();
-        starting.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    // Each can be used, and by the client of any other.
-    for one in &started {
-        for other in &started {
-            let credentials = &other.credentials;
-            let [id, secret] = ["client_id", "client_secret"].map(|name| credentials[name].as_str().unwrap());
-            let answer = one.api.token(id, secret);
-            assert_eq!(answer.status, 200, "{answer:?}");
+    let start = || {
+        let args = ["dev", "--listen", "127.0.0.1:0", "--data", "data"];
+        Process::spawn(&mut tollgate(folder.path(), &args))
+    };
+    for _ in 0..4 {
+        let started: Vec<Process> = (0..6).map(|_| start()).collect();
+        let (mut serving, mut refused) = (Vec::new(), 0);
+        for process in started {
+            // It prints the calls to paste, or ends.
+            if process.wait_for_or_end(|said| said.contains("Tollgate is up at").then_some(())).is_some() {
+                serving.push(process);
+                continue;
+            }
+            let finished = process.finish();
+            assert_eq!(finished.code, Some(1), "{finished:?}");
+            let said = "tollgate: another `tollgate dev` runs on data: use that one";
+            assert!(finished.stderr.starts_with(said), "{finished:?}");
+            refused += 1;
         }
+        assert_eq!((serving.len(), refused), (1, 5));
+        finish(&mut tollgate(folder.path(), &["token", "--data", "data"])).succeeded();
     }
-    // Each takes the tokens of those that started before or after it.
-    let tokens: Vec<_> = started.iter().map(Dev::tokens).collect();
-    for one in &started {
-        for (access, refresh) in &tokens {
-            eventually("it has read of the others", SEEN_WITHIN, || {
-                let statuses = (one.api.list(access, "").status, one.api.refresh(refresh).status);
-                (statuses == (200, 200)).then_some(())
-            });
-        }
-    }
-    drop(started);
-    Dev::start(&data);
+    Dev::start(&data).tokens();
+}
+
+#[test]
+fn a_second_one_leaves_the_credentials_of_the_first_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut first = Dev::start(&data);
+    let credentials = fs::read(data.join("credentials.json")).unwrap();
+    let args = ["dev", "--listen", "127.0.0.1:0", "--data", "data"];
+    let said = fails(&mut tollgate(folder.path(), &args));
+    assert!(said.contains("another `tollgate dev` runs on data"), "{said}");
+    assert_eq!(fs::read(data.join("credentials.json")).unwrap(), credentials);
+    first.tokens();
+    first.process.kill();
+    Dev::start(&data).tokens();
+}
+
+#[test]
+fn on_all_interfaces_it_is_called_on_loopback_and_says_what_it_exposes() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start_at(&folder.path().join("data"), "0.0.0.0:0", &[]);
+    let port = dev.api.0.port();
+    assert_eq!(dev.base_url, format!("http://127.0.0.1:{port}"));
+    assert_eq!(dev.credentials["base_url"], dev.base_url);
+    let said = dev.process.said();
+    assert!(
+        said.contains(&format!("It listens on 0.0.0.0:{port}, where other machines reach it: ")),
+        "{said}"
+    );
+    finish(&mut tollgate(folder.path(), &["token", "--data", "data"])).succeeded();
+    let list = ["call", "GET", "/api/v1/payment-requests", "--data", "data"];
+    finish(&mut tollgate(folder.path(), &list)).succeeded();
+    let quiet = Dev::start(&folder.path().join("other")).process.said();
+    assert!(!quiet.contains("other machines"), "{quiet}");
 }
 
 #[test]
@@ -105,9 +137,10 @@ fn a_second_start_reuses_the_merchant_the_client_and_the_keys() {
 fn the_credentials_follow_the_address() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let first = Dev::start(&data);
-    // While the first still runs, the second can't be given its port.
-    let second = Dev::start(&data);
+    let mut first = Dev::start(&data);
+    first.process.kill();
+    // Another address of this machine, so surely not the one before.
+    let second = Dev::start_at(&data, "127.0.0.2:0", &[]);
     assert_ne!(second.base_url, first.base_url);
     assert_eq!(second.credentials["base_url"], second.base_url);
     for name in ["merchant_id", "client_id", "client_secret"] {

@@ -10,6 +10,7 @@
 
 mod agent;
 mod agreement;
+mod audiences;
 mod call;
 mod caller;
 mod canary;
@@ -29,6 +30,7 @@ mod harness;
 mod health;
 mod inspect;
 mod kept;
+mod network;
 mod nodes;
 mod oauth;
 mod openapi;

@@ -98,6 +98,11 @@ impl Process {
         })
     }
 
+    /// Reads its standard output likewise; `None` if it ends without having said it.
+    pub(crate) fn wait_for_or_end<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.stdout.wait_for(find).ok()
+    }
+
     /// Sends a signal (`TERM`, `INT`, …).
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -s {name} {}", self.id());

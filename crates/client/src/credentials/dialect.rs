@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::ConfigurationError;
 use crate::origin::secure;
 use crate::source::known_code;
+use crate::{ConfigurationError, HttpHosts};
 
 /// The dialect of an authority.
 #[derive(Debug, Clone)]
@@ -31,13 +31,18 @@ pub enum ClientAuthentication {
 impl Dialect {
     /// The Payment API: JSON, at `/api/v1/oauth2/token` and `…/refresh` below this URL.
     pub fn payment_api(base_url: &str) -> Result<Self, ConfigurationError> {
+        Self::payment_api_allowing(base_url, &HttpHosts::default())
+    }
+
+    /// The same, and over http to these hosts, too.
+    pub fn payment_api_allowing(base_url: &str, hosts: &HttpHosts) -> Result<Self, ConfigurationError> {
         let base = base_url.trim_end_matches('/');
         if base.contains('?') {
             return Err(ConfigurationError::Url);
         }
         Ok(Self(Kind::PaymentApi {
-            token: secure(&format!("{base}/api/v1/oauth2/token"))?,
-            refresh: secure(&format!("{base}/api/v1/oauth2/refresh"))?,
+            token: secure(&format!("{base}/api/v1/oauth2/token"), hosts)?,
+            refresh: secure(&format!("{base}/api/v1/oauth2/refresh"), hosts)?,
         }))
     }
 
@@ -46,7 +51,7 @@ impl Dialect {
         token_url: &str,
         authentication: ClientAuthentication,
     ) -> Result<Self, ConfigurationError> {
-        Ok(Self(Kind::Standard { token: secure(token_url)?, authentication }))
+        Ok(Self(Kind::Standard { token: secure(token_url, &HttpHosts::default())?, authentication }))
     }
 }
 

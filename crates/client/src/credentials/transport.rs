@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use reqwest::Client;
+use reqwest::{Client, Url};
 use tollgate_secrets::https;
 use zeroize::Zeroizing;
 
-use crate::{ConfigurationError, Fault, http_client_builder};
+use crate::http_client::for_checked;
+use crate::{ConfigurationError, Fault};
 
 /// The longest token response, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -32,8 +33,8 @@ pub(super) struct Http(Client);
 
 impl Http {
     /// Prepares calls to this URL, each of which may take as long as `timeout`.
-    pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, ConfigurationError> {
-        let client = http_client_builder(url)?
+    pub(super) fn new(url: &Url, timeout: Duration) -> Result<Self, ConfigurationError> {
+        let client = for_checked(url)?
             .timeout(timeout)
             // Token calls are minutes apart, so a kept connection may have died.
             .pool_idle_timeout(Duration::from_secs(10))

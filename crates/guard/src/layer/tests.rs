@@ -7,8 +7,9 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use proptest::prelude::*;
 use tollgate_core::{
-    Accepted, Claims, Clock, Environment, Generation, KeyId, MerchantId, Policy, Revocation, Revoked, Scope,
-    SecretId, SigningKey, SigningRing, Timestamp, TokenError, TokenId, TokenKind, Uptime, VerifyingRing,
+    Accepted, Algorithm, Claims, Clock, Environment, Generation, KeyId, MerchantId, Policy, Revocation,
+    Revoked, Scope, SecretId, SigningKey, SigningRing, Timestamp, TokenError, TokenId, TokenKind, Uptime,
+    VerifyingRing,
 };
 use tower::{ServiceExt, service_fn};
 
@@ -74,7 +75,7 @@ fn scope(text: &str) -> Scope {
 fn request(claims: &Claims<'_>) -> Request<()> {
     let mut line = b"Bearer ".to_vec();
     SigningRing::new("https://core.example.com", vec![key(1)])
-        .mint(TokenKind::Access, claims, NOW, &mut line)
+        .mint(TokenKind::Access, Algorithm::Hs256, claims, NOW, &mut line)
         .unwrap();
     Request::get("/").header(AUTHORIZATION, line).body(()).unwrap()
 }
@@ -272,7 +273,11 @@ async fn every_word_of_a_required_scope_is_required() {
 #[tokio::test]
 async fn a_required_audience_refuses_the_others_that_the_keyring_accepts_and_is_the_realm() {
     let former = "former-api";
-    let accepted = vec![Accepted { issuer: claims().issuer.to_owned(), audience: former.to_owned() }];
+    let accepted = vec![Accepted {
+        issuer: claims().issuer.to_owned(),
+        audience: former.to_owned(),
+        is_other_api: false,
+    }];
     let verifier = Arc::new(Verifier::new(keyring(1).accepting(accepted), Arc::new(Fixed)));
     let guard = GuardLayer::new(verifier);
     let of_former = Claims { audience: former, ..claims() };

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use tollgate_core::{
-    ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, Revocation, Revoked,
-    SecretId, SigningKey, SigningRing, TokenError, TokenId, TokenKind, Uptime,
+    Algorithm, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy,
+    Revocation, Revoked, SecretId, SigningKey, SigningRing, TokenError, TokenId, TokenKind, Uptime,
 };
 
 use super::*;
@@ -61,13 +61,13 @@ fn token(id: TokenId) -> Vec<u8> {
     };
     let mut token = Vec::new();
     SigningRing::new("https://core.example.com", vec![key(1, false)])
-        .mint(TokenKind::Access, &claims, NOW, &mut token)
+        .mint(TokenKind::Access, Algorithm::Hs256, &claims, NOW, &mut token)
         .unwrap();
     token
 }
 
 fn admit(verifier: &Verifier, token: &[u8], now: Timestamp) -> Result<Principal, Denial> {
-    verifier.admit(token, now, |_| Ok(()))
+    verifier.admit(token, now, |_, _| Ok(()))
 }
 
 /// A verifier, and a token that it has cached.
@@ -183,7 +183,7 @@ fn a_cached_token_is_no_better_than_any_other_on_a_verifier_that_is_stale() {
 #[test]
 fn what_a_route_requires_is_checked_for_each_request() {
     let (verifier, token) = caching(keyring(1, false));
-    let refuse = |claims: &Claims<'_>| {
+    let refuse = |_: &VerifyingRing, claims: &Claims<'_>| {
         assert_eq!(claims.addresses, Some("192.0.2.0/24"));
         Err(Denial::Address)
     };
@@ -196,7 +196,7 @@ fn a_token_that_is_not_admitted_is_not_cached() {
     let verifier = Verifier::new(keyring(1, false), Arc::new(Unasked));
     let token = token(ID);
     for _ in 0..3 {
-        verifier.admit(&token, NOW, |_| Err(Denial::Address)).unwrap_err();
+        verifier.admit(&token, NOW, |_, _| Err(Denial::Address)).unwrap_err();
     }
     assert!(!is_cached(&verifier, &token));
 }

@@ -210,7 +210,7 @@ mod tests {
             container(&environment).ok().flatten().map(|url| url.to_string())
         };
         assert_eq!(address("/v2/credentials/1").unwrap(), "http://169.254.170.2/v2/credentials/1");
-        let http = Http::new().unwrap();
+        let http = Http::new();
         for elsewhere in ["@evil.example/", ".evil.example/", "9.evil.example:80/"] {
             let refused = address(elsewhere).is_none_or(|url| {
                 matches!(http.request(Method::GET, url.parse().unwrap()), Err(Reason::Insecure { .. }))

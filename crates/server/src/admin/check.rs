@@ -7,7 +7,7 @@ use tollgate_core::MasterKeys;
 use tollgate_store::{Part, Store, StoreError, Table, is_understood};
 
 use super::AdminError;
-use crate::opening::{installed, sealing_key, secrets_key};
+use crate::opening::{installed, open_signing_keys, sealing_key, secrets_key};
 
 /// How many parts of an export wait for whoever takes them.
 const PARTS: usize = 4;
@@ -89,7 +89,7 @@ async fn sealed(store: &dyn Store, master_keys: &MasterKeys) -> Result<Vec<Check
         checked.push(part("key of secrets".to_owned(), opened.err().map(|error| error.to_string())));
     }
     for key in store.signing_keys().await? {
-        let opened = master_keys.unseal(key.id, &key.sealed);
+        let opened = open_signing_keys(std::slice::from_ref(&key), master_keys);
         checked.push(part(format!("signing key {}", key.id), opened.err().map(|error| error.to_string())));
     }
     Ok(checked)

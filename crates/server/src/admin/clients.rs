@@ -1,7 +1,7 @@
 //! Clients.
 
 use ipnet::IpNet;
-use tollgate_core::{ClientId, ClientSecret, Environment, Generation, MerchantId, Scope};
+use tollgate_core::{Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Scope};
 use tollgate_store::{Client, ClientUpdate, Status};
 
 use super::{Actor, AdminError, Administration, Name, secrets, wait_if_enabled_again};
@@ -19,6 +19,8 @@ pub struct NewClient {
     pub scope: Scope,
     /// The networks that it may call from; empty means any.
     pub addresses: Vec<IpNet>,
+    /// The APIs that its tokens may be for, the first unless it asks for another; empty means the default one alone.
+    pub audiences: Vec<Audience>,
 }
 
 /// A client that was created, and its secret, which is shown now or never.
@@ -35,6 +37,10 @@ pub async fn create(
     new: NewClient,
     actor: &Actor,
 ) -> Result<CreatedClient, AdminError> {
+    if let Some(unknown) = new.audiences.iter().find(|one| admin.config.access_tokens(one.as_str()).is_none())
+    {
+        return Err(AdminError::UnknownAudience(unknown.clone()));
+    }
     let now = admin.now().await?;
     let id = ClientId::random(&mut rand::rng());
     let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
@@ -47,6 +53,7 @@ pub async fn create(
         environment,
         scope: new.scope,
         addresses: new.addresses,
+        audiences: new.audiences,
         status: Status::Enabled,
         merchant_status: Status::Enabled,
         generation: Generation::FIRST,

@@ -1,6 +1,6 @@
 //! Why an act of administration failed.
 
-use tollgate_core::{ClientId, MerchantId, SecretId};
+use tollgate_core::{Algorithm, Audience, ClientId, MerchantId, SecretId};
 use tollgate_store::StoreError;
 
 use crate::opening::OpenError;
@@ -22,13 +22,21 @@ pub enum AdminError {
         /// The secret that it does not have.
         secret: SecretId,
     },
+    /// The algorithm has a signing key already.
+    #[error("there is a signing key of {0} already: `tollgate key rotate --algorithm {0}` adds the next one")]
+    KeyExists(Algorithm),
+    /// An audience is not configured.
+    #[error(
+        "no audience is called {0}: name it in the configuration first, as tokens.audience or in [[audiences]]"
+    )]
+    UnknownAudience(Audience),
     /// The store to copy from holds no installation.
     #[error("the store holds no installation")]
     NoInstallation,
     /// The store to copy to is not empty.
     #[error("the store to copy to holds something already")]
     TargetNotEmpty,
-    /// The master key is another, or something that it has sealed does not open.
+    /// The master key is another, or something that it has sealed does not open, or no signing key can be made.
     #[error(transparent)]
     Open(OpenError),
     /// The store failed.
@@ -43,7 +51,8 @@ impl From<OpenError> for AdminError {
             error @ (OpenError::NotInstalled
             | OpenError::WrongMasterKey
             | OpenError::SecretsKey
-            | OpenError::SigningKey { .. }) => Self::Open(error),
+            | OpenError::SigningKey { .. }
+            | OpenError::NewKey(_)) => Self::Open(error),
         }
     }
 }

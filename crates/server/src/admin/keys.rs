@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use tollgate_core::{KeyId, Phase, SigningRing, Timestamp};
-use tollgate_store::{RETIRED_KEPT, SigningKey};
+use tollgate_core::{Algorithm, KeyId, Phase, PublicKey, SigningKey, SigningRing, Timestamp, VerifyingRing};
+use tollgate_store::{RETIRED_KEPT, SigningKey as SealedKey};
 
 use super::{Actor, AdminError, Administration};
 use crate::agreement::KEYS_KNOWN_WITHIN;
-use crate::opening::open_signing_keys;
-use crate::rotation::{next_activation, others_retire_at};
+use crate::opening::{NewKey, newest, open_signing_keys};
+use crate::rotation::{KEY_SET_KEPT, next_activation, others_retire_at};
 
 /// A signing key and where it stands.
 pub struct ListedKey {
     /// The key, sealed.
-    pub key: SigningKey,
+    pub key: SealedKey,
     /// Its phase.
     pub phase: Option<Phase>,
     /// When it leaves this phase; `None` if nobody knows yet. A retired key is deleted then.
@@ -25,9 +25,11 @@ pub struct ListedKey {
 pub struct AddedKey {
     /// Its id.
     pub id: KeyId,
+    /// What it signs with.
+    pub algorithm: Algorithm,
     /// From when on it signs.
     pub activates_at: Timestamp,
-    /// When the other keys retire.
+    /// When the other keys of its algorithm retire.
     pub others_retire_at: Timestamp,
 }
 
@@ -45,31 +47,87 @@ pub async fn list(admin: &Administration<'_>) -> Result<Vec<ListedKey>, AdminErr
     Ok(listed.collect())
 }
 
-/// Adds a signing key, which signs once every server knows it. The others retire when no token of theirs is left: no
-/// valid token is refused.
-pub async fn rotate(admin: &Administration<'_>, actor: &Actor) -> Result<AddedKey, AdminError> {
+/// Adds the first signing key of an algorithm, so that verifiers elsewhere can read it before the configuration names the
+/// algorithm. It signs from now on, as soon as anything asks for it.
+pub async fn create(
+    admin: &Administration<'_>,
+    algorithm: Algorithm,
+    actor: &Actor,
+) -> Result<AddedKey, AdminError> {
     let now = admin.now().await?;
-    let activates_at = now.after(KEYS_KNOWN_WITHIN);
-    let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
-    let others_retire_at = others_retire_at(admin.config, activates_at, longest);
-    let key = admin.unlocked.new_signing_key(admin.store, now, activates_at).await?;
-    admin.store.add_signing_key(&key, others_retire_at, actor).await?;
-    Ok(AddedKey { id: key.id, activates_at, others_retire_at })
+    if newest(algorithm, &admin.store.signing_keys().await?).is_some() {
+        return Err(AdminError::KeyExists(algorithm));
+    }
+    let key = new_key(admin, algorithm, now, now).await?;
+    admin.store.add_signing_key(&key, now, actor).await?;
+    Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
 }
 
-/// Replaces signing keys that are in the wrong hands: the new one signs at once, and every token of the others is refused
-/// from now on.
-pub async fn replace_compromised(admin: &Administration<'_>, actor: &Actor) -> Result<AddedKey, AdminError> {
+/// Adds a signing key of an algorithm, which signs once every server and every verifier elsewhere can know it. The others
+/// retire when no token of theirs is left: no valid token is refused.
+pub async fn rotate(
+    admin: &Administration<'_>,
+    algorithm: Algorithm,
+    actor: &Actor,
+) -> Result<AddedKey, AdminError> {
     let now = admin.now().await?;
-    let key = admin.unlocked.new_signing_key(admin.store, now, now).await?;
+    let activates_at = now.after(known_within(algorithm));
+    let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
+    let others_retire_at = others_retire_at(admin.config, activates_at, longest);
+    let key = new_key(admin, algorithm, now, activates_at).await?;
+    admin.store.add_signing_key(&key, others_retire_at, actor).await?;
+    Ok(AddedKey { id: key.id, algorithm, activates_at, others_retire_at })
+}
+
+/// Replaces the signing keys of an algorithm that are in the wrong hands: the new one signs at once, and every token of the
+/// others is refused from now on.
+pub async fn replace_compromised(
+    admin: &Administration<'_>,
+    algorithm: Algorithm,
+    actor: &Actor,
+) -> Result<AddedKey, AdminError> {
+    let now = admin.now().await?;
+    let key = new_key(admin, algorithm, now, now).await?;
     admin.store.replace_signing_keys(&key, actor).await?;
-    Ok(AddedKey { id: key.id, activates_at: now, others_retire_at: now })
+    Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
+}
+
+/// The algorithms that have a signing key, or are configured.
+pub async fn algorithms(admin: &Administration<'_>) -> Result<Vec<Algorithm>, AdminError> {
+    let keys = admin.store.signing_keys().await?;
+    let configured = admin.config.algorithms();
+    let has_any = |one: &Algorithm| newest(*one, &keys).is_some() || configured.contains(one);
+    Ok(Algorithm::ALL.into_iter().filter(has_any).collect())
+}
+
+/// Returns the public keys that verify tokens now or will, with their ids.
+pub async fn public_keys(admin: &Administration<'_>) -> Result<Vec<(KeyId, PublicKey)>, AdminError> {
+    let now = admin.now().await?;
+    let keys = open_signing_keys(&admin.store.signing_keys().await?, admin.unlocked.master_keys())?;
+    let ring = VerifyingRing::new(admin.config.token_policy(), keys.iter().map(SigningKey::verifying_key));
+    Ok(ring.public_keys(now).map(|(id, key)| (id, key.clone())).collect())
+}
+
+/// How soon whoever verifies tokens of an algorithm knows a new key.
+fn known_within(algorithm: Algorithm) -> Duration {
+    if algorithm.is_asymmetric() { KEYS_KNOWN_WITHIN + KEY_SET_KEPT } else { KEYS_KNOWN_WITHIN }
+}
+
+async fn new_key(
+    admin: &Administration<'_>,
+    algorithm: Algorithm,
+    created_at: Timestamp,
+    activates_at: Timestamp,
+) -> Result<SealedKey, AdminError> {
+    let rsa_bits = admin.config.keys.rsa_bits;
+    let new = NewKey { algorithm, rsa_bits, created_at, activates_at };
+    Ok(admin.unlocked.new_signing_key(admin.store, new).await?)
 }
 
 fn advances_at(
     admin: &Administration<'_>,
-    keys: &[SigningKey],
-    key: &SigningKey,
+    keys: &[SealedKey],
+    key: &SealedKey,
     phase: Phase,
     now: Timestamp,
 ) -> Option<Timestamp> {
@@ -77,11 +135,13 @@ fn advances_at(
         Phase::Next => Some(key.activates_at),
         Phase::Active => {
             // A key that retires before it ever signs follows nobody.
-            let will_sign = |key: &&SigningKey| {
-                key.activates_at > now && key.retires_at.is_none_or(|at| at > key.activates_at)
+            let will_sign = |other: &&SealedKey| {
+                other.algorithm == key.algorithm
+                    && other.activates_at > now
+                    && other.retires_at.is_none_or(|at| at > other.activates_at)
             };
             let next = keys.iter().filter(will_sign).map(|key| key.activates_at).min();
-            next.or_else(|| next_activation(admin.config, keys, now))
+            next.or_else(|| next_activation(admin.config, key.algorithm, keys, now))
         }
         Phase::VerifyOnly => key.retires_at,
         Phase::Retired => key.retires_at.map(|at| at.after(RETIRED_KEPT)),

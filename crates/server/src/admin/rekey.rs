@@ -52,7 +52,7 @@ type SealedKeys = Vec<(KeyId, Vec<u8>)>;
 fn is_sealed_by(key: &MasterKey, seal: &Seal, keys: &[SigningKey]) -> bool {
     seal.check == key.check_value()
         && seal.secrets_key.as_ref().is_none_or(|sealed| key.unseal_secrets_key(sealed).is_ok())
-        && keys.iter().all(|signing| key.unseal(signing.id, &signing.sealed).is_ok())
+        && keys.iter().all(|signing| key.unseal(signing.id, signing.algorithm, &signing.sealed).is_ok())
 }
 
 fn sealed_anew(
@@ -62,9 +62,11 @@ fn sealed_anew(
 ) -> Result<(Seal, SealedKeys), OpenError> {
     let (all, rng) = (admin.unlocked.master_keys(), &mut rand::rng());
     let secrets_key = secrets_key(all, sealing_key(all, seal)?, seal)?;
-    let keys = keys.iter().map(|SigningKey { id, sealed, .. }| {
-        let material = all.unseal(*id, sealed).map_err(|source| OpenError::SigningKey { id: *id, source })?;
-        Ok((*id, all.first().seal(*id, &material, rng)))
+    let keys = keys.iter().map(|SigningKey { id, algorithm, sealed, .. }| {
+        let material = all
+            .unseal(*id, *algorithm, sealed)
+            .map_err(|source| OpenError::SigningKey { id: *id, source })?;
+        Ok((*id, all.first().seal(*id, *algorithm, &material, rng)))
     });
     let keys = keys.collect::<Result<_, OpenError>>()?;
     let check = all.first().check_value().to_vec();

@@ -219,8 +219,13 @@ fn variable_of(key: &str) -> String {
 
 /// Tells variables that begin like settings and are none.
 fn is_foreign(name: &str, value: &str) -> bool {
-    const CLIENT_SIDE: [&str; 4] =
-        ["TOLLGATE_BASE_URL", "TOLLGATE_CLIENT_ID", "TOLLGATE_CLIENT_SECRET", "TOLLGATE_CONFIG"];
+    const CLIENT_SIDE: [&str; 5] = [
+        "TOLLGATE_BASE_URL",
+        "TOLLGATE_CLIENT_ID",
+        "TOLLGATE_CLIENT_SECRET",
+        "TOLLGATE_ALLOW_HTTP_TO",
+        "TOLLGATE_CONFIG",
+    ];
     CLIENT_SIDE.contains(&name) || name.starts_with("TOLLGATE_TEST_") || is_made_by_kubernetes(name, value)
 }
 

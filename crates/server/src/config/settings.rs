@@ -4,11 +4,13 @@ use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
+use tollgate_core::{Algorithm, RsaBits};
 
 use super::{
+    audiences::AudienceSettings,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
     written::Written,
 };
 
@@ -71,6 +73,8 @@ settings! {
         sandbox: bool = boolean,
         /// Networks of the proxies whose `X-Forwarded-For` is believed.
         trusted_proxies: Vec<IpNet> = networks,
+        /// `[[audiences]]`: further APIs that tokens can be for.
+        audiences: Vec<AudienceSettings> = audiences,
         /// `[database]`.
         database: DatabaseSettings = section,
         /// `[tokens]`.
@@ -121,6 +125,8 @@ settings! {
         refresh_ttl: Duration = whole_seconds,
         /// The `aud` claim: printable ASCII that needs no escaping in JSON.
         audience: String = audience,
+        /// What the access tokens of the default audience are signed with.
+        algorithm: Algorithm = algorithm,
         /// How long after `exp` a token passes; at most 60 s.
         exp_leeway: Duration = leeway,
         /// How far in the future `iat` and `nbf` may lie; at most 60 s.
@@ -137,6 +143,8 @@ settings! {
     Keys in "keys." {
         /// How long a key signs, at least an hour; `None` leaves rotation to people.
         rotation: Option<Duration> = rotation,
+        /// The length of new RSA keys.
+        rsa_bits: RsaBits = rsa_bits,
     }
 }
 
@@ -157,6 +165,16 @@ settings! {
         auth_failures: Rate = rate,
         /// Connections open at the same time.
         max_connections: usize = count,
+        /// Those of them that one source may hold.
+        source_connections: Share = share,
+        /// Connections that one source may open; `None` is any number.
+        source_new_connections: Option<Rate> = rate_or_off,
+        /// Failed authentications of one source, over all clients, before 429; `None` is any number.
+        source_auth_failures: Option<Rate> = rate_or_off,
+        /// Payment requests that one merchant may create in the sandbox; `None` is any number.
+        merchant_creates: Option<Rate> = rate_or_off,
+        /// Whether the limits of sources and merchants refuse, or only count.
+        enforce: bool = boolean,
         /// Time for a request's head to arrive.
         head_timeout: Duration = duration,
         /// Time from opening a connection to the first byte of a request.

@@ -228,6 +228,52 @@ impl fmt::Display for Rate {
     }
 }
 
+/// A part of a number of things, or so many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// Per cent of all; 100 is no limit.
+    Percent(u8),
+    /// This many.
+    Count(usize),
+}
+
+impl Share {
+    pub(super) const EXPECTED: &str = "a count of at least 1, a share such as \"50%\", or \"off\"";
+
+    /// How many of `all` it is, at least one.
+    pub fn of(self, all: usize) -> usize {
+        match self {
+            Self::Percent(percent) => (all.saturating_mul(percent.into()) / 100).max(1),
+            Self::Count(count) => count,
+        }
+    }
+}
+
+impl FromStr for Share {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Percent(100));
+        }
+        let parsed = match text.strip_suffix('%') {
+            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
+            None => text.parse().ok().map(Self::Count),
+        };
+        parsed.filter(|share| !matches!(share, Self::Percent(0) | Self::Count(0))).ok_or(Self::EXPECTED)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(100) => f.write_str("off"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Count(count) => write!(f, "{count}"),
+        }
+    }
+}
+
 /// What a server does that has not read from the store for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenStale {

@@ -38,10 +38,14 @@ impl Error {
             Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => "invalid_grant",
             Self::GrantType(_) => "unsupported_grant_type",
             Self::Scope(_) => "invalid_scope",
+            Self::Target(_) => "invalid_target",
             Self::Browser | Self::Address => "access_denied",
-            Self::TooMany { .. } | Self::Store(_) | Self::NoSigningKey | Self::Stale | Self::NotReady(_) => {
-                "temporarily_unavailable"
-            }
+            Self::TooMany { .. }
+            | Self::Store(_)
+            | Self::NoSigningKey
+            | Self::NoRandomBytes
+            | Self::Stale
+            | Self::NotReady(_) => "temporarily_unavailable",
             Self::TokenTooLong | Self::Internal(_) => "server_error",
         }
     }

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use tollgate_core::{Claims, MintError, Scope, Timestamp, TokenId, TokenKind};
+use tollgate_core::{Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
 use tollgate_http::Problem;
 use tollgate_http::refusal::Dialect;
 
+use crate::config::{AccessTokens, Config};
 use crate::error::Error;
 use crate::oauth::authenticated::{Authenticated, check_scope};
 use crate::oauth::parameters::present;
@@ -22,22 +23,59 @@ pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scop
     scope.parse().map(Some).map_err(|error| Problem::new("scope", format!("is malformed: {error}")))
 }
 
+/// What the access tokens are like that a client gets: for the API that it asks for (RFC 8707 §2), or else for its first one.
+pub(crate) fn access_tokens<'a>(
+    config: &'a Config,
+    client: &Registered,
+    target: Option<&str>,
+) -> Result<AccessTokens<'a>, Error> {
+    let default = config.default_access_tokens();
+    let found = match (target, &*client.audiences) {
+        (None, []) => Some(default),
+        (None, [first, ..]) => config.access_tokens(first.as_str()),
+        (Some(target), _) => {
+            config.access_tokens(target).filter(|_| client.may_have(target, default.audience))
+        }
+    };
+    found.ok_or_else(unknown_target)
+}
+
+/// The same for the refresh grant: the API stays the one that the refresh token was granted for.
+pub(crate) fn refreshed_access_tokens<'a>(
+    config: &'a Config,
+    keyring: &VerifyingRing,
+    refresh: &Claims<'_>,
+    target: Option<&str>,
+) -> Result<AccessTokens<'a>, Error> {
+    if target.is_some_and(|target| target != refresh.audience) {
+        return Err(unknown_target());
+    }
+    let configured = config.access_tokens(refresh.audience);
+    // Under a former name of the default audience they are like those under the present one.
+    let former = || (!keyring.is_for_other_api(refresh)).then(|| config.default_access_tokens());
+    configured.or_else(former).ok_or(Error::RefreshRefused)
+}
+
+fn unknown_target() -> Error {
+    Error::Target(Problem::new("resource", "is not an API that this client may have tokens for").into())
+}
+
 /// Grants an access and a refresh token to a client that has proved itself (RFC 6749 §4.4).
 pub(crate) fn client_credentials<'a>(
     state: &'a State,
     of: &'a Authenticated,
     requested: Option<&'a Scope>,
+    tokens: AccessTokens<'a>,
     now: Timestamp,
 ) -> Result<(Claims<'a>, Claims<'a>), Error> {
     check_scope(requested, |word| of.client.scope.contains(word))?;
-    let tokens = &state.config().tokens;
     let id = TokenId::random(&mut rand::rng());
     let access = Claims {
         issuer: &state.config().public_url,
         subject: of.id,
-        audience: &tokens.audience,
+        audience: tokens.audience,
         issued_at: now,
-        expires_at: now.after(tokens.access_ttl),
+        expires_at: now.after(tokens.lifetime),
         id,
         scope: requested.unwrap_or(&of.client.scope).as_str(),
         merchant_id: of.client.merchant_id,
@@ -48,23 +86,23 @@ pub(crate) fn client_credentials<'a>(
         made_with: None,
         addresses: of.client.addresses.as_deref(),
     };
-    let refresh =
-        Claims { id: id.of_its_refresh_token(), expires_at: now.after(tokens.refresh_ttl), ..access };
+    let refresh_expires_at = now.after(state.config().tokens.refresh_ttl);
+    let refresh = Claims { id: id.of_its_refresh_token(), expires_at: refresh_expires_at, ..access };
     Ok((access, refresh))
 }
 
 /// Grants the next access token for a refresh token (RFC 6749 §6) that `client` still vouches for.
 pub(crate) fn refresh_token<'a>(
-    state: &State,
     refresh: &Claims<'a>,
     client: &'a Registered,
     requested: Option<&'a Scope>,
+    tokens: AccessTokens<'_>,
     now: Timestamp,
 ) -> Result<Claims<'a>, Error> {
     check_scope(requested, |word| refresh.allows(word))?;
     Ok(Claims {
         issued_at: now,
-        expires_at: now.after(state.config().tokens.access_ttl),
+        expires_at: now.after(tokens.lifetime),
         id: TokenId::random(&mut rand::rng()),
         scope: requested.map_or(refresh.scope, Scope::as_str),
         made_with: Some(refresh.id),
@@ -88,6 +126,7 @@ pub(super) enum RefreshToken<'a> {
 pub(super) fn tokens(
     dialect: Dialect,
     state: &State,
+    terms: AccessTokens<'_>,
     access: &Claims<'_>,
     refresh: &RefreshToken<'_>,
     scope: Option<&str>,
@@ -98,11 +137,11 @@ pub(super) fn tokens(
     body(|body| {
         body.extend_from_slice(start);
         body.extend_from_slice(b"\"access_token\":\"");
-        keyring.mint(TokenKind::Access, access, now, body)?;
+        keyring.mint(TokenKind::Access, terms.algorithm, access, now, body)?;
         match refresh {
             RefreshToken::New(claims) => {
                 body.extend_from_slice(b"\",\"refresh_token\":\"");
-                keyring.mint(TokenKind::Refresh, claims, now, body)?;
+                keyring.mint(TokenKind::Refresh, terms.algorithm, claims, now, body)?;
             }
             RefreshToken::Same(token) => {
                 body.extend_from_slice(b"\",\"refresh_token\":\"");
@@ -111,8 +150,7 @@ pub(super) fn tokens(
             RefreshToken::Kept => {}
         }
         body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
-        let lifetime = state.config().tokens.access_ttl.as_secs();
-        body.extend_from_slice(itoa::Buffer::new().format(lifetime).as_bytes());
+        body.extend_from_slice(itoa::Buffer::new().format(terms.lifetime.as_secs()).as_bytes());
         if let Some(scope) = scope {
             body.extend_from_slice(b",\"scope\":\"");
             body.extend_from_slice(scope.as_bytes());

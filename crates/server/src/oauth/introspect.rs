@@ -41,10 +41,10 @@ pub(super) async fn post(
 /// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).
 const INACTIVE: &[u8] = br#"{"active":false}"#;
 
-/// A client sees the access tokens of its merchant in its environment, for the audience that it serves, or that replaces
-/// it or is replaced while the servers change it; an operator's client acts for every merchant. A refresh token is seen by
-/// its own client only, and only by the name of one: a
-/// resource server, which asks about whatever it was sent, must never take one for an access token.
+/// A client sees the access tokens of its merchant in its environment, for the audiences that it has, also under a former
+/// name of the default one; an operator's client acts for every merchant. A refresh token is seen by its own client only,
+/// and only by the name of one: a resource server, which asks about whatever it was sent, must never take one for an access
+/// token.
 fn may_see(
     introspected: &IntrospectedToken,
     keyring: &VerifyingRing,
@@ -54,8 +54,9 @@ fn may_see(
     let by = &introspected.by;
     let merchant = by.client.merchant_id;
     let is_of_its_merchant = merchant.is_none() || merchant == claims.merchant_id;
-    let is_for_it = keyring.policy().audience == claims.audience
-        || keyring.accepted().iter().any(|accepted| accepted.audience == claims.audience);
+    let default = keyring.policy().audience.as_str();
+    let audience = if keyring.is_for_other_api(claims) { claims.audience } else { default };
+    let is_for_it = by.client.may_have(audience, default);
     let is_of_its_environment = by.client.environment == claims.environment;
     let is_of_a_kind_to_ask_about = match kind {
         TokenKind::Access => true,

@@ -1,43 +1,63 @@
 //! What an OAuth client finds out by itself: `GET /.well-known/oauth-authorization-server` (RFC 8414) and
 //! `GET /oauth2/jwks` (RFC 7517).
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response};
-use http_body_util::Full;
-use serde::Serialize;
+use std::time::Duration;
 
+use http::Method;
+use http::request::Parts;
+use serde::Serialize;
+use tollgate_core::{Jwk, Timestamp};
+
+use crate::config::Config;
+use crate::document::Document;
 use crate::error::Error;
 use crate::response::Answered;
+use crate::rotation::KEY_SET_KEPT;
 use crate::route::Route;
+use crate::state::State;
 
 /// Describes the authority whose issuer is `public_url`: what is really served, and nothing else.
 ///
 /// The description is found at the place that RFC 8414 §3.1 derives from the issuer, and without the issuer's path as
 /// well: that is what a proxy in front asks for when it takes its prefix off.
-pub(super) fn describe(public_url: &str, method: &Method, path: &str) -> Result<Answered, Error> {
-    let of_the_issuer = path.strip_prefix(Route::ServerMetadata.path()).unwrap_or(path);
+///
+/// Clients of OpenID Connect ask for the same document under another name, and behind the issuer's path (Discovery 1.0
+/// §4).
+pub(super) fn describe(config: &Config, head: &Parts) -> Result<Answered, Error> {
+    let path = head.uri.path();
+    let public_url = &*config.public_url;
+    let of_the_issuer = [Route::ServerMetadata, Route::OpenIdConfiguration]
+        .into_iter()
+        .find_map(|route| path.strip_prefix(route.path()).or_else(|| path.strip_suffix(route.path())))
+        .unwrap_or(path);
     if !of_the_issuer.is_empty() && of_the_issuer != path_of(public_url) {
         return Err(Error::NotFound);
     }
-    let body = serde_json::to_vec(&Metadata::of(public_url)).expect("texts serialise");
-    answer(method, body, KEPT)
+    answer(head, &Metadata::of(config), KEPT)
 }
 
 /// How long the description may be kept.
-const KEPT: &str = "public, max-age=3600";
-
-/// How long the key set may be kept: for a shorter time, so that a first public key would be known before it signs.
-const KEYS_KEPT: &str = "public, max-age=300";
+const KEPT: Duration = Duration::from_secs(3600);
 
 /// The path of an absolute URL: empty, or with a slash in front.
-fn path_of(url: &str) -> &str {
+pub(super) fn path_of(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |at| at + "://".len());
     url[authority..].find('/').map_or("", |at| &url[authority + at..])
 }
 
-/// Publishes the keys that others can verify with. There are none: the keys of HS256 sign as well, and never leave.
-pub(super) fn keys(method: &Method) -> Result<Answered, Error> {
-    answer(method, br#"{"keys":[]}"#.to_vec(), KEYS_KEPT)
+/// Publishes the keys that others can verify with (RFC 7517 §5): those that sign, those that will, and those that have
+/// signed tokens which are still good. The keys of HS256 sign as well, and never leave.
+pub(super) fn keys(state: &State, now: Timestamp, head: &Parts) -> Result<Answered, Error> {
+    let keyring = state.installation().verifier().keyring();
+    let mut keys: Vec<_> = keyring.public_keys(now).map(|(id, key)| Jwk::of(key, id.to_string())).collect();
+    keys.sort_by(|a, b| a.kid.cmp(&b.kid));
+    // No key signs before whoever has kept the set for so long can know it.
+    answer(head, &KeySet { keys }, KEY_SET_KEPT)
+}
+
+#[derive(Serialize)]
+struct KeySet {
+    keys: Vec<Jwk<'static>>,
 }
 
 /// RFC 8414 §2. No response type is there because no endpoint for authorization by a person is.
@@ -53,10 +73,14 @@ struct Metadata<'a> {
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: [&'a str; 2],
     jwks_uri: String,
+    /// The algorithms of access tokens, by the name that clients look for.
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+    subject_types_supported: [&'a str; 1],
 }
 
 impl<'a> Metadata<'a> {
-    fn of(public_url: &'a str) -> Self {
+    fn of(config: &'a Config) -> Self {
+        let public_url = &*config.public_url;
         let at = |route: Route| format!("{public_url}{}", route.path());
         Self {
             issuer: public_url,
@@ -69,20 +93,19 @@ impl<'a> Metadata<'a> {
             revocation_endpoint: at(Route::Revoke),
             revocation_endpoint_auth_methods_supported: AUTH_METHODS,
             jwks_uri: at(Route::KeySet),
+            id_token_signing_alg_values_supported: config.access_token_algorithms(),
+            subject_types_supported: ["public"],
         }
     }
 }
 
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-/// An answer for everybody, which may be kept.
-fn answer(method: &Method, body: Vec<u8>, keep: &'static str) -> Result<Answered, Error> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
+/// A document for everybody, which may be kept.
+fn answer(head: &Parts, document: &impl Serialize, kept: Duration) -> Result<Answered, Error> {
+    if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
-    let mut response = Response::new(Full::from(body));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
-    Ok(Answered::to_anybody(response))
+    let document = Document::new(serde_json::to_vec(document).expect("texts serialise"));
+    Ok(Answered::to_anybody(document.answer(&head.headers, kept)))
 }

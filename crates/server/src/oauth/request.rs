@@ -46,7 +46,7 @@ pub(super) async fn receive(
     if Media::of(&head.headers) != Some(Media::Form) {
         return Err(Error::MediaType { expected: FORM_ONLY });
     }
-    let body = read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?;
+    let body = read_body(body, MAX_BODY, state.body_timeout()).await?;
     Ok((head.headers, body.into()))
 }
 
@@ -84,22 +84,31 @@ fn wiped(body: Bytes) -> Option<BytesMut> {
 }
 
 /// The parameters that are known; others are ignored (RFC 6749 §3.2).
+#[derive(Default)]
 pub(super) struct Form<'a> {
     pub(super) parameters: Parameters<'a>,
     pub(super) token: Option<Cow<'a, str>>,
     pub(super) token_type_hint: Option<Cow<'a, str>>,
+    /// `resource` (RFC 8707 §2), as often as it is there.
+    resources: Vec<Cow<'a, str>>,
+    audience: Option<Cow<'a, str>>,
 }
 
 impl<'a> Form<'a> {
     /// Reads a body. A parameter that is known is refused when it is there twice (RFC 6749 §3.2). What others mean by
     /// another one is not known here, nor whether it may repeat, as `resource` may (RFC 8707 §2).
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
-        let mut form = Self { parameters: Parameters::default(), token: None, token_type_hint: None };
+        let mut form = Self::default();
         let mut problems = Problems::new();
         read_form(body, &mut problems, |name, value| {
             let slot = match name {
                 "token" => &mut form.token,
                 "token_type_hint" => &mut form.token_type_hint,
+                "audience" => &mut form.audience,
+                "resource" => {
+                    form.resources.push(value);
+                    return Times::Any;
+                }
                 _ => match form.parameters.slot(name) {
                     Some(slot) => slot,
                     None => return Times::Any,
@@ -109,6 +118,19 @@ impl<'a> Form<'a> {
             Times::Once
         })?;
         Ok(problems.or(Some(form))?)
+    }
+
+    /// Takes the API that a token is asked for: `resource` as RFC 8707 §2 has it, or `audience` as others do. A token is for
+    /// one API alone.
+    pub(super) fn take_target(&mut self) -> Result<Option<Cow<'a, str>>, Error> {
+        let audience = present(self.audience.take());
+        let mut named = std::mem::take(&mut self.resources).into_iter().chain(audience);
+        let target = named.next();
+        if named.any(|other| target.as_ref() != Some(&other)) {
+            let problem = Problem::new("resource", "names more than one API; ask for one token for each");
+            return Err(Error::Target(problem.into()));
+        }
+        Ok(target)
     }
 
     /// Has the client prove itself, by Basic or in the body (RFC 6749 §2.3.1).

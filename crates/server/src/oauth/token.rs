@@ -29,7 +29,7 @@ pub(crate) async fn post(
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
-    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.settings().limits.body_timeout).await?);
+    let body = SensitiveBody::from(read_body(body, MAX_BODY, state.body_timeout()).await?);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);
@@ -41,7 +41,8 @@ pub(crate) async fn post(
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
     let credentials = problems.or(credentials)?;
     let client = credentials.authenticate(state, arrival, scope.as_ref()).await?;
-    client_credentials(Dialect::Envelope, state, &client, scope.as_ref(), arrival.now)
+    let requested = Requested { scope: scope.as_ref(), target: None };
+    client_credentials(Dialect::Envelope, state, &client, requested, arrival.now)
 }
 
 /// What callers are told that send another type.
@@ -65,22 +66,28 @@ pub(super) async fn post_form(
 ) -> Result<Answered, Error> {
     let (headers, body) = receive(state, request).await?;
     let mut form = Form::read(&body)?;
+    let target = form.take_target();
     let scope = grant::requested_scope(form.parameters.scope.take());
     // Only the grant by credentials asks for a part of the client's own scope.
-    let by_credentials = form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS);
-    let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| by_credentials);
+    let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| form.is_by_credentials());
     let client = form.authenticate(&headers, state, arrival, of_the_client).await?;
-    let mut parameters = form.parameters;
-    let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
+    let target = target?;
+    let grant = requested_grant(&required(form.parameters.grant_type.take(), "grant_type")?)?;
     let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
+    let requested = Requested { scope: scope.as_ref(), target: target.as_deref() };
     match grant {
         Grant::ClientCredentials => {
-            client_credentials(Dialect::OAuth, state, &client, scope.as_ref(), arrival.now)
+            client_credentials(Dialect::OAuth, state, &client, requested, arrival.now)
         }
         Grant::RefreshToken => {
-            let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
-            refresh_token(state, &client, &token, scope.as_ref(), arrival.now).await
+            refresh_token(state, &client, form.parameters.refresh_token.take(), requested, arrival.now).await
         }
+    }
+}
+
+impl Form<'_> {
+    fn is_by_credentials(&self) -> bool {
+        self.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS)
     }
 }
 
@@ -95,21 +102,30 @@ fn requested_grant(name: &str) -> Result<Grant, Error> {
     }
 }
 
+/// What a client asks for.
+#[derive(Clone, Copy)]
+struct Requested<'a> {
+    scope: Option<&'a Scope>,
+    /// The API that the token is for.
+    target: Option<&'a str>,
+}
+
 /// Issues both tokens to a client that has proved itself.
 fn client_credentials(
     dialect: Dialect,
     state: &State,
     of: &Authenticated,
-    requested: Option<&Scope>,
+    requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
-    let (access, refresh) = grant::client_credentials(state, of, requested, now)?;
+    let terms = grant::access_tokens(state.config(), &of.client, requested.target)?;
+    let (access, refresh) = grant::client_credentials(state, of, requested.scope, terms, now)?;
     let scope = match dialect {
         // As the published API has it: it is told what it asked for.
-        Dialect::Envelope => requested.map(Scope::as_str),
+        Dialect::Envelope => requested.scope.map(Scope::as_str),
         Dialect::OAuth => Some(access.scope),
     };
-    let body = tokens(dialect, state, &access, &RefreshToken::New(&refresh), scope, now)?;
+    let body = tokens(dialect, state, terms, &access, &RefreshToken::New(&refresh), scope, now)?;
     state.metrics().issued(Grant::ClientCredentials);
     Ok(Answered::to(of.id, about_tokens(body)))
 }
@@ -119,10 +135,11 @@ fn client_credentials(
 async fn refresh_token(
     state: &State,
     of: &Authenticated,
-    token: &str,
-    requested: Option<&Scope>,
+    token: Option<Cow<'_, str>>,
+    requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
+    let token = Sensitive::from(required(token, "refresh_token")?);
     let installation = state.installation();
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
@@ -134,8 +151,11 @@ async fn refresh_token(
         client.filter(|client| client.vouches_for(&refresh, now)).ok_or(Error::RefreshRefused)
     });
     let client = vouching.await?;
-    let access = grant::refresh_token(state, &refresh, &client, requested, now)?;
-    let body = tokens(Dialect::OAuth, state, &access, &RefreshToken::Same(token), Some(access.scope), now)?;
+    let keyring = installation.verifier().keyring();
+    let terms = grant::refreshed_access_tokens(state.config(), &keyring, &refresh, requested.target)?;
+    let access = grant::refresh_token(&refresh, &client, requested.scope, terms, now)?;
+    let body =
+        tokens(Dialect::OAuth, state, terms, &access, &RefreshToken::Same(&token), Some(access.scope), now)?;
     state.metrics().issued(Grant::RefreshToken);
     Ok(Answered::to(of.id, about_tokens(body)))
 }

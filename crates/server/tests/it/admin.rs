@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Actor, ActorKind, ClientId, Environment, MerchantId, Phase, SecretId};
+use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, MerchantId, Phase, SecretId};
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_server::admin::{AdminError, clients, copy, keys, merchants, secrets};
@@ -24,6 +24,7 @@ fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
         environment: None,
         scope: "payments:read payments:write".parse().unwrap(),
         addresses: Vec::new(),
+        audiences: Vec::new(),
     }
 }
 
@@ -152,13 +153,13 @@ async fn enabling_again_waits_until_every_server_has_read_of_the_disabling() {
 async fn keys_rotate_without_an_end_and_end_at_once_when_they_are_compromised() {
     let stage = Stage::open().await;
     let (admin, ada) = (stage.installation.administration(), ada());
-    let rotated = sent(keys::rotate(&admin, &ada)).await.unwrap();
+    let rotated = sent(keys::rotate(&admin, Algorithm::Hs256, &ada)).await.unwrap();
     for listed in sent(keys::list(&admin)).await.unwrap() {
         let phase = if listed.key.id == rotated.id { Phase::Next } else { Phase::Active };
         assert_eq!(listed.phase, Some(phase));
     }
     assert!(rotated.others_retire_at > rotated.activates_at);
-    let replaced = sent(keys::replace_compromised(&admin, &ada)).await.unwrap();
+    let replaced = sent(keys::replace_compromised(&admin, Algorithm::Hs256, &ada)).await.unwrap();
     assert_eq!(replaced.others_retire_at, replaced.activates_at);
     let listed = keys::list(&admin).await.unwrap();
     assert_eq!(listed.len(), 3);
@@ -179,8 +180,8 @@ async fn every_act_is_recorded_with_its_actor() {
     clients::disable(&admin, client, &ada).await.unwrap();
     merchants::disable(&admin, merchant.id, &ada).await.unwrap();
     clients::delete(&admin, client, &ada).await.unwrap();
-    keys::rotate(&admin, &ada).await.unwrap();
-    keys::replace_compromised(&admin, &ada).await.unwrap();
+    keys::rotate(&admin, Algorithm::Hs256, &ada).await.unwrap();
+    keys::replace_compromised(&admin, Algorithm::Hs256, &ada).await.unwrap();
     let recorded = actors(stage.elsewhere.as_ref()).await.split_off(before);
     assert_eq!(recorded.len(), 13);
     let expected = ("command-line:ada@gateway-1".to_owned(), Value::Null, Value::Text("ticket 7".to_owned()));

@@ -19,6 +19,7 @@ pub(crate) const OAUTH_TOKEN: &str = "/oauth2/token";
 pub(crate) const INTROSPECT: &str = "/oauth2/introspect";
 pub(crate) const REVOKE: &str = "/oauth2/revoke";
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
+pub(crate) const OPENID: &str = "/.well-known/openid-configuration";
 pub(crate) const KEYS: &str = "/oauth2/jwks";
 pub(crate) const CREATE: &str = "/api/v1/payment-requests:redirect";
 pub(crate) const LIST: &str = "/api/v1/payment-requests";

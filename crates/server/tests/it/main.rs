@@ -17,6 +17,7 @@ mod guard;
 mod histories;
 mod idempotency;
 mod keys;
+mod limits;
 mod nodes;
 mod oauth;
 mod openapi;

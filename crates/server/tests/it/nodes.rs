@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_core::{Clock, KeyId, Timestamp};
-use tollgate_server::{Rotation, new_signing_key, others_retire_at};
+use tollgate_server::{NewKey, Rotation, new_signing_key, others_retire_at};
 use tollgate_store::{CLOCKS_DIFFER, SigningKey, Status};
 
 use crate::call::{Reply, assert_refused};
@@ -266,7 +266,7 @@ async fn what_ends_tokens_counts_on_another_server_once_it_has_read_the_log() {
 }
 
 async fn rotate_by_hand(stage: &Stage, activates_at: Timestamp) -> KeyId {
-    let key = new_signing_key(&master_key(), stage.now(), activates_at);
+    let key = new_signing_key(&master_key(), NewKey::hs256(stage.now(), activates_at)).await.unwrap();
     let longest = stage.config.longest_lifetime();
     let retire_at = others_retire_at(&stage.config, activates_at, longest);
     stage.elsewhere.add_signing_key(&key, retire_at, &SYSTEM).await.unwrap();

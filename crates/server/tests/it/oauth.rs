@@ -1,5 +1,6 @@
 //! The endpoints that every OAuth client knows.
 
+mod audiences;
 mod introspect;
 mod metadata;
 mod revoke;

@@ -13,7 +13,7 @@ use serde_json::json;
 use tollgate_server::openapi::{Surface, document};
 
 use crate::call::{
-    CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN,
+    CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, OPENID, REFRESH, REVOKE, Reply, TOKEN,
 };
 use crate::faults::{Fault, Faults};
 use crate::openapi::seen::Seen;
@@ -67,7 +67,8 @@ struct Watched {
 impl Watched {
     async fn open() -> Self {
         let faults = Faults::default();
-        let mut stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+        let limit = [("TOLLGATE_LIMITS__MERCHANT_CREATES", "50/d")];
+        let mut stage = Stage::with(&limit, |store| faults.in_front_of(store)).await;
         let stranger = stage.client(stage.kind()).await;
         let bound = stage.client(Kind { addresses: &["192.0.2.0/24"], ..stage.kind() }).await;
         Self { stage, faults, seen: Seen::new(), stranger, bound }
@@ -178,13 +179,16 @@ impl Watched {
         for form in [
             "grant_type=password",
             "grant_type=client_credentials&scope=x",
+            "grant_type=client_credentials&resource=x",
             "grant_type=refresh_token&refresh_token=x",
         ] {
             self.call("POST", OAUTH_TOKEN, of(OAUTH_TOKEN).form(form)).await;
         }
         self.call("POST", REVOKE, of(REVOKE).form(&format!("token={}", rivals.access))).await;
-        self.call("GET", METADATA, Call::get(METADATA)).await;
-        self.call("GET", KEYS, Call::get(KEYS)).await;
+        for path in [METADATA, OPENID, KEYS] {
+            let tag = self.call("GET", path, Call::get(path)).await.header("etag").to_owned();
+            self.call("GET", path, Call::get(path).header("if-none-match", tag)).await;
+        }
     }
 
     async fn the_sandbox(&mut self) {
@@ -218,6 +222,10 @@ impl Watched {
         // Whoever held it panicked.
         self.call("POST", CREATE, create(&token).key("held")).await;
         self.failing("begin", "POST", CREATE, create(&token).key("new")).await;
+        let rivals = self.stage.tokens(&self.stage.rival).await.access;
+        for _ in 0..51 {
+            self.call("POST", CREATE, create(&rivals)).await;
+        }
 
         self.call("GET", LIST, Call::get(LIST).bearer(&token)).await;
         self.call("GET", LIST, Call::get(&format!("{LIST}?limit=0")).bearer(&token)).await;

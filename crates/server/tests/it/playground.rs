@@ -76,9 +76,8 @@ fn with_playground(
     demo: Option<Credentials>,
 ) -> Arc<Server> {
     Server::new(installation.clone(), true, |loopback| {
-        mounted(installation, true, |inspect| {
-            Some(Playground { kit, demo, inspect, calls: BoxCloneSyncService::new(loopback) })
-        })
+        let calls = BoxCloneSyncService::new(loopback.clone());
+        mounted(installation, loopback, true, |inspect| Some(Playground { kit, demo, inspect, calls }))
     })
 }
 

@@ -62,8 +62,9 @@ async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
 }
 
 /// The paths that a server answers at, whatever is mounted beside it.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
     "/api/v1/oauth2/refresh",
     "/api/v1/oauth2/token",
     "/healthz",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{
-    Claims, Environment, Generation, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind,
+    Algorithm, Claims, Environment, Generation, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind,
 };
 use tollgate_store::Status;
 
@@ -124,7 +124,9 @@ fn foreign(stage: &Stage) -> String {
         addresses: None,
     };
     let mut token = Vec::new();
-    SigningRing::new(&policy.issuer, vec![key]).mint(TokenKind::Refresh, &claims, NOW, &mut token).unwrap();
+    SigningRing::new(&policy.issuer, vec![key])
+        .mint(TokenKind::Refresh, Algorithm::Hs256, &claims, NOW, &mut token)
+        .unwrap();
     String::from_utf8(token).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tollgate_core::{MasterKey, MasterKeys};
+use tollgate_core::{Algorithm, MasterKey, MasterKeys};
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::keys;
 use tollgate_server::admin::rekey::{self, Resealed};
@@ -20,7 +20,7 @@ async fn with_keys(stage: &Stage, keys: Vec<MasterKey>) -> Result<Arc<Installati
 }
 
 fn other_key() -> MasterKey {
-    "17".repeat(32).parse().unwrap()
+    "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee17".parse().unwrap()
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() 
     // From now on the former key opens nothing, and the new one alone opens everything.
     assert!(matches!(with_keys(&stage, vec![master_key()]).await.err(), Some(OpenError::WrongMasterKey)));
     let new = with_keys(&stage, vec![other_key()]).await.unwrap();
-    let server = Server::new(new.clone(), true, |_| mounted(&new, true, |_| None));
+    let server = Server::new(new.clone(), true, |loopback| mounted(&new, loopback, true, |_| None));
     let (list, refresh) = (
         Call::get(LIST).bearer(&tokens.access),
         Call::post(REFRESH).json(&json!({ "refresh_token": tokens.refresh })),
@@ -53,13 +53,14 @@ async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() 
             environment: None,
             scope: "a".parse().unwrap(),
             addresses: Vec::new(),
+            audiences: Vec::new(),
         },
         &SYSTEM,
     );
     let created = created.await.unwrap();
     let hash = new.hasher().hash(created.client.id, created.secret.expose_secret().as_bytes());
     assert!(created.client.secrets[0].hash.matches(&hash));
-    keys::rotate(&new.administration(), &SYSTEM).await.unwrap();
+    keys::rotate(&new.administration(), Algorithm::Es256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, vec![other_key()]).await.is_ok());
 }
 
@@ -70,11 +71,11 @@ async fn while_the_list_is_rolled_out_every_server_opens_what_any_has_sealed() {
         [vec![master_key()], vec![master_key(), other_key()], vec![other_key(), master_key()]];
     // The new key is first in one server's list, and unknown to another.
     let early = with_keys(&stage, new).await.unwrap();
-    keys::rotate(&early.administration(), &SYSTEM).await.unwrap();
+    keys::rotate(&early.administration(), Algorithm::Hs256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, old).await.is_ok());
     let running = with_keys(&stage, both).await.unwrap();
     rekey::rekey(&early.administration(), &SYSTEM).await.unwrap();
     // One that started before seals with the new key as well.
-    keys::rotate(&running.administration(), &SYSTEM).await.unwrap();
+    keys::rotate(&running.administration(), Algorithm::Hs256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, vec![other_key()]).await.is_ok());
 }

@@ -295,7 +295,12 @@ async fn a_compromised_key_ends_at_once_whatever_clock_the_order_was_given_by() 
     for orders_at in [NOW.before(day), NOW, NOW.after(day)] {
         let stage = Stage::open().await;
         let old = stage.tokens(&stage.shop).await;
-        let key = tollgate_server::new_signing_key(&master_key(), orders_at, orders_at);
+        let key = tollgate_server::new_signing_key(
+            &master_key(),
+            tollgate_server::NewKey::hs256(orders_at, orders_at),
+        )
+        .await
+        .unwrap();
         stage.elsewhere.replace_signing_keys(&key, &SYSTEM).await.unwrap();
         stage.follow().await;
         assert_ended(&stage, &old).await;

@@ -63,6 +63,7 @@ pub(crate) struct Kind {
     pub(crate) environment: Environment,
     pub(crate) scope: &'static str,
     pub(crate) addresses: &'static [&'static str],
+    pub(crate) audiences: &'static [&'static str],
     pub(crate) secret: Option<&'static str>,
 }
 
@@ -166,6 +167,13 @@ impl Stage {
     }
 
     /// Ends the server as it is, and starts another one on what it left.
+    pub(crate) async fn restarted_with(self, settings: &[(&str, &str)]) -> Self {
+        let listen = "127.0.0.1:8080".parse().unwrap();
+        let config = Config::dev(listen, self.folder.path(), settings.iter().copied()).unwrap();
+        self.installation.leave().await;
+        Self { config, ..self }.restarted().await
+    }
+
     pub(crate) async fn restarted(self) -> Self {
         let Self { server, installation, follower, elsewhere, folder, .. } = self;
         drop((server, installation, follower, elsewhere));
@@ -236,6 +244,7 @@ impl Stage {
             environment: Environment::Test,
             scope: "payments:read payments:write",
             addresses: &[],
+            audiences: &[],
             secret: None,
         }
     }
@@ -258,6 +267,7 @@ impl Stage {
             environment: kind.environment,
             scope: kind.scope.parse().unwrap(),
             addresses: kind.addresses.iter().map(|block| block.parse().unwrap()).collect(),
+            audiences: kind.audiences.iter().map(|audience| audience.parse().unwrap()).collect(),
             status: Status::Enabled,
             merchant_status: Status::Enabled,
             generation: Generation::FIRST,
@@ -361,6 +371,7 @@ pub(crate) async fn serve(
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
     let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    let server = Server::new(installation.clone(), true, |_| mounted(&installation, true, |_| None));
+    let server =
+        Server::new(installation.clone(), true, |loopback| mounted(&installation, loopback, true, |_| None));
     (server, installation.clone(), Follower::new(installation))
 }

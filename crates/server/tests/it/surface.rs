@@ -16,11 +16,12 @@ use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
 use crate::stage::{Stage, create};
 
-/// Every variant but `Invalid`, `Scope` and `GrantType`, which only a request can bring about. A new one does not compile here until it is added.
+/// Every variant but `Invalid`, `Scope`, `Target` and `GrantType`, which only a request can bring about. A new one does not compile here until it is added.
 pub(crate) fn errors() -> Vec<Error> {
     let known = |error: &Error| match error {
         Error::Invalid(_)
         | Error::Scope(_)
+        | Error::Target(_)
         | Error::GrantType(_)
         | Error::InvalidClient
         | Error::InvalidToken(_)
@@ -37,6 +38,7 @@ pub(crate) fn errors() -> Vec<Error> {
         | Error::TooMany { .. }
         | Error::Store(_)
         | Error::NoSigningKey
+        | Error::NoRandomBytes
         | Error::TokenTooLong
         | Error::Stale
         | Error::NotReady(_)
@@ -61,6 +63,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::Store(store()),
         Error::Store(lost()),
         Error::NoSigningKey,
+        Error::NoRandomBytes,
         Error::TokenTooLong,
         Error::Stale,
         Error::NotReady(NotReady::Draining),
@@ -91,6 +94,7 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         | Error::KeyReused
         | Error::Decided
         | Error::PageExpired
+        | Error::TooMany { .. }
         | Error::Store(_)
         | Error::IdempotencyStore(_)
         | Error::Internal(_) => (),
@@ -110,6 +114,7 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         Error::KeyReused,
         Error::Decided,
         Error::PageExpired,
+        Error::TooMany { retry_after: Duration::from_millis(1_001) },
         Error::Store(store()),
         Error::Store(lost()),
         Error::IdempotencyStore(store()),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Actor, ActorKind, Generation, Revocation, Revoked, TokenId, Uptime};
+use tollgate_core::{Actor, ActorKind, Algorithm, Generation, Revocation, Revoked, TokenId, Uptime};
 
 use super::transfer::exported;
 use super::{
     DAY, FORGOTTEN, HOUR, MILLISECOND, NAME, NOW, SYSTEM, Shared, at_once, bytes, changed_since, client,
     client_id, lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
 };
-use crate::{Adoption, Changed, Part, Position, Seal, Status, Table, TimePassed, Value};
+use crate::{Adoption, Changed, Part, Position, Seal, SigningKey, Status, Table, TimePassed, Value};
 
 pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
     assert_eq!(store.installation().await.unwrap(), None);
@@ -92,6 +92,24 @@ pub async fn compromised_signing_keys_are_marked_and_replaced(store: Shared) {
     let compromised: Vec<_> =
         store.signing_keys().await.unwrap().into_iter().map(|key| key.compromised).collect();
     assert_eq!(compromised, [true, true, false, false]);
+}
+
+pub async fn a_signing_key_concerns_only_those_of_its_algorithm(store: Shared) {
+    let es256 =
+        |number, created_at| SigningKey { algorithm: Algorithm::Es256, ..signing_key(number, created_at) };
+    let (first, later) = (NOW.after(MILLISECOND), NOW.after(HOUR));
+    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    store.add_signing_key(&es256(2, first), later, &SYSTEM).await.unwrap();
+    assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW), es256(2, first)]);
+    let succeeded = store.succeed_signing_key(es256(2, first).id, &es256(3, later), later, &SYSTEM).await;
+    assert!(succeeded.unwrap());
+    store.replace_signing_keys(&es256(4, later.after(HOUR)), &SYSTEM).await.unwrap();
+    let keys = store.signing_keys().await.unwrap();
+    assert_eq!(keys[0], signing_key(1, NOW));
+    assert_eq!(keys.iter().map(|key| key.compromised).collect::<Vec<_>>(), [false, true, true, false]);
+    store.replace_signing_keys(&signing_key(5, later.after(DAY)), &SYSTEM).await.unwrap();
+    let keys = store.signing_keys().await.unwrap();
+    assert_eq!(keys.iter().map(|key| key.compromised).collect::<Vec<_>>(), [true, true, true, false, false]);
 }
 
 pub async fn the_longest_lifetime_only_ever_grows(store: Shared) {

@@ -67,6 +67,7 @@ pub async fn a_client_is_as_it_was_created(store: Shared) {
     bare.name = String::new();
     bare.scope = Scope::empty();
     bare.addresses = Vec::new();
+    bare.audiences = Vec::new();
     bare.secrets = Vec::new();
     for client in [client(1, Some(1)), full, bare] {
         assert!(store.create_client(&client, &SYSTEM).await.unwrap());

@@ -102,7 +102,8 @@ fn signing_key_row() -> Row {
 
 fn client_row() -> Row {
     let (scope, networks) = (text("payments:read payments:write"), text("192.0.2.0/24 2001:db8::/32"));
-    vec![id(1), id(1), text(NAME), text("test"), scope, networks, NO, at(NOW), Value::Number(0)]
+    let audiences = text("payment-api https://ledger.example.com");
+    vec![id(1), id(1), text(NAME), text("test"), scope, networks, NO, at(NOW), Value::Number(0), audiences]
 }
 
 fn secret_row() -> Row {

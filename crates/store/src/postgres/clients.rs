@@ -12,14 +12,14 @@ use super::column::{
 };
 use super::engine::Postgres;
 use super::status::set_status;
-use crate::clients::{gather, networks, networks_text};
+use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
 use crate::{Client, ClientUpdate, Clients, Secret, Status, StoreError};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
     ($clients:literal) => {
         concat!(
-            "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.disabled, m.disabled,
+            "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.audiences, c.disabled, m.disabled,
                     c.generation, coalesce(m.generation, 0), c.created_at,
                     s.id, s.hash, s.created_at, s.expires_at, s.revoked_at
              FROM ",
@@ -234,8 +234,9 @@ async fn create(store: &Postgres, client: &Client, actor: &Actor) -> Result<bool
             recorded!(
                 "done AS (
                      INSERT INTO clients
-                         (id, merchant_id, name, environment, scope, addresses, disabled, generation, created_at)
-                     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+                         (id, merchant_id, name, environment, scope, addresses, audiences, disabled, generation,
+                          created_at)
+                     SELECT $1, $2, $3, $4, $5, $6, $19, $7, $8, $9
                      WHERE $2 IS NULL OR EXISTS (SELECT FROM merchants WHERE id = $2)
                      RETURNING id
                  ), secret AS (
@@ -266,6 +267,7 @@ async fn create(store: &Postgres, client: &Client, actor: &Actor) -> Result<bool
                 by.who(),
                 by.from(),
                 by.why(),
+                audiences_text(&client.audiences),
             ],
         )
         .await?;
@@ -286,22 +288,23 @@ fn client(row: &Row) -> Result<Client, StoreError> {
         environment: parsed(row, 3)?,
         scope: parsed(row, 4)?,
         addresses: networks(column(row, 5)?).map_err(|_| never_written())?,
-        status: status(row, 6)?,
-        merchant_status: status(row, 7)?,
-        generation: generation(row, 8)?,
-        merchant_generation: generation(row, 9)?,
-        created_at: time(row, 10)?,
+        audiences: audiences(column(row, 6)?).map_err(|_| never_written())?,
+        status: status(row, 7)?,
+        merchant_status: status(row, 8)?,
+        generation: generation(row, 9)?,
+        merchant_generation: generation(row, 10)?,
+        created_at: time(row, 11)?,
         secrets: Vec::new(),
     })
 }
 
 fn secret(row: &Row) -> Result<Option<Secret>, StoreError> {
-    let Some(id) = column::<Option<Uuid>>(row, 11)? else { return Ok(None) };
+    let Some(id) = column::<Option<Uuid>>(row, 12)? else { return Ok(None) };
     Ok(Some(Secret {
         id: SecretId::from_bytes(id.into_bytes()),
-        hash: SecretHash::from_bytes(array(row, 12)?),
-        created_at: time(row, 13)?,
-        expires_at: optional_time(row, 14)?,
-        revoked_at: optional_time(row, 15)?,
+        hash: SecretHash::from_bytes(array(row, 13)?),
+        created_at: time(row, 14)?,
+        expires_at: optional_time(row, 15)?,
+        revoked_at: optional_time(row, 16)?,
     }))
 }

@@ -9,7 +9,7 @@ use super::column::{column, id, id_bytes, millis, optional_time, params, parsed,
 use super::engine::Postgres;
 use crate::{Keys, SigningKey, StoreError};
 
-/// What to do with the other keys when one is added.
+/// What to do with the other keys of its algorithm when one is added.
 #[derive(Clone, Copy)]
 enum Others {
     /// They retire then, unless they retire sooner.
@@ -70,13 +70,13 @@ async fn add(store: &Postgres, others: Others, key: &SigningKey, actor: &Actor) 
             // Of two keys that are added at once, the second retires the first.
             ("SELECT FROM installation FOR UPDATE", params![]),
             recorded!(
-                // Adding a key lets all others retire, so the newest key alone has no end.
+                // Adding a key lets the others of its algorithm retire, so the newest of each alone has no end.
                 "due AS (
                      SELECT 1 AS due WHERE $10 IS NULL
                          OR EXISTS (SELECT FROM signing_keys WHERE id = $10 AND retires_at IS NULL)
                  ), retired AS (
                      UPDATE signing_keys SET retires_at = least(retires_at, $8), compromised = compromised OR $11
-                     WHERE EXISTS (SELECT FROM due)
+                     WHERE alg = $2 AND EXISTS (SELECT FROM due)
                  ), done AS (
                      INSERT INTO signing_keys (id, alg, sealed, public_key, created_at, activates_at, retires_at)
                      SELECT $1, $2, $3, $4, $5, $6, $7 FROM due RETURNING id

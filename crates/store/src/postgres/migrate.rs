@@ -38,6 +38,8 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("documents.sql"), oldest: 8, made: None },
     // An older program would hash secrets with the key that it derives from the master key.
     Step { sql: include_str!("secrets_key.sql"), oldest: 9, made: None },
+    // An older program would take a client's tokens for those of the default audience, and can't read another algorithm.
+    Step { sql: include_str!("audiences.sql"), oldest: 10, made: None },
 ];
 
 /// How long all steps may take, including the wait for other processes that take them.

@@ -119,6 +119,7 @@ fn client(number: u32) -> Client {
         environment: Environment::Test,
         scope: "payments:read".parse().unwrap(),
         addresses: Vec::new(),
+        audiences: Vec::new(),
         status: Status::Enabled,
         merchant_status: Status::Enabled,
         generation: Generation::FIRST,

@@ -11,14 +11,14 @@ use super::column::{generation, optional_time, parsed, status, time};
 use super::engine::Sqlite;
 use super::status::Subject;
 use super::writer::Durability;
-use crate::clients::{gather, networks, networks_text};
+use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
 use crate::{Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
     ($clients:literal) => {
         concat!(
-            "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.disabled, m.disabled,
+            "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.audiences, c.disabled, m.disabled,
                     c.generation, ifnull(m.generation, 0), c.created_at,
                     s.id, s.hash, s.created_at, s.expires_at, s.revoked_at
              FROM ",
@@ -209,8 +209,8 @@ fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<boo
     connection
         .prepare_cached(
             "INSERT INTO clients
-                 (id, merchant_id, name, environment, scope, addresses, disabled, generation, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 (id, merchant_id, name, environment, scope, addresses, audiences, disabled, generation, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             client.id.as_bytes(),
@@ -219,6 +219,7 @@ fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<boo
             client.environment.as_str(),
             client.scope.as_str(),
             networks_text(&client.addresses),
+            audiences_text(&client.audiences),
             client.status == Status::Disabled,
             client.generation.number(),
             client.created_at.millis(),
@@ -261,22 +262,23 @@ fn client(row: &Row<'_>) -> Result<Client> {
         environment: parsed(row, 3)?,
         scope: parsed(row, 4)?,
         addresses: networks(row.get_ref(5)?.as_str()?).map_err(types::FromSqlError::other)?,
-        status: status(row, 6)?,
-        merchant_status: status(row, 7)?,
-        generation: generation(row, 8)?,
-        merchant_generation: generation(row, 9)?,
-        created_at: time(row, 10)?,
+        audiences: audiences(row.get_ref(6)?.as_str()?).map_err(types::FromSqlError::other)?,
+        status: status(row, 7)?,
+        merchant_status: status(row, 8)?,
+        generation: generation(row, 9)?,
+        merchant_generation: generation(row, 10)?,
+        created_at: time(row, 11)?,
         secrets: Vec::new(),
     })
 }
 
 fn secret(row: &Row<'_>) -> Result<Option<Secret>> {
-    let Some(id) = row.get::<_, Option<_>>(11)?.map(SecretId::from_bytes) else { return Ok(None) };
+    let Some(id) = row.get::<_, Option<_>>(12)?.map(SecretId::from_bytes) else { return Ok(None) };
     Ok(Some(Secret {
         id,
-        hash: SecretHash::from_bytes(row.get(12)?),
-        created_at: time(row, 13)?,
-        expires_at: optional_time(row, 14)?,
-        revoked_at: optional_time(row, 15)?,
+        hash: SecretHash::from_bytes(row.get(13)?),
+        created_at: time(row, 14)?,
+        expires_at: optional_time(row, 15)?,
+        revoked_at: optional_time(row, 16)?,
     }))
 }

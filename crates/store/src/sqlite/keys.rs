@@ -49,7 +49,9 @@ impl Keys for Sqlite {
     async fn replace_signing_keys(&self, key: &SigningKey, actor: &Actor) -> Result<(), StoreError> {
         let (key, actor) = (key.clone(), actor.clone());
         self.write(Durability::Power, move |connection| {
-            connection.prepare_cached("UPDATE signing_keys SET compromised = 1")?.execute([])?;
+            connection
+                .prepare_cached("UPDATE signing_keys SET compromised = 1 WHERE alg = ?1")?
+                .execute([key.algorithm.as_str()])?;
             add(connection, &key, key.created_at, &actor)
         })
         .await
@@ -64,7 +66,7 @@ impl Keys for Sqlite {
     ) -> Result<bool, StoreError> {
         let (key, actor) = (key.clone(), actor.clone());
         self.write(Durability::Power, move |connection| {
-            // Adding a key lets all others retire, so the newest key alone has no end.
+            // Adding a key lets the others of its algorithm retire, so the newest of each alone has no end.
             let is_newest = connection
                 .prepare_cached("SELECT 1 FROM signing_keys WHERE id = ?1 AND retires_at IS NULL")?
                 .exists([predecessor.as_bytes()])?;
@@ -79,8 +81,10 @@ impl Keys for Sqlite {
 
 fn add(connection: &Connection, key: &SigningKey, others_retire_at: Timestamp, actor: &Actor) -> Result<()> {
     connection
-        .prepare_cached("UPDATE signing_keys SET retires_at = min(ifnull(retires_at, ?1), ?1)")?
-        .execute([others_retire_at.millis()])?;
+        .prepare_cached(
+            "UPDATE signing_keys SET retires_at = min(ifnull(retires_at, ?1), ?1) WHERE alg = ?2",
+        )?
+        .execute(params![others_retire_at.millis(), key.algorithm.as_str()])?;
     insert(connection, key)?;
     changes::record(connection, Changed::SigningKeys, key.created_at, actor)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tollgate_core::{
-    Claims, ClientId, Environment, Generation, MerchantId, Policy, SecretId, SigningRing, Timestamp, TokenId,
-    TokenKind,
+    Algorithm, Claims, ClientId, Environment, Generation, MerchantId, Policy, SecretId, SigningRing,
+    Timestamp, TokenId, TokenKind,
 };
 
 use super::{
@@ -248,7 +248,8 @@ impl Table<'_> {
 
 pub(super) fn minted(keys: &SigningRing, kind: TokenKind, claims: &Claims<'_>, now: Timestamp) -> String {
     let mut token = Vec::new();
-    keys.mint(kind, claims, now, &mut token).expect("a key signs, and the claims are short");
+    keys.mint(kind, Algorithm::Hs256, claims, now, &mut token)
+        .expect("a key signs, and the claims are short");
     String::from_utf8(token).expect("a token is ASCII")
 }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use tollgate_core::{Claims, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind};
+use tollgate_core::{Algorithm, Claims, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind};
 
 use super::cases::{Table, bearer, minted};
 use super::{Case, INVALID_TOKEN, SCOPE};
@@ -153,7 +153,10 @@ impl Table<'_> {
             let scope = format!("{SCOPE} {}", "x".repeat(length));
             let mut token = Vec::new();
             let claims = Claims { scope: &scope, ..self.claims() };
-            self.authority.keys.mint(TokenKind::Access, &claims, self.now, &mut token).ok()?;
+            self.authority
+                .keys
+                .mint(TokenKind::Access, Algorithm::Hs256, &claims, self.now, &mut token)
+                .ok()?;
             String::from_utf8(token).ok()
         });
         let longest = longest.expect("a shorter one can be minted");

@@ -8,7 +8,7 @@ use super::{Order, World};
 use crate::call::REVOKE;
 use crate::oauth::post_as;
 use crate::stage::{SYSTEM, master_key};
-use tollgate_server::new_signing_key;
+use tollgate_server::{NewKey, new_signing_key};
 
 impl World {
     pub(super) async fn order(&mut self) {
@@ -46,7 +46,7 @@ impl World {
                 let _ = store.delete_client(id, now, &SYSTEM).await.unwrap();
             }
             Order::ReplaceKeys => {
-                let key = new_signing_key(&master_key(), now, now);
+                let key = new_signing_key(&master_key(), NewKey::hs256(now, now)).await.unwrap();
                 store.replace_signing_keys(&key, &SYSTEM).await.unwrap();
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_core::{
-    Claims, Environment, PayloadBuffer, Policy, Revocation, Revoked, SigningRing, TokenKind,
+    Algorithm, Claims, Environment, PayloadBuffer, Policy, Revocation, Revoked, SigningRing, TokenKind,
 };
 use tollgate_server::open_signing_keys;
 use tollgate_store::Status;
@@ -107,7 +107,9 @@ async fn a_token_for_another_audience_is_inactive() {
         let claims = verifier.verify(kind, token.as_bytes(), NOW, &mut buffer).unwrap();
         let foreign = Claims { audience: &policy.audience, ..claims };
         let mut token = Vec::new();
-        SigningRing::new(&policy.issuer, keys.clone()).mint(kind, &foreign, NOW, &mut token).unwrap();
+        SigningRing::new(&policy.issuer, keys.clone())
+            .mint(kind, Algorithm::Hs256, &foreign, NOW, &mut token)
+            .unwrap();
         let token = String::from_utf8(token).unwrap();
         assert_inactive(&said(&introspect(&stage, &stage.shop, &token).await));
         assert_inactive(&said(&introspect_refresh(&stage, &stage.shop, &token).await));

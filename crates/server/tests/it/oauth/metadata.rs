@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{introspect, post_as, revoke};
-use crate::call::{Call, KEYS, METADATA, Reply, assert_oauth_refused, assert_refused, claims};
+use crate::call::{Call, KEYS, METADATA, OPENID, Reply, assert_oauth_refused, assert_refused, claims};
 use crate::stage::Stage;
 
 async fn at(public_url: &str) -> Stage {
@@ -40,6 +40,8 @@ async fn the_authority_describes_itself() {
             "revocation_endpoint": "https://core.example.com/oauth2/revoke",
             "revocation_endpoint_auth_methods_supported": methods,
             "jwks_uri": "https://core.example.com/oauth2/jwks",
+            "id_token_signing_alg_values_supported": ["HS256"],
+            "subject_types_supported": ["public"],
         })
     );
 }
@@ -101,9 +103,29 @@ async fn what_a_caller_says_of_the_host_changes_nothing() {
 }
 
 #[tokio::test]
-async fn no_key_is_published() {
+async fn no_key_of_hs256_is_published() {
     let stage = Stage::open().await;
     assert_eq!(published(&stage.answer(Call::get(KEYS)).await), json!({"keys": []}));
+}
+
+#[tokio::test]
+async fn an_openid_client_finds_the_same_document_under_its_name() {
+    for (public_url, places) in [
+        ("https://core.example.com", vec![OPENID.to_owned()]),
+        (
+            "https://pay.example.com/core/v2",
+            vec![OPENID.to_owned(), format!("/core/v2{OPENID}"), format!("{OPENID}/core/v2")],
+        ),
+    ] {
+        let stage = at(public_url).await;
+        let metadata = published(&stage.answer(Call::get(METADATA)).await);
+        for place in places {
+            assert_eq!(published(&stage.answer(Call::get(&place)).await), metadata, "{place}");
+        }
+        let reply = stage.answer(Call::get(&format!("{OPENID}/x"))).await;
+        assert_oauth_refused(&reply, 404, "invalid_request");
+        assert_refused(&stage.answer(Call::get(&format!("/x{OPENID}"))).await, 404, "NOT_FOUND");
+    }
 }
 
 #[tokio::test]

@@ -180,12 +180,12 @@ async fn a_known_parameter_twice_is_an_invalid_request() {
 }
 
 #[tokio::test]
-async fn an_unknown_parameter_may_repeat() {
+async fn an_unknown_parameter_may_repeat_and_so_may_a_resource() {
     let stage = Stage::open().await;
     let name = "%22%5C%C3%A9%0A".repeat(100);
     let flood = (0..6_000).map(|n| format!("{n:x}&{n:x}")).collect::<Vec<_>>().join("&");
     for repeated in
-        ["resource=https://a&resource=https://b", "x=1&x=2", &format!("{name}=1&{name}=2"), &flood]
+        ["resource=payment-api&resource=payment-api", "x=1&x=2", &format!("{name}=1&{name}=2"), &flood]
     {
         said(&grant(&stage, &stage.shop, repeated).await);
     }
@@ -194,7 +194,7 @@ async fn an_unknown_parameter_may_repeat() {
 #[tokio::test]
 async fn unknown_parameters_are_ignored_and_change_nothing() {
     let stage = Stage::open().await;
-    let form = format!("audience=x&resource=https://x&ttl=9&merchant_id={}&token=x", stage.rival_merchant);
+    let form = format!("audiences=x&resources=https://x&ttl=9&merchant_id={}&token=x", stage.rival_merchant);
     let claims = claims(&tokens(&said(&grant(&stage, &stage.shop, &form).await)).access);
     assert_eq!((&claims["aud"], &claims["merchant_id"]), (&json!("payment-api"), &json!(stage.merchant)));
     assert_eq!(claims["exp"], NOW.seconds() + 900);

@@ -1,0 +1,2 @@
+-- The audiences that a client's tokens may be for, separated by spaces. Empty: the default one alone.
+ALTER TABLE clients ADD COLUMN audiences TEXT NOT NULL DEFAULT '';
