@@ -9,23 +9,22 @@ use http::{HeaderValue, Method, Request, Response};
 
 use crate::admission;
 use crate::endpoint::Door;
-use crate::forward::own;
+use crate::forward::{Forward, own};
 use crate::recorder::Recorder;
 use crate::refusal::{Kind, Refusal, request_id};
 use crate::serve::{AnswerBody, Handler};
-use tollgate_client::Cached;
 use tollgate_http::edge::Inbound;
 
 /// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.
 pub(crate) struct Admin {
-    pub(crate) cached: Cached,
+    pub(crate) forward: Arc<Forward>,
     pub(crate) recorder: Recorder,
     pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl Admin {
     fn answer(&self, request: &Request<Inbound>, door: Door) -> Result<Response<Bytes>, Refusal> {
-        admission::about(request, door)?;
+        admission::about(request, door, self.forward.names())?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Kind::NotFound.into());
         }
@@ -38,14 +37,15 @@ impl Admin {
     }
 
     fn ready(&self) -> Result<(), Refusal> {
-        let is_ready = self.cached.authorization().is_some() && !self.draining.load(Ordering::Relaxed);
+        let is_ready =
+            self.forward.cached().authorization().is_some() && !self.draining.load(Ordering::Relaxed);
         if is_ready { Ok(()) } else { Err(Kind::NotReady.into()) }
     }
 }
 
 impl Handler for Admin {
     async fn handle(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
-        let request_id = request_id(request.headers(), self.cached.clock());
+        let request_id = request_id(request.headers(), self.forward.cached().clock());
         let answer = self.answer(&request, door);
         answer.unwrap_or_else(|refusal| refusal.response(request_id)).map(own)
     }

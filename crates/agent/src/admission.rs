@@ -7,6 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
 use crate::endpoint::Door;
+use crate::hosts::HostName;
 use crate::refusal::Kind;
 
 /// The header that a program sends over TCP. A page in a browser would need a CORS preflight for it.
@@ -15,17 +16,18 @@ pub(crate) const MARKER: HeaderName = HeaderName::from_static("x-tollgate-agent"
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Checks a request for the upstream.
-pub(crate) fn forward<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
-    about(request, door)?;
+pub(crate) fn forward<B>(request: &Request<B>, door: Door, names: &[HostName]) -> Result<(), Kind> {
+    about(request, door, names)?;
+    trace(request.method())?;
     marker(request.headers(), door)?;
     upgrade(request.headers())?;
     expectation(request.headers())
 }
 
 /// Checks a request for the agent itself.
-pub(crate) fn about<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+pub(crate) fn about<B>(request: &Request<B>, door: Door, names: &[HostName]) -> Result<(), Kind> {
     target(request)?;
-    host(request, door)?;
+    host(request, door, names)?;
     browser(request)
 }
 
@@ -37,9 +39,14 @@ fn target<B>(request: &Request<B>) -> Result<(), Kind> {
     if is_path { Ok(()) } else { Err(Kind::Target) }
 }
 
-/// Requires the agent's own address as host, against DNS rebinding: another name may resolve to this address. A socket in
+/// Refuses TRACE, which would bring the token back in the answer (RFC 9110 §9.3.8).
+fn trace(method: &Method) -> Result<(), Kind> {
+    if *method == Method::TRACE { Err(Kind::Method) } else { Ok(()) }
+}
+
+/// Requires the agent's own address or one of these names as host, against DNS rebinding: another name may resolve to this address. A socket in
 /// the file system has no name that could.
-fn host<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
+fn host<B>(request: &Request<B>, door: Door, names: &[HostName]) -> Result<(), Kind> {
     let headers = request.headers().get_all(HOST).iter();
     if request.headers().get_all(HOST).iter().count() > 1 {
         return Err(Kind::Host);
@@ -47,11 +54,11 @@ fn host<B>(request: &Request<B>, door: Door) -> Result<(), Kind> {
     let Door::Tcp(address) = door else { return Ok(()) };
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let mut hosts = headers.map(HeaderValue::as_bytes).chain(authority).peekable();
-    let is_ours = hosts.peek().is_some() && hosts.all(|host| is_own(host, address));
+    let is_ours = hosts.peek().is_some() && hosts.all(|host| is_own(host, address, names));
     if is_ours { Ok(()) } else { Err(Kind::Host) }
 }
 
-fn is_own(host: &[u8], address: SocketAddr) -> bool {
+fn is_own(host: &[u8], address: SocketAddr, names: &[HostName]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
     let (name, port) = match host.rsplit_once(':') {
         // A colon within brackets is part of the address.
@@ -61,7 +68,8 @@ fn is_own(host: &[u8], address: SocketAddr) -> bool {
     let is_name = name.eq_ignore_ascii_case("localhost")
         || ["127.0.0.1", "[::1]"].contains(&name)
         || name.trim_matches(['[', ']']).parse() == Ok(address.ip());
-    is_name && port == Some(address.port())
+    let is_named = |port| names.iter().any(|allowed| allowed.is(name, port, address.port()));
+    (is_name && port == Some(address.port())) || port.is_some_and(is_named)
 }
 
 /// Refuses requests and preflights of pages in browsers.
@@ -105,7 +113,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        forward(&request.body(()).unwrap(), door)
+        forward(&request.body(()).unwrap(), door, &[])
     }
 
     /// Checks a valid request over TCP to which these headers are added.
@@ -153,6 +161,26 @@ mod tests {
         for own in ["127.0.0.9", "127.0.0.9:80", "localhost", "[::1]"] {
             assert_eq!(check(standard, "GET", "/", &[("host", own), ("x-tollgate-agent", "1")]), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_host_that_was_allowed_is_taken_and_no_other() {
+        let names = ["agent".parse().unwrap(), "agent.internal:80".parse().unwrap()];
+        let with = |host: &str| {
+            let request = Request::builder().uri("/").header("host", host).header("x-tollgate-agent", "1");
+            forward(&request.body(()).unwrap(), door(), &names)
+        };
+        for allowed in ["agent:7070", "Agent:7070", "agent.internal", "agent.internal:80", "localhost:7070"] {
+            assert_eq!(with(allowed), Ok(()), "{allowed}");
+        }
+        for other in ["agent", "agent:80", "agent.evil.example:7070", "agent.internal:7070", "evil:7070"] {
+            assert_eq!(with(other), Err(Kind::Host), "{other}");
+        }
+    }
+
+    #[test]
+    fn trace_is_refused() {
+        assert_eq!(tcp("TRACE", "/", &[]), Err(Kind::Method));
     }
 
     #[test]

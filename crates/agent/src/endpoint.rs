@@ -51,6 +51,14 @@ impl FromStr for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Takes an address that other machines reach. Whoever reaches it uses the token, so it is for a network on which there is nobody
+    /// else, such as that of the containers of one Compose file.
+    pub fn for_others(text: &str) -> Result<Self, EndpointError> {
+        text.parse().map(|address| Self(Place::Tcp(address))).map_err(|_| EndpointError::Unreadable)
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

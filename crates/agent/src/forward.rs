@@ -10,8 +10,7 @@ use hyper::body::Incoming;
 use metrics::counter;
 use tokio::time::Instant;
 use tollgate_client::{
-    Authorizer, Cached, CallError, ConfigurationError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable,
-    tls_config_for,
+    Authorizer, Cached, CallError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable, tls_config_for,
 };
 use tollgate_http::edge::Inbound;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
@@ -19,6 +18,8 @@ use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
 use crate::admission;
 use crate::admission::MARKER;
 use crate::endpoint::Door;
+use crate::error::AgentError;
+use crate::hosts::HostName;
 use crate::limits::Limits;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::serve::{AnswerBody, Handler};
@@ -29,6 +30,8 @@ use crate::upstream::Upstream;
 pub(crate) struct Forward {
     upstream: forward::Upstream<Body>,
     authorizer: Authorizer,
+    /// Names that requests may have as their host.
+    names: Vec<HostName>,
     counters: Counters,
     /// The last request to the upstream failed, which has been logged.
     failing: AtomicBool,
@@ -38,20 +41,26 @@ pub(crate) struct Forward {
 type Body = Replay<Watched<Inbound>>;
 
 impl Forward {
-    pub(crate) fn new(
-        upstream: Upstream,
-        cached: Cached,
-        limits: &Limits,
-    ) -> Result<Self, ConfigurationError> {
+    pub(crate) fn new(upstream: Upstream, cached: Cached, limits: &Limits) -> Result<Self, AgentError> {
         let Limits { connect, acknowledged, answer, idle, .. } = *limits;
         let limits = forward::Limits { connect, acknowledged, answer, idle };
+        let proxy = upstream.proxy()?;
         let tls = tls_config_for(&upstream.origin)?;
         Ok(Self {
             authorizer: Authorizer::new(cached, [upstream.origin]),
-            upstream: forward::Upstream::new(upstream.target, tls, limits),
+            upstream: forward::Upstream::through(proxy.as_ref(), upstream.target, tls, limits),
+            names: Vec::new(),
             counters: Counters::new(),
             failing: AtomicBool::new(false),
         })
+    }
+
+    pub(crate) fn allow(&mut self, names: Vec<HostName>) {
+        self.names = names;
+    }
+
+    pub(crate) fn names(&self) -> &[HostName] {
+        &self.names
     }
 
     pub(crate) fn cached(&self) -> &Cached {
@@ -63,7 +72,7 @@ impl Forward {
         mut request: Request<Inbound>,
         door: Door,
     ) -> Result<Response<Incoming>, Refusal> {
-        admission::forward(&request, door)?;
+        admission::forward(&request, door, &self.names)?;
         // Only the agent decides whose token is sent.
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(MARKER);

@@ -23,7 +23,7 @@
 //!
 //! - A socket in the file system (`unix:PATH`) is for the agent's own user and root. It has mode 0600 from its first
 //!   moment, and the kernel names the user that connects.
-//! - An address is always a loopback address, and any program on the machine can reach it. To keep pages in browsers
+//! - An address is a loopback address unless it is [said otherwise](Endpoint::for_others), and any program on the machine can reach it. To keep pages in browsers
 //!   out, a request must have the header `X-Tollgate-Agent: 1` exactly once, for which a page needs a preflight, and the
 //!   agent's own address as `Host`, against DNS rebinding.
 //! - On both, a request with `Origin` or `Sec-Fetch-Site` and a CORS preflight are refused, without any CORS header.
@@ -35,9 +35,10 @@
 //!
 //! | kind | status | what |
 //! | --- | --- | --- |
-//! | `http` | 400, 408, 431 | the request is not HTTP; its head is too slow or too large |
-//! | `target` | 400 | the target is not a path |
-//! | `host` | 421 | `Host` is not the agent's own |
+//! | `http` | 400, 408, 431, 503 | the request is not HTTP; its head is too slow or too large; there are too many connections |
+//! | `target` | 400 | the target is not a path, or leads above the path of the upstream |
+//! | `host` | 421 | `Host` is neither the agent's own address nor a name that it was told |
+//! | `method` | 405 | TRACE, whose answer would hold the token |
 //! | `browser`, `marker` | 403 | a page in a browser; no `X-Tollgate-Agent: 1` |
 //! | `upgrade`, `expectation` | 400, 417 | an upgrade to another protocol, except for HTTP/2, which is ignored; an unknown `Expect` |
 //! | `body`, `slow_body` | 400, 408 | the caller's body broke off, or stopped coming |
@@ -67,12 +68,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tollgate_client::{Cached, ConfigurationError};
+use tollgate_client::Cached;
 
 mod admin;
 mod admission;
 mod endpoint;
+mod error;
 mod forward;
+mod hosts;
 mod limits;
 mod recorder;
 mod refusal;
@@ -84,7 +87,9 @@ mod upstream;
 
 use admin::Admin;
 pub use endpoint::{BindError, Endpoint, EndpointError, Listener};
+pub use error::AgentError;
 use forward::Forward;
+pub use hosts::{HostName, NotAHostName};
 pub use limits::Limits;
 pub use recorder::Recorder;
 pub use token_file::TokenFile;
@@ -93,15 +98,23 @@ pub use upstream::Upstream;
 
 /// The proxy.
 pub struct Agent {
-    forward: Arc<Forward>,
+    forward: Forward,
     limits: Limits,
 }
 
 impl Agent {
-    /// Forwards to `upstream` with the tokens of `cached`. It fails where TLS can't be set up.
-    pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, ConfigurationError> {
-        let forward = Arc::new(Forward::new(upstream, cached, &limits)?);
+    /// Forwards to `upstream` with the tokens of `cached`, through the proxy that the environment names for it. It fails where TLS
+    /// can't be set up, or there is no way to use the proxy.
+    pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, AgentError> {
+        let forward = Forward::new(upstream, cached, &limits)?;
         Ok(Self { forward, limits })
+    }
+
+    /// Takes requests whose `Host` is one of these names, too.
+    #[must_use]
+    pub fn allow_hosts(mut self, names: Vec<HostName>) -> Self {
+        self.forward.allow(names);
+        self
     }
 
     /// Serves until `shutdown` completes. Then it stops accepting, finishes the requests in flight, and returns.
@@ -115,7 +128,7 @@ impl Agent {
     ) -> Drained {
         let (stop, stopped) = watch::channel(());
         let (stop_admin, admin_stopped) = watch::channel(());
-        let edge = serve::edge(&self.limits);
+        let (edge, forward) = (serve::edge(&self.limits), Arc::new(self.forward));
         let draining = Arc::new(AtomicBool::new(false));
         let mut serving = JoinSet::new();
         let mut watched = JoinSet::new();
@@ -128,10 +141,10 @@ impl Agent {
         };
         for listener in listeners {
             let (edge, open, stopped) = (edge.clone(), telemetry::connections(), stopped.clone());
-            serving.spawn(serve::serve(edge, listener, self.forward.clone(), open, stopped));
+            serving.spawn(serve::serve(edge, listener, forward.clone(), open, stopped));
         }
         if let Some((listener, recorder)) = admin {
-            let admin = Admin { cached: self.forward.cached().clone(), recorder, draining: draining.clone() };
+            let admin = Admin { forward: forward.clone(), recorder, draining: draining.clone() };
             let limits = Limits { max_connections: 64, grace: Duration::from_secs(1), ..self.limits.clone() };
             let (edge, open) = (serve::edge(&limits), metrics::Gauge::noop());
             watched.spawn(serve::serve(edge, listener, Arc::new(admin), open, admin_stopped));

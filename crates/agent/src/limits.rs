@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Limits on connections, bytes and time.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections served at once; more wait in the kernel's backlog.
+    /// Connections served at once. Over it some callers are answered 503, and the others wait in the kernel's backlog.
     pub max_connections: usize,
     /// Size of a request's head, in bytes; at least 8 KiB.
     pub head_bytes: usize,

@@ -8,6 +8,8 @@ use metrics::SetRecorderError;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tokio::time::sleep;
 
+use crate::telemetry::describe;
+
 /// Upper bounds of the buckets, in seconds.
 const BUCKETS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -33,7 +35,10 @@ impl Default for Recorder {
 impl Recorder {
     /// Records for the whole process from now on. It fails where another recorder does.
     pub fn install(&self) -> Result<(), SetRecorderError<Arc<PrometheusRecorder>>> {
-        metrics::set_global_recorder(self.recorder.clone())
+        metrics::set_global_recorder(self.recorder.clone())?;
+        describe();
+        tollgate_client::describe_metrics();
+        Ok(())
     }
 
     /// Everything, in the text format of Prometheus.

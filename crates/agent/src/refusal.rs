@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::header::{ALLOW, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_http::refusal::{self, Dialect};
@@ -14,6 +14,9 @@ use tollgate_client::{Clock, IDEMPOTENCY_KEY};
 /// The header with the kind of an answer of the agent's own. It is removed from answers of the upstream.
 pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
 
+/// What may be sent, among what is commonly used (RFC 9110 §10.2.1).
+const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
 /// Why a request was not forwarded, or not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -21,6 +24,7 @@ pub(crate) enum Kind {
     Host,
     Browser,
     Marker,
+    Method,
     Upgrade,
     Expectation,
     Body,
@@ -34,11 +38,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Target,
         Self::Host,
         Self::Browser,
         Self::Marker,
+        Self::Method,
         Self::Upgrade,
         Self::Expectation,
         Self::Body,
@@ -58,6 +63,7 @@ impl Kind {
             Self::Host => "host",
             Self::Browser => "browser",
             Self::Marker => "marker",
+            Self::Method => "method",
             Self::Upgrade => "upgrade",
             Self::Expectation => "expectation",
             Self::Body => "body",
@@ -75,17 +81,24 @@ impl Kind {
         use {Code as C, StatusCode as S};
         match self {
             Self::Target => {
-                (S::BAD_REQUEST, C::ValidationError, "The target must be a path: the upstream is fixed.")
+                (S::BAD_REQUEST, C::ValidationError, "The target must be a path, below that of the upstream.")
             }
-            Self::Host => {
-                (S::MISDIRECTED_REQUEST, C::Forbidden, "The Host header must be the agent's own address.")
-            }
+            Self::Host => (
+                S::MISDIRECTED_REQUEST,
+                C::Forbidden,
+                "The Host header must be the agent's own address, or a name that it was told (--allow-host).",
+            ),
             Self::Browser => {
                 (S::FORBIDDEN, C::BrowserNotAllowed, "A page in a browser may not use the agent.")
             }
             Self::Marker => {
                 (S::FORBIDDEN, C::Forbidden, "Send the header X-Tollgate-Agent: 1 (once) to use the agent.")
             }
+            Self::Method => (
+                S::METHOD_NOT_ALLOWED,
+                C::MethodNotAllowed,
+                "The agent does not forward TRACE: the answer would hold the token.",
+            ),
             Self::Upgrade => (S::BAD_REQUEST, C::ValidationError, "The agent does not upgrade connections."),
             Self::Expectation => (
                 S::EXPECTATION_FAILED,
@@ -147,6 +160,9 @@ impl Refusal {
         let mut refusal = refusal::Refusal::new(Dialect::Envelope, status, code.as_str(), message);
         if code == Code::ValidationError {
             refusal = refusal.of_the_request();
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            refusal = refusal.header(ALLOW, ALLOWED);
         }
         if let Some(after) = self.retry_after {
             refusal = refusal.retry_after(after);

@@ -22,6 +22,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How long a caller may read nothing of an answer: it may process a stream as it comes.
 const STALL: Duration = Duration::from_secs(15 * 60);
 
+/// How many connections over the limit are told so at a time; the others wait until one of those ends.
+const MAX_REFUSED: usize = 64;
+
 /// The body of an answer: the upstream's, or the agent's own.
 pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
 
@@ -38,7 +41,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 pub(crate) fn edge(limits: &Limits) -> Edge {
     let limits = edge::Limits {
         max_connections: limits.max_connections,
-        max_refused: 0,
+        max_refused: MAX_REFUSED,
         first_byte: SILENCE,
         head: SILENCE,
         idle: SILENCE,

@@ -3,9 +3,27 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 
 use crate::refusal::Kind;
+
+/// Says what each metric is, to the recorder that is installed now.
+pub(crate) fn describe() {
+    describe_counter!(
+        "tollgate_agent_requests_total",
+        "Answers of the upstream, by the first digit of the status."
+    );
+    describe_counter!("tollgate_agent_errors_total", "Answers of the agent's own, by their kind.");
+    describe_counter!(
+        "tollgate_agent_resent_total",
+        "Requests that were sent again after their connection broke."
+    );
+    describe_histogram!("tollgate_agent_request_seconds", "Time from a request until its answer begins.");
+    describe_gauge!("tollgate_agent_connections", "Open connections.");
+}
 
 /// The counters. They are looked up once, so that counting takes no lock.
 pub(crate) struct Counters {

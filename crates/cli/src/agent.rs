@@ -4,8 +4,10 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_agent::{Agent, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream};
-use tollgate_client::{Cached, ClientCredentials, Settings};
+use tollgate_agent::{
+    Agent, AgentError, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream,
+};
+use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
 use tollgate_server::config::{LogFormat, LogLevel};
 use tollgate_server::log;
 
@@ -38,9 +40,9 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     if let Some((_, recorder)) = &admin {
         recorder.install().map_err(|error| Failure::new(format!("metrics can't be recorded: {error}")))?;
     }
-    let credentials = Arc::new(caller.credentials()?);
+    let credentials = Arc::new(credentials(&args, &caller)?);
     let cached = Cached::new(credentials.clone(), Settings::default());
-    let agent = Agent::new(upstream, cached.clone(), Limits::default())?;
+    let agent = Agent::new(upstream, cached.clone(), limits(&args))?.allow_hosts(args.allow_host.clone());
     let file = args.token_file.as_deref().map(|path| keep(path, cached)).transpose()?;
     let listen =
         listeners.iter().map(|listener| listener.endpoint().to_string()).collect::<Vec<_>>().join(" ");
@@ -72,13 +74,39 @@ async fn renew_at_hangup(signals: &mut Signals, credentials: &ClientCredentials)
     }
 }
 
+/// How the agent obtains tokens, by its arguments.
+fn credentials(args: &AgentArgs, caller: &Caller) -> Result<ClientCredentials, Failure> {
+    let mut builder = match &args.audience {
+        Some(audience) => caller.credentials_builder_for(audience)?,
+        None => caller.credentials_builder(),
+    };
+    if let Some(scope) = &args.scope {
+        builder = builder.scope(scope);
+    }
+    if let Some(timeout) = args.token_timeout {
+        builder = builder.timeout(timeout);
+    }
+    Ok(builder.build()?)
+}
+
+fn limits(args: &AgentArgs) -> Limits {
+    let defaults = Limits::default();
+    let connections = args.max_connections.and_then(|number| usize::try_from(number).ok());
+    Limits {
+        max_connections: connections.unwrap_or(defaults.max_connections),
+        connect: args.connect_timeout.unwrap_or(defaults.connect),
+        answer: args.answer_timeout.unwrap_or(defaults.answer),
+        ..defaults
+    }
+}
+
 /// Binds what the arguments name. An agent that only keeps a token file needs no listener.
 async fn bind(args: &AgentArgs) -> Result<Vec<Listener>, Failure> {
     let default = [DEFAULT_LISTEN.parse::<Endpoint>().expect("it is one")];
-    let is_default = args.listen.is_empty() && args.token_file.is_none();
+    let is_default = args.listen.is_empty() && args.listen_remote.is_empty() && args.token_file.is_none();
     let endpoints = if is_default { &default[..] } else { &args.listen };
     let mut listeners = Vec::new();
-    for endpoint in endpoints {
+    for endpoint in endpoints.iter().chain(&args.listen_remote) {
         listeners.push(Listener::bind(endpoint).await?);
     }
     Ok(listeners)
@@ -98,6 +126,12 @@ fn start_log(format: Format) -> Result<log::Guard, Failure> {
     };
     log::init(format, LogLevel::Info)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        Self::new(error.to_string())
+    }
 }
 
 impl From<BindError> for Failure {

@@ -7,8 +7,8 @@ use tokio::runtime;
 
 use crate::http_client;
 use crate::{
-    Authorizer, Builder, Cached, ClientCredentials, ConfigurationError, Dialect, Environment, HttpHosts,
-    NotAHost, Origin, Reference, ReferenceError, SecretError, SecretSource, Settings,
+    Authorizer, Builder, Cached, ClientAuthentication, ClientCredentials, ConfigurationError, Dialect,
+    Environment, HttpHosts, NotAHost, Origin, Reference, ReferenceError, SecretError, SecretSource, Settings,
 };
 
 const BASE_URL: &str = "TOLLGATE_BASE_URL";
@@ -121,6 +121,13 @@ impl Caller {
     /// Starts to obtain tokens as this client.
     pub fn credentials_builder(&self) -> Builder {
         ClientCredentials::builder(self.dialect.clone(), self.id.clone(), self.secret.clone())
+    }
+
+    /// Starts to obtain tokens for one of the APIs of the authority, by its endpoint of RFC 6749.
+    pub fn credentials_builder_for(&self, audience: &str) -> Result<Builder, ConfigurationError> {
+        let url = format!("{}/oauth2/token", self.base_url);
+        let dialect = Dialect::standard_allowing(&url, ClientAuthentication::Basic, &self.http_hosts)?;
+        Ok(ClientCredentials::builder(dialect, self.id.clone(), self.secret.clone()).audience(audience))
     }
 
     /// Obtains tokens as this client. It fails where TLS can't be set up.

@@ -45,6 +45,7 @@ pub struct Builder {
     id: Arc<dyn SecretSource>,
     secret: Arc<dyn SecretSource>,
     scope: Option<String>,
+    audience: Option<String>,
     timeout: Duration,
     refresh_lifetime: Duration,
     transport: Option<Arc<dyn Transport>>,
@@ -91,6 +92,13 @@ impl Builder {
         self
     }
 
+    /// Requests tokens for this API. By default, they are for the default one. It is for [standard](Dialect::standard) authorities
+    /// only: the endpoint of the Payment API has no such parameter.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
     /// Sets the time limit of a call; 5 seconds by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -117,7 +125,7 @@ impl Builder {
             None => Arc::new(Http::new(dialect.token_url(), self.timeout)?),
         };
         Ok(ClientCredentials {
-            exchange: Exchange::new(dialect, self.scope, transport),
+            exchange: Exchange::new(dialect, self.scope, self.audience, transport),
             id: self.id,
             secret: self.secret,
             refresh_lifetime: self.refresh_lifetime,
@@ -134,6 +142,7 @@ impl ClientCredentials {
             id: Arc::new(id),
             secret: Arc::new(secret),
             scope: None,
+            audience: None,
             timeout: TIMEOUT,
             refresh_lifetime: REFRESH_LIFETIME,
             transport: None,

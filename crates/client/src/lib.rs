@@ -83,7 +83,7 @@ pub use origin::{ConfigurationError, Origin};
 pub use outgoing::{Incoming, Outgoing, Sender, Spare};
 pub use replay::Replay;
 pub use source::{Fault, Looking, ObtainError, Obtaining, Rejection, TokenSource};
-pub use telemetry::{Change, State};
+pub use telemetry::{Change, State, describe_metrics};
 pub use tls::{tls_config, tls_config_for};
 pub use token::{Authorization, Generation, NotAToken, Token};
 pub use tollgate_secrets::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::ObtainError;
 
@@ -72,4 +72,25 @@ pub(crate) fn waited(took: Duration, outcome: &'static str) {
 /// Counts a 401 of the API: `tollgate_client_unauthorized_total`.
 pub(crate) fn unauthorized(result: &'static str) {
     counter!("tollgate_client_unauthorized_total", "result" => result).increment(1);
+}
+
+/// Says what each metric of this crate is, to the recorder that is installed: for the `HELP` of Prometheus.
+pub fn describe_metrics() {
+    describe_counter!(
+        "tollgate_client_renewals_total",
+        "Attempts to renew the token, by what caused them and how they ended."
+    );
+    describe_histogram!("tollgate_client_renewal_seconds", "How long an attempt to renew the token took.");
+    describe_gauge!("tollgate_client_token_age_seconds", "How old the current token is; 0 without one.");
+    describe_gauge!(
+        "tollgate_client_token_usable_seconds",
+        "How long the current token can be used; 0 without one."
+    );
+    describe_gauge!("tollgate_client_consecutive_failures", "Failed attempts since the last token.");
+    describe_counter!(
+        "tollgate_client_token_calls_total",
+        "Calls of the token endpoint, by grant and outcome."
+    );
+    describe_histogram!("tollgate_client_wait_seconds", "How long callers waited for a token.");
+    describe_counter!("tollgate_client_unauthorized_total", "Answers of 401, by what came of them.");
 }

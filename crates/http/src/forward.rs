@@ -29,11 +29,13 @@ use rustls::ClientConfig;
 mod connections;
 mod headers;
 mod progress;
+mod proxy;
 
 use connections::Connections;
 pub use connections::{Failure, Limits, SendError, Sendable};
 pub use progress::Watched;
 use progress::{Awaited, Progress};
+pub use proxy::{Proxy, UnsupportedProxy};
 
 /// Where requests are forwarded to: an origin, and what its paths begin with.
 #[derive(Debug, Clone)]
@@ -53,12 +55,21 @@ impl Target {
         Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone(), base })
     }
 
-    /// Where a request goes. Its path and query stay as they are, byte for byte; without a path it goes nowhere.
+    /// The origin, as a URI.
+    pub fn origin(&self) -> Uri {
+        let builder = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
+        builder.path_and_query("/").build().expect("scheme, authority and path make a URI")
+    }
+
+    /// Where a request goes. Its path and query stay as they are, byte for byte; without a path it goes nowhere, nor with one that
+    /// leads above what paths begin with.
     fn uri(&self, requested: Uri) -> Option<Uri> {
         let mut parts = requested.into_parts();
         let path = parts.path_and_query?;
         let path = if self.base.is_empty() {
             path
+        } else if leads_above(path.path()) {
+            return None;
         } else {
             PathAndQuery::try_from(format!("{}{path}", self.base)).ok()?
         };
@@ -67,6 +78,28 @@ impl Target {
         parts.authority = Some(self.authority.clone());
         Uri::from_parts(parts).ok()
     }
+}
+
+/// Whether a path leads above where it begins, once its dot segments are removed (RFC 3986 §5.2.4): as the upstream may read it, so
+/// with encoded dots, and with encoded slashes and backslashes as what separates segments.
+fn leads_above(path: &str) -> bool {
+    let path = path
+        .to_ascii_lowercase()
+        .replace("%2f", "/")
+        .replace("%5c", "/")
+        .replace('\\', "/")
+        .replace("%2e", ".");
+    let mut depth = 0_i32;
+    // What follows a semicolon is a parameter of the segment to some servers.
+    path.split('/').skip(1).map(|segment| segment.split(';').next().unwrap_or_default()).any(|segment| {
+        depth += match segment {
+            ".." => -1,
+            // Some servers take several slashes for one.
+            "." | "" => 0,
+            _ => 1,
+        };
+        depth < 0
+    })
 }
 
 /// The one place that requests are forwarded to, and the connections to it. `B` is the body that is sent.
@@ -99,7 +132,12 @@ pub enum ForwardError<E> {
 impl<B: Sendable> Upstream<B> {
     /// Prepares connections to a target.
     pub fn new(target: Target, tls: ClientConfig, limits: Limits) -> Self {
-        Self { target, answer: limits.answer, connections: Connections::new(tls, limits) }
+        Self::through(None, target, tls, limits)
+    }
+
+    /// The same through a proxy, if there is one.
+    pub fn through(proxy: Option<&Proxy>, target: Target, tls: ClientConfig, limits: Limits) -> Self {
+        Self { target, answer: limits.answer, connections: Connections::new(tls, limits, proxy) }
     }
 
     /// Forwards a request. `send` gets it as it is for the upstream, and sends it by [`send`](Self::send).
@@ -170,6 +208,30 @@ fn announce_body(method: &Method, headers: &mut HeaderMap, body: &impl Body) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_stays_below_what_paths_begin_with() {
+        let target = Target::new(&"https://core.example.com/base".parse().unwrap()).unwrap();
+        let uri = |path: &str| target.uri(path.parse().unwrap()).map(|uri| uri.to_string());
+        for below in ["/", "/a/../b", "/a/b/../../c", "/..a", "/a/...", "/a?x=/../..", "/%2e", "//a/../b"] {
+            assert_eq!(uri(below), Some(format!("https://core.example.com/base{below}")), "{below}");
+        }
+        for above in [
+            "/..",
+            "/../x",
+            "/a/../../x",
+            "/%2e%2E/x",
+            "/.%2e/x",
+            "/a%2f..%2f..%2fx",
+            "/..%5cx",
+            "//../x",
+            "/..;a/x",
+        ] {
+            assert_eq!(uri(above), None, "{above}");
+        }
+        let everything = Target::new(&"https://core.example.com".parse().unwrap()).unwrap();
+        assert!(everything.uri("/../x".parse().unwrap()).is_some(), "there is nothing above");
+    }
 
     fn forwarded(target: &str, requested: &str) -> Option<String> {
         let target = Target::new(&target.parse().unwrap())?;

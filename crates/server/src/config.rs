@@ -17,15 +17,16 @@
 
 mod access_tokens;
 mod audiences;
+mod authz;
 mod changes;
 mod layers;
-mod parsing;
 mod reader;
 mod redaction;
 mod safety;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod written;
 
@@ -40,14 +41,18 @@ use std::{
 use thiserror::Error;
 use tollgate_core::Policy;
 
+pub(crate) use self::authz::without_trailing_slash;
 pub(crate) use self::values::duration_text;
 pub use self::{
     access_tokens::AccessTokens,
     audiences::AudienceSettings,
+    authz::AuthzRoute,
     changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
-    settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
+    settings::{
+        Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
+    },
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
 };
 use self::{
@@ -229,6 +234,9 @@ impl Config {
             );
         }
         self.check_audiences(reader);
+        if let Err(problem) = authz::check(&self.authz.routes) {
+            reader.problem_of("authz.routes", &problem);
+        }
         if self.idempotency.lease >= self.idempotency.ttl {
             reader.conflict(
                 ["idempotency.lease", "idempotency.ttl"],

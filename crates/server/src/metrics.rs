@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_route_status_and_time() {
-        let metrics = Metrics::of(Routes::with([]));
+        let metrics = Metrics::of(Routes::with([], false));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_micros(70));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_secs(9));
         metrics.request(Route::Token, StatusCode::IM_A_TEAPOT, Duration::from_micros(50));

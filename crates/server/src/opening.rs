@@ -188,9 +188,3 @@ pub async fn new_signing_key(master_key: &MasterKey, new: NewKey) -> Result<Seal
         compromised: false,
     })
 }
-
-/// The key of an algorithm that has no successor.
-pub(crate) fn newest(algorithm: Algorithm, keys: &[SealedKey]) -> Option<&SealedKey> {
-    let is_candidate = |key: &&SealedKey| key.algorithm == algorithm && key.retires_at.is_none();
-    keys.iter().filter(is_candidate).max_by_key(|key| key.activates_at)
-}

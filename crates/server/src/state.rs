@@ -1,5 +1,6 @@
 //! What the handlers of a running server share. It knows none of them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(crate) struct Arrival {
     pub(crate) from: ClientAddress,
     /// When the request came. Whoever handles it reads no clock.
     pub(crate) now: Timestamp,
+    /// Who sent it here, a proxy perhaps; `None` within this process.
+    pub(crate) peer: Option<IpAddr>,
 }
 
 /// The state of a running server.

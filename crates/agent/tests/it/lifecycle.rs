@@ -85,19 +85,24 @@ async fn a_caller_whose_body_stops_coming_is_told_so() {
 }
 
 #[tokio::test]
-async fn connections_over_the_limit_wait_for_their_turn() {
+async fn a_caller_for_whom_there_is_no_connection_is_told_so() {
     let upstream = Upstream::good().await;
     let limits = Limits { max_connections: 2, ..Limits::default() };
     let agent = Running::start_with(&upstream.url(), Tokens::default(), limits).await;
     // One of the two places is held for each listener's next connection.
     let mut first = agent.tcp().await;
     assert_eq!(first.call(agent.head("GET /1", "")).await.status(), 200);
-    let mut second = agent.tcp().await;
-    second.send(agent.head("GET /2", "")).await;
+    let answer = agent.tcp().await.call(agent.head("GET /2", "")).await;
+    assert_eq!(answer.refusal(), (503, "http", "UNAVAILABLE".to_owned()));
+    assert!(answer.header("retry-after").is_some(), "{}", answer.head);
+    // The one that has it keeps it.
     assert_eq!(first.call(agent.head("GET /3", "")).await.status(), 200);
-    assert_eq!(upstream.seen().len(), 2, "the second waits");
+    assert_eq!(upstream.seen().len(), 2, "the second was not forwarded");
     drop(first);
-    assert_eq!(second.answer("GET").await.status(), 200);
+    // As soon as the agent has noticed, there is one for the next.
+    while agent.tcp().await.call(agent.head("GET /4", "")).await.status() != 200 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

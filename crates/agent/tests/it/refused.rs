@@ -35,6 +35,7 @@ async fn what_a_page_in_a_browser_can_send_is_refused() {
             agent.head("GET /", "connection: upgrade\r\nupgrade: websocket\r\n"),
             (400, "upgrade", "VALIDATION_ERROR"),
         ),
+        (agent.head("TRACE /", ""), (405, "method", "METHOD_NOT_ALLOWED")),
         (
             agent.head("POST /", "content-length: 1\r\nexpect: money\r\n"),
             (417, "expectation", "VALIDATION_ERROR"),
@@ -129,4 +130,17 @@ async fn a_broken_chunk_ends_the_request() {
     caller.send("x\r\n").await;
     assert_eq!(caller.answer("POST").await.refusal().1, "body");
     assert!(upstream.ends().await);
+}
+
+#[tokio::test]
+async fn no_path_leads_above_that_of_the_upstream() {
+    let upstream = Upstream::good().await;
+    let agent = Running::start(&format!("{}/payments/", upstream.url())).await;
+    for path in ["/../x", "/a/../../x", "/%2e%2e/x", "/a%2f..%2f..%2fx"] {
+        let answer = agent.tcp().await.call(agent.head(&format!("GET {path}"), "")).await;
+        assert_eq!(answer.refusal(), (400, "target", "VALIDATION_ERROR".to_owned()), "{path}");
+    }
+    assert_eq!(upstream.seen().len(), 0);
+    assert_eq!(agent.tcp().await.call(agent.head("GET /a/../b", "")).await.status(), 200);
+    assert_eq!(upstream.seen()[0].line, "GET /payments/a/../b HTTP/1.1");
 }

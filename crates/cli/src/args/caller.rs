@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
-use tollgate_agent::Endpoint;
+use tollgate_agent::{Endpoint, HostName};
+use tollgate_server::config::parse_duration;
 
 use super::unrepeated::Unrepeated;
 
@@ -74,6 +76,31 @@ pub(crate) struct AgentArgs {
     /// A file to keep the current access token in, for programs that read one. It is replaced at each renewal.
     #[arg(long, value_name = "PATH")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Where to listen for other machines, such as the containers of one Compose file; may be repeated. Whoever reaches it uses
+    /// the token.
+    #[arg(long, value_name = "ADDRESS", value_parser = Endpoint::for_others, requires = "allow_host")]
+    pub(crate) listen_remote: Vec<Endpoint>,
+    /// A name that requests may have as their Host, besides the agent's own address; may be repeated.
+    #[arg(long, value_name = "NAME[:PORT]")]
+    pub(crate) allow_host: Vec<HostName>,
+    /// The scopes of the token; without it all of the client's.
+    #[arg(long, value_name = "SCOPES")]
+    pub(crate) scope: Option<String>,
+    /// The API that the token is for; without it the default one of the authority.
+    #[arg(long, value_name = "AUDIENCE")]
+    pub(crate) audience: Option<String>,
+    /// Connections at a time; over it callers are answered 503.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: Option<u32>,
+    /// How long connecting to the upstream may take; 5s unless told.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) connect_timeout: Option<Duration>,
+    /// How long the upstream's answer may keep off; 60s unless told.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) answer_timeout: Option<Duration>,
+    /// How long a call for a token may take; 5s unless told.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) token_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) caller: CallerArgs,
 }

@@ -9,6 +9,7 @@
 )]
 
 mod agent;
+mod agent_settings;
 mod agreement;
 mod audiences;
 mod call;
@@ -23,6 +24,7 @@ mod dev;
 mod examples;
 mod failures;
 mod full_disk;
+mod guarding;
 mod hardening;
 #[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
@@ -30,6 +32,7 @@ mod harness;
 mod health;
 mod inspect;
 mod kept;
+mod limits;
 mod network;
 mod nodes;
 mod oauth;

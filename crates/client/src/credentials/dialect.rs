@@ -51,7 +51,16 @@ impl Dialect {
         token_url: &str,
         authentication: ClientAuthentication,
     ) -> Result<Self, ConfigurationError> {
-        Ok(Self(Kind::Standard { token: secure(token_url, &HttpHosts::default())?, authentication }))
+        Self::standard_allowing(token_url, authentication, &HttpHosts::default())
+    }
+
+    /// The same, and over http to these hosts, too.
+    pub fn standard_allowing(
+        token_url: &str,
+        authentication: ClientAuthentication,
+        hosts: &HttpHosts,
+    ) -> Result<Self, ConfigurationError> {
+        Ok(Self(Kind::Standard { token: secure(token_url, hosts)?, authentication }))
     }
 }
 

@@ -28,6 +28,7 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 pub(super) struct Exchange {
     dialect: Kind,
     scope: Option<String>,
+    audience: Option<String>,
     transport: Arc<dyn Transport>,
 }
 
@@ -64,8 +65,13 @@ impl From<Fault> for Failure {
 }
 
 impl Exchange {
-    pub(super) fn new(dialect: Kind, scope: Option<String>, transport: Arc<dyn Transport>) -> Self {
-        Self { dialect, scope, transport }
+    pub(super) fn new(
+        dialect: Kind,
+        scope: Option<String>,
+        audience: Option<String>,
+        transport: Arc<dyn Transport>,
+    ) -> Self {
+        Self { dialect, scope, audience, transport }
     }
 
     /// Whether a refresh needs the client's credentials, too.
@@ -138,6 +144,7 @@ impl Exchange {
             Grant::Client(client) => {
                 form.append_pair("grant_type", "client_credentials");
                 form.extend_pairs(self.scope.iter().map(|scope| ("scope", scope)));
+                form.extend_pairs(self.audience.iter().map(|audience| ("audience", audience)));
                 Some(client)
             }
             Grant::Refresh { token, client } => {

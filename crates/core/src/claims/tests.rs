@@ -1,3 +1,5 @@
+//! The tests of the claims.
+
 use super::*;
 use proptest::prelude::*;
 

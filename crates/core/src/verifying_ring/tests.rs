@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::claims::tests::{NOW, claims};
-use crate::{Algorithm, MintError, Phase, PrivateKey, RsaBits, SigningKey, SigningRing};
+use crate::{Algorithm, MintError, Phase, SigningKey, SigningRing};
 
-mod algorithms;
+mod asymmetric;
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_seconds(seconds)

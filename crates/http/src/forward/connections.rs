@@ -19,6 +19,8 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 use tower::Service;
 
+use super::proxy::{Outward, Proxy};
+
 /// How often a silent connection is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
@@ -65,13 +67,13 @@ pub enum Failure {
     Timeout,
 }
 
-type Connector = Timed<HttpsConnector<HttpConnector>>;
+type Connector = Timed<HttpsConnector<Outward>>;
 
-type BoxError = Box<dyn Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 impl<B: Sendable> Connections<B> {
-    pub(super) fn new(tls: ClientConfig, limits: Limits) -> Self {
-        let connector = connector(tls, &limits);
+    pub(super) fn new(tls: ClientConfig, limits: Limits, proxy: Option<&Proxy>) -> Self {
+        let connector = connector(tls, &limits, proxy);
         Self {
             kept: ArcSwap::from_pointee(client(connector.clone(), &limits, usize::MAX)),
             fresh: client(connector.clone(), &limits, 0),
@@ -154,7 +156,7 @@ impl SendError {
     }
 }
 
-fn connector(tls: ClientConfig, limits: &Limits) -> Connector {
+fn connector(tls: ClientConfig, limits: &Limits, proxy: Option<&Proxy>) -> Connector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -165,7 +167,7 @@ fn connector(tls: ClientConfig, limits: &Limits) -> Connector {
         .with_tls_config(tls)
         .https_or_http()
         .enable_all_versions()
-        .wrap_connector(tcp);
+        .wrap_connector(Outward::new(tcp, proxy));
     Timed { connector, limit: limits.connect }
 }
 

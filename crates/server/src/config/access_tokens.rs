@@ -1,4 +1,4 @@
-//! What access tokens are like, by the configuration.
+//! What access tokens are like, by their audience.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 use tollgate_core::{Algorithm, Audience};
 use toml::{Table, Value};
 
-use super::parsing::whole_seconds;
 use super::redaction::Redacted;
+use super::texts::whole_seconds;
 use super::values::duration_text;
 
 /// An API that tokens can be for, beside that of `tokens.audience`.

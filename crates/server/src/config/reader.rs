@@ -10,8 +10,9 @@ use toml::Value;
 
 use super::{
     audiences::AudienceSettings,
+    authz::AuthzRoute,
     layers::{Layers, Origin, kind},
-    parsing::{Parsed, duration, in_whole_seconds, network, optional, public_url, references},
+    texts::{Parsed, duration, in_whole_seconds, network, optional, public_url, references},
     values::{Database, Rate, SecretSource, Share, Tls},
     written::Written,
 };
@@ -177,18 +178,32 @@ impl Reader {
         })
     }
 
-    /// The further audiences. Each element that is wrong is a problem of its own.
+    /// The further audiences.
     pub(super) fn audiences(&mut self, key: &'static str) -> Vec<AudienceSettings> {
-        let elements =
-            self.parse(key, |value| value.as_array().cloned().ok_or("an array of tables ([[audiences]])"));
-        let mut audiences = Vec::new();
+        self.elements(key, "an array of tables ([[audiences]])", AudienceSettings::read)
+    }
+
+    /// The table of routes for forward authorization.
+    pub(super) fn authz_routes(&mut self, key: &'static str) -> Vec<AuthzRoute> {
+        self.elements(key, "an array of tables ([[authz.routes]])", AuthzRoute::read)
+    }
+
+    /// The elements of an array. Each that is wrong is a problem of its own.
+    fn elements<T>(
+        &mut self,
+        key: &'static str,
+        expected: &'static str,
+        read: impl Fn(&Value) -> Result<T, String>,
+    ) -> Vec<T> {
+        let elements = self.parse(key, |value| value.as_array().cloned().ok_or(expected));
+        let mut found = Vec::new();
         for (place, element) in (1..).zip(&elements) {
-            match AudienceSettings::read(element) {
-                Ok(audience) => audiences.push(audience),
+            match read(element) {
+                Ok(element) => found.push(element),
                 Err(problem) => self.problem_of(key, &format!("number {place}: {problem}")),
             }
         }
-        audiences
+        found
     }
 
     pub(super) fn leeway(&mut self, key: &'static str) -> Duration {

@@ -8,6 +8,7 @@ use tollgate_core::{Algorithm, RsaBits};
 
 use super::{
     audiences::AudienceSettings,
+    authz::AuthzRoute,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
@@ -79,6 +80,8 @@ settings! {
         database: DatabaseSettings = section,
         /// `[tokens]`.
         tokens: Tokens = section,
+        /// `[authz]`.
+        authz: Authz = section,
         /// `[keys]`.
         keys: Keys = section,
         /// `[idempotency]`.
@@ -135,6 +138,16 @@ settings! {
         stale_after: Duration = staleness,
         /// What happens then.
         when_stale: WhenStale = named(WhenStale::ALL, "refuse or serve"),
+    }
+}
+
+settings! {
+    /// Forward authorization: answers to proxies that ask before they forward.
+    Authz in "authz." {
+        /// Whether `/authz` and what is below it is served.
+        enabled: bool = boolean,
+        /// What routes require, for proxies that can't say so themselves.
+        routes: Vec<AuthzRoute> = authz_routes,
     }
 }
 

@@ -169,12 +169,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     number.checked_mul(unit.1).map(Duration::from_millis).ok_or(DURATION)
 }
 
-/// Writes a duration in the greatest unit of which it has at least two.
+/// Writes a duration in the greatest unit that fits. A single day is 24 hours.
 pub(crate) fn duration_text(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let fits = |size: u64| millis % size == 0 && millis / size >= 2;
-    let fitting = UNITS.iter().find(|(_, size)| fits(*size));
-    let (unit, size) = fitting.or(UNITS.iter().find(|(_, size)| millis % size == 0)).unwrap_or(&("ms", 1));
+    let fits = |unit: &str, size: u64| millis % size == 0 && (unit != "d" || millis > size);
+    let (unit, size) = UNITS.iter().find(|(unit, size)| fits(unit, *size)).unwrap_or(&("ms", 1));
     if millis == 0 { "0s".to_owned() } else { format!("{}{unit}", millis / size) }
 }
 

@@ -13,7 +13,7 @@ use crate::catch_up::TokenBuffers;
 use crate::error::Error;
 use crate::metrics::Grant;
 use crate::oauth::authenticated::{Authenticated, Credentials};
-use crate::oauth::grant::{self, RefreshToken, tokens};
+use crate::oauth::grant::{self, RefreshToken, Requested, tokens};
 use crate::oauth::parameters::Parameters;
 use crate::oauth::request::{Form, MAX_BODY, SensitiveBody, check_caller, receive, required};
 use crate::response::{Answered, about_tokens};
@@ -33,11 +33,7 @@ pub(crate) async fn post(
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);
-    let scope = grant::requested_scope(parameters.scope.take());
-    let scope = scope.unwrap_or_else(|problem| {
-        problems.push(problem);
-        None
-    });
+    let scope = grant::scope_or_problem(parameters.scope.take(), &mut problems);
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
     let credentials = problems.or(credentials)?;
     let client = credentials.authenticate(state, arrival, scope.as_ref()).await?;
@@ -69,25 +65,31 @@ pub(super) async fn post_form(
     let target = form.take_target();
     let scope = grant::requested_scope(form.parameters.scope.take());
     // Only the grant by credentials asks for a part of the client's own scope.
-    let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| form.is_by_credentials());
+    let by_credentials = form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS);
+    let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| by_credentials);
     let client = form.authenticate(&headers, state, arrival, of_the_client).await?;
-    let target = target?;
-    let grant = requested_grant(&required(form.parameters.grant_type.take(), "grant_type")?)?;
-    let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
-    let requested = Requested { scope: scope.as_ref(), target: target.as_deref() };
-    match grant {
-        Grant::ClientCredentials => {
-            client_credentials(Dialect::OAuth, state, &client, requested, arrival.now)
-        }
-        Grant::RefreshToken => {
-            refresh_token(state, &client, form.parameters.refresh_token.take(), requested, arrival.now).await
-        }
-    }
+    let (target, parameters) = (target?, form.parameters);
+    by_grant(state, &client, parameters, scope, target.as_deref(), arrival.now).await
 }
 
-impl Form<'_> {
-    fn is_by_credentials(&self) -> bool {
-        self.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS)
+/// Issues what a client that has proved itself asks for.
+async fn by_grant(
+    state: &State,
+    client: &Authenticated,
+    mut parameters: Parameters<'_>,
+    scope: Result<Option<Scope>, Problem>,
+    target: Option<&str>,
+    now: Timestamp,
+) -> Result<Answered, Error> {
+    let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
+    let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
+    let requested = Requested { scope: scope.as_ref(), target };
+    match grant {
+        Grant::ClientCredentials => client_credentials(Dialect::OAuth, state, client, requested, now),
+        Grant::RefreshToken => {
+            let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
+            refresh_token(state, client, &token, requested, now).await
+        }
     }
 }
 
@@ -102,14 +104,6 @@ fn requested_grant(name: &str) -> Result<Grant, Error> {
     }
 }
 
-/// What a client asks for.
-#[derive(Clone, Copy)]
-struct Requested<'a> {
-    scope: Option<&'a Scope>,
-    /// The API that the token is for.
-    target: Option<&'a str>,
-}
-
 /// Issues both tokens to a client that has proved itself.
 fn client_credentials(
     dialect: Dialect,
@@ -118,8 +112,7 @@ fn client_credentials(
     requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
-    let terms = grant::access_tokens(state.config(), &of.client, requested.target)?;
-    let (access, refresh) = grant::client_credentials(state, of, requested.scope, terms, now)?;
+    let (terms, access, refresh) = grant::client_credentials(state, of, requested, now)?;
     let scope = match dialect {
         // As the published API has it: it is told what it asked for.
         Dialect::Envelope => requested.scope.map(Scope::as_str),
@@ -135,11 +128,10 @@ fn client_credentials(
 async fn refresh_token(
     state: &State,
     of: &Authenticated,
-    token: Option<Cow<'_, str>>,
+    token: &str,
     requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
-    let token = Sensitive::from(required(token, "refresh_token")?);
     let installation = state.installation();
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
@@ -151,11 +143,9 @@ async fn refresh_token(
         client.filter(|client| client.vouches_for(&refresh, now)).ok_or(Error::RefreshRefused)
     });
     let client = vouching.await?;
-    let keyring = installation.verifier().keyring();
-    let terms = grant::refreshed_access_tokens(state.config(), &keyring, &refresh, requested.target)?;
-    let access = grant::refresh_token(&refresh, &client, requested.scope, terms, now)?;
+    let (terms, access) = grant::refresh_token(state, &refresh, &client, requested, now)?;
     let body =
-        tokens(Dialect::OAuth, state, terms, &access, &RefreshToken::Same(&token), Some(access.scope), now)?;
+        tokens(Dialect::OAuth, state, terms, &access, &RefreshToken::Same(token), Some(access.scope), now)?;
     state.metrics().issued(Grant::RefreshToken);
     Ok(Answered::to(of.id, about_tokens(body)))
 }

@@ -7,6 +7,7 @@ mod agreement;
 mod allocations;
 mod at_once;
 mod authentication;
+mod authz;
 mod background;
 mod call;
 mod canary;

@@ -1,20 +1,19 @@
-//! Parsers of single values.
+//! How the text of a value is read: the value, or what was expected instead.
 
-use std::net::IpAddr;
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use http::Uri;
 use ipnet::IpNet;
 
 use super::values::parse_duration;
 
-/// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
-const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
-const TOO_LONG: &str = "at most 3650d";
-const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
-
 /// A parser's answer: the value, or what was expected instead.
 pub(super) type Parsed<T> = Result<T, &'static str>;
+
+const TOO_LONG: &str = "at most 3650d";
+const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
+/// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
+const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 
 pub(super) fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T>> {
     if text.is_empty() { Ok(None) } else { parse(text).map(Some) }

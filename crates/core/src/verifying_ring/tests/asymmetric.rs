@@ -1,6 +1,7 @@
-//! Tokens of every algorithm.
+//! Tokens that are signed with a private key and verified with a public one.
 
 use super::*;
+use crate::{PrivateKey, RsaBits};
 
 const ASYMMETRIC: [Algorithm; 4] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256];
 
