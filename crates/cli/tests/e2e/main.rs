@@ -21,6 +21,7 @@ mod crash;
 mod dependencies;
 mod dependents;
 mod dev;
+mod documented;
 mod examples;
 mod failures;
 mod full_disk;
