@@ -65,31 +65,25 @@ pub(super) async fn post_form(
     let target = form.take_target();
     let scope = grant::requested_scope(form.parameters.scope.take());
     // Only the grant by credentials asks for a part of the client's own scope.
-    let by_credentials = form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS);
-    let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| by_credentials);
+    let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| form.is_by_credentials());
     let client = form.authenticate(&headers, state, arrival, of_the_client).await?;
-    let (target, parameters) = (target?, form.parameters);
-    by_grant(state, &client, parameters, scope, target.as_deref(), arrival.now).await
+    let target = target?;
+    let grant = requested_grant(&required(form.parameters.grant_type.take(), "grant_type")?)?;
+    let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
+    let requested = Requested { scope: scope.as_ref(), target: target.as_deref() };
+    match grant {
+        Grant::ClientCredentials => {
+            client_credentials(Dialect::OAuth, state, &client, requested, arrival.now)
+        }
+        Grant::RefreshToken => {
+            refresh_token(state, &client, form.parameters.refresh_token.take(), requested, arrival.now).await
+        }
+    }
 }
 
-/// Issues what a client that has proved itself asks for.
-async fn by_grant(
-    state: &State,
-    client: &Authenticated,
-    mut parameters: Parameters<'_>,
-    scope: Result<Option<Scope>, Problem>,
-    target: Option<&str>,
-    now: Timestamp,
-) -> Result<Answered, Error> {
-    let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
-    let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
-    let requested = Requested { scope: scope.as_ref(), target };
-    match grant {
-        Grant::ClientCredentials => client_credentials(Dialect::OAuth, state, client, requested, now),
-        Grant::RefreshToken => {
-            let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
-            refresh_token(state, client, &token, requested, now).await
-        }
+impl Form<'_> {
+    fn is_by_credentials(&self) -> bool {
+        self.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS)
     }
 }
 
@@ -128,10 +122,11 @@ fn client_credentials(
 async fn refresh_token(
     state: &State,
     of: &Authenticated,
-    token: &str,
+    token: Option<Cow<'_, str>>,
     requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
+    let token = Sensitive::from(required(token, "refresh_token")?);
     let installation = state.installation();
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
@@ -145,7 +140,7 @@ async fn refresh_token(
     let client = vouching.await?;
     let (terms, access) = grant::refresh_token(state, &refresh, &client, requested, now)?;
     let body =
-        tokens(Dialect::OAuth, state, terms, &access, &RefreshToken::Same(token), Some(access.scope), now)?;
+        tokens(Dialect::OAuth, state, terms, &access, &RefreshToken::Same(&token), Some(access.scope), now)?;
     state.metrics().issued(Grant::RefreshToken);
     Ok(Answered::to(of.id, about_tokens(body)))
 }
