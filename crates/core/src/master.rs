@@ -176,11 +176,6 @@ impl MasterKeys {
         self.0.iter().find(|key| key.check_value() == check)
     }
 
-    /// Says whether these are the same keys in the same order.
-    pub fn are(&self, others: &Self) -> bool {
-        self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
-    }
-
     /// Opens the material of a signing key with whichever key has sealed it.
     pub fn unseal(
         &self,
