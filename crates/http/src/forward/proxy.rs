@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
 
-use super::connections::BoxError;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A proxy that is asked for a tunnel to the upstream.
 #[derive(Debug, Clone)]
