@@ -55,7 +55,11 @@ enum Runtime {
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    let environment = [("TOLLGATE_LIMITS__AUTH_FAILURES", "80000000/d"), ("TOLLGATE_LOG__FORMAT", "json")];
+    let environment = [
+        ("TOLLGATE_LIMITS__AUTH_FAILURES", "80000000/d"),
+        ("TOLLGATE_LIMITS__SOURCE_AUTH_FAILURES", "off"),
+        ("TOLLGATE_LOG__FORMAT", "json"),
+    ];
     let config = Config::dev(args.listen, &args.data, environment).map_err(io::Error::other)?;
     let log = log::init(config.log.format, config.log.level)?;
     let key: MasterKey =

@@ -130,7 +130,7 @@ pub(crate) struct DevArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// The configuration file; without it the one that TOLLGATE_CONFIG names, or else the environment alone configures.
+    /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use reqwest::Url;
-
 use tollgate_client::{
     Caller, ConfigurationError, Environment, Fault, HttpHosts, ObtainError, Reason, Secret, SecretError,
     SecretSource,

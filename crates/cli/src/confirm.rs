@@ -18,16 +18,15 @@ impl Confirm {
     pub(crate) fn asks(self) -> bool {
         !self.yes && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
+}
 
-    /// Asks, and fails unless the answer is yes.
-    pub(crate) fn ask(self, question: &str) -> Result<(), Failure> {
-        let mut answer = String::new();
-        let asked =
-            write!(io::stderr(), "{} [y/N] ", printable(question)).and_then(|()| io::stderr().flush());
-        let read = asked.and_then(|()| io::stdin().read_line(&mut answer));
-        match (read, answer.trim().to_ascii_lowercase().as_str()) {
-            (Ok(_), "y" | "yes") => Ok(()),
-            _ => Err(Failure::new("not confirmed: nothing was changed")),
-        }
+/// Asks, and fails unless the answer is yes.
+pub(crate) fn ask(question: &str) -> Result<(), Failure> {
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "{} [y/N] ", printable(question)).and_then(|()| io::stderr().flush());
+    let read = asked.and_then(|()| io::stdin().read_line(&mut answer));
+    match (read, answer.trim().to_ascii_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Ok(()),
+        _ => Err(Failure::new("not confirmed: nothing was changed")),
     }
 }

@@ -264,7 +264,7 @@ fn secret_file(path: &Path, what: &str, sharing: Sharing) -> Result<Zeroizing<St
 }
 
 /// Checks the file of a store, or the folder where it is to be made: it holds hashes of secrets and sealed keys.
-fn check_store(path: &Path) -> Result<(), Failure> {
+pub(crate) fn check_store(path: &Path) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let checked =
         if path.exists() { access::check(path, Sharing::Private) } else { access::check_folder(folder) };

@@ -10,12 +10,7 @@ use crate::{open, output};
 pub(crate) fn run(args: &OpenapiArgs) -> Result<(), Failure> {
     let Some(file) = open::file(args.config.as_deref()) else { return print(&Surface::default()) };
     let config = open::load(Some(&file))?;
-    print(&Surface {
-        public_url: &config.public_url,
-        audience: &config.tokens.audience,
-        sandbox: config.sandbox,
-        health: false,
-    })
+    print(&Surface::of(&config, false))
 }
 
 fn print(surface: &Surface<'_>) -> Result<(), Failure> {

@@ -26,14 +26,14 @@ pub(crate) fn routes(
         kit: Arc::new(ClientKit),
         demo,
         inspect: Arc::new(Inspector(installation.clone())),
-        calls: BoxCloneSyncService::new(loopback),
+        calls: BoxCloneSyncService::new(loopback.clone()),
     };
     let described = installation.clone();
     let description = move || document(&Surface::of(described.config(), health));
-    tollgate_sandbox::routes(&Arc::new(host(installation)), Box::new(description), Some(playground))
+    tollgate_sandbox::routes(&Arc::new(host(installation, loopback)), Box::new(description), Some(playground))
 }
 
-fn host(installation: &Arc<Installation>) -> Host {
+fn host(installation: &Arc<Installation>, loopback: Loopback) -> Host {
     let config = installation.config();
     let settings = Settings {
         public_url: config.public_url.clone(),
@@ -49,6 +49,7 @@ fn host(installation: &Arc<Installation>) -> Host {
         store: installation.shared_store(),
         verifier: installation.verifier().clone(),
         steady_now: Box::new(move || steady.steady_now()),
+        count_create: Box::new(move |merchant| loopback.count_create(merchant)),
         settings,
     }
 }

@@ -43,6 +43,7 @@ fn back_up(args: &StoreArgs, file: &Path, format: Format) -> Result<(), Failure>
             ));
         }
     };
+    open::check_store(store)?;
     let backup = Sqlite::back_up(store, file)?;
     output::object(
         format,

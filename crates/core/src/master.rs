@@ -166,14 +166,14 @@ impl MasterKeys {
         &self.0[0]
     }
 
+    /// Whether these are the same keys, in the same order.
+    pub fn are(&self, others: &Self) -> bool {
+        self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
+    }
+
     /// The key of this check value, which an installation is sealed with.
     pub fn with_check(&self, check: &[u8]) -> Option<&MasterKey> {
         self.0.iter().find(|key| key.check_value() == check)
-    }
-
-    /// Says whether these are the same keys in the same order.
-    pub fn are(&self, others: &Self) -> bool {
-        self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
     }
 
     /// Opens the material of a signing key with whichever key has sealed it.

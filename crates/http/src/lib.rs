@@ -8,6 +8,7 @@
 //! - [`edge`] accepts connections, bounds what each may cost, and hands requests to a service.
 //! - [`RequestId`] is the id of a request, the caller's own or a new one.
 //! - [`client_address()`] finds the address of the caller when proxies stand in between.
+//! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed.
 //! - [`Media`] is the type of a body; [`json`] and [`fields`] read one strictly.
 //!
 //! With the feature `forward`, `forward` sends requests on to an upstream.
@@ -26,16 +27,28 @@ mod client_address;
 #[cfg(feature = "server")]
 mod forwarded;
 #[cfg(feature = "server")]
+mod limiter;
+#[cfg(feature = "server")]
 mod media;
 mod problems;
 #[cfg(feature = "server")]
 mod request_id;
+#[cfg(feature = "server")]
+mod source;
+#[cfg(feature = "server")]
+mod throttle;
 
 pub use client_address::ClientAddress;
 #[cfg(feature = "server")]
 pub use forwarded::client_address;
 #[cfg(feature = "server")]
+pub use limiter::Limiter;
+#[cfg(feature = "server")]
 pub use media::Media;
 pub use problems::{Problem, Problems};
 #[cfg(feature = "server")]
 pub use request_id::{RequestId, X_REQUEST_ID};
+#[cfg(feature = "server")]
+pub use source::Source;
+#[cfg(feature = "server")]
+pub use throttle::{Key, Throttle};

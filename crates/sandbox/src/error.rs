@@ -61,6 +61,12 @@ pub enum Error {
     /// The payment page has expired.
     #[error("the payment page has expired")]
     PageExpired,
+    /// The merchant creates too many payment requests.
+    #[error("too many payment requests of this merchant")]
+    TooMany {
+        /// How long until the next one is allowed.
+        retry_after: Duration,
+    },
     /// The store did not do as asked, or its answer was lost.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -91,6 +97,7 @@ impl Error {
             Self::KeyReused => Code::IdempotencyKeyReused,
             Self::Decided => Code::PaymentRequestDecided,
             Self::PageExpired => Code::PaymentRequestExpired,
+            Self::TooMany { .. } => Code::TooManyRequests,
             Self::Store(StoreError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
             Self::Store(
                 StoreError::Unavailable(_)
@@ -121,6 +128,7 @@ impl Error {
             Self::KeyReused => "This idempotency key was used for another request. Use a new one.",
             Self::Decided => "This payment has already been decided.",
             Self::PageExpired => "This payment page has expired.",
+            Self::TooMany { .. } => "This merchant creates too many payment requests. Try again later.",
             Self::Store(StoreError::OutcomeUnknown(_)) => {
                 "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."
             }
@@ -143,6 +151,7 @@ impl Error {
     fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
         match self {
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
+            Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
             Self::InProgress | Self::Store(_) | Self::IdempotencyStore(_) => refusal.retry_after(SOON),
             // What is left of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_core::Timestamp;
+use tollgate_core::{MerchantId, Timestamp};
 use tollgate_guard::Verifier;
 use tollgate_store::Store;
+
+use crate::error::Error;
 
 /// What the sandbox needs of the server that it is mounted in.
 pub struct Host {
@@ -15,6 +17,8 @@ pub struct Host {
     pub verifier: Arc<Verifier>,
     /// Tells how far time has come, whatever the clock is set to.
     pub steady_now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Counts a payment request that a merchant creates; `Err` tells how long until the next one is allowed.
+    pub count_create: Box<dyn Fn(MerchantId) -> Result<(), Duration> + Send + Sync>,
     /// What is configured.
     pub settings: Settings,
 }
@@ -49,6 +53,11 @@ impl Host {
 
     pub(crate) fn verifier(&self) -> &Arc<Verifier> {
         &self.verifier
+    }
+
+    /// Counts a payment request that a merchant creates, or refuses it.
+    pub(crate) fn count_create(&self, merchant: MerchantId) -> Result<(), Error> {
+        (self.count_create)(merchant).map_err(|retry_after| Error::TooMany { retry_after })
     }
 
     /// The current time.

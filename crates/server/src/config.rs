@@ -15,7 +15,9 @@
 //! # Ok::<(), tollgate_server::config::ConfigError>(())
 //! ```
 
+mod access_tokens;
 mod audiences;
+mod authz;
 mod changes;
 mod layers;
 mod reader;
@@ -24,6 +26,7 @@ mod safety;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod written;
 
@@ -38,14 +41,19 @@ use std::{
 use thiserror::Error;
 use tollgate_core::Policy;
 
+pub(crate) use self::authz::without_trailing_slash;
 pub(crate) use self::values::duration_text;
 pub use self::{
-    audiences::{AccessTokens, AudienceSettings},
+    access_tokens::AccessTokens,
+    audiences::AudienceSettings,
+    authz::AuthzRoute,
     changes::Changes,
     layers::DEFAULTS,
     safety::Unsafe,
-    settings::{Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale, parse_duration},
+    settings::{
+        Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
+    },
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
 };
 use self::{
     layers::{Layers, Origin},
@@ -226,6 +234,9 @@ impl Config {
             );
         }
         self.check_audiences(reader);
+        if let Err(problem) = authz::check(&self.authz.routes) {
+            reader.problem_of("authz.routes", &problem);
+        }
         if self.idempotency.lease >= self.idempotency.ttl {
             reader.conflict(
                 ["idempotency.lease", "idempotency.ttl"],

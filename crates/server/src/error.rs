@@ -165,7 +165,7 @@ impl Error {
             Self::TooLarge => "The body of the request is longer than 64 KiB.",
             Self::MediaType { expected } => expected,
             Self::TooMany { .. } => {
-                "Too many failed attempts with this client from this source. Try again later."
+                "Too many failed attempts by this client from this source, or by this source. Try again later."
             }
             Self::Store(StoreError::OutcomeUnknown(_)) => {
                 "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."

@@ -54,7 +54,7 @@ pub(crate) fn status(status: &str) -> String {
 
 fn rendered_metrics(state: &State) -> String {
     let installation = state.installation();
-    state.metrics().render(&[
+    state.metrics().render(&state.limiters().exceeded(), &[
         ("tollgate_connections", "Open connections to the API.", &state.connections().count()),
         ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(state.readiness().is_ok())),
         (

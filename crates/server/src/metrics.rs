@@ -87,8 +87,13 @@ impl Metrics {
         self.token_refusals[why as usize].fetch_add(1, Relaxed);
     }
 
-    /// Writes everything in the text format of Prometheus; `gauges` are names, explanations and values.
-    pub(crate) fn render(&self, gauges: &[(&str, &str, &dyn std::fmt::Display)]) -> String {
+    /// Writes everything in the text format of Prometheus; `gauges` are names, explanations and values, `exceeded` says how
+    /// often each limit was exceeded.
+    pub(crate) fn render(
+        &self,
+        exceeded: &[(&str, u64)],
+        gauges: &[(&str, &str, &dyn std::fmt::Display)],
+    ) -> String {
         let mut out = String::with_capacity(8 * 1024);
         self.render_requests(&mut out);
         head(&mut out, "tollgate_tokens_issued_total", "counter", "Grants answered with tokens.");
@@ -112,6 +117,15 @@ impl Metrics {
                 format_args!("reason=\"{}\"", why.as_str()),
                 count,
             );
+        }
+        head(
+            &mut out,
+            EXCEEDED,
+            "counter",
+            "What was over a limit of its source or merchant, refused or not.",
+        );
+        for (limit, count) in exceeded {
+            line(&mut out, EXCEEDED, format_args!("limit=\"{limit}\""), *count);
         }
         for (name, help, value) in gauges {
             head(&mut out, name, "gauge", help);
@@ -144,6 +158,7 @@ impl Metrics {
 }
 
 const INTERNAL: usize = 17;
+const EXCEEDED: &str = "tollgate_limit_exceeded_total";
 
 impl RouteMetrics {
     fn new() -> Self {
@@ -191,14 +206,15 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_route_status_and_time() {
-        let metrics = Metrics::of(Routes::with([]));
+        let metrics = Metrics::of(Routes::with([], false));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_micros(70));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_secs(9));
         metrics.request(Route::Token, StatusCode::IM_A_TEAPOT, Duration::from_micros(50));
         metrics.issued(Grant::RefreshToken);
         metrics.refused(Code::InvalidClient);
         metrics.token_refused(TokenError::Expired);
-        let text = metrics.render(&[("tollgate_connections", "Open connections.", &3)]);
+        let text =
+            metrics.render(&[("merchant_creates", 2)], &[("tollgate_connections", "Open connections.", &3)]);
         for expected in [
             "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"200\"} 2\n",
             "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"500\"} 1\n",
@@ -209,6 +225,7 @@ mod tests {
             "tollgate_tokens_issued_total{grant=\"refresh_token\"} 1\n",
             "tollgate_refusals_total{code=\"INVALID_CLIENT\"} 1\n",
             "tollgate_token_refusals_total{reason=\"expired\"} 1\n",
+            "tollgate_limit_exceeded_total{limit=\"merchant_creates\"} 2\n",
             "# TYPE tollgate_connections gauge\ntollgate_connections 3\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");

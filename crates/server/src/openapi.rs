@@ -33,6 +33,8 @@ pub struct Surface<'a> {
     pub audience: &'a str,
     /// Whether it serves the sandbox Payment API.
     pub sandbox: bool,
+    /// Whether it answers proxies that ask before they forward.
+    pub authz: bool,
     /// Whether health and metrics are served with the API, instead of on a listener of their own.
     pub health: bool,
 }
@@ -40,7 +42,7 @@ pub struct Surface<'a> {
 impl Default for Surface<'_> {
     /// What `tollgate dev` serves.
     fn default() -> Self {
-        Self { public_url: PUBLIC_URL, audience: AUDIENCE, sandbox: true, health: true }
+        Self { public_url: PUBLIC_URL, audience: AUDIENCE, sandbox: true, authz: false, health: true }
     }
 }
 
@@ -51,13 +53,18 @@ impl<'a> Surface<'a> {
             public_url: &config.public_url,
             audience: &config.tokens.audience,
             sandbox: config.sandbox,
+            authz: config.authz.enabled,
             health,
         }
     }
 
     /// Whether what is marked with this setting is served.
     fn serves(&self, setting: &str) -> bool {
-        setting == "sandbox" && self.sandbox
+        match setting {
+            "sandbox" => self.sandbox,
+            "authz.enabled" => self.authz,
+            _ => false,
+        }
     }
 }
 

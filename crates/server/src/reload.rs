@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tollgate_core::MasterKeys;
 
 use crate::config::{Changes, Config};
@@ -24,7 +25,7 @@ impl Server {
         let state = self.state();
         let mut settings = Config::clone(&state.settings());
         let changes = settings.take_live(new);
-        state.throttle().set_rate(settings.limits.auth_failures);
+        state.limiters().set(&settings, Instant::now());
         state.installation().registry().set_capacity(settings.limits.client_cache);
         let _ = state.edge_limits().send(limits(&settings));
         state.change(settings);

@@ -1,5 +1,6 @@
 //! The names of the routes: what logs and metrics call them. It is a closed set, whatever path is asked for.
 
+use crate::authz::asks::Asks;
 use crate::oauth::face::Face;
 
 /// A route that is served.
@@ -13,6 +14,9 @@ pub(crate) enum Route {
     ServerMetadata,
     OpenIdConfiguration,
     KeySet,
+    Authz,
+    AuthzNginx,
+    AuthzEnvoy,
     OpenApi,
     Health,
     Ready,
@@ -26,12 +30,14 @@ pub(crate) enum Route {
 /// The routes of a server.
 pub(crate) struct Routes {
     mounted: Box<[&'static str]>,
+    /// Whether forward authorization is served.
+    authz: bool,
 }
 
 impl Routes {
     /// The authority's routes, and those with these paths.
-    pub(crate) fn with(mounted: impl IntoIterator<Item = &'static str>) -> Self {
-        Self { mounted: mounted.into_iter().collect() }
+    pub(crate) fn with(mounted: impl IntoIterator<Item = &'static str>, authz: bool) -> Self {
+        Self { mounted: mounted.into_iter().collect(), authz }
     }
 
     /// The route of a path. Paths are compared as they were sent: no second spelling reaches a handler.
@@ -41,6 +47,7 @@ impl Routes {
                 let place = self.mounted.iter().position(|template| matches(template, path));
                 place.map_or(Route::Unknown, Route::Mounted)
             }
+            route if route.asks().is_some() && !self.authz => Route::Unknown,
             route => route,
         }
     }
@@ -68,7 +75,7 @@ fn matches(template: &str, path: &str) -> bool {
 }
 
 /// The authority's own routes.
-const OWN: [(Route, &str); 13] = [
+const OWN: [(Route, &str); 16] = [
     (Route::Token, "/api/v1/oauth2/token"),
     (Route::Refresh, "/api/v1/oauth2/refresh"),
     (Route::StandardToken, "/oauth2/token"),
@@ -77,6 +84,9 @@ const OWN: [(Route, &str); 13] = [
     (Route::ServerMetadata, "/.well-known/oauth-authorization-server"),
     (Route::OpenIdConfiguration, "/.well-known/openid-configuration"),
     (Route::KeySet, "/oauth2/jwks"),
+    (Route::Authz, "/authz"),
+    (Route::AuthzNginx, "/authz/nginx"),
+    (Route::AuthzEnvoy, "/authz/envoy/{path}"),
     (Route::OpenApi, "/openapi.json"),
     (Route::Health, "/healthz"),
     (Route::Ready, "/readyz"),
@@ -91,6 +101,7 @@ impl Route {
             Some((route, _)) => *route,
             // An issuer with a path is described below it (RFC 8414 §3.1).
             None if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
+            None if path.starts_with("/authz/envoy/") => Self::AuthzEnvoy,
             None if path.starts_with("/.well-known/openid-configuration/")
                 || path.ends_with("/.well-known/openid-configuration") =>
             {
@@ -103,6 +114,16 @@ impl Route {
     /// Its path, if it is the authority's own.
     pub(crate) fn path(self) -> &'static str {
         OWN.iter().find(|(route, _)| *route == self).map_or("unknown", |(_, path)| path)
+    }
+
+    /// The proxies that the route is for, if it is one of forward authorization.
+    pub(crate) const fn asks(self) -> Option<Asks> {
+        match self {
+            Self::Authz => Some(Asks::Plainly),
+            Self::AuthzNginx => Some(Asks::AsNginx),
+            Self::AuthzEnvoy => Some(Asks::AsEnvoy),
+            _ => None,
+        }
     }
 
     /// Its place among all routes of a server.
@@ -133,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_mounted_path_is_counted_under_its_template_and_any_other_as_unknown() {
-        let routes = Routes::with(["/pay/{id}", "/payments", "/payments/{id}"]);
+        let routes = Routes::with(["/pay/{id}", "/payments", "/payments/{id}"], false);
         for (path, template) in [
             ("/pay/1", "/pay/{id}"),
             ("/pay/1/2", "/pay/{id}"),
@@ -152,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_route_has_a_place_of_its_own() {
-        let routes = Routes::with(["/a", "/b"]);
+        let routes = Routes::with(["/a", "/b"], true);
         let places: Vec<usize> = routes.all().map(Route::place).collect();
         assert_eq!(places, (0..OWN.len() + 2).collect::<Vec<_>>());
     }

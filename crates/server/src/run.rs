@@ -135,9 +135,10 @@ pub async fn run(
             }
         }
     };
+    let sources = server.state().limiters().connections.clone();
     let (now, later) =
         (server.state().edge_limits().borrow().clone(), server.state().edge_limits().subscribe());
-    let edge = Edge::new(now).follow(later).tls(tls).count_in(open);
+    let edge = Edge::new(now).follow(later).tls(tls).count_in(open).limit_sources(sources);
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Inbound>| {

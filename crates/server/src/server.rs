@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::MethodRouter;
@@ -17,13 +18,15 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
 use tollgate_core::wire::Code;
-use tollgate_core::{ClientId, TokenError};
+use tollgate_core::{ClientId, MerchantId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
 use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
 use tower::{BoxError, Service, ServiceExt};
 
+use crate::authz::asks::Asks;
+use crate::authz::{self, RouteTable};
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::oauth::answer::Answered;
@@ -39,6 +42,14 @@ use crate::{health, limits, log, openapi};
 #[derive(Clone)]
 pub struct Loopback(Weak<Server>);
 
+impl Loopback {
+    /// Counts a payment request that a merchant creates; `Err` tells how long until the next one is allowed.
+    pub fn count_create(&self, merchant: MerchantId) -> Result<(), Duration> {
+        let server = self.0.upgrade().ok_or(Duration::from_secs(1))?;
+        server.state.limiters().creates.take(merchant, Instant::now())
+    }
+}
+
 impl Service<Request<Bytes>> for Loopback {
     type Response = Response<Bytes>;
     type Error = BoxError;
@@ -53,7 +64,7 @@ impl Service<Request<Bytes>> for Loopback {
         Box::pin(async move {
             let server = server.ok_or("the server is gone")?;
             let from = request.extensions().get().copied().ok_or("a call carries no address")?;
-            let (head, body) = server.handle_from(from, request.map(Full::new)).await.into_parts();
+            let (head, body) = server.handle_from(None, from, request.map(Full::new)).await.into_parts();
             Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
         })
     }
@@ -67,7 +78,9 @@ pub struct Server {
     state: Arc<State>,
     /// Where each request has a line.
     requests: OnceLock<log::Requests>,
-    /// Everything but the two endpoints that carry the load.
+    /// What the routes behind proxies require.
+    authz: RouteTable,
+    /// Everything but the endpoints that carry the load.
     router: Router,
 }
 
@@ -83,14 +96,15 @@ impl Server {
     }
 
     fn with(installation: Arc<Installation>, health: bool, mounted: Mounted) -> Self {
-        let routes = Routes::with(mounted.iter().map(|(path, _)| *path));
+        let routes = Routes::with(mounted.iter().map(|(path, _)| *path), installation.config().authz.enabled);
         let edge_limits = limits::changing(installation.config());
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let health_routes = if health { health::router() } else { Router::new() };
         let own = oauth::router(state.config()).merge(health_routes).with_state(state.clone());
         let own = own.merge(openapi::router(state.clone(), health)).fallback(async || Error::NotFound);
         let router = mounted.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
-        Self { state, requests: OnceLock::new(), router }
+        let authz = RouteTable::new(&state.config().authz.routes);
+        Self { state, requests: OnceLock::new(), authz, router }
     }
 
     pub(crate) fn state(&self) -> &Arc<State> {
@@ -100,7 +114,9 @@ impl Server {
     /// The paths that are told apart, as templates: those of the authority, and those that are mounted beside it.
     pub fn paths(&self) -> Vec<&'static str> {
         let routes = self.state.metrics().routes();
-        routes.all().filter(|route| *route != Route::Unknown).map(|route| routes.path(route)).collect()
+        let authz = self.state.config().authz.enabled;
+        let is_served = |route: &Route| *route != Route::Unknown && (authz || route.asks().is_none());
+        routes.all().filter(is_served).map(|route| routes.path(route)).collect()
     }
 
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
@@ -125,20 +141,26 @@ impl Server {
         request: Request<B>,
     ) -> impl Future<Output = Response<Body>> + use<'a, B> {
         let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
-        self.handle_from(from, request)
+        self.handle_from(Some(peer), from, request)
     }
 
     /// Answers a request of the caller at `from`.
-    async fn handle_from(&self, from: ClientAddress, request: Request<impl RequestBody>) -> Response<Body> {
+    async fn handle_from(
+        &self,
+        peer: Option<IpAddr>,
+        from: ClientAddress,
+        request: Request<impl RequestBody>,
+    ) -> Response<Body> {
         let start = Instant::now();
         let now = self.state.installation().now();
         let id = RequestId::of(request.headers(), now.millis());
-        let arrival = Arrival { from, now };
+        let arrival = Arrival { from, now, peer };
         let route = self.state.metrics().routes().of(request.uri().path());
         let method = request.method().clone();
         let (mut response, client) = match route {
             Route::Token => self.answer(catch_panic(token::post(&self.state, arrival, request)).await),
             Route::Refresh => self.answer(catch_panic(refresh::post(&self.state, arrival, request)).await),
+            Route::Authz | Route::AuthzNginx | Route::AuthzEnvoy => self.authorize(route, arrival, &request),
             // Boxed, or every token request would carry the room for them.
             _ => Box::pin(self.route(route, arrival, request)).await,
         };
@@ -175,6 +197,18 @@ impl Server {
                 (error.response_in::<Full<Bytes>>(realm).map(Either::Left), None)
             }
         }
+    }
+
+    /// The answer to a proxy that asks before it forwards.
+    fn authorize<B>(
+        &self,
+        route: Route,
+        arrival: Arrival,
+        request: &Request<B>,
+    ) -> (Response<Body>, Option<ClientId>) {
+        let asks = route.asks().unwrap_or(Asks::Plainly);
+        let (response, client) = authz::answer(&self.state, &self.authz, asks, arrival, request);
+        (response.map(Either::Left), client)
     }
 
     /// Calls what the router finds.

@@ -1,5 +1,6 @@
 //! What the handlers of a running server share. It knows none of them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -13,11 +14,11 @@ use tollgate_http::edge::{Limits, OpenConnections};
 
 use crate::config::Config;
 use crate::installation::Installation;
+use crate::limiters::Limiters;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;
 use crate::registry::Registered;
 use crate::route::Routes;
-use crate::throttle::Throttle;
 
 /// What is known of a request before its handler is called.
 #[derive(Debug, Clone, Copy)]
@@ -26,12 +27,14 @@ pub(crate) struct Arrival {
     pub(crate) from: ClientAddress,
     /// When the request came. Whoever handles it reads no clock.
     pub(crate) now: Timestamp,
+    /// Who sent it here, a proxy perhaps; `None` within this process.
+    pub(crate) peer: Option<IpAddr>,
 }
 
 /// The state of a running server.
 pub(crate) struct State {
     installation: Arc<Installation>,
-    throttle: Throttle,
+    limiters: Limiters,
     metrics: Metrics,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
@@ -50,7 +53,7 @@ impl State {
         edge_limits: watch::Sender<Limits>,
     ) -> Self {
         Self {
-            throttle: Throttle::new(installation.config().limits.auth_failures, Instant::now()),
+            limiters: Limiters::new(installation.config(), Instant::now()),
             metrics: Metrics::of(routes),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
@@ -90,8 +93,8 @@ impl State {
         &self.edge_limits
     }
 
-    pub(crate) fn throttle(&self) -> &Throttle {
-        &self.throttle
+    pub(crate) fn limiters(&self) -> &Limiters {
+        &self.limiters
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -101,6 +101,7 @@ impl Setup {
             .env("TOLLGATE_SANDBOX", "true")
             // What is refused is measured too, and not the throttle.
             .env("TOLLGATE_LIMITS__AUTH_FAILURES", "80000000/d")
+            .env("TOLLGATE_LIMITS__SOURCE_AUTH_FAILURES", "off")
             .env("TOLLGATE_LOG__REQUESTS", log.to_string());
         let started = Instant::now();
         let process = Running::start(&mut serve)?;

@@ -9,6 +9,7 @@ use tollgate_store::{Access, Client, ClientUpdate};
 use super::PAGE;
 use crate::actor::actor;
 use crate::args::{ClientArgs, ClientCommand, Format, StoreArgs};
+use crate::confirm::ask;
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 use crate::{open, say};
@@ -42,7 +43,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             if confirm.asks() {
                 let name = clients::find(&admin, client).await?.name;
-                confirm.ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
+                ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
             }
             print(&clients::disable(&admin, client, &actor()).await?, admin.now().await?)
         }
@@ -56,9 +57,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             if confirm.asks() {
                 let name = clients::find(&admin, client).await?.name;
-                confirm.ask(&format!(
-                    "Delete client {client} ({name}) for ever, and refuse every token it has?"
-                ))?;
+                ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
             }
             clients::delete(&admin, client, &actor()).await?;
             output::object(format, &json!({ "client_id": client, "status": "deleted" }))

@@ -7,7 +7,7 @@ use tollgate_store::Access;
 
 use crate::actor::actor;
 use crate::args::{Format, KeyCommand, StoreArgs};
-use crate::confirm::Confirm;
+use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::open;
 use crate::output::{self, List};
@@ -93,7 +93,7 @@ async fn rotate(
     if compromised && confirm.asks() {
         let which = algorithm
             .map_or_else(|| "every signing key".to_owned(), |of| format!("the signing keys of {of}"));
-        confirm.ask(&format!("End {which} of this store, and refuse every token that they have signed?"))?;
+        ask(&format!("End {which} of this store, and refuse every token that they have signed?"))?;
     }
     let algorithms = match algorithm {
         Some(algorithm) => vec![algorithm],

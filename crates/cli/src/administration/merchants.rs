@@ -7,7 +7,7 @@ use tollgate_store::{Access, Merchant};
 use super::PAGE;
 use crate::actor::actor;
 use crate::args::{Format, MerchantArgs, MerchantCommand, StoreArgs};
-use crate::confirm::Confirm;
+use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::open;
 use crate::output::{self, List, Reader};
@@ -67,7 +67,7 @@ async fn confirm_for(
             None => break,
         }
     }
-    confirm.ask(&format!(
+    ask(&format!(
         "{act} merchant {} ({}), and refuse its {count} clients and every token they have?",
         merchant.id, merchant.name
     ))

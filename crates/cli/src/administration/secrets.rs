@@ -6,6 +6,7 @@ use tollgate_store::Access;
 
 use crate::actor::actor;
 use crate::args::{ClientArgs, Format, SecretCommand};
+use crate::confirm::ask;
 use crate::failure::Failure;
 use crate::output::{self, List};
 use crate::{open, say};
@@ -36,7 +37,7 @@ pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Fa
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
             if confirm.asks() {
-                confirm.ask(&format!(
+                ask(&format!(
                     "Revoke secret {secret} of client {client}, and refuse every token made with it?"
                 ))?;
             }

@@ -244,7 +244,7 @@ pub(crate) enum KeyCommand {
 pub(crate) enum ConfigCommand {
     /// Validates the configuration and prints the effective one, secrets masked.
     Check {
-        /// The configuration file; without it the one that TOLLGATE_CONFIG names, or else the environment alone configures.
+        /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },

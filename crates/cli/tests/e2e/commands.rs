@@ -192,14 +192,6 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     assert_eq!((&shown["status"], &shown["active_secrets"]), (&"enabled".into(), &1.into()));
     assert_eq!(shown["allow_from"], "10.0.0.0/8 2001:db8::/32");
     assert!(shown.get("client_secret").is_none(), "a secret is shown once");
-    let id = client["client_id"].as_str().unwrap();
-    let updated = json(&["client", "update", id, "--name", "desk", "--allow-from", "10.0.0.1"]);
-    assert_eq!((&updated["name"], &updated["allow_from"]), (&"desk".into(), &"10.0.0.1/32".into()));
-    assert_eq!(updated["scope"], "payments:read", "what is not named stays");
-    let updated = json(&["client", "update", id, "--scope", "payments:write", "--allow-from-anywhere"]);
-    assert_eq!((&updated["scope"], &updated["allow_from"]), (&"payments:write".into(), &"".into()));
-    assert_eq!(json(&["merchant", "rename", &ids.merchant, "--name", "Store"])["name"], "Store");
-    assert_eq!(json(&["merchant", "show", &ids.merchant])["name"], "Store");
     assert_eq!(json(&["client", "disable", &ids.client])["status"], "disabled");
     assert_eq!(json(&["client", "enable", &ids.client])["status"], "enabled");
     let secret = json(&["secret", "create", &ids.client, "--old-expires-in", "24h"]);
@@ -211,9 +203,6 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     assert_eq!(json(&["merchant", "disable", &ids.merchant])["status"], "disabled");
     assert_eq!(json(&["merchant", "enable", &ids.merchant])["status"], "enabled");
     assert_eq!(json(&["client", "delete", &ids.client])["status"], "deleted");
-    assert_eq!(json(&["merchant", "delete", &ids.merchant])["status"], "deleted");
-    let left = json(&["client", "list"]);
-    assert_eq!((left.as_array().unwrap().len(), &left[0]["name"]), (1, &"back office".into()), "{left}");
     assert!(json(&["key", "rotate"])["key_id"].is_string());
     let keys = json(&["key", "list"]);
     assert_eq!(keys.as_array().unwrap().len(), 2);
@@ -226,6 +215,38 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     assert_eq!(checked.code, Some(0), "{checked:?}");
     assert_eq!(checked.json()["public_url"], "https://pay.example.com");
     assert_eq!(inspect(folder.path(), &["--format", "json"]).json()["accepted"], false);
+}
+
+#[test]
+fn what_is_not_named_stays_and_a_merchant_takes_its_clients_along() {
+    let (folder, ids) = installation();
+    let json = |args: &[&str]| {
+        finish(&mut tollgate(folder.path(), &[args, &["--format", "json"]].concat())).succeeded().json()
+    };
+    let client =
+        json(&["client", "create", "--merchant", &ids.merchant, "--name", "a", "--scope", "payments:read"]);
+    let id = client["client_id"].as_str().unwrap();
+    let updated = json(&["client", "update", id, "--name", "desk", "--allow-from", "10.0.0.1"]);
+    assert_eq!((&updated["name"], &updated["allow_from"]), (&"desk".into(), &"10.0.0.1/32".into()));
+    assert_eq!(updated["scope"], "payments:read", "what is not named stays");
+    let updated = json(&["client", "update", id, "--scope", "payments:write", "--allow-from-anywhere"]);
+    assert_eq!((&updated["scope"], &updated["allow_from"]), (&"payments:write".into(), &"".into()));
+    assert_eq!(json(&["merchant", "rename", &ids.merchant, "--name", "Store"])["name"], "Store");
+    assert_eq!(json(&["merchant", "show", &ids.merchant])["name"], "Store");
+    json(&["client", "create", "--operator", "--name", "back office"]);
+    assert_eq!(json(&["merchant", "delete", &ids.merchant])["status"], "deleted");
+    let left = json(&["client", "list"]);
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["name"]), (1, &"back office".into()), "{left}");
+}
+
+#[test]
+fn a_narrower_scope_is_said_to_reach_new_tokens_only() {
+    let (folder, ids) = installation();
+    let update = |scope: &str| {
+        finish(&mut tollgate(folder.path(), &["client", "update", &ids.client, "--scope", scope])).succeeded()
+    };
+    assert!(update("payments:read").notes.contains("issued before keep their scope"));
+    assert!(!update("payments:read payments:write").notes.contains("issued before"));
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn a_database_with_tables_of_another_program_is_refused_on_both_engines() {
     Serve::write_config(folder.path(), &format!("database.url = \"{}\"", database.url));
     let said = fails(&mut tollgate(folder.path(), &["store", "migrate"]));
     assert!(said.contains("tables of another program (flyway_schema_history)"), "{said}");
-    let script = "import sqlite3; sqlite3.connect('other.db').executescript('CREATE TABLE users (id)')";
+    let script = "import os, sqlite3; os.umask(0o077); sqlite3.connect('other.db').executescript('CREATE TABLE users (id)')";
     finish(std::process::Command::new("python3").current_dir(folder.path()).args(["-c", script])).succeeded();
     let said = fails(
         tollgate(folder.path(), &["store", "migrate"]).env("TOLLGATE_DATABASE__URL", "sqlite:other.db"),

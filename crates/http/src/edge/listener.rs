@@ -2,7 +2,7 @@
 
 use std::io;
 use std::iter;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::unix::UCred;
@@ -18,6 +18,11 @@ pub trait Listener: Send + Sync {
     /// Who connects: an address, or credentials.
     type Peer: Send;
 
+    /// The address that a peer's connections count for; `None` where there are no strangers.
+    fn address(_: &Self::Peer) -> Option<IpAddr> {
+        None
+    }
+
     /// Waits for the next connection; whoever stops waiting loses none.
     ///
     /// No error is the end: one about a single peer, such as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), is
@@ -32,6 +37,10 @@ pub trait Listener: Send + Sync {
 impl Listener for TcpListener {
     type Io = TcpStream;
     type Peer = SocketAddr;
+
+    fn address(peer: &SocketAddr) -> Option<IpAddr> {
+        Some(peer.ip())
+    }
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = TcpListener::accept(self).await?;

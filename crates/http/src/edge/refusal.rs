@@ -18,6 +18,7 @@ pub(super) enum Refusal {
     HeadTooLarge,
     HeadTooSlow,
     TooManyConnections,
+    TooManyOfSource,
     /// The request breaks the rules of HTTP as the text says.
     Invalid(&'static str),
 }
@@ -29,7 +30,7 @@ impl Refusal {
         match self {
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyConnections | Self::TooManyOfSource => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -38,7 +39,7 @@ impl Refusal {
         match self {
             Self::HeadTooLarge => "HEADERS_TOO_LARGE",
             Self::HeadTooSlow => "REQUEST_TIMEOUT",
-            Self::TooManyConnections => "UNAVAILABLE",
+            Self::TooManyConnections | Self::TooManyOfSource => "UNAVAILABLE",
             Self::Invalid(_) => "VALIDATION_ERROR",
         }
     }
@@ -48,6 +49,7 @@ impl Refusal {
             Self::HeadTooLarge => "The request line and the headers are too large, or too many.",
             Self::HeadTooSlow => "The headers of the request did not arrive in time.",
             Self::TooManyConnections => "There are too many connections. Try again shortly.",
+            Self::TooManyOfSource => "There are too many connections from your address. Try again shortly.",
             Self::Invalid(message) => message,
         }
     }
@@ -62,7 +64,9 @@ impl Refusal {
                 .header(X_REQUEST_ID, id);
         match self {
             Self::Invalid(_) => refusal = refusal.of_the_request(),
-            Self::TooManyConnections => refusal = refusal.retry_after(Duration::from_secs(1)),
+            Self::TooManyConnections | Self::TooManyOfSource => {
+                refusal = refusal.retry_after(Duration::from_secs(1));
+            }
             Self::HeadTooLarge | Self::HeadTooSlow => {}
         }
         // HTTP/2 knows no such header (RFC 9113 §8.2.2), and there only the stream is in doubt.

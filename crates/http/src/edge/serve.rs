@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::admission::Inner;
@@ -20,6 +21,7 @@ use super::refusal::Refusal;
 use super::rules::{Requests, Rules};
 use super::shared::Shared;
 use super::slots::{Slot, Slots};
+use super::sources::{Held, Sources};
 use super::unread::Inbound;
 use super::{closing, connection};
 
@@ -36,6 +38,7 @@ pub struct Edge {
     rules: Rules,
     slots: Slots,
     open: OpenConnections,
+    sources: Option<Arc<Sources>>,
     changes: Option<watch::Receiver<Limits>>,
 }
 
@@ -44,7 +47,7 @@ impl Edge {
     pub fn new(limits: Limits) -> Self {
         let slots = Slots::new(&limits);
         let (rules, open) = (Rules::default(), OpenConnections::default());
-        Self { limits: Arc::new(limits), tls: None, rules, slots, open, changes: None }
+        Self { limits: Arc::new(limits), tls: None, rules, slots, open, sources: None, changes: None }
     }
 
     /// Takes these limits whenever they change. Connections that are open keep theirs; how many there may be changes at once.
@@ -65,6 +68,13 @@ impl Edge {
     #[must_use]
     pub fn count_in(mut self, open: OpenConnections) -> Self {
         self.open = open;
+        self
+    }
+
+    /// Holds each source to what it may take of the connections.
+    #[must_use]
+    pub fn limit_sources(mut self, sources: Arc<Sources>) -> Self {
+        self.sources = Some(sources);
         self
     }
 
@@ -120,6 +130,7 @@ impl Edge {
             open: self.open,
             changes: self.changes,
             slots: self.slots,
+            sources: self.sources,
             make_service,
             connections: JoinSet::new(),
         };
@@ -150,6 +161,7 @@ struct Serving<M> {
     open: OpenConnections,
     changes: Option<watch::Receiver<Limits>>,
     slots: Slots,
+    sources: Option<Arc<Sources>>,
     make_service: M,
     connections: JoinSet<()>,
 }
@@ -171,8 +183,8 @@ impl<M> Serving<M> {
                 limits = next(&mut changes) => self.change(limits),
                 Some(ended) = self.connections.join_next() => report(ended),
                 (slot, io, peer) = accept(&slots, || listener.accept()) => match slot {
-                    Slot::Serve(permit) => self.spawn::<L, S>(permit, io, peer),
-                    Slot::Refuse(permit) => self.refuse::<L>(permit, io),
+                    Slot::Serve(permit) => self.serve_source::<L, S>(permit, io, peer),
+                    Slot::Refuse(permit) => self.refuse::<L>(permit, io, Refusal::TooManyConnections),
                 },
             }
         }
@@ -193,7 +205,26 @@ impl<M> Serving<M> {
         let mut established = listener.into_established();
         while let Some(permit) = self.slots.free_now() {
             let Some((io, peer)) = established.next() else { return };
-            self.spawn::<L, S>(permit, io, peer);
+            self.spawn::<L, S>(permit, None, io, peer);
+        }
+    }
+
+    /// Serves a connection, unless its source has too many.
+    fn serve_source<L, S>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, peer: L::Peer)
+    where
+        L: Listener,
+        M: Fn(L::Peer) -> S,
+        S: Inner,
+    {
+        let Some((sources, address)) = self.sources.as_ref().zip(L::address(&peer)) else {
+            return self.spawn::<L, S>(permit, None, io, peer);
+        };
+        if let Some(held) = sources.admit(address, Instant::now()) {
+            return self.spawn::<L, S>(permit, Some(held), io, peer);
+        }
+        // The others are closed without a word, which costs as little as it can.
+        if let Some(permit) = self.slots.refuse_now() {
+            self.refuse::<L>(permit, io, Refusal::TooManyOfSource);
         }
     }
 
@@ -216,19 +247,19 @@ impl<M> Serving<M> {
         drained
     }
 
-    fn refuse<L: Listener>(&mut self, permit: OwnedSemaphorePermit, io: L::Io) {
+    fn refuse<L: Listener>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, refusal: Refusal) {
         // To say it over TLS would take the handshake, which costs more than what it refuses.
         if self.tls.is_some() {
             return;
         }
         let shared = Arc::clone(&self.shared);
         self.connections.spawn(async move {
-            closing::refuse(io, Refusal::TooManyConnections, &shared.rules).await;
+            closing::refuse(io, refusal, &shared.rules).await;
             drop(permit);
         });
     }
 
-    fn spawn<L, S>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, peer: L::Peer)
+    fn spawn<L, S>(&mut self, permit: OwnedSemaphorePermit, held: Option<Held>, io: L::Io, peer: L::Peer)
     where
         L: Listener,
         M: Fn(L::Peer) -> S,
@@ -239,8 +270,8 @@ impl<M> Serving<M> {
         let tls = self.tls.clone();
         let opened = self.open.enter();
         self.connections.spawn(async move {
-            // Both are given back when this ends, however it does.
-            let _held = (permit, opened);
+            // All are given back when this ends, however it does.
+            let _held = (permit, held, opened);
             match tls {
                 Some(tls) => connection::serve_tls(io, tls, service, &shared).await,
                 None => connection::serve(io, service, &shared).await,

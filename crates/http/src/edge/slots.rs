@@ -69,6 +69,11 @@ impl Slots {
         Arc::clone(&self.serving).try_acquire_owned().ok()
     }
 
+    /// A slot where a connection is refused, if one is free now.
+    pub(super) fn refuse_now(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.refusing).try_acquire_owned().ok()
+    }
+
     /// Exchanges a slot for a better one, which may have become free meanwhile.
     pub(super) fn better(&self, slot: Slot) -> Slot {
         match slot {

@@ -56,6 +56,8 @@ async fn create(
     };
     // The merchant has been said once it is known: a repeat may say it or leave it out.
     let merchant = whose(host, principal, payment.merchant_id.take(), Purpose::Create).await?;
+    // Before the key is taken: a refusal must not be what is repeated.
+    host.count_create(merchant)?;
     let Some(key) = key else { return first(host, principal, merchant, &payment, None, now).await };
     let fingerprint = Sha256::digest(payment.canonical()).into();
     let scope = key.scoped(merchant, principal.environment(), ROUTE);

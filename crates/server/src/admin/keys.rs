@@ -7,8 +7,8 @@ use tollgate_store::{RETIRED_KEPT, SigningKey as SealedKey};
 
 use super::{Actor, AdminError, Administration};
 use crate::agreement::KEYS_KNOWN_WITHIN;
+use crate::key_times::{KEY_SET_KEPT, newest, next_activation, others_retire_at};
 use crate::opening::{NewKey, open_signing_keys};
-use crate::rotation::{KEY_SET_KEPT, newest, next_activation, others_retire_at};
 
 /// A signing key and where it stands.
 pub struct ListedKey {

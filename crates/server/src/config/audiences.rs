@@ -6,9 +6,8 @@ use serde::{Serialize, Serializer};
 use tollgate_core::{Algorithm, Audience};
 use toml::{Table, Value};
 
-use super::reader::whole_seconds;
 use super::redaction::Redacted;
-use super::settings::Config;
+use super::texts::whole_seconds;
 use super::values::duration_text;
 
 /// An API that tokens can be for, beside that of `tokens.audience`.
@@ -20,17 +19,6 @@ pub struct AudienceSettings {
     pub algorithm: Algorithm,
     /// The lifetime of its access tokens; `None` for that of `tokens.access_ttl`.
     pub access_ttl: Option<Duration>,
-}
-
-/// What the access tokens for an API are like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccessTokens<'a> {
-    /// The name of the API.
-    pub audience: &'a str,
-    /// What they are signed with.
-    pub algorithm: Algorithm,
-    /// How long they last.
-    pub lifetime: Duration,
 }
 
 const EXPECTED: &str = "tables with `name`, `algorithm` and, if it differs, `access_ttl` (in the environment: NAME=ALGORITHM, …)";
@@ -72,45 +60,6 @@ impl AudienceSettings {
             algorithm: algorithm.parse().map_err(|error| format!("{error}; found {algorithm:?}"))?,
             access_ttl,
         })
-    }
-}
-
-impl Config {
-    /// What the access tokens for the default audience are like.
-    pub fn default_access_tokens(&self) -> AccessTokens<'_> {
-        AccessTokens {
-            audience: &self.tokens.audience,
-            algorithm: self.tokens.algorithm,
-            lifetime: self.tokens.access_ttl,
-        }
-    }
-
-    /// What the access tokens for an audience are like; `None` if it is not configured.
-    pub fn access_tokens(&self, audience: &str) -> Option<AccessTokens<'_>> {
-        if audience == self.tokens.audience {
-            return Some(self.default_access_tokens());
-        }
-        let found = self.audiences.iter().find(|further| further.name.as_str() == audience)?;
-        Some(AccessTokens {
-            audience: found.name.as_str(),
-            algorithm: found.algorithm,
-            lifetime: found.access_ttl.unwrap_or(self.tokens.access_ttl),
-        })
-    }
-
-    /// The names of the algorithms of access tokens.
-    pub fn access_token_algorithms(&self) -> Vec<&'static str> {
-        let is_used = |one: &Algorithm| {
-            *one == self.tokens.algorithm || self.audiences.iter().any(|further| further.algorithm == *one)
-        };
-        Algorithm::ALL.into_iter().filter(is_used).map(Algorithm::as_str).collect()
-    }
-
-    /// The algorithms that tokens are signed with: HS256, of which refresh tokens are, and those of access tokens.
-    pub fn algorithms(&self) -> Vec<Algorithm> {
-        let of_access_tokens = self.access_token_algorithms();
-        let is_used = |one: &Algorithm| *one == Algorithm::Hs256 || of_access_tokens.contains(&one.as_str());
-        Algorithm::ALL.into_iter().filter(is_used).collect()
     }
 }
 

@@ -5,11 +5,16 @@ use serde_json::Value;
 use super::settings::Config;
 
 /// The keys that a running server takes anew.
-const LIVE: [&str; 16] = [
+const LIVE: [&str; 21] = [
     "world_readable_secrets",
     "trusted_proxies",
     "limits.auth_failures",
     "limits.max_connections",
+    "limits.source_connections",
+    "limits.source_new_connections",
+    "limits.source_auth_failures",
+    "limits.merchant_creates",
+    "limits.enforce",
     "limits.head_timeout",
     "limits.first_byte_timeout",
     "limits.body_timeout",

@@ -1,37 +1,28 @@
 //! Reads typed values out of the layers and gathers what is wrong with them.
 
 use std::{
-    borrow::Cow,
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
-    ops::RangeInclusive,
-    str::FromStr,
-    time::Duration,
+    borrow::Cow, collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration,
 };
 
-use http::Uri;
 use ipnet::IpNet;
 use tollgate_core::{Algorithm, RsaBits};
 use toml::Value;
 
 use super::{
     audiences::AudienceSettings,
+    authz::AuthzRoute,
     layers::{Layers, Origin, kind},
-    values::{Database, Rate, SecretSource, Tls, parse_duration},
+    texts::{Parsed, duration, in_whole_seconds, network, optional, public_url, references},
+    values::{Database, Rate, SecretSource, Share, Tls},
     written::Written,
 };
 
-/// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
-const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 const STALENESS: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(15 * 60);
 /// Longer than it takes to make a key known everywhere, whatever `tokens.stale_after` is.
 const SHORTEST_ROTATION: Duration = Duration::from_secs(60 * 60);
 /// Keys whose value may hold a secret, even by mistake: no message repeats it.
 const SECRET: [&str; 3] = ["master_key", "database.url", "database.password"];
-
-/// A parser's answer: the value, or what was expected instead.
-type Parsed<T> = Result<T, &'static str>;
 
 /// What is wrong with a value.
 struct Wrong {
@@ -135,6 +126,20 @@ impl Reader {
         self.text(key, Rate::from_str)
     }
 
+    /// A rate; `None` if it is off.
+    pub(super) fn rate_or_off(&mut self, key: &'static str) -> Option<Rate> {
+        self.text(key, |text| if text == "off" { Ok(None) } else { text.parse().map(Some) })
+    }
+
+    /// A part of a number of things, or so many of them.
+    pub(super) fn share(&mut self, key: &'static str) -> Share {
+        self.parse(key, |value| match value {
+            Value::Integer(count) => count.to_string().parse(),
+            Value::String(text) => text.parse(),
+            _ => Err(Share::EXPECTED),
+        })
+    }
+
     pub(super) fn networks(&mut self, key: &'static str) -> Vec<IpNet> {
         self.parse(key, |value| {
             let items = value.as_array().ok_or(NETWORKS)?;
@@ -173,18 +178,32 @@ impl Reader {
         })
     }
 
-    /// The further audiences. Each element that is wrong is a problem of its own.
+    /// The further audiences.
     pub(super) fn audiences(&mut self, key: &'static str) -> Vec<AudienceSettings> {
-        let elements =
-            self.parse(key, |value| value.as_array().cloned().ok_or("an array of tables ([[audiences]])"));
-        let mut audiences = Vec::new();
+        self.elements(key, "an array of tables ([[audiences]])", AudienceSettings::read)
+    }
+
+    /// The table of routes for forward authorization.
+    pub(super) fn authz_routes(&mut self, key: &'static str) -> Vec<AuthzRoute> {
+        self.elements(key, "an array of tables ([[authz.routes]])", AuthzRoute::read)
+    }
+
+    /// The elements of an array. Each that is wrong is a problem of its own.
+    fn elements<T>(
+        &mut self,
+        key: &'static str,
+        expected: &'static str,
+        read: impl Fn(&Value) -> Result<T, String>,
+    ) -> Vec<T> {
+        let elements = self.parse(key, |value| value.as_array().cloned().ok_or(expected));
+        let mut found = Vec::new();
         for (place, element) in (1..).zip(&elements) {
-            match AudienceSettings::read(element) {
-                Ok(audience) => audiences.push(audience),
+            match read(element) {
+                Ok(element) => found.push(element),
                 Err(problem) => self.problem_of(key, &format!("number {place}: {problem}")),
             }
         }
-        audiences
+        found
     }
 
     pub(super) fn leeway(&mut self, key: &'static str) -> Duration {
@@ -332,65 +351,10 @@ impl Reader {
 }
 
 const COUNT: &str = "an integer of at least 1";
-const TOO_LONG: &str = "at most 3650d";
 const NETWORK: &str = "a network such as \"10.0.0.0/8\", or an address";
 const NETWORKS: &str = "an array of networks such as \"10.0.0.0/8\"";
-const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
 const SECRETS: &str = "file:PATH or env:NAME, or an array of them (references, never the secrets themselves)";
 const SOCKET: &str = "an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
-
-fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T>> {
-    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
-}
-
-fn duration(text: &str) -> Parsed<Duration> {
-    let duration = parse_duration(text)?;
-    if duration <= LONGEST { Ok(duration) } else { Err(TOO_LONG) }
-}
-
-/// A lifetime that becomes a claim.
-pub(super) fn whole_seconds(text: &str) -> Parsed<Duration> {
-    in_whole_seconds(duration(text)?)
-}
-
-fn in_whole_seconds(duration: Duration) -> Parsed<Duration> {
-    match duration {
-        Duration::ZERO => Err("more than 0s"),
-        duration if duration.subsec_nanos() != 0 => Err("whole seconds"),
-        duration => Ok(duration),
-    }
-}
-
-/// Splits references that are separated by commas. A comma that no reference follows is part of a path.
-fn references(text: &str) -> impl Iterator<Item = &str> {
-    let begins = |rest: &str| ["file:", "env:"].iter().any(|scheme| rest.trim_start().starts_with(scheme));
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let comma = text.match_indices(',').map(|(at, _)| at).find(|at| begins(&text[at + 1..]));
-        rest = comma.map(|at| &text[at + 1..]);
-        Some(text[..comma.unwrap_or(text.len())].trim())
-    })
-}
-
-fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-}
-
-/// Reads an absolute URL. Its scheme is in small letters from here on (RFC 3986 §3.1): it becomes a claim, and is compared.
-fn public_url(text: &str) -> Parsed<String> {
-    let uri: Uri = text.parse().map_err(|_| PUBLIC_URL)?;
-    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let has_host = uri.host().is_some_and(|host| !host.is_empty());
-    // The URL becomes a claim and is compared byte by byte: nothing that needs escaping, in JSON or in HTML.
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte));
-    match text.split_once(':') {
-        Some((scheme, rest)) if is_http && has_host && is_plain && !text.ends_with('/') => {
-            Ok(format!("{}:{rest}", scheme.to_ascii_lowercase()))
-        }
-        _ => Err(PUBLIC_URL),
-    }
-}
 
 /// Shows a value in a message: one short line, and never one that may be a secret.
 fn shown(key: &str, value: &Value) -> String {

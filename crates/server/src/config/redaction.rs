@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use tollgate_core::{Algorithm, RsaBits};
 
-use super::values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale, duration_text};
+use super::values::{
+    Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
+};
 
 /// A setting as it may be shown, in the form in which the file has it.
 pub(super) trait Redacted {
@@ -38,7 +40,7 @@ macro_rules! by_display {
         }
     )*};
 }
-by_display!(SocketAddr, Rate, WhenStale, LogFormat, LogLevel, Algorithm);
+by_display!(SocketAddr, Rate, Share, WhenStale, LogFormat, LogLevel, Algorithm);
 
 macro_rules! empty_or_by_display {
     ($($kind:ty),*) => {$(
@@ -69,6 +71,15 @@ impl Redacted for Database {
 impl Redacted for Duration {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&duration_text(*self))
+    }
+}
+
+impl Redacted for Option<Rate> {
+    fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Some(rate) => serializer.collect_str(rate),
+            None => serializer.serialize_str("off"),
+        }
     }
 }
 

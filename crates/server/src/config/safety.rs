@@ -64,7 +64,7 @@ impl Config {
                 "sandbox: the sandbox Payment API and the playground are served; turn it off where payments are real".to_owned(),
             );
         }
-        if self.is_behind_tls_proxy() && self.trusted_proxies.is_empty() {
+        if !self.tells_callers_apart() {
             warnings.push(
                 "trusted_proxies: empty, but public_url is https and there is no [tls], so a proxy must be in front: every caller seems to come from the proxy's address and all share its \
                  limits; name the proxy's network"
@@ -78,12 +78,24 @@ impl Config {
                     .to_owned(),
             );
         }
+        if !self.limits.enforce {
+            warnings.push(
+                "limits.enforce: sources and merchants that are over their limits are counted and not refused; set it to \
+                 true when tollgate_limit_exceeded_total shows that nobody is who should not be"
+                    .to_owned(),
+            );
+        }
         if let Some(network) = self.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
             warnings.push(format!(
                 "trusted_proxies: {network} lets every caller choose its own address; name only your proxies"
             ));
         }
         warnings
+    }
+
+    /// Whether callers have addresses of their own here; not behind a proxy that is not named.
+    pub(crate) fn tells_callers_apart(&self) -> bool {
+        !(self.is_behind_tls_proxy() && self.trusted_proxies.is_empty())
     }
 
     /// An https URL without a certificate here: a proxy in front must speak TLS.

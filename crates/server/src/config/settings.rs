@@ -8,9 +8,10 @@ use tollgate_core::{Algorithm, RsaBits};
 
 use super::{
     audiences::AudienceSettings,
+    authz::AuthzRoute,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Tls, WhenStale},
+    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
     written::Written,
 };
 
@@ -79,6 +80,8 @@ settings! {
         database: DatabaseSettings = section,
         /// `[tokens]`.
         tokens: Tokens = section,
+        /// `[authz]`.
+        authz: Authz = section,
         /// `[keys]`.
         keys: Keys = section,
         /// `[idempotency]`.
@@ -139,6 +142,16 @@ settings! {
 }
 
 settings! {
+    /// Forward authorization: answers to proxies that ask before they forward.
+    Authz in "authz." {
+        /// Whether `/authz` and what is below it is served.
+        enabled: bool = boolean,
+        /// What routes require, for proxies that can't say so themselves.
+        routes: Vec<AuthzRoute> = authz_routes,
+    }
+}
+
+settings! {
     /// The signing keys.
     Keys in "keys." {
         /// How long a key signs, at least an hour; `None` leaves rotation to people.
@@ -165,6 +178,16 @@ settings! {
         auth_failures: Rate = rate,
         /// Connections open at the same time.
         max_connections: usize = count,
+        /// Those of them that one source may hold.
+        source_connections: Share = share,
+        /// Connections that one source may open; `None` is any number.
+        source_new_connections: Option<Rate> = rate_or_off,
+        /// Failed authentications of one source, over all clients, before 429; `None` is any number.
+        source_auth_failures: Option<Rate> = rate_or_off,
+        /// Payment requests that one merchant may create in the sandbox; `None` is any number.
+        merchant_creates: Option<Rate> = rate_or_off,
+        /// Whether the limits of sources and merchants refuse, or only count.
+        enforce: bool = boolean,
         /// Time for a request's head to arrive.
         head_timeout: Duration = duration,
         /// Time from opening a connection to the first byte of a request.

@@ -1,4 +1,5 @@
 mod environment;
+mod limits;
 mod nodes;
 mod passwords;
 mod shown;

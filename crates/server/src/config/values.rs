@@ -169,12 +169,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     number.checked_mul(unit.1).map(Duration::from_millis).ok_or(DURATION)
 }
 
-/// Writes a duration in the greatest unit of which it has at least two.
+/// Writes a duration in the greatest unit that fits. A single day is 24 hours.
 pub(crate) fn duration_text(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let fits = |size: u64| millis % size == 0 && millis / size >= 2;
-    let fitting = UNITS.iter().find(|(_, size)| fits(*size));
-    let (unit, size) = fitting.or(UNITS.iter().find(|(_, size)| millis % size == 0)).unwrap_or(&("ms", 1));
+    let fits = |unit: &str, size: u64| millis % size == 0 && (unit != "d" || millis > size);
+    let (unit, size) = UNITS.iter().find(|(unit, size)| fits(unit, *size)).unwrap_or(&("ms", 1));
     if millis == 0 { "0s".to_owned() } else { format!("{}{unit}", millis / size) }
 }
 
@@ -224,6 +223,52 @@ impl fmt::Display for Rate {
         match Self::UNITS.iter().find(|(_, unit)| *unit == seconds) {
             Some((name, _)) => write!(f, "{}/{name}", self.count),
             None => write!(f, "{}/{seconds}s", self.count),
+        }
+    }
+}
+
+/// A part of a number of things, or so many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// Per cent of all; 100 is no limit.
+    Percent(u8),
+    /// This many.
+    Count(usize),
+}
+
+impl Share {
+    pub(super) const EXPECTED: &str = "a count of at least 1, a share such as \"50%\", or \"off\"";
+
+    /// How many of `all` it is, at least one.
+    pub fn of(self, all: usize) -> usize {
+        match self {
+            Self::Percent(percent) => (all.saturating_mul(percent.into()) / 100).max(1),
+            Self::Count(count) => count,
+        }
+    }
+}
+
+impl FromStr for Share {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Percent(100));
+        }
+        let parsed = match text.strip_suffix('%') {
+            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
+            None => text.parse().ok().map(Self::Count),
+        };
+        parsed.filter(|share| !matches!(share, Self::Percent(0) | Self::Count(0))).ok_or(Self::EXPECTED)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(100) => f.write_str("off"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Count(count) => write!(f, "{count}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::Instant;
 use tollgate_core::{ClientId, Credential, Scope, SecretId};
-use tollgate_http::{Problem, Problems};
+use tollgate_http::{Problem, Problems, Source};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -87,7 +87,7 @@ impl<'a> Credentials<'a> {
     pub(crate) async fn authenticate(
         &self,
         state: &State,
-        Arrival { from, now }: Arrival,
+        Arrival { from, now, .. }: Arrival,
         requested: Option<&Scope>,
     ) -> Result<Authenticated, Error> {
         let installation = state.installation();
@@ -98,11 +98,11 @@ impl<'a> Credentials<'a> {
         let mut spelled = [0; 36];
         let spelled = id.encode(&mut spelled);
         let name = if id == NOBODY { &*self.client_id } else { spelled };
-        let source = state.throttle().source(name, from);
-        state
-            .throttle()
-            .check(source, Instant::now())
-            .map_err(|retry_after| Error::TooMany { retry_after })?;
+        let limiters = state.limiters();
+        let (source, at) = (Source::of(from), Instant::now());
+        let pair = limiters.pairs.key((name, source));
+        let allowed = limiters.pairs.check(pair, at).and_then(|()| limiters.failures.check(source, at));
+        allowed.map_err(|retry_after| Error::TooMany { retry_after })?;
 
         let hash = match &self.credential {
             Credential::Secret(secret) => installation.hasher().hash(id, secret.as_bytes()),
@@ -118,7 +118,9 @@ impl<'a> Credentials<'a> {
         });
         authenticated.await.inspect_err(|error| {
             if matches!(error, Error::InvalidClient) {
-                state.throttle().failed(source, Instant::now());
+                let at = Instant::now();
+                limiters.pairs.note(pair, at);
+                limiters.failures.note(source, at);
             }
         })
     }

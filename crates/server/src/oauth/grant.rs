@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use tollgate_core::{Claims, Scope, Timestamp, TokenId, VerifyingRing};
-use tollgate_http::Problem;
+use tollgate_http::{Problem, Problems};
 
 use crate::config::{AccessTokens, Config};
 use crate::error::Error;
@@ -20,8 +20,24 @@ pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scop
     scope.parse().map(Some).map_err(|error| Problem::new("scope", format!("is malformed: {error}")))
 }
 
+/// The same, with what is wrong noted as a problem.
+pub(crate) fn scope_or_problem(scope: Option<Cow<'_, str>>, problems: &mut Problems) -> Option<Scope> {
+    requested_scope(scope).unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    })
+}
+
+/// What a client asks for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Requested<'a> {
+    pub(crate) scope: Option<&'a Scope>,
+    /// The API that the token is for (RFC 8707 §2).
+    pub(crate) target: Option<&'a str>,
+}
+
 /// What the access tokens are like that a client gets: for the API that it asks for (RFC 8707 §2), or else for its first one.
-pub(crate) fn access_tokens<'a>(
+fn access_tokens<'a>(
     config: &'a Config,
     client: &Registered,
     target: Option<&str>,
@@ -38,7 +54,7 @@ pub(crate) fn access_tokens<'a>(
 }
 
 /// The same for the refresh grant: the API stays the one that the refresh token was granted for.
-pub(crate) fn refreshed_access_tokens<'a>(
+fn refreshed_access_tokens<'a>(
     config: &'a Config,
     keyring: &VerifyingRing,
     refresh: &Claims<'_>,
@@ -61,11 +77,11 @@ fn unknown_target() -> Error {
 pub(crate) fn client_credentials<'a>(
     state: &'a State,
     of: &'a Authenticated,
-    requested: Option<&'a Scope>,
-    tokens: AccessTokens<'a>,
+    requested: Requested<'a>,
     now: Timestamp,
-) -> Result<(Claims<'a>, Claims<'a>), Error> {
-    check_scope(requested, |word| of.client.scope.contains(word))?;
+) -> Result<(AccessTokens<'a>, Claims<'a>, Claims<'a>), Error> {
+    check_scope(requested.scope, |word| of.client.scope.contains(word))?;
+    let tokens = access_tokens(state.config(), &of.client, requested.target)?;
     let id = TokenId::random(&mut rand::rng());
     let access = Claims {
         issuer: &state.config().public_url,
@@ -74,7 +90,7 @@ pub(crate) fn client_credentials<'a>(
         issued_at: now,
         expires_at: now.after(tokens.lifetime),
         id,
-        scope: requested.unwrap_or(&of.client.scope).as_str(),
+        scope: requested.scope.unwrap_or(&of.client.scope).as_str(),
         merchant_id: of.client.merchant_id,
         environment: of.client.environment,
         secret_id: of.secret_id,
@@ -85,25 +101,28 @@ pub(crate) fn client_credentials<'a>(
     };
     let refresh_expires_at = now.after(state.config().tokens.refresh_ttl);
     let refresh = Claims { id: id.of_its_refresh_token(), expires_at: refresh_expires_at, ..access };
-    Ok((access, refresh))
+    Ok((tokens, access, refresh))
 }
 
 /// Grants the next access token for a refresh token (RFC 6749 §6) that `client` still vouches for.
 pub(crate) fn refresh_token<'a>(
+    state: &'a State,
     refresh: &Claims<'a>,
     client: &'a Registered,
-    requested: Option<&'a Scope>,
-    tokens: AccessTokens<'_>,
+    requested: Requested<'a>,
     now: Timestamp,
-) -> Result<Claims<'a>, Error> {
-    check_scope(requested, |word| refresh.allows(word))?;
-    Ok(Claims {
+) -> Result<(AccessTokens<'a>, Claims<'a>), Error> {
+    check_scope(requested.scope, |word| refresh.allows(word))?;
+    let keyring = state.installation().verifier().keyring();
+    let tokens = refreshed_access_tokens(state.config(), &keyring, refresh, requested.target)?;
+    let access = Claims {
         issued_at: now,
         expires_at: now.after(tokens.lifetime),
         id: TokenId::random(&mut rand::rng()),
-        scope: requested.map_or(refresh.scope, Scope::as_str),
+        scope: requested.scope.map_or(refresh.scope, Scope::as_str),
         made_with: Some(refresh.id),
         addresses: client.addresses.as_deref(),
         ..*refresh
-    })
+    };
+    Ok((tokens, access))
 }

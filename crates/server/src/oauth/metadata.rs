@@ -11,8 +11,8 @@ use tollgate_core::{Jwk, Timestamp};
 use crate::config::Config;
 use crate::document::Document;
 use crate::error::Error;
+use crate::key_times::KEY_SET_KEPT;
 use crate::oauth::answer::Answered;
-use crate::rotation::KEY_SET_KEPT;
 use crate::route::Route;
 use crate::state::State;
 

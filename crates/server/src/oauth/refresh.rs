@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::metrics::Grant;
 use crate::oauth::answer::{Answered, RefreshToken, answer, tokens};
 use crate::oauth::face::Face;
-use crate::oauth::grant;
+use crate::oauth::grant::{self, Requested};
 use crate::oauth::parameters::{Parameters, required};
 use crate::oauth::request::check_caller;
 use crate::oauth::sensitive::SensitiveBody;
@@ -21,7 +21,7 @@ use crate::state::{Arrival, State};
 /// until it expires, and its end does not move. Writes nothing to the store.
 pub(crate) async fn post(
     state: &State,
-    Arrival { from, now }: Arrival,
+    Arrival { from, now, .. }: Arrival,
     request: Request<impl RequestBody>,
 ) -> Result<Answered, Error> {
     let (head, body) = request.into_parts();
@@ -39,9 +39,7 @@ pub(crate) async fn post(
         if client.allows(from) { Ok(client) } else { Err(Error::Address) }
     });
     let client = client.await?;
-    let keyring = installation.verifier().keyring();
-    let terms = grant::refreshed_access_tokens(state.config(), &keyring, &refresh, None)?;
-    let access = grant::refresh_token(&refresh, &client, None, terms, now)?;
+    let (terms, access) = grant::refresh_token(state, &refresh, &client, Requested::default(), now)?;
     let body = tokens(Face::Api, state, terms, &access, &RefreshToken::Kept, None, now)?;
     state.metrics().issued(Grant::RefreshToken);
     Ok(Answered::to(refresh.subject, answer(body)))

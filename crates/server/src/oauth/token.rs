@@ -15,7 +15,7 @@ use crate::metrics::Grant;
 use crate::oauth::answer::{Answered, RefreshToken, answer, tokens};
 use crate::oauth::authenticated::{Authenticated, Credentials};
 use crate::oauth::face::Face;
-use crate::oauth::grant;
+use crate::oauth::grant::{self, Requested};
 use crate::oauth::parameters::Parameters;
 use crate::oauth::request::{Form, check_caller, receive, required};
 use crate::oauth::sensitive::SensitiveBody;
@@ -35,21 +35,12 @@ pub(crate) async fn post(
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);
-    let scope = grant::requested_scope(parameters.scope.take());
-    let scope = scope.unwrap_or_else(|problem| {
-        problems.push(problem);
-        None
-    });
+    let scope = grant::scope_or_problem(parameters.scope.take(), &mut problems);
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
     let credentials = problems.or(credentials)?;
     let client = credentials.authenticate(state, arrival, scope.as_ref()).await?;
-    client_credentials(
-        Face::Api,
-        state,
-        &client,
-        Requested { scope: scope.as_ref(), target: None },
-        arrival.now,
-    )
+    let requested = Requested { scope: scope.as_ref(), target: None };
+    client_credentials(Face::Api, state, &client, requested, arrival.now)
 }
 
 /// What callers are told that send another type.
@@ -79,18 +70,27 @@ pub(super) async fn post_form(
     let by_credentials = form.parameters.grant_type.as_deref() == Some(CLIENT_CREDENTIALS);
     let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| by_credentials);
     let client = form.authenticate(&headers, state, arrival, of_the_client).await?;
-    let target = target?;
-    let mut parameters = form.parameters;
+    let (target, parameters) = (target?, form.parameters);
+    by_grant(state, &client, parameters, scope, target.as_deref(), arrival.now).await
+}
+
+/// Issues what a client that has proved itself asks for.
+async fn by_grant(
+    state: &State,
+    client: &Authenticated,
+    mut parameters: Parameters<'_>,
+    scope: Result<Option<Scope>, Problem>,
+    target: Option<&str>,
+    now: Timestamp,
+) -> Result<Answered, Error> {
     let grant = requested_grant(&required(parameters.grant_type.take(), "grant_type")?)?;
     let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
-    let requested = Requested { scope: scope.as_ref(), target: target.as_deref() };
+    let requested = Requested { scope: scope.as_ref(), target };
     match grant {
-        Grant::ClientCredentials => {
-            client_credentials(Face::Standard, state, &client, requested, arrival.now)
-        }
+        Grant::ClientCredentials => client_credentials(Face::Standard, state, client, requested, now),
         Grant::RefreshToken => {
             let token = Sensitive::from(required(parameters.refresh_token.take(), "refresh_token")?);
-            refresh_token(state, &client, &token, requested, arrival.now).await
+            refresh_token(state, client, &token, requested, now).await
         }
     }
 }
@@ -106,14 +106,6 @@ fn requested_grant(name: &str) -> Result<Grant, Error> {
     }
 }
 
-/// What a client asks for.
-#[derive(Clone, Copy)]
-struct Requested<'a> {
-    scope: Option<&'a Scope>,
-    /// The API that the token is for.
-    target: Option<&'a str>,
-}
-
 /// Issues both tokens to a client that has proved itself.
 fn client_credentials(
     face: Face,
@@ -122,8 +114,7 @@ fn client_credentials(
     requested: Requested<'_>,
     now: Timestamp,
 ) -> Result<Answered, Error> {
-    let terms = grant::access_tokens(state.config(), &of.client, requested.target)?;
-    let (access, refresh) = grant::client_credentials(state, of, requested.scope, terms, now)?;
+    let (terms, access, refresh) = grant::client_credentials(state, of, requested, now)?;
     let scope = match face {
         // As the published API has it: it is told what it asked for.
         Face::Api => requested.scope.map(Scope::as_str),
@@ -154,9 +145,7 @@ async fn refresh_token(
         client.filter(|client| client.vouches_for(&refresh, now)).ok_or(Error::RefreshRefused)
     });
     let client = vouching.await?;
-    let keyring = installation.verifier().keyring();
-    let terms = grant::refreshed_access_tokens(state.config(), &keyring, &refresh, requested.target)?;
-    let access = grant::refresh_token(&refresh, &client, requested.scope, terms, now)?;
+    let (terms, access) = grant::refresh_token(state, &refresh, &client, requested, now)?;
     let body =
         tokens(Face::Standard, state, terms, &access, &RefreshToken::Same(token), Some(access.scope), now)?;
     state.metrics().issued(Grant::RefreshToken);

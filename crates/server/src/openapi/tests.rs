@@ -8,7 +8,7 @@ use crate::route::{Route, Routes};
 
 #[test]
 fn every_route_is_described_but_those_for_browsers() {
-    let document = document(&Surface::default());
+    let document = document(&Surface { authz: true, ..Surface::default() });
     let described: BTreeSet<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let payments = [
         "/api/v1/payment-requests:redirect",
@@ -16,7 +16,7 @@ fn every_route_is_described_but_those_for_browsers() {
         "/api/v1/payment-requests/{id}",
         "/pay/{id}",
     ];
-    let routes = Routes::with(payments);
+    let routes = Routes::with(payments, true);
     let served: BTreeSet<_> =
         routes.all().filter(|route| *route != Route::Unknown).map(|route| routes.path(route)).collect();
     assert_eq!(described, served);
@@ -41,10 +41,10 @@ fn a_reference_leads_somewhere_and_every_component_is_referred_to() {
 }
 
 #[test]
-fn only_the_operations_of_the_sandbox_depend_on_a_setting() {
+fn operations_depend_on_settings_by_their_tags() {
     let file: Value = serde_json::from_str(FILE).unwrap();
     for tag in file["tags"].as_array().unwrap() {
-        let settings = [&json!(null), &json!("sandbox")];
+        let settings = [&json!(null), &json!("sandbox"), &json!("authz.enabled")];
         assert!(settings.contains(&&tag[SERVED_WHEN]), "{tag}");
     }
     let tags: BTreeSet<_> =

@@ -9,7 +9,7 @@ use crate::call::{CREATE, Call, LIST, assert_refused};
 use crate::parity;
 use crate::stage::{Kind, NOW, SYSTEM, Stage, create, master_key};
 
-async fn authority(stage: &Stage) -> parity::Authority {
+pub(crate) async fn authority(stage: &Stage) -> parity::Authority {
     let sealed = stage.elsewhere.signing_keys().await.unwrap();
     let policy = stage.config.token_policy();
     let keys = SigningRing::new(&policy.issuer, open_signing_keys(&sealed, &master_key().into()).unwrap());

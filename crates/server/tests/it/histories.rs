@@ -121,8 +121,11 @@ struct World {
 impl World {
     async fn new(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings =
-            [("TOLLGATE_LIMITS__AUTH_FAILURES", "1000000/s"), ("TOLLGATE_TOKENS__STALE_AFTER", "60s")];
+        let settings = [
+            ("TOLLGATE_LIMITS__AUTH_FAILURES", "1000000/s"),
+            ("TOLLGATE_LIMITS__SOURCE_AUTH_FAILURES", "off"),
+            ("TOLLGATE_TOKENS__STALE_AFTER", "60s"),
+        ];
         let config = Config::dev("127.0.0.1:8080".parse().unwrap(), folder.path(), settings).unwrap();
         let path = folder.path().join("tollgate.db");
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&path).unwrap());

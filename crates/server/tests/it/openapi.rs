@@ -67,7 +67,8 @@ struct Watched {
 impl Watched {
     async fn open() -> Self {
         let faults = Faults::default();
-        let mut stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+        let settings = [("TOLLGATE_LIMITS__MERCHANT_CREATES", "50/d"), ("TOLLGATE_AUTHZ__ENABLED", "true")];
+        let mut stage = Stage::with(&settings, |store| faults.in_front_of(store)).await;
         let stranger = stage.client(stage.kind()).await;
         let bound = stage.client(Kind { addresses: &["192.0.2.0/24"], ..stage.kind() }).await;
         Self { stage, faults, seen: Seen::new(), stranger, bound }
@@ -190,6 +191,25 @@ impl Watched {
         }
     }
 
+    async fn forward_authorization(&mut self) {
+        let token = self.stage.tokens(&self.stage.shop).await.access;
+        let elsewhere = "192.0.2.7".parse().unwrap();
+        let issued = Call::post(TOKEN).json(&self.bound.body());
+        let bound = self.stage.answer_from(elsewhere, issued).await.data();
+        let bound = bound["access_token"].as_str().unwrap().to_owned();
+        for (path, target) in [
+            ("/authz", "/authz"),
+            ("/authz/nginx", "/authz/nginx"),
+            ("/authz/envoy/{path}", "/authz/envoy/a/b"),
+        ] {
+            self.call("GET", path, Call::get(target).bearer(&token)).await;
+            self.call("GET", path, Call::get(target)).await;
+            self.call("GET", path, Call::get(target).bearer("x")).await;
+            self.call("GET", path, Call::get(target).bearer(&bound)).await;
+            self.call("GET", path, Call::get(&format!("{target}?scopes=x")).bearer(&token)).await;
+        }
+    }
+
     async fn the_sandbox(&mut self) {
         let shop = self.stage.client(self.stage.kind()).await;
         let token = self.stage.tokens(&shop).await.access;
@@ -221,6 +241,10 @@ impl Watched {
         // Whoever held it panicked.
         self.call("POST", CREATE, create(&token).key("held")).await;
         self.failing("begin", "POST", CREATE, create(&token).key("new")).await;
+        let rivals = self.stage.tokens(&self.stage.rival).await.access;
+        for _ in 0..51 {
+            self.call("POST", CREATE, create(&rivals)).await;
+        }
 
         self.call("GET", LIST, Call::get(LIST).bearer(&token)).await;
         self.call("GET", LIST, Call::get(&format!("{LIST}?limit=0")).bearer(&token)).await;
@@ -281,6 +305,7 @@ async fn every_operation_answers_what_its_description_says_and_nothing_else() {
     let mut watched = Watched::open().await;
     watched.the_authority().await;
     watched.the_standards().await;
+    watched.forward_authorization().await;
     watched.the_sandbox().await;
     watched.the_rest().await;
     watched.seen.assert_every_described_code_was_answered();
@@ -347,7 +372,7 @@ async fn the_document_is_served_with_the_address_of_the_installation() {
     let stage = Stage::with(&settings, |store| std::sync::Arc::new(store)).await;
     let served = stage.answer(Call::get("/openapi.json")).await.json();
     let public_url = "https://pay.example.com/core";
-    let surface = Surface { public_url, audience: "ledger", sandbox: false, health: true };
+    let surface = Surface { public_url, audience: "ledger", sandbox: false, authz: false, health: true };
     assert_eq!(served, document(&surface));
     assert_eq!(served["servers"][0]["url"], "https://pay.example.com/core");
     assert!(

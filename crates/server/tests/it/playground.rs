@@ -76,9 +76,9 @@ fn with_playground(
     demo: Option<Credentials>,
 ) -> Arc<Server> {
     Server::new(installation.clone(), true, |loopback| {
-        let calls = BoxCloneSyncService::new(loopback);
+        let calls = BoxCloneSyncService::new(loopback.clone());
         let inspect = Arc::new(Inspector(installation.clone()));
-        mounted(installation, Some(Playground { kit, demo, inspect, calls }))
+        mounted(installation, loopback, Some(Playground { kit, demo, inspect, calls }))
     })
 }
 

@@ -6,10 +6,14 @@ use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
 use tollgate_sandbox::{Host, Inspect, Inspecting, Playground, Routes, Settings, Verdict, routes};
 use tollgate_server::openapi::{Surface, document};
-use tollgate_server::{Installation, inspect};
+use tollgate_server::{Installation, Loopback, inspect};
 
 /// The routes of the sandbox beside an installation that has it on.
-pub(crate) fn mounted(installation: &Arc<Installation>, playground: Option<Playground>) -> Routes {
+pub(crate) fn mounted(
+    installation: &Arc<Installation>,
+    loopback: Loopback,
+    playground: Option<Playground>,
+) -> Routes {
     if !installation.config().sandbox {
         return Routes::new();
     }
@@ -28,6 +32,7 @@ pub(crate) fn mounted(installation: &Arc<Installation>, playground: Option<Playg
         store: installation.shared_store(),
         verifier: installation.verifier().clone(),
         steady_now: Box::new(move || steady.steady_now()),
+        count_create: Box::new(move |merchant| loopback.count_create(merchant)),
         settings,
     };
     let description = move || document(&Surface::of(described.config(), true));

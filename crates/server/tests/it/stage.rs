@@ -130,9 +130,22 @@ impl Stage {
 
     /// With settings, and with the server's store wrapped.
     pub(crate) async fn with(settings: &[(&str, &str)], wrap: impl FnOnce(Sqlite) -> Arc<dyn Store>) -> Self {
+        Self::with_file("", settings, wrap).await
+    }
+
+    /// The same, with more settings as a file has them.
+    pub(crate) async fn with_file(
+        file: &str,
+        settings: &[(&str, &str)],
+        wrap: impl FnOnce(Sqlite) -> Arc<dyn Store>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listen = "127.0.0.1:8080".parse().unwrap();
-        let config = Config::dev(listen, folder.path(), settings.iter().copied()).unwrap();
+        let mut config = Config::dev(listen, folder.path(), settings.iter().copied()).unwrap();
+        let path = folder.path().join("more.toml");
+        std::fs::write(&path, file).unwrap();
+        let none: [(&str, &str); 0] = [];
+        config.authz.routes = Config::load(Some(&path), none).unwrap().authz.routes;
         let clock = ManualClock::at(NOW);
         let path = folder.path().join("tollgate.db");
         let (server, installation, follower) =
@@ -371,6 +384,6 @@ pub(crate) async fn serve(
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
     let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    let server = Server::new(installation.clone(), true, |_| mounted(&installation, None));
+    let server = Server::new(installation.clone(), true, |loopback| mounted(&installation, loopback, None));
     (server, installation.clone(), Follower::new(installation))
 }

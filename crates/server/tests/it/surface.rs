@@ -94,6 +94,7 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         | Error::KeyReused
         | Error::Decided
         | Error::PageExpired
+        | Error::TooMany { .. }
         | Error::Store(_)
         | Error::IdempotencyStore(_)
         | Error::Internal(_) => (),
@@ -113,6 +114,7 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         Error::KeyReused,
         Error::Decided,
         Error::PageExpired,
+        Error::TooMany { retry_after: Duration::from_millis(1_001) },
         Error::Store(store()),
         Error::Store(lost()),
         Error::IdempotencyStore(store()),

@@ -126,9 +126,10 @@ fn unknown(name: &str) -> Cow<'static, str> {
         "sslcert" | "sslkey" => "; certificates of clients are not supported",
         _ => "",
     };
-    match plain || name == "currentSchema" {
-        true => format!("{FORM} without the parameter `{name}`, which is not known{hint}").into(),
-        false => format!("{FORM} without parameters that are not known").into(),
+    if plain || name == "currentSchema" {
+        format!("{FORM} without the parameter `{name}`, which is not known{hint}").into()
+    } else {
+        format!("{FORM} without parameters that are not known").into()
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use tokio::net::unix::UCred;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::{GET, LAST, Peer, assert_refused, echo, within};
-use crate::edge::{Drained, Edge, Limits, Listener, Requests};
+use crate::edge::{Drained, Edge, Limits, Listener, Requests, SourceLimits, Sources};
 
 const MARK: HeaderName = HeaderName::from_static("by");
 
@@ -107,4 +108,38 @@ async fn a_listener_that_is_stopped_at_once_drains_nothing() {
     let edge = Edge::new(Limits::default());
     let drained = edge.serve(listener, |_| tower::service_fn(echo), async {}).await;
     assert_eq!(drained, Drained { completed: 0, aborted: 0 });
+}
+
+/// A connection from an address of this machine.
+async fn connect_from(from: &str, to: std::net::SocketAddr) -> Peer<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    Peer(socket.connect(to).await.unwrap())
+}
+
+#[tokio::test]
+async fn one_source_can_not_hold_all_connections() {
+    let limits = SourceLimits { connections: 2, new_connections: None, enforce: true, trusted: Vec::new() };
+    let sources = Sources::new(limits, Instant::now());
+    let edge = Edge::new(Limits { max_connections: 4, ..Limits::default() }).limit_sources(sources.clone());
+    let (address, _stop) = start(edge).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut peer = connect_from("127.0.0.2", address).await;
+        peer.send(GET).await;
+        peer.expect("GET /hello ").await;
+        held.push(peer);
+    }
+    let refused = connect_from("127.0.0.2", address).await.exchange(LAST).await;
+    assert_refused(&refused, 503, "UNAVAILABLE");
+    assert!(refused.contains("retry-after: 1\r\n") && refused.contains("from your address"), "{refused}");
+    assert!(connect_from("127.0.0.3", address).await.exchange(LAST).await.ends_with("GET /last "));
+    assert_eq!((sources.exceeded(), sources.exceeded_new()), (1, 0));
+
+    drop(held.pop());
+    let mut answer = String::new();
+    while !answer.ends_with("GET /last ") {
+        // Its place is free as soon as the edge has noticed.
+        answer = connect_from("127.0.0.2", address).await.exchange(LAST).await;
+    }
 }

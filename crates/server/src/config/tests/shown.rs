@@ -34,11 +34,18 @@ fn a_duration_is_shown_as_it_was_written() {
     }
     let config = Config::load(None, [("TOLLGATE_TOKENS__ACCESS_TTL", "120s")]).unwrap();
     assert!(config.to_redacted_toml().contains("access_ttl = \"120s\""));
-    // What was changed since is shown in the greatest unit that it has two of.
+    // What was changed since is shown in the greatest unit that fits.
     let mut config = load("").unwrap();
-    for (seconds, shown) in
-        [(7_776_000, "90d"), (86_400, "24h"), (60, "60s"), (5, "5s"), (1, "1000ms"), (0, "0s")]
-    {
+    for (seconds, shown) in [
+        (7_776_000, "90d"),
+        (86_400, "24h"),
+        (3_600, "1h"),
+        (60, "1m"),
+        (90, "90s"),
+        (5, "5s"),
+        (1, "1s"),
+        (0, "0s"),
+    ] {
         config.tokens.access_ttl = Duration::from_secs(seconds);
         assert_eq!(config.to_redacted_json()["tokens"]["access_ttl"], shown);
     }

@@ -32,7 +32,11 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn new() -> Self {
-        Self { document: document(&Surface::default()), answers: BTreeMap::new(), errors: BTreeSet::new() }
+        Self {
+            document: document(&Surface { authz: true, ..Surface::default() }),
+            answers: BTreeMap::new(),
+            errors: BTreeSet::new(),
+        }
     }
 
     /// Takes an answer down, and holds it to what its operation says.

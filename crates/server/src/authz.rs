@@ -1,0 +1,62 @@
+//! Forward authorization: a proxy asks here before it forwards a request.
+//!
+//! The decision is the guard's. What is required is said by whoever configured the proxy, as query parameters, or by the
+//! configuration's table of routes. Each endpoint answers in the form that its proxies understand.
+
+mod answer;
+pub(crate) mod asks;
+mod original;
+mod refused;
+mod required;
+mod routes;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tollgate_core::ClientId;
+use tollgate_guard::Principal;
+
+use self::asks::Asks;
+use self::original::Original;
+use self::refused::Refused;
+use self::required::Required;
+pub(crate) use self::routes::RouteTable;
+use crate::state::{Arrival, State};
+
+/// Answers whether a request may be forwarded, and if so who sends it.
+pub(crate) fn answer<B>(
+    state: &State,
+    table: &RouteTable,
+    asks: Asks,
+    arrival: Arrival,
+    request: &Request<B>,
+) -> (Response<Full<Bytes>>, Option<ClientId>) {
+    match decide(state, table, asks, arrival, request) {
+        Ok(principal) => (answer::admitted(&principal), Some(principal.client_id())),
+        Err(refused) => (answer::refused(asks, refused, state.installation().verifier().realm()), None),
+    }
+}
+
+fn decide<B>(
+    state: &State,
+    table: &RouteTable,
+    asks: Asks,
+    arrival: Arrival,
+    request: &Request<B>,
+) -> Result<Principal, Refused> {
+    let (uri, headers) = (request.uri(), request.headers());
+    let trusts = arrival.peer.is_some_and(|peer| {
+        state.settings().trusted_proxies.iter().any(|block| block.contains(&peer.to_canonical()))
+    });
+    let original = Original::of(asks, request.method(), uri, headers, trusts).map_err(Refused::Unclear)?;
+    let required = match (asks, uri.query()) {
+        // The query of Envoy's question is that of the request, and so the caller's.
+        (Asks::AsEnvoy, _) | (_, None | Some("")) => table.required(original.as_ref())?,
+        (Asks::Plainly | Asks::AsNginx, Some(query)) => {
+            Required::of_query(query).map_err(Refused::Unclear)?
+        }
+    };
+    let verifier = state.installation().verifier();
+    let decided = verifier.decide(headers, Some(arrival.from), &required.requirement, arrival.now);
+    decided.map_err(|denial| Refused::Denied { denial, audience: required.audience.clone() })
+}

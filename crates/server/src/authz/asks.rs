@@ -1,0 +1,12 @@
+//! The forms in which proxies ask.
+
+/// The proxies that an endpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// `/authz`: Traefik, Caddy, APISIX and others that pass the answer on.
+    Plainly,
+    /// `/authz/nginx`: the `auth_request` of nginx, which knows 2xx, 401 and 403 alone.
+    AsNginx,
+    /// `/authz/envoy/…`: `ext_authz` of Envoy, which asks for the path of the request behind that prefix.
+    AsEnvoy,
+}

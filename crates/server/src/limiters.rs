@@ -1,0 +1,86 @@
+//! What one source or one merchant may take of a server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tollgate_http::edge::{SourceLimits, Sources};
+use tollgate_http::{Limiter, Throttle};
+
+use crate::config::{Config, Limits, Rate};
+use crate::limits::limits;
+
+/// The limits of a server, and what has been counted for them.
+pub(crate) struct Limiters {
+    /// Failed authentications of a client from a source. The right secret from another source is not concerned, so nobody
+    /// can lock a merchant out.
+    pub(crate) pairs: Throttle,
+    /// Failed authentications of a source.
+    pub(crate) failures: Limiter,
+    /// Payment requests of a merchant.
+    pub(crate) creates: Limiter,
+    /// Connections of a source.
+    pub(crate) connections: Arc<Sources>,
+}
+
+impl Limiters {
+    /// Counts from now on.
+    pub(crate) fn new(config: &Config, now: Instant) -> Self {
+        let Limits {
+            auth_failures: Rate { count, per },
+            source_auth_failures,
+            merchant_creates,
+            enforce,
+            ..
+        } = config.limits;
+        Self {
+            pairs: Throttle::new(count, per, now),
+            failures: Limiter::new(source_auth_failures.map(pair), enforces_sources(config), now),
+            creates: Limiter::new(merchant_creates.map(pair), enforce, now),
+            connections: Sources::new(of_sources(config), now),
+        }
+    }
+
+    /// Takes other limits from now on. What was counted stays counted.
+    pub(crate) fn set(&self, config: &Config, now: Instant) {
+        let Limits {
+            auth_failures: Rate { count, per },
+            source_auth_failures,
+            merchant_creates,
+            enforce,
+            ..
+        } = config.limits;
+        self.pairs.set_rate(count, per);
+        self.failures.set(source_auth_failures.map(pair), enforces_sources(config), now);
+        self.creates.set(merchant_creates.map(pair), enforce, now);
+        self.connections.set(of_sources(config), now);
+    }
+
+    /// How often each limit was exceeded, refused or not, by the name of its setting.
+    pub(crate) fn exceeded(&self) -> [(&'static str, u64); 4] {
+        [
+            ("source_connections", self.connections.exceeded()),
+            ("source_new_connections", self.connections.exceeded_new()),
+            ("source_auth_failures", self.failures.exceeded()),
+            ("merchant_creates", self.creates.exceeded()),
+        ]
+    }
+}
+
+fn of_sources(config: &Config) -> SourceLimits {
+    SourceLimits {
+        connections: config.limits.source_connections.of(limits(config).max_connections),
+        new_connections: config.limits.source_new_connections.map(pair),
+        enforce: enforces_sources(config),
+        trusted: config.trusted_proxies.clone(),
+    }
+}
+
+/// Where all callers come from one address, one of them could lock out the others.
+fn enforces_sources(config: &Config) -> bool {
+    config.limits.enforce && config.tells_callers_apart()
+}
+
+const fn pair(rate: Rate) -> (u32, Duration) {
+    (rate.count, rate.per)
+}
