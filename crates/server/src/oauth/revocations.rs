@@ -84,21 +84,36 @@ struct News {
 struct Entry {
     kind: &'static str,
     id: String,
-    /// Of a client or a merchant: tokens of earlier generations are ended; `None` ends all of them.
+    /// Of a client or a merchant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    before_generation: Option<Option<u64>>,
+    before_generation: Option<Before>,
     /// When the last token that it ends has expired.
     expires_at: String,
 }
 
+/// Which tokens of a client or a merchant are ended.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Before {
+    /// Those of earlier generations.
+    Generation(u64),
+    /// All of them: `null`.
+    Every,
+}
+
+impl Before {
+    fn of(generation: Generation) -> Self {
+        if generation == Generation::END { Self::Every } else { Self::Generation(generation.number()) }
+    }
+}
+
 impl Entry {
     fn of(revocation: &Revocation) -> Self {
-        let number = |generation: Generation| (generation != Generation::END).then(|| generation.number());
         let (kind, id, before_generation) = match revocation.subject {
             Revoked::Token(id) => ("token", id.to_string(), None),
             Revoked::Secret(id) => ("secret", id.to_string(), None),
-            Revoked::Client(id, from) => ("client", id.to_string(), Some(number(from))),
-            Revoked::Merchant(id, from) => ("merchant", id.to_string(), Some(number(from))),
+            Revoked::Client(id, from) => ("client", id.to_string(), Some(Before::of(from))),
+            Revoked::Merchant(id, from) => ("merchant", id.to_string(), Some(Before::of(from))),
         };
         let expires_at = humantime::format_rfc3339_seconds(SystemTime::from(revocation.expires_at));
         Self { kind, id, before_generation, expires_at: expires_at.to_string() }
