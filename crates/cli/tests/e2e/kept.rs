@@ -180,4 +180,10 @@ fn of_10_000_requests_through_the_agent_beside_refusals_none_is_lost() {
     ));
     let url = format!("http://{address}");
     assert_none_lost(&mut python(), &url, &requests, COUNT);
+    refusing.take_the_store();
+    let requests = refusing.write(&format!(
+        "503 POST /api/v1/payment-requests:redirect 60000 {agent_only}\n\
+         404 POST /nothing 2048 {agent_only}\n"
+    ));
+    assert_none_lost(&mut python(), &url, &requests, COUNT / 10);
 }
