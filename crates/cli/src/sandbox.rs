@@ -1,12 +1,11 @@
-//! The sandbox, wired to the server that it is mounted in.
+//! The sandbox, in the server that it is mounted in.
+
+mod wiring;
 
 use std::sync::Arc;
 
-use tollgate_core::Timestamp;
-use tollgate_guard::Verifier;
-use tollgate_sandbox::{Credentials, Host, Inspect, Inspecting, Playground, Settings, Verdict};
-use tollgate_server::openapi::{Surface, document};
-use tollgate_server::{Installation, Loopback, Mounted, inspect};
+use tollgate_sandbox::{Credentials, Playground};
+use tollgate_server::{Installation, Loopback, Mounted};
 use tower::util::BoxCloneSyncService;
 
 use crate::client_kit::ClientKit;
@@ -19,49 +18,8 @@ pub(crate) fn routes(
     health: bool,
     demo: Option<Credentials>,
 ) -> Mounted {
-    if !installation.config().sandbox {
-        return Mounted::new();
-    }
-    let playground = Playground {
-        kit: Arc::new(ClientKit),
-        demo,
-        inspect: Arc::new(Inspector(installation.clone())),
-        calls: BoxCloneSyncService::new(loopback.clone()),
-    };
-    let described = installation.clone();
-    let description = move || document(&Surface::of(described.config(), health));
-    tollgate_sandbox::routes(&Arc::new(host(installation, loopback)), Box::new(description), Some(playground))
-}
-
-fn host(installation: &Arc<Installation>, loopback: Loopback) -> Host {
-    let config = installation.config();
-    let settings = Settings {
-        public_url: config.public_url.clone(),
-        body_timeout: config.limits.body_timeout,
-        page_ttl: config.payment_page.ttl,
-        idempotency_ttl: config.idempotency.ttl,
-        idempotency_lease: config.idempotency.lease,
-        access_ttl: config.tokens.access_ttl,
-        exp_leeway: config.tokens.exp_leeway,
-    };
-    let steady = installation.clone();
-    Host {
-        store: installation.shared_store(),
-        verifier: installation.verifier().clone(),
-        steady_now: Box::new(move || steady.steady_now()),
-        count_create: Box::new(move |merchant| loopback.count_create(merchant)),
-        settings,
-    }
-}
-
-/// Says of a token what `tollgate inspect` would.
-struct Inspector(Arc<Installation>);
-
-impl Inspect for Inspector {
-    fn inspect<'a>(&'a self, verifier: &'a Verifier, token: &'a str, now: Timestamp) -> Inspecting<'a> {
-        Box::pin(async move {
-            let verdict = inspect(verifier, self.0.store(), token, now).await?;
-            Ok(Verdict { accepted: verdict.reason.is_none(), text: verdict.to_string() })
-        })
-    }
+    let calls = BoxCloneSyncService::new(loopback.clone());
+    wiring::mounted(installation, loopback, health, |inspect| {
+        Some(Playground { kit: Arc::new(ClientKit), demo, inspect, calls })
+    })
 }

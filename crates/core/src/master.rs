@@ -166,7 +166,7 @@ impl MasterKeys {
         &self.0[0]
     }
 
-    /// Whether these are the same keys, in the same order.
+    /// Says whether these are the same keys in the same order.
     pub fn are(&self, others: &Self) -> bool {
         self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
     }

@@ -86,6 +86,47 @@ impl Code {
         }
     }
 
+    /// What a caller is told with it, unless there is more to say.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::ValidationError => "The request has problems: see metadata.errors.",
+            Self::InvalidClient => "The client is unknown, or its secret is wrong or no longer valid.",
+            Self::NoToken => "Send an access token: Authorization: Bearer <access_token>.",
+            Self::InvalidToken => {
+                "The access token is malformed, expired, revoked or not for this API. Obtain a new one."
+            }
+            Self::BrowserNotAllowed => {
+                "This endpoint is for servers: a page in a browser must never hold a client secret or a token."
+            }
+            Self::Forbidden => "This client may not call from this address.",
+            Self::NotFound => "There is nothing at this path.",
+            Self::PaymentRequestNotFound => "There is no such payment request.",
+            Self::MerchantNotFound => "There is no such merchant.",
+            Self::MethodNotAllowed => "This path does not take this method: see the header Allow.",
+            Self::RequestTimeout => "The body of the request did not arrive in time.",
+            Self::IdempotentRequestInProgress => {
+                "The first request with this idempotency key has not finished. Try again shortly."
+            }
+            Self::PaymentRequestDecided => "This payment has already been decided.",
+            Self::PaymentRequestExpired => "This payment page has expired.",
+            Self::PayloadTooLarge => "The body of the request is longer than 64 KiB.",
+            Self::UnsupportedMediaType => "Send the body as Content-Type: application/json, in UTF-8.",
+            Self::IdempotencyKeyReused => "This idempotency key was used for another request. Use a new one.",
+            Self::TooManyRequests => "There are too many requests of this kind. Try again later.",
+            Self::HeadersTooLarge => "The request line and the headers are too large, or too many.",
+            Self::InternalError => {
+                "Something went wrong on our side. The request id helps us to find out what."
+            }
+            Self::IdempotencyStoreUnavailable => {
+                "Nothing was done: the idempotency key can't be kept right now. Try again."
+            }
+            Self::OutcomeUnknown => {
+                "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."
+            }
+            Self::Unavailable => "The service can't answer right now. Try again shortly.",
+        }
+    }
+
     /// The HTTP status of the answer.
     pub const fn status(self) -> u16 {
         match self {

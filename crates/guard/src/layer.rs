@@ -11,9 +11,8 @@ use tollgate_core::ClientId;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::denial::Denial;
+use crate::denial::{Denial, Realm};
 use crate::principal::Principal;
-use crate::realm::Realm;
 use crate::requirement::Requirement;
 use crate::verifier::Verifier;
 

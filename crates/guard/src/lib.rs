@@ -44,17 +44,15 @@ mod denial;
 pub mod fuzzing;
 mod layer;
 mod principal;
-mod realm;
 mod requirement;
 mod revocations;
 mod token_cache;
 mod verifier;
 
 pub use clock::SystemClock;
-pub use denial::{Denial, Unverified};
+pub use denial::{Denial, Realm, Unverified};
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::Principal;
-pub use realm::Realm;
 pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
 pub use tollgate_http::ClientAddress;

@@ -10,9 +10,8 @@ use tollgate_core::{Claims, Clock, PayloadBuffer, Timestamp, TokenError, TokenKi
 use tollgate_http::ClientAddress;
 
 use crate::bearer;
-use crate::denial::{Denial, Unverified};
+use crate::denial::{Denial, Realm, Unverified};
 use crate::principal::Principal;
-use crate::realm::Realm;
 use crate::requirement::Requirement;
 use crate::revocations::Revocations;
 use crate::token_cache::TokenCache;

@@ -72,15 +72,18 @@ fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// Reads `for` of an element of `Forwarded` (RFC 7239 §4). The other parameters say nothing of the caller.
+/// Reads `for` of an element of `Forwarded` (RFC 7239 §4). The other parameters say nothing of the caller, but each must be
+/// one: of what is no list of parameters nothing is believed.
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
-    let mut values = element.split(|byte| *byte == b';').filter_map(|pair| {
+    let mut found = None;
+    for pair in element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=')?);
-        name.trim_ascii().eq_ignore_ascii_case(b"for").then_some(&value[1..])
-    });
-    let value = values.next()?;
-    // Twice in one element is an error; which of them counts would be a guess.
-    values.next().is_none().then(|| hop(value)).flatten()
+        // Twice in one element is an error; which of them counts would be a guess.
+        if name.trim_ascii().eq_ignore_ascii_case(b"for") && found.replace(&value[1..]).is_some() {
+            return None;
+        }
+    }
+    hop(found?)
 }
 
 /// Reads an address: `192.0.2.1`, `192.0.2.1:443`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:443`, each with
@@ -227,9 +230,16 @@ mod tests {
                 assert_eq!(behind_a_proxy(header, &value), ClientAddress::Unknown, "{header}: {shown}");
             }
         }
-        for forwarded in
-            ["proto=https", "for", "for=", "192.0.2.1", "for=192.0.2.1;for=192.0.2.2", "xfor=192.0.2.1"]
-        {
+        for forwarded in [
+            "proto=https",
+            "for",
+            "for=",
+            "192.0.2.1",
+            "for=192.0.2.1;for=192.0.2.2",
+            "xfor=192.0.2.1",
+            "for;for=192.0.2.1",
+            "for=192.0.2.1;\u{e9}",
+        ] {
             assert_eq!(
                 behind_a_proxy("forwarded", forwarded.as_bytes()),
                 ClientAddress::Unknown,

@@ -98,52 +98,32 @@ impl Error {
             Self::Decided => Code::PaymentRequestDecided,
             Self::PageExpired => Code::PaymentRequestExpired,
             Self::TooMany { .. } => Code::TooManyRequests,
-            Self::Store(StoreError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
-            Self::Store(
-                StoreError::Unavailable(_)
-                | StoreError::Misconfigured(_)
-                | StoreError::Corrupt(_)
-                | StoreError::Newer { .. },
-            ) => Code::Unavailable,
+            Self::Store(error) => error.code(),
             Self::IdempotencyStore(_) => Code::IdempotencyStoreUnavailable,
             Self::Internal(_) => Code::InternalError,
         }
     }
 
     /// What the caller is told.
-    pub fn message(&self) -> &'static str {
+    pub const fn message(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "The request has problems: see metadata.errors.",
-            Self::NotFound => "There is nothing at this path.",
-            Self::PaymentRequestNotFound => "There is no such payment request.",
-            Self::MerchantNotFound => "There is no such merchant.",
-            Self::MethodNotAllowed { .. } => "This path does not take this method: see the header Allow.",
-            Self::Timeout => "The body of the request did not arrive in time.",
             Self::BrokenBody => "The body of the request broke off or is not valid HTTP.",
-            Self::TooLarge => "The body of the request is longer than 64 KiB.",
-            Self::MediaType => "Send the body as Content-Type: application/json, in UTF-8.",
-            Self::InProgress => {
-                "The first request with this idempotency key has not finished. Try again shortly."
-            }
-            Self::KeyReused => "This idempotency key was used for another request. Use a new one.",
-            Self::Decided => "This payment has already been decided.",
-            Self::PageExpired => "This payment page has expired.",
             Self::TooMany { .. } => "This merchant creates too many payment requests. Try again later.",
-            Self::Store(StoreError::OutcomeUnknown(_)) => {
-                "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."
-            }
-            Self::Store(
-                StoreError::Unavailable(_)
-                | StoreError::Misconfigured(_)
-                | StoreError::Corrupt(_)
-                | StoreError::Newer { .. },
-            ) => "The service can't answer right now. Try again shortly.",
-            Self::IdempotencyStore(_) => {
-                "Nothing was done: the idempotency key can't be kept right now. Try again."
-            }
-            Self::Internal(_) => {
-                "Something went wrong on our side. The request id helps us to find out what."
-            }
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::PaymentRequestNotFound
+            | Self::MerchantNotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::Timeout
+            | Self::TooLarge
+            | Self::MediaType
+            | Self::InProgress
+            | Self::KeyReused
+            | Self::Decided
+            | Self::PageExpired
+            | Self::Store(_)
+            | Self::IdempotencyStore(_)
+            | Self::Internal(_) => self.code().message(),
         }
     }
 

@@ -129,67 +129,50 @@ impl Error {
             Self::TooLarge => Code::PayloadTooLarge,
             Self::MediaType { .. } => Code::UnsupportedMediaType,
             Self::TooMany { .. } => Code::TooManyRequests,
-            Self::Store(StoreError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
-            Self::Store(
-                StoreError::Unavailable(_)
-                | StoreError::Misconfigured(_)
-                | StoreError::Corrupt(_)
-                | StoreError::Newer { .. },
-            )
-            | Self::NoSigningKey
-            | Self::NoRandomBytes
-            | Self::Stale
-            | Self::NotReady(_) => Code::Unavailable,
+            Self::Store(error) => error.code(),
+            Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => Code::Unavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
         }
     }
 
     /// What the caller is told.
     pub fn message(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
-            Self::Invalid(_) | Self::Scope(_) | Self::Target(_) | Self::GrantType(_) => {
-                "The request has problems: see metadata.errors."
-            }
-            Self::InvalidClient => "The client is unknown, or its secret is wrong or no longer valid.",
+        match self {
             Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => {
                 "The refresh token is malformed, expired or revoked. Obtain a new one with the client's credentials."
+                    .into()
             }
-            Self::Browser => {
-                "This endpoint is for servers: a page in a browser must never hold a client secret or a token."
-            }
-            Self::Address => "This client may not call from this address.",
-            Self::NotFound => "There is nothing at this path.",
-            Self::MethodNotAllowed { .. } => "This path does not take this method: see the header Allow.",
-            Self::Timeout => "The body of the request did not arrive in time.",
-            Self::BrokenBody => "The body of the request broke off or is not valid HTTP.",
-            Self::TooLarge => "The body of the request is longer than 64 KiB.",
-            Self::MediaType { expected } => expected,
+            Self::BrokenBody => "The body of the request broke off or is not valid HTTP.".into(),
+            Self::MediaType { expected } => (*expected).into(),
             Self::TooMany { .. } => {
                 "Too many failed attempts by this client from this source, or by this source. Try again later."
+                    .into()
             }
-            Self::Store(StoreError::OutcomeUnknown(_)) => {
-                "Whether this was done is not known: the store's answer was lost. Repeat the request with the same Idempotency-Key; if it had none, look first whether it was done."
+            Self::NotReady(NotReady::Suspended(reason)) => format!("Not ready: {reason}").into(),
+            Self::NotReady(reason @ NotReady::Panicked(_)) => {
+                format!("Not ready: {reason}. Restart the server.").into()
             }
-            Self::NotReady(NotReady::Panicked(task)) => task.not_ready(),
-            Self::Store(
-                StoreError::Unavailable(_)
-                | StoreError::Misconfigured(_)
-                | StoreError::Corrupt(_)
-                | StoreError::Newer { .. },
-            )
+            Self::NotReady(reason @ (NotReady::Draining | NotReady::NoSigningKey | NotReady::Stale)) => {
+                format!("Not ready: {reason}.").into()
+            }
+            Self::Invalid(_)
+            | Self::Scope(_)
+            | Self::Target(_)
+            | Self::GrantType(_)
+            | Self::InvalidClient
+            | Self::Browser
+            | Self::Address
+            | Self::NotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::Timeout
+            | Self::TooLarge
+            | Self::Store(_)
             | Self::NoSigningKey
             | Self::NoRandomBytes
-            | Self::Stale => "The service can't answer right now. Try again shortly.",
-            Self::NotReady(NotReady::Draining) => "Not ready: the server is draining.",
-            Self::NotReady(NotReady::NoSigningKey) => "Not ready: no signing key is in force.",
-            Self::NotReady(NotReady::Suspended(reason)) => return format!("Not ready: {reason}").into(),
-            Self::NotReady(NotReady::Stale) => {
-                "Not ready: what others changed has not been read from the store for too long."
-            }
-            Self::TokenTooLong | Self::Internal(_) => {
-                "Something went wrong on our side. The request id helps us to find out what."
-            }
-        })
+            | Self::Stale
+            | Self::TokenTooLong
+            | Self::Internal(_) => self.code().message().into(),
+        }
     }
 
     /// Adds the headers that belong to it in either dialect.

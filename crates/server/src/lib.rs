@@ -7,7 +7,6 @@ pub mod admin;
 mod agreement;
 mod authz;
 mod background;
-mod body;
 mod catch_up;
 mod change_log;
 mod client_id_filter;

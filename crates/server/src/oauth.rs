@@ -1,12 +1,10 @@
 //! The authority's endpoints: they issue, renew, introspect and revoke tokens, and describe themselves.
 //!
-//! Callers speak to them in two dialects ([`Face`]): below `/api/v1` in the envelope of the Payment API, below `/oauth2`
-//! as every OAuth library knows it. Both authenticate clients by [`authenticated`] and grant tokens by [`grant`].
+//! Callers speak to them in two dialects ([`Dialect`](tollgate_http::refusal::Dialect)): below `/api/v1` in the envelope of
+//! the Payment API, below `/oauth2` as every OAuth library knows it. Both authenticate clients by [`authenticated`] and grant tokens by [`grant`].
 
-pub(crate) mod answer;
 pub(crate) mod authenticated;
 mod error;
-pub(crate) mod face;
 pub(crate) mod grant;
 mod introspect;
 mod introspected_token;
@@ -15,7 +13,6 @@ pub(crate) mod parameters;
 pub(crate) mod refresh;
 mod request;
 mod revoke;
-pub(crate) mod sensitive;
 pub(crate) mod token;
 
 use std::sync::Arc;
@@ -26,11 +23,11 @@ use axum::{Router, body::Body};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::oauth::answer::Answered;
+use crate::response::Answered;
 use crate::route::Route;
 use crate::state::{Arrival, State};
 
-/// The routes of the standard face. The two below `/api/v1` are called without a router.
+/// The routes that OAuth libraries know. The two below `/api/v1` are called without a router.
 pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
     let metadata =
         || endpoint(async |state, _, request| metadata::describe(state.config(), &request.into_parts().0));

@@ -12,7 +12,7 @@ pub enum NotReady {
     #[error("no signing key is in force")]
     NoSigningKey,
     /// What the server knows is too old.
-    #[error("what others changed has not been read for too long")]
+    #[error("what others changed has not been read from the store for too long")]
     Stale,
     /// A background task has panicked, and runs no more.
     #[error("{} has panicked", .0.as_str())]
@@ -38,7 +38,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// What has ended with it, for the log.
+    /// What has ended with it.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Follower => "reading what others changed",
@@ -46,17 +46,6 @@ impl Task {
             Self::Purge => "deleting what has expired",
             Self::Rotation => "rotating the signing keys",
             Self::Watcher => "watching the store and the clocks",
-        }
-    }
-
-    /// What `/readyz` says.
-    pub(crate) const fn not_ready(self) -> &'static str {
-        match self {
-            Self::Follower => "Not ready: reading what others changed has panicked. Restart the server.",
-            Self::ClientIds => "Not ready: reading the clients' ids has panicked. Restart the server.",
-            Self::Purge => "Not ready: deleting what has expired has panicked. Restart the server.",
-            Self::Rotation => "Not ready: rotating the signing keys has panicked. Restart the server.",
-            Self::Watcher => "Not ready: watching the store and the clocks has panicked. Restart the server.",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The names of the routes: what logs and metrics call them. It is a closed set, whatever path is asked for.
 
+use tollgate_http::refusal::Dialect;
+
 use crate::authz::asks::Asks;
-use crate::oauth::face::Face;
 
 /// A route that is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,15 +136,15 @@ impl Route {
     }
 
     /// The dialect that its answers are in.
-    pub(crate) const fn face(self) -> Face {
+    pub(crate) const fn dialect(self) -> Dialect {
         match self {
             Self::StandardToken
             | Self::Introspect
             | Self::Revoke
             | Self::ServerMetadata
             | Self::OpenIdConfiguration
-            | Self::KeySet => Face::Standard,
-            _ => Face::Api,
+            | Self::KeySet => Dialect::OAuth,
+            _ => Dialect::Envelope,
         }
     }
 }

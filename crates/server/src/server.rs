@@ -29,11 +29,10 @@ use crate::authz::asks::Asks;
 use crate::authz::{self, RouteTable};
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::oauth::answer::Answered;
 use crate::oauth::{self, refresh, token};
 use crate::panics::catch_panic;
 use crate::readiness::NotReady;
-use crate::response::{Body, without_body};
+use crate::response::{Answered, Body, without_body};
 use crate::route::{Route, Routes};
 use crate::state::{Arrival, State};
 use crate::{health, limits, log, openapi};
@@ -228,7 +227,7 @@ impl Server {
             Ok(Ok(response)) => response.map(Either::Right),
             Err(error) => {
                 let realm = self.state.installation().verifier().realm();
-                route.face().refuse::<Full<Bytes>>(error, realm).map(Either::Left)
+                error.response_as::<Full<Bytes>>(route.dialect(), realm).map(Either::Left)
             }
         };
         let client = response.extensions().get::<ClientId>().copied();

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tollgate_core::{Clock, Timestamp};
 use tollgate_http::edge::{Edge, Inbound};
+use tollgate_http::refusal::Dialect;
 use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
@@ -23,7 +24,6 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::health::{self, METRICS_TYPE, UP};
 use crate::limits::limits;
-use crate::oauth::face::Face;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::Route;
@@ -86,9 +86,9 @@ fn again(listener: &TcpListener) -> io::Result<TcpListener> {
 fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -> Response<Body> {
     let route = Route::of(request.uri().path());
     let response: Response<Full<Bytes>> = match route {
-        _ if is_api => match route.face() {
-            Face::Api => unavailable(reason).response(),
-            Face::Standard => unavailable(reason).oauth_response(),
+        _ if is_api => match route.dialect() {
+            Dialect::Envelope => unavailable(reason).response(),
+            Dialect::OAuth => unavailable(reason).oauth_response(),
         },
         Route::Health => health::plain("application/json", health::status(UP)),
         Route::Ready => Error::NotReady(NotReady::Suspended(reason.into())).response(),

@@ -1,5 +1,7 @@
 //! Why a store failed.
 
+use tollgate_core::wire::Code;
+
 /// Why a store could not do as asked. Nothing was changed, unless it is [`StoreError::OutcomeUnknown`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -23,4 +25,16 @@ pub enum StoreError {
         /// The newest version that is known here.
         known: u32,
     },
+}
+
+impl StoreError {
+    /// The code of an answer to a request that failed by it.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::OutcomeUnknown(_) => Code::OutcomeUnknown,
+            Self::Unavailable(_) | Self::Misconfigured(_) | Self::Corrupt(_) | Self::Newer { .. } => {
+                Code::Unavailable
+            }
+        }
+    }
 }

@@ -27,6 +27,7 @@ mod migrate;
 mod pool;
 mod purge;
 mod servers;
+mod status;
 #[cfg(test)]
 mod tests;
 mod time;

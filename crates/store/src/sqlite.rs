@@ -26,6 +26,7 @@ mod queue;
 mod reader;
 mod servers;
 mod serving;
+mod status;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -19,10 +19,8 @@ pub(crate) fn run(setup: &Setup) -> io::Result<Vec<(&'static str, String)>> {
     let folder = setup.folder()?;
     let data = folder.path();
     setup.seed(data, clients)?;
-    let mut ready = Vec::new();
-    for _ in 0..setup.rounds {
-        ready.push(setup.tollgate(data, true)?.ready_after.as_secs_f64());
-    }
+    let start = |_| Ok(setup.tollgate(data, true)?.ready_after.as_secs_f64());
+    let mut ready = (0..setup.rounds).map(start).collect::<io::Result<Vec<f64>>>()?;
     let server = setup.tollgate(data, true)?;
     ready.push(server.ready_after.as_secs_f64());
     let resident = || process::resident(server.process.id()).map(|bytes| bytes as f64);
@@ -47,36 +45,8 @@ pub(crate) fn run(setup: &Setup) -> io::Result<Vec<(&'static str, String)>> {
     let after = store.state()?;
     let issued = first.answers + warm.iter().chain(&one_again).map(|run| run.answers).sum::<u64>();
 
-    let of = |runs: &[Figures], figure: fn(&Figures) -> f64| median(runs.iter().map(figure));
-    let latency = |name: &str, runs: &[Figures]| {
-        let (p50, p99) = (of(runs, |run| run.latency.p50), of(runs, |run| run.latency.p99));
-        let ratio = |own: f64, figure| format!("{:.2}", own / of(&one_again, figure));
-        vec![
-            name.to_owned(),
-            count(of(runs, |run| run.per_second)),
-            format!("{p50:.0} µs"),
-            format!("{p99:.0} µs"),
-            ratio(p50, |run| run.latency.p50),
-            ratio(p99, |run| run.latency.p99),
-        ]
-    };
     let asked = count(f64::from(asking));
-    let latencies = table(
-        &[
-            "8 connections, closed loop",
-            "requests/s",
-            "p50",
-            "p99",
-            "p50 of one client's",
-            "p99 of one client's",
-        ],
-        &[
-            latency("one client, before", &[one]),
-            latency(&format!("{asked} clients, each for the first time"), &[first]),
-            latency(&format!("the same {asked} clients in turn"), &warm),
-            latency("one client", &one_again),
-        ],
-    );
+    let latencies = latencies(&asked, &[one], &[first], &warm, &one_again);
     let unchanged = if before == after { "unchanged" } else { "**changed**" };
     let facts = table(
         &[&format!("{} clients in the store", count(clients as f64)), ""],
@@ -102,6 +72,44 @@ pub(crate) fn run(setup: &Setup) -> io::Result<Vec<(&'static str, String)>> {
         ],
     );
     Ok(vec![("million", format!("{facts}\n{latencies}"))])
+}
+
+fn latencies(
+    asked: &str,
+    one: &[Figures],
+    first: &[Figures],
+    warm: &[Figures],
+    one_again: &[Figures],
+) -> String {
+    let of = |runs: &[Figures], figure: fn(&Figures) -> f64| median(runs.iter().map(figure));
+    let latency = |name: &str, runs: &[Figures]| {
+        let (p50, p99) = (of(runs, |run| run.latency.p50), of(runs, |run| run.latency.p99));
+        let ratio = |own: f64, figure| format!("{:.2}", own / of(one_again, figure));
+        vec![
+            name.to_owned(),
+            count(of(runs, |run| run.per_second)),
+            format!("{p50:.0} µs"),
+            format!("{p99:.0} µs"),
+            ratio(p50, |run| run.latency.p50),
+            ratio(p99, |run| run.latency.p99),
+        ]
+    };
+    table(
+        &[
+            "8 connections, closed loop",
+            "requests/s",
+            "p50",
+            "p99",
+            "p50 of one client's",
+            "p99 of one client's",
+        ],
+        &[
+            latency("one client, before", one),
+            latency(&format!("{asked} clients, each for the first time"), first),
+            latency(&format!("the same {asked} clients in turn"), warm),
+            latency("one client", one_again),
+        ],
+    )
 }
 
 /// A store, watched from outside.

@@ -15,7 +15,7 @@ pub(super) async fn run(args: &StoreArgs, format: Format) -> Result<(), Failure>
     let master_keys = open::master_keys(&config)?;
     let store = open::store(&config, Access::Read).await?;
     let parts = check::check(store.as_ref(), &master_keys).await?;
-    let mut list = List::start(format, &[("part", 36), ("rows", 10), ("problem", 0)])?;
+    let mut list = List::start(format, &[("part", 48), ("rows", 10), ("problem", 0)])?;
     for Checked { part, rows, problem } in &parts {
         list.item(&json!({ "part": part, "rows": rows, "problem": problem }))?;
     }

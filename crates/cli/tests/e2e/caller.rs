@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Dev, Fake, fails, finish, tollgate};
+use crate::harness::{Dev, Fake, Serve, fails, finish, shell, tollgate};
 
 #[test]
 fn without_a_word_the_client_of_the_dev_folder_here_calls() {
@@ -111,6 +111,27 @@ fn advice_fits_what_went_wrong() {
     let said = fails(through.env("HTTPS_PROXY", format!("http://{nobody}")));
     contains(&said, &["HTTPS_PROXY names a proxy", "check that the proxy is up"]);
     assert!(!said.contains("is its base URL"), "{said}");
+}
+
+#[test]
+fn a_certificate_of_an_unknown_authority_is_said_to_be_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
+                      -keyout ca.key -out ca.pem
+                  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=api -keyout key.pem -out api.csr
+                  echo subjectAltName=IP:127.0.0.1 > api.ext
+                  openssl x509 -req -in api.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile api.ext \
+                      -out cert.pem";
+    assert_eq!(finish(&mut shell(folder.path(), script)).code, Some(0));
+    let (id, secret) = Serve::install(folder.path(), crate::tls::TLS);
+    let serve = Serve::start(folder.path());
+    let url = format!("https://{}", serve.api.0);
+    let mut token = caller(folder.path(), &["token"], &url, &id, &secret);
+    let said = fails(token.env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"));
+    contains(&said, &["UnknownIssuer", "SSL_CERT_FILE"]);
+    assert!(!said.contains("that it is up"), "{said}");
+    let mut trusting = caller(folder.path(), &["token"], &url, &id, &secret);
+    finish(trusting.env("SSL_CERT_FILE", folder.path().join("ca.pem"))).succeeded();
 }
 
 #[test]

@@ -21,9 +21,11 @@ mod crash;
 mod dependencies;
 mod dependents;
 mod dev;
+mod documented;
 mod examples;
 mod failures;
 mod full_disk;
+mod guarding;
 mod hardening;
 #[allow(unused_imports, reason = "the cluster test uses more of it")]
 #[path = "../harness/mod.rs"]
@@ -31,6 +33,7 @@ mod harness;
 mod health;
 mod inspect;
 mod kept;
+mod limits;
 mod network;
 mod nodes;
 mod oauth;

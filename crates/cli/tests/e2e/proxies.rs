@@ -30,7 +30,7 @@ fn recipe(line: &str) -> String {
 }
 
 /// Puts what this machine has in the place of what the recipe has.
-fn with(recipe: &str, replacements: &[(&str, &str)]) -> String {
+pub(crate) fn with(recipe: &str, replacements: &[(&str, &str)]) -> String {
     replacements.iter().fold(recipe.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "the recipe has no {from:?}:\n{recipe}");
         text.replace(from, to)
@@ -135,7 +135,7 @@ fn make_certificate(folder: &Path) {
 }
 
 /// A server that may not be in the path of those who don't administer it.
-fn command(program: &str, args: &[&str]) -> Command {
+pub(crate) fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "PATH=$PATH:/usr/sbin; exec \"$0\" \"$@\"", program]).args(args);
     command

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::harness::{Dev, Serve, fails, finish, shell, tollgate};
 
-const TLS: &str = "tls.cert = \"cert.pem\"\ntls.key = \"key.pem\"";
+pub(crate) const TLS: &str = "tls.cert = \"cert.pem\"\ntls.key = \"key.pem\"";
 
 #[test]
 fn https_is_served_over_http_1_and_http_2() {

@@ -9,7 +9,7 @@ mod server;
 use std::time::Duration;
 
 pub(crate) use api::{Api, CREATE, JSON, payment};
-pub(crate) use fake::{Fake, answer};
+pub(crate) use fake::{Arrived, Fake, answer};
 pub(crate) use http::{Connection, Response};
 pub(crate) use process::{Finished, Process, fails, finish, shell, tollgate};
 pub(crate) use server::{Dev, Serve, write_master_key};

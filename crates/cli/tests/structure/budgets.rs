@@ -39,10 +39,10 @@ const HANDLER: usize = 25;
 const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_200),
     ("cli", 3_060),
-    ("core", 2_040),
+    ("core", 2_070),
     ("http", 3_600),
     ("sandbox", 4_070),
-    ("server", 8_560),
+    ("server", 8_500),
     ("store", 5_950),
 ];
 
@@ -133,17 +133,25 @@ fn file_lines() -> Vec<Counted> {
         lines: fs::read_to_string(&file).unwrap().lines().count(),
         allowed: FILE,
     };
-    rust_files(&root().join("crates")).into_iter().map(counted).collect()
+    all_files().into_iter().map(counted).collect()
 }
 
 fn function_lines() -> Vec<Counted> {
     let mut functions = Functions::default();
-    for file in rust_files(&root().join("crates")) {
+    for file in all_files() {
         functions.file = name(&file);
         functions.visit_file(&parse(&file));
     }
     let counted = |(name, lines)| Counted { name, lines, allowed: FUNCTION };
     functions.lines.into_iter().map(counted).collect()
+}
+
+/// The files of the workspace, of the benchmarks and of the fuzz targets.
+fn all_files() -> Vec<PathBuf> {
+    ["crates", "bench/benches", "bench/src", "examples", "fuzz/fuzz_targets"]
+        .iter()
+        .flat_map(|folder| rust_files(&root().join(folder)))
+        .collect()
 }
 
 fn handler_lines() -> Vec<Counted> {

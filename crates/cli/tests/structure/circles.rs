@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::imports::imports;
+use crate::imports::{Graph, imports};
 use crate::source::crates;
-
-type Graph = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn no_file_imports_in_a_circle() {
-    let graph: Graph = crates().iter().flat_map(imports).collect();
+    let graph = imports(&crates());
     let circles = circles(&graph);
     let told: Vec<String> = circles
         .iter()

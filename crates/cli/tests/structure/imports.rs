@@ -8,20 +8,29 @@ use syn::{Item, UseTree, Visibility};
 
 use crate::source::{Crate, Module, ModulePath, flat};
 
-/// For each file of a crate the files of the same crate that it imports from.
-pub(crate) fn imports(of: &Crate) -> BTreeMap<String, BTreeSet<String>> {
-    let scopes: BTreeMap<_, _> = of.modules.iter().map(|(path, module)| (path, Scope::of(module))).collect();
-    let names = Names { of, scopes };
-    let mut imports = BTreeMap::<_, BTreeSet<_>>::new();
-    for (path, module) in &of.modules {
-        let from = imports.entry(module.file.clone()).or_default();
-        let targets = names.scopes[path].used(module).into_iter();
-        from.extend(targets.filter_map(|target| names.file_of(path, &target, 0)));
+/// Files, and those that each imports from.
+pub(crate) type Graph = BTreeMap<String, BTreeSet<String>>;
+
+/// For each file of the crates the files that it imports from, of its own crate and of the others.
+pub(crate) fn imports(crates: &[Crate]) -> Graph {
+    let all: BTreeMap<String, Names<'_>> =
+        crates.iter().map(|of| (format!("tollgate_{}", of.name), Names::of(of))).collect();
+    let mut graph = Graph::new();
+    for names in all.values() {
+        for (path, module) in &names.of.modules {
+            let from = graph.entry(module.file.clone()).or_default();
+            for target in names.scopes[path].used(module) {
+                from.extend(match all.get(&target[0]) {
+                    Some(other) => other.below(&Vec::new(), &target[1..], 0),
+                    None => names.file_of(path, &target, 0),
+                });
+            }
+        }
     }
-    for (file, imported) in &mut imports {
+    for (file, imported) in &mut graph {
         imported.remove(file);
     }
-    imports
+    graph
 }
 
 /// What a name in a module stands for.
@@ -117,7 +126,12 @@ struct Names<'a> {
 /// How many re-exports are followed. A name that is bound to itself ends there.
 const DEEPEST: usize = 16;
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    fn of(of: &'a Crate) -> Self {
+        let scopes = of.modules.iter().map(|(path, module)| (path, Scope::of(module))).collect();
+        Self { of, scopes }
+    }
+
     /// The file in which that is defined what `target` names in the module `from`; `None` if it is another crate's.
     fn file_of(&self, from: &ModulePath, target: &[String], depth: usize) -> Option<String> {
         let (first, rest) = target.split_first()?;
@@ -153,7 +167,9 @@ impl Names<'_> {
         let Some((first, rest)) = target.split_first() else { return file() };
         let child = child(module, first);
         let scope = &self.scopes[module];
-        if self.of.modules.contains_key(&child) {
+        // A function may have the name of a module that is not public.
+        let is_bound = scope.bindings.iter().any(|binding| binding.is_public && binding.name == *first);
+        if self.of.modules.contains_key(&child) && !(rest.is_empty() && is_bound) {
             return self.below(&child, rest, depth);
         }
         if scope.items.contains(first) {

@@ -9,4 +9,5 @@ mod budgets;
 mod circles;
 mod handlers;
 mod imports;
+mod paths;
 mod source;

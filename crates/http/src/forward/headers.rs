@@ -12,7 +12,8 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 pub(super) fn upgrade(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
     let mut offers = headers.get_all(UPGRADE).iter();
     let offer = offers.next().filter(|offer| offer.as_bytes().eq_ignore_ascii_case(b"websocket"))?;
-    let is_meant = headers.get_all(CONNECTION).iter().flat_map(names).any(|name| name == "upgrade");
+    let is_meant =
+        headers.get_all(CONNECTION).iter().flat_map(names).any(|name| name.eq_ignore_ascii_case(b"upgrade"));
     (*method == Method::GET && is_meant && offers.next().is_none()).then(|| offer.clone())
 }
 
@@ -26,7 +27,10 @@ pub(super) fn say_upgrade(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>
 
 /// Removes what is not for the upstream: what ends with the caller's connection. The host is the upstream's own.
 pub(super) fn strip_request(headers: &mut HeaderMap) {
-    let wants_trailers = headers.get_all(TE).iter().any(|value| names(value).any(|name| name == "trailers"));
+    let wants_trailers = headers
+        .get_all(TE)
+        .iter()
+        .any(|value| names(value).any(|name| name.eq_ignore_ascii_case(b"trailers")));
     strip_hop_by_hop(headers);
     for name in [PROXY_AUTHORIZATION, HOST, EXPECT] {
         headers.remove(name);
@@ -50,7 +54,8 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .get_all(CONNECTION)
             .iter()
             .flat_map(names)
-            .filter_map(|name| HeaderName::try_from(name).ok())
+            // What is no name names no header.
+            .filter_map(|name| HeaderName::from_bytes(name).ok())
             .collect();
         for name in named {
             headers.remove(name);
@@ -61,9 +66,9 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The names of a list, in lower case; none where it is not ASCII.
-fn names(value: &HeaderValue) -> impl Iterator<Item = String> {
-    value.to_str().unwrap_or_default().split(',').map(|name| name.trim().to_ascii_lowercase())
+/// The names of a list.
+fn names(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -96,6 +101,14 @@ mod tests {
         let mut found = headers(&[&HOP_BY_HOP[..], &own, &kept].concat());
         strip_request(&mut found);
         assert_eq!(found, headers(&kept));
+    }
+
+    #[test]
+    fn an_odd_byte_hides_no_name() {
+        let mut found = headers(&[("x-hop", "1"), ("x-kept", "1")]);
+        found.insert("connection", HeaderValue::from_bytes(b"\xff, X-Hop").unwrap());
+        strip_response(&mut found);
+        assert_eq!(found, headers(&[("x-kept", "1")]));
     }
 
     #[test]

@@ -154,12 +154,14 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     let text = std::str::from_utf8(&decoded).map_err(|_| Error::InvalidClient)?;
     let (id, secret) = text.split_once(':').ok_or(Error::InvalidClient)?;
     Ok(Some(Credentials {
-        client_id: form_decoded(id),
-        credential: Credential::Secret(form_decoded(secret).into()),
+        client_id: form_decoded(id)?,
+        credential: Credential::Secret(form_decoded(secret)?.into()),
     }))
 }
 
-fn form_decoded(text: &str) -> Cow<'static, str> {
+/// What is no UTF-8 is no id and no secret: nothing stands for it, or several secrets would be one.
+fn form_decoded(text: &str) -> Result<Cow<'static, str>, Error> {
     let text = Zeroizing::new(text.replace('+', " "));
-    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned().into()
+    let decoded = percent_encoding::percent_decode_str(&text).decode_utf8();
+    Ok(decoded.map_err(|_| Error::InvalidClient)?.into_owned().into())
 }

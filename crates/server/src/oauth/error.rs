@@ -5,11 +5,20 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use tollgate_core::wire::Code;
+use tollgate_guard::Realm;
 use tollgate_http::refusal::Dialect;
 
 use crate::error::{Error, status};
 
 impl Error {
+    /// The answer in a dialect, by a server whose tokens are for `realm`.
+    pub(crate) fn response_as<B: From<Bytes>>(self, dialect: Dialect, realm: &Realm) -> Response<B> {
+        match dialect {
+            Dialect::Envelope => self.response_in(realm),
+            Dialect::OAuth => self.oauth_response(),
+        }
+    }
+
     /// The answer as RFC 6749 §5.2 has it: `{"error":"…","error_description":"…"}`.
     pub fn oauth_response<B: From<Bytes>>(self) -> Response<B> {
         self.answer(Dialect::OAuth, self.oauth_status(), self.oauth_error(), self.oauth_message())

@@ -1,10 +1,13 @@
-//! What a grant gives: the claims of its tokens.
+//! What a grant gives: the claims of its tokens, and the tokens, signed into the body of the answer.
 //!
-//! The endpoints differ in how they read a request and write the answer. What a client gets is decided here, once.
+//! The endpoints differ in how they read a request. What a client gets is decided here, once.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
-use tollgate_core::{Claims, Scope, Timestamp, TokenId, VerifyingRing};
+use bytes::Bytes;
+use tollgate_core::{Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
+use tollgate_http::refusal::Dialect;
 use tollgate_http::{Problem, Problems};
 
 use crate::config::{AccessTokens, Config};
@@ -125,4 +128,75 @@ pub(crate) fn refresh_token<'a>(
         ..*refresh
     };
     Ok((tokens, access))
+}
+
+/// The refresh token in an answer.
+pub(super) enum RefreshToken<'a> {
+    /// A new one.
+    New(&'a Claims<'a>),
+    /// The one that was exchanged. Some clients forget the one they have when an answer has none.
+    Same(&'a str),
+    /// None: the client keeps the one that it has.
+    Kept,
+}
+
+/// The body of an answer with an access token (RFC 6749 §5.1). Neither a scope nor a token has a character that JSON
+/// would escape.
+pub(super) fn tokens(
+    dialect: Dialect,
+    state: &State,
+    terms: AccessTokens<'_>,
+    access: &Claims<'_>,
+    refresh: &RefreshToken<'_>,
+    scope: Option<&str>,
+    now: Timestamp,
+) -> Result<Bytes, Error> {
+    let keyring = state.installation().signing_ring();
+    let (start, end) = brackets(dialect);
+    body(|body| {
+        body.extend_from_slice(start);
+        body.extend_from_slice(b"\"access_token\":\"");
+        keyring.mint(TokenKind::Access, terms.algorithm, access, now, body)?;
+        match refresh {
+            RefreshToken::New(claims) => {
+                body.extend_from_slice(b"\",\"refresh_token\":\"");
+                keyring.mint(TokenKind::Refresh, terms.algorithm, claims, now, body)?;
+            }
+            RefreshToken::Same(token) => {
+                body.extend_from_slice(b"\",\"refresh_token\":\"");
+                body.extend_from_slice(token.as_bytes());
+            }
+            RefreshToken::Kept => {}
+        }
+        body.extend_from_slice(b"\",\"token_type\":\"Bearer\",\"expires_in\":");
+        body.extend_from_slice(itoa::Buffer::new().format(terms.lifetime.as_secs()).as_bytes());
+        if let Some(scope) = scope {
+            body.extend_from_slice(b",\"scope\":\"");
+            body.extend_from_slice(scope.as_bytes());
+            body.push(b'"');
+        }
+        body.extend_from_slice(end);
+        Ok(())
+    })
+}
+
+/// What stands before and behind the members of an answer with tokens.
+const fn brackets(dialect: Dialect) -> (&'static [u8], &'static [u8]) {
+    match dialect {
+        Dialect::Envelope => (b"{\"success\":true,\"data\":{", b"}}"),
+        Dialect::OAuth => (b"{", b"}"),
+    }
+}
+
+/// Writes into a buffer of the thread's and copies from there: one allocation of the body's own length, where a vector
+/// that becomes a body takes two.
+fn body(write: impl FnOnce(&mut Vec<u8>) -> Result<(), MintError>) -> Result<Bytes, Error> {
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(2048));
+    }
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.clear();
+        write(buffer)?;
+        Ok(Bytes::copy_from_slice(buffer))
+    })
 }

@@ -8,8 +8,8 @@ use tollgate_http::edge::RequestBody;
 
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::oauth::answer::{Answered, answer};
 use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
+use crate::response::{Answered, about_tokens};
 use crate::state::{Arrival, State};
 
 /// Answers what a token is, to a client that may know.
@@ -35,7 +35,7 @@ pub(super) async fn post(
         }
         Some(_) | None => Bytes::from_static(INACTIVE),
     };
-    Ok(Answered::to(introspected.by.id, answer(body)))
+    Ok(Answered::to(introspected.by.id, about_tokens(body)))
 }
 
 /// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::document::Document;
 use crate::error::Error;
 use crate::key_times::KEY_SET_KEPT;
-use crate::oauth::answer::Answered;
+use crate::response::Answered;
 use crate::route::Route;
 use crate::state::State;
 

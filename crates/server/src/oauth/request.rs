@@ -1,18 +1,19 @@
-//! A request to one of the endpoints: who may send it, and what a form has in it.
+//! A request to one of the endpoints: who may send it, its body, and what a form has in it.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
+use bytes::{Bytes, BytesMut};
 use http::header::ORIGIN;
 use http::{HeaderMap, HeaderName, Method, Request};
 use tollgate_core::Scope;
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problem, Problems};
+use zeroize::Zeroize;
 
-use crate::body::MAX_BODY;
 use crate::error::Error;
 use crate::oauth::authenticated::{Authenticated, Credentials};
 use crate::oauth::parameters::{Parameters, Times, present, read_form};
-use crate::oauth::sensitive::SensitiveBody;
 use crate::state::{Arrival, State};
 
 /// Takes `POST` only, and only from servers: a secret or token never reaches a browser.
@@ -29,6 +30,9 @@ pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), E
     Ok(())
 }
 
+/// The longest body that is read: 64 KiB.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+
 /// What callers are told that send another type.
 const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
 
@@ -44,6 +48,39 @@ pub(super) async fn receive(
     }
     let body = read_body(body, MAX_BODY, state.body_timeout()).await?;
     Ok((head.headers, body.into()))
+}
+
+/// The body of a request with a secret or a token in it, wiped once it has been read.
+///
+/// It is wiped where nothing else holds it: a body that came along with the head lies in the buffer of its connection,
+/// which the next request overwrites.
+pub(super) struct SensitiveBody(Bytes);
+
+impl From<Bytes> for SensitiveBody {
+    fn from(body: Bytes) -> Self {
+        Self(body)
+    }
+}
+
+impl Deref for SensitiveBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for SensitiveBody {
+    fn drop(&mut self) {
+        drop(wiped(std::mem::take(&mut self.0)));
+    }
+}
+
+/// A body with nothing in it any more, if nobody else holds it.
+fn wiped(body: Bytes) -> Option<BytesMut> {
+    let mut body = body.try_into_mut().ok()?;
+    body.as_mut().zeroize();
+    Some(body)
 }
 
 /// The parameters that are known; others are ignored (RFC 6749 §3.2).
@@ -112,4 +149,17 @@ impl<'a> Form<'a> {
 /// Takes a parameter that must be there.
 pub(super) fn required<'a>(value: Option<Cow<'a, str>>, name: &'static str) -> Result<Cow<'a, str>, Error> {
     present(value).ok_or_else(|| Problem::new(name, "is required").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_wiped_if_nobody_else_holds_it() {
+        assert_eq!(wiped(Bytes::from(b"a secret".to_vec())).unwrap(), vec![0; 8]);
+        let shared = Bytes::from(b"a secret".to_vec());
+        assert!(wiped(shared.clone()).is_none());
+        assert_eq!(shared, "a secret");
+    }
 }

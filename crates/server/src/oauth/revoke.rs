@@ -6,8 +6,8 @@ use tollgate_core::{Actor, ActorKind};
 use tollgate_http::edge::RequestBody;
 
 use crate::error::Error;
-use crate::oauth::answer::{Answered, answer};
 use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
+use crate::response::{Answered, about_tokens};
 use crate::state::{Arrival, State};
 
 /// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
@@ -29,7 +29,7 @@ pub(super) async fn post(
         };
         installation.revoke_token(kind, &claims, arrival.now, &actor).await?;
     }
-    Ok(Answered::to(by.id, answer(Bytes::from_static(DONE))))
+    Ok(Answered::to(by.id, about_tokens(Bytes::from_static(DONE))))
 }
 
 /// The status says it all (RFC 7009 §2.2), but some clients refuse an answer that is no JSON.

@@ -23,7 +23,7 @@ const OTHERS: [(Settings, &str); 4] = [
         "public_url is http://127.0.0.1:9999 here and http",
     ),
     (&[("TOLLGATE_TOKENS__ACCESS_TTL", "5m")], "tokens.access_ttl is 5m here and 15m"),
-    (&[("TOLLGATE_TOKENS__REFRESH_TTL", "1h")], "tokens.refresh_ttl is 1h here and 1day"),
+    (&[("TOLLGATE_TOKENS__REFRESH_TTL", "1h")], "tokens.refresh_ttl is 1h here and 24h"),
 ];
 
 /// What changes what tokens say, and how long they last.

@@ -158,3 +158,16 @@ async fn problems_and_successes_are_no_failed_attempts() {
         assert_eq!(stage.answer(Call::post(TOKEN).json(&empty)).await.status(), 400);
     }
 }
+
+#[tokio::test]
+async fn an_id_or_secret_that_is_no_utf_8_stands_for_no_other() {
+    let stage = Stage::open().await;
+    let id = stage.shop.id.to_string();
+    for (id, secret) in [(id.as_str(), "%FF"), (id.as_str(), "%C3"), ("%FF", stage.shop.secret.as_str())] {
+        use base64::Engine;
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+        let line = format!("Basic {pair}");
+        let reply = stage.answer(Call::post(TOKEN).header("authorization", line).json(&json!({}))).await;
+        assert_refused(&reply, 401, "INVALID_CLIENT");
+    }
+}

@@ -36,6 +36,7 @@ mod refresh;
 mod rekey;
 mod revocation;
 mod rollout;
+#[path = "../../../cli/src/sandbox/wiring.rs"]
 mod sandbox;
 mod stage;
 mod stale;

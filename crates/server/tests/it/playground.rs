@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tollgate_server::{Installation, Server};
 use tower::util::BoxCloneSyncService;
 
-use crate::sandbox::{Inspector, mounted};
+use crate::sandbox::mounted;
 use tollgate_sandbox::{Answering, Credentials, Kit, KitClient, Playground, Wire};
 
 use crate::call::{Call, REFRESH, Reply, TOKEN};
@@ -77,8 +77,7 @@ fn with_playground(
 ) -> Arc<Server> {
     Server::new(installation.clone(), true, |loopback| {
         let calls = BoxCloneSyncService::new(loopback.clone());
-        let inspect = Arc::new(Inspector(installation.clone()));
-        mounted(installation, loopback, Some(Playground { kit, demo, inspect, calls }))
+        mounted(installation, loopback, true, |inspect| Some(Playground { kit, demo, inspect, calls }))
     })
 }
 

@@ -35,7 +35,7 @@ async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() 
     // From now on the former key opens nothing, and the new one alone opens everything.
     assert!(matches!(with_keys(&stage, vec![master_key()]).await.err(), Some(OpenError::WrongMasterKey)));
     let new = with_keys(&stage, vec![other_key()]).await.unwrap();
-    let server = Server::new(new.clone(), true, |loopback| mounted(&new, loopback, None));
+    let server = Server::new(new.clone(), true, |loopback| mounted(&new, loopback, true, |_| None));
     let (list, refresh) = (
         Call::get(LIST).bearer(&tokens.access),
         Call::post(REFRESH).json(&json!({ "refresh_token": tokens.refresh })),

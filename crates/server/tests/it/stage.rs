@@ -384,6 +384,7 @@ pub(crate) async fn serve(
     clock: Arc<ManualClock>,
 ) -> (Arc<Server>, Arc<Installation>, Follower) {
     let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    let server = Server::new(installation.clone(), true, |loopback| mounted(&installation, loopback, None));
+    let server =
+        Server::new(installation.clone(), true, |loopback| mounted(&installation, loopback, true, |_| None));
     (server, installation.clone(), Follower::new(installation))
 }

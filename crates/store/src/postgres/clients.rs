@@ -11,6 +11,7 @@ use super::column::{
     parsed, status, text, time,
 };
 use super::engine::Postgres;
+use super::status::set_status;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
 use crate::{Client, ClientUpdate, Clients, Secret, Status, StoreError};
 
@@ -74,31 +75,7 @@ impl Clients for Postgres {
         now: Timestamp,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
-        let done = self
-            .write(
-                recorded!(
-                    "done AS (
-                         UPDATE clients SET disabled = $2, generation = generation + $2::integer
-                         WHERE id = $1 RETURNING id, generation
-                     )",
-                    "SELECT 1, 'client', id, NULL::bigint, $3, false FROM done
-                     UNION ALL SELECT 2, 'client revoked', id, generation, $4, true FROM done WHERE $2",
-                    "$5, $6, $7",
-                    "SELECT FROM done"
-                ),
-                params![
-                    id(client.as_bytes()),
-                    status == Status::Disabled,
-                    kept(now),
-                    outlasts(now),
-                    by.who(),
-                    by.from(),
-                    by.why(),
-                ],
-            )
-            .await?;
-        Ok(!done.is_empty())
+        self.set_status(set_status!("clients", "client"), id(client.as_bytes()), status, now, actor).await
     }
 
     async fn update_client(

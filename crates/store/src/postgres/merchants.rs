@@ -8,6 +8,7 @@ use super::changes::{By, kept, outlasts, recorded};
 use super::column::{id, id_bytes, millis, number, params, status, text, time};
 use super::engine::{Postgres, last};
 use super::pool::Statement;
+use super::status::set_status;
 use crate::{Merchant, Merchants, Status, StoreError};
 
 #[async_trait]
@@ -60,31 +61,8 @@ impl Merchants for Postgres {
         now: Timestamp,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
-        let done = self
-            .write(
-                recorded!(
-                    "done AS (
-                         UPDATE merchants SET disabled = $2, generation = generation + $2::integer
-                         WHERE id = $1 RETURNING id, generation
-                     )",
-                    "SELECT 1, 'merchant', id, NULL::bigint, $3, false FROM done
-                     UNION ALL SELECT 2, 'merchant revoked', id, generation, $4, true FROM done WHERE $2",
-                    "$5, $6, $7",
-                    "SELECT FROM done"
-                ),
-                params![
-                    id(merchant.as_bytes()),
-                    status == Status::Disabled,
-                    kept(now),
-                    outlasts(now),
-                    by.who(),
-                    by.from(),
-                    by.why(),
-                ],
-            )
-            .await?;
-        Ok(!done.is_empty())
+        self.set_status(set_status!("merchants", "merchant"), id(merchant.as_bytes()), status, now, actor)
+            .await
     }
 
     async fn rename_merchant(

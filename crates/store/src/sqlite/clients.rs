@@ -1,7 +1,7 @@
 //! Clients and their secrets.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
+use rusqlite::{Connection, Params, Result, Row, params, types};
 use tollgate_core::{
     Actor, ClientId, Generation, MerchantId, Revoked, Scope, SecretHash, SecretId, Timestamp,
 };
@@ -9,6 +9,7 @@ use tollgate_core::{
 use super::changes;
 use super::column::{generation, optional_time, parsed, status, time};
 use super::engine::Sqlite;
+use super::status::Subject;
 use super::writer::Durability;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
 use crate::{Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError};
@@ -82,23 +83,14 @@ impl Clients for Sqlite {
         now: Timestamp,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let (disabled, actor) = (status == Status::Disabled, actor.clone());
-        self.write(Durability::Power, move |connection| {
-            let raised = connection
-                .prepare_cached(
-                    "UPDATE clients SET disabled = ?2, generation = generation + ?2 WHERE id = ?1
-                     RETURNING generation",
-                )?
-                .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
-                .optional()?;
-            let Some(raised) = raised else { return Ok(false) };
-            changes::record(connection, Changed::Client(id), now, &actor)?;
-            if disabled {
-                changes::revoke(connection, Revoked::Client(id, raised), now, &actor)?;
-            }
-            Ok(true)
-        })
-        .await
+        let sql = "UPDATE clients SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation";
+        let subject = Subject {
+            sql,
+            id: *id.as_bytes(),
+            change: Changed::Client(id),
+            end: move |raised| Revoked::Client(id, raised),
+        };
+        self.set_status(subject, status, now, actor).await
     }
 
     async fn update_client(

@@ -5,8 +5,9 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 use tollgate_core::{Actor, Generation, MerchantId, Revoked, Timestamp};
 
 use super::changes;
-use super::column::{generation, status, time};
+use super::column::{status, time};
 use super::engine::Sqlite;
+use super::status::Subject;
 use super::writer::Durability;
 use crate::{Changed, Merchant, Merchants, Status, StoreError};
 
@@ -61,23 +62,14 @@ impl Merchants for Sqlite {
         now: Timestamp,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let (disabled, actor) = (status == Status::Disabled, actor.clone());
-        self.write(Durability::Power, move |connection| {
-            let raised = connection
-                .prepare_cached(
-                    "UPDATE merchants SET disabled = ?2, generation = generation + ?2 WHERE id = ?1
-                     RETURNING generation",
-                )?
-                .query_one(params![id.as_bytes(), disabled], |row| generation(row, 0))
-                .optional()?;
-            let Some(raised) = raised else { return Ok(false) };
-            changes::record(connection, Changed::Merchant(id), now, &actor)?;
-            if disabled {
-                changes::revoke(connection, Revoked::Merchant(id, raised), now, &actor)?;
-            }
-            Ok(true)
-        })
-        .await
+        let sql = "UPDATE merchants SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation";
+        let subject = Subject {
+            sql,
+            id: *id.as_bytes(),
+            change: Changed::Merchant(id),
+            end: move |raised| Revoked::Merchant(id, raised),
+        };
+        self.set_status(subject, status, now, actor).await
     }
 
     async fn rename_merchant(

@@ -166,7 +166,8 @@ async fn another_server_refuses_the_token_once_it_has_read_the_change() {
     let opened = Installation::open(stage.config.clone(), store, master_key(), stage.clock.clone()).await;
     let installation = opened.unwrap();
     let mut follower = Follower::new(installation.clone());
-    let other = Server::new(installation.clone(), false, |loopback| mounted(&installation, loopback, None));
+    let other =
+        Server::new(installation.clone(), false, |loopback| mounted(&installation, loopback, true, |_| None));
     let token = stage.tokens(&stage.shop).await.access;
     let list = || Call::get(crate::call::LIST).bearer(&token).whole();
     assert_eq!(answer(&other, PEER, list()).await.status(), 200);

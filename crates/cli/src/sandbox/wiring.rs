@@ -1,4 +1,6 @@
-//! The sandbox, wired to a server as the program does it.
+//! What the sandbox needs of the server that it is mounted in.
+//!
+//! The tests of the server are wired by this file too.
 
 use std::sync::Arc;
 
@@ -8,15 +10,24 @@ use tollgate_sandbox::{Host, Inspect, Inspecting, Playground, Routes, Settings, 
 use tollgate_server::openapi::{Surface, document};
 use tollgate_server::{Installation, Loopback, inspect};
 
-/// The routes of the sandbox beside an installation that has it on.
+/// The routes of the sandbox if the configuration has it on, none otherwise. `health` says whether health is answered
+/// next to the API.
 pub(crate) fn mounted(
     installation: &Arc<Installation>,
     loopback: Loopback,
-    playground: Option<Playground>,
+    health: bool,
+    playground: impl FnOnce(Arc<dyn Inspect>) -> Option<Playground>,
 ) -> Routes {
     if !installation.config().sandbox {
         return Routes::new();
     }
+    let described = installation.clone();
+    let description = move || document(&Surface::of(described.config(), health));
+    let playground = playground(Arc::new(Inspector(installation.clone())));
+    routes(&Arc::new(host(installation, loopback)), Box::new(description), playground)
+}
+
+fn host(installation: &Arc<Installation>, loopback: Loopback) -> Host {
     let config = installation.config();
     let settings = Settings {
         public_url: config.public_url.clone(),
@@ -27,20 +38,18 @@ pub(crate) fn mounted(
         access_ttl: config.tokens.access_ttl,
         exp_leeway: config.tokens.exp_leeway,
     };
-    let (steady, described) = (installation.clone(), installation.clone());
-    let host = Host {
+    let steady = installation.clone();
+    Host {
         store: installation.shared_store(),
         verifier: installation.verifier().clone(),
         steady_now: Box::new(move || steady.steady_now()),
         count_create: Box::new(move |merchant| loopback.count_create(merchant)),
         settings,
-    };
-    let description = move || document(&Surface::of(described.config(), true));
-    routes(&Arc::new(host), Box::new(description), playground)
+    }
 }
 
 /// Says of a token what `tollgate inspect` would.
-pub(crate) struct Inspector(pub(crate) Arc<Installation>);
+struct Inspector(Arc<Installation>);
 
 impl Inspect for Inspector {
     fn inspect<'a>(&'a self, verifier: &'a Verifier, token: &'a str, now: Timestamp) -> Inspecting<'a> {

@@ -1,0 +1,55 @@
+//! Enabling and disabling clients and merchants.
+
+use tollgate_core::{Actor, Timestamp};
+use uuid::Uuid;
+
+use super::changes::{By, kept, outlasts};
+use super::column::params;
+use super::engine::Postgres;
+use crate::{Status, StoreError};
+
+/// Sets the status of a row of `$table`, which the change log calls `$kind`. Disabling raises the generation in the row, and
+/// revokes the tokens of those before.
+macro_rules! set_status {
+    ($table:literal, $kind:literal) => {
+        $crate::postgres::changes::recorded!(
+            concat!(
+                "done AS (
+                     UPDATE ",
+                $table,
+                " SET disabled = $2, generation = generation + $2::integer
+                     WHERE id = $1 RETURNING id, generation
+                 )"
+            ),
+            concat!(
+                "SELECT 1, '",
+                $kind,
+                "', id, NULL::bigint, $3, false FROM done
+                 UNION ALL SELECT 2, '",
+                $kind,
+                " revoked', id, generation, $4, true FROM done WHERE $2"
+            ),
+            "$5, $6, $7",
+            "SELECT FROM done"
+        )
+    };
+}
+pub(super) use set_status;
+
+impl Postgres {
+    /// Runs a `set_status!`. Says whether there is such a row.
+    pub(super) async fn set_status(
+        &self,
+        sql: &str,
+        id: Uuid,
+        status: Status,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (disabled, by) = (status == Status::Disabled, By::of(actor));
+        let done = self
+            .write(sql, params![id, disabled, kept(now), outlasts(now), by.who(), by.from(), by.why()])
+            .await?;
+        Ok(!done.is_empty())
+    }
+}

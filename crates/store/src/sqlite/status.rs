@@ -1,0 +1,46 @@
+//! Enabling and disabling clients and merchants.
+
+use rusqlite::{OptionalExtension, params};
+use tollgate_core::{Actor, Generation, Revoked, Timestamp};
+
+use super::changes;
+use super::column::generation;
+use super::engine::Sqlite;
+use super::writer::Durability;
+use crate::{Changed, Status, StoreError};
+
+/// A row with a status.
+pub(super) struct Subject<F> {
+    /// Sets the status, and raises the generation where it is disabled: `?1` is the id, `?2` whether it is disabled. Returns
+    /// the generation.
+    pub(super) sql: &'static str,
+    pub(super) id: [u8; 16],
+    /// What the change log calls it.
+    pub(super) change: Changed,
+    /// What ends with the generations before the new one.
+    pub(super) end: F,
+}
+
+impl Sqlite {
+    /// Sets a status. Says whether there is such a row.
+    pub(super) async fn set_status(
+        &self,
+        Subject { sql, id, change, end }: Subject<impl FnOnce(Generation) -> Revoked + Send + 'static>,
+        status: Status,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (disabled, actor) = (status == Status::Disabled, actor.clone());
+        self.write(Durability::Power, move |connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let raised = statement.query_one(params![id, disabled], |row| generation(row, 0)).optional()?;
+            let Some(raised) = raised else { return Ok(false) };
+            changes::record(connection, change, now, &actor)?;
+            if disabled {
+                changes::revoke(connection, end(raised), now, &actor)?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+}
