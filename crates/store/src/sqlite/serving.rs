@@ -3,9 +3,9 @@
 //! All processes that serve hold the lock together. A process that can hold it alone is the only one.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,9 +33,7 @@ impl Serving {
     /// Takes the lock alone, and says whether it could. If so no other process serves, and none starts to before
     /// [`Self::share`].
     pub(super) async fn try_alone(&self) -> Result<bool, StoreError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&self.path).map_err(|error| self.failed(&error))?;
+        let file = open(&self.path).map_err(|error| self.failed(&error))?;
         let alone = match file.try_lock() {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => false,
@@ -54,5 +52,26 @@ impl Serving {
 
     fn failed(&self, error: &io::Error) -> StoreError {
         StoreError::Unavailable(format!("{} can't be locked: {error}", self.path.display()))
+    }
+}
+
+/// Opens the file, and makes it if there is none. A symbolic link in its place, which may lead to somebody else's file, is not followed
+/// to one that is not there, and refused otherwise.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    let file = options.open(path)?;
+    let (opened, found) = (file.metadata()?, fs::symlink_metadata(path)?);
+    if (opened.dev(), opened.ino()) == (found.dev(), found.ino()) {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a symbolic link, which is not followed: remove it",
+        ))
     }
 }

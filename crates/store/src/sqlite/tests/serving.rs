@@ -48,3 +48,24 @@ async fn whoever_has_the_store_open_and_does_not_serve_is_in_nobodys_way() {
     let next = Sqlite::open_existing(&fixture.path).unwrap();
     assert_eq!(next.start_serving(None).await.unwrap(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_place_of_the_lock_is_not_followed() {
+    let fixture = fixture();
+    let folder = fixture.path.parent().unwrap();
+    let mut lock = fixture.path.clone().into_os_string();
+    lock.push("-serving");
+    let victim = folder.join("victim");
+    for there in [false, true] {
+        if there {
+            std::fs::write(&victim, "the victim's").unwrap();
+        } else {
+            std::os::unix::fs::symlink(&victim, &lock).unwrap();
+        }
+        let store = Sqlite::open_existing(&fixture.path).unwrap();
+        let refused = store.start_serving(None).await.unwrap_err().to_string();
+        assert!(refused.contains("-serving can't be locked"), "{refused}");
+        assert_eq!(victim.exists(), there, "nothing was made behind the link");
+    }
+    assert_eq!(std::fs::read(&victim).unwrap(), b"the victim's");
+}
