@@ -87,10 +87,14 @@ fn marker(headers: &HeaderMap, door: Door) -> Result<(), Kind> {
     if is_marked || door == Door::Unix { Ok(()) } else { Err(Kind::Marker) }
 }
 
-/// Refuses an upgrade to another protocol. An offer of HTTP/2, as Java makes it, is ignored (RFC 9110 §7.8).
+/// Refuses an upgrade to another protocol than WebSocket, which is passed on. An offer of HTTP/2, as Java makes it, is ignored
+/// (RFC 9110 §7.8).
 fn upgrade(headers: &HeaderMap) -> Result<(), Kind> {
-    let is_offer = headers.get_all(UPGRADE).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"h2c"));
-    if is_offer { Ok(()) } else { Err(Kind::Upgrade) }
+    let is = |value: &HeaderValue, name: &[u8]| value.as_bytes().eq_ignore_ascii_case(name);
+    let offers: Vec<&HeaderValue> = headers.get_all(UPGRADE).iter().collect();
+    let is_websocket = matches!(offers[..], [offer] if is(offer, b"websocket"));
+    let is_ignored = offers.iter().all(|offer| is(offer, b"h2c"));
+    if is_websocket || is_ignored { Ok(()) } else { Err(Kind::Upgrade) }
 }
 
 /// Refuses expectations other than `100-continue` (RFC 9110 §10.1.1).
@@ -217,8 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn no_upgrade_but_an_offer_of_http_2_is_let_pass() {
-        assert_eq!(tcp("GET", "/", &[("upgrade", "websocket")]), Err(Kind::Upgrade));
+    fn no_upgrade_but_websocket_and_an_offer_of_http_2_is_let_pass() {
+        assert_eq!(tcp("GET", "/", &[("upgrade", "WebSocket")]), Ok(()));
+        assert_eq!(tcp("GET", "/", &[("upgrade", "tls/1.3")]), Err(Kind::Upgrade));
+        assert_eq!(
+            tcp("GET", "/", &[("upgrade", "websocket"), ("upgrade", "websocket")]),
+            Err(Kind::Upgrade)
+        );
         assert_eq!(tcp("GET", "/", &[("upgrade", "h2c"), ("upgrade", "websocket")]), Err(Kind::Upgrade));
         assert_eq!(tcp("GET", "/", &[("upgrade", "h2c")]), Ok(()));
     }

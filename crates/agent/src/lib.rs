@@ -40,7 +40,7 @@
 //! | `host` | 421 | `Host` is neither the agent's own address nor a name that it was told |
 //! | `method` | 405 | TRACE, whose answer would hold the token |
 //! | `browser`, `marker` | 403 | a page in a browser; no `X-Tollgate-Agent: 1` |
-//! | `upgrade`, `expectation` | 400, 417 | an upgrade to another protocol, except for HTTP/2, which is ignored; an unknown `Expect` |
+//! | `upgrade`, `expectation` | 400, 417 | an upgrade to another protocol than WebSocket, which is passed on, and HTTP/2, which is ignored; an unknown `Expect` |
 //! | `body`, `slow_body` | 400, 408 | the caller's body broke off, or stopped coming |
 //! | `no_token` | 503 | there is no token for now: `Retry-After` says when to try again |
 //! | `connect` | 502 | no connection to the upstream |

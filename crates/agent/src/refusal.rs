@@ -99,7 +99,9 @@ impl Kind {
                 C::MethodNotAllowed,
                 "The agent does not forward TRACE: the answer would hold the token.",
             ),
-            Self::Upgrade => (S::BAD_REQUEST, C::ValidationError, "The agent does not upgrade connections."),
+            Self::Upgrade => {
+                (S::BAD_REQUEST, C::ValidationError, "The agent upgrades connections to WebSocket only.")
+            }
             Self::Expectation => (
                 S::EXPECTATION_FAILED,
                 C::ValidationError,

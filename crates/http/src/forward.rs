@@ -1,7 +1,7 @@
 //! Forwards requests to an upstream (RFC 9110 §7.6).
 //!
 //! Method, path, query, headers, body and trailers go as they are, in both directions, except for what ends with a
-//! connection. Whoever forwards gets the request once more before it is sent, to add what the upstream wants:
+//! connection. A connection that switches to WebSocket is joined with the upstream's by the edge. Whoever forwards gets the request once more before it is sent, to add what the upstream wants:
 //!
 //! ```no_run
 //! use http::{Request, Response};
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use http::header::TRANSFER_ENCODING;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use rustls::ClientConfig;
@@ -156,7 +156,9 @@ impl<B: Sendable> Upstream<B> {
         head.uri = self.target.uri(head.uri).ok_or(ForwardError::Target)?;
         // Which version the upstream speaks is settled when there is a connection.
         head.version = Version::HTTP_11;
+        let upgrade = headers::upgrade(&head.method, &head.headers);
         headers::strip_request(&mut head.headers);
+        headers::say_upgrade(&mut head.headers, upgrade.as_ref());
         announce_body(&head.method, &mut head.headers, &body);
         let progress = Progress::new();
         let request = Request::from_parts(head, progress.of(body));
@@ -166,7 +168,9 @@ impl<B: Sendable> Upstream<B> {
         };
         match sent {
             Ok(mut response) => {
+                let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                 headers::strip_response(response.headers_mut());
+                headers::say_upgrade(response.headers_mut(), upgrade.as_ref().filter(|_| switches));
                 *response.version_mut() = Version::HTTP_11;
                 Ok(response)
             }

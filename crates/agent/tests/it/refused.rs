@@ -32,7 +32,7 @@ async fn what_a_page_in_a_browser_can_send_is_refused() {
         (agent.head("OPTIONS *", ""), (400, "target", "VALIDATION_ERROR")),
         (agent.head("CONNECT evil.example:443", ""), (400, "target", "VALIDATION_ERROR")),
         (
-            agent.head("GET /", "connection: upgrade\r\nupgrade: websocket\r\n"),
+            agent.head("GET /", "connection: upgrade\r\nupgrade: tls/1.3\r\n"),
             (400, "upgrade", "VALIDATION_ERROR"),
         ),
         (agent.head("TRACE /", ""), (405, "method", "METHOD_NOT_ALLOWED")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::fixture::Running;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, answer};
 
 #[tokio::test]
 async fn a_chunk_arrives_before_the_next_is_sent() {
@@ -115,4 +115,55 @@ async fn an_answer_that_breaks_off_breaks_off_for_the_caller() {
         drop(upstream);
         assert!(caller.bytes(1 << 10).await.is_none(), "an end that is none must not look like one");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_switches_to_websocket_passes_bytes_in_both_directions() {
+    let (upstream, mut connections) = Upstream::by_hand().await;
+    let agent = Running::start(&upstream.url()).await;
+    let mut caller = agent.tcp().await;
+    let offer = "connection: keep-alive, Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: a\r\n";
+    caller.send(agent.head("GET /stream", offer)).await;
+    let mut upstream = connections.recv().await.unwrap();
+    let request = upstream.request().await.unwrap();
+    assert_eq!(request.line, "GET /stream HTTP/1.1");
+    assert_eq!(request.header("authorization"), Some("Bearer access-1"));
+    assert_eq!(
+        (request.header("upgrade"), request.header("connection")),
+        (Some("websocket"), Some("upgrade"))
+    );
+    assert_eq!(request.header("sec-websocket-key"), Some("a"));
+    upstream
+        .send("HTTP/1.1 101 x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: b\r\n\r\nhi")
+        .await;
+    let answer = caller.head().await.unwrap();
+    assert_eq!(answer.status(), 101);
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), (Some("websocket"), Some("upgrade")));
+    assert_eq!(answer.header("sec-websocket-accept"), Some("b"));
+    assert_eq!(caller.bytes(2).await.unwrap(), b"hi");
+    // What looks like HTTP is none.
+    caller.send("GET /smuggled HTTP/1.1\r\n\r\n\0").await;
+    assert_eq!(upstream.bytes(27).await.unwrap(), b"GET /smuggled HTTP/1.1\r\n\r\n\0");
+    upstream.send([0x81, 0]).await;
+    assert_eq!(caller.bytes(2).await.unwrap(), [0x81, 0]);
+    drop(upstream);
+    assert!(caller.ends().await);
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_switch_answers_as_ever() {
+    let upstream = Upstream::good().await;
+    let agent = Running::start(&upstream.url()).await;
+    let mut caller = agent.tcp().await;
+    let offer = "connection: upgrade\r\nupgrade: websocket\r\n";
+    assert_eq!(caller.call(agent.head("GET /", offer)).await.body, b"fine");
+    assert_eq!(caller.call(agent.head("GET /", "")).await.body, b"fine");
+}
+
+#[tokio::test]
+async fn an_interim_answer_does_not_take_the_place_of_the_answer() {
+    let hints = "HTTP/1.1 103 x\r\nlink: </style.css>\r\n\r\n".as_bytes();
+    let upstream = Upstream::start(move |_| [hints, &answer(200, &[], "fine")].concat()).await;
+    let agent = Running::start(&upstream.url()).await;
+    assert_eq!(agent.tcp().await.call(agent.head("GET /", "")).await.body, b"fine");
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::harness::{Dev, PATIENCE, Process, Serve, eventually, finish, shell, tollgate};
 use crate::signals::half_sent;
 use crate::tls::make_certificate;
@@ -49,6 +51,31 @@ fn what_can_change_counts_at_once_and_what_cannot_is_named() {
     let issued = |said: &str| said.lines().filter(|line| line.contains(r#"oauth2/token","status":"#)).count();
     serve.process.wait_for(|said| (issued(said) == 4).then_some(()));
     assert!(!serve.process.said().contains(r#""status":201"#));
+}
+
+#[test]
+fn a_proxy_is_trusted_from_the_next_request_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    Serve::install(path, "");
+    let run = |args: &[&str]| finish(&mut tollgate(path, &[args, &["--format", "json"]].concat())).json();
+    let merchant = run(&["merchant", "list"])[0]["merchant_id"].as_str().unwrap().to_owned();
+    let new =
+        ["client", "create", "--merchant", &merchant, "--name", "till 2", "--allow-from", "203.0.113.0/24"];
+    let client = run(&new);
+    let serve = Serve::start(path);
+    let token = || {
+        let headers = [crate::harness::JSON, ("x-forwarded-for", "203.0.113.7")];
+        let credentials =
+            json!({ "client_id": client["client_id"], "client_secret": client["client_secret"] });
+        let token = "/api/v1/oauth2/token";
+        serve.api.request("POST", token, &headers, &credentials.to_string()).unwrap().status
+    };
+    assert_eq!(token(), 403, "whoever is no proxy says nothing about others");
+    Serve::write_config(path, "trusted_proxies = [\"127.0.0.1\"]");
+    serve.process.signal("HUP");
+    assert!(says(&serve.process, ANEW).contains(r#""changed":"trusted_proxies""#));
+    assert_eq!(token(), 200);
 }
 
 #[test]

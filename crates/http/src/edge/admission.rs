@@ -265,12 +265,12 @@ impl<S: Inner> Future for Handling<S> {
 }
 
 fn answer<B>(
-    response: Response<Content<B>>,
+    mut response: Response<Content<B>>,
     mut in_flight: InFlight,
 ) -> Poll<Result<Response<Answer<B>>, Infallible>> {
     in_flight.waits_for_peer(true);
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        in_flight.switches();
+        in_flight.switches(hyper::upgrade::on(&mut response));
     }
     Poll::Ready(Ok(response.map(|content| Answer { content, in_flight })))
 }

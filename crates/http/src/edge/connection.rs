@@ -11,13 +11,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
 use super::admission::{Admission, Inner};
-use super::closing;
 use super::pulse::{Phase, Protocol, Pulse};
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::shared::Shared;
 use super::tap::Tap;
 use super::watch::{Connection, Ending, watch};
+use super::{closing, switched};
 
 type Http1<S, Io> = http1::Connection<TokioIo<Tap<Io>>, Admission<S>>;
 type Http2<S, Io> = http2::Connection<TokioIo<Tap<Io>>, Admission<S>, TokioExecutor>;
@@ -94,7 +94,11 @@ where
         Protocol::Http1 => {
             let mut connection = http1(shared).serve_connection(tap, service);
             let ending = watch(Pin::new(&mut connection), &pulse, shared).await;
-            let (io, ended, refused) = connection.into_parts().io.into_inner().into_inner();
+            let parts = connection.into_parts();
+            let (io, ended, refused) = parts.io.into_inner().into_inner();
+            if let (Ending::Served(Ok(())), Some(other_side)) = (&ending, pulse.other_side()) {
+                return switched::join(io, parts.read_buf, other_side).await;
+            }
             match refused {
                 Some(why) if pulse.is_quiet() => {
                     closing::refuse(io, Refusal::Invalid(why), &shared.rules).await;

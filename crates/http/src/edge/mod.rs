@@ -82,6 +82,7 @@ mod serve;
 mod shared;
 mod slots;
 mod sources;
+mod switched;
 mod tap;
 mod tls;
 mod unread;

@@ -1,7 +1,9 @@
 //! What a connection is doing, as its I/O and its requests see it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper::upgrade::OnUpgrade;
 
 use super::rest::{Rest, UnreadBody};
 use super::shared::Shared;
@@ -52,6 +54,8 @@ pub(super) struct Pulse {
     unread: AtomicU32,
     progress: AtomicU64,
     switched: AtomicBool,
+    /// Whoever has switched behind the service.
+    other_side: Mutex<Option<OnUpgrade>>,
     unread_body: UnreadBody,
 }
 
@@ -68,6 +72,7 @@ impl Pulse {
             unread: AtomicU32::new(0),
             progress: AtomicU64::new(0),
             switched: AtomicBool::new(false),
+            other_side: Mutex::new(None),
             unread_body: UnreadBody::new(),
         }
     }
@@ -134,8 +139,14 @@ impl Pulse {
     }
 
     /// The answer switches to another protocol (RFC 9110 §15.2.2): what comes behind it is no HTTP.
-    pub(super) fn switches(&self) {
+    pub(super) fn switches(&self, other_side: OnUpgrade) {
+        *self.other_side.lock().unwrap_or_else(PoisonError::into_inner) = Some(other_side);
         self.switched.store(true, Relaxed);
+    }
+
+    /// Whoever has switched behind the service, once.
+    pub(super) fn other_side(&self) -> Option<OnUpgrade> {
+        self.other_side.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether what passes is no HTTP any more.
@@ -170,8 +181,8 @@ impl InFlight {
     }
 
     /// The answer switches to another protocol.
-    pub(super) fn switches(&self) {
-        self.pulse.switches();
+    pub(super) fn switches(&self, other_side: OnUpgrade) {
+        self.pulse.switches(other_side);
     }
 
     /// What all connections have in common.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use http::header::UPGRADE;
 use http::{Request, Response, Uri};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -19,7 +20,7 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 use tower::Service;
 
-use super::proxy::{BoxError, Outward, Proxy};
+use super::proxy::{Outward, Proxy};
 
 /// How often a silent connection is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -47,6 +48,8 @@ pub(super) struct Connections<B> {
     kept: ArcSwap<Client<Connector, B>>,
     /// Makes a connection for each request: those that are kept may be as dead as the one that broke.
     fresh: Client<Connector, B>,
+    /// Makes a connection of HTTP/1.1 for each request that switches to another protocol: HTTP/2 has no such thing.
+    switching: Client<Connector, B>,
     connector: Connector,
     limits: Limits,
 }
@@ -69,12 +72,16 @@ pub enum Failure {
 
 type Connector = Timed<HttpsConnector<Outward>>;
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
 impl<B: Sendable> Connections<B> {
     pub(super) fn new(tls: ClientConfig, limits: Limits, proxy: Option<&Proxy>) -> Self {
-        let connector = connector(tls, &limits, proxy);
+        let switching = connector(tls.clone(), Versions::One, &limits, proxy);
+        let connector = connector(tls, Versions::All, &limits, proxy);
         Self {
             kept: ArcSwap::from_pointee(client(connector.clone(), &limits, usize::MAX)),
             fresh: client(connector.clone(), &limits, 0),
+            switching: client(switching, &limits, 0),
             connector,
             limits,
         }
@@ -92,6 +99,9 @@ impl<B: Sendable> Connections<B> {
         may_arrive_twice: bool,
         again: impl FnOnce() -> Option<Request<B>>,
     ) -> Result<Response<Incoming>, SendError> {
+        if request.headers().contains_key(UPGRADE) {
+            return self.switching.request(request).await.map_err(SendError);
+        }
         let sending = self.kept.load().request(request);
         let error = match sending.await {
             Ok(response) => return Ok(response),
@@ -154,18 +164,26 @@ impl SendError {
     }
 }
 
-fn connector(tls: ClientConfig, limits: &Limits, proxy: Option<&Proxy>) -> Connector {
+/// The versions of HTTP that TLS may settle on.
+#[derive(Clone, Copy)]
+enum Versions {
+    All,
+    One,
+}
+
+fn connector(tls: ClientConfig, versions: Versions, limits: &Limits, proxy: Option<&Proxy>) -> Connector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEP_ALIVE));
     #[cfg(any(target_os = "linux", target_os = "android"))]
     tcp.set_tcp_user_timeout(Some(limits.acknowledged));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(Outward::new(tcp, proxy));
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    let outward = Outward::new(tcp, proxy);
+    let connector = match versions {
+        Versions::All => builder.enable_all_versions().wrap_connector(outward),
+        Versions::One => builder.enable_http1().wrap_connector(outward),
+    };
     Timed { connector, limit: limits.connect }
 }
 

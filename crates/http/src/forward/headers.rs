@@ -3,10 +3,26 @@
 use http::header::{
     CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// The protocol that a request wants to switch to, where that is WebSocket (RFC 6455 §4.1); an offer of another is not passed on.
+pub(super) fn upgrade(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut offers = headers.get_all(UPGRADE).iter();
+    let offer = offers.next().filter(|offer| offer.as_bytes().eq_ignore_ascii_case(b"websocket"))?;
+    let is_meant = headers.get_all(CONNECTION).iter().flat_map(names).any(|name| name == "upgrade");
+    (*method == Method::GET && is_meant && offers.next().is_none()).then(|| offer.clone())
+}
+
+/// Says that a connection is to switch, or switches, to a protocol.
+pub(super) fn say_upgrade(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>) {
+    if let Some(upgrade) = upgrade {
+        headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, upgrade.clone());
+    }
+}
 
 /// Removes what is not for the upstream: what ends with the caller's connection. The host is the upstream's own.
 pub(super) fn strip_request(headers: &mut HeaderMap) {
