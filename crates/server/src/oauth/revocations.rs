@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tollgate_core::{Generation, Revocation, Revoked};
@@ -84,16 +85,18 @@ struct News {
 struct Entry {
     kind: &'static str,
     id: String,
-    /// Of a client or a merchant: tokens of earlier generations are ended; `None` ends all of them.
+    /// Of a client or a merchant: tokens of earlier generations are ended; `null` ends all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    before_generation: Option<Option<u64>>,
+    before_generation: Option<Value>,
     /// When the last token that it ends has expired.
     expires_at: String,
 }
 
 impl Entry {
     fn of(revocation: &Revocation) -> Self {
-        let number = |generation: Generation| (generation != Generation::END).then(|| generation.number());
+        let number = |generation: Generation| {
+            (generation != Generation::END).then(|| generation.number()).map_or(Value::Null, Value::from)
+        };
         let (kind, id, before_generation) = match revocation.subject {
             Revoked::Token(id) => ("token", id.to_string(), None),
             Revoked::Secret(id) => ("secret", id.to_string(), None),
