@@ -1,4 +1,4 @@
-//! A client that has proved who it is: the extractor of the token endpoint.
+//! Client authentication (RFC 6749 §2.3), for every endpoint that asks for it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::oauth::parameters::{Parameters, present, required};
 use crate::registry::Registered;
 use crate::state::{Arrival, State};
 
-/// A client that has proved who it is.
+/// A client that has authenticated.
 pub(crate) struct Authenticated {
     pub(crate) id: ClientId,
     pub(crate) secret_id: SecretId,
@@ -63,7 +63,7 @@ impl<'a> Credentials<'a> {
         Ok(Self { client_id, credential: Credential::Secret(secret.into()) })
     }
 
-    /// Itself, from the header: what the body says beside it must not be another way of authenticating.
+    /// Returns the credentials of the header, and notes what the body has beside them: a request authenticates in one way only.
     fn alone(self, id: Option<Cow<'_, str>>, secret: Option<Cow<'_, str>>, problems: &mut Problems) -> Self {
         if present(secret).is_some() {
             problems.push(Problem::new(
@@ -77,11 +77,11 @@ impl<'a> Credentials<'a> {
         self
     }
 
-    /// Proves them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
+    /// Checks them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
     /// hashed for whatever client was named, and compared with the secrets of that client or of the dummy client.
     ///
     /// `requested` is the scope that is asked for, if any: one beyond the client's is refused here, to a client that has
-    /// proved itself. No refusal goes by what is known here alone, see [`Installation::judge`].
+    /// authenticated. No refusal goes by what is known here alone, see [`Installation::judge`].
     ///
     /// [`Installation::judge`]: crate::installation::Installation
     pub(crate) async fn authenticate(
@@ -93,11 +93,11 @@ impl<'a> Credentials<'a> {
         let installation = state.installation();
         // Before anything is said of the client: a secret that is not known here may be news.
         installation.check_fresh(now)?;
-        let id = self.client_id.parse().unwrap_or(NOBODY);
+        let id = self.client_id.parse().unwrap_or(NO_CLIENT);
         // Failures count under the one spelling of an id: another one is no other client.
         let mut spelled = [0; 36];
         let spelled = id.encode(&mut spelled);
-        let name = if id == NOBODY { &*self.client_id } else { spelled };
+        let name = if id == NO_CLIENT { &*self.client_id } else { spelled };
         let limiters = state.limiters();
         let (source, at) = (Source::of(from), Instant::now());
         let pair = limiters.pairs.key((name, source));
@@ -126,7 +126,7 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// A scope beyond what is allowed is refused, not trimmed, and only a client that has proved itself learns of it.
+/// A scope beyond what is allowed is refused, not trimmed, and only a client that has authenticated learns of it.
 pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
     match requested {
         Some(scope) if !scope.words().all(allows) => {
@@ -136,10 +136,11 @@ pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bo
     }
 }
 
-/// Stands for what is named by no client id, and goes the way of an unknown client. No client has it: ids are drawn.
-const NOBODY: ClientId = ClientId::from_bytes([0; 16]);
+/// The id that stands for a text which is no client id. It is treated as an unknown client's; no client has it, because ids
+/// are random.
+const NO_CLIENT: ClientId = ClientId::from_bytes([0; 16]);
 
-/// HTTP Basic, with both parts form-urlencoded (RFC 6749 §2.3.1). Another scheme is no way of authenticating here.
+/// Reads HTTP Basic, with both parts form-urlencoded (RFC 6749 §2.3.1). No other scheme is supported.
 fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let Some(line) = lines.next() else { return Ok(None) };
@@ -159,7 +160,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     }))
 }
 
-/// What is no UTF-8 is no id and no secret: nothing stands for it, or several secrets would be one.
+/// Text that is not UTF-8 is refused: replacing its bytes would make several secrets one.
 fn form_decoded(text: &str) -> Result<Cow<'static, str>, Error> {
     let text = Zeroizing::new(text.replace('+', " "));
     let decoded = percent_encoding::percent_decode_str(&text).decode_utf8();

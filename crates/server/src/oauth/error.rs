@@ -24,7 +24,7 @@ impl Error {
         self.answer(Dialect::OAuth, self.oauth_status(), self.oauth_error(), self.oauth_message())
     }
 
-    /// Its code: of RFC 6749 §5.2, or, where that section has no word for it, of §4.1.2.1.
+    /// The error code, of RFC 6749 §5.2 or, where that section has none, of §4.1.2.1.
     const fn oauth_error(&self) -> &'static str {
         match self {
             Self::Invalid(_)
@@ -50,8 +50,8 @@ impl Error {
         }
     }
 
-    /// The status is the one that it has everywhere, but for a token that was presented to be exchanged or revoked: 401
-    /// would say that the client has not proved itself (RFC 6749 §5.2).
+    /// The HTTP status: that of the envelope, except for a refused token. 401 would say that the client failed to
+    /// authenticate (RFC 6749 §5.2).
     fn oauth_status(&self) -> StatusCode {
         match self.code() {
             Code::InvalidToken => StatusCode::BAD_REQUEST,
@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    /// What the developer at the other end is told where no part of the request is at fault.
+    /// The description for the developer of the client, where no part of the request is at fault.
     fn oauth_message(&self) -> Cow<'static, str> {
         match self.code() {
             Code::InvalidToken => {

@@ -76,7 +76,7 @@ fn unknown_target() -> Error {
     Error::Target(Problem::new("resource", "is not an API that this client may have tokens for").into())
 }
 
-/// Grants an access and a refresh token to a client that has proved itself (RFC 6749 §4.4).
+/// Grants an access and a refresh token to a client that has authenticated (RFC 6749 §4.4).
 pub(crate) fn client_credentials<'a>(
     state: &'a State,
     of: &'a Authenticated,

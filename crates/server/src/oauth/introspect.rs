@@ -38,7 +38,7 @@ pub(super) async fn post(
     Ok(Answered::to(introspected.by.id, about_tokens(body)))
 }
 
-/// All that is said of a token that is not good, or not for this client to know of: not even why (RFC 7662 §2.2).
+/// The answer about a token that is invalid, or that this client may not know of. It does not say which (RFC 7662 §2.2).
 const INACTIVE: &[u8] = br#"{"active":false}"#;
 
 /// A client sees the access tokens of its merchant in its environment, for the audiences that it has, also under a former

@@ -1,4 +1,4 @@
-//! A token that a client presents without saying for certain what it is.
+//! The token that a client asks to introspect or to revoke. Verifying it shows of which kind it is.
 
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};

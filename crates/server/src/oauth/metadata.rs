@@ -46,7 +46,7 @@ pub(super) fn path_of(url: &str) -> &str {
 }
 
 /// Publishes the keys that others can verify with (RFC 7517 §5): those that sign, those that will, and those that have
-/// signed tokens which are still good. The keys of HS256 sign as well, and never leave.
+/// signed tokens which are still good. Keys of HS256 are secret, and are never published.
 pub(super) fn keys(state: &State, now: Timestamp, head: &Parts) -> Result<Answered, Error> {
     let keyring = state.installation().verifier().keyring();
     let mut keys: Vec<_> = keyring.public_keys(now).map(|(id, key)| Jwk::of(key, id.to_string())).collect();
@@ -60,7 +60,7 @@ struct KeySet {
     keys: Vec<Jwk<'static>>,
 }
 
-/// RFC 8414 §2. No response type is there because no endpoint for authorization by a person is.
+/// The members of RFC 8414 §2. There are no response types, because there is no authorization endpoint.
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,

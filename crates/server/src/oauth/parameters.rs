@@ -12,7 +12,7 @@ use tollgate_core::Sensitive;
 use tollgate_http::json::{self, Json};
 use tollgate_http::{Media, Problem, Problems};
 
-/// How many parameters that are there twice are named; a flood of them is answered with a sample.
+/// The most duplicate parameters that an answer names.
 const MAX_DUPLICATES: usize = 20;
 
 /// The parameters that are known, as they were sent; unknown ones are ignored (RFC 6749 §3.2).
@@ -86,7 +86,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Reads what nearly everybody sends. It is checked to be UTF-8 as a whole, which costs less than string by string.
+/// Reads the body that nearly everybody sends. Checking all of it for UTF-8 at once costs less than string by string.
 pub(crate) fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
 }

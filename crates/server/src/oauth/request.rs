@@ -76,7 +76,7 @@ impl Drop for SensitiveBody {
     }
 }
 
-/// A body with nothing in it any more, if nobody else holds it.
+/// Wipes a body that nobody else holds, and returns it.
 fn wiped(body: Bytes) -> Option<BytesMut> {
     let mut body = body.try_into_mut().ok()?;
     body.as_mut().zeroize();
@@ -133,7 +133,7 @@ impl<'a> Form<'a> {
         Ok(target)
     }
 
-    /// Has the client prove itself, by Basic or in the body (RFC 6749 §2.3.1).
+    /// Authenticates the client, by Basic or in the body (RFC 6749 §2.3.1).
     pub(super) async fn authenticate(
         &mut self,
         headers: &HeaderMap,

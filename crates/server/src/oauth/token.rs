@@ -98,7 +98,7 @@ fn requested_grant(name: &str) -> Result<Grant, Error> {
     }
 }
 
-/// Issues both tokens to a client that has proved itself.
+/// Issues both tokens to a client that has authenticated.
 fn client_credentials(
     dialect: Dialect,
     state: &State,
