@@ -88,7 +88,7 @@ pub(crate) enum Command {
     Token(CallerArgs),
     /// Makes a call with an access token, and prints the body of the answer as it is.
     ///
-    /// It fails where the answer is an error (4xx or 5xx). A POST gets an Idempotency-Key unless it has one. A 401 about
+    /// It fails unless the answer is a success (2xx). A POST gets an Idempotency-Key unless it has one. A 401 about
     /// the token is answered by another token and the same request, once. Redirects are not followed. Each call obtains
     /// a token, and none is kept: for many calls run `tollgate agent`.
     Call(CallArgs),

@@ -1,4 +1,4 @@
-//! The playground: a page where people issue a token, see every step of its life, break it, and see why it is refused.
+//! The playground: a page where people issue a token, see every step of its lifetime, break it, and see why it is refused.
 //!
 //! What a visitor does goes through the whole server, the very code that callers meet. Secrets and whole tokens stay
 //! here, in the session; the browser holds the session's name and is shown tokens without their signature.
@@ -48,7 +48,7 @@ use crate::host::Host;
 /// No form of the page is longer, in bytes.
 const MAX_FORM: usize = 8 * 1024;
 
-/// How often visits that are over are looked for.
+/// How often expired sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// What the playground is wired with, by whoever starts the server.
@@ -71,7 +71,7 @@ impl Playground {
     }
 }
 
-/// What all visits share.
+/// What all sessions share.
 struct PlaygroundState {
     host: Arc<Host>,
     playground: Playground,
@@ -118,7 +118,7 @@ async fn perform(
 }
 
 impl PlaygroundState {
-    /// Ends the visits that are over even if nobody comes any more, so that what they held is wiped.
+    /// Ends expired sessions even if nobody visits any more, so that their secrets are wiped.
     fn sweep(self: &Arc<Self>) {
         if !self.sessions.wants_sweeper() {
             return;

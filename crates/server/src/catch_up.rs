@@ -120,6 +120,7 @@ async fn apply_all(installation: &Installation, place: &mut Place) -> Result<(),
         apply(installation, &changes).await?;
         if let Some(last) = changes.last() {
             place.position = last.position;
+            installation.changes().apply();
         }
         if changes.len() < BATCH as usize {
             installation.followed(asked_at);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 use tollgate_store::{Position, StoreError};
 
@@ -26,6 +26,8 @@ pub(crate) struct ChangeLog {
     /// Since when a reading is under way.
     running: std::sync::Mutex<Option<Instant>>,
     news: Notify,
+    /// Tells whoever waits that changes were applied.
+    applied: watch::Sender<()>,
 }
 
 /// Where the log has been read to, and how the last reading of it ended.
@@ -66,6 +68,7 @@ impl ChangeLog {
             ended: AtomicU64::new(0),
             running: std::sync::Mutex::default(),
             news: Notify::new(),
+            applied: watch::Sender::new(()),
         }
     }
 
@@ -82,6 +85,16 @@ impl ChangeLog {
     /// Waits until there may be news.
     pub(crate) async fn news(&self) {
         self.news.notified().await;
+    }
+
+    /// Notes that changes were read and count from now on.
+    pub(crate) fn apply(&self) {
+        self.applied.send_replace(());
+    }
+
+    /// Sees each time that changes are applied.
+    pub(crate) fn applied(&self) -> watch::Receiver<()> {
+        self.applied.subscribe()
     }
 
     /// Waits for the reading that is under way.

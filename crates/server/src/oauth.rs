@@ -12,6 +12,7 @@ pub(crate) mod metadata;
 pub(crate) mod parameters;
 pub(crate) mod refresh;
 mod request;
+mod revocations;
 mod revoke;
 pub(crate) mod token;
 
@@ -43,6 +44,12 @@ pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
         .route(
             Route::Revoke.path(),
             endpoint(async |state, arrival, request| revoke::post(&state, arrival, request).await),
+        )
+        .route(
+            Route::Revocations.path(),
+            endpoint(async |state, arrival, request| {
+                revocations::get(&state, arrival, &request.into_parts().0).await
+            }),
         )
         .route(
             Route::KeySet.path(),

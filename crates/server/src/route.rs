@@ -15,6 +15,7 @@ pub(crate) enum Route {
     ServerMetadata,
     OpenIdConfiguration,
     KeySet,
+    Revocations,
     Authz,
     AuthzNginx,
     AuthzEnvoy,
@@ -76,7 +77,7 @@ fn matches(template: &str, path: &str) -> bool {
 }
 
 /// The authority's own routes.
-const OWN: [(Route, &str); 16] = [
+const OWN: [(Route, &str); 17] = [
     (Route::Token, "/api/v1/oauth2/token"),
     (Route::Refresh, "/api/v1/oauth2/refresh"),
     (Route::StandardToken, "/oauth2/token"),
@@ -85,6 +86,7 @@ const OWN: [(Route, &str); 16] = [
     (Route::ServerMetadata, "/.well-known/oauth-authorization-server"),
     (Route::OpenIdConfiguration, "/.well-known/openid-configuration"),
     (Route::KeySet, "/oauth2/jwks"),
+    (Route::Revocations, "/oauth2/revocations"),
     (Route::Authz, "/authz"),
     (Route::AuthzNginx, "/authz/nginx"),
     (Route::AuthzEnvoy, "/authz/envoy/{path}"),
@@ -143,7 +145,8 @@ impl Route {
             | Self::Revoke
             | Self::ServerMetadata
             | Self::OpenIdConfiguration
-            | Self::KeySet => Dialect::OAuth,
+            | Self::KeySet
+            | Self::Revocations => Dialect::OAuth,
             _ => Dialect::Envelope,
         }
     }

@@ -116,8 +116,13 @@ impl State {
         self.draining.store(true, Relaxed);
     }
 
+    /// Says whether the server is about to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
     /// Says whether tokens can be issued here and new work may be sent.
     pub(crate) fn readiness(&self) -> Result<(), NotReady> {
-        if self.draining.load(Relaxed) { Err(NotReady::Draining) } else { self.installation.readiness() }
+        if self.is_draining() { Err(NotReady::Draining) } else { self.installation.readiness() }
     }
 }

@@ -20,7 +20,7 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 use tower::Service;
 
-use super::proxy::{BoxError, Outward, Proxy};
+use super::proxy::{Outward, Proxy};
 
 /// How often a silent connection is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -71,6 +71,8 @@ pub enum Failure {
 }
 
 type Connector = Timed<HttpsConnector<Outward>>;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 impl<B: Sendable> Connections<B> {
     pub(super) fn new(tls: ClientConfig, limits: Limits, proxy: Option<&Proxy>) -> Self {

@@ -12,8 +12,8 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 pub(super) fn upgrade(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
     let mut offers = headers.get_all(UPGRADE).iter();
     let offer = offers.next().filter(|offer| offer.as_bytes().eq_ignore_ascii_case(b"websocket"))?;
-    let is_meant =
-        headers.get_all(CONNECTION).iter().flat_map(names).any(|name| name.eq_ignore_ascii_case(b"upgrade"));
+    let mut named = headers.get_all(CONNECTION).iter().flat_map(names);
+    let is_meant = named.any(|name| name.eq_ignore_ascii_case(b"upgrade"));
     (*method == Method::GET && is_meant && offers.next().is_none()).then(|| offer.clone())
 }
 

@@ -10,9 +10,7 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tower::Service;
-
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use tower::{BoxError, Service};
 
 /// A proxy that is asked for a tunnel to the upstream.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! What the person on the payment page decides, and what becomes of the payment request by it.
+//! The decision of the person on the payment page, and the status of the payment request.
 
 use serde::Serialize;
 use tollgate_core::Timestamp;
@@ -25,11 +25,11 @@ impl Decision {
     }
 }
 
-/// What became of a payment request.
+/// The status of a payment request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
-    /// It waits for a decision.
+    /// Nobody has decided yet.
     Pending,
     /// The person paid.
     Approved,

@@ -31,7 +31,7 @@ pub(crate) struct Checkout<'a> {
     pub merchant: &'a str,
     /// What was asked for.
     pub payment: &'a StoredPayment,
-    /// What became of it.
+    /// Its status.
     pub status: Status,
     /// From when on the page takes no decision.
     pub expires_at: Timestamp,

@@ -11,7 +11,7 @@ use crate::payments::record::PaymentRequest;
 use crate::payments::stored_payment::StoredPayment;
 use crate::payments::view::PaymentView;
 
-/// What was asked for, what became of it, and where its page is.
+/// The payment, its status, and the address of its page.
 pub(super) struct Reading {
     pub(super) payment: StoredPayment,
     pub(super) status: Status,

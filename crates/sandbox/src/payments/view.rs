@@ -18,7 +18,7 @@ pub(crate) struct PaymentView<'a> {
     pub merchant_id: MerchantId,
     /// In which environment.
     pub environment: Environment,
-    /// What became of it.
+    /// Its status.
     pub status: Status,
     /// What was asked for.
     pub payment: &'a StoredPayment,

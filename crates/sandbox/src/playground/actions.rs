@@ -1,4 +1,4 @@
-//! What a visitor can do, and what comes of it.
+//! The actions of a visitor, and their outcomes.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::watch;
 mod payments;
 mod tokens;
 
-/// Something that a visitor can do.
+/// An action, which a button of the page stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     SignIn,
@@ -36,7 +36,7 @@ pub(super) enum Action {
     WatchKit,
 }
 
-/// What each button does, its value, and the title of what is done.
+/// Each action, the value of its button, and its title.
 const BUTTONS: [(Action, &str, &str); 15] = [
     (Action::SignIn, "sign-in", "Use credentials"),
     (Action::StartOver, "start-over", "Start over"),
@@ -63,7 +63,7 @@ impl Action {
     }
 }
 
-/// Does what visitors ask for.
+/// Performs the actions.
 pub(super) struct Actions {
     pub(super) caller: Caller,
     pub(super) kit: Arc<dyn Kit>,
@@ -72,7 +72,7 @@ pub(super) struct Actions {
 }
 
 impl Actions {
-    /// Does it, and leaves in the session what came of it.
+    /// Performs the action, and leaves its outcome in the session.
     pub(super) async fn perform(
         &self,
         (action, title): (Action, &'static str),
@@ -86,7 +86,7 @@ impl Actions {
             }
             Action::SignIn => self.sign_in(session, form).await?,
             _ => match session.credentials.clone() {
-                Some(credentials) => self.act(action, session, &credentials).await?,
+                Some(credentials) => self.perform_as(action, session, &credentials).await?,
                 None => ("First say which client you are.".to_owned(), Vec::new()),
             },
         };
@@ -94,12 +94,13 @@ impl Actions {
         Ok(())
     }
 
-    async fn act(
+    /// Performs what takes a client.
+    async fn perform_as(
         &self,
         action: Action,
         session: &mut Session,
         credentials: &Credentials,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let shell = Shell { base_url: self.base_url(), client_id: credentials.client_id };
         match action {
             Action::Issue => return self.issue(session, credentials, &shell).await,
@@ -125,7 +126,7 @@ impl Actions {
         }
     }
 
-    async fn watch_kit(&self, credentials: &Credentials) -> Result<Came, Refused> {
+    async fn watch_kit(&self, credentials: &Credentials) -> Result<Report, Refused> {
         let (steps, problem) = watch::watch(&*self.kit, &self.caller, credentials).await?;
         let mut exchanges = Vec::new();
         for (number, step) in (1..).zip(&steps) {
@@ -143,7 +144,7 @@ impl Actions {
         Ok((lead, exchanges))
     }
 
-    fn came(&self, lead: &str, exchange: &Exchange, curl: String) -> Came {
+    fn report(&self, lead: &str, exchange: &Exchange, curl: String) -> Report {
         (lead.to_owned(), vec![self.shown(exchange, curl)])
     }
 
@@ -164,5 +165,5 @@ impl Actions {
     }
 }
 
-/// The outcome of an action: what it means, and the exchanges.
-type Came = (String, Vec<Shown>);
+/// What an action reports: what its outcome means, and the exchanges.
+type Report = (String, Vec<Shown>);

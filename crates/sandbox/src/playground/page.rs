@@ -45,7 +45,7 @@ pub(super) async fn render(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// Renders why a visit is refused, and says it to the log.
+/// Renders why a request is refused, and says it to the log.
 pub(super) fn refuse(refused: Refused) -> Response {
     let (status, title, lead) = match refused {
         Refused::Host => (

@@ -12,10 +12,10 @@ use super::calls::Exchange;
 use crate::time_format::utc;
 use tollgate_http::refusal::Reason;
 
-/// So many answers are told one by one.
+/// The most answers that are listed one by one.
 const FEW: usize = 3;
 
-/// What came of an act.
+/// The outcome of an action.
 pub(super) struct Outcome {
     pub(super) title: &'static str,
     /// What it means, in a sentence or two.
@@ -24,7 +24,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// The statuses that came back, for the list of what was done.
+    /// The statuses of the answers, for the list of former actions.
     pub(super) fn answers(&self) -> String {
         if self.exchanges.len() > FEW {
             return format!("{} requests", self.exchanges.len());

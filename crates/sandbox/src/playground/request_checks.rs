@@ -16,7 +16,7 @@ pub(crate) const PATH: &str = "/playground";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Why a visit is refused.
+/// Why a request is refused.
 #[derive(Debug)]
 pub(super) enum Refused {
     /// The browser was led here under a name that is not this server's.
@@ -96,7 +96,7 @@ impl Site {
         pairs.find(|(name, _)| *name == self.cookie_name()).map(|(_, value)| value)
     }
 
-    /// The cookie that names the session: for this page, this host and this visit of the browser only.
+    /// The cookie that names the session: for this page, this host and this run of the browser only.
     pub(super) fn set_cookie(&self, session: &str) -> HeaderValue {
         let name = self.cookie_name();
         // A name with this prefix is taken by browsers only with these attributes (RFC 6265bis §4.1.3).

@@ -16,16 +16,16 @@ use super::credentials::Credentials;
 use super::redaction::Outcome;
 use crate::time_format::utc;
 
-/// So many visits at the same time; a further one ends the one that was idle for longest.
+/// The most sessions at the same time; a further one ends the one that was idle for longest.
 const MOST: usize = 256;
-/// A visit ends when nothing was done for this long.
+/// A session ends when nothing was done for this long.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-/// A visit ends after this long, whatever was done.
+/// A session ends after this long, whatever was done.
 const LIFE: Duration = Duration::from_secs(8 * 60 * 60);
-/// So many acts are remembered by their names.
+/// The most actions that are listed.
 const REMEMBERED: usize = 12;
 
-/// The visits.
+/// The sessions.
 #[derive(Default)]
 pub(super) struct Sessions {
     kept: Mutex<HashMap<String, Kept>>,
@@ -103,7 +103,7 @@ impl Kept {
     }
 }
 
-/// A visit.
+/// A session: what one browser does here.
 pub(super) struct Session {
     /// Goes with every form, so that no other page can send one.
     pub(super) form_token: String,
@@ -112,9 +112,9 @@ pub(super) struct Session {
     pub(super) is_demo: bool,
     pub(super) tokens: Option<Tokens>,
     pub(super) payment: Option<Payment>,
-    /// What came of the last act.
+    /// The outcome of the last action.
     pub(super) outcome: Option<Outcome>,
-    /// What was done, the latest first.
+    /// Former actions, the latest first.
     pub(super) history: VecDeque<Done>,
     /// How many payments were asked for.
     pub(super) payments: u64,
@@ -135,7 +135,7 @@ pub(super) struct Payment {
     pub(super) page: Option<String>,
 }
 
-/// An act that was done.
+/// A former action.
 pub(super) struct Done {
     pub(super) at: String,
     pub(super) title: &'static str,
@@ -160,14 +160,14 @@ impl Session {
         self.form_token.as_bytes().ct_eq(token.as_bytes()).into()
     }
 
-    /// Keeps what came of an act.
+    /// Keeps the outcome of an action.
     pub(super) fn show(&mut self, outcome: Outcome, now: Timestamp) {
         self.history.truncate(REMEMBERED - 1);
         self.history.push_front(Done { at: utc(now), title: outcome.title, answers: outcome.answers() });
         self.outcome = Some(outcome);
     }
 
-    /// Forgets everything, as if the visit had just begun.
+    /// Forgets everything, as if the session had just begun.
     pub(super) fn start_over(&mut self) {
         *self = Self::new(self.credentials.take().filter(|_| self.is_demo));
     }

@@ -1,4 +1,4 @@
-//! The life of the tokens at hand, as moments on a line.
+//! The timing of the tokens at hand, as events on a line.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::time_format::utc;
 
 /// How long before the end of a token the client kit obtains the next, or at half of its life if that is later.
 const LEAD: Duration = Duration::from_secs(60);
-/// How much earlier still, at most; and at most a twentieth of the token's life.
+/// How much earlier still, at most; and at most a twentieth of the token's lifetime.
 const JITTER: Duration = Duration::from_secs(30);
 /// The length of a line, in its own units.
 const LENGTH: u64 = 1000;
 
-/// The life of an access token, and of the refresh token that it came with.
+/// The timing of an access token, and of the refresh token that was issued with it.
 pub(super) struct Timeline {
     pub(super) now: u64,
     pub(super) access: Track,
@@ -22,7 +22,7 @@ pub(super) struct Timeline {
     pub(super) moments: Vec<Moment>,
 }
 
-/// A life as a line, from its beginning to its end. Times are in milliseconds since 1970.
+/// A lifetime as a line, from its beginning to its end. Times are in milliseconds since 1970.
 pub(super) struct Track {
     pub(super) from: u64,
     pub(super) to: u64,
@@ -32,7 +32,7 @@ pub(super) struct Track {
     pub(super) marks: Vec<u64>,
 }
 
-/// Something that happens in a life.
+/// Something that happens in the lifetime of a token.
 pub(super) struct Moment {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
@@ -123,7 +123,7 @@ fn next_note(life: Duration) -> String {
     )
 }
 
-/// How long it is until a moment, or since it, in its two largest units.
+/// How long it is until a time, or since it, in its two largest units.
 pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     if at > now {
         format!("in {}", spelled(at.since(now)))

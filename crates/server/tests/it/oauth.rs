@@ -3,6 +3,7 @@
 mod audiences;
 mod introspect;
 mod metadata;
+mod revocations;
 mod revoke;
 mod surface;
 mod token;

@@ -191,6 +191,20 @@ impl Watched {
         }
     }
 
+    async fn revocations(&mut self) {
+        let path = "/oauth2/revocations";
+        let guard = Kind { merchant: None, scope: "tollgate:verify", ..self.stage.kind() };
+        let guard = self.stage.client(guard).await;
+        let token = self.stage.tokens(&guard).await.access;
+        let shop = self.stage.tokens(&self.stage.shop).await.access;
+        self.call("GET", path, Call::get(path).bearer(&token)).await;
+        self.call("GET", path, Call::get(&format!("{path}?after=x")).bearer(&token)).await;
+        self.call("GET", path, Call::get(path)).await;
+        self.call("GET", path, Call::get(path).bearer("x")).await;
+        self.call("GET", path, Call::get(path).bearer(&shop)).await;
+        self.failing("last_change", "GET", path, Call::get(path).bearer(&token)).await;
+    }
+
     async fn forward_authorization(&mut self) {
         let token = self.stage.tokens(&self.stage.shop).await.access;
         let elsewhere = "192.0.2.7".parse().unwrap();
@@ -305,6 +319,7 @@ async fn every_operation_answers_what_its_description_says_and_nothing_else() {
     let mut watched = Watched::open().await;
     watched.the_authority().await;
     watched.the_standards().await;
+    watched.revocations().await;
     watched.forward_authorization().await;
     watched.the_sandbox().await;
     watched.the_rest().await;

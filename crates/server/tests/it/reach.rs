@@ -62,7 +62,7 @@ async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
 }
 
 /// The paths that a server answers at, whatever is mounted beside it.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
     "/api/v1/oauth2/refresh",
@@ -71,6 +71,7 @@ const OWN: [&str; 12] = [
     "/metrics",
     "/oauth2/introspect",
     "/oauth2/jwks",
+    "/oauth2/revocations",
     "/oauth2/revoke",
     "/oauth2/token",
     "/openapi.json",

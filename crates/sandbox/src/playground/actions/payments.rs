@@ -4,7 +4,7 @@ use http::StatusCode;
 use rand::RngExt as _;
 use serde_json::json;
 
-use super::{Actions, Came};
+use super::{Actions, Report};
 use crate::playground::calls;
 use crate::playground::curl::Shell;
 use crate::playground::request_checks::{PATH, Refused};
@@ -16,7 +16,7 @@ impl Actions {
         session: &mut Session,
         access: &str,
         shell: &Shell<'_>,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let payment = self.new_payment(session);
         let exchange = self.caller.send(calls::create(access, &payment.key, &payment.body)).await?;
         let page = exchange.granted("redirect_url").and_then(|url| page_of(&url));
@@ -29,7 +29,7 @@ impl Actions {
         };
         let curl = shell.create(&payment.key, &payment.body);
         session.payment = Some(Payment { page, ..payment });
-        Ok(self.came(lead, &exchange, curl))
+        Ok(self.report(lead, &exchange, curl))
     }
 
     pub(super) async fn replay(
@@ -37,7 +37,7 @@ impl Actions {
         session: &Session,
         access: &str,
         shell: &Shell<'_>,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let Some(payment) = &session.payment else { return Ok(no_payment()) };
         let exchange = self.caller.send(calls::create(access, &payment.key, &payment.body)).await?;
         let lead = if exchange.response.headers().contains_key("idempotent-replayed") {
@@ -46,7 +46,7 @@ impl Actions {
         } else {
             NO_REPLAY
         };
-        Ok(self.came(lead, &exchange, shell.create(&payment.key, &payment.body)))
+        Ok(self.report(lead, &exchange, shell.create(&payment.key, &payment.body)))
     }
 
     pub(super) async fn reuse(
@@ -54,13 +54,13 @@ impl Actions {
         session: &Session,
         access: &str,
         shell: &Shell<'_>,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let Some(payment) = &session.payment else { return Ok(no_payment()) };
         let other = payment.body.replacen("\"amount\":1250", "\"amount\":9900", 1);
         let exchange = self.caller.send(calls::create(access, &payment.key, &other)).await?;
         let lead =
             "The same key with another amount: that is a mistake of the caller, and nothing was created.";
-        Ok(self.came(lead, &exchange, shell.create(&payment.key, &other)))
+        Ok(self.report(lead, &exchange, shell.create(&payment.key, &other)))
     }
 
     pub(super) async fn race(
@@ -68,7 +68,7 @@ impl Actions {
         session: &mut Session,
         access: &str,
         shell: &Shell<'_>,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let payment = self.new_payment(session);
         let request = || self.caller.send(calls::create(access, &payment.key, &payment.body));
         let (one, other) = tokio::join!(request(), request());
@@ -78,10 +78,10 @@ impl Actions {
         let lead = if !statuses.contains(&StatusCode::CREATED) {
             "Neither created a payment."
         } else if statuses.contains(&StatusCode::CONFLICT) {
-            "Two at the same moment: one created the payment, the other was told that it is in progress, and when to \
+            "Two at the same time: one created the payment, the other was told that it is in progress, and when to \
              ask again."
         } else {
-            "Two at the same moment: one created the payment, the other came when it was done, and got the same answer."
+            "Two at the same time: one created the payment, the other arrived when it was done, and got the same answer."
         };
         let curl = shell.create(&payment.key, &payment.body);
         session.payment = Some(Payment { page: page.and_then(|url| page_of(&url)), ..payment });
@@ -114,7 +114,7 @@ impl Actions {
 
 const NO_REPLAY: &str = "The request was refused before its key was looked at.";
 
-fn no_payment() -> Came {
+fn no_payment() -> Report {
     ("First create a payment.".to_owned(), Vec::new())
 }
 

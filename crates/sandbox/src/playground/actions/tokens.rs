@@ -3,7 +3,7 @@
 use tollgate_core::Environment;
 use zeroize::Zeroizing;
 
-use super::{Actions, Came};
+use super::{Actions, Report};
 use crate::playground::calls;
 use crate::playground::claims::Decoded;
 use crate::playground::credentials::Credentials;
@@ -13,7 +13,7 @@ use crate::playground::session::{Session, Tokens};
 
 impl Actions {
     /// Takes credentials of the test environment. A client proves itself as it does at the token endpoint.
-    pub(super) async fn sign_in(&self, session: &mut Session, form: &Form) -> Result<Came, Refused> {
+    pub(super) async fn sign_in(&self, session: &mut Session, form: &Form) -> Result<Report, Refused> {
         let said = |lead: &str| Ok((lead.to_owned(), Vec::new()));
         if form.client_secret.trim().starts_with("tg_live_") {
             return said(LIVE);
@@ -40,7 +40,7 @@ impl Actions {
         session: &mut Session,
         credentials: &Credentials,
         shell: &Shell<'_>,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let exchange = self
             .caller
             .send(calls::token(&credentials.client_id.to_string(), &credentials.client_secret))
@@ -55,7 +55,7 @@ impl Actions {
         if let Some((access, refresh)) = issued {
             session.tokens = Some(Tokens { access, refresh });
         }
-        Ok(self.came(lead, &exchange, shell.token()))
+        Ok(self.report(lead, &exchange, shell.token()))
     }
 
     pub(super) async fn refresh(
@@ -63,7 +63,7 @@ impl Actions {
         session: &mut Session,
         token: &str,
         shell: &Shell<'_>,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let exchange = self.caller.send(calls::refresh(token)).await?;
         let granted = exchange.granted("access_token");
         let lead = if granted.is_some() {
@@ -74,41 +74,41 @@ impl Actions {
         if let (Some(access), Some(tokens)) = (granted, session.tokens.as_mut()) {
             tokens.access = access;
         }
-        Ok(self.came(lead, &exchange, shell.refresh()))
+        Ok(self.report(lead, &exchange, shell.refresh()))
     }
 
-    pub(super) async fn call(&self, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
+    pub(super) async fn call(&self, access: &str, shell: &Shell<'_>) -> Result<Report, Refused> {
         let exchange = self.caller.send(calls::list(Some(access))).await?;
         let lead = if exchange.response.status().is_success() {
             "The guard has verified the token in memory, and let the request through to the Payment API."
         } else {
             "The guard has refused the token. The caller learns a code; the reason below is the operator's to know."
         };
-        Ok(self.came(lead, &exchange, shell.list()))
+        Ok(self.report(lead, &exchange, shell.list()))
     }
 
-    pub(super) async fn call_without(&self, shell: &Shell<'_>) -> Result<Came, Refused> {
+    pub(super) async fn call_without(&self, shell: &Shell<'_>) -> Result<Report, Refused> {
         let exchange = self.caller.send(calls::list(None)).await?;
         let lead = "Without a token the guard asks for one, by the header WWW-Authenticate (RFC 6750).";
-        Ok(self.came(lead, &exchange, shell.list_without()))
+        Ok(self.report(lead, &exchange, shell.list_without()))
     }
 
-    pub(super) async fn call_changed(&self, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
+    pub(super) async fn call_changed(&self, access: &str, shell: &Shell<'_>) -> Result<Report, Refused> {
         let changed = Zeroizing::new(changed(access));
         let exchange = self.caller.send(calls::list(Some(&changed))).await?;
         let lead = "The first character of the signature is another one. The signature no longer fits, and nothing of \
                     the token is even read.";
-        Ok(self.came(lead, &exchange, shell.list_changed()))
+        Ok(self.report(lead, &exchange, shell.list_changed()))
     }
 
-    pub(super) async fn call_expired(&self, access: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
+    pub(super) async fn call_expired(&self, access: &str, shell: &Shell<'_>) -> Result<Report, Refused> {
         let expiry = Decoded::of(access).map_or(self.now(), |token| token.expires_at);
         let expiry = expiry.after(self.caller.host().settings().exp_leeway);
         let life = self.caller.host().settings().access_ttl.as_secs();
         let request = calls::list(Some(access));
         if expiry <= self.now() {
             let exchange = self.caller.send(request).await?;
-            return Ok(self.came("The token has expired by now.", &exchange, shell.list_expired(life)));
+            return Ok(self.report("The token has expired by now.", &exchange, shell.list_expired(life)));
         }
         let exchange = self.caller.send_at(request, expiry).await?;
         let shown = self.shown(&exchange, shell.list_expired(life)).moved_to(expiry);
@@ -122,7 +122,7 @@ impl Actions {
         access: &str,
         credentials: &Credentials,
         shell: &Shell<'_>,
-    ) -> Result<Came, Refused> {
+    ) -> Result<Report, Refused> {
         let revoked = self.caller.send(calls::revoke(credentials, access)).await?;
         let called = self.caller.send(calls::list(Some(access))).await?;
         let lead = "A client can end a token of its own before its time (RFC 7009). The guard knows at once. The refresh \
@@ -134,11 +134,11 @@ impl Actions {
         Ok((lead.to_owned(), exchanges))
     }
 
-    pub(super) async fn call_refresh(&self, refresh: &str, shell: &Shell<'_>) -> Result<Came, Refused> {
+    pub(super) async fn call_refresh(&self, refresh: &str, shell: &Shell<'_>) -> Result<Report, Refused> {
         let exchange = self.caller.send(calls::list(Some(refresh))).await?;
         let lead = "A refresh token is no access token: the two are signed with different keys, so that one can never \
                     pass for the other.";
-        Ok(self.came(lead, &exchange, shell.list_with_the_refresh_token()))
+        Ok(self.report(lead, &exchange, shell.list_with_the_refresh_token()))
     }
 }
 

@@ -1,0 +1,171 @@
+//! `GET /oauth2/revocations`: what has been revoked, for guards in other processes. They ask again and again, each time for
+//! what came after the position that they have, and are kept waiting until there is something.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::Method;
+use http::request::Parts;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tollgate_core::{Generation, Revocation, Revoked};
+use tollgate_guard::Requirement;
+use tollgate_http::Problem;
+use tollgate_store::{Changed, Position};
+
+use crate::error::Error;
+use crate::response::{Answered, about_tokens};
+use crate::state::{Arrival, State};
+
+/// The scope of a guard's token.
+const SCOPE: &str = "tollgate:verify";
+/// How long a guard is kept waiting for news.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How soon a server that is about to end lets go of those that wait.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many changes are read at once.
+const BATCH: u32 = 1_000;
+
+/// Answers what was revoked after a position, or all there is without one, or where the log no longer goes back so far.
+pub(super) async fn get(state: &State, arrival: Arrival, head: &Parts) -> Result<Answered, Error> {
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
+    }
+    let verifier = state.installation().verifier();
+    let requirement = Requirement::new().scope(SCOPE.parse().expect("it is a scope"));
+    let decided = verifier.decide(&head.headers, Some(arrival.from), &requirement, arrival.now);
+    let by = match decided {
+        Ok(principal) => principal.client_id(),
+        Err(denial) => return Ok(Answered::to_anybody(denial.response(verifier.realm()))),
+    };
+    let news = match after(head.uri.query())? {
+        None => everything(state).await?,
+        Some(position) => since(state, position).await?,
+    };
+    let body = serde_json::to_vec(&news).expect("texts and numbers serialise");
+    Ok(Answered::to(by, about_tokens(Bytes::from(body))))
+}
+
+/// Reads the position that a guard has; another parameter is ignored.
+fn after(query: Option<&str>) -> Result<Option<Position>, Error> {
+    let mut named =
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).filter(|(name, _)| name == "after");
+    let Some((_, text)) = named.next() else { return Ok(None) };
+    if named.next().is_some() {
+        return Err(Problem::new("after", "duplicate parameter").into());
+    }
+    let position =
+        position_of(&text).ok_or_else(|| Problem::new("after", "is no position that was answered here"))?;
+    Ok(Some(position))
+}
+
+/// The text of a position: the number of the change, and what tells it from others with that number.
+fn text_of(position: Position) -> String {
+    format!("{}-{:032x}", position.seq, u128::from_be_bytes(position.mark))
+}
+
+fn position_of(text: &str) -> Option<Position> {
+    let (seq, mark) = text.split_once('-')?;
+    let mark = u128::from_str_radix(mark, 16).ok()?.to_be_bytes();
+    let position = Position { seq: seq.parse().ok()?, mark };
+    (text_of(position) == text).then_some(position)
+}
+
+#[derive(Serialize)]
+struct News {
+    position: String,
+    /// Whether these are all revocations in force, which take the place of what is known.
+    complete: bool,
+    revocations: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    kind: &'static str,
+    id: String,
+    /// Of a client or a merchant: tokens of earlier generations are ended; `None` ends all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before_generation: Option<Option<u64>>,
+    /// When the last token that it ends has expired.
+    expires_at: String,
+}
+
+impl Entry {
+    fn of(revocation: &Revocation) -> Self {
+        let number = |generation: Generation| (generation != Generation::END).then(|| generation.number());
+        let (kind, id, before_generation) = match revocation.subject {
+            Revoked::Token(id) => ("token", id.to_string(), None),
+            Revoked::Secret(id) => ("secret", id.to_string(), None),
+            Revoked::Client(id, from) => ("client", id.to_string(), Some(number(from))),
+            Revoked::Merchant(id, from) => ("merchant", id.to_string(), Some(number(from))),
+        };
+        let expires_at = humantime::format_rfc3339_seconds(SystemTime::from(revocation.expires_at));
+        Self { kind, id, before_generation, expires_at: expires_at.to_string() }
+    }
+}
+
+async fn everything(state: &State) -> Result<News, Error> {
+    let installation = state.installation();
+    // In this order: what is revoked meanwhile comes once more, and is not missed.
+    let position = installation.store().last_change().await?;
+    let revocations = installation.store().revocations(installation.passed()).await?;
+    let revocations = revocations.iter().map(Entry::of).collect();
+    Ok(News { position: text_of(position), complete: true, revocations })
+}
+
+async fn since(state: &State, mut position: Position) -> Result<News, Error> {
+    let (store, deadline) = (state.installation().store(), Instant::now() + LONGEST_WAIT);
+    let mut applied = state.installation().changes().applied();
+    loop {
+        applied.mark_unchanged();
+        let Some(changes) = store.changes_since(position, BATCH).await? else {
+            return everything(state).await;
+        };
+        position = changes.last().map_or(position, |last| last.position);
+        let revocations: Vec<_> = changes
+            .iter()
+            .filter_map(|change| match &change.what {
+                Changed::Revocation(revocation) => Some(Entry::of(revocation)),
+                Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => None,
+            })
+            .collect();
+        if !revocations.is_empty() || !has_news(state, &mut applied, deadline).await {
+            return Ok(News { position: text_of(position), complete: false, revocations });
+        }
+    }
+}
+
+/// Waits for changes. `false` when there is no more time, or the server is about to end.
+async fn has_news(state: &State, applied: &mut watch::Receiver<()>, deadline: Instant) -> bool {
+    while !state.is_draining() && Instant::now() < deadline {
+        let until = LOOK_EVERY.min(deadline - Instant::now());
+        if let Ok(changed) = timeout(until, applied.changed()).await {
+            return changed.is_ok();
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_comes_back_from_its_text_and_no_other_text_is_one() {
+        for position in [Position::START, Position { seq: u64::MAX, mark: [0xff; 16] }] {
+            assert_eq!(position_of(&text_of(position)), Some(position));
+        }
+        for bad in [
+            "",
+            "1",
+            "1-",
+            "-",
+            "1-0",
+            "+1-00000000000000000000000000000000",
+            "1-000000000000000000000000000000FF",
+        ] {
+            assert_eq!(position_of(bad), None, "{bad:?}");
+        }
+    }
+}
