@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Frame;
 use serde_json::json;
-use tollgate_server::openapi::{Surface, document};
 
 use crate::call::{
     CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, OPENID, REFRESH, REVOKE, Reply, TOKEN,
@@ -326,54 +325,4 @@ async fn every_operation_answers_what_its_description_says_and_nothing_else() {
     watched.the_rest().await;
     watched.seen.assert_every_described_code_was_answered();
     watched.seen.assert_every_example_of_an_error_was_answered();
-}
-
-#[tokio::test]
-async fn an_answer_that_is_always_the_same_is_its_example() {
-    let stage = Stage::open().await;
-    let document = document(&Surface::default());
-    for path in [METADATA, KEYS, "/healthz", "/readyz"] {
-        let content = &document["paths"][path]["get"]["responses"]["200"]["content"];
-        assert_eq!(
-            stage.answer(Call::get(path)).await.json(),
-            content["application/json"]["example"],
-            "{path}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn the_example_of_a_payment_request_is_accepted_and_shown_as_its_example_says() {
-    let stage = Stage::open().await;
-    let document = document(&Surface::default());
-    let token = stage.tokens(&stage.shop).await.access;
-    let content = &document["paths"][CREATE]["post"]["requestBody"]["content"];
-    let example = &content["application/json"]["example"];
-    let created = stage.answer(Call::post(CREATE).bearer(&token).json(example)).await;
-    assert_eq!(created.status().as_u16(), 201);
-    let id = payment_id(&created);
-    stage.answer(Call::post(&format!("/pay/{id}")).form("decision=approve")).await;
-    let mut shown = stage.answer(Call::get(&format!("{LIST}/{id}")).bearer(&token)).await.data();
-    let content = &document["paths"][SHOW]["get"]["responses"]["200"]["content"];
-    let mut described = content["application/json"]["example"]["data"].clone();
-    for own in ["id", "merchant_id", "redirect_url", "created_at", "expires_at", "decided_at"] {
-        assert!(shown[own].take().is_string() && described[own].take().is_string(), "{own}");
-    }
-    assert_eq!(shown, described);
-}
-
-#[tokio::test]
-async fn a_path_takes_the_methods_that_are_described_and_names_them_to_who_uses_another() {
-    let stage = Stage::open().await;
-    let document = document(&Surface::default());
-    for (path, operations) in document["paths"].as_object().unwrap() {
-        let reply = stage.answer(Call::new("DELETE", &path.replace("{id}", "x"))).await;
-        assert_eq!(reply.status().as_u16(), 405, "{path}");
-        let mut methods: Vec<_> =
-            operations.as_object().unwrap().keys().map(|name| name.to_uppercase()).collect();
-        if methods[0] == "GET" {
-            methods.insert(1, "HEAD".to_owned());
-        }
-        assert_eq!(reply.header("allow"), methods.join(", "), "{path}");
-    }
 }
