@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Dev, Process, finish, shell, tollgate};
+use crate::harness::{Dev, Process, SEEN_WITHIN, eventually, finish, shell, tollgate};
 
 const LEDGER: &str = "https://ledger.example.com";
 const AUDIENCES: (&str, &str) = ("TOLLGATE_AUDIENCES", "https://ledger.example.com=RS256");
@@ -68,11 +68,11 @@ fn keys_are_made_and_rotated_by_algorithm() {
         listed.as_array().unwrap().iter().filter(|key| key["algorithm"] == algorithm).count()
     };
     assert_eq!((of("HS256"), of("ES256")), (2, 3), "{listed}");
-    let published = fetch(folder, &format!("{}/oauth2/jwks", dev.base_url));
-    assert!(
-        published["keys"].as_array().unwrap().iter().any(|key| key["kid"] == created["key_id"]),
-        "{published}"
-    );
+    eventually("the new key is published", SEEN_WITHIN, || {
+        let published = fetch(folder, &format!("{}/oauth2/jwks", dev.base_url));
+        let keys = published["keys"].as_array().unwrap();
+        keys.iter().any(|key| key["kid"] == created["key_id"]).then_some(())
+    });
     let unknown = finish(&mut admin_command(
         folder,
         &["client", "create", "--operator", "--name", "x", "--audience", "https://x.example.com"],

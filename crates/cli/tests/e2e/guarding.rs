@@ -138,6 +138,10 @@ impl Guarded {
     fn is_closed_without_an_answer(&self) {
         let (access, _) = self.dev.tokens();
         self.dev.process.signal("STOP");
+        eventually("Tollgate stands still", PATIENCE, || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.dev.process.id())).unwrap();
+            stat.contains(") T ").then_some(())
+        });
         let (status, _) = self.call("GET /payments/1", &[&format!("authorization: Bearer {access}")]);
         self.dev.process.signal("CONT");
         assert_eq!(status, 503);

@@ -54,5 +54,6 @@ mod terminal;
 mod tls;
 mod transfer;
 mod upkeep;
+mod verifiers;
 mod waiting;
 mod which_installation;

@@ -103,6 +103,11 @@ fn schemathesis_finds_no_difference_between_the_document_and_the_server() {
             ("TOLLGATE_LIMITS__SOURCE_AUTH_FAILURES", "off"),
         ],
     );
+    let create = ["client", "create", "--operator", "--name", "guard", "--scope", "tollgate:verify"];
+    let mut create = tollgate(folder.path(), &create);
+    create.args(["--format", "json", "--data"]).arg(&data);
+    let guard = folder.path().join("guard.json");
+    std::fs::write(&guard, finish(&mut create).succeeded().stdout).unwrap();
     let mut schemathesis = Command::new(installed("schemathesis"));
     schemathesis.current_dir(folder.path()).arg("run").arg(&file).args(["--url", &dev.base_url]);
     schemathesis.args(["--checks", "all", "--seed", "1", "--max-examples", "20"]);
@@ -111,9 +116,10 @@ fn schemathesis_finds_no_difference_between_the_document_and_the_server() {
     schemathesis.env("SCHEMATHESIS_HOOKS", "hooks").env("PYTHONPATH", CONFORMANCE);
     schemathesis.env("PYTHONDONTWRITEBYTECODE", "1").env("TOLLGATE_DOCUMENT", &file);
     schemathesis.env("TOLLGATE_CREDENTIALS", data.join("credentials.json"));
+    schemathesis.env("TOLLGATE_GUARD_CREDENTIALS", &guard);
     let output = schemathesis.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("Selected: 17/17"), "{}", said(&output));
+    assert!(said(&output).contains("Selected: 18/18"), "{}", said(&output));
     every_operation_was_done(&dev, &document);
 }
 

@@ -15,6 +15,8 @@ import schemathesis
 with open(os.environ["TOLLGATE_CREDENTIALS"], encoding="utf-8") as file:
     CREDENTIALS = json.load(file)
 BASE_URL = CREDENTIALS["base_url"]
+with open(os.environ["TOLLGATE_GUARD_CREDENTIALS"], encoding="utf-8") as file:
+    GUARD_CREDENTIALS = json.load(file)
 with open(os.environ["TOLLGATE_DOCUMENT"], encoding="utf-8") as file:
     DOCUMENT = json.load(file)
 
@@ -24,8 +26,8 @@ def example(path, method, media="application/json"):
     return body["example"] if "example" in body else body["examples"]["body"]["value"]
 
 
-def tokens():
-    body = {name: CREDENTIALS[name] for name in ("client_id", "client_secret")}
+def tokens(credentials=CREDENTIALS):
+    body = {name: credentials[name] for name in ("client_id", "client_secret")}
     answer = requests.post(f"{BASE_URL}/api/v1/oauth2/token", json=body, timeout=10)
     answer.raise_for_status()
     return answer.json()["data"]
@@ -40,6 +42,7 @@ def payment(token):
 
 
 TOKENS = tokens()
+GUARD = tokens(GUARD_CREDENTIALS)["access_token"]
 SCOPE = {"payments:read", "payments:write"}
 TOKEN_EXAMPLE = example("/api/v1/oauth2/token", "post")
 PRESENTED = example("/oauth2/introspect", "post", "application/x-www-form-urlencoded")["token"]
@@ -70,7 +73,8 @@ class Client:
     def set(self, case, data, context):
         security = case.operation.definition.raw.get("security", [])
         if {"bearer": []} in security:
-            case.headers["Authorization"] = f"Bearer {TOKENS['access_token']}"
+            is_guard = {"oauth2": ["tollgate:verify"]} in security
+            case.headers["Authorization"] = f"Bearer {GUARD if is_guard else TOKENS['access_token']}"
         elif {"basic": []} in security:
             case.headers.pop("Authorization", None)
             if isinstance(case.body, dict) and not {"client_id", "client_secret"} & case.body.keys():
