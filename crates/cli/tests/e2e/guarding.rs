@@ -23,7 +23,7 @@ use tollgate_core::Algorithm;
 
 use self::parity::{Case, Subject};
 use self::tollgate::{Tollgate, claims};
-use crate::harness::{Arrived, Fake, PATIENCE, Process, answer, eventually};
+use crate::harness::{Arrived, Fake, PATIENCE, Process, answer, eventually, now};
 
 /// A recipe, and what may be expected of the proxy that runs by it.
 struct Recipe {
@@ -35,12 +35,24 @@ struct Recipe {
     except: &'static [&'static str],
     /// It asks about each request; otherwise it verifies by keys that it has.
     asks: bool,
-    /// Its refusals are those of Tollgate, body and all.
-    passes_answers_on: bool,
+    /// What it answers to a good token while it has no answer itself.
+    unanswered: u16,
+    answers: Answers,
     /// What else the configuration of Tollgate says.
     settings: &'static str,
     /// Writes its configuration, and says how it is started.
     configure: fn(&Parts<'_>) -> Command,
+}
+
+/// How far a proxy's refusals are those of Tollgate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// Body and all.
+    Whole,
+    /// In status and challenge.
+    Heads,
+    /// In that they refuse.
+    Refusals,
 }
 
 impl Recipe {
@@ -115,7 +127,7 @@ impl<'a> Guarded<'a> {
 
     fn send_bytes(&self, request: &[u8]) -> Response<Vec<u8>> {
         let mut stream = TcpStream::connect(self.proxy).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         // A proxy may reset a connection that it has refused.
         let _ = stream.write_all(request);
         let mut said = Vec::new();
@@ -172,19 +184,23 @@ impl<'a> Guarded<'a> {
         }
     }
 
-    /// Without an answer within its time nothing is forwarded.
-    fn is_closed_without_an_answer(&mut self) {
+    /// Without an answer within its time nothing is forwarded. Who doesn't ask needs none.
+    fn bears_that_there_is_no_answer(&mut self) {
         let bearer = self.bearer();
+        self.forwarded();
         self.tollgate.process.signal("STOP");
         eventually("Tollgate stands still", PATIENCE, || {
             let stat = fs::read_to_string(format!("/proc/{}/stat", self.tollgate.process.id())).unwrap();
             stat.contains(") T ").then_some(())
         });
-        assert_eq!(self.call("GET /payments/1", &[&bearer]).status(), 503, "it is slow");
-        self.tollgate.process.signal("CONT");
+        let began = now();
+        let slow = self.call("GET /payments/1", &[&bearer]).status();
+        let waited = began.elapsed();
         self.tollgate.process.kill();
-        assert_eq!(self.call("GET /payments/1", &[&bearer]).status(), 503, "it is away");
-        assert_eq!(self.forwarded().len(), 0);
+        let away = self.call("GET /payments/1", &[&bearer]).status();
+        assert_eq!((slow.as_u16(), away.as_u16()), (self.recipe.unanswered, self.recipe.unanswered));
+        assert!(waited < Duration::from_secs(10), "{waited:?}");
+        assert_eq!(self.forwarded().len(), if self.recipe.asks { 0 } else { 2 });
     }
 
     /// Everything that a recipe must hold.
@@ -193,8 +209,14 @@ impl<'a> Guarded<'a> {
         self.answers_as_the_table_says();
         self.nobody_passes_for_another();
         self.holds_at_the_edges();
-        if self.recipe.asks {
-            self.is_closed_without_an_answer();
+        self.bears_that_there_is_no_answer();
+    }
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the proxy said:\n{}", self.process.said());
         }
     }
 }

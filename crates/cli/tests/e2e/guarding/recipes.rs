@@ -1,14 +1,16 @@
 //! Each recipe with the addresses of a test, and what it is to hold.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tollgate_core::Algorithm;
 
 use super::parity::Subject;
 use super::table::ALL;
-use super::{Guarded, Parts, Recipe};
+use super::{Answers, Guarded, Parts, Recipe};
 use crate::harness::finish;
 use crate::kept::is_left_out;
 use crate::proxies::{command, with};
@@ -34,7 +36,8 @@ const NGINX: Recipe = Recipe {
     decides: ALL,
     except: &[],
     asks: true,
-    passes_answers_on: false,
+    unanswered: 503,
+    answers: Answers::Heads,
     settings: "",
     configure: nginx,
 };
@@ -73,7 +76,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-const CADDY: Recipe = Recipe { passes_answers_on: true, configure: caddy, ..NGINX };
+const CADDY: Recipe = Recipe { answers: Answers::Whole, configure: caddy, ..NGINX };
 
 fn caddy(parts: &Parts<'_>) -> Command {
     caddy_by(&recipe("Caddyfile"), parts)
@@ -103,7 +106,8 @@ const HAPROXY: Recipe = Recipe {
     decides: BY_KEYS,
     except: &["a token that may be used anywhere"],
     asks: false,
-    passes_answers_on: false,
+    unanswered: 200,
+    answers: Answers::Heads,
     settings: "tokens.algorithm = \"ES256\"",
     configure: haproxy,
 };
@@ -129,10 +133,87 @@ fn haproxy(parts: &Parts<'_>) -> Command {
 }
 
 /// The command that keeps the keys up to date.
-fn haproxy_keys(folder: &std::path::Path, reload: &[&str]) -> Command {
+fn haproxy_keys(folder: &Path, reload: &[&str]) -> Command {
     let mut command = Command::new(format!("{FOLDER}/haproxy-keys"));
     command.arg(folder.join("tollgate.toml")).arg(folder.join("keys")).args(reload).current_dir(folder);
     command.env("TOLLGATE", env!("CARGO_BIN_EXE_tollgate"));
+    command
+}
+
+const APACHE: Recipe = Recipe {
+    except: &[
+        "a token that may be used elsewhere",
+        "a token that may be used nowhere",
+        "a token with a network that can't be read",
+    ],
+    answers: Answers::Refusals,
+    unanswered: 401,
+    configure: apache,
+    ..NGINX
+};
+
+fn apache(parts: &Parts<'_>) -> Command {
+    let mut create =
+        parts.tollgate.admin(&["client", "create", "--operator", "--name", "apache", "--format", "json"]);
+    let client = finish(&mut create).succeeded().json();
+    let text = |name: &str| client[name].as_str().unwrap().to_owned();
+    let script = readable_script(parts.folder);
+    let between = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let recipe = with(
+        &recipe("apache.conf"),
+        &[
+            ("http://127.0.0.1:8080", &format!("http://{}", parts.tollgate.address())),
+            ("127.0.0.1:8081", &between.to_string()),
+            ("http://127.0.0.1:9000", &format!("http://{}", parts.api)),
+            ("/etc/apache2/tollgate.lua", &script.display().to_string()),
+            ("CLIENT_ID", &text("client_id")),
+            ("CLIENT_SECRET", &text("client_secret")),
+            ("iss:https://core.example.com", &format!("iss:{}", parts.tollgate.issuer)),
+            ("*:443", &parts.proxy.to_string()),
+            ("    SSLEngine on\n", ""),
+            ("    SSLCertificateFile    /etc/ssl/api.example.com.crt\n", ""),
+            ("    SSLCertificateKeyFile /etc/ssl/api.example.com.key\n", ""),
+            ("env:live", "env:test"),
+        ],
+    );
+    apache_by(&recipe, parts)
+}
+
+/// A copy of the script that its user, who isn't root, can read.
+fn readable_script(folder: &Path) -> PathBuf {
+    fs::set_permissions(folder, Permissions::from_mode(0o711)).unwrap();
+    let script = folder.join("tollgate.lua");
+    fs::write(&script, recipe("apache.lua")).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o644)).unwrap();
+    script
+}
+
+fn apache_by(recipe: &str, parts: &Parts<'_>) -> Command {
+    let modules = [
+        "mpm_event",
+        "authn_core",
+        "authz_core",
+        "headers",
+        "lua",
+        "oauth2",
+        "proxy",
+        "proxy_http",
+        "rewrite",
+        "setenvif",
+    ]
+    .map(|module| format!("LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so"))
+    .join("\n");
+    let user = if is_root() { "User nobody\nGroup nogroup\n" } else { "" };
+    let folder = parts.folder.display();
+    let whole = format!(
+        "ServerRoot {folder}\nServerName localhost\nListen {}\nPidFile {folder}/apache.pid\nErrorLog /dev/stderr\n\
+         DefaultRuntimeDir {folder}\nMutex sem\n{modules}\n{user}{recipe}\n",
+        parts.proxy
+    );
+    fs::write(parts.folder.join("apache.conf"), whole).unwrap();
+    let mut command =
+        command("apache2", &["-X", "-f", &parts.folder.join("apache.conf").display().to_string()]);
+    command.envs(parts.tollgate.clock.env.clone());
     command
 }
 
@@ -157,4 +238,9 @@ fn behind_caddy_only_whoever_may_comes_to_the_api() {
 #[test]
 fn behind_haproxy_only_whoever_may_comes_to_the_api() {
     run("haproxy", &HAPROXY, |guarded| guarded.holds());
+}
+
+#[test]
+fn behind_apache_only_whoever_may_comes_to_the_api() {
+    run("apache2", &APACHE, |guarded| guarded.holds());
 }
