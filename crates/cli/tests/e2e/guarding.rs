@@ -3,6 +3,7 @@
 
 mod behind;
 mod edges;
+mod envoy;
 mod forged;
 #[allow(dead_code, reason = "a mount in process has more tables")]
 #[path = "../../../guard/tests/parity/table/mod.rs"]
