@@ -10,7 +10,7 @@ mod forged;
 mod parity;
 mod recipes;
 mod table;
-mod tollgate;
+pub(crate) mod tollgate;
 
 use std::cell::Cell;
 use std::fs;
