@@ -38,18 +38,22 @@
 
 mod bearer;
 mod clock;
+mod decision;
 mod denial;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 mod layer;
 mod principal;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod requirement;
 mod revocations;
 mod token_cache;
 mod verifier;
 
 pub use clock::SystemClock;
+pub use decision::{Decide, Decision, Never};
 pub use denial::{Denial, Realm, Unverified};
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::Principal;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use http::HeaderMap;
-use tollgate_core::{Claims, Clock, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing};
+use tollgate_core::{
+    Claims, Clock, Environment, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing,
+};
 use tollgate_http::ClientAddress;
 
 use crate::bearer;
@@ -27,6 +29,8 @@ pub struct Verifier {
     cache: TokenCache,
     clock: Arc<dyn Clock>,
     realm: Realm,
+    /// Whose tokens alone are admitted, whatever a requirement says.
+    environment: Option<Environment>,
 }
 
 /// Until when a verifier's keys and revocations may be relied on. Whoever reads them from elsewhere moves it on with each
@@ -54,7 +58,14 @@ impl Verifier {
             until: forever(),
             cache: TokenCache::new(),
             clock,
+            environment: None,
         }
+    }
+
+    /// Admits tokens of this environment alone, whatever the requirement of a route says.
+    #[must_use]
+    pub fn of_environment(self, environment: Environment) -> Self {
+        Self { environment: Some(environment), ..self }
     }
 
     /// The current time. A request reads it once.
@@ -92,7 +103,9 @@ impl Verifier {
     /// then.
     #[must_use]
     pub fn standing_at(&self, now: Timestamp) -> Self {
-        Self::of(self.keyring.load_full(), self.revocations.load_full(), Arc::new(StoppedClock(now)))
+        let clock = Arc::new(StoppedClock(now));
+        let environment = self.environment;
+        Self { environment, ..Self::of(self.keyring.load_full(), self.revocations.load_full(), clock) }
     }
 
     /// Sets until when keys and revocations may be relied on, from the next request on.
@@ -155,6 +168,9 @@ impl Verifier {
         let keyring = self.keyring.load();
         let check = |claims: &Claims<'_>| {
             self.check_revocations(claims)?;
+            if self.environment.is_some_and(|environment| environment != claims.environment) {
+                return Err(Denial::Environment);
+            }
             requirement(&keyring, claims)
         };
         let cached = self
