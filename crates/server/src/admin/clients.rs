@@ -37,10 +37,7 @@ pub async fn create(
     new: NewClient,
     actor: &Actor,
 ) -> Result<CreatedClient, AdminError> {
-    if let Some(unknown) = new.audiences.iter().find(|one| admin.config.access_tokens(one.as_str()).is_none())
-    {
-        return Err(AdminError::UnknownAudience(unknown.clone()));
-    }
+    check_audiences(admin, &new.audiences)?;
     let now = admin.now().await?;
     let id = ClientId::random(&mut rand::rng());
     let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
@@ -82,14 +79,15 @@ pub async fn list(
     Ok(admin.store.clients(merchant, after, limit).await?)
 }
 
-/// Changes a client. Tokens that it has keep the scope that they were issued with until they expire; that it may no longer call
-/// from an address counts at once.
+/// Changes a client. Tokens that it has keep the scope and the audience that they were issued with until they expire; that it
+/// may no longer call from an address counts at once.
 pub async fn update(
     admin: &Administration<'_>,
     id: ClientId,
     update: &ClientUpdate,
     actor: &Actor,
 ) -> Result<Client, AdminError> {
+    check_audiences(admin, update.audiences.as_deref().unwrap_or_default())?;
     let found = admin.store.update_client(id, update, admin.now().await?, actor).await?;
     if found { find(admin, id).await } else { Err(AdminError::UnknownClient(id)) }
 }
@@ -108,6 +106,13 @@ pub async fn enable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> 
 pub async fn delete(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<(), AdminError> {
     let found = admin.store.delete_client(id, admin.now().await?, actor).await?;
     found.then_some(()).ok_or(AdminError::UnknownClient(id))
+}
+
+fn check_audiences(admin: &Administration<'_>, audiences: &[Audience]) -> Result<(), AdminError> {
+    match audiences.iter().find(|one| admin.config.access_tokens(one.as_str()).is_none()) {
+        Some(unknown) => Err(AdminError::UnknownAudience(unknown.clone())),
+        None => Ok(()),
+    }
 }
 
 async fn set_status(
