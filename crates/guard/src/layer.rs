@@ -11,11 +11,10 @@ use tollgate_core::ClientId;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::decision::{Decide, Decision};
 use crate::denial::{Denial, Realm};
 use crate::principal::Principal;
 use crate::requirement::Requirement;
-use crate::verifier::Verifier;
+use crate::verifier::{Decide, Decision, Verifier};
 
 /// Lets only requests with an acceptable access token through to the inner service.
 pub struct GuardLayer<D = Verifier> {

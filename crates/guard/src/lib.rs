@@ -38,7 +38,6 @@
 
 mod bearer;
 mod clock;
-mod decision;
 mod denial;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -53,11 +52,10 @@ mod token_cache;
 mod verifier;
 
 pub use clock::SystemClock;
-pub use decision::{Decide, Decision, Never};
 pub use denial::{Denial, Realm, Unverified};
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::Principal;
 pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
 pub use tollgate_http::ClientAddress;
-pub use verifier::{Freshness, Verifier};
+pub use verifier::{Decide, Decision, Freshness, Never, Verifier};

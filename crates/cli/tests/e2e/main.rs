@@ -47,6 +47,7 @@ mod postgres_server;
 mod proxies;
 mod races;
 mod reload;
+mod remote_guards;
 mod secret_files;
 mod signals;
 mod snippets;

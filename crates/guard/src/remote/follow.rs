@@ -10,14 +10,12 @@ use tollgate_client::Cached;
 
 use crate::revocations::Revocations;
 
-use super::Shared;
 use super::authority::{Answer, Moment, get};
 use super::calls::backoff;
 use super::freshness::Subject;
-use super::news::News;
+use super::news::{News, REVOCATIONS};
 use super::problem::Problem;
-
-pub(super) const REVOCATIONS: &str = "the revocations";
+use super::shared::Shared;
 
 /// The time between two questions, at least: an authority that is about to end doesn't keep anybody waiting.
 const APART: Duration = Duration::from_millis(100);

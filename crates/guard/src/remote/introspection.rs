@@ -9,11 +9,11 @@ use tollgate_core::{Clock, Environment, MAX_TOKEN, TokenError};
 use tollgate_http::ClientAddress;
 
 use crate::bearer;
-use crate::decision::{Decide, Decision};
 use crate::denial::{Denial, Realm};
 use crate::requirement::Requirement;
+use crate::verifier::{Decide, Decision};
 
-use super::builder::{BuildError, Own, Setup};
+use super::setup::{BuildError, Own, Setup};
 use super::wanted::Later;
 
 mod answer;
@@ -24,8 +24,8 @@ use answer::Verdict;
 use cache::{Answers, Found};
 use question::Asker;
 
-/// Asks the authority about each token, and keeps what it says for a second at most, counted from the question. So a
-/// revocation counts within a second.
+/// Asks the authority about each token, and keeps what it says for half a second, counted from the question. So a revocation
+/// counts within a second, also one that another server of the authority has taken.
 ///
 /// Requests with the same token share a question. While the authority doesn't answer, requests are refused with 503. For an API
 /// with more than a few calls a second an audience with public keys is the better way: [`RemoteVerifier`].

@@ -10,6 +10,8 @@ use tollgate_core::{Jwk, JwkError, KeyId, VerifyingKey};
 
 use super::problem::Problem;
 
+pub(super) const KEYS: &str = "the keys of the authority";
+
 /// How many keys a set may have.
 const MOST_KEYS: usize = 100;
 /// How long a set is kept that doesn't say it.
@@ -27,7 +29,7 @@ struct KeySet<'a> {
 /// Reads the keys that can be used. Others may be for somebody else (RFC 7517 §5), unless they are symmetric: then nothing of
 /// the set is trusted.
 pub(super) fn read(body: &[u8]) -> Result<Vec<VerifyingKey>, Problem> {
-    let set: KeySet<'_> = serde_json::from_slice(body).map_err(|_| Problem::Malformed(super::keys::KEYS))?;
+    let set: KeySet<'_> = serde_json::from_slice(body).map_err(|_| Problem::Malformed(KEYS))?;
     if set.keys.len() > MOST_KEYS {
         return Err(Problem::TooManyKeys(MOST_KEYS));
     }

@@ -12,15 +12,14 @@ use tokio::time::Instant;
 use tollgate_client::Origin;
 use tollgate_core::VerifyingRing;
 
-use super::Shared;
 use super::authority::{Answer, Authority, get};
 use super::calls::{backoff, earlier};
 use super::freshness::Subject;
-use super::key_set;
+use super::key_set::{self, KEYS};
 use super::problem::Problem;
+use super::shared::Shared;
 
 const METADATA: &str = "the metadata of the authority";
-pub(super) const KEYS: &str = "the keys of the authority";
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
 /// How long the metadata counts.

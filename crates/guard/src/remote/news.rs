@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use tollgate_core::{Generation, Revocation, Revoked, Timestamp};
 
-use super::follow::REVOCATIONS;
 use super::problem::Problem;
+
+pub(super) const REVOCATIONS: &str = "the revocations";
 
 /// How long a position may be, in bytes.
 const LONGEST_POSITION: usize = 128;

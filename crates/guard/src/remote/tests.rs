@@ -1,12 +1,15 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::{Instant, sleep, timeout};
 use tollgate_client::Fault;
-use tollgate_core::{Clock, Environment, SigningKey};
+use tollgate_core::{Clock, Environment, SigningKey, TokenError};
 
 use super::*;
-use crate::{Denial, Principal};
+use crate::verifier::Decide;
+use crate::{Denial, Principal, Requirement};
 
 mod authority;
 mod failing;

@@ -8,7 +8,7 @@ use tollgate_core::{Environment, Timestamp, TokenError};
 use crate::principal::Principal;
 use crate::remote::problem::Problem;
 
-use super::question::INTROSPECTION;
+pub(super) const INTROSPECTION: &str = "the introspection of a token";
 
 /// What the authority says of a token.
 pub(super) enum Verdict {

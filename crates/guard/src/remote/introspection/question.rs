@@ -13,12 +13,10 @@ use tollgate_core::MAX_TOKEN;
 use zeroize::Zeroizing;
 
 use crate::remote::authority::{Answer, Authority, Moment};
-use crate::remote::builder::Own;
 use crate::remote::problem::Problem;
+use crate::remote::setup::Own;
 
-use super::answer::Verdict;
-
-pub(super) const INTROSPECTION: &str = "the introspection of a token";
+use super::answer::{INTROSPECTION, Verdict};
 
 /// How often the client is read again while it is refused.
 const READ_EVERY: Duration = Duration::from_secs(5);
