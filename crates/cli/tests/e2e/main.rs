@@ -48,6 +48,7 @@ mod proxies;
 mod races;
 mod reload;
 mod remote_guards;
+mod rust_libraries;
 mod secret_files;
 mod signals;
 mod snippets;
