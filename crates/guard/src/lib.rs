@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use tollgate_core::{KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
+//! use tollgate_core::{Environment, KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
 //! use tollgate_guard::{GuardLayer, Principal, Requirement, SystemClock, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
@@ -21,7 +21,10 @@
 //! # };
 //! let keyring = VerifyingRing::new(policy, [key.verifying_key()]);
 //! let verifier = Arc::new(Verifier::new(keyring, Arc::new(SystemClock)));
-//! let reading = Requirement::new().scope("payments:read".parse().expect("it is a scope"));
+//! // Test and live never mix.
+//! let reading = Requirement::new()
+//!     .environment(Environment::Live)
+//!     .scope("payments:read".parse().expect("it is a scope"));
 //! let guard = GuardLayer::new(verifier).require(reading);
 //!
 //! let service = guard.layer(service_fn(|request: http::Request<()>| async move {
