@@ -27,7 +27,7 @@ pub enum WhenCutOff {
     /// It refuses every request with 503: a token may have been revoked.
     #[default]
     Refuse,
-    /// It goes on to admit tokens by the revocations that it knows.
+    /// It goes on to admit tokens by the revocations that it knows, until it has read no keys for a day.
     Admit,
 }
 
@@ -167,7 +167,7 @@ fn freshness(state: &State, revoking: Revoking, now: Instant) -> Freshness {
     let until = match (revoking, state.revocations) {
         (Revoking::Unknown, _) => keys_last,
         (Revoking::Followed(..), None) => NEVER,
-        (Revoking::Followed(_, WhenCutOff::Admit), Some(_)) => Timestamp::MAX,
+        (Revoking::Followed(_, WhenCutOff::Admit), Some(_)) => keys_last,
         (Revoking::Followed(bound, WhenCutOff::Refuse), Some(asked)) => {
             ends(asked, bound, now).min(keys_last)
         }

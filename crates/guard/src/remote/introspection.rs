@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tollgate_client::{SecretSource, Transport};
 use tollgate_core::{Clock, Environment, MAX_TOKEN, TokenError};
 use tollgate_http::ClientAddress;
@@ -127,7 +128,7 @@ impl Decide for IntrospectingVerifier {
             Ok(token) => token,
             Err(denial) => return Decision::Made(Err(denial)),
         };
-        match Asking::find(&self.asking, token) {
+        match Asking::find(&self.asking, token, Instant::now()) {
             Found::Known(verdict) => Decision::Made(self.asking.admit(&verdict, address, requirement)),
             Found::Refused => Decision::Made(Err(Denial::Stale)),
             Found::Asked(answer) => {
@@ -156,16 +157,16 @@ fn plausible(token: &[u8]) -> Result<&[u8], Denial> {
 }
 
 impl Asking {
-    /// Finds what is known of a token, or asks for it.
-    fn find(asking: &Arc<Self>, token: &[u8]) -> Found {
+    /// Finds what is known of a token for a request that came at some time, or asks for it.
+    fn find(asking: &Arc<Self>, token: &[u8], came: Instant) -> Found {
         let question = || {
             let (asking, token): (_, Box<[u8]>) = (asking.clone(), token.into());
             async move { asking.asker.ask(&token).await }
         };
-        asking.answers.find(token, question)
+        asking.answers.find(token, came, question)
     }
 
-    /// Waits for an answer that is not too old when it comes.
+    /// Waits for an answer that is not too old when it comes, at most the second one: that is asked for after the request came.
     async fn wait(
         self: &Arc<Self>,
         token: &[u8],
@@ -175,7 +176,7 @@ impl Asking {
             if let Some(verdict) = answer.come().await? {
                 return Ok(verdict);
             }
-            answer = match Self::find(self, token) {
+            answer = match Self::find(self, token, answer.came) {
                 Found::Known(verdict) => return Ok(verdict),
                 Found::Refused => return Err(Denial::Stale),
                 Found::Asked(answer) => answer,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tollgate_client::Fault;
 use tollgate_core::{Clock, Environment, SigningKey, TokenError};
 

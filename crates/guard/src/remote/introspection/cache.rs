@@ -42,6 +42,7 @@ struct Tokens {
 
 enum State {
     Asked(watch::Receiver<Progress>),
+    /// What was said, and until when it counts.
     Known(Arc<Verdict>, Instant),
 }
 
@@ -49,6 +50,7 @@ enum State {
 #[derive(Clone)]
 enum Progress {
     Open,
+    /// What was said, and when it was asked.
     Answered(Arc<Verdict>, Instant),
     Failed,
 }
@@ -66,18 +68,18 @@ pub(super) enum Found {
 /// An answer that is waited for.
 pub(super) struct Awaited {
     progress: watch::Receiver<Progress>,
-    /// Whether this request has caused the question. Then the answer counts, however long it took.
-    is_own: bool,
-    until: Instant,
+    pub(super) came: Instant,
 }
 
 impl Awaited {
-    /// Waits for the answer; `None` if it is too old for whoever came after the question.
+    /// Waits for the answer. It counts, however long it took, for a request that had come when the question was sent; for
+    /// others `None` says that it is too old.
     pub(super) async fn come(&mut self) -> Result<Option<Arc<Verdict>>, Denial> {
         let come = self.progress.wait_for(|progress| !matches!(progress, Progress::Open));
-        match timeout_at(self.until, come).await.map(|come| come.map(|progress| progress.clone())) {
-            Ok(Ok(Progress::Answered(verdict, counts_until)))
-                if self.is_own || Instant::now() < counts_until =>
+        let come = timeout_at(self.came + PATIENCE, come).await;
+        match come.map(|come| come.map(|progress| progress.clone())) {
+            Ok(Ok(Progress::Answered(verdict, asked)))
+                if self.came <= asked || Instant::now() < asked + COUNTS =>
             {
                 Ok(Some(verdict))
             }
@@ -98,21 +100,20 @@ impl Answers {
         lock(&self.tokens).known.len()
     }
 
-    /// Finds the answer about a token. Where there is none and none is awaited, it has `question` asked. That goes on when whoever
-    /// caused it has gone.
-    pub(super) fn find<Q>(&self, token: &[u8], question: impl FnOnce() -> Q) -> Found
+    /// Finds the answer about a token for a request that came at some time. Where there is none and none is awaited, it has
+    /// `question` asked. That goes on when whoever caused it has gone.
+    pub(super) fn find<Q>(&self, token: &[u8], came: Instant, question: impl FnOnce() -> Q) -> Found
     where
         Q: Future<Output = Result<(Verdict, Moment), Problem>> + Send + 'static,
     {
         let now = Instant::now();
-        let until = now + PATIENCE;
         let mut tokens = lock(&self.tokens);
         match tokens.known.get(token) {
             Some(State::Known(verdict, counts_until)) if now < *counts_until => {
                 return Found::Known(verdict.clone());
             }
             Some(State::Asked(progress)) => {
-                return Found::Asked(Awaited { progress: progress.clone(), is_own: false, until });
+                return Found::Asked(Awaited { progress: progress.clone(), came });
             }
             Some(State::Known(..)) | None => {}
         }
@@ -127,7 +128,7 @@ impl Answers {
         let open = Open { tokens: self.tokens.clone(), token, answered };
         let question = question();
         self.runtime.spawn(async move { open.close(question.await) });
-        Found::Asked(Awaited { progress, is_own: true, until })
+        Found::Asked(Awaited { progress, came })
     }
 }
 
@@ -173,12 +174,13 @@ impl Open {
         let mut tokens = lock(&self.tokens);
         match outcome {
             Ok((verdict, asked)) => {
-                let (verdict, until) = (Arc::new(verdict), asked.at + COUNTS);
-                tokens.known.insert(self.token.clone(), State::Known(verdict.clone(), until));
+                let verdict = Arc::new(verdict);
+                let known = State::Known(verdict.clone(), asked.at + COUNTS);
+                tokens.known.insert(self.token.clone(), known);
                 if tokens.problem.take().is_some() {
                     tracing::info!("the authority answers questions about tokens again");
                 }
-                self.answered.send_replace(Progress::Answered(verdict, until));
+                self.answered.send_replace(Progress::Answered(verdict, asked.at));
             }
             Err(problem) => {
                 let text = problem.to_string();

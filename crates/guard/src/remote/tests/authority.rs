@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, DATE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tollgate_client::{Fault, Secret, SecretError, SecretSource, Sending, Transport};
 use tollgate_core::{
     Algorithm, Claims, ClientId, Clock, Environment, Generation, Jwk, KeyId, MerchantId, PrivateKey, RsaBits,
@@ -92,6 +92,8 @@ pub(super) struct Script {
     pub(super) keys: Option<Instead>,
     pub(super) revocations: Option<Instead>,
     pub(super) introspection: Option<Instead>,
+    /// From when a question about a token is decided on to when the answer is there.
+    pub(super) introspection_takes: Duration,
     pub(super) max_age: u64,
     pub(super) published: Vec<SigningKey>,
     pub(super) revoked: Vec<Value>,
@@ -121,6 +123,7 @@ impl Authority {
             keys: None,
             revocations: None,
             introspection: None,
+            introspection_takes: Duration::ZERO,
             max_age: 300,
             published: vec![key.clone()],
             revoked: Vec::new(),
@@ -197,7 +200,12 @@ impl Authority {
                 self.dated(200, token.to_string())
             }
             "/oauth2/revocations" => self.revocations(request).await,
-            "/oauth2/introspect" => self.introspect(request.body()),
+            "/oauth2/introspect" => {
+                let answer = self.introspect(request.body());
+                let takes = self.script().introspection_takes;
+                sleep(takes).await;
+                answer
+            }
             _ => self.dated(404, String::new()),
         }
     }

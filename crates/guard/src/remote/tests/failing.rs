@@ -36,6 +36,8 @@ async fn a_guard_that_may_admits_by_what_it_knows_but_only_once_it_knew_anything
     guarded.authority.set_all(Some(&Instead::Status(503)));
     sleep(Duration::from_secs(700)).await;
     assert_eq!(guarded.about(&guarded.key).await, Ok(()));
+    sleep(Duration::from_secs(24 * 60 * 60)).await;
+    assert_eq!(guarded.about(&guarded.key).await, Err(Denial::Stale));
     let never =
         Guarded::set_up(|authority| authority.script().revocations = Some(Instead::Status(403)), admitting);
     sleep(LONG).await;

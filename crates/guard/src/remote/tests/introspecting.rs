@@ -57,6 +57,40 @@ async fn requests_with_one_token_share_a_question_and_its_answer_counts_for_half
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_comes_half_a_second_after_a_revocation_is_refused_however_slow_the_answers_are() {
+    for takes in [0, 90, 400, 490, 510, 900, 2_400].map(Duration::from_millis) {
+        let (authority, verifier) = guard();
+        authority.script().introspection_takes = takes;
+        let (verifier, began) = (Arc::new(verifier), Instant::now());
+        let revoked_at = began + Duration::from_millis(3_010);
+        let script = authority.clone();
+        tokio::spawn(async move {
+            sleep_until(revoked_at).await;
+            script.script().bad_tokens.push("good".to_owned());
+        });
+        let mut requests = tokio::task::JoinSet::new();
+        for number in 0..150 {
+            let (verifier, comes) = (verifier.clone(), began + number * Duration::from_millis(40));
+            requests.spawn(async move {
+                sleep_until(comes).await;
+                (comes, decide(&*verifier, "good").await, comes.elapsed())
+            });
+        }
+        while let Some(request) = requests.join_next().await {
+            let (came, outcome, took) = request.unwrap();
+            let after = came.saturating_duration_since(revoked_at);
+            if after >= Duration::from_millis(500) {
+                assert_eq!(outcome, Err(Denial::Inactive), "{takes:?}: came {after:?} after it");
+            } else if came + took < revoked_at {
+                assert!(outcome.is_ok(), "{takes:?}: {outcome:?}");
+            }
+            // At most until the open question is answered, and one of its own.
+            assert!(took <= 2 * takes, "{takes:?}: waited {took:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_an_answer_nobody_is_admitted_and_nobody_waits_for_long() {
     let (authority, verifier) = guard();
     assert!(decide(&verifier, "good").await.is_ok());
