@@ -46,6 +46,7 @@ mod postgres;
 mod postgres_server;
 mod proxies;
 mod races;
+mod readme;
 mod reload;
 mod remote_guards;
 mod rust_libraries;
