@@ -48,6 +48,8 @@ mod proxies;
 mod races;
 mod readme;
 mod reload;
+mod remote_guards;
+mod rust_libraries;
 mod secret_files;
 mod signals;
 mod snippets;
