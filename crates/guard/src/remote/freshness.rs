@@ -165,9 +165,8 @@ fn freshness(state: &State, revoking: Revoking, now: Instant) -> Freshness {
     let Some(keys) = state.keys else { return Freshness { keys_until: NEVER, until: NEVER } };
     let keys_last = ends(keys.read, KEYS_LAST, now);
     let until = match (revoking, state.revocations) {
-        (Revoking::Unknown, _) => keys_last,
+        (Revoking::Unknown, _) | (Revoking::Followed(_, WhenCutOff::Admit), Some(_)) => keys_last,
         (Revoking::Followed(..), None) => NEVER,
-        (Revoking::Followed(_, WhenCutOff::Admit), Some(_)) => keys_last,
         (Revoking::Followed(bound, WhenCutOff::Refuse), Some(asked)) => {
             ends(asked, bound, now).min(keys_last)
         }
