@@ -38,6 +38,11 @@ impl Served {
         self.certificate.tls()
     }
 
+    /// When it expires, in seconds since 1970.
+    pub(crate) fn expires_at(&self) -> Option<i64> {
+        self.certificate.expires_at()
+    }
+
     /// Loads it anew, from where the configuration says now. On an error the one before is served on.
     pub(crate) fn renew(&mut self, config: &Config) {
         if let Some(files) = &config.tls {

@@ -31,6 +31,9 @@ impl Reload<'_> {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
+            if let Some(expires_at) = self.certificate.as_ref().and_then(Served::expires_at) {
+                self.server.certificate_expires(expires_at);
+            }
             tokio::select! {
                 () = signals.hung_up() => self.all(),
                 _ = ticks.tick() => {

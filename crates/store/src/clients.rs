@@ -64,6 +64,9 @@ pub struct ClientUpdate {
     pub scope: Option<Scope>,
     /// The networks that it may call from; empty means any.
     pub addresses: Option<Vec<IpNet>>,
+    /// The APIs that its tokens may be for; empty means the default one alone. Refresh tokens that were issued before stay with
+    /// theirs.
+    pub audiences: Option<Vec<Audience>>,
 }
 
 /// The clients.

@@ -44,10 +44,7 @@ pub async fn create(
     let order = Order::new("client.create", Object::Client(id)).merchant(new.merchant_id);
     let new = &new;
     let attempt = |attempt: Attempt| async move {
-        let unknown = |one: &&Audience| admin.config.access_tokens(one.as_str()).is_none();
-        if let Some(unknown) = new.audiences.iter().find(unknown) {
-            return Err(AdminError::UnknownAudience(unknown.clone()));
-        }
+        check_audiences(admin, &new.audiences)?;
         let created = drawn(admin, id, new, attempt.now);
         let act = attempt.makes(&recorded::client(&created.client));
         match (admin.store.create_client(&created.client, &act).await?, new.merchant_id) {
@@ -96,8 +93,8 @@ pub async fn list(
     Ok(admin.store.clients(merchant, after, limit).await?)
 }
 
-/// Changes a client. Tokens that it has keep the scope that they were issued with until they expire; that it may no longer call
-/// from an address counts at once.
+/// Changes a client. Tokens that it has keep the scope and the audience that they were issued with until they expire; that it
+/// may no longer call from an address counts at once.
 pub async fn update(
     admin: &Administration<'_>,
     id: ClientId,
@@ -106,6 +103,7 @@ pub async fn update(
 ) -> Result<Client, AdminError> {
     let order = Order::new("client.update", Object::Client(id));
     let attempt = |attempt: Attempt| async move {
+        check_audiences(admin, update.audiences.as_deref().unwrap_or_default())?;
         let before = find(admin, id).await?;
         let (after, now) = (updated(&before, update), attempt.now);
         let act =
@@ -118,11 +116,12 @@ pub async fn update(
 
 /// Returns a client as an update leaves it.
 fn updated(client: &Client, update: &ClientUpdate) -> Client {
-    let ClientUpdate { name, scope, addresses } = update.clone();
+    let ClientUpdate { name, scope, addresses, audiences } = update.clone();
     Client {
         name: name.unwrap_or_else(|| client.name.clone()),
         scope: scope.unwrap_or_else(|| client.scope.clone()),
         addresses: addresses.unwrap_or_else(|| client.addresses.clone()),
+        audiences: audiences.unwrap_or_else(|| client.audiences.clone()),
         ..client.clone()
     }
 }
@@ -147,6 +146,13 @@ pub async fn delete(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> 
         found.then_some(()).ok_or(AdminError::UnknownClient(id))
     };
     admin.act(actor, order, attempt).await
+}
+
+fn check_audiences(admin: &Administration<'_>, audiences: &[Audience]) -> Result<(), AdminError> {
+    match audiences.iter().find(|one| admin.config.access_tokens(one.as_str()).is_none()) {
+        Some(unknown) => Err(AdminError::UnknownAudience(unknown.clone())),
+        None => Ok(()),
+    }
 }
 
 async fn set_status(

@@ -242,10 +242,17 @@ pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
     assert!(update(ClientUpdate { addresses: Some(Vec::new()), ..ClientUpdate::default() }).await);
     expected.addresses = Vec::new();
     assert_eq!(the_client(&store, 1).await, expected);
+    let audiences = vec!["https://ledger.example.com".parse().unwrap()];
+    assert!(update(ClientUpdate { audiences: Some(audiences.clone()), ..ClientUpdate::default() }).await);
+    expected.audiences = audiences;
+    assert_eq!(the_client(&store, 1).await, expected);
+    assert!(update(ClientUpdate { audiences: Some(Vec::new()), ..ClientUpdate::default() }).await);
+    expected.audiences = Vec::new();
+    assert_eq!(the_client(&store, 1).await, expected);
     let client = Changed::Client(client_id(1));
     assert_eq!(
         changed_since(&store, before).await,
-        [Changed::Merchant(merchant_id(1)), client, client, client]
+        [Changed::Merchant(merchant_id(1)), client, client, client, client, client]
     );
 }
 

@@ -92,11 +92,11 @@ impl Clients for Postgres {
                 recorded!(
                     "done AS (
                          UPDATE clients SET name = coalesce($2, name), scope = coalesce($3, scope),
-                             addresses = coalesce($4, addresses)
+                             addresses = coalesce($4, addresses), audiences = coalesce($5, audiences)
                          WHERE id = $1 RETURNING id
                      )",
-                    "SELECT 1, 'client', id, NULL::bigint, $5, false FROM done",
-                    "$6, $7, $8",
+                    "SELECT 1, 'client', id, NULL::bigint, $6, false FROM done",
+                    "$7, $8, $9",
                     "SELECT FROM done"
                 ),
                 params![
@@ -104,6 +104,7 @@ impl Clients for Postgres {
                     update.name.as_deref().map(str::as_bytes),
                     update.scope.as_ref().map(Scope::as_str),
                     update.addresses.as_deref().map(networks_text),
+                    update.audiences.as_deref().map(audiences_text),
                     kept(now),
                     by.who(),
                     by.from(),

@@ -99,12 +99,13 @@ impl Clients for Sqlite {
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let (ClientUpdate { name, scope, addresses }, actor) = (update.clone(), act.actor().clone());
+        let (ClientUpdate { name, scope, addresses, audiences }, actor) =
+            (update.clone(), act.actor().clone());
         self.act(act, move |connection| {
             let found = connection
                 .prepare_cached(
                     "UPDATE clients SET name = ifnull(?2, name), scope = ifnull(?3, scope),
-                         addresses = ifnull(?4, addresses)
+                         addresses = ifnull(?4, addresses), audiences = ifnull(?5, audiences)
                      WHERE id = ?1",
                 )?
                 .execute(params![
@@ -112,6 +113,7 @@ impl Clients for Sqlite {
                     name,
                     scope.as_ref().map(Scope::as_str),
                     addresses.as_deref().map(networks_text),
+                    audiences.as_deref().map(audiences_text),
                 ])?;
             if found > 0 {
                 changes::record(connection, Changed::Client(id), now, &actor)?;
