@@ -62,10 +62,11 @@ impl Attempt {
         self.act(Draft { after: Some(after.to_string()), ..self.draft() })
     }
 
-    /// The act of changing something: the record has the members that differ.
+    /// The act of changing something: the record has the members that differ. `null` is what was not there.
     pub(super) fn changes(&self, before: &Value, after: &Value) -> Act {
         let (before, after) = differing(before, after);
-        self.act(Draft { before: Some(before.to_string()), after: Some(after.to_string()), ..self.draft() })
+        let before = (!before.is_null()).then(|| before.to_string());
+        self.act(Draft { before, after: Some(after.to_string()), ..self.draft() })
     }
 
     /// Something that happens and changes nothing.

@@ -9,7 +9,7 @@ use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Link, MerchantId};
 use tollgate_server::admin::audit::{self, Anchor, Flaw, Line, Query};
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::{Administration, clients, configuration, keys, merchants, rekey, secrets};
-use tollgate_store::{ClientUpdate, Object, Record, RecordFilter, RecordOrder, Time as _, Trail as _};
+use tollgate_store::{ClientUpdate, Draft, Object, Record, RecordFilter, RecordOrder, Time as _, Trail as _};
 
 use crate::oauth::post_as;
 use crate::stage::{ACT, NOW, SYSTEM, Stage};
@@ -185,6 +185,10 @@ async fn a_line_of_an_export_comes_back_as_the_record_that_it_is_of() {
     let odd = Actor { from: Some("\u{1b}[2J\n".repeat(2_000)), why: Some(name.to_owned()), ..ada() };
     audit::refused(&admin, "client.create", Object::Route(name.to_owned()), name, &odd).await.unwrap();
     everything_once(&admin, &odd).await;
+    for text in ["null", "1", "\"x\"", "{\"a\": 1}", "[]"] {
+        let of = Draft { before: Some(text.to_owned()), ..Draft::new(NOW, ada(), "test", Object::Store) };
+        stage.elsewhere.record(&admin.unlocked.trail().act(of)).await.unwrap();
+    }
     let mut before = Link::START;
     for record in everything(&stage).await {
         let line = Line { before, record };
