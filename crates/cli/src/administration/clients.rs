@@ -9,7 +9,7 @@ use tollgate_store::{Access, Client, ClientUpdate};
 use super::PAGE;
 use crate::actor::actor_because;
 use crate::args::{ClientArgs, ClientCommand, Format, StoreArgs, Why};
-use crate::confirm::ask;
+use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 use crate::{open, say};
@@ -64,17 +64,19 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             print(&clients::enable(&admin, client, &actor_because(why)).await?, admin.now().await?)
         }
-        ClientCommand::Delete { client: ClientArgs { client, store }, confirm, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            let admin = opened.administration();
-            if confirm.asks() {
-                let name = clients::find(&admin, client).await?.name;
-                ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
-            }
-            clients::delete(&admin, client, &actor_because(why)).await?;
-            output::object(format, &json!({ "client_id": client, "status": "deleted" }))
-        }
+        ClientCommand::Delete { client, confirm, why } => delete(&client, confirm, why, format).await,
     }
+}
+
+async fn delete(args: &ClientArgs, confirm: Confirm, why: Why, format: Format) -> Result<(), Failure> {
+    let (opened, client) = (open::installation(&args.store, Access::Change).await?, args.client);
+    let admin = opened.administration();
+    if confirm.asks() {
+        let name = clients::find(&admin, client).await?.name;
+        ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
+    }
+    clients::delete(&admin, client, &actor_because(why)).await?;
+    output::object(format, &json!({ "client_id": client, "status": "deleted" }))
 }
 
 async fn create(new: NewClient, store: &StoreArgs, why: Why, format: Format) -> Result<(), Failure> {

@@ -15,9 +15,6 @@ pub use line::{Line, LineError, shown};
 pub use purge::{purge, purge_through};
 pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, verify};
 
-/// The act of exporting the trail to its end, which lets what was exported be purged.
-const EXPORTED: &str = "trail.exported";
-
 /// Which records are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -69,7 +66,7 @@ pub async fn end_export(
     actor: &Actor,
 ) -> Result<(), AdminError> {
     let what = json!({ "after": after, "through": Anchor(through).to_string() });
-    read_by(admin, EXPORTED, actor, &what).await
+    read_by(admin, purge::EXPORTED, actor, &what).await
 }
 
 /// Records that a request was refused before it was known what it is about: a role that does not suffice, a token of a merchant.

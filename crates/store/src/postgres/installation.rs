@@ -12,6 +12,20 @@ use super::engine::Postgres;
 use super::pool::Statement;
 use crate::{Act, Installation, Seal, SigningKey, StoreError, Trail};
 
+/// Replaces what the installation is sealed with, if it is what `$1` tells and `$4` are all its signing keys.
+const RESEAL: &str = "WITH same AS (
+                          SELECT 1 AS same FROM installation
+                          WHERE check_value = $1
+                              AND (SELECT count(*) FROM signing_keys) = cardinality($4)
+                              AND NOT EXISTS (SELECT FROM signing_keys WHERE id <> ALL ($4))
+                      ), resealed AS (
+                          UPDATE signing_keys k SET sealed = given.sealed
+                          FROM unnest($4, $5) AS given (id, sealed)
+                          WHERE k.id = given.id AND EXISTS (SELECT FROM same)
+                      )
+                      UPDATE installation SET check_value = $2, secrets_key = $3, trail_key = $6
+                      WHERE EXISTS (SELECT FROM same)";
+
 #[async_trait]
 impl Installation for Postgres {
     async fn install(&self, check: &[u8], key: &SigningKey, act: &Act) -> Result<Vec<u8>, StoreError> {
@@ -108,18 +122,7 @@ async fn reseal(
             &[
                 // A key that is being added was waited for.
                 Statement {
-                    sql: "WITH same AS (
-                          SELECT 1 AS same FROM installation
-                          WHERE check_value = $1
-                              AND (SELECT count(*) FROM signing_keys) = cardinality($4)
-                              AND NOT EXISTS (SELECT FROM signing_keys WHERE id <> ALL ($4))
-                      ), resealed AS (
-                          UPDATE signing_keys k SET sealed = given.sealed
-                          FROM unnest($4, $5) AS given (id, sealed)
-                          WHERE k.id = given.id AND EXISTS (SELECT FROM same)
-                      )
-                      UPDATE installation SET check_value = $2, secrets_key = $3, trail_key = $6
-                      WHERE EXISTS (SELECT FROM same)",
+                    sql: RESEAL,
                     params: params![
                         from,
                         seal.check.as_slice(),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tollgate_core::{Actor, ClientId, Link, MerchantId, Timestamp, TrailKey};
 
-use super::{Object, Outcome, Record};
+use super::object::Object;
+use super::record::{Outcome, Record};
 /// The act that makes a store an installation.
 const INSTALL: &str = "store.install";
 

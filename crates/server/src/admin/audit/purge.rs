@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use tollgate_core::{Link, Timestamp};
 use tollgate_store::{Object, Record, RecordFilter, RecordOrder};
 
-use super::{Anchor, EXPORTED};
+use super::verify::{Anchor, PURGE};
 use crate::admin::acting::{Attempt, Order};
 use crate::admin::{Actor, AdminError, Administration};
 
-/// The act of deleting records.
-pub(super) const PURGE: &str = "trail.purge";
+/// The act of exporting the trail to its end, which lets what was exported be purged.
+pub(super) const EXPORTED: &str = "trail.exported";
 /// How much longer than they must be kept records stay, so that there are not as many records of purges as were purged.
 const AT_ONCE_A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most records that are deleted at once.

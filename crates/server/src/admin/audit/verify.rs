@@ -14,6 +14,8 @@ use tollgate_store::{Record, RecordFilter, RecordOrder, StoreError, TrailEnds};
 use super::line::{hex, unhex};
 use crate::admin::{AdminError, Administration};
 
+/// The act of deleting the oldest records: the only one that moves the beginning of the trail.
+pub(super) const PURGE: &str = "trail.purge";
 /// How many records are read at once.
 const PAGE: u32 = 500;
 /// How often the trail is read again that was purged meanwhile.
@@ -238,7 +240,7 @@ impl<'a> Walk<'a> {
         self.count += 1;
         self.since = self.since.or(Some(record.at));
         self.until = Some(record.at);
-        if record.act == super::purge::PURGE && record.outcome == "done" {
+        if record.act == PURGE && record.outcome == "done" {
             self.begins = purged_through(record);
         }
         let is_anchor = self.anchor.filter(|Anchor(link)| link.seq == record.link.seq);

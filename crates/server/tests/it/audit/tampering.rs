@@ -76,16 +76,7 @@ impl Tampering {
             )
         };
         match *self {
-            Self::Change { seq, column } => {
-                let column = COLUMNS[column];
-                let value = match column {
-                    "at" => format!("{column} + 1"),
-                    "mac" => "randomblob(32)".to_owned(),
-                    "client_id" | "merchant_id" => "randomblob(16)".to_owned(),
-                    _ => format!("ifnull({column}, '') || 'x'"),
-                };
-                run(&format!("UPDATE audit SET {column} = {value} WHERE seq = ?1"), &[&seq]);
-            }
+            Self::Change { seq, column } => change(db, seq, COLUMNS[column]),
             Self::Remove { seq, count } => {
                 let last = (seq + count - 1).min(RECORDS - 1);
                 run("DELETE FROM audit WHERE seq BETWEEN ?1 AND ?2", &[&seq, &last]);
@@ -146,6 +137,16 @@ impl Tampering {
             Self::Append { .. } => RECORDS + 1,
         }
     }
+}
+
+fn change(db: &Connection, seq: u64, column: &str) {
+    let value = match column {
+        "at" => format!("{column} + 1"),
+        "mac" => "randomblob(32)".to_owned(),
+        "client_id" | "merchant_id" => "randomblob(16)".to_owned(),
+        _ => format!("ifnull({column}, '') || 'x'"),
+    };
+    db.execute(&format!("UPDATE audit SET {column} = {value} WHERE seq = ?1"), [seq]).unwrap();
 }
 
 fn copy(db: &Connection, of: u64, to: u64) {
