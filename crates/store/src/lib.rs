@@ -25,6 +25,7 @@ mod sqlite;
 mod time;
 mod trail;
 mod transfer;
+mod uses;
 
 pub use access::Access;
 pub use agreements::{Adoption, Agreement, Agreements};
@@ -44,6 +45,7 @@ pub use sqlite::{Backup, Sqlite};
 pub use time::{Time, TimePassed};
 pub use trail::{Act, Draft, Object, Outcome, Record, RecordFilter, RecordOrder, Trail, TrailEnds};
 pub use transfer::{Part, Row, Table, Transfer, Value, is_understood};
+pub use uses::{SecretUse, SecretUses, Uses};
 
 /// What Tollgate remembers, on any engine.
 pub trait Store:
@@ -62,6 +64,7 @@ pub trait Store:
     + Time
     + Trail
     + Transfer
+    + Uses
     + 'static
 {
 }
@@ -82,6 +85,8 @@ impl<T> Store for T where
         + Time
         + Trail
         + Transfer
+        + Uses
+        + Uses
         + 'static
 {
 }

@@ -124,7 +124,8 @@ impl Clients for Postgres {
                 ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
                 recorded!(
                     "done AS (DELETE FROM clients WHERE id = $1 RETURNING id),
-                     secret AS (DELETE FROM secrets WHERE client_id = $1)",
+                     secret AS (DELETE FROM secrets WHERE client_id = $1),
+                     used AS (DELETE FROM secret_uses WHERE client_id = $1)",
                     "SELECT 1, 'client', id, NULL::bigint, $2, false FROM done
                      UNION ALL SELECT 2, 'client revoked', id, $3, $4, true FROM done",
                     "$5, $6, $7",

@@ -109,6 +109,10 @@ impl Merchants for Postgres {
                     params: params![],
                 },
                 Statement {
+                    sql: "DELETE FROM secret_uses u WHERE NOT EXISTS (SELECT FROM clients c WHERE c.id = u.client_id)",
+                    params: params![],
+                },
+                Statement {
                     sql: recorded!(
                         "done AS (DELETE FROM merchants WHERE id = $1 RETURNING id)",
                         "SELECT 1, 'merchant', id, NULL::bigint, $2, false FROM done

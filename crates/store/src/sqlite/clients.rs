@@ -127,6 +127,9 @@ impl Clients for Sqlite {
         let actor = act.actor().clone();
         self.act(act, move |connection| {
             connection
+                .prepare_cached("DELETE FROM secret_uses WHERE client_id = ?1")?
+                .execute([id.as_bytes()])?;
+            connection
                 .prepare_cached("DELETE FROM secrets WHERE client_id = ?1")?
                 .execute([id.as_bytes()])?;
             let found =

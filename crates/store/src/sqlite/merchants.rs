@@ -95,6 +95,7 @@ impl Merchants for Sqlite {
         let actor = act.actor().clone();
         self.act(act, move |connection| {
             for sql in [
+                "DELETE FROM secret_uses WHERE client_id IN (SELECT id FROM clients WHERE merchant_id = ?1)",
                 "DELETE FROM secrets WHERE client_id IN (SELECT id FROM clients WHERE merchant_id = ?1)",
                 "DELETE FROM clients WHERE merchant_id = ?1",
             ] {
