@@ -46,6 +46,7 @@ mod postgres;
 mod postgres_server;
 mod proxies;
 mod races;
+mod readme;
 mod reload;
 mod secret_files;
 mod signals;
