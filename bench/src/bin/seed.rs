@@ -10,12 +10,13 @@ use clap::Parser;
 use rand::seq::SliceRandom;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_core::{
-    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretHasher,
-    SecretId, Timestamp,
+    Actor, Audience, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, Scope,
+    SecretHasher, SecretId, Timestamp,
 };
 use tollgate_guard::SystemClock;
+use tollgate_server::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{
-    Client, Clients as _, Installation as _, Merchant, Merchants as _, Secret, Sqlite, Status, StoreError,
+    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite, Status, StoreError,
 };
 
 /// Clients of one merchant.
@@ -32,6 +33,12 @@ struct Args {
     /// How many clients.
     #[arg(long, default_value_t = 1)]
     clients: usize,
+    /// An API that their tokens may be for, the first unless they ask for another; without any, the default one.
+    #[arg(long = "audience", value_name = "NAME")]
+    audiences: Vec<Audience>,
+    /// The most their tokens may allow.
+    #[arg(long, default_value = "payments:read payments:write")]
+    scope: Scope,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -49,10 +56,12 @@ async fn main() -> io::Result<()> {
     io::Write::write_all(&mut file, master_key.expose_hex().as_bytes())?;
 
     let store = Arc::new(Sqlite::open(&args.data.join("tollgate.db")).map_err(io::Error::other)?);
-    let key = tollgate_server::new_signing_key(&master_key, now, now);
-    store.install(&master_key.check_value(), &key).await.map_err(io::Error::other)?;
-    let (clients, mut credentials) = draw(args.clients, &master_key.secret_hasher(), now);
-    fill(&store, clients, now).await.map_err(io::Error::other)?;
+    let new = NewKey::hs256(now, now);
+    let key = new_signing_key(&master_key, new).await.map_err(io::Error::other)?;
+    let act = seeding(&master_key, now);
+    store.install(&master_key.check_value(), &key, &act).await.map_err(io::Error::other)?;
+    let (clients, mut credentials) = draw(&args, &master_key.secret_hasher(), now);
+    fill(&store, clients, now, &act).await.map_err(io::Error::other)?;
     // Whoever takes the first of them must not find neighbours in the store.
     credentials.shuffle(&mut rand::rng());
     credentials::write(&args.data.join("clients.txt"), &credentials)?;
@@ -61,7 +70,8 @@ async fn main() -> io::Result<()> {
 }
 
 /// Draws clients in the order of their ids, which the store takes fastest.
-fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Vec<Credentials>) {
+fn draw(args: &Args, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Vec<Credentials>) {
+    let count = args.clients;
     let mut rng = rand::rng();
     let mut ids: Vec<ClientId> = (0..count).map(|_| ClientId::random(&mut rng)).collect();
     ids.sort_unstable();
@@ -84,8 +94,9 @@ fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Ve
                 merchant_id: Some(merchants[at / CLIENTS]),
                 name: format!("client {at}"),
                 environment: Environment::Test,
-                scope: "payments:read payments:write".parse().expect("this is a scope"),
+                scope: args.scope.clone(),
                 addresses: Vec::new(),
+                audiences: args.audiences.clone(),
                 status: Status::Enabled,
                 merchant_status: Status::Enabled,
                 generation: Generation::FIRST,
@@ -100,7 +111,12 @@ fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Ve
         .unzip()
 }
 
-async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp) -> Result<(), StoreError> {
+/// The act that every change is recorded as.
+fn seeding(master_key: &MasterKey, now: Timestamp) -> Act {
+    AuditTrail::new(master_key.trail_key()).act(Draft::new(now, Actor::system(), "seed", Object::Store))
+}
+
+async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp, act: &Act) -> Result<(), StoreError> {
     let mut writes = tokio::task::JoinSet::new();
     let mut last = None;
     for client in clients {
@@ -109,13 +125,13 @@ async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp) -> Resu
             let id = last.expect("every client drawn has a merchant");
             let merchant =
                 Merchant { id, name: format!("Merchant {id}"), status: Status::Enabled, created_at: now };
-            let store = store.clone();
+            let (store, act) = (store.clone(), act.clone());
             // The store takes writes in the order in which they are asked for, so its clients come behind it.
-            writes.spawn(async move { store.create_merchant(&merchant, &Actor::system()).await });
+            writes.spawn(async move { store.create_merchant(&merchant, &act).await });
         }
-        let store = store.clone();
+        let (store, act) = (store.clone(), act.clone());
         writes.spawn(async move {
-            store.create_client(&client, &Actor::system()).await.map(|created| assert!(created))
+            store.create_client(&client, &act).await.map(|created| assert!(created))
         });
         while writes.len() >= AT_ONCE {
             if let Some(written) = writes.join_next().await {

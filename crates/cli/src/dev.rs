@@ -43,7 +43,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let _alone = lock(&args.data)?;
     make_master_key(&args.data)?;
     let store = open::store(&config, Access::Create).await?;
-    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
+    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?, &actor()).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
     let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config };

@@ -1,8 +1,10 @@
 //! What administrators do: one function for each act, in one module for each subject.
 //!
 //! The command line calls them, and so can anything else that administers. Each function that changes something takes the
-//! [`Actor`], which is recorded with the change. None of them prints, asks or ends the process.
+//! [`Actor`], who stands in the record of the audit trail that is written with the change; so does one that refuses to. None of them prints, asks or ends the process.
 
+mod acting;
+pub mod audit;
 pub mod check;
 pub mod clients;
 pub mod configuration;
@@ -11,6 +13,7 @@ mod error;
 pub mod keys;
 pub mod merchants;
 mod name;
+pub(crate) mod recorded;
 pub mod rekey;
 pub mod scopes;
 pub mod secrets;
@@ -24,7 +27,7 @@ use crate::config::Config;
 use crate::opening::Unlocked;
 
 pub use error::AdminError;
-pub use name::{Name, NameError};
+pub use name::{Name, NameError, Reason, ReasonError};
 pub use tollgate_core::Actor;
 
 /// The installation that is administered.

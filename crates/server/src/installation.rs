@@ -1,23 +1,29 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
 mod revocations;
+mod trail;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use serde_json::json;
+use tokio::time::Instant;
 use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
 use tollgate_guard::{Freshness, Verifier};
-use tollgate_store::{Alone, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
+use tollgate_store::{
+    Act, Alone, Draft, Object, Outcome, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
+};
 
-use crate::admin::Administration;
+use crate::admin::{Administration, recorded};
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
+use crate::events::Auditing;
 use crate::key_times::newest;
-use crate::membership::Membership;
+use crate::membership::{Membership, this_server};
 use crate::opening::{NewKey, OpenError, Unlocked, install_if_empty, open_signing_keys};
 use crate::readiness::{NotReady, Task};
 use crate::registry::Registry;
@@ -50,6 +56,7 @@ pub struct Installation {
     suspension: Suspension,
     store_clock: StoreClock,
     membership: Membership,
+    auditing: Auditing,
 }
 
 impl Installation {
@@ -61,14 +68,14 @@ impl Installation {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, OpenError> {
         let master_keys = master_keys.into();
-        install_if_empty(store.as_ref(), &master_keys, clock.now()).await?;
+        install_if_empty(store.as_ref(), &master_keys, clock.now(), &this_server()).await?;
         let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
         // Before it issues any: what ends its tokens must be kept for as long as they live.
         store.longest_lifetime(config.longest_lifetime()).await?;
         let clocks = clock.now().min(store.now().await?);
         let steady = SteadyTime::new(store.time_passed().await?, clocks, clock.uptime());
         let policy = config.token_policy();
-        let membership = Membership::new(&config);
+        let membership = Membership::new(&config, unlocked.trail().clone());
         let registry = Registry::new(store.clone(), config.limits.client_cache);
         let signing_ring = ArcSwap::from_pointee(SigningRing::new(&policy.issuer, Vec::new()));
         let verifier = Arc::new(Verifier::new(VerifyingRing::new(policy, []), clock.clone()));
@@ -89,6 +96,7 @@ impl Installation {
             suspension: Suspension::default(),
             store_clock: StoreClock::default(),
             membership,
+            auditing: Auditing::new(Instant::now()),
         });
         installation.note_time_passed().await;
         let position = installation.reload().await?;
@@ -244,6 +252,7 @@ impl Installation {
 
     /// Notes that a task runs no more: from now on the server is not ready, whatever else it may do when stale.
     pub(crate) fn task_panicked(&self, task: Task) {
+        self.note_event("server.task-panic", Outcome::Failed, &json!({ "task": task.as_str() }));
         // The first is as good a reason as the others.
         let _ = self.panicked.set(task);
     }
@@ -271,7 +280,11 @@ impl Installation {
 
     /// Notes that something that the server depends on is not as it must be, or that it is again: `None`.
     pub(crate) fn suspend(&self, cause: Cause, reason: Option<String>) {
-        self.suspension.set(cause, reason);
+        let what = json!({ "cause": cause.as_str(), "reason": reason });
+        let act = if reason.is_some() { "server.suspend" } else { "server.resume" };
+        if self.suspension.set(cause, reason) && cause != Cause::Notice {
+            self.note_event(act, Outcome::Done, &what);
+        }
         self.renew_freshness();
     }
 
@@ -313,6 +326,20 @@ impl Installation {
         self.unlocked.new_signing_key(self.store(), new).await
     }
 
+    /// Makes the act of adding a key that a server adds by itself, at `now` by the store's clock.
+    pub(crate) fn adds_key(&self, key: &SealedKey, others_retire_at: Timestamp, now: Timestamp) -> Act {
+        let after = Some(recorded::signing_key(key, others_retire_at).to_string());
+        self.act(Draft {
+            after,
+            ..Draft::new(now, self.membership.actor(), "key.add", Object::SigningKey(key.id))
+        })
+    }
+
+    /// Makes an act of its record.
+    pub(crate) fn act(&self, record: Draft) -> Act {
+        self.unlocked.trail().act(record)
+    }
+
     /// Adds the first key of each algorithm that is configured and has none, unless the servers have agreed on others.
     pub(crate) async fn add_first_keys(&self) -> Result<(), OpenError> {
         if self.membership.obstacle(self.store_time()).is_some() {
@@ -325,7 +352,8 @@ impl Installation {
                 let rsa_bits = self.config.keys.rsa_bits;
                 let new = NewKey { algorithm, rsa_bits, created_at: now, activates_at: now };
                 let key = self.new_signing_key(new).await?;
-                self.store.add_signing_key(&key, now, &self.membership.actor()).await?;
+                let act = self.adds_key(&key, now, now);
+                self.store.add_signing_key(&key, now, &act).await?;
                 tracing::info!(key_id = %key.id, %algorithm, "the first signing key of an algorithm was added");
                 self.reload_keys().await?;
             }

@@ -13,6 +13,7 @@ mod client_id_filter;
 pub mod config;
 mod document;
 pub mod error;
+mod events;
 mod exposition;
 mod follower;
 #[cfg(fuzzing)]
@@ -45,7 +46,9 @@ mod server;
 mod state;
 mod steady_time;
 mod store_clock;
+mod streaming;
 mod suspension;
+mod trail;
 mod waiting;
 mod watcher;
 
@@ -62,5 +65,7 @@ pub use response::Body;
 pub use rotation::Rotation;
 pub use run::{BindError, Listeners, run};
 pub use server::{Loopback, Mounted, Server};
+pub use streaming::{StreamError, Streaming};
+pub use trail::AuditTrail;
 pub use waiting::Waiting;
 pub use watcher::Watcher;

@@ -278,6 +278,7 @@ fn token_error(denial: &Denial) -> Option<TokenError> {
     match denial {
         Denial::InvalidToken(why) => Some(*why),
         Denial::NoToken
+        | Denial::Inactive
         | Denial::Environment
         | Denial::InsufficientScope(_)
         | Denial::Address

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use ipnet::IpNet;
 use tollgate_core::{
-    Actor, Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretHash,
-    SecretId, Timestamp,
+    Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId,
+    Timestamp,
 };
 
-use crate::{Status, StoreError};
+use crate::{Act, Status, StoreError};
 
 /// A set of credentials, with its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct ClientUpdate {
 #[async_trait]
 pub trait Clients: Send + Sync {
     /// Adds a client with its secrets. `false`, and nothing added, if its merchant doesn't exist.
-    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError>;
+    async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError>;
 
     /// Returns a client with its secrets.
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError>;
@@ -96,7 +96,7 @@ pub trait Clients: Send + Sync {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Changes a client. `false` if there is no such client.
@@ -105,12 +105,12 @@ pub trait Clients: Send + Sync {
         id: ClientId,
         update: &ClientUpdate,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Deletes a client with its secrets, and ends its tokens of every generation: it never comes back.
     /// `false` if there is no such client.
-    async fn delete_client(&self, id: ClientId, now: Timestamp, actor: &Actor) -> Result<bool, StoreError>;
+    async fn delete_client(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
 
     /// Adds a secret. With `others_expire_at` every other live secret expires then, unless it expires sooner.
     /// `false` if there is no such client.
@@ -120,7 +120,7 @@ pub trait Clients: Send + Sync {
         secret: &Secret,
         others_expire_at: Option<Timestamp>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Revokes a secret and every token obtained with it, whenever that was issued. `false` if the client has no
@@ -130,7 +130,7 @@ pub trait Clients: Send + Sync {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 }
 

@@ -1,9 +1,9 @@
 //! Merchants.
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, MerchantId, Timestamp};
+use tollgate_core::{MerchantId, Timestamp};
 
-use crate::StoreError;
+use crate::{Act, StoreError};
 
 /// Whether a merchant or a client is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Merchant {
 #[async_trait]
 pub trait Merchants: Send + Sync {
     /// Adds a merchant.
-    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError>;
+    async fn create_merchant(&self, merchant: &Merchant, act: &Act) -> Result<(), StoreError>;
 
     /// Returns a merchant.
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError>;
@@ -47,7 +47,7 @@ pub trait Merchants: Send + Sync {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Gives a merchant another name. `false` if there is no such merchant.
@@ -56,15 +56,10 @@ pub trait Merchants: Send + Sync {
         id: MerchantId,
         name: &str,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Deletes a merchant with its clients and their secrets, and ends their tokens of every generation: it never comes back.
     /// `false` if there is no such merchant.
-    async fn delete_merchant(
-        &self,
-        id: MerchantId,
-        now: Timestamp,
-        actor: &Actor,
-    ) -> Result<bool, StoreError>;
+    async fn delete_merchant(&self, id: MerchantId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
 }

@@ -32,7 +32,9 @@ mod status;
 mod tests;
 mod time;
 mod tls;
+mod trail;
 mod transfer;
+mod uses;
 
 pub use address::PostgresAddress;
 pub use engine::Postgres;

@@ -30,7 +30,9 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod time;
+mod trail;
 mod transfer;
+mod uses;
 mod writer;
 
 pub use backup::Backup;

@@ -1,10 +1,13 @@
 //! Clients.
 
 use ipnet::IpNet;
-use tollgate_core::{Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Scope};
-use tollgate_store::{Client, ClientUpdate, Status};
+use tollgate_core::{
+    Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Scope, Timestamp,
+};
+use tollgate_store::{Client, ClientUpdate, Object, Status};
 
-use super::{Actor, AdminError, Administration, Name, secrets, wait_if_enabled_again};
+use super::acting::{Attempt, Order};
+use super::{Actor, AdminError, Administration, Name, recorded, secrets, wait_if_enabled_again};
 
 /// A client that is to be created.
 #[derive(Debug, Clone)]
@@ -37,20 +40,34 @@ pub async fn create(
     new: NewClient,
     actor: &Actor,
 ) -> Result<CreatedClient, AdminError> {
-    check_audiences(admin, &new.audiences)?;
-    let now = admin.now().await?;
     let id = ClientId::random(&mut rand::rng());
+    let order = Order::new("client.create", Object::Client(id)).merchant(new.merchant_id);
+    let new = &new;
+    let attempt = |attempt: Attempt| async move {
+        check_audiences(admin, &new.audiences)?;
+        let created = drawn(admin, id, new, attempt.now);
+        let act = attempt.makes(&recorded::client(&created.client));
+        match (admin.store.create_client(&created.client, &act).await?, new.merchant_id) {
+            (false, Some(merchant)) => Err(AdminError::UnknownMerchant(merchant)),
+            (true, _) | (false, None) => Ok(created),
+        }
+    };
+    admin.act(actor, order, attempt).await
+}
+
+/// Draws the secret of a client that is to be created.
+fn drawn(admin: &Administration<'_>, id: ClientId, new: &NewClient, now: Timestamp) -> CreatedClient {
     let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
     let environment = new.environment.unwrap_or(default);
     let (secret, value) = secrets::draw(admin.unlocked.hasher(), id, environment, now);
     let client = Client {
         id,
         merchant_id: new.merchant_id,
-        name: new.name.into(),
+        name: new.name.as_str().to_owned(),
         environment,
-        scope: new.scope,
-        addresses: new.addresses,
-        audiences: new.audiences,
+        scope: new.scope.clone(),
+        addresses: new.addresses.clone(),
+        audiences: new.audiences.clone(),
         status: Status::Enabled,
         merchant_status: Status::Enabled,
         generation: Generation::FIRST,
@@ -58,10 +75,7 @@ pub async fn create(
         created_at: now,
         secrets: vec![secret],
     };
-    match (admin.store.create_client(&client, actor).await?, client.merchant_id) {
-        (false, Some(merchant)) => Err(AdminError::UnknownMerchant(merchant)),
-        (true, _) | (false, None) => Ok(CreatedClient { client, secret: value }),
-    }
+    CreatedClient { client, secret: value }
 }
 
 /// Returns a client with its secrets.
@@ -87,9 +101,29 @@ pub async fn update(
     update: &ClientUpdate,
     actor: &Actor,
 ) -> Result<Client, AdminError> {
-    check_audiences(admin, update.audiences.as_deref().unwrap_or_default())?;
-    let found = admin.store.update_client(id, update, admin.now().await?, actor).await?;
-    if found { find(admin, id).await } else { Err(AdminError::UnknownClient(id)) }
+    let order = Order::new("client.update", Object::Client(id));
+    let attempt = |attempt: Attempt| async move {
+        check_audiences(admin, update.audiences.as_deref().unwrap_or_default())?;
+        let before = find(admin, id).await?;
+        let (after, now) = (updated(&before, update), attempt.now);
+        let act =
+            attempt.of(before.merchant_id).changes(&recorded::client(&before), &recorded::client(&after));
+        let found = admin.store.update_client(id, update, now, &act).await?;
+        if found { find(admin, id).await } else { Err(AdminError::UnknownClient(id)) }
+    };
+    admin.act(actor, order, attempt).await
+}
+
+/// Returns a client as an update leaves it.
+fn updated(client: &Client, update: &ClientUpdate) -> Client {
+    let ClientUpdate { name, scope, addresses, audiences } = update.clone();
+    Client {
+        name: name.unwrap_or_else(|| client.name.clone()),
+        scope: scope.unwrap_or_else(|| client.scope.clone()),
+        addresses: addresses.unwrap_or_else(|| client.addresses.clone()),
+        audiences: audiences.unwrap_or_else(|| client.audiences.clone()),
+        ..client.clone()
+    }
 }
 
 /// Disables a client: it is refused everywhere, and so is every token that it has.
@@ -104,8 +138,14 @@ pub async fn enable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> 
 
 /// Deletes a client with its secrets. Every token that it has is refused.
 pub async fn delete(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<(), AdminError> {
-    let found = admin.store.delete_client(id, admin.now().await?, actor).await?;
-    found.then_some(()).ok_or(AdminError::UnknownClient(id))
+    let order = Order::new("client.delete", Object::Client(id));
+    let attempt = |attempt: Attempt| async move {
+        let (before, now) = (find(admin, id).await?, attempt.now);
+        let act = attempt.of(before.merchant_id).deletes(&recorded::client(&before));
+        let found = admin.store.delete_client(id, now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownClient(id))
+    };
+    admin.act(actor, order, attempt).await
 }
 
 fn check_audiences(admin: &Administration<'_>, audiences: &[Audience]) -> Result<(), AdminError> {
@@ -121,7 +161,15 @@ async fn set_status(
     status: Status,
     actor: &Actor,
 ) -> Result<Client, AdminError> {
-    wait_if_enabled_again(find(admin, id).await?.status, status).await;
-    admin.store.set_client_status(id, status, admin.now().await?, actor).await?;
-    find(admin, id).await
+    if let Some(client) = admin.store.client(id).await? {
+        wait_if_enabled_again(client.status, status).await;
+    }
+    let name = if status == Status::Disabled { "client.disable" } else { "client.enable" };
+    let attempt = |attempt: Attempt| async move {
+        let (before, now) = (find(admin, id).await?, attempt.now);
+        let act = attempt.of(before.merchant_id).sets(before.status, status);
+        admin.store.set_client_status(id, status, now, &act).await?;
+        find(admin, id).await
+    };
+    admin.act(actor, Order::new(name, Object::Client(id)), attempt).await
 }

@@ -44,6 +44,20 @@ pub enum AdminError {
     Store(#[from] StoreError),
 }
 
+impl AdminError {
+    /// Says whether an order was refused, which is recorded; otherwise it failed.
+    pub(super) const fn is_refusal(&self) -> bool {
+        match self {
+            Self::UnknownMerchant(_)
+            | Self::UnknownClient(_)
+            | Self::UnknownSecret { .. }
+            | Self::KeyExists(_)
+            | Self::UnknownAudience(_) => true,
+            Self::NoInstallation | Self::TargetNotEmpty | Self::Open(_) | Self::Store(_) => false,
+        }
+    }
+}
+
 impl From<OpenError> for AdminError {
     fn from(error: OpenError) -> Self {
         match error {
@@ -51,6 +65,7 @@ impl From<OpenError> for AdminError {
             error @ (OpenError::NotInstalled
             | OpenError::WrongMasterKey
             | OpenError::SecretsKey
+            | OpenError::TrailKey
             | OpenError::SigningKey { .. }
             | OpenError::NewKey(_)) => Self::Open(error),
         }

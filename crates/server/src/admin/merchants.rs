@@ -1,17 +1,23 @@
 //! Merchants.
 
 use tollgate_core::MerchantId;
-use tollgate_store::{Merchant, Status};
+use tollgate_store::{Client, Draft, Merchant, Object, Status};
 
-use super::{Actor, AdminError, Administration, Name, wait_if_enabled_again};
+use super::acting::{Attempt, Order};
+use super::{Actor, AdminError, Administration, Name, recorded, wait_if_enabled_again};
 
 /// Creates a merchant.
 pub async fn create(admin: &Administration<'_>, name: Name, actor: &Actor) -> Result<Merchant, AdminError> {
-    let created_at = admin.now().await?;
     let id = MerchantId::random(&mut rand::rng());
-    let merchant = Merchant { id, name: name.into(), status: Status::Enabled, created_at };
-    admin.store.create_merchant(&merchant, actor).await?;
-    Ok(merchant)
+    let name = &name;
+    let attempt = |attempt: Attempt| async move {
+        let (name, created_at) = (name.as_str().to_owned(), attempt.now);
+        let merchant = Merchant { id, name, status: Status::Enabled, created_at };
+        let act = attempt.makes(&recorded::merchant(&merchant));
+        admin.store.create_merchant(&merchant, &act).await?;
+        Ok(merchant)
+    };
+    admin.act(actor, Order::new("merchant.create", Object::Merchant(id)), attempt).await
 }
 
 /// Returns a merchant.
@@ -53,14 +59,46 @@ pub async fn rename(
     name: Name,
     actor: &Actor,
 ) -> Result<Merchant, AdminError> {
-    let found = admin.store.rename_merchant(id, name.as_str(), admin.now().await?, actor).await?;
-    if found { find(admin, id).await } else { Err(AdminError::UnknownMerchant(id)) }
+    let name = &name;
+    let attempt = |attempt: Attempt| async move {
+        let before = find(admin, id).await?;
+        let after = Merchant { name: name.as_str().to_owned(), ..before.clone() };
+        let act = attempt.changes(&recorded::merchant(&before), &recorded::merchant(&after));
+        let found = admin.store.rename_merchant(id, name.as_str(), attempt.now, &act).await?;
+        if found { find(admin, id).await } else { Err(AdminError::UnknownMerchant(id)) }
+    };
+    admin.act(actor, Order::new("merchant.rename", Object::Merchant(id)), attempt).await
 }
 
 /// Deletes a merchant with its clients and their secrets. Every token that they have is refused.
 pub async fn delete(admin: &Administration<'_>, id: MerchantId, actor: &Actor) -> Result<(), AdminError> {
-    let found = admin.store.delete_merchant(id, admin.now().await?, actor).await?;
-    found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+    let order = Order::new("merchant.delete", Object::Merchant(id)).merchant(Some(id));
+    let attempt = |attempt: Attempt| async move {
+        let before = find(admin, id).await?;
+        // Whoever asks what became of a client finds a record of it.
+        let clients = all_clients(admin, id).await?;
+        let gone = clients.iter().map(|client| Draft {
+            before: Some(recorded::client(client).to_string()),
+            ..attempt.also("client.delete", Object::Client(client.id))
+        });
+        let act = attempt.deletes(&recorded::merchant(&before)).with(gone);
+        let found = admin.store.delete_merchant(id, attempt.now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+    };
+    admin.act(actor, order, attempt).await
+}
+
+async fn all_clients(admin: &Administration<'_>, of: MerchantId) -> Result<Vec<Client>, AdminError> {
+    const PAGE: u32 = 1_000;
+    let mut clients: Vec<Client> = Vec::new();
+    loop {
+        let after = clients.last().map(|last| last.id);
+        let page = admin.store.clients(Some(of), after, PAGE).await?;
+        if page.is_empty() {
+            return Ok(clients);
+        }
+        clients.extend(page);
+    }
 }
 
 async fn set_status(
@@ -69,7 +107,14 @@ async fn set_status(
     status: Status,
     actor: &Actor,
 ) -> Result<Merchant, AdminError> {
-    wait_if_enabled_again(find(admin, id).await?.status, status).await;
-    admin.store.set_merchant_status(id, status, admin.now().await?, actor).await?;
-    find(admin, id).await
+    if let Some(merchant) = admin.store.merchant(id).await? {
+        wait_if_enabled_again(merchant.status, status).await;
+    }
+    let name = if status == Status::Disabled { "merchant.disable" } else { "merchant.enable" };
+    let attempt = |attempt: Attempt| async move {
+        let act = attempt.sets(find(admin, id).await?.status, status);
+        admin.store.set_merchant_status(id, status, attempt.now, &act).await?;
+        find(admin, id).await
+    };
+    admin.act(actor, Order::new(name, Object::Merchant(id)), attempt).await
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tollgate_core::{ClientId, ClientSecret, Environment, SecretHasher, SecretId, Timestamp};
-use tollgate_store::{Client, Secret};
+use tollgate_store::{Client, Object, Secret};
 
-use super::{Actor, AdminError, Administration};
+use super::acting::{Attempt, Order};
+use super::{Actor, AdminError, Administration, recorded};
 
 /// A secret that was created, which is shown now or never.
 pub struct CreatedSecret {
@@ -46,15 +48,21 @@ pub async fn create(
     others_expire_in: Option<Duration>,
     actor: &Actor,
 ) -> Result<CreatedSecret, AdminError> {
-    let environment = find(admin, client).await?.environment;
-    let now = admin.now().await?;
-    let (secret, value) = draw(admin.unlocked.hasher(), client, environment, now);
-    let others_expire_at = others_expire_in.map(|time| now.after(time));
-    let found = admin.store.add_secret(client, &secret, others_expire_at, now, actor).await?;
-    if !found {
-        return Err(AdminError::UnknownClient(client));
-    }
-    Ok(CreatedSecret { secret, value, others_expire_at })
+    let id = SecretId::random(&mut rand::rng());
+    let order = Order::new("secret.create", Object::Secret(client, id));
+    let attempt = |attempt: Attempt| async move {
+        let (of, now) = (find(admin, client).await?, attempt.now);
+        let (secret, value) = draw(admin.unlocked.hasher(), client, of.environment, now);
+        let secret = Secret { id, ..secret };
+        let others_expire_at = others_expire_in.map(|time| now.after(time));
+        let act = attempt
+            .of(of.merchant_id)
+            .makes(&json!({ "others_expire_at": others_expire_at.map(recorded::time) }));
+        let found = admin.store.add_secret(client, &secret, others_expire_at, now, &act).await?;
+        let created = CreatedSecret { secret, value, others_expire_at };
+        found.then_some(created).ok_or(AdminError::UnknownClient(client))
+    };
+    admin.act(actor, order, attempt).await
 }
 
 /// Returns the secrets of a client, oldest first.
@@ -69,8 +77,18 @@ pub async fn revoke(
     secret: SecretId,
     actor: &Actor,
 ) -> Result<(), AdminError> {
-    let found = admin.store.revoke_secret(client, secret, admin.now().await?, actor).await?;
-    found.then_some(()).ok_or(AdminError::UnknownSecret { client, secret })
+    let order = Order::new("secret.revoke", Object::Secret(client, secret));
+    let attempt = |attempt: Attempt| async move {
+        let unknown = || AdminError::UnknownSecret { client, secret };
+        let of = admin.store.client(client).await?.ok_or_else(unknown)?;
+        let before = of.secrets.iter().find(|one| one.id == secret).ok_or_else(unknown)?;
+        let now = attempt.now;
+        let after = Secret { revoked_at: Some(now), ..before.clone() };
+        let act = attempt.of(of.merchant_id).changes(&recorded::secret(before), &recorded::secret(&after));
+        let found = admin.store.revoke_secret(client, secret, now, &act).await?;
+        found.then_some(()).ok_or_else(unknown)
+    };
+    admin.act(actor, order, attempt).await
 }
 
 async fn find(admin: &Administration<'_>, id: ClientId) -> Result<Client, AdminError> {

@@ -11,6 +11,7 @@ use super::{
     authz::AuthzRoute,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
+    stream::StreamTarget,
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
     written::Written,
 };
@@ -86,6 +87,8 @@ settings! {
         keys: Keys = section,
         /// `[idempotency]`.
         idempotency: Idempotency = section,
+        /// `[audit]`.
+        audit: Audit = section,
         /// `[limits]`.
         limits: Limits = section,
         /// `[payment_page]`.
@@ -168,6 +171,20 @@ settings! {
         ttl: Duration = duration,
         /// How long a request in flight holds its key; less than `ttl`.
         lease: Duration = duration,
+    }
+}
+
+settings! {
+    /// The audit trail.
+    Audit in "audit." {
+        /// How long a record is kept.
+        keep: Duration = duration,
+        /// Whether only what was exported is deleted.
+        purge_only_exported: bool = boolean,
+        /// Where records are streamed to; only what was streamed is deleted.
+        stream: Option<StreamTarget> = stream_target,
+        /// How long it is known from where a secret was used.
+        keep_sources: Duration = duration,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, ClientId, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp};
+use tollgate_core::{ClientId, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp};
 use uuid::Uuid;
 
 use super::changes::{By, kept, outlasts, recorded};
@@ -13,7 +13,7 @@ use super::column::{
 use super::engine::Postgres;
 use super::status::set_status;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
-use crate::{Client, ClientUpdate, Clients, Secret, Status, StoreError};
+use crate::{Act, Client, ClientUpdate, Clients, Secret, Status, StoreError};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -31,8 +31,8 @@ macro_rules! select {
 
 #[async_trait]
 impl Clients for Postgres {
-    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError> {
-        create(self, client, actor).await
+    async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError> {
+        create(self, client, act).await
     }
 
     async fn client(&self, client: ClientId) -> Result<Option<Client>, StoreError> {
@@ -73,9 +73,9 @@ impl Clients for Postgres {
         client: ClientId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        self.set_status(set_status!("clients", "client"), id(client.as_bytes()), status, now, actor).await
+        self.set_status(set_status!("clients", "client"), id(client.as_bytes()), status, now, act).await
     }
 
     async fn update_client(
@@ -83,11 +83,12 @@ impl Clients for Postgres {
         client: ClientId,
         update: &ClientUpdate,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
+        let by = By::of(act.actor());
         let done = self
-            .write(
+            .write_by(
+                act,
                 recorded!(
                     "done AS (
                          UPDATE clients SET name = coalesce($2, name), scope = coalesce($3, scope),
@@ -114,20 +115,17 @@ impl Clients for Postgres {
         Ok(!done.is_empty())
     }
 
-    async fn delete_client(
-        &self,
-        client: ClientId,
-        now: Timestamp,
-        actor: &Actor,
-    ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
+    async fn delete_client(&self, client: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError> {
+        let by = By::of(act.actor());
         let done = self
-            .write_locked(
+            .write_locked_by(
+                act,
                 // Waits for a secret that is being added, so that it is deleted as well.
                 ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
                 recorded!(
                     "done AS (DELETE FROM clients WHERE id = $1 RETURNING id),
-                     secret AS (DELETE FROM secrets WHERE client_id = $1)",
+                     secret AS (DELETE FROM secrets WHERE client_id = $1),
+                     used AS (DELETE FROM secret_uses WHERE client_id = $1)",
                     "SELECT 1, 'client', id, NULL::bigint, $2, false FROM done
                      UNION ALL SELECT 2, 'client revoked', id, $3, $4, true FROM done",
                     "$5, $6, $7",
@@ -153,11 +151,12 @@ impl Clients for Postgres {
         secret: &Secret,
         others_expire_at: Option<Timestamp>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (client, by) = (id(client.as_bytes()), By::of(actor));
+        let (client, by) = (id(client.as_bytes()), By::of(act.actor()));
         let done = self
-            .write_locked(
+            .write_locked_by(
+                act,
                 // Of two secrets that are added at once, the second lets the first expire.
                 ("SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
                 recorded!(
@@ -196,11 +195,12 @@ impl Clients for Postgres {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
+        let by = By::of(act.actor());
         let found = self
-            .write(
+            .write_by(
+                act,
                 recorded!(
                     "done AS (
                          UPDATE secrets SET revoked_at = $3
@@ -228,10 +228,11 @@ impl Clients for Postgres {
     }
 }
 
-async fn create(store: &Postgres, client: &Client, actor: &Actor) -> Result<bool, StoreError> {
-    let (secrets, by) = (&client.secrets, By::of(actor));
+async fn create(store: &Postgres, client: &Client, act: &Act) -> Result<bool, StoreError> {
+    let (secrets, by) = (&client.secrets, By::of(act.actor()));
     let done = store
-        .write(
+        .write_by(
+            act,
             recorded!(
                 "done AS (
                      INSERT INTO clients

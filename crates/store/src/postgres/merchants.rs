@@ -2,20 +2,21 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, Generation, MerchantId, Timestamp};
+use tollgate_core::{Generation, MerchantId, Timestamp};
 
 use super::changes::{By, kept, outlasts, recorded};
 use super::column::{id, id_bytes, millis, number, params, status, text, time};
-use super::engine::{Postgres, last};
+use super::engine::Postgres;
 use super::pool::Statement;
 use super::status::set_status;
-use crate::{Merchant, Merchants, Status, StoreError};
+use crate::{Act, Merchant, Merchants, Status, StoreError};
 
 #[async_trait]
 impl Merchants for Postgres {
-    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError> {
-        let by = By::of(actor);
-        self.write(
+    async fn create_merchant(&self, merchant: &Merchant, act: &Act) -> Result<(), StoreError> {
+        let by = By::of(act.actor());
+        self.write_by(
+            act,
             recorded!(
                 "done AS (
                      INSERT INTO merchants (id, name, disabled, created_at) VALUES ($1, $2, $3, $4) RETURNING id
@@ -59,10 +60,9 @@ impl Merchants for Postgres {
         merchant: MerchantId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        self.set_status(set_status!("merchants", "merchant"), id(merchant.as_bytes()), status, now, actor)
-            .await
+        self.set_status(set_status!("merchants", "merchant"), id(merchant.as_bytes()), status, now, act).await
     }
 
     async fn rename_merchant(
@@ -70,11 +70,12 @@ impl Merchants for Postgres {
         merchant: MerchantId,
         name: &str,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
+        let by = By::of(act.actor());
         let done = self
-            .write(
+            .write_by(
+                act,
                 recorded!(
                     "done AS (UPDATE merchants SET name = $2 WHERE id = $1 RETURNING id)",
                     "SELECT 1, 'merchant', id, NULL::bigint, $3, false FROM done",
@@ -91,11 +92,11 @@ impl Merchants for Postgres {
         &self,
         merchant: MerchantId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (merchant, by) = (id(merchant.as_bytes()), By::of(actor));
+        let (merchant, by) = (id(merchant.as_bytes()), By::of(act.actor()));
         let done = self
-            .write_all(&[
+            .act(act, &[
                 // A client that is being created is waited for, and none can be from now on.
                 Statement {
                     sql: "SELECT id FROM merchants WHERE id = $1 FOR UPDATE",
@@ -105,6 +106,10 @@ impl Merchants for Postgres {
                 // Only now, so that one that was being added is deleted as well.
                 Statement {
                     sql: "DELETE FROM secrets s WHERE NOT EXISTS (SELECT FROM clients c WHERE c.id = s.client_id)",
+                    params: params![],
+                },
+                Statement {
+                    sql: "DELETE FROM secret_uses u WHERE NOT EXISTS (SELECT FROM clients c WHERE c.id = u.client_id)",
                     params: params![],
                 },
                 Statement {
@@ -127,7 +132,7 @@ impl Merchants for Postgres {
                 },
             ])
             .await?;
-        Ok(!last(done).is_empty())
+        Ok(!done.is_empty())
     }
 }
 

@@ -10,9 +10,8 @@ use super::changes;
 use super::column::{generation, optional_time, parsed, status, time};
 use super::engine::Sqlite;
 use super::status::Subject;
-use super::writer::Durability;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
-use crate::{Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError};
+use crate::{Act, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -30,9 +29,9 @@ macro_rules! select {
 
 #[async_trait]
 impl Clients for Sqlite {
-    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError> {
-        let (client, actor) = (client.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| create(connection, &client, &actor)).await
+    async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError> {
+        let (client, actor) = (client.clone(), act.actor().clone());
+        self.act(act, move |connection| create(connection, &client, &actor)).await
     }
 
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
@@ -81,7 +80,7 @@ impl Clients for Sqlite {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE clients SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation";
         let subject = Subject {
@@ -90,7 +89,7 @@ impl Clients for Sqlite {
             change: Changed::Client(id),
             end: move |raised| Revoked::Client(id, raised),
         };
-        self.set_status(subject, status, now, actor).await
+        self.set_status(subject, status, now, act).await
     }
 
     async fn update_client(
@@ -98,10 +97,11 @@ impl Clients for Sqlite {
         id: ClientId,
         update: &ClientUpdate,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (ClientUpdate { name, scope, addresses, audiences }, actor) = (update.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (ClientUpdate { name, scope, addresses, audiences }, actor) =
+            (update.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             let found = connection
                 .prepare_cached(
                     "UPDATE clients SET name = ifnull(?2, name), scope = ifnull(?3, scope),
@@ -123,9 +123,12 @@ impl Clients for Sqlite {
         .await
     }
 
-    async fn delete_client(&self, id: ClientId, now: Timestamp, actor: &Actor) -> Result<bool, StoreError> {
-        let actor = actor.clone();
-        self.write(Durability::Power, move |connection| {
+    async fn delete_client(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError> {
+        let actor = act.actor().clone();
+        self.act(act, move |connection| {
+            connection
+                .prepare_cached("DELETE FROM secret_uses WHERE client_id = ?1")?
+                .execute([id.as_bytes()])?;
             connection
                 .prepare_cached("DELETE FROM secrets WHERE client_id = ?1")?
                 .execute([id.as_bytes()])?;
@@ -147,10 +150,10 @@ impl Clients for Sqlite {
         secret: &Secret,
         others_expire_at: Option<Timestamp>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (secret, actor) = (secret.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (secret, actor) = (secret.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             if !connection
                 .prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?
                 .exists([client.as_bytes()])?
@@ -177,10 +180,10 @@ impl Clients for Sqlite {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let actor = actor.clone();
-        self.write(Durability::Power, move |connection| {
+        let actor = act.actor().clone();
+        self.act(act, move |connection| {
             let revoked = connection
                 .prepare_cached(
                     "UPDATE secrets SET revoked_at = ?3 WHERE client_id = ?1 AND id = ?2 AND revoked_at IS NULL",

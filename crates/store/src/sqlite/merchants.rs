@@ -2,20 +2,19 @@
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Result, Row, params};
-use tollgate_core::{Actor, Generation, MerchantId, Revoked, Timestamp};
+use tollgate_core::{Generation, MerchantId, Revoked, Timestamp};
 
 use super::changes;
 use super::column::{status, time};
 use super::engine::Sqlite;
 use super::status::Subject;
-use super::writer::Durability;
-use crate::{Changed, Merchant, Merchants, Status, StoreError};
+use crate::{Act, Changed, Merchant, Merchants, Status, StoreError};
 
 #[async_trait]
 impl Merchants for Sqlite {
-    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError> {
-        let (merchant, actor) = (merchant.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+    async fn create_merchant(&self, merchant: &Merchant, act: &Act) -> Result<(), StoreError> {
+        let (merchant, actor) = (merchant.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO merchants (id, name, disabled, created_at) VALUES (?1, ?2, ?3, ?4)",
@@ -60,7 +59,7 @@ impl Merchants for Sqlite {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE merchants SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation";
         let subject = Subject {
@@ -69,7 +68,7 @@ impl Merchants for Sqlite {
             change: Changed::Merchant(id),
             end: move |raised| Revoked::Merchant(id, raised),
         };
-        self.set_status(subject, status, now, actor).await
+        self.set_status(subject, status, now, act).await
     }
 
     async fn rename_merchant(
@@ -77,10 +76,10 @@ impl Merchants for Sqlite {
         id: MerchantId,
         name: &str,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (name, actor) = (name.to_owned(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (name, actor) = (name.to_owned(), act.actor().clone());
+        self.act(act, move |connection| {
             let found = connection
                 .prepare_cached("UPDATE merchants SET name = ?2 WHERE id = ?1")?
                 .execute(params![id.as_bytes(), name])?;
@@ -92,15 +91,11 @@ impl Merchants for Sqlite {
         .await
     }
 
-    async fn delete_merchant(
-        &self,
-        id: MerchantId,
-        now: Timestamp,
-        actor: &Actor,
-    ) -> Result<bool, StoreError> {
-        let actor = actor.clone();
-        self.write(Durability::Power, move |connection| {
+    async fn delete_merchant(&self, id: MerchantId, now: Timestamp, act: &Act) -> Result<bool, StoreError> {
+        let actor = act.actor().clone();
+        self.act(act, move |connection| {
             for sql in [
+                "DELETE FROM secret_uses WHERE client_id IN (SELECT id FROM clients WHERE merchant_id = ?1)",
                 "DELETE FROM secrets WHERE client_id IN (SELECT id FROM clients WHERE merchant_id = ?1)",
                 "DELETE FROM clients WHERE merchant_id = ?1",
             ] {

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tollgate_core::{
     Actor, Algorithm, KeyId, MasterKey, Policy, PrivateKey, RsaBits, SigningKey, SigningRing, Timestamp,
 };
-use tollgate_server::open_signing_keys;
-use tollgate_store::{Keys, Revocations, Sqlite};
+use tollgate_server::{AuditTrail, open_signing_keys};
+use tollgate_store::{Draft, Keys, Object, Revocations, Sqlite};
 
 use super::parity::{self, Subject};
 use crate::harness::{Api, Dev, Process, SEEN_WITHIN, Serve, eventually, finish, shell, tollgate};
@@ -100,10 +100,12 @@ impl Tollgate {
     pub(crate) fn keys(&self) -> SigningRing {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
-        let master: MasterKey =
-            fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap();
         let sealed = runtime.block_on(store.signing_keys()).unwrap();
-        SigningRing::new(&self.issuer, open_signing_keys(&sealed, &master.into()).unwrap())
+        SigningRing::new(&self.issuer, open_signing_keys(&sealed, &self.master().into()).unwrap())
+    }
+
+    fn master(&self) -> MasterKey {
+        fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap()
     }
 
     /// The table of requests, whose revocations are in force then.
@@ -111,8 +113,10 @@ impl Tollgate {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
         let now = self.clock.now;
+        let record = Draft::new(now, Actor::system(), "token.revoke", Object::Store);
+        let act = AuditTrail::new(self.master().trail_key()).act(record);
         for revocation in parity::revocations(now) {
-            runtime.block_on(store.revoke(&revocation, now, &Actor::system())).unwrap();
+            runtime.block_on(store.revoke(&revocation, now, &act)).unwrap();
         }
         let keys = self.keys();
         let policy = Policy {
