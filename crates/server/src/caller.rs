@@ -70,7 +70,7 @@ impl Caller {
         let (verified, authentic) = match denial {
             Denial::InvalidToken(error) => (false, is_authentic(*error)),
             Denial::Environment | Denial::InsufficientScope(_) | Denial::Address => (true, true),
-            Denial::NoToken | Denial::Stale => (false, false),
+            Denial::NoToken | Denial::Inactive | Denial::Stale => (false, false),
         };
         self.claims_by_header(authorization, authentic);
         if verified {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::MethodRouter;
+use axum::routing::{MethodRouter, any};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Request, Response};
@@ -74,8 +74,14 @@ impl Service<Request<Bytes>> for Loopback {
     }
 }
 
-/// Routes that are served beside the authority's: each a path as the router reads it, and what answers there.
-pub type Mounted = Vec<(&'static str, MethodRouter)>;
+/// What is served beside the authority's routes.
+#[derive(Default)]
+pub struct Mounted {
+    /// Each is a path as the router reads it, and what answers there.
+    pub routes: Vec<(&'static str, MethodRouter)>,
+    /// What answers where no route leads, if it is not to be a refusal in the envelope.
+    pub unknown: Option<MethodRouter>,
+}
 
 /// A running server: answers requests, however they arrive.
 pub struct Server {
@@ -100,13 +106,16 @@ impl Server {
     }
 
     fn with(installation: Arc<Installation>, health: bool, mounted: Mounted) -> Self {
-        let routes = Routes::with(mounted.iter().map(|(path, _)| *path), installation.config().authz.enabled);
+        let routes =
+            Routes::with(mounted.routes.iter().map(|(path, _)| *path), installation.config().authz.enabled);
         let edge_limits = limits::changing(installation.config());
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let health_routes = if health { health::router() } else { Router::new() };
         let own = oauth::router(state.config()).merge(health_routes).with_state(state.clone());
-        let own = own.merge(openapi::router(state.clone(), health)).fallback(async || Error::NotFound);
-        let router = mounted.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
+        let unknown = mounted.unknown.unwrap_or_else(|| any(async || Error::NotFound));
+        let own = own.merge(openapi::router(state.clone(), health)).fallback_service(unknown);
+        let router =
+            mounted.routes.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
         let authz = RouteTable::new(&state.config().authz.routes);
         Self { state, requests: OnceLock::new(), authz, router }
     }
@@ -325,6 +334,7 @@ fn token_error(denial: &Denial) -> Option<TokenError> {
     match denial {
         Denial::InvalidToken(why) => Some(*why),
         Denial::NoToken
+        | Denial::Inactive
         | Denial::Environment
         | Denial::InsufficientScope(_)
         | Denial::Address

@@ -136,6 +136,8 @@ impl Why {
     pub(crate) const fn of_denial(denial: &Denial) -> Option<Self> {
         Some(match denial {
             Denial::NoToken => Self::NoCredentials,
+            // An authority that is asked does not say why.
+            Denial::Inactive => Self::InvalidToken,
             Denial::InvalidToken(error) => Self::of_token(*error),
             Denial::Environment => Self::Environment,
             Denial::InsufficientScope(_) => Self::Scope,
