@@ -16,6 +16,7 @@ use tollgate_core::{
 use tollgate_guard::SystemClock;
 use tollgate_store::{
     Client, Clients as _, Installation as _, Merchant, Merchants as _, Secret, Sqlite, Status, StoreError,
+    Terms, Version,
 };
 
 /// Clients of one merchant.
@@ -91,6 +92,8 @@ fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Ve
                 generation: Generation::FIRST,
                 merchant_generation: Generation::FIRST,
                 created_at: now,
+                version: Version::default(),
+                terms: Terms::default(),
                 secrets: vec![secret],
             };
             let credentials =
@@ -107,8 +110,13 @@ async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp) -> Resu
         if client.merchant_id != last {
             last = client.merchant_id;
             let id = last.expect("every client drawn has a merchant");
-            let merchant =
-                Merchant { id, name: format!("Merchant {id}"), status: Status::Enabled, created_at: now };
+            let merchant = Merchant {
+                id,
+                name: format!("Merchant {id}"),
+                status: Status::Enabled,
+                created_at: now,
+                version: Version::default(),
+            };
             let store = store.clone();
             // The store takes writes in the order in which they are asked for, so its clients come behind it.
             writes.spawn(async move { store.create_merchant(&merchant, &Actor::system()).await });

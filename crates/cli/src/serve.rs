@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
-use tollgate_http::edge;
 use tollgate_server::config::{Config, Database};
-use tollgate_server::{Installation, Listeners, Server, Waiting, log};
+use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
@@ -29,8 +28,8 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     let config = load(args.config.as_deref())?;
     let listeners = Listeners::bind(&config)?;
-    let certificate = Served::load(&config)?;
-    let tls = certificate.as_ref().map(Served::tls);
+    let certificates = Served::load_all(&config)?;
+    let tls = Served::tls_of(&certificates);
     let first = match open_installation(&config).await {
         Err(failure) if !can_wait(&config, &failure) => return Err(failure),
         first => first,
@@ -53,8 +52,15 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
     let memory_locked = is_memory_locked();
-    tracing::info!(listen = api, admin_listen = admin, tls = tls.is_some(), memory_locked, "serving");
-    let reload = Reload { server: server.clone(), log: &log, file: args.config, certificate };
+    tracing::info!(
+        listen = api,
+        admin_listen = admin,
+        tls = tls.api.is_some(),
+        admin_tls = tls.admin.is_some(),
+        memory_locked,
+        "serving"
+    );
+    let reload = Reload { server: server.clone(), log: &log, file: args.config, certificates };
     let drained = tokio::select! {
         drained = tollgate_server::run(server, listeners, tls, signals.end()) => drained,
         never = reload.run(&mut signals) => match never {},
@@ -78,7 +84,7 @@ fn can_wait(config: &Config, failure: &Failure) -> bool {
 async fn wait_for_store(
     config: &Config,
     listeners: &Listeners,
-    tls: Option<Arc<edge::TlsConfig>>,
+    tls: Tls,
     mut failure: Failure,
 ) -> Result<Arc<Installation>, Failure> {
     let display = tracing::field::display::<SocketAddr>;

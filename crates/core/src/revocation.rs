@@ -1,6 +1,7 @@
 //! Revocations: which tokens end before their time.
 
 use std::fmt;
+use std::str::FromStr;
 
 use rand::Rng;
 
@@ -42,6 +43,21 @@ impl fmt::Display for TokenId {
         let mut text = [0; 22];
         let text = crate::base64url::encode(&self.0, &mut text);
         f.write_str(std::str::from_utf8(text).expect("base64url is ASCII"))
+    }
+}
+
+/// The error for a text that is no token's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a token is its claim jti: 22 characters of base64url")]
+pub struct TokenIdError;
+
+impl FromStr for TokenId {
+    type Err = TokenIdError;
+
+    fn from_str(text: &str) -> Result<Self, TokenIdError> {
+        let mut bytes = [0; 16];
+        let read = crate::base64url::decode(text.as_bytes(), &mut bytes).map(<[u8]>::len);
+        if read == Some(bytes.len()) { Ok(Self(bytes)) } else { Err(TokenIdError) }
     }
 }
 
@@ -96,4 +112,26 @@ pub struct Revocation {
     pub subject: Revoked,
     /// The time at which the last of these tokens has expired by itself, and the revocation can be dropped.
     pub expires_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_token_comes_back_from_its_text_and_no_other_text_is_one() {
+        let id = TokenId::from_bytes([0xfb; 16]);
+        let text = id.to_string();
+        assert_eq!(text.parse(), Ok(id));
+        for bad in [
+            "",
+            &text[1..],
+            &format!("{text}A"),
+            &format!("{text}=="),
+            &text.replace('-', "+"),
+            &"A".repeat(23),
+        ] {
+            assert_eq!(bad.parse::<TokenId>(), Err(TokenIdError), "{bad:?}");
+        }
+    }
 }

@@ -3,17 +3,23 @@
 //! The command line calls them, and so can anything else that administers. Each function that changes something takes the
 //! [`Actor`], which is recorded with the change. None of them prints, asks or ends the process.
 
+pub(crate) mod api;
+mod authority;
 pub mod check;
 pub mod clients;
 pub mod configuration;
 pub mod copy;
+pub mod creation;
 mod error;
 pub mod keys;
 pub mod merchants;
 mod name;
+mod page;
 pub mod rekey;
+mod role;
 pub mod scopes;
 pub mod secrets;
+pub mod tokens;
 
 use std::time::Duration;
 
@@ -23,8 +29,11 @@ use tollgate_store::{Status, Store, StoreError};
 use crate::config::Config;
 use crate::opening::Unlocked;
 
+pub use authority::Authority;
 pub use error::AdminError;
 pub use name::{Name, NameError};
+pub use page::Page;
+pub use role::{Act, Role};
 pub use tollgate_core::Actor;
 
 /// The installation that is administered.
@@ -36,6 +45,8 @@ pub struct Administration<'a> {
     pub unlocked: &'a Unlocked,
     /// Its configuration.
     pub config: &'a Config,
+    /// By what right it is administered.
+    pub authority: Authority<'a>,
 }
 
 impl Administration<'_> {

@@ -51,7 +51,7 @@ pub use self::{
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{
-        Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
+        Admin, Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
     },
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
 };

@@ -21,6 +21,7 @@ use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
+use crate::admin::AdminError;
 use crate::readiness::NotReady;
 
 /// Why a request is refused.
@@ -104,6 +105,30 @@ pub enum Error {
     /// The server would rather not be sent any work.
     #[error("not ready: {0}")]
     NotReady(NotReady),
+    /// An act of administration can't be done.
+    #[error("{0}")]
+    Admin(AdminError),
+    /// There is no such merchant, client, secret or key.
+    #[error("the path names nothing that there is")]
+    NoSuchThing,
+    /// A merchant's client would administer.
+    #[error("a merchant's client may not administer")]
+    NotAnOperator,
+    /// Administration over plain HTTP, from another machine.
+    #[error("administration over plain HTTP from another machine: set admin_tls.cert and admin_tls.key")]
+    PlainAdministration,
+    /// An operator's client does too much.
+    #[error("too many acts of administration by this client")]
+    TooManyActs {
+        /// How long until the next one is looked at.
+        retry_after: Duration,
+    },
+    /// The client has obtained as many tokens as its quota allows.
+    #[error("the client's quota of tokens is used up")]
+    OverQuota {
+        /// How long until the next one.
+        retry_after: Duration,
+    },
     /// A defect of ours; the request id finds it in the log.
     #[error("{0}")]
     Internal(String),
@@ -122,13 +147,14 @@ impl Error {
             Self::InvalidClient => Code::InvalidClient,
             Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => Code::InvalidToken,
             Self::Browser => Code::BrowserNotAllowed,
-            Self::Address => Code::Forbidden,
-            Self::NotFound => Code::NotFound,
+            Self::Address | Self::NotAnOperator | Self::PlainAdministration => Code::Forbidden,
+            Self::NotFound | Self::NoSuchThing => Code::NotFound,
+            Self::Admin(error) => admin_code(error),
             Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
             Self::Timeout => Code::RequestTimeout,
             Self::TooLarge => Code::PayloadTooLarge,
             Self::MediaType { .. } => Code::UnsupportedMediaType,
-            Self::TooMany { .. } => Code::TooManyRequests,
+            Self::TooMany { .. } | Self::TooManyActs { .. } | Self::OverQuota { .. } => Code::TooManyRequests,
             Self::Store(error) => error.code(),
             Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => Code::Unavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
@@ -147,6 +173,20 @@ impl Error {
             Self::TooMany { .. } => {
                 "Too many failed attempts by this client from this source, or by this source. Try again later."
                     .into()
+            }
+            Self::Admin(AdminError::UnknownAudience(_) | AdminError::Lifetime { .. }) => {
+                self.code().message().into()
+            }
+            Self::Admin(error) => sentence(error).into(),
+            Self::NoSuchThing => "There is nothing with this id.".into(),
+            Self::NotAnOperator => "Only an operator's client may administer, which acts for no merchant.".into(),
+            Self::PlainAdministration => {
+                "Administration is served over TLS, or on the machine itself: a token must not cross a network in the clear."
+                    .into()
+            }
+            Self::TooManyActs { .. } => "This client makes too many requests. Try again later.".into(),
+            Self::OverQuota { .. } => {
+                "This client has obtained as many tokens as it may for now. Use a token until it expires.".into()
             }
             Self::NotReady(NotReady::Suspended(reason)) => format!("Not ready: {reason}").into(),
             Self::NotReady(reason @ NotReady::Panicked(_)) => {
@@ -183,10 +223,15 @@ impl Error {
                 refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""))
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
-            Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
-            Self::Store(_) | Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => {
-                refusal.retry_after(SOON)
-            }
+            Self::TooMany { retry_after }
+            | Self::TooManyActs { retry_after }
+            | Self::OverQuota { retry_after } => refusal.retry_after(*retry_after),
+            Self::Admin(AdminError::InProgress)
+            | Self::Store(_)
+            | Self::NoSigningKey
+            | Self::NoRandomBytes
+            | Self::Stale
+            | Self::NotReady(_) => refusal.retry_after(SOON),
             // What is left of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {
                 refusal.header(CONNECTION, HeaderValue::from_static("close"))
@@ -203,6 +248,10 @@ impl Error {
             | Self::NotFound
             | Self::MediaType { .. }
             | Self::TokenTooLong
+            | Self::Admin(_)
+            | Self::NoSuchThing
+            | Self::NotAnOperator
+            | Self::PlainAdministration
             | Self::Internal(_) => refusal,
         }
     }
@@ -216,6 +265,13 @@ impl Error {
             | Self::GrantType(problems) => Some(Cow::Borrowed(problems)),
             Self::BrokenBody => {
                 Some(Cow::Owned(Problem::body("broke off, or its framing is not valid HTTP").into()))
+            }
+            Self::Admin(error @ AdminError::UnknownAudience(_)) => Some(Cow::Owned(
+                Problem::new("audiences", format!("has one that is not known: {error}")).into(),
+            )),
+            Self::Admin(AdminError::Lifetime { field, longest }) => {
+                let text = format!("must be whole seconds from 1s to {longest}, the configured lifetime");
+                Some(Cow::Owned(Problem::new(*field, text).into()))
             }
             _ => None,
         }
@@ -255,6 +311,55 @@ impl Error {
             extensions.insert(*why);
         }
         response
+    }
+}
+
+/// The code of an act of administration that can't be done.
+const fn admin_code(error: &AdminError) -> Code {
+    match error {
+        AdminError::UnknownMerchant(_) => Code::MerchantNotFound,
+        AdminError::UnknownClient(_) | AdminError::UnknownSecret { .. } => Code::NotFound,
+        AdminError::KeyExists(_)
+        | AdminError::MerchantExists(_)
+        | AdminError::ClientExists(_)
+        | AdminError::ClientDeleted(_)
+        | AdminError::Oneself => Code::Conflict,
+        AdminError::Changed => Code::PreconditionFailed,
+        AdminError::BeyondAuthority(_) => Code::Forbidden,
+        AdminError::UnknownAudience(_) | AdminError::Lifetime { .. } => Code::ValidationError,
+        AdminError::KeyReused => Code::IdempotencyKeyReused,
+        AdminError::InProgress => Code::IdempotentRequestInProgress,
+        AdminError::Store(error) => error.code(),
+        AdminError::NoInstallation
+        | AdminError::TargetNotEmpty
+        | AdminError::SealedAnswer
+        | AdminError::Open(_) => Code::InternalError,
+    }
+}
+
+/// What a caller is told of an act that can't be done, as a sentence. What concerns the installation is for the log alone.
+fn sentence(error: &AdminError) -> String {
+    let code = admin_code(error);
+    match code {
+        Code::InternalError
+        | Code::IdempotencyKeyReused
+        | Code::IdempotentRequestInProgress
+        | Code::PreconditionFailed => code.message().to_owned(),
+        _ => {
+            let text = error.to_string();
+            let mut rest = text.chars();
+            let first = rest.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(rest).chain(['.']).collect()
+        }
+    }
+}
+
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Store(error) => Self::Store(error),
+            error => Self::Admin(error),
+        }
     }
 }
 

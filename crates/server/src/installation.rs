@@ -11,7 +11,7 @@ use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Ti
 use tollgate_guard::{Freshness, Verifier};
 use tollgate_store::{Alone, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
 
-use crate::admin::Administration;
+use crate::admin::{Administration, Authority};
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
@@ -121,7 +121,12 @@ impl Installation {
 
     /// Returns what the acts of administration work on.
     pub fn administration(&self) -> Administration<'_> {
-        Administration { store: self.store(), unlocked: &self.unlocked, config: &self.config }
+        Administration {
+            store: self.store(),
+            unlocked: &self.unlocked,
+            config: &self.config,
+            authority: Authority::MasterKey,
+        }
     }
 
     /// Whether these are the master keys that it was opened with.

@@ -58,7 +58,7 @@ pub use process::{machine, unix_user, whoever_runs_this};
 pub use readiness::{NotReady, Task};
 pub use response::Body;
 pub use rotation::Rotation;
-pub use run::{BindError, Listeners, run};
+pub use run::{BindError, Listeners, Tls, run};
 pub use server::{Loopback, Mounted, Server};
 pub use waiting::Waiting;
 pub use watcher::Watcher;

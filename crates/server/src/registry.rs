@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tollgate_core::{
@@ -10,7 +11,7 @@ use tollgate_core::{
     is_allowed,
 };
 use tollgate_http::ClientAddress;
-use tollgate_store::{Client, Clients, Status, StoreError};
+use tollgate_store::{Client, Clients, Quota, Status, StoreError};
 
 use crate::client_id_filter::ClientIdFilter;
 
@@ -46,6 +47,12 @@ pub struct Registered {
     pub generation: Generation,
     /// The generation of its merchant's tokens.
     pub merchant_generation: Generation,
+    /// The lifetime of its access tokens, where that is shorter than the configured one.
+    pub access_ttl: Option<Duration>,
+    /// The lifetime of its refresh tokens, likewise.
+    pub refresh_ttl: Option<Duration>,
+    /// How many tokens it may obtain; `None` is any number.
+    pub quota: Option<Quota>,
     enabled: bool,
     secrets: Box<[LiveSecret]>,
 }
@@ -72,6 +79,9 @@ impl Registered {
             audiences: Box::default(),
             generation: Generation::END,
             merchant_generation: Generation::END,
+            access_ttl: None,
+            refresh_ttl: None,
+            quota: None,
             enabled: false,
             secrets: [secret].into(),
         }
@@ -173,6 +183,9 @@ impl Registry {
             audiences: client.audiences.into(),
             generation: client.generation,
             merchant_generation: client.merchant_generation,
+            access_ttl: client.terms.access_ttl,
+            refresh_ttl: client.terms.refresh_ttl,
+            quota: client.terms.quota,
             enabled: client.status == Status::Enabled && client.merchant_status == Status::Enabled,
             secrets: client
                 .secrets

@@ -111,6 +111,17 @@ impl State {
         &self.connections
     }
 
+    /// Says whether nobody on the way of a request from this peer reads along: it speaks TLS, or comes from this machine, or
+    /// from a proxy that is trusted to speak TLS with whoever it is for.
+    pub(crate) fn is_private(&self, peer: Option<IpAddr>) -> bool {
+        let is_trusted = |peer: IpAddr| {
+            let peer = peer.to_canonical();
+            peer.is_loopback()
+                || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
+        };
+        self.config().admin_tls.is_some() || peer.is_none_or(is_trusted)
+    }
+
     /// Makes the server not ready, so that no new work is sent to it.
     pub(crate) fn start_draining(&self) {
         self.draining.store(true, Relaxed);

@@ -20,6 +20,7 @@ mod group;
 mod idempotency;
 mod installation;
 mod integrity;
+mod keyed;
 mod keys;
 mod members;
 mod merchants;

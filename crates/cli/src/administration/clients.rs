@@ -4,7 +4,7 @@ use serde_json::json;
 use tollgate_core::{Audience, MerchantId, Scope};
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::scopes;
-use tollgate_store::{Access, Client, ClientUpdate};
+use tollgate_store::{Access, Client, ClientUpdate, Terms};
 
 use super::PAGE;
 use crate::actor::actor;
@@ -25,6 +25,8 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 scope,
                 addresses: allow_from,
                 audiences: audience,
+                id: None,
+                terms: Terms::default(),
             };
             create(new, &store, format).await
         }
@@ -36,7 +38,9 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
         }
         ClientCommand::Update { client, name, scope, allow_from, allow_from_anywhere } => {
             let addresses = (allow_from_anywhere || !allow_from.is_empty()).then_some(allow_from);
-            update(&client, &ClientUpdate { name: name.map(String::from), scope, addresses }, format).await
+            let changes =
+                ClientUpdate { name: name.map(String::from), scope, addresses, ..ClientUpdate::default() };
+            update(&client, &changes, format).await
         }
         ClientCommand::Disable { client: ClientArgs { client, store }, confirm } => {
             let opened = open::installation(&store, Access::Change).await?;
@@ -59,7 +63,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 let name = clients::find(&admin, client).await?.name;
                 ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
             }
-            clients::delete(&admin, client, &actor()).await?;
+            clients::delete(&admin, client, None, &actor()).await?;
             output::object(format, &json!({ "client_id": client, "status": "deleted" }))
         }
     }
@@ -95,7 +99,7 @@ async fn update(args: &ClientArgs, update: &ClientUpdate, format: Format) -> Res
         warn_of_unknown(scope);
     }
     let before = clients::find(&admin, args.client).await?;
-    let client = clients::update(&admin, args.client, update, &actor()).await?;
+    let client = clients::update(&admin, args.client, update, None, &actor()).await?;
     output::object(format, &output::client(&client, admin.now().await?))?;
     if !before.scope.is_subset_of(&client.scope) {
         say::note(&format!(

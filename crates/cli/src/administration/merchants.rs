@@ -26,7 +26,7 @@ pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), 
         }
         MerchantCommand::Rename { merchant: MerchantArgs { merchant, store }, name } => {
             let opened = open::installation(&store, Access::Change).await?;
-            print(&merchants::rename(&opened.administration(), merchant, name, &actor()).await?)
+            print(&merchants::rename(&opened.administration(), merchant, name, None, &actor()).await?)
         }
         MerchantCommand::Disable { merchant: MerchantArgs { merchant, store }, confirm } => {
             let opened = open::installation(&store, Access::Change).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), 
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
             confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Delete").await?;
-            merchants::delete(&admin, merchant, &actor()).await?;
+            merchants::delete(&admin, merchant, None, &actor()).await?;
             output::object(format, &json!({ "merchant_id": merchant, "status": "deleted" }))
         }
     }

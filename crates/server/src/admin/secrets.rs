@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tollgate_core::{ClientId, ClientSecret, Environment, SecretHasher, SecretId, Timestamp};
-use tollgate_store::{Client, Secret};
+use tollgate_store::{Client, Creation, Secret};
 
-use super::{Actor, AdminError, Administration};
+use super::{Actor, AdminError, Administration, creation};
 
 /// A secret that was created, which is shown now or never.
 pub struct CreatedSecret {
@@ -46,15 +46,23 @@ pub async fn create(
     others_expire_in: Option<Duration>,
     actor: &Actor,
 ) -> Result<CreatedSecret, AdminError> {
-    let environment = find(admin, client).await?.environment;
+    let created = draft(admin, client, others_expire_in).await?;
+    let (secret, others_expire_at) = (created.secret.clone(), created.others_expire_at);
+    creation::create(admin, &Creation::Secret { client, secret, others_expire_at }, actor).await?;
+    Ok(created)
+}
+
+/// Makes a secret for a client that is not created yet.
+pub async fn draft(
+    admin: &Administration<'_>,
+    client: ClientId,
+    others_expire_in: Option<Duration>,
+) -> Result<CreatedSecret, AdminError> {
+    let found = find(admin, client).await?;
+    admin.authority.check_changes(&found)?;
     let now = admin.now().await?;
-    let (secret, value) = draw(admin.unlocked.hasher(), client, environment, now);
-    let others_expire_at = others_expire_in.map(|time| now.after(time));
-    let found = admin.store.add_secret(client, &secret, others_expire_at, now, actor).await?;
-    if !found {
-        return Err(AdminError::UnknownClient(client));
-    }
-    Ok(CreatedSecret { secret, value, others_expire_at })
+    let (secret, value) = draw(admin.unlocked.hasher(), client, found.environment, now);
+    Ok(CreatedSecret { secret, value, others_expire_at: others_expire_in.map(|time| now.after(time)) })
 }
 
 /// Returns the secrets of a client, oldest first.
@@ -69,6 +77,7 @@ pub async fn revoke(
     secret: SecretId,
     actor: &Actor,
 ) -> Result<(), AdminError> {
+    admin.authority.check_is_another_secret(secret)?;
     let found = admin.store.revoke_secret(client, secret, admin.now().await?, actor).await?;
     found.then_some(()).ok_or(AdminError::UnknownSecret { client, secret })
 }

@@ -6,7 +6,7 @@ use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, Merchant
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_server::admin::{AdminError, clients, copy, keys, merchants, secrets};
-use tollgate_store::{Part, Sqlite, Status, Store, Table, Value};
+use tollgate_store::{Part, Sqlite, Status, Store, Table, Terms, Value};
 
 use crate::call::{Call, TOKEN, assert_refused};
 use crate::oauth::post_as;
@@ -25,6 +25,8 @@ fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
         scope: "payments:read payments:write".parse().unwrap(),
         addresses: Vec::new(),
         audiences: Vec::new(),
+        id: None,
+        terms: Terms::default(),
     }
 }
 
@@ -73,7 +75,7 @@ async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
     assert_eq!(sent(clients::enable(&admin, created.client.id, &ada)).await.unwrap().status, Status::Enabled);
     stage.follow().await;
     assert_eq!(stage.answer(token.clone()).await.status(), 200);
-    sent(clients::delete(&admin, created.client.id, &ada)).await.unwrap();
+    sent(clients::delete(&admin, created.client.id, None, &ada)).await.unwrap();
     stage.follow().await;
     assert_refused(&stage.answer(token).await, 401, "INVALID_CLIENT");
 }
@@ -120,7 +122,7 @@ async fn what_is_unknown_is_said_by_its_kind() {
         clients::find(&admin, client).await.unwrap_err(),
         clients::disable(&admin, client, &ada).await.unwrap_err(),
         clients::enable(&admin, client, &ada).await.unwrap_err(),
-        clients::delete(&admin, client, &ada).await.unwrap_err(),
+        clients::delete(&admin, client, None, &ada).await.unwrap_err(),
         secrets::create(&admin, client, None, &ada).await.map(drop).unwrap_err(),
         secrets::list(&admin, client).await.unwrap_err(),
     ] {
@@ -179,7 +181,7 @@ async fn every_act_is_recorded_with_its_actor() {
     secrets::revoke(&admin, client, secret, &ada).await.unwrap();
     clients::disable(&admin, client, &ada).await.unwrap();
     merchants::disable(&admin, merchant.id, &ada).await.unwrap();
-    clients::delete(&admin, client, &ada).await.unwrap();
+    clients::delete(&admin, client, None, &ada).await.unwrap();
     keys::rotate(&admin, Algorithm::Hs256, &ada).await.unwrap();
     keys::replace_compromised(&admin, Algorithm::Hs256, &ada).await.unwrap();
     let recorded = actors(stage.elsewhere.as_ref()).await.split_off(before);

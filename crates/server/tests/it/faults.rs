@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 use tollgate_core::{Actor, ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
     Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate, Clients,
-    Document, Documents, Idempotency, IdempotencyScope, Installation, Integrity, Keys, LeaderLease, Lease,
-    Merchant, Merchants, Part, Position, Purge, Revocations, RunningServer, Seal, Secret, Servers,
-    SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed, Transfer,
+    Completed, Creation, Document, Documents, Idempotency, IdempotencyScope, Installation, Integrity, Keys,
+    LeaderLease, Lease, Merchant, Merchants, Part, Position, Purge, Revocations, RunningServer, Seal, Secret,
+    Servers, SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed, Transfer, Version,
 };
 
 /// How a method fails.
@@ -153,8 +153,15 @@ delegated! {
         clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
         client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
         set_client_status(id: ClientId, status: Status, now: Timestamp, actor: &Actor) -> bool;
-        update_client(id: ClientId, update: &ClientUpdate, now: Timestamp, actor: &Actor) -> bool;
-        delete_client(id: ClientId, now: Timestamp, actor: &Actor) -> bool;
+        end_client_tokens(id: ClientId, now: Timestamp, actor: &Actor) -> bool;
+        update_client(
+            id: ClientId,
+            update: &ClientUpdate,
+            only: Option<Version>,
+            now: Timestamp,
+            actor: &Actor
+        ) -> bool;
+        delete_client(id: ClientId, only: Option<Version>, now: Timestamp, actor: &Actor) -> bool;
         add_secret(
             client: ClientId,
             secret: &Secret,
@@ -185,6 +192,13 @@ delegated! {
     Idempotency {
         begin(lease: &Lease, now: Timestamp) -> Begun;
         complete(lease: &Lease, answer: &Answer, document: &Document) -> bool;
+        complete_creation(
+            lease: &Lease,
+            answer: &Answer,
+            creation: &Creation,
+            now: Timestamp,
+            actor: &Actor
+        ) -> Completed;
         abandon(lease: &Lease) -> ();
         is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
     }
@@ -214,14 +228,22 @@ delegated! {
         merchant(id: MerchantId) -> Option<Merchant>;
         merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
         set_merchant_status(id: MerchantId, status: Status, now: Timestamp, actor: &Actor) -> bool;
-        rename_merchant(id: MerchantId, name: &str, now: Timestamp, actor: &Actor) -> bool;
-        delete_merchant(id: MerchantId, now: Timestamp, actor: &Actor) -> bool;
+        end_merchant_tokens(id: MerchantId, now: Timestamp, actor: &Actor) -> bool;
+        rename_merchant(
+            id: MerchantId,
+            name: &str,
+            only: Option<Version>,
+            now: Timestamp,
+            actor: &Actor
+        ) -> bool;
+        delete_merchant(id: MerchantId, only: Option<Version>, now: Timestamp, actor: &Actor) -> bool;
     }
     Purge {
         purge(now: Timestamp) -> u64;
     }
     Revocations {
         revocations(now: Timestamp) -> Vec<Revocation>;
+        revocations_after(after: u64, now: Timestamp, limit: u32) -> Vec<(u64, Revocation)>;
         revoke(revocation: &Revocation, now: Timestamp, actor: &Actor) -> ();
     }
     Servers {

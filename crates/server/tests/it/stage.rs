@@ -19,7 +19,7 @@ use tollgate_core::{
 use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
 use tollgate_server::{Follower, Installation, Rotation, Server};
-use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
+use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, Terms, Version};
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
 use crate::clock::ManualClock;
@@ -246,8 +246,13 @@ impl Stage {
     }
 
     async fn create_merchant(&mut self, id: MerchantId, name: &str) {
-        let merchant =
-            Merchant { id, name: name.to_owned(), status: Status::Enabled, created_at: self.now() };
+        let merchant = Merchant {
+            id,
+            name: name.to_owned(),
+            status: Status::Enabled,
+            created_at: self.now(),
+            version: Version::default(),
+        };
         self.elsewhere.create_merchant(&merchant, &SYSTEM).await.unwrap();
     }
 
@@ -286,6 +291,8 @@ impl Stage {
             generation: Generation::FIRST,
             merchant_generation: Generation::FIRST,
             created_at: self.now(),
+            version: Version::default(),
+            terms: Terms::default(),
             secrets: vec![secret.clone()],
         };
         assert!(self.elsewhere.create_client(&client, &SYSTEM).await.unwrap());

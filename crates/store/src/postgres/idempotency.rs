@@ -4,15 +4,20 @@
 //! lease which has not ended is never taken over. Nothing else keeps two from holding one key.
 
 use async_trait::async_trait;
-use tollgate_core::Timestamp;
+use tollgate_core::{Actor, Timestamp};
 
 use super::begin::Begin;
+use super::clients::{self, NewSecret};
 use super::clock::witness;
 use super::column::{id, millis, params};
 use super::complete::Complete;
 use super::engine::Postgres;
+use super::keyed::Key;
+use super::merchants;
 use crate::purge::PURGED_AT_ONCE;
-use crate::{Alone, Answer, Begun, Document, Idempotency, IdempotencyScope, Lease, StoreError};
+use crate::{
+    Alone, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, StoreError,
+};
 
 /// How often expired keys are deleted in one call of [`purge`], each time in a transaction of its own: a vacuum can
 /// follow, and nobody waits for long. 28 million keys a day, for each server.
@@ -35,6 +40,29 @@ impl Idempotency for Postgres {
         let witness = self.clock.instead(document.created_at);
         let job = Complete { document, lease, answer, witness };
         self.completions.run(job, &self.pool, self.pool.deadline()).await
+    }
+
+    async fn complete_creation(
+        &self,
+        lease: &Lease,
+        answer: &Answer,
+        creation: &Creation,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<Completed, StoreError> {
+        let key = Key::of(lease, answer, now, &self.clock);
+        let completed = match creation {
+            Creation::Merchant(merchant) => merchants::create(self, merchant, &key, actor).await?,
+            Creation::Client(client) => clients::create(self, client, &key, actor).await?,
+            Creation::Secret { client, secret, others_expire_at } => {
+                let new = NewSecret { client: *client, secret, others_expire_at: *others_expire_at };
+                clients::add_secret(self, new, &key, now, actor).await?
+            }
+        };
+        if completed == Completed::Refused {
+            self.abandon(lease).await?;
+        }
+        Ok(completed)
     }
 
     async fn abandon(&self, lease: &Lease) -> Result<(), StoreError> {

@@ -18,7 +18,10 @@ use tollgate_core::{
 };
 
 use super::clock::Clock;
-use crate::{Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status};
+use crate::{
+    Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status, Terms,
+    Version,
+};
 
 mod conformance {
     use std::sync::Arc;
@@ -108,7 +111,13 @@ fn revocation(number: u32) -> Revocation {
 
 fn merchant(number: u32) -> Merchant {
     let id = MerchantId::from_bytes(bytes(number));
-    Merchant { id, name: "Shop".to_owned(), status: Status::Enabled, created_at: NOW }
+    Merchant {
+        id,
+        name: "Shop".to_owned(),
+        status: Status::Enabled,
+        created_at: NOW,
+        version: Version::default(),
+    }
 }
 
 fn client(number: u32) -> Client {
@@ -125,6 +134,8 @@ fn client(number: u32) -> Client {
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
         created_at: NOW,
+        version: Version::default(),
+        terms: Terms::default(),
         secrets: Vec::new(),
     }
 }

@@ -1,0 +1,259 @@
+//! The values in a request: each a type that only a well-formed text can become.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::IF_MATCH;
+use ipnet::IpNet;
+use tollgate_core::TokenId;
+use tollgate_http::Problem;
+use tollgate_http::fields::{FromJson, Refused};
+use tollgate_http::json::Json;
+use tollgate_store::{Labels, Status, Version};
+
+use crate::config::{duration_text, parse_duration};
+
+/// A JSON string that a parser accepts.
+pub(super) struct Text<T>(pub(super) T);
+
+impl<T: FromStr> FromJson for Text<T>
+where
+    T::Err: fmt::Display,
+{
+    fn from_json(json: &Json) -> Result<Self, Refused> {
+        match json {
+            Json::String(text) => text.parse().map(Self).map_err(|error| Refused::from(error.to_string())),
+            other => Err(Refused::ill_typed("a string", other)),
+        }
+    }
+}
+
+/// A JSON array of strings that a parser accepts, each once.
+pub(super) struct Texts<T>(pub(super) Vec<T>);
+
+/// The most elements of an array.
+const MOST: usize = 64;
+
+impl<T: FromStr + PartialEq> FromJson for Texts<T>
+where
+    T::Err: fmt::Display,
+{
+    fn from_json(json: &Json) -> Result<Self, Refused> {
+        let Json::Array(items) = json else { return Err(Refused::ill_typed("an array", json)) };
+        if items.len() > MOST {
+            return Err(format!("must have at most {MOST} elements").into());
+        }
+        let mut texts = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            let Text(text) =
+                Text::from_json(item).map_err(|error| Refused::from(format!("{error} (element {place})")))?;
+            if texts.contains(&text) {
+                return Err(format!("must have each element once (element {place})").into());
+            }
+            texts.push(text);
+        }
+        Ok(Self(texts))
+    }
+}
+
+/// A network that a client may call from, or a single address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Network(pub(super) IpNet);
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        network.map(Self).ok_or("must be a CIDR block such as 10.0.0.0/8, or an address")
+    }
+}
+
+/// A length of time, as the configuration writes it: `5m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Length(pub(super) Duration);
+
+impl FromStr for Length {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        /// Longer than any token or secret is meant to live.
+        const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+        let length =
+            parse_duration(text).map_err(|_| "must be a number and one of ms, s, m, h and d, such as 24h")?;
+        if length <= LONGEST { Ok(Self(length)) } else { Err("must be at most 3650d") }
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&duration_text(self.0))
+    }
+}
+
+/// The id of a token, its claim `jti`.
+pub(super) struct Jti(pub(super) TokenId);
+
+impl FromStr for Jti {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "must be the claim jti of a token: 22 characters of base64url")
+    }
+}
+
+/// Whether something is accepted.
+pub(super) struct StatusText(pub(super) Status);
+
+impl FromStr for StatusText {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "enabled" => Ok(Self(Status::Enabled)),
+            "disabled" => Ok(Self(Status::Disabled)),
+            _ => Err("must be enabled or disabled"),
+        }
+    }
+}
+
+/// A part of a name: 1 to 255 bytes without control characters.
+pub(super) struct Part(pub(super) String);
+
+impl FromStr for Part {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if (1..=255).contains(&text.len()) && !text.chars().any(char::is_control) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("must have 1 to 255 bytes and no control characters")
+        }
+    }
+}
+
+/// Why something is changed, in the words of whoever changes it.
+pub(super) struct Reason(String);
+
+impl FromStr for Reason {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Part::from_str(text).map(|Part(text)| Self(text))
+    }
+}
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.0
+    }
+}
+
+/// A label that clients are looked for by: `name`, or `name=value`.
+pub(super) struct LabelText(pub(super) (String, Option<String>));
+
+impl FromStr for LabelText {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        let pair = (name.to_owned(), value.clone().unwrap_or_default());
+        Labels::new([pair]).map_err(|_| "must be the name of a label, or name=value")?;
+        Ok(Self((name.to_owned(), value)))
+    }
+}
+
+/// The labels of a client: a JSON object of strings.
+pub(super) struct LabelObject(pub(super) Labels);
+
+impl FromJson for LabelObject {
+    fn from_json(json: &Json) -> Result<Self, Refused> {
+        let Json::Object(members) = json else { return Err(Refused::ill_typed("an object", json)) };
+        let pairs = members.iter().map(|(name, value)| match value {
+            Json::String(value) => Ok((name.clone(), value.clone())),
+            other => Err(Refused::ill_typed("an object of strings", other)),
+        });
+        let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
+        Labels::new(pairs).map(Self).map_err(|error| Refused::from(error.to_string()))
+    }
+}
+
+/// Which versions a condition names (RFC 9110 §13.1.1).
+pub(super) enum Known {
+    Any,
+    These(Vec<String>),
+}
+
+impl Known {
+    pub(super) fn is_met_by(&self, version: Version) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => tags.contains(&etag(version)),
+        }
+    }
+}
+
+/// The entity tag of a version. It is compared as a whole.
+pub(super) fn etag(version: Version) -> String {
+    format!("\"v{}\"", version.number())
+}
+
+/// Reads `If-Match`. A weak tag names no version (RFC 9110 §13.1.1 wants the strong comparison).
+pub(super) fn etags(headers: &HeaderMap) -> Result<Option<Known>, Problem> {
+    let mut tags = Vec::new();
+    for line in headers.get_all(IF_MATCH) {
+        let wrong = || Problem::new("If-Match", "must be the ETag of an earlier answer, or *");
+        let line = line.to_str().map_err(|_| wrong())?;
+        for tag in line.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+            let is_quoted = opaque.len() >= 2 && opaque.starts_with('"') && opaque.ends_with('"');
+            if tag != "*" && !is_quoted {
+                return Err(wrong());
+            }
+            tags.push(tag.to_owned());
+        }
+        if tags.is_empty() {
+            return Err(wrong());
+        }
+    }
+    Ok(match tags.as_slice() {
+        [] => None,
+        [any] if any == "*" => Some(Known::Any),
+        _ => Some(Known::These(tags)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn known(lines: &[&str]) -> Result<Option<bool>, Problem> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(IF_MATCH, HeaderValue::from_str(line).unwrap());
+        }
+        Ok(etags(&headers)?.map(|known| known.is_met_by(Version::from_number(3))))
+    }
+
+    #[test]
+    fn a_condition_is_met_by_a_tag_that_is_the_same_as_a_whole() {
+        assert_eq!(known(&[]), Ok(None));
+        for met in [&["\"v3\""][..], &["*"], &["\"v2\", \"v3\""], &["\"v2\"", "\"v3\""]] {
+            assert_eq!(known(met), Ok(Some(true)), "{met:?}");
+        }
+        for other in ["\"v2\"", "W/\"v3\"", "\"V3\"", "\"v3 \"", "\"\"", "\"v2\", *"] {
+            assert_eq!(known(&[other]), Ok(Some(false)), "{other}");
+        }
+        for wrong in ["v3", "", ",", "\"v3", "W/v3", "3"] {
+            assert!(known(&[wrong]).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Tokens that are ended before their time.
+
+use std::time::Duration;
+
+use tollgate_core::{Actor, ClientId, MerchantId, Revocation, Revoked, TokenId};
+use tollgate_store::CLOCKS_DIFFER;
+
+use super::{AdminError, Administration};
+
+/// Revokes a token and, if it is a refresh token, every access token that was made with it. Nobody knows which tokens there
+/// are, so any id is revoked.
+pub async fn revoke(
+    admin: &Administration<'_>,
+    id: TokenId,
+    actor: &Actor,
+) -> Result<Revocation, AdminError> {
+    let now = admin.now().await?;
+    let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
+    // An access token that is made with it just before its end lives on for as long again.
+    let expires_at = now.after(longest).after(longest).after(CLOCKS_DIFFER);
+    let revocation = Revocation { subject: Revoked::Token(id), expires_at };
+    admin.store.revoke(&revocation, now, actor).await?;
+    Ok(revocation)
+}
+
+/// Revokes every token that a client has. What it obtains within the next second may be of before as well.
+pub async fn revoke_all_of_client(
+    admin: &Administration<'_>,
+    id: ClientId,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    let found = admin.store.end_client_tokens(id, admin.now().await?, actor).await?;
+    found.then_some(()).ok_or(AdminError::UnknownClient(id))
+}
+
+/// Revokes every token that the clients of a merchant have, likewise.
+pub async fn revoke_all_of_merchant(
+    admin: &Administration<'_>,
+    id: MerchantId,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    let found = admin.store.end_merchant_tokens(id, admin.now().await?, actor).await?;
+    found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+}
+
+/// A revocation in force, and its place among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number in the change log: later ones have greater numbers.
+    pub seq: u64,
+    /// The revocation.
+    pub revocation: Revocation,
+}
+
+/// Returns up to `limit` revocations in force after the number `after`, in their order.
+pub async fn list(admin: &Administration<'_>, after: u64, limit: u32) -> Result<Vec<Listed>, AdminError> {
+    let found = admin.store.revocations_after(after, admin.now().await?, limit).await?;
+    Ok(found.into_iter().map(|(seq, revocation)| Listed { seq, revocation }).collect())
+}
