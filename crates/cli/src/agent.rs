@@ -15,6 +15,7 @@ use crate::args::{AgentArgs, Format};
 use crate::caller;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
+use crate::supervisor;
 
 /// Where the agent listens unless told otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
@@ -49,6 +50,7 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     let admin_listen = admin.as_ref().map(|(listener, _)| tracing::field::display(listener.endpoint()));
     let token_file = args.token_file.as_ref().map(|path| tracing::field::display(path.display()));
     tracing::info!(listen, admin_listen, token_file, "serving");
+    supervisor::ready("serving");
     let drained = tokio::select! {
         drained = agent.serve(listeners, admin, signals.end()) => drained,
         never = renew_at_hangup(&mut signals, &credentials) => match never {},

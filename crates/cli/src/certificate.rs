@@ -64,6 +64,11 @@ impl Served {
         Ok(Some(Self { certificate, listener, files: files.clone(), seen }))
     }
 
+    /// When it expires, in seconds since 1970.
+    pub(crate) fn expires_at(&self) -> Option<i64> {
+        self.certificate.expires_at()
+    }
+
     /// Loads it anew, from where the configuration says now. On an error the one before is served on.
     pub(crate) fn renew(&mut self, config: &Config) {
         if let Some(files) = self.listener.files(config) {

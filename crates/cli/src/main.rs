@@ -28,6 +28,7 @@ mod serve;
 mod shells;
 mod signals;
 mod store;
+mod supervisor;
 mod token;
 
 use std::process::ExitCode;

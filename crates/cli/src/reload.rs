@@ -31,6 +31,9 @@ impl Reload<'_> {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
+            if let Some(expires_at) = self.certificates.iter().filter_map(Served::expires_at).min() {
+                self.server.certificate_expires(expires_at);
+            }
             tokio::select! {
                 () = signals.hung_up() => self.all(),
                 _ = ticks.tick() => {

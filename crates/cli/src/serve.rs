@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
-use crate::{open, output, sandbox, say};
+use crate::{open, output, sandbox, say, supervisor};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -60,6 +60,7 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
         memory_locked,
         "serving"
     );
+    supervisor::ready("serving");
     let reload = Reload { server: server.clone(), log: &log, file: args.config, certificates };
     let drained = tokio::select! {
         drained = tollgate_server::run(server, listeners, tls, signals.end()) => drained,
@@ -98,6 +99,8 @@ async fn wait_for_store(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let waiting = Waiting::start(config, listeners, tls, &clock, failure.to_string())
         .map_err(|error| Failure::new(format!("can't listen while the store is away: {error}")))?;
+    // A supervisor that waited for the store would end the process when it is long away.
+    supervisor::ready("not ready: the store can't be reached");
     loop {
         waiting.pause(failure.to_string()).await;
         match open_installation(config).await {

@@ -4,6 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
+use crate::supervisor;
 
 /// Signals that a command which serves waits for. From now on they do not end the process by themselves.
 pub(crate) struct Signals {
@@ -22,6 +23,7 @@ where
     let at_once = times(signals.told_to_end.clone(), 2);
     tokio::select! {
         result = command(signals) => result,
+        never = supervisor::watchdog() => match never {},
         () = at_once => Err(Failure::new("ended at once by a second signal; what was in progress was cut off")),
     }
 }
@@ -49,7 +51,7 @@ impl Signals {
 
     /// Completes when the process is told to end: by SIGTERM or SIGINT.
     pub(crate) fn end(&self) -> impl Future<Output = ()> + Send + use<> {
-        times(self.told_to_end.clone(), 1)
+        supervisor::stopping(times(self.told_to_end.clone(), 1))
     }
 
     /// Waits for the next SIGHUP.

@@ -69,6 +69,11 @@ impl SigningRing {
         self.active(algorithm, now).is_some()
     }
 
+    /// Since when the key of this algorithm has signed that signs at `now`; on a clock that is behind, a time to come.
+    pub fn signs_since(&self, algorithm: Algorithm, now: Timestamp) -> Option<Timestamp> {
+        self.active(algorithm, now).map(|key| key.schedule.activates_at)
+    }
+
     /// The key of an algorithm that signs at `now`: the one activated last. On a clock that is behind, the one activated
     /// first.
     fn active(&self, algorithm: Algorithm, now: Timestamp) -> Option<&SigningKey> {

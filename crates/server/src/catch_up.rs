@@ -6,6 +6,7 @@
 //! and readings keep their distance, so guessing costs the store 200 small queries a second at most, whoever guesses and
 //! however often.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,14 +137,19 @@ const GOES_NOT_ON: &str = "the change log does not go on from where everything w
 
 async fn apply(installation: &Installation, changes: &[Change]) -> Result<(), OpenError> {
     let mut revocations = Vec::new();
+    let mut merchants = HashSet::new();
     let mut keys_changed = false;
     for change in changes {
         match change.what {
             Changed::Client(id) => installation.registry().invalidate(id),
-            Changed::Merchant(_) => installation.registry().invalidate_all(),
+            Changed::Merchant(id) => drop(merchants.insert(id)),
             Changed::SigningKeys => keys_changed = true,
             Changed::Revocation(revocation) => revocations.push(revocation),
         }
+    }
+    // Once for all of them: it looks at every client that is in memory.
+    if !merchants.is_empty() {
+        installation.registry().invalidate_clients_of(&merchants);
     }
     installation.apply_revocations(&revocations).await;
     if keys_changed {

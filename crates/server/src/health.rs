@@ -6,10 +6,12 @@ use axum::routing::get;
 use axum::{Router, extract};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::Full;
 
 use crate::error::Error;
+use crate::exposition::{Exposition, Format};
+use crate::gauges;
 use crate::route::Route;
 use crate::state::State;
 
@@ -19,15 +21,13 @@ pub(crate) const UP: &str = "up";
 /// What `/readyz` says if it can.
 pub(crate) const READY: &str = "ready";
 
-/// The text format of Prometheus.
-pub(crate) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// The routes `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`.
 pub(crate) fn router() -> Router<Arc<State>> {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
     let up = async || plain("application/json", status(UP));
-    let metrics = async |extract::State(state): extract::State<Arc<State>>| {
-        plain(METRICS_TYPE, rendered_metrics(&state))
+    let metrics = async |extract::State(state): extract::State<Arc<State>>, headers: HeaderMap| {
+        let format = Format::accepted(&headers);
+        plain(format.content_type(), metrics(&state, format))
     };
     Router::new()
         .route(Route::Health.path(), get(up).fallback(only))
@@ -52,44 +52,11 @@ pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
-fn rendered_metrics(state: &State) -> String {
-    let installation = state.installation();
-    state.metrics().render(&state.limiters().exceeded(), &[
-        ("tollgate_connections", "Open connections to the API.", &state.connections().count()),
-        ("tollgate_ready", "1 if tokens can be issued here.", &u8::from(state.readiness().is_ok())),
-        (
-            "tollgate_change_log_unread_seconds",
-            "How long ago the change log was last read.",
-            &installation.unread_for().as_secs(),
-        ),
-        (
-            "tollgate_stale",
-            "1 if that is longer than tokens.stale_after.",
-            &u8::from(installation.is_stale()),
-        ),
-        (
-            "tollgate_store_clock_offset_seconds",
-            "How far the store's clock is ahead of this server's; 0 where they are one.",
-            &installation.store_clock().offset(),
-        ),
-        (
-            "tollgate_configuration_replaced",
-            "1 if the servers of the store have agreed on another configuration: restart this one with it.",
-            &u8::from(installation.membership().is_replaced(installation.store_time())),
-        ),
-        (
-            "tollgate_rotates_keys",
-            "1 if this server advances the signing keys for all that share the store.",
-            &u8::from(installation.rotates_keys()),
-        ),
-        ("tollgate_cached_clients", "Clients in memory.", &installation.registry().len()),
-        ("tollgate_revocations", "Revocations in force.", &installation.verifier().revocations().len()),
-        (
-            "tollgate_log_lines_dropped",
-            "Log lines dropped: their reader is too slow.",
-            &crate::log::dropped(),
-        ),
-    ])
+fn metrics(state: &State, format: Format) -> String {
+    let mut out = Exposition::new(format);
+    state.metrics().write(&state.limiters().exceeded(), &mut out);
+    gauges::write(state, &mut out);
+    out.end()
 }
 
 pub(crate) fn plain(content_type: &'static str, body: String) -> Response<Full<Bytes>> {

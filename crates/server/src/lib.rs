@@ -13,10 +13,12 @@ mod client_id_filter;
 pub mod config;
 mod document;
 pub mod error;
+mod exposition;
 mod follower;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gauges;
 mod health;
 mod inspection;
 mod installation;

@@ -1,9 +1,8 @@
-//! What is counted, in the text format of Prometheus.
+//! What is counted.
 //!
 //! Every label comes from a closed set, so the counters are arrays of atomics: counting takes no lock, and no caller
 //! can make the set grow.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use http::StatusCode;
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
 
+use crate::exposition::{Exposition, Kind};
 use crate::route::{Route, Routes};
 
 /// Upper bounds of the latency buckets, in microseconds.
@@ -89,76 +89,58 @@ impl Metrics {
         self.token_refusals[why as usize].fetch_add(1, Relaxed);
     }
 
-    /// Writes everything in the text format of Prometheus; `gauges` are names, explanations and values, `exceeded` says how
-    /// often each limit was exceeded.
-    pub(crate) fn render(
-        &self,
-        exceeded: &[(&str, u64)],
-        gauges: &[(&str, &str, &dyn std::fmt::Display)],
-    ) -> String {
-        let mut out = String::with_capacity(8 * 1024);
-        self.render_requests(&mut out);
-        head(&mut out, "tollgate_tokens_issued_total", "counter", "Grants answered with tokens.");
+    /// Writes what was counted; `exceeded` says how often each limit was exceeded.
+    pub(crate) fn write(&self, exceeded: &[(&str, u64)], out: &mut Exposition) {
+        self.write_requests(out);
+        out.family(TOKENS, Kind::Counter, "Grants answered with tokens.");
         for (grant, name) in
             [(Grant::ClientCredentials, "client_credentials"), (Grant::RefreshToken, "refresh_token")]
         {
             let count = self.tokens[grant as usize].load(Relaxed);
-            line(&mut out, "tollgate_tokens_issued_total", format_args!("grant=\"{name}\""), count);
+            out.labelled(TOKENS, format_args!("grant=\"{name}\""), count);
         }
-        head(&mut out, "tollgate_refusals_total", "counter", "Requests refused, by the code of the error.");
+        out.family(REFUSALS, Kind::Counter, "Requests refused, by the code of the error.");
         for code in Code::ALL {
             let count = self.refusals[code as usize].load(Relaxed);
-            line(&mut out, "tollgate_refusals_total", format_args!("code=\"{}\"", code.as_str()), count);
+            out.labelled(REFUSALS, format_args!("code=\"{}\"", code.as_str()), count);
         }
-        head(&mut out, "tollgate_token_refusals_total", "counter", "Tokens not accepted, by the reason.");
+        out.family(TOKEN_REFUSALS, Kind::Counter, "Tokens not accepted, by the reason.");
         for why in TokenError::ALL {
             let count = self.token_refusals[why as usize].load(Relaxed);
-            line(
-                &mut out,
-                "tollgate_token_refusals_total",
-                format_args!("reason=\"{}\"", why.as_str()),
-                count,
-            );
+            out.labelled(TOKEN_REFUSALS, format_args!("reason=\"{}\"", why.as_str()), count);
         }
-        head(
-            &mut out,
-            EXCEEDED,
-            "counter",
-            "What was over a limit of its source or merchant, refused or not.",
-        );
+        let help = "What was over a limit of its source or merchant, refused or not.";
+        out.family(EXCEEDED, Kind::Counter, help);
         for (limit, count) in exceeded {
-            line(&mut out, EXCEEDED, format_args!("limit=\"{limit}\""), *count);
+            out.labelled(EXCEEDED, format_args!("limit=\"{limit}\""), count);
         }
-        for (name, help, value) in gauges {
-            head(&mut out, name, "gauge", help);
-            let _ = writeln!(out, "{name} {value}");
-        }
-        out
     }
 
-    fn render_requests(&self, out: &mut String) {
-        head(out, "tollgate_requests_total", "counter", "Requests answered, by route and status.");
+    fn write_requests(&self, out: &mut Exposition) {
+        out.family(REQUESTS, Kind::Counter, "Requests answered, by route and status.");
         for route in self.routes.all() {
             for (status, count) in STATUSES.iter().zip(&self.by_route[route.place()].statuses) {
                 let count = count.load(Relaxed);
-                if count > 0 {
+                if count > 0 || FROM_THE_START.contains(status) {
                     let labels = format_args!("route=\"{}\",status=\"{status}\"", self.routes.path(route));
-                    line(out, "tollgate_requests_total", labels, count);
+                    out.labelled(REQUESTS, labels, count);
                 }
             }
         }
-        head(
-            out,
-            "tollgate_request_duration_seconds",
-            "histogram",
-            "Time from a request's head to its answer.",
-        );
+        out.family(DURATIONS, Kind::Histogram, "Time from a request's head to its answer.");
         for route in self.routes.all() {
-            self.by_route[route.place()].render_durations(out, self.routes.path(route));
+            self.by_route[route.place()].write_durations(out, self.routes.path(route));
         }
     }
 }
 
+/// The statuses that are counted from 0, so that the first of them is seen as an increase.
+const FROM_THE_START: [u16; 5] = [200, 401, 429, 500, 503];
+const REQUESTS: &str = "tollgate_requests_total";
+const DURATIONS: &str = "tollgate_request_duration_seconds";
+const TOKENS: &str = "tollgate_tokens_issued_total";
+const REFUSALS: &str = "tollgate_refusals_total";
+const TOKEN_REFUSALS: &str = "tollgate_token_refusals_total";
 const INTERNAL: usize = 17;
 const EXCEEDED: &str = "tollgate_limit_exceeded_total";
 
@@ -171,52 +153,44 @@ impl RouteMetrics {
         }
     }
 
-    fn render_durations(&self, out: &mut String, route: &str) {
-        const NAME: &str = "tollgate_request_duration_seconds";
+    fn write_durations(&self, out: &mut Exposition, route: &str) {
         let mut count = 0;
         let bounds = BUCKETS.iter().map(|micros| seconds(*micros)).chain(["+Inf".to_owned()]);
-        let mut lines = String::new();
         for (bound, bucket) in bounds.zip(&self.buckets) {
             count += bucket.load(Relaxed);
-            let _ = writeln!(lines, "{NAME}_bucket{{route=\"{route}\",le=\"{bound}\"}} {count}");
+            out.labelled(BUCKET, format_args!("route=\"{route}\",le=\"{bound}\""), count);
         }
-        if count > 0 {
-            let sum = seconds(self.micros.load(Relaxed));
-            let _ = write!(
-                out,
-                "{lines}{NAME}_sum{{route=\"{route}\"}} {sum}\n{NAME}_count{{route=\"{route}\"}} {count}\n"
-            );
-        }
+        let sum = seconds(self.micros.load(Relaxed));
+        out.labelled(SUM, format_args!("route=\"{route}\""), sum);
+        out.labelled(COUNT, format_args!("route=\"{route}\""), count);
     }
 }
+
+const BUCKET: &str = "tollgate_request_duration_seconds_bucket";
+const SUM: &str = "tollgate_request_duration_seconds_sum";
+const COUNT: &str = "tollgate_request_duration_seconds_count";
 
 fn seconds(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(out: &mut String, name: &str, labels: std::fmt::Arguments<'_>, value: u64) {
-    let _ = writeln!(out, "{name}{{{labels}}} {value}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposition::Format;
 
     #[test]
     fn requests_are_counted_by_route_status_and_time() {
-        let metrics = Metrics::of(Routes::with([], false));
+        let metrics = Metrics::of(Routes::with([], false, false));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_micros(70));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_secs(9));
         metrics.request(Route::Token, StatusCode::IM_A_TEAPOT, Duration::from_micros(50));
         metrics.issued(Grant::RefreshToken);
         metrics.refused(Code::InvalidClient);
         metrics.token_refused(TokenError::Expired);
-        let text =
-            metrics.render(&[("merchant_creates", 2)], &[("tollgate_connections", "Open connections.", &3)]);
+        let mut out = Exposition::new(Format::Prometheus);
+        metrics.write(&[("merchant_creates", 2)], &mut out);
+        let text = out.end();
         for expected in [
             "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"200\"} 2\n",
             "tollgate_requests_total{route=\"/api/v1/oauth2/token\",status=\"500\"} 1\n",
@@ -228,7 +202,7 @@ mod tests {
             "tollgate_refusals_total{code=\"INVALID_CLIENT\"} 1\n",
             "tollgate_token_refusals_total{reason=\"expired\"} 1\n",
             "tollgate_limit_exceeded_total{limit=\"merchant_creates\"} 2\n",
-            "# TYPE tollgate_connections gauge\ntollgate_connections 3\n",
+            "tollgate_requests_total{route=\"/api/v1/oauth2/refresh\",status=\"500\"} 0\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }

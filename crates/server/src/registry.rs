@@ -221,14 +221,16 @@ impl Registry {
         self.absent.remove(&id);
     }
 
+    /// Forgets the clients of these merchants. Those of others stay, so that administration costs their servers no query.
+    pub(crate) fn invalidate_clients_of(&self, merchants: &HashSet<MerchantId>) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.cache
+            .retain(|_, client| client.merchant_id.is_none_or(|merchant| !merchants.contains(&merchant)));
+    }
+
     /// Forgets every client, and lets every id be a client's until all were read again: ids may have been missed.
     pub(crate) fn invalidate_ids(&self) {
         self.filter.reopen();
-        self.invalidate_all();
-    }
-
-    /// Forgets every client.
-    pub fn invalidate_all(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.cache.clear();
         self.absent.clear();

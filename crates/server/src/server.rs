@@ -149,6 +149,11 @@ impl Server {
         let _ = self.requests.set(log);
     }
 
+    /// Has the metrics say when the certificate expires that is served, in seconds since 1970.
+    pub fn certificate_expires(&self, seconds: i64) {
+        self.state.set_certificate_expiry(seconds);
+    }
+
     /// Makes the server not ready, so that no new work is sent to it.
     pub fn start_draining(&self) {
         self.state.start_draining();

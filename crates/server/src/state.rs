@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -42,6 +42,8 @@ pub(crate) struct State {
     /// The configuration, with what has changed since the start.
     settings: ArcSwap<Config>,
     edge_limits: watch::Sender<Limits>,
+    /// When the served certificate expires, in seconds since 1970; 0 without one.
+    certificate_expiry: AtomicI64,
 }
 
 impl State {
@@ -60,6 +62,7 @@ impl State {
             connections: OpenConnections::default(),
             settings: ArcSwap::from_pointee(installation.config().clone()),
             edge_limits,
+            certificate_expiry: AtomicI64::new(0),
             installation,
         }
     }
@@ -120,6 +123,15 @@ impl State {
                 || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
         };
         self.config().admin_tls.is_some() || peer.is_none_or(is_trusted)
+    }
+
+    /// When the served certificate expires, in seconds since 1970.
+    pub(crate) fn certificate_expiry(&self) -> Option<i64> {
+        Some(self.certificate_expiry.load(Relaxed)).filter(|seconds| *seconds != 0)
+    }
+
+    pub(crate) fn set_certificate_expiry(&self, seconds: i64) {
+        self.certificate_expiry.store(seconds, Relaxed);
     }
 
     /// Makes the server not ready, so that no new work is sent to it.

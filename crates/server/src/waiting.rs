@@ -22,7 +22,8 @@ use tollgate_store::StoreError;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::health::{self, METRICS_TYPE, UP};
+use crate::exposition::Format;
+use crate::health::{self, UP};
 use crate::limits::limits;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
@@ -92,7 +93,7 @@ fn answer<B>(request: &Request<B>, is_api: bool, reason: &str, now: Timestamp) -
         },
         Route::Health => health::plain("application/json", health::status(UP)),
         Route::Ready => Error::NotReady(NotReady::Suspended(reason.into())).response(),
-        Route::Metrics => health::plain(METRICS_TYPE, health::NOT_READY.to_owned()),
+        Route::Metrics => health::plain(Format::Prometheus.content_type(), health::NOT_READY.to_owned()),
         _ => Error::NotFound.response(),
     };
     let mut response = response.map(Either::Left);

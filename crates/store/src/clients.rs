@@ -83,7 +83,8 @@ pub struct ClientUpdate {
     pub scope: Option<Scope>,
     /// The networks that it may call from; empty means any.
     pub addresses: Option<Vec<IpNet>>,
-    /// The APIs that its tokens may be for; empty means the default one alone.
+    /// The APIs that its tokens may be for; empty means the default one alone. Refresh tokens that were issued before stay with
+    /// theirs.
     pub audiences: Option<Vec<Audience>>,
     /// The lifetime of its access tokens; `Some(None)` for the configured one.
     pub access_ttl: Option<Option<Duration>>,

@@ -36,10 +36,11 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             print(&clients::find(&admin, client).await?, admin.now().await?)
         }
-        ClientCommand::Update { client, name, scope, allow_from, allow_from_anywhere } => {
+        ClientCommand::Update { client, name, scope, allow_from, allow_from_anywhere, audience } => {
+            let name = name.map(String::from);
             let addresses = (allow_from_anywhere || !allow_from.is_empty()).then_some(allow_from);
-            let changes =
-                ClientUpdate { name: name.map(String::from), scope, addresses, ..ClientUpdate::default() };
+            let audiences = (!audience.is_empty()).then_some(audience);
+            let changes = ClientUpdate { name, scope, addresses, audiences, ..ClientUpdate::default() };
             update(&client, &changes, format).await
         }
         ClientCommand::Disable { client: ClientArgs { client, store }, confirm } => {
@@ -101,12 +102,23 @@ async fn update(args: &ClientArgs, update: &ClientUpdate, format: Format) -> Res
     let before = clients::find(&admin, args.client).await?;
     let client = clients::update(&admin, args.client, update, None, &actor()).await?;
     output::object(format, &output::client(&client, admin.now().await?))?;
-    if !before.scope.is_subset_of(&client.scope) {
-        say::note(&format!(
-            "tokens that were issued before keep their scope until they expire: to end them, `tollgate client disable {}` \
-             and enable it again",
-            args.client
-        ));
+    let has_lost_scope = !before.scope.is_subset_of(&client.scope);
+    let default = opened.config.default_access_tokens().audience;
+    let may_still_have = |audience: &str| match &*client.audiences {
+        [] => audience == default,
+        chosen => chosen.iter().any(|one| one.as_str() == audience),
+    };
+    let had_default = before.audiences.is_empty().then_some(default);
+    let mut had = before.audiences.iter().map(Audience::as_str).chain(had_default);
+    let has_lost_audience = !had.all(may_still_have);
+    for (kept, is_kept) in [("scope", has_lost_scope), ("audience", has_lost_audience)] {
+        if is_kept {
+            say::note(&format!(
+                "tokens that were issued before keep their {kept} until they expire: to end them, `tollgate client disable {}` \
+                 and enable it again",
+                args.client
+            ));
+        }
     }
     Ok(())
 }

@@ -123,9 +123,10 @@ pub(crate) enum ClientCommand {
     },
     /// Shows a client.
     Show(ClientArgs),
-    /// Changes the name, the scope or the networks of a client. Tokens that it has keep their scope until they expire.
+    /// Changes the name, the scope, the networks or the audiences of a client. Tokens that it has keep their scope and their
+    /// audience until they expire.
     #[command(group(ArgGroup::new("change").required(true).multiple(true)
-        .args(["name", "scope", "allow_from", "allow_from_anywhere"])))]
+        .args(["name", "scope", "allow_from", "allow_from_anywhere", "audience"])))]
     Update {
         #[command(flatten)]
         client: ClientArgs,
@@ -141,6 +142,10 @@ pub(crate) enum ClientCommand {
         /// It may call from anywhere.
         #[arg(long, conflicts_with = "allow_from")]
         allow_from_anywhere: bool,
+        /// An API that its tokens may be for from now on, in place of all it has; may be repeated. The first is the one that it
+        /// gets without asking.
+        #[arg(long, value_name = "AUDIENCE")]
+        audience: Vec<Audience>,
     },
     /// Refuses a client everywhere, and every token it has, until it is enabled again.
     Disable {

@@ -231,6 +231,9 @@ fn what_is_not_named_stays_and_a_merchant_takes_its_clients_along() {
     assert_eq!(updated["scope"], "payments:read", "what is not named stays");
     let updated = json(&["client", "update", id, "--scope", "payments:write", "--allow-from-anywhere"]);
     assert_eq!((&updated["scope"], &updated["allow_from"]), (&"payments:write".into(), &"".into()));
+    assert_eq!(updated["audiences"], serde_json::json!([]), "none was chosen, so it is the default one");
+    let updated = json(&["client", "update", id, "--audience", "payment-api"]);
+    assert_eq!((&updated["audiences"][0], &updated["name"]), (&"payment-api".into(), &"desk".into()));
     assert_eq!(json(&["merchant", "rename", &ids.merchant, "--name", "Store"])["name"], "Store");
     assert_eq!(json(&["merchant", "show", &ids.merchant])["name"], "Store");
     json(&["client", "create", "--operator", "--name", "back office"]);
@@ -247,6 +250,25 @@ fn a_narrower_scope_is_said_to_reach_new_tokens_only() {
     };
     assert!(update("payments:read").notes.contains("issued before keep their scope"));
     assert!(!update("payments:read payments:write").notes.contains("issued before"));
+}
+
+#[test]
+fn an_audience_that_is_taken_away_is_said_to_reach_new_tokens_only_and_an_unknown_one_is_refused() {
+    let (folder, ids) = installation();
+    let update = |audiences: &[&str]| {
+        let named = audiences.iter().flat_map(|audience| ["--audience", audience]);
+        let args: Vec<_> = ["client", "update", &ids.client].into_iter().chain(named).collect();
+        let ledger = ("TOLLGATE_AUDIENCES", "https://ledger.example.com=HS256");
+        finish(tollgate(folder.path(), &args).envs([ledger]))
+    };
+    let (default, ledger) = ("payment-api", "https://ledger.example.com");
+    let said = update(&[ledger, default]).succeeded();
+    assert!(said.stdout.contains(r#"["https://ledger.example.com","payment-api"]"#), "{said:?}");
+    assert!(!said.notes.contains("keep their audience"), "it has the default one still: {said:?}");
+    assert!(!update(&[default, ledger]).succeeded().notes.contains("keep their audience"), "another order");
+    assert!(update(&[ledger]).succeeded().notes.contains("keep their audience"));
+    let refused = update(&["https://x.example.com"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("[[audiences]]"), "{refused:?}");
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod network;
 mod nodes;
 mod oauth;
 mod openapi;
+mod packaging;
 mod playground;
 mod postgres;
 #[allow(dead_code, reason = "the tests of the store use more of it")]

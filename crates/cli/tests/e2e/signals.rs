@@ -1,6 +1,10 @@
 //! How a server ends.
 
-use crate::harness::{Connection, Dev, PATIENCE, Serve, eventually, payment};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{Connection, Dev, PATIENCE, Process, Serve, eventually, payment, tollgate};
 
 /// A request whose body has come as far as this.
 pub(crate) fn half_sent(serve: &Serve, access: &str, body: &str) -> Connection {
@@ -122,4 +126,66 @@ fn sigint_ends_dev() {
     dev.process.signal("INT");
     let finished = dev.process.finish();
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:?}");
+}
+
+/// What systemd is, to a service that tells it how it is.
+struct Supervisor(UnixDatagram, PathBuf);
+
+impl Supervisor {
+    fn listen(folder: &Path) -> Self {
+        let path = folder.join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(socket, path)
+    }
+
+    fn started(&self, command: &mut Command) -> Process {
+        Process::spawn(command.env("NOTIFY_SOCKET", &self.1).env("WATCHDOG_USEC", "20000"))
+    }
+
+    /// The next that it is told, beside that the process runs.
+    fn told(&self) -> String {
+        loop {
+            let told = self.next();
+            if told != "WATCHDOG=1" {
+                return told;
+            }
+        }
+    }
+
+    fn next(&self) -> String {
+        let mut buffer = [0; 1024];
+        let length = self.0.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap().trim_end().to_owned()
+    }
+}
+
+#[test]
+fn a_supervisor_is_told_when_it_serves_that_it_runs_and_when_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    Serve::install(folder.path(), "");
+    let supervisor = Supervisor::listen(folder.path());
+    let process = supervisor.started(&mut tollgate(folder.path(), &["serve", "--config", "tollgate.toml"]));
+    assert_eq!(supervisor.told(), "READY=1\nSTATUS=serving");
+    let serve = Serve::run(process);
+    assert_eq!(serve.admin.get("/readyz").status, 200);
+    for _ in 0..3 {
+        assert_eq!(supervisor.next(), "WATCHDOG=1");
+    }
+    serve.process.signal("TERM");
+    assert_eq!(supervisor.told(), "STOPPING=1");
+    assert_eq!(serve.process.finish().code, Some(0));
+}
+
+#[test]
+fn a_supervisor_does_not_wait_for_a_store_that_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    Serve::write_config(folder.path(), "");
+    let supervisor = Supervisor::listen(folder.path());
+    let away = ("TOLLGATE_DATABASE__URL", "postgres://tollgate@127.0.0.1:1/tollgate");
+    let mut command = tollgate(folder.path(), &["serve", "--config", "tollgate.toml"]);
+    let process = supervisor.started(command.envs([away]));
+    assert_eq!(supervisor.told(), "READY=1\nSTATUS=not ready: the store can't be reached");
+    process.signal("TERM");
+    assert_eq!(supervisor.told(), "STOPPING=1");
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
-use tollgate_core::{Clock, KeyId, Policy, SigningKey, SigningRing, Timestamp, Uptime, VerifyingRing};
+use tollgate_core::{
+    Algorithm, Clock, KeyId, Policy, SigningKey, SigningRing, Timestamp, Uptime, VerifyingRing,
+};
 use tollgate_guard::{ClientAddress, Freshness, GuardLayer, Requirement, Revocations, Verifier};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -47,7 +49,13 @@ fn policy() -> Policy {
 }
 
 fn authority() -> Authority {
-    Authority { policy: policy(), keys: SigningRing::new(&policy().issuer, vec![key()]) }
+    let since = Timestamp::from_seconds(0);
+    Authority {
+        policy: policy(),
+        algorithm: Algorithm::Hs256,
+        keys: SigningRing::new(&policy().issuer, vec![key()]),
+        foreign: SigningKey::derive(KeyId::from_bytes([8; 16]), &[8; 32], since, None),
+    }
 }
 
 fn verifier() -> Arc<Verifier> {

@@ -11,6 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use x509_cert::Certificate as X509Certificate;
+use x509_cert::der::Decode;
 
 /// A certificate chain and its private key, which can be exchanged while they are served: connections that are made afterwards
 /// get the new ones.
@@ -28,6 +30,14 @@ impl Certificate {
     pub fn replace(&self, cert: &Path, key: &Path) -> Result<(), TlsError> {
         self.0.store(Arc::new(certified_key(cert, key)?));
         Ok(())
+    }
+
+    /// When the server's own certificate expires, in seconds since 1970.
+    pub fn expires_at(&self) -> Option<i64> {
+        let certified = self.0.load();
+        let certificate = X509Certificate::from_der(certified.cert.first()?).ok()?;
+        let expiry = certificate.tbs_certificate.validity.not_after.to_unix_duration();
+        i64::try_from(expiry.as_secs()).ok()
     }
 
     /// TLS 1.2 and 1.3 by this certificate, HTTP/2 preferred to HTTP/1.1.

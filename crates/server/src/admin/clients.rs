@@ -189,8 +189,8 @@ pub async fn search(
     Ok(reading.end())
 }
 
-/// Changes a client, if it is of the version `only`, where that is given. Tokens that it has keep the scope that they were
-/// issued with until they expire; that it may no longer call from an address counts at once.
+/// Changes a client, if it is of the version `only`, where that is given. Tokens that it has keep the scope and the audience
+/// that they were issued with until they expire; that it may no longer call from an address counts at once.
 pub async fn update(
     admin: &Administration<'_>,
     id: ClientId,

@@ -10,8 +10,8 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
-use tollgate_core::ClientId;
-use tollgate_store::Status;
+use tollgate_core::{ClientId, MerchantId};
+use tollgate_store::{Merchant, Status, Version};
 
 use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
 use crate::clock::ManualClock;
@@ -182,6 +182,25 @@ async fn whatever_is_wrong_the_store_is_asked_the_same() {
         assert_refused(&stage.answer(refused).await, 401, "INVALID_CLIENT");
         assert_eq!(faults.take_calls(), HashMap::from([("changes_since", 1)]));
     }
+}
+
+/// Otherwise a server that is cut off from its store just after somebody created a merchant could issue to nobody.
+#[tokio::test]
+async fn what_is_done_to_one_merchant_has_no_client_of_another_read_again() {
+    let faults = Faults::default();
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    stage.tokens(&stage.shop).await;
+    let (id, now) = (MerchantId::from_bytes([7; 16]), stage.now());
+    let version = Version::default();
+    let merchant =
+        Merchant { id, name: "another".to_owned(), status: Status::Enabled, created_at: now, version };
+    stage.elsewhere.create_merchant(&merchant, &SYSTEM).await.unwrap();
+    stage.elsewhere.rename_merchant(id, "renamed", None, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_merchant_status(id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.follow().await;
+    faults.take_calls();
+    stage.tokens(&stage.shop).await;
+    assert_eq!(faults.take_calls(), HashMap::new());
 }
 
 /// An outage must not become a flood of questions, nor a refusal that may be wrong.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_core::SigningRing;
+use tollgate_core::{Algorithm, KeyId, SigningKey, SigningRing, Timestamp};
 use tollgate_server::open_signing_keys;
 
 use crate::call::{CREATE, Call, LIST, assert_refused};
@@ -13,7 +13,8 @@ pub(crate) async fn authority(stage: &Stage) -> parity::Authority {
     let sealed = stage.elsewhere.signing_keys().await.unwrap();
     let policy = stage.config.token_policy();
     let keys = SigningRing::new(&policy.issuer, open_signing_keys(&sealed, &master_key().into()).unwrap());
-    parity::Authority { policy, keys }
+    let foreign = SigningKey::derive(KeyId::from_bytes([8; 16]), &[8; 32], Timestamp::from_seconds(0), None);
+    parity::Authority { policy, algorithm: Algorithm::Hs256, keys, foreign }
 }
 
 #[tokio::test]

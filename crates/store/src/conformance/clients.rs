@@ -258,10 +258,17 @@ pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
     assert!(update(all).await);
     (expected.audiences, expected.terms, expected.version) = (Vec::new(), terms, Version::from_number(4));
     assert_eq!(the_client(&store, 1).await, expected);
+    let audiences = vec!["https://ledger.example.com".parse().unwrap()];
+    assert!(update(ClientUpdate { audiences: Some(audiences.clone()), ..ClientUpdate::default() }).await);
+    (expected.audiences, expected.version) = (audiences, Version::from_number(5));
+    assert_eq!(the_client(&store, 1).await, expected);
+    assert!(update(ClientUpdate { audiences: Some(Vec::new()), ..ClientUpdate::default() }).await);
+    (expected.audiences, expected.version) = (Vec::new(), Version::from_number(6));
+    assert_eq!(the_client(&store, 1).await, expected);
     let client = Changed::Client(client_id(1));
     assert_eq!(
         changed_since(&store, before).await,
-        [Changed::Merchant(merchant_id(1)), client, client, client, client]
+        [Changed::Merchant(merchant_id(1)), client, client, client, client, client, client]
     );
 }
 

@@ -10,7 +10,7 @@ use tollgate_core::{
 
 use super::{
     ADDRESS, Authority, Case, ENVIRONMENT, INSUFFICIENT_SCOPE, INVALID_TOKEN, NEXT, NO_TOKEN, REVOKED_CLIENT,
-    REVOKED_MERCHANT, REVOKED_SECRET, REVOKED_TOKEN, Refusal, SCOPE, SECOND,
+    REVOKED_MERCHANT, REVOKED_SECRET, REVOKED_TOKEN, Refusal, SCOPE, SECOND, Subject,
 };
 
 pub(super) struct Table<'a> {
@@ -40,11 +40,17 @@ impl Table<'_> {
     }
 
     pub(super) fn token(&self) -> String {
-        minted(&self.authority.keys, TokenKind::Access, &self.claims(), self.now)
+        self.minted(TokenKind::Access, &self.claims())
+    }
+
+    /// A token as the authority issues it.
+    pub(super) fn minted(&self, kind: TokenKind, claims: &Claims<'_>) -> String {
+        let Authority { keys, algorithm, .. } = self.authority;
+        minted(keys, kind, *algorithm, claims, self.now)
     }
 
     pub(super) fn says(&self, name: &str, claims: &Claims<'_>, expected: Result<(), Refusal>) -> Case {
-        bearer(name, &minted(&self.authority.keys, TokenKind::Access, claims, self.now), expected)
+        bearer(name, &self.minted(TokenKind::Access, claims), expected)
     }
 
     pub(super) fn without_a_token(&self) -> Vec<Case> {
@@ -246,10 +252,17 @@ impl Table<'_> {
     }
 }
 
-pub(super) fn minted(keys: &SigningRing, kind: TokenKind, claims: &Claims<'_>, now: Timestamp) -> String {
+/// A token of a ring's keys. Refresh tokens are of HS256, whatever the access tokens are of.
+pub(super) fn minted(
+    keys: &SigningRing,
+    kind: TokenKind,
+    algorithm: Algorithm,
+    claims: &Claims<'_>,
+    now: Timestamp,
+) -> String {
+    let algorithm = if kind == TokenKind::Refresh { Algorithm::Hs256 } else { algorithm };
     let mut token = Vec::new();
-    keys.mint(kind, Algorithm::Hs256, claims, now, &mut token)
-        .expect("a key signs, and the claims are short");
+    keys.mint(kind, algorithm, claims, now, &mut token).expect("a key signs, and the claims are short");
     String::from_utf8(token).expect("a token is ASCII")
 }
 
@@ -259,5 +272,6 @@ pub(super) fn bearer(name: &str, token: &str, expected: Result<(), Refusal>) -> 
 
 fn case(name: &str, lines: &[&[u8]], expected: Result<(), Refusal>) -> Case {
     let line = |line: &&[u8]| HeaderValue::from_bytes(line).expect("a case has no control characters");
-    Case { name: name.to_owned(), authorization: lines.iter().map(line).collect(), expected }
+    let authorization = lines.iter().map(line).collect();
+    Case { name: name.to_owned(), subject: Subject::Header, authorization, expected }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use tollgate_core::{Algorithm, Claims, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind};
 
 use super::cases::{Table, bearer, minted};
-use super::{Case, INVALID_TOKEN, SCOPE};
+use super::{Authority, Case, INVALID_TOKEN, SCOPE};
 
 /// Headers that the authority does not write.
 const HEADERS: [&str; 41] = [
@@ -54,17 +54,21 @@ const HEADERS: [&str; 41] = [
 
 impl Table<'_> {
     pub(super) fn keys_of_others(&self) -> Vec<Case> {
-        let refresh = minted(&self.authority.keys, TokenKind::Refresh, &self.claims(), self.now);
+        let refresh = self.minted(TokenKind::Refresh, &self.claims());
         let mut cases = vec![bearer("a refresh token", &refresh, Err(INVALID_TOKEN))];
         for (name, material) in [("another installation", [9; 32]), ("a key of zeros", [0; 32])] {
             let key =
                 SigningKey::derive(KeyId::from_bytes([9; 16]), &material, Timestamp::from_seconds(0), None);
             let other = SigningRing::new(&self.authority.policy.issuer, vec![key]);
             for kind in [TokenKind::Access, TokenKind::Refresh] {
-                let token = minted(&other, kind, &self.claims(), self.now);
+                let token = minted(&other, kind, Algorithm::Hs256, &self.claims(), self.now);
                 cases.push(bearer(&format!("{kind:?}, signed by {name}"), &token, Err(INVALID_TOKEN)));
             }
         }
+        let Authority { policy, algorithm, foreign, .. } = self.authority;
+        let other = SigningRing::new(&policy.issuer, vec![foreign.clone()]);
+        let token = minted(&other, TokenKind::Access, *algorithm, &self.claims(), self.now);
+        cases.push(bearer("signed by another key of the algorithm", &token, Err(INVALID_TOKEN)));
         cases
     }
 
@@ -74,9 +78,17 @@ impl Table<'_> {
         let (_, rest) = token.split_once('.').expect("a token has dots");
         let (payload, _) = rest.split_once('.').expect("a token has two dots");
         let long_kid = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{}"}}"#, "k".repeat(1_000));
+        // With the algorithm of the authority, and with HS256, whose secret a verifier may take a public key for.
+        let of_algorithm = |header: &&str| header.replace("HS256", self.authority.algorithm.as_str());
+        let mut headers: Vec<String> =
+            HEADERS.iter().copied().chain([&*long_kid]).map(str::to_owned).collect();
+        if self.authority.algorithm != Algorithm::Hs256 {
+            headers.extend(HEADERS.iter().map(of_algorithm));
+            headers.push(r#"{"alg":"HS256","typ":"JWT"}"#.to_owned());
+        }
         let mut cases = Vec::new();
-        for header in HEADERS.iter().copied().chain([&*long_kid]) {
-            let encoded = URL_SAFE_NO_PAD.encode(header);
+        for header in headers {
+            let encoded = URL_SAFE_NO_PAD.encode(&header);
             let name: String = header.chars().take(80).collect();
             cases.push(bearer(
                 &format!("the header {name}"),
@@ -100,12 +112,8 @@ impl Table<'_> {
         let (header, payload) = signed.split_once('.').expect("a token has two dots");
         let (stem, last) = signature.split_at(signature.len() - 1);
         let json = URL_SAFE_NO_PAD.decode(payload).expect("a payload is base64url");
-        let other = minted(
-            &self.authority.keys,
-            TokenKind::Access,
-            &Claims { scope: SCOPE, id: TokenId::from_bytes([5; 16]), ..self.claims() },
-            self.now,
-        );
+        let claims = Claims { scope: SCOPE, id: TokenId::from_bytes([5; 16]), ..self.claims() };
+        let other = self.minted(TokenKind::Access, &claims);
         let (other_signed, other_signature) = other.rsplit_once('.').expect("a token has dots");
         let ends = ALPHABET
             .iter()
@@ -148,14 +156,15 @@ impl Table<'_> {
     }
 
     pub(super) fn lengths(&self) -> Vec<Case> {
-        let header = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
+        let token = self.token();
+        let (header, _) = token.split_once('.').expect("a token has dots");
         let longest = (0..4096_usize).rev().find_map(|length| {
             let scope = format!("{SCOPE} {}", "x".repeat(length));
             let mut token = Vec::new();
             let claims = Claims { scope: &scope, ..self.claims() };
             self.authority
                 .keys
-                .mint(TokenKind::Access, Algorithm::Hs256, &claims, self.now, &mut token)
+                .mint(TokenKind::Access, self.authority.algorithm, &claims, self.now, &mut token)
                 .ok()?;
             String::from_utf8(token).ok()
         });

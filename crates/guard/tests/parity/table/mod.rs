@@ -10,8 +10,8 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{
-    ClientId, Environment, Generation, MerchantId, Policy, Revocation, Revoked, SecretId, SigningRing,
-    Timestamp, TokenId,
+    Algorithm, ClientId, Environment, Generation, MerchantId, Policy, Revocation, Revoked, SecretId,
+    SigningKey, SigningRing, Timestamp, TokenId,
 };
 
 mod cases;
@@ -33,8 +33,31 @@ pub(crate) const TIMES: usize = 3;
 pub(crate) struct Authority {
     /// What the tokens must say.
     pub(crate) policy: Policy,
+    /// The algorithm of its access tokens.
+    pub(crate) algorithm: Algorithm,
     /// The keys that sign them.
     pub(crate) keys: SigningRing,
+    /// A key of the same algorithm that is not one of them, in force since 1970.
+    pub(crate) foreign: SigningKey,
+}
+
+/// What a case is about. Who verifies by public keys alone knows nothing of some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The lines of the header.
+    Header,
+    /// Whether the token is in force.
+    Times,
+    /// Whom it is from, whom it is for, and in which environment.
+    Claims,
+    /// Who signed it, and what.
+    Signature,
+    /// Whether it is spelt as it was issued.
+    Spelling,
+    /// Whether it was ended.
+    Revocation,
+    /// Whether it allows what is asked for, from there.
+    Permission,
 }
 
 /// A request and how it is to be answered.
@@ -42,6 +65,8 @@ pub(crate) struct Authority {
 pub(crate) struct Case {
     /// What is sent, in words.
     pub(crate) name: String,
+    /// What it is about.
+    pub(crate) subject: Subject,
     /// The lines of the header `Authorization`.
     pub(crate) authorization: Vec<HeaderValue>,
     /// Whether the request is admitted.
@@ -74,21 +99,32 @@ impl Case {
     ///
     /// A request counts as admitted unless it is answered 401, 403 or 503: what is behind the guard may refuse it still.
     pub(crate) fn check(&self, answer: &Response<impl AsRef<[u8]>>) -> Result<(), String> {
-        let status = answer.status();
         let body = String::from_utf8_lossy(answer.body().as_ref());
-        let challenges: Vec<_> = answer.headers().get_all(WWW_AUTHENTICATE).iter().collect();
-        let Err(refusal) = self.expected else {
-            let admitted = !REFUSED.contains(&status) && challenges.is_empty();
-            return same("admitted", &admitted, &true)
-                .map_err(|difference| format!("{}: {difference}, {status} {body}", self.name));
-        };
+        self.check_head(answer)?;
+        let Err(refusal) = self.expected else { return Ok(()) };
         let code = format!("{{\"success\":false,\"error\":{{\"code\":\"{}\",", refusal.code.as_str());
-        same("status", &status.as_u16(), &refusal.code.status())
-            .and_then(|()| same("envelope", &body.starts_with(&code), &true))
-            .and_then(|()| same("challenge", &challenges, &refusal.challenge.as_slice().to_vec()))
+        same("envelope", &body.starts_with(&code), &true)
             .and_then(|()| same("type", &answer.headers().get(CONTENT_TYPE), &Some(&JSON)))
             .and_then(|()| same("retry", &answer.headers().contains_key(RETRY_AFTER), &(refusal == STALE)))
-            .map_err(|difference| format!("{}: {difference}, {status} {body}", self.name))
+            .map_err(|difference| format!("{self}: {difference}, {} {body}", answer.status()))
+    }
+
+    /// The same without the body, which a proxy may write itself.
+    pub(crate) fn check_head<B>(&self, answer: &Response<B>) -> Result<(), String> {
+        let status = answer.status();
+        let challenges: Vec<_> = answer.headers().get_all(WWW_AUTHENTICATE).iter().collect();
+        match self.expected {
+            Ok(()) => same("admitted", &(!REFUSED.contains(&status) && challenges.is_empty()), &true),
+            Err(refusal) => same("status", &status.as_u16(), &refusal.code.status())
+                .and_then(|()| same("challenge", &challenges, &refusal.challenge.as_slice().to_vec())),
+        }
+        .map_err(|difference| format!("{self}: {difference}, {status}"))
+    }
+}
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}, {}", self.subject, self.name)
     }
 }
 
@@ -131,20 +167,22 @@ pub(crate) fn revocations(now: Timestamp) -> Vec<Revocation> {
 pub(crate) fn cases(authority: &Authority, now: Timestamp) -> Vec<Case> {
     assert_eq!(authority.policy.audience, AUDIENCE, "challenges name it");
     let table = Table { authority, now };
-    [
-        table.without_a_token(),
-        table.spellings_of_the_header(),
-        table.times(),
-        table.claims_of_others(),
-        table.keys_of_others(),
-        table.headers_of_others(),
-        table.twins(),
-        table.lengths(),
-        table.changed_bits(),
-        table.revoked(),
-        table.permissions(),
-    ]
-    .concat()
+    let groups = [
+        (Subject::Header, table.without_a_token()),
+        (Subject::Header, table.spellings_of_the_header()),
+        (Subject::Times, table.times()),
+        (Subject::Claims, table.claims_of_others()),
+        (Subject::Signature, table.keys_of_others()),
+        (Subject::Signature, table.headers_of_others()),
+        (Subject::Spelling, table.twins()),
+        (Subject::Signature, table.lengths()),
+        (Subject::Signature, table.changed_bits()),
+        (Subject::Revocation, table.revoked()),
+        (Subject::Permission, table.permissions()),
+    ];
+    let named =
+        |(subject, cases): (_, Vec<Case>)| cases.into_iter().map(move |case| Case { subject, ..case });
+    groups.into_iter().flat_map(named).collect()
 }
 
 /// The table for a mount like that of [`cases`] whose keys and revocations are too old to say anything of a token

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Claims, KeyId, SigningKey, SigningRing, TokenKind};
+use tollgate_core::{Algorithm, Claims, KeyId, SigningKey, SigningRing, TokenKind};
 
 use super::cases::{Table, bearer, minted};
 use super::{Case, INSUFFICIENT_SCOPE, INVALID_TOKEN, REVOKED_TOKEN, Refusal, STALE};
@@ -34,7 +34,7 @@ impl Table<'_> {
     /// than the known ones has signed, or another issuer than the known ones.
     fn tokens(&self, bad: Refusal, unknown: Refusal) -> Vec<Case> {
         let claims = self.claims();
-        let token = minted(&self.authority.keys, TokenKind::Access, &claims, self.now);
+        let token = self.token();
         vec![
             self.says("a good token", &claims, Ok(())),
             self.says("a token that has expired", &Claims { expires_at: self.now, ..claims }, Err(bad)),
@@ -49,11 +49,7 @@ impl Table<'_> {
             bearer("a foreign header", "eyJhbGciOiJub25lIn0.e30.x", Err(bad)),
             bearer("a token that was cut", &token[..token.len() - 1], Err(bad)),
             bearer("a token of the next key", &self.of_the_next_key(&claims), Err(unknown)),
-            bearer(
-                "a refresh token",
-                &minted(&self.authority.keys, TokenKind::Refresh, &claims, self.now),
-                Err(unknown),
-            ),
+            bearer("a refresh token", &self.minted(TokenKind::Refresh, &claims), Err(unknown)),
         ]
     }
 
@@ -62,7 +58,7 @@ impl Table<'_> {
         let activates_at = self.now.before(Duration::from_secs(1));
         let next = SigningKey::derive(KeyId::from_bytes([7; 16]), &[7; 32], activates_at, None);
         let keys = SigningRing::new(&self.authority.policy.issuer, vec![next]);
-        minted(&keys, TokenKind::Access, claims, self.now)
+        minted(&keys, TokenKind::Access, Algorithm::Hs256, claims, self.now)
     }
 }
 

@@ -1,0 +1,143 @@
+//! A server behind a proxy, and the table of requests for it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use tollgate_core::{
+    Actor, Algorithm, KeyId, MasterKey, Policy, PrivateKey, RsaBits, SigningKey, SigningRing, Timestamp,
+};
+use tollgate_server::open_signing_keys;
+use tollgate_store::{Keys, Revocations, Sqlite};
+
+use super::parity::{self, Subject};
+use crate::harness::{Api, Dev, Process, SEEN_WITHIN, Serve, eventually, finish, shell, tollgate};
+
+/// A clock that stands still, so that a token in its last second stays there: what it is in the environment of a program.
+pub(super) struct Clock {
+    pub(super) now: Timestamp,
+    pub(super) env: Vec<(String, String)>,
+}
+
+impl Clock {
+    /// Stops it now.
+    pub(super) fn stopped(folder: &Path) -> Self {
+        let script = r#"
+            now=$(date +%s)
+            echo "NOW=$now"
+            TZ=UTC faketime -f "$(date -u -d "@$now" '+%Y-%m-%d %H:%M:%S')" env | grep -E '^(LD_PRELOAD|FAKETIME)='"#;
+        let said = finish(&mut shell(folder, script)).succeeded().stdout;
+        let mut env: Vec<(String, String)> = said
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect();
+        let (_, now) = env.remove(0);
+        // Waiting is by the other clock.
+        env.extend(
+            [("TZ", "UTC"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")].map(|(a, b)| (a.to_owned(), b.to_owned())),
+        );
+        Self { now: Timestamp::from_seconds(now.parse().unwrap()), env }
+    }
+}
+
+/// A server that proxies ask, or whose keys they verify by.
+pub(super) struct Tollgate {
+    pub(super) process: Process,
+    pub(super) api: Api,
+    pub(super) issuer: String,
+    pub(super) client: (String, String),
+    /// The folder of its store and its master key.
+    pub(super) data: PathBuf,
+    pub(super) clock: Clock,
+}
+
+impl Tollgate {
+    /// Starts it as in production, with `more` in its configuration, at a time that stands still.
+    pub(super) fn serve(folder: &Path, more: &str) -> Self {
+        let client = Serve::install(folder, more);
+        let clock = Clock::stopped(folder);
+        let mut command = tollgate(folder, &["serve", "--config", "tollgate.toml"]);
+        let Serve { process, api, .. } = Serve::run(Process::spawn(command.envs(clock.env.clone())));
+        let issuer = "https://pay.example.com".to_owned();
+        Self { process, api, issuer, client, data: folder.to_owned(), clock }
+    }
+
+    /// Starts it for development, where its issuer is its address, with the machine's clock.
+    pub(super) fn dev(folder: &Path, env: &[(&str, &str)]) -> Self {
+        let data = folder.join("data");
+        let clock = Clock { env: Vec::new(), ..Clock::stopped(folder) };
+        let dev = Dev::start_with(&data, env);
+        let client = (dev.client_id().to_owned(), dev.client_secret().to_owned());
+        Self { process: dev.process, api: dev.api, issuer: dev.base_url, client, data, clock }
+    }
+
+    /// Its address and port.
+    pub(super) fn address(&self) -> String {
+        self.api.0.to_string()
+    }
+
+    /// An access and a refresh token.
+    pub(super) fn tokens(&self) -> (String, String) {
+        self.api.tokens(&self.client.0, &self.client.1)
+    }
+
+    /// A command that administers it.
+    pub(super) fn admin(&self, args: &[&str]) -> Command {
+        let config = self.data.join("tollgate.toml");
+        let of =
+            if config.exists() { ["--config".into(), config] } else { ["--data".into(), self.data.clone()] };
+        let mut command = tollgate(&self.data, args);
+        command.args(of);
+        command
+    }
+
+    /// The table of requests, whose revocations are in force then.
+    pub(super) fn table(&self, algorithm: Algorithm) -> Vec<parity::Case> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
+        let now = self.clock.now;
+        for revocation in parity::revocations(now) {
+            runtime.block_on(store.revoke(&revocation, now, &Actor::system())).unwrap();
+        }
+        let master: MasterKey =
+            fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap();
+        let sealed = runtime.block_on(store.signing_keys()).unwrap();
+        let keys = SigningRing::new(&self.issuer, open_signing_keys(&sealed, &master.into()).unwrap());
+        let policy = Policy {
+            issuer: self.issuer.clone(),
+            audience: parity::AUDIENCE.to_owned(),
+            exp_leeway: Duration::ZERO,
+            iat_leeway: Duration::from_secs(5),
+        };
+        let cases =
+            parity::cases(&parity::Authority { policy, algorithm, keys, foreign: foreign(algorithm) }, now);
+        let revoked = |case: &&parity::Case| case.subject == Subject::Revocation && case.expected.is_err();
+        for case in cases.iter().filter(revoked) {
+            eventually("the revocations are in force", SEEN_WITHIN, || {
+                let line = case.authorization[0].to_str().unwrap();
+                (self.api.list(line.strip_prefix("Bearer ").unwrap(), "").status == 401).then_some(())
+            });
+        }
+        cases
+    }
+}
+
+/// A key of the algorithm that no installation has.
+fn foreign(algorithm: Algorithm) -> SigningKey {
+    let (id, since) = (KeyId::from_bytes([8; 16]), Timestamp::from_seconds(0));
+    if algorithm == Algorithm::Hs256 {
+        return SigningKey::derive(id, &[8; 32], since, None);
+    }
+    SigningKey::asymmetric(id, PrivateKey::generate(algorithm, RsaBits::Bits2048).unwrap(), since, None)
+}
+
+/// The claims of a token.
+pub(super) fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}

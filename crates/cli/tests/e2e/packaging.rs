@@ -1,0 +1,182 @@
+//! What operators install: alerts and dashboard, units of systemd, and the scripts of the package.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::harness::{Api, Connection, Serve, finish, tollgate, write_master_key};
+use crate::kept::is_left_out;
+use crate::tls::{TLS, make_certificate};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn packaging(file: &str) -> PathBuf {
+    root().join("packaging").join(file)
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The names of metrics in a text.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let named = words.filter(|word| word.starts_with("tollgate_") || word.starts_with("process_"));
+    named.map(str::to_owned).collect()
+}
+
+/// A server that has all there is to measure.
+fn measured(folder: &Path) -> Serve {
+    make_certificate(folder);
+    Serve::install(folder, TLS);
+    Serve::start(folder)
+}
+
+#[test]
+fn the_alerts_hold_in_their_tests_and_each_has_a_runbook() {
+    if is_left_out("promtool", "TOLLGATE_TEST_MONITORING") {
+        return;
+    }
+    for args in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
+        let output =
+            Command::new("promtool").current_dir(packaging("monitoring")).args(args).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let rules = read("packaging/monitoring/alerts.yml");
+    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let runbooks = read("docs/runbooks.md");
+    let sections: Vec<_> = runbooks.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(alerts, sections);
+    let tests = read("packaging/monitoring/alerts.test.yml");
+    for alert in alerts {
+        assert!(rules.contains(&format!("docs/runbooks.md#{}\n", alert.to_lowercase())), "{alert}");
+        assert!(tests.contains(&format!("alertname: {alert}\n")), "{alert} has no test");
+    }
+}
+
+#[test]
+fn alerts_and_dashboard_ask_for_metrics_that_there_are_and_the_page_lists_them_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = measured(folder.path());
+    let metrics = serve.admin.get("/metrics").body;
+    let families = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let families: BTreeSet<_> = families.map(str::to_owned).collect();
+    for file in ["alerts.yml", "dashboard.json"] {
+        let asked = metrics_in(&fs::read_to_string(packaging("monitoring").join(file)).unwrap());
+        let unknown: Vec<_> = asked
+            .iter()
+            .filter(|name| !families.contains(name.strip_suffix("_bucket").unwrap_or(name)))
+            .collect();
+        assert!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+    let page = read("docs/operations.md");
+    let (_, section) = page.split_once("\n## Metrics\n").unwrap();
+    let listed = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let listed: BTreeSet<_> = listed.map(str::to_owned).filter(|name| !name.contains(' ')).collect();
+    let missing: Vec<_> = families.difference(&listed).collect();
+    assert!(missing.is_empty(), "docs/operations.md lacks {missing:?}");
+    let expiry =
+        metrics.lines().find_map(|line| line.strip_prefix("tollgate_certificate_expiry_timestamp_seconds "));
+    let expiry: u64 = expiry.unwrap().parse().unwrap();
+    let until = "openssl x509 -enddate -noout -in cert.pem | cut -d= -f2 | date -u -f - +%s";
+    let until = finish(&mut crate::harness::shell(folder.path(), until)).succeeded().stdout;
+    assert_eq!(until.trim(), expiry.to_string());
+}
+
+#[test]
+fn metrics_are_well_formed_in_both_formats() {
+    if is_left_out("promtool", "TOLLGATE_TEST_MONITORING") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let serve = measured(folder.path());
+    let plain = serve.admin.get("/metrics");
+    assert_eq!(plain.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let mut promtool = Command::new("promtool");
+    let mut promtool = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).spawn().unwrap();
+    promtool.stdin.take().unwrap().write_all(plain.body.as_bytes()).unwrap();
+    assert!(promtool.wait().unwrap().success());
+
+    let asked = [("accept", "application/openmetrics-text; version=1.0.0,text/plain;q=0.5")];
+    let open = request(serve.admin, &asked);
+    assert_eq!(open.0, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(open.1.ends_with("# EOF\n"));
+    assert!(open.1.contains("# TYPE tollgate_requests counter\n"), "{}", open.1);
+    assert!(open.1.contains("tollgate_requests_total{"));
+}
+
+/// The type and the text of the metrics.
+fn request(api: Api, headers: &[(&str, &str)]) -> (String, String) {
+    let mut connection = Connection::open(api.0).unwrap();
+    let answer = connection.request("GET", "/metrics", headers, "").unwrap();
+    (answer.header("content-type").unwrap().to_owned(), answer.body)
+}
+
+/// How exposed systemd finds a service, from 0 to 10.
+#[test]
+fn the_units_of_systemd_are_sound_and_expose_little() {
+    if is_left_out("systemd-analyze", "TOLLGATE_TEST_SYSTEMD") {
+        return;
+    }
+    for unit in ["tollgate.service", "tollgate-agent.service"] {
+        let path = packaging("systemd").join(unit);
+        let mut analyze = Command::new("systemd-analyze");
+        let output = analyze.args(["security", "--offline=true", "--no-pager"]).arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let (_, level) = said.split_once("Overall exposure level for").expect("it says so");
+        let level: f32 = level.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(level <= 1.5, "{unit}: {level}\n{said}");
+        let verified = Command::new("systemd-analyze").arg("verify").arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&verified.stderr);
+        // The program and its pages are not installed here.
+        let odd: Vec<_> = said
+            .lines()
+            .filter(|line| !line.contains("/usr/bin/tollgate") && !line.contains("man "))
+            .collect();
+        assert!(odd.is_empty(), "{unit}: {odd:?}");
+        let started = fs::read_to_string(&path).unwrap();
+        let (_, arguments) = started.split_once("ExecStart=/usr/bin/tollgate ").unwrap();
+        let command = arguments.split_whitespace().next().unwrap();
+        let help = finish(&mut tollgate(&root(), &[command, "--help"])).succeeded().stdout;
+        let line = arguments.lines().next().unwrap();
+        for option in line.split(' ').filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option) || option == "--format", "{unit}: {option}");
+        }
+    }
+}
+
+#[test]
+fn the_package_makes_a_master_key_once_and_leaves_it_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |script: &str, what: &str| {
+        let mut sh = Command::new("sh");
+        let output =
+            sh.arg(packaging("deb").join(script)).arg(what).env("DPKG_ROOT", folder.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let key = folder.path().join("etc/tollgate/master.key");
+    assert!(run("postinst", "configure").contains("Keep a copy"));
+    let made = fs::read_to_string(&key).unwrap();
+    assert!(made.len() == 64 && made.bytes().all(|byte| byte.is_ascii_hexdigit()), "{made}");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    // An upgrade.
+    assert_eq!(run("postinst", "configure"), "");
+    assert!(run("postrm", "purge").contains("are left"));
+    assert_eq!(fs::read_to_string(&key).unwrap(), made);
+}
+
+#[test]
+fn the_configuration_of_the_package_is_safe() {
+    let folder = tempfile::tempdir().unwrap();
+    write_master_key(&folder.path().join("master.key"));
+    let config = packaging("tollgate.toml");
+    let mut check = tollgate(folder.path(), &["config", "check", "--config", config.to_str().unwrap()]);
+    let checked = finish(check.env("TOLLGATE_MASTER_KEY", "file:master.key")).succeeded();
+    assert!(checked.stdout.contains("https://tollgate.example.com"), "{checked:?}");
+}
