@@ -80,6 +80,7 @@ impl From<AdminError> for Failure {
             | AdminError::Lifetime { .. }
             | AdminError::KeyReused
             | AdminError::InProgress
+            | AdminError::KeyNotKept(_)
             | AdminError::SealedAnswer
             | AdminError::UnknownAudience(_) => return Self::new(error.to_string()),
             AdminError::Open(error) => return Self::new(error.to_string()),

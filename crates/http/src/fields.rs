@@ -87,6 +87,12 @@ impl Fields<'_> {
         self.settle(name, value)
     }
 
+    /// Reads a member that may be absent; `null` is a value of the wrong type.
+    pub fn given<T: FromJson>(&mut self, name: &str) -> Option<T> {
+        let value = self.take(name).map(T::from_json)?;
+        self.settle(name, value)
+    }
+
     /// Reads a member that must be there, and may be `null`.
     pub fn nullable<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
         match self.take(name) {

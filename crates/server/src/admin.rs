@@ -31,6 +31,7 @@ use crate::opening::Unlocked;
 
 pub use authority::Authority;
 pub use error::AdminError;
+use name::is_line;
 pub use name::{Name, NameError};
 pub use page::Page;
 pub use role::{Act, Role};

@@ -226,7 +226,7 @@ impl Error {
             Self::TooMany { retry_after }
             | Self::TooManyActs { retry_after }
             | Self::OverQuota { retry_after } => refusal.retry_after(*retry_after),
-            Self::Admin(AdminError::InProgress)
+            Self::Admin(AdminError::InProgress | AdminError::KeyNotKept(_))
             | Self::Store(_)
             | Self::NoSigningKey
             | Self::NoRandomBytes
@@ -329,6 +329,7 @@ const fn admin_code(error: &AdminError) -> Code {
         AdminError::UnknownAudience(_) | AdminError::Lifetime { .. } => Code::ValidationError,
         AdminError::KeyReused => Code::IdempotencyKeyReused,
         AdminError::InProgress => Code::IdempotentRequestInProgress,
+        AdminError::KeyNotKept(_) => Code::IdempotencyStoreUnavailable,
         AdminError::Store(error) => error.code(),
         AdminError::NoInstallation
         | AdminError::TargetNotEmpty
@@ -343,6 +344,7 @@ fn sentence(error: &AdminError) -> String {
     match code {
         Code::InternalError
         | Code::IdempotencyKeyReused
+        | Code::IdempotencyStoreUnavailable
         | Code::IdempotentRequestInProgress
         | Code::PreconditionFailed => code.message().to_owned(),
         _ => {

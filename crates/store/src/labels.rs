@@ -13,7 +13,7 @@ pub struct Labels(BTreeMap<String, String>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "labels are at most 32 names of 1 to 63 letters, digits, dots, dashes and underscores, each with a value of at most 255 \
-     bytes without control characters"
+     characters, none of them a control character"
 )]
 pub struct LabelsError;
 
@@ -49,7 +49,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn is_value(value: &str) -> bool {
-    value.len() <= 255 && !value.chars().any(char::is_control)
+    value.chars().count() <= 255 && !value.chars().any(char::is_control)
 }
 
 /// A line each, `name=value`, as a column holds them.

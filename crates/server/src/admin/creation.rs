@@ -76,7 +76,7 @@ pub async fn create_once(
     rand::rng().fill_bytes(&mut owner);
     let until = clock.steady_now.after(admin.config.idempotency.lease);
     let lease = Lease { scope, fingerprint: Sha256::digest(&content).into(), owner, until };
-    match admin.store.begin(&lease, clock.passed).await? {
+    match admin.store.begin(&lease, clock.passed).await.map_err(AdminError::KeyNotKept)? {
         Begun::Fresh => first(admin, &lease, draft, clock, actor).await,
         Begun::Answered(answer) => {
             let opened = admin.unlocked.master_keys().unseal_answer(&identity(&lease.scope), &answer.body);
@@ -94,7 +94,7 @@ pub async fn is_taken(
     scope: &IdempotencyScope,
     clock: RequestClock,
 ) -> Result<bool, AdminError> {
-    Ok(admin.store.is_taken(scope, clock.passed).await?)
+    admin.store.is_taken(scope, clock.passed).await.map_err(AdminError::KeyNotKept)
 }
 
 async fn first(
@@ -122,7 +122,7 @@ async fn first(
             if let Err(error) = admin.store.abandon(lease).await {
                 tracing::warn!(%error, "an idempotency key stays taken until its lease ends");
             }
-            Err(error.into())
+            Err(AdminError::KeyNotKept(error))
         }
     }
 }

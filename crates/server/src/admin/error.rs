@@ -45,7 +45,7 @@ pub enum AdminError {
     #[error("it has been changed since you read it: read it again")]
     Changed,
     /// Somebody would give a right that they don't have.
-    #[error("{0} can only be given, or changed, by an operator who has it")]
+    #[error("only an operator with {0} can give it, or change a client that has it")]
     BeyondAuthority(String),
     /// Somebody would lock themselves out.
     #[error("an operator's client can't do this to itself: let another one do it")]
@@ -61,6 +61,9 @@ pub enum AdminError {
     /// An idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// An idempotency key can't be kept, and nothing was done.
+    #[error("the idempotency key can't be kept: {0}")]
+    KeyNotKept(StoreError),
     /// The first request with an idempotency key has not finished.
     #[error("the first request with this idempotency key is in progress")]
     InProgress,

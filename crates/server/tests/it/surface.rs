@@ -108,6 +108,7 @@ fn errors_of_administration() -> Vec<AdminError> {
         | AdminError::Lifetime { .. }
         | AdminError::KeyReused
         | AdminError::InProgress
+        | AdminError::KeyNotKept(_)
         | AdminError::SealedAnswer
         | AdminError::NoInstallation
         | AdminError::TargetNotEmpty
@@ -130,6 +131,7 @@ fn errors_of_administration() -> Vec<AdminError> {
         AdminError::Lifetime { field: "access_ttl", longest: "15m".to_owned() },
         AdminError::KeyReused,
         AdminError::InProgress,
+        AdminError::KeyNotKept(StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned())),
         AdminError::SealedAnswer,
         AdminError::NoInstallation,
         AdminError::TargetNotEmpty,

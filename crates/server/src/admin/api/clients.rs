@@ -60,14 +60,14 @@ impl FromFields for Changes {
         let length =
             |given: Option<Option<Text<Length>>>| given.map(|given| given.map(|Text(Length(length))| length));
         Some(Self(ClientUpdate {
-            name: fields.optional::<Text<Name>>("name").map(|Text(name)| name.into()),
-            scope: fields.optional::<Text<Scope>>("scope").map(|Text(scope)| scope),
-            addresses: networks(fields.optional("allow_from")),
-            audiences: fields.optional::<Texts<Audience>>("audiences").map(|Texts(audiences)| audiences),
+            name: fields.given::<Text<Name>>("name").map(|Text(name)| name.into()),
+            scope: fields.given::<Text<Scope>>("scope").map(|Text(scope)| scope),
+            addresses: networks(fields.given("allow_from")),
+            audiences: fields.given::<Texts<Audience>>("audiences").map(|Texts(audiences)| audiences),
             access_ttl: length(fields.clearable("access_ttl")),
             refresh_ttl: length(fields.clearable("refresh_ttl")),
             quota: fields.clearable::<Text<Quota>>("quota").map(|given| given.map(|Text(quota)| quota)),
-            labels: fields.optional("labels").map(|LabelObject(labels)| labels),
+            labels: fields.given("labels").map(|LabelObject(labels)| labels),
         }))
     }
 }

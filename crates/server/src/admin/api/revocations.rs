@@ -22,9 +22,9 @@ struct Which {
 impl FromFields for Which {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            token: fields.optional::<Text<Jti>>("token_id").map(|Text(id)| id),
-            client: fields.optional::<Text<ClientId>>("client_id").map(|Text(id)| id),
-            merchant: fields.optional::<Text<MerchantId>>("merchant_id").map(|Text(id)| id),
+            token: fields.given::<Text<Jti>>("token_id").map(|Text(id)| id),
+            client: fields.given::<Text<ClientId>>("client_id").map(|Text(id)| id),
+            merchant: fields.given::<Text<MerchantId>>("merchant_id").map(|Text(id)| id),
         })
     }
 }

@@ -14,6 +14,7 @@ use tollgate_http::fields::{FromJson, Refused};
 use tollgate_http::json::Json;
 use tollgate_store::{Labels, Status, Version};
 
+use crate::admin::is_line;
 use crate::config::{duration_text, parse_duration};
 
 /// A JSON string that a parser accepts.
@@ -120,17 +121,17 @@ impl FromStr for StatusText {
     }
 }
 
-/// A part of a name: 1 to 255 bytes without control characters.
+/// A line of text: a part of a name, or a reason.
 pub(super) struct Part(pub(super) String);
 
 impl FromStr for Part {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if (1..=255).contains(&text.len()) && !text.chars().any(char::is_control) {
+        if is_line(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("must have 1 to 255 bytes and no control characters")
+            Err("must have 1 to 255 characters that are not all white space, and no control characters")
         }
     }
 }
