@@ -316,6 +316,10 @@ impl Stage {
         answer(&self.server, peer, call.whole()).await
     }
 
+    pub(crate) async fn answer_from_with(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Reply {
+        answer(&self.server, peer, request).await
+    }
+
     pub(crate) async fn answer_to(&self, request: Request<impl RequestBody>) -> Reply {
         answer(&self.server, PEER, request).await
     }
