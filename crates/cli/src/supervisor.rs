@@ -1,4 +1,4 @@
-//! What systemd, or another supervisor that speaks sd_notify(3), is told of a command that serves. Without one
+//! What systemd, or another supervisor that speaks `sd_notify(3)`, is told of a command that serves. Without one
 //! (`NOTIFY_SOCKET` unset) nothing is done.
 
 use std::convert::Infallible;

@@ -1,6 +1,7 @@
 //! An API behind other people's proxies, which ask here before they forward, or verify tokens by the published keys: the
 //! recipes of packaging/proxies/, run.
 
+mod behind;
 mod edges;
 mod forged;
 #[allow(dead_code, reason = "a mount in process has more tables")]
@@ -23,7 +24,7 @@ use tollgate_core::Algorithm;
 
 use self::parity::{Case, Subject};
 use self::tollgate::{Tollgate, claims};
-use crate::harness::{Arrived, Fake, PATIENCE, Process, answer, eventually};
+use crate::harness::{Arrived, Fake, PATIENCE, Process, answer, eventually, now};
 
 /// A recipe, and what may be expected of the proxy that runs by it.
 struct Recipe {
@@ -35,12 +36,26 @@ struct Recipe {
     except: &'static [&'static str],
     /// It asks about each request; otherwise it verifies by keys that it has.
     asks: bool,
-    /// Its refusals are those of Tollgate, body and all.
-    passes_answers_on: bool,
+    /// It tells the API who calls; otherwise the API gets the token.
+    names_who_calls: bool,
+    /// What it answers to a good token while it has no answer itself.
+    unanswered: u16,
+    answers: Answers,
     /// What else the configuration of Tollgate says.
     settings: &'static str,
     /// Writes its configuration, and says how it is started.
     configure: fn(&Parts<'_>) -> Command,
+}
+
+/// How far a proxy's refusals are those of Tollgate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// Body and all.
+    Whole,
+    /// In status and challenge.
+    Heads,
+    /// In that they refuse.
+    Refusals,
 }
 
 impl Recipe {
@@ -115,7 +130,7 @@ impl<'a> Guarded<'a> {
 
     fn send_bytes(&self, request: &[u8]) -> Response<Vec<u8>> {
         let mut stream = TcpStream::connect(self.proxy).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         // A proxy may reset a connection that it has refused.
         let _ = stream.write_all(request);
         let mut said = Vec::new();
@@ -151,11 +166,25 @@ impl<'a> Guarded<'a> {
         let arrived = self.forwarded().pop().unwrap();
         assert!(arrived.line.starts_with("GET /payments/1?x=1 "), "{}", arrived.line);
         self.assert_identity(&arrived, &access);
-        assert_eq!(arrived.header("authorization"), None, "the API needs no token");
+        let token = arrived.header("authorization");
+        assert_eq!(token, (!self.recipe.names_who_calls).then_some(&bearer["authorization: ".len()..]));
     }
 
-    /// The API is told who calls, in one line each.
+    /// The API is told who calls, in one line each, and by nobody else.
     fn assert_identity(&self, arrived: &Arrived, access: &str) {
+        if !self.recipe.names_who_calls {
+            // A caller may have it taken out, by calling it a header for the next hop alone.
+            let token = |line: &&String| line.to_ascii_lowercase().starts_with("authorization:");
+            let tokens: Vec<_> = arrived.head.iter().filter(token).collect();
+            assert!(tokens.len() <= 1, "{:?}", arrived.head);
+            assert!(
+                tokens.iter().all(|line| line.ends_with(&format!(": Bearer {access}"))),
+                "{:?}",
+                arrived.head
+            );
+            return;
+        }
+        assert!(!arrived.head.iter().any(|line| line.contains("forged")), "{:?}", arrived.head);
         let claims = claims(access);
         for (name, claim) in [
             ("client-id", "sub"),
@@ -172,29 +201,39 @@ impl<'a> Guarded<'a> {
         }
     }
 
-    /// Without an answer within its time nothing is forwarded.
-    fn is_closed_without_an_answer(&mut self) {
+    /// Without an answer within its time nothing is forwarded. Who doesn't ask needs none.
+    fn bears_that_there_is_no_answer(&mut self) {
         let bearer = self.bearer();
+        self.forwarded();
         self.tollgate.process.signal("STOP");
         eventually("Tollgate stands still", PATIENCE, || {
             let stat = fs::read_to_string(format!("/proc/{}/stat", self.tollgate.process.id())).unwrap();
             stat.contains(") T ").then_some(())
         });
-        assert_eq!(self.call("GET /payments/1", &[&bearer]).status(), 503, "it is slow");
-        self.tollgate.process.signal("CONT");
+        let began = now();
+        let slow = self.call("GET /payments/1", &[&bearer]).status();
+        let waited = began.elapsed();
         self.tollgate.process.kill();
-        assert_eq!(self.call("GET /payments/1", &[&bearer]).status(), 503, "it is away");
-        assert_eq!(self.forwarded().len(), 0);
+        let away = self.call("GET /payments/1", &[&bearer]).status();
+        assert_eq!((slow.as_u16(), away.as_u16()), (self.recipe.unanswered, self.recipe.unanswered));
+        assert!(waited < Duration::from_secs(10), "{waited:?}");
+        assert_eq!(self.forwarded().len(), if self.recipe.asks { 0 } else { 2 });
     }
 
     /// Everything that a recipe must hold.
-    fn holds(mut self) {
+    fn holds(&mut self) {
         self.names_who_calls();
         self.answers_as_the_table_says();
         self.nobody_passes_for_another();
         self.holds_at_the_edges();
-        if self.recipe.asks {
-            self.is_closed_without_an_answer();
+        self.bears_that_there_is_no_answer();
+    }
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the proxy said:\n{}", self.process.said());
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Each recipe with the addresses of a test, and what it is to hold.
+//! Each recipe, with the addresses of a test.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tollgate_core::Algorithm;
 
 use super::parity::Subject;
 use super::table::ALL;
-use super::{Guarded, Parts, Recipe};
+use super::{Answers, Parts, Recipe};
 use crate::harness::finish;
-use crate::kept::is_left_out;
 use crate::proxies::{command, with};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/proxies");
-const PROXIES: &str = "TOLLGATE_TEST_PROXIES";
 /// What is decided by whoever has the public keys and asks nobody.
 const BY_KEYS: &[Subject] = &[
     Subject::Header,
@@ -29,30 +29,33 @@ fn recipe(name: &str) -> String {
     fs::read_to_string(format!("{FOLDER}/{name}")).unwrap()
 }
 
-const NGINX: Recipe = Recipe {
+pub(super) const NGINX: Recipe = Recipe {
     algorithm: Algorithm::Hs256,
     decides: ALL,
     except: &[],
     asks: true,
-    passes_answers_on: false,
+    names_who_calls: true,
+    unanswered: 503,
+    answers: Answers::Heads,
     settings: "",
     configure: nginx,
 };
 
 fn nginx(parts: &Parts<'_>) -> Command {
-    nginx_by(&recipe("nginx.conf"), parts)
+    nginx_requiring("?scope=payments:read&env=test", parts)
 }
 
-fn nginx_by(recipe: &str, parts: &Parts<'_>) -> Command {
+/// nginx with what it requires in the query of its question.
+pub(super) fn nginx_requiring(query: &str, parts: &Parts<'_>) -> Command {
     let recipe = with(
-        recipe,
+        &recipe("nginx.conf"),
         &[
             ("server 127.0.0.1:8080", &format!("server {}", parts.tollgate.address())),
             ("server 127.0.0.1:9000", &format!("server {}", parts.api)),
             ("listen 443 ssl", &format!("listen {}", parts.proxy)),
             ("    ssl_certificate     /etc/ssl/api.example.com.crt;\n", ""),
             ("    ssl_certificate_key /etc/ssl/api.example.com.key;\n", ""),
-            ("env=live", "env=test"),
+            ("?scope=payments:read&env=live", query),
         ],
     );
     let file = |name: &str| parts.folder.join(name).display().to_string();
@@ -73,20 +76,21 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-const CADDY: Recipe = Recipe { passes_answers_on: true, configure: caddy, ..NGINX };
+pub(super) const CADDY: Recipe = Recipe { answers: Answers::Whole, configure: caddy, ..NGINX };
 
 fn caddy(parts: &Parts<'_>) -> Command {
-    caddy_by(&recipe("Caddyfile"), parts)
+    caddy_requiring("?scope=payments:read&env=test", parts)
 }
 
-fn caddy_by(recipe: &str, parts: &Parts<'_>) -> Command {
+/// Caddy likewise.
+pub(super) fn caddy_requiring(query: &str, parts: &Parts<'_>) -> Command {
     let recipe = with(
-        recipe,
+        &recipe("Caddyfile"),
         &[
             ("forward_auth 127.0.0.1:8080", &format!("forward_auth {}", parts.tollgate.address())),
             ("reverse_proxy 127.0.0.1:9000", &format!("reverse_proxy {}", parts.api)),
             ("api.example.com {", &format!("http://localhost:{} {{\n\tbind 127.0.0.1", parts.proxy.port())),
-            ("env=live", "env=test"),
+            ("?scope=payments:read&env=live", query),
         ],
     );
     let file = |name: &str| parts.folder.join(name).display().to_string();
@@ -98,12 +102,14 @@ fn caddy_by(recipe: &str, parts: &Parts<'_>) -> Command {
     command
 }
 
-const HAPROXY: Recipe = Recipe {
+pub(super) const HAPROXY: Recipe = Recipe {
     algorithm: Algorithm::Es256,
     decides: BY_KEYS,
     except: &["a token that may be used anywhere"],
     asks: false,
-    passes_answers_on: false,
+    names_who_calls: true,
+    unanswered: 200,
+    answers: Answers::Heads,
     settings: "tokens.algorithm = \"ES256\"",
     configure: haproxy,
 };
@@ -129,32 +135,132 @@ fn haproxy(parts: &Parts<'_>) -> Command {
 }
 
 /// The command that keeps the keys up to date.
-fn haproxy_keys(folder: &std::path::Path, reload: &[&str]) -> Command {
+pub(super) fn haproxy_keys(folder: &Path, reload: &[&str]) -> Command {
     let mut command = Command::new(format!("{FOLDER}/haproxy-keys"));
     command.arg(folder.join("tollgate.toml")).arg(folder.join("keys")).args(reload).current_dir(folder);
     command.env("TOLLGATE", env!("CARGO_BIN_EXE_tollgate"));
     command
 }
 
-/// Runs a recipe in a folder of its own, unless its program is left out.
-fn run(program: &str, recipe: &Recipe, test: impl FnOnce(Guarded<'_>)) {
-    if !is_left_out(program, PROXIES) {
-        let folder = tempfile::tempdir().unwrap();
-        test(Guarded::start(folder.path(), recipe));
-    }
+pub(super) const APACHE: Recipe = Recipe {
+    except: &[
+        "a token that may be used elsewhere",
+        "a token that may be used nowhere",
+        "a token with a network that can't be read",
+    ],
+    answers: Answers::Refusals,
+    unanswered: 401,
+    configure: apache,
+    ..NGINX
+};
+
+fn apache(parts: &Parts<'_>) -> Command {
+    let mut create =
+        parts.tollgate.admin(&["client", "create", "--operator", "--name", "apache", "--format", "json"]);
+    let client = finish(&mut create).succeeded().json();
+    let text = |name: &str| client[name].as_str().unwrap().to_owned();
+    let script = readable_script(parts.folder);
+    let between = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let recipe = with(
+        &recipe("apache.conf"),
+        &[
+            ("http://127.0.0.1:8080", &format!("http://{}", parts.tollgate.address())),
+            ("127.0.0.1:8081", &between.to_string()),
+            ("http://127.0.0.1:9000", &format!("http://{}", parts.api)),
+            ("/etc/apache2/tollgate.lua", &script.display().to_string()),
+            ("CLIENT_ID", &text("client_id")),
+            ("CLIENT_SECRET", &text("client_secret")),
+            ("iss:https://core.example.com", &format!("iss:{}", parts.tollgate.issuer)),
+            ("*:443", &parts.proxy.to_string()),
+            ("    SSLEngine on\n", ""),
+            ("    SSLCertificateFile    /etc/ssl/api.example.com.crt\n", ""),
+            ("    SSLCertificateKeyFile /etc/ssl/api.example.com.key\n", ""),
+            ("env:live", "env:test"),
+        ],
+    );
+    apache_by(&recipe, parts)
 }
 
-#[test]
-fn behind_nginx_only_whoever_may_comes_to_the_api() {
-    run("nginx", &NGINX, |guarded| guarded.holds());
+/// A copy of the script that its user, who isn't root, can read.
+fn readable_script(folder: &Path) -> PathBuf {
+    fs::set_permissions(folder, Permissions::from_mode(0o711)).unwrap();
+    let script = folder.join("tollgate.lua");
+    fs::write(&script, recipe("apache.lua")).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o644)).unwrap();
+    script
 }
 
-#[test]
-fn behind_caddy_only_whoever_may_comes_to_the_api() {
-    run("caddy", &CADDY, |guarded| guarded.holds());
+fn apache_by(recipe: &str, parts: &Parts<'_>) -> Command {
+    let modules = [
+        "mpm_event",
+        "authn_core",
+        "authz_core",
+        "headers",
+        "lua",
+        "oauth2",
+        "proxy",
+        "proxy_http",
+        "rewrite",
+        "setenvif",
+    ]
+    .map(|module| format!("LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so"))
+    .join("\n");
+    let user = if is_root() { "User nobody\nGroup nogroup\n" } else { "" };
+    let folder = parts.folder.display();
+    let whole = format!(
+        "ServerRoot {folder}\nServerName localhost\nListen {}\nPidFile {folder}/apache.pid\nErrorLog /dev/stderr\n\
+         DefaultRuntimeDir {folder}\nMutex sem\n{modules}\n{user}{recipe}\n",
+        parts.proxy
+    );
+    fs::write(parts.folder.join("apache.conf"), whole).unwrap();
+    let mut command =
+        command("apache2", &["-X", "-f", &parts.folder.join("apache.conf").display().to_string()]);
+    command.envs(parts.tollgate.clock.env.clone());
+    command
 }
 
-#[test]
-fn behind_haproxy_only_whoever_may_comes_to_the_api() {
-    run("haproxy", &HAPROXY, |guarded| guarded.holds());
+/// It says nothing of who calls: the API has the token.
+pub(super) const OAUTH2_PROXY: Recipe = Recipe {
+    algorithm: Algorithm::Es256,
+    decides: &[Subject::Header, Subject::Times, Subject::Claims, Subject::Signature],
+    except: &[
+        // It knows the scheme in one spelling.
+        r#"the scheme "bearer ""#,
+        r#"the scheme "BEARER ""#,
+        r#"the scheme "BeArEr ""#,
+        r#"the scheme "Bearer  ""#,
+        r#"the scheme "Bearer      ""#,
+        // Of several lines it takes the first. The API gets all of them, in one.
+        "the same line twice",
+        "a good line before a bad one",
+        "a good line before Basic",
+        // It doesn't look at `iat`, nor at `env`; nor does its clock stand still.
+        "a token from a clock that is further ahead",
+        "a token in its last second",
+        "a token of the live environment",
+        "one without any scope",
+    ],
+    asks: false,
+    names_who_calls: false,
+    unanswered: 200,
+    answers: Answers::Refusals,
+    settings: "",
+    configure: oauth2_proxy,
+};
+
+fn oauth2_proxy(parts: &Parts<'_>) -> Command {
+    let recipe = with(
+        &recipe("oauth2-proxy.cfg"),
+        &[
+            ("127.0.0.1:4180", &parts.proxy.to_string()),
+            ("http://127.0.0.1:9000", &format!("http://{}", parts.api)),
+            ("https://core.example.com", &parts.tollgate.issuer),
+            ("COOKIE_SECRET", &"c".repeat(32)),
+        ],
+    );
+    fs::write(parts.folder.join("oauth2-proxy.cfg"), recipe).unwrap();
+    let program = concat!(env!("CARGO_TARGET_TMPDIR"), "/oauth2-proxy/oauth2-proxy");
+    let mut command = Command::new(program);
+    command.args(["--config", "oauth2-proxy.cfg"]);
+    command
 }
