@@ -14,9 +14,10 @@ use tollgate_core::{
     SecretId, Timestamp,
 };
 use tollgate_guard::SystemClock;
+use tollgate_server::AuditTrail;
 use tollgate_store::{
-    Client, Clients as _, Installation as _, Merchant, Merchants as _, Secret, Sqlite, Status, StoreError,
-    Terms, Version,
+    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite, Status,
+    StoreError, Terms, Version,
 };
 
 /// Clients of one merchant.
@@ -51,9 +52,10 @@ async fn main() -> io::Result<()> {
 
     let store = Arc::new(Sqlite::open(&args.data.join("tollgate.db")).map_err(io::Error::other)?);
     let key = tollgate_server::new_signing_key(&master_key, now, now);
-    store.install(&master_key.check_value(), &key).await.map_err(io::Error::other)?;
+    let act = seeding(&master_key, now);
+    store.install(&master_key.check_value(), &key, &act).await.map_err(io::Error::other)?;
     let (clients, mut credentials) = draw(args.clients, &master_key.secret_hasher(), now);
-    fill(&store, clients, now).await.map_err(io::Error::other)?;
+    fill(&store, clients, now, &act).await.map_err(io::Error::other)?;
     // Whoever takes the first of them must not find neighbours in the store.
     credentials.shuffle(&mut rand::rng());
     credentials::write(&args.data.join("clients.txt"), &credentials)?;
@@ -103,7 +105,12 @@ fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Ve
         .unzip()
 }
 
-async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp) -> Result<(), StoreError> {
+/// The act that every change is recorded as.
+fn seeding(master_key: &MasterKey, now: Timestamp) -> Act {
+    AuditTrail::new(master_key.trail_key()).act(Draft::new(now, Actor::system(), "seed", Object::Store))
+}
+
+async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp, act: &Act) -> Result<(), StoreError> {
     let mut writes = tokio::task::JoinSet::new();
     let mut last = None;
     for client in clients {
@@ -117,13 +124,13 @@ async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp) -> Resu
                 created_at: now,
                 version: Version::default(),
             };
-            let store = store.clone();
+            let (store, act) = (store.clone(), act.clone());
             // The store takes writes in the order in which they are asked for, so its clients come behind it.
-            writes.spawn(async move { store.create_merchant(&merchant, &Actor::system()).await });
+            writes.spawn(async move { store.create_merchant(&merchant, &act).await });
         }
-        let store = store.clone();
+        let (store, act) = (store.clone(), act.clone());
         writes.spawn(async move {
-            store.create_client(&client, &Actor::system()).await.map(|created| assert!(created))
+            store.create_client(&client, &act).await.map(|created| assert!(created))
         });
         while writes.len() >= AT_ONCE {
             if let Some(written) = writes.join_next().await {

@@ -17,9 +17,10 @@ use tollgate_bench::message;
 use tollgate_bench::stats::{Moments, median, welch_t};
 use tollgate_core::{Actor, ClientId, Clock, MasterKey};
 use tollgate_guard::SystemClock;
+use tollgate_server::admin::clients;
 use tollgate_server::config::{Config, LogFormat, LogLevel};
 use tollgate_server::{Installation, Mounted, Server, log};
-use tollgate_store::{Sqlite, Status};
+use tollgate_store::Sqlite;
 use tracing_subscriber::layer::SubscriberExt;
 
 #[derive(Debug, Parser)]
@@ -59,10 +60,7 @@ async fn main() {
     let clients = credentials::read(&args.data.join("clients.txt"), 2).expect("the folder is one of seed's");
     let (server, installation) = server(&args.data).await;
     let disabled: ClientId = clients[1].client_id.parse().expect("it is an id");
-    let now = SystemClock.now();
-    installation
-        .store()
-        .set_client_status(disabled, Status::Disabled, now, &Actor::system())
+    clients::disable(&installation.administration(), disabled, &Actor::system())
         .await
         .expect("the store takes writes");
     installation.registry().learn_ids().await.expect("the store can be read");

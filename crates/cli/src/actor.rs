@@ -3,7 +3,14 @@
 use tollgate_core::{Actor, ActorKind};
 use tollgate_server::{machine, unix_user};
 
+use crate::args::Why;
+
 /// Returns the Unix user and the machine.
 pub(crate) fn actor() -> Actor {
     Actor::new(ActorKind::CommandLine { user: unix_user(), host: machine() })
+}
+
+/// Returns the same with the reason that was given.
+pub(crate) fn actor_because(why: Why) -> Actor {
+    Actor { why: why.reason.map(String::from), ..actor() }
 }

@@ -5,17 +5,17 @@ use tollgate_server::admin::configuration;
 use tollgate_server::{Terms, whoever_runs_this};
 use tollgate_store::Access;
 
-use crate::actor::actor;
-use crate::args::{Format, StoreArgs};
+use crate::actor::actor_because;
+use crate::args::{Format, StoreArgs, Why};
 use crate::failure::Failure;
 use crate::{open, output};
 
 /// Records what the configuration says, and prints it.
-pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure> {
+pub(crate) async fn run(store: &StoreArgs, why: Why, format: Format) -> Result<(), Failure> {
     let opened = open::installation(store, Access::Change).await?;
     let by =
         format!("{} by `tollgate config adopt`, tollgate {}", whoever_runs_this(), env!("CARGO_PKG_VERSION"));
-    let adopted = configuration::adopt(&opened.administration(), &by, &actor()).await?;
+    let adopted = configuration::adopt(&opened.administration(), &by, &actor_because(why)).await?;
     let Terms { issuer, audience, algorithm, access_ttl, refresh_ttl, audiences } = Terms::of(&opened.config);
     let replaced = adopted.as_ref().and_then(|adopted| adopted.before.as_ref());
     output::object(

@@ -1,6 +1,7 @@
 //! The command line. Secrets are never taken from it.
 
 mod administration;
+mod audit;
 mod caller;
 mod unrepeated;
 
@@ -12,8 +13,9 @@ use clap_complete::Shell;
 
 pub(crate) use administration::{
     ClientArgs, ClientCommand, ConfigCommand, KeyCommand, MerchantArgs, MerchantCommand, SecretCommand,
-    StoreArgs, StoreCommand, TransferArgs,
+    StoreArgs, StoreCommand, TransferArgs, Why,
 };
+pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
 
 use crate::say;
@@ -81,6 +83,9 @@ pub(crate) enum Command {
     /// Shows and rotates the signing keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Shows, verifies and exports the audit trail: who did what, when, from where and why.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

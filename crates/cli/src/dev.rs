@@ -12,7 +12,8 @@ use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::{Administration, Authority, Name, clients, configuration, merchants};
+use tollgate_server::admin::merchants::{self, NewMerchant};
+use tollgate_server::admin::{Administration, Authority, Name, clients, configuration};
 use tollgate_server::config::Config;
 use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, install_if_empty, whoever_runs_this};
 use tollgate_store::{Access, Terms};
@@ -43,7 +44,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let _alone = lock(&args.data)?;
     make_master_key(&args.data)?;
     let store = open::store(&config, Access::Create).await?;
-    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?).await?;
+    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?, &actor()).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
     let admin = Administration {
@@ -187,7 +188,8 @@ async fn make_credentials(
 
 async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credentials, Failure> {
     let name = |text: &str| text.parse::<Name>().expect("this is a name");
-    let merchant = merchants::create(admin, name("Demo Shop"), &actor()).await?;
+    let merchant =
+        merchants::create(admin, NewMerchant { id: None, name: name("Demo Shop") }, &actor()).await?;
     let new = NewClient {
         merchant_id: Some(merchant.id),
         name: name("demo"),

@@ -55,6 +55,7 @@ impl From<StoreError> for Failure {
             StoreError::OutcomeUnknown(_) => format!("{error}; look at what there is before you repeat it"),
             StoreError::Unavailable(_)
             | StoreError::Misconfigured(_)
+            | StoreError::Overtaken
             | StoreError::Corrupt(_)
             | StoreError::Newer { .. } => error.to_string(),
         };

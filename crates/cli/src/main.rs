@@ -37,7 +37,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::administration::{clients, keys, merchants, secrets};
+use crate::administration::{audit, clients, keys, merchants, secrets};
 use crate::args::{Args, Command, ConfigCommand};
 use crate::failure::Failure;
 
@@ -60,6 +60,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Client(command) => on_this_thread(clients::run(command, format)),
         Command::Secret(command) => on_this_thread(secrets::run(command, format)),
         Command::Key(command) => on_this_thread(keys::run(command, format)),
+        Command::Audit(command) => on_this_thread(audit::run(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Agent(args) => hardened(agent::run(args, format)),
@@ -68,7 +69,9 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Openapi(args) => openapi::run(&args),
         Command::Completions { shell } => shells::completions(shell),
         Command::Man { dir } => shells::man(&dir),
-        Command::Config(ConfigCommand::Adopt { store }) => on_this_thread(adopt::run(&store, format)),
+        Command::Config(ConfigCommand::Adopt { store, why }) => {
+            on_this_thread(adopt::run(&store, why, format))
+        }
         Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
     }
 }

@@ -15,6 +15,7 @@ use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
 use zeroize::Zeroizing;
 
+use crate::actor::actor;
 use crate::args::StoreArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
@@ -54,7 +55,7 @@ pub(crate) async fn installation(args: &StoreArgs, access: Access) -> Result<Ope
     let master_keys = master_keys(&config)?;
     let store = store(&config, access).await?;
     if target.may_make && access != Access::Read {
-        install_if_empty(store.as_ref(), &master_keys, own_now).await?;
+        install_if_empty(store.as_ref(), &master_keys, own_now, &actor()).await?;
     }
     let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
     Ok(Opened { config, store, unlocked })

@@ -24,6 +24,11 @@ pub(crate) fn object(format: Format, object: &Value) -> Result<(), Failure> {
     written(printed.and_then(|()| out.flush())).map(drop)
 }
 
+/// Prints one thing as a line of JSON. Says whether anybody reads on.
+pub(crate) fn json_line(object: &Value) -> Result<Reader, Failure> {
+    written(writeln!(io::stdout().lock(), "{}", document(object)))
+}
+
 /// Prints text as it is.
 pub(crate) fn lines(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

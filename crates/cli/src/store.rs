@@ -10,8 +10,8 @@ use tollgate_server::admin::rekey;
 use tollgate_server::config::Database;
 use tollgate_store::{Access, Sqlite};
 
-use crate::actor::actor;
-use crate::args::{Format, StoreArgs, StoreCommand};
+use crate::actor::actor_because;
+use crate::args::{Format, StoreArgs, StoreCommand, Why};
 use crate::failure::Failure;
 use crate::{open, output, say};
 
@@ -28,7 +28,7 @@ pub(crate) async fn run(command: StoreCommand, format: Format) -> Result<(), Fai
         StoreCommand::Verify(args) => transfer::verify(&args, format).await,
         StoreCommand::Backup { file, store } => back_up(&store, &file, format),
         StoreCommand::Check { store } => check::run(&store, format).await,
-        StoreCommand::Rekey { store } => reseal(&store, format).await,
+        StoreCommand::Rekey { store, why } => reseal(&store, why, format).await,
     }
 }
 
@@ -51,10 +51,10 @@ fn back_up(args: &StoreArgs, file: &Path, format: Format) -> Result<(), Failure>
     )
 }
 
-async fn reseal(args: &StoreArgs, format: Format) -> Result<(), Failure> {
+async fn reseal(args: &StoreArgs, why: Why, format: Format) -> Result<(), Failure> {
     let opened = open::installation(args, Access::Change).await?;
     let admin = opened.administration();
-    let resealed = rekey::rekey(&admin, &actor()).await?;
+    let resealed = rekey::rekey(&admin, &actor_because(why)).await?;
     let running = rekey::running_servers(&admin).await?;
     output::object(format, &json!({ "signing_keys": resealed.signing_keys, "changed": resealed.changed }))?;
     if running > 0 {

@@ -14,12 +14,14 @@ pub struct Actor {
     pub from: Option<String>,
     /// The reason that was given.
     pub why: Option<String>,
+    /// The request by which it was asked for, over HTTP.
+    pub request_id: Option<String>,
 }
 
 impl Actor {
-    /// Makes an actor that gives neither its place nor a reason.
+    /// Makes an actor that gives neither its place nor a reason nor a request.
     pub const fn new(kind: ActorKind) -> Self {
-        Self { kind, from: None, why: None }
+        Self { kind, from: None, why: None, request_id: None }
     }
 
     /// Makes the actor of changes that no person asked for, such as the rotation of a signing key.
@@ -29,7 +31,8 @@ impl Actor {
 }
 
 /// The kinds of actors. The text form is what a store keeps: `system`, `command-line:ada@gateway-1`,
-/// `operator-client:0191e0a1-5c3b-7def-8123-456789abcdef`, `client:0191e0a1-5c3b-7def-8123-456789abcdef`.
+/// `operator-client:0191e0a1-5c3b-7def-8123-456789abcdef`, `console:ada@example.com`,
+/// `client:0191e0a1-5c3b-7def-8123-456789abcdef`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActorKind {
     /// A server, by itself.
@@ -43,6 +46,8 @@ pub enum ActorKind {
     },
     /// An operator's client, over HTTP.
     OperatorClient(ClientId),
+    /// Somebody who has signed in to the console, by the name that the sign-in gives.
+    Console(String),
     /// A client that ends what is its own, such as one of its tokens.
     Client(ClientId),
 }
@@ -50,6 +55,7 @@ pub enum ActorKind {
 const SYSTEM: &str = "system";
 const COMMAND_LINE: &str = "command-line:";
 const OPERATOR_CLIENT: &str = "operator-client:";
+const CONSOLE: &str = "console:";
 const CLIENT: &str = "client:";
 
 impl fmt::Display for ActorKind {
@@ -58,6 +64,7 @@ impl fmt::Display for ActorKind {
             Self::System => f.write_str(SYSTEM),
             Self::CommandLine { user, host } => write!(f, "{COMMAND_LINE}{user}@{host}"),
             Self::OperatorClient(id) => write!(f, "{OPERATOR_CLIENT}{id}"),
+            Self::Console(user) => write!(f, "{CONSOLE}{user}"),
             Self::Client(id) => write!(f, "{CLIENT}{id}"),
         }
     }
@@ -65,7 +72,9 @@ impl fmt::Display for ActorKind {
 
 /// The error for a text that does not name an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is `system`, `command-line:USER@HOST`, `operator-client:ID` or `client:ID`")]
+#[error(
+    "an actor is `system`, `command-line:USER@HOST`, `operator-client:ID`, `console:USER` or `client:ID`"
+)]
 pub struct ActorError;
 
 impl FromStr for ActorKind {
@@ -80,6 +89,9 @@ impl FromStr for ActorKind {
         }
         if let Some(id) = text.strip_prefix(CLIENT) {
             return id.parse().map(Self::Client).map_err(|_| ActorError);
+        }
+        if let Some(user) = text.strip_prefix(CONSOLE).filter(|user| !user.is_empty()) {
+            return Ok(Self::Console(user.to_owned()));
         }
         // A user's name may contain an `@`, a machine's can't.
         let (user, host) =
@@ -102,6 +114,7 @@ mod tests {
             (user("ada"), "command-line:ada@gateway-1"),
             (user("ada@example.com"), "command-line:ada@example.com@gateway-1"),
             (ActorKind::OperatorClient(client), "operator-client:0191e0a1-5c3b-7def-8123-456789abcdef"),
+            (ActorKind::Console("ada@example.com".to_owned()), "console:ada@example.com"),
             (ActorKind::Client(client), "client:0191e0a1-5c3b-7def-8123-456789abcdef"),
         ] {
             assert_eq!(kind.to_string(), text);
@@ -119,6 +132,7 @@ mod tests {
             "command-line:ada",
             "operator-client:",
             "operator-client:7",
+            "console:",
             "client:7",
         ] {
             assert_eq!(bad.parse::<ActorKind>(), Err(ActorError), "{bad:?}");

@@ -29,6 +29,7 @@ mod secret;
 mod signing_ring;
 mod time;
 mod token;
+mod trail;
 mod verifying_ring;
 pub mod wire;
 
@@ -51,4 +52,5 @@ pub use secret::{ClientSecret, SecretError, SecretHash, SecretHasher};
 pub use signing_ring::{Phase, SigningRing};
 pub use time::{Clock, Timestamp, Uptime};
 pub use token::{MAX_TOKEN, MintError, PayloadBuffer, TokenError, TokenKind};
+pub use trail::{Link, TrailKey};
 pub use verifying_ring::VerifyingRing;

@@ -9,12 +9,13 @@ use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{Algorithm, KeyId, SecretHasher};
+use crate::{Algorithm, KeyId, SecretHasher, TrailKey};
 
 const NONCE: usize = 24;
 const SIGNING_KEYS: &str = "tollgate v1 signing keys";
 const SECRETS_KEY: &str = "tollgate v1 secrets key";
 const ANSWERS: &str = "tollgate v1 answers";
+const TRAIL_KEY: &str = "tollgate v1 trail key";
 
 /// 256 random bits from which every key of an installation is derived or by which it is sealed.
 ///
@@ -81,9 +82,27 @@ impl MasterKey {
 
     /// Opens what [`MasterKey::seal_secrets_key`] sealed.
     pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
-        let opened = unseal(&self.aead(SECRETS_KEY), SECRETS_KEY.as_bytes(), sealed)?;
-        let key = opened.as_slice().try_into().map_err(|_| UnsealError)?;
-        Ok(SecretsKey(Zeroizing::new(key)))
+        self.unseal_key(SECRETS_KEY, sealed).map(SecretsKey)
+    }
+
+    /// The key of the audit trail, in an installation that was only ever sealed with this key.
+    pub fn trail_key(&self) -> TrailKey {
+        TrailKey(self.derived("tollgate v1 audit trail"))
+    }
+
+    /// Seals the key of the audit trail, so that the trail can outlive the master key that it was derived from.
+    pub fn seal_trail_key(&self, key: &TrailKey, rng: &mut impl CryptoRng) -> Vec<u8> {
+        seal(&self.aead(TRAIL_KEY), TRAIL_KEY.as_bytes(), key.0.as_ref(), rng)
+    }
+
+    /// Opens what [`MasterKey::seal_trail_key`] sealed.
+    pub fn unseal_trail_key(&self, sealed: &[u8]) -> Result<TrailKey, UnsealError> {
+        self.unseal_key(TRAIL_KEY, sealed).map(TrailKey)
+    }
+
+    fn unseal_key(&self, label: &str, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, UnsealError> {
+        let opened = unseal(&self.aead(label), label.as_bytes(), sealed)?;
+        opened.as_slice().try_into().map(Zeroizing::new).map_err(|_| UnsealError)
     }
 
     /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id and algorithm, so neither
@@ -206,6 +225,11 @@ impl MasterKeys {
     /// Opens the key that secrets are hashed with, likewise.
     pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
         self.0.iter().find_map(|key| key.unseal_secrets_key(sealed).ok()).ok_or(UnsealError)
+    }
+
+    /// Opens the key of the audit trail, likewise.
+    pub fn unseal_trail_key(&self, sealed: &[u8]) -> Result<TrailKey, UnsealError> {
+        self.0.iter().find_map(|key| key.unseal_trail_key(sealed).ok()).ok_or(UnsealError)
     }
 }
 
@@ -340,6 +364,17 @@ mod tests {
         assert_eq!(**keys.unseal_answer(b"request", &sealed).unwrap(), *b"tg_live_secret");
         assert_eq!(keys.unseal_answer(b"another", &sealed), Err(UnsealError));
         assert_eq!(MasterKeys::from(key('b')).unseal_answer(b"request", &sealed), Err(UnsealError));
+    }
+
+    #[test]
+    fn the_key_of_the_trail_outlives_the_master_key_that_it_hangs_on() {
+        let link = |key: &TrailKey| key.chain(crate::Link::START, [Some(&b"record"[..])]);
+        let sealed = key('b').seal_trail_key(&key('a').trail_key(), &mut rand::rng());
+        let opened = MasterKeys::from(key('b')).unseal_trail_key(&sealed).unwrap();
+        assert_eq!(link(&opened), link(&key('a').trail_key()));
+        assert_ne!(link(&opened), link(&key('b').trail_key()));
+        assert!(key('a').unseal_trail_key(&sealed).is_err());
+        assert!(key('b').unseal_secrets_key(&sealed).is_err(), "it is not the key of secrets");
     }
 
     #[test]

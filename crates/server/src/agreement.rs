@@ -7,8 +7,8 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use tollgate_core::{Accepted, Actor, Timestamp};
-use tollgate_store::{Adoption, Agreement, Agreements, StoreError};
+use tollgate_core::{Accepted, Timestamp};
+use tollgate_store::{Act, Adoption, Agreement, Agreements, StoreError};
 
 use crate::config::{Config, duration_text};
 
@@ -21,9 +21,6 @@ pub const ROLLOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much longer than its lifetime a token may count: leeway, and clocks that differ.
 const MARGIN: Duration = Duration::from_secs(120);
-
-/// How often an adoption is tried while others adopt at the same time.
-const ATTEMPTS: u32 = 5;
 
 /// What servers must have in common. What a newer version adds is not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,26 +268,25 @@ pub struct Adopted {
     pub serve_until: Timestamp,
 }
 
-/// Lets the servers of a store agree on what a configuration says. `None` if they do already.
+/// Lets the servers of a store agree on what a configuration says. `None` if they do already. `act` says it of what was agreed on
+/// before, and of what is from now on.
 pub(crate) async fn adopt(
     store: &dyn Agreements,
     config: &Config,
     by: &str,
     now: Timestamp,
-    actor: &Actor,
+    act: impl Fn(Option<&Terms>, &Terms) -> Act,
 ) -> Result<Option<Adopted>, StoreError> {
     let own = Terms::of(config);
-    for _ in 0..ATTEMPTS {
-        let records = Records::read(store).await?;
-        if records.agree_on(&own) {
-            return Ok(None);
-        }
-        if store.adopt(&records.succeeded_by(&own, by, now), actor).await? {
-            let before = records.current().and_then(|current| current.terms.clone());
-            return Ok(Some(Adopted { before, serve_until: now.after(ROLLOUT) }));
-        }
+    let records = Records::read(store).await?;
+    if records.agree_on(&own) {
+        return Ok(None);
     }
-    Err(StoreError::Unavailable("others change what is agreed on time and again".to_owned()))
+    let before = records.current().and_then(|current| current.terms.clone());
+    if store.adopt(&records.succeeded_by(&own, by, now), &act(before.as_ref(), &own)).await? {
+        return Ok(Some(Adopted { before, serve_until: now.after(ROLLOUT) }));
+    }
+    Err(StoreError::Overtaken)
 }
 
 /// Returns the issuers and audiences that a server with this configuration would accept beside its own default audience.

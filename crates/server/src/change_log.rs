@@ -171,6 +171,7 @@ pub(crate) fn as_store_error(error: &OpenError) -> StoreError {
         OpenError::NotInstalled
         | OpenError::WrongMasterKey
         | OpenError::SecretsKey
+        | OpenError::TrailKey
         | OpenError::SigningKey { .. }
         | OpenError::NewKey(_) => StoreError::Corrupt(error.to_string()),
     }

@@ -9,15 +9,17 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
 use tollgate_guard::{Freshness, Verifier};
-use tollgate_store::{Alone, Position, SigningKey as SealedKey, Store, StoreError, TimePassed};
+use tollgate_store::{
+    Act, Alone, Draft, Object, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
+};
 
-use crate::admin::{Administration, Authority};
+use crate::admin::{Administration, Authority, recorded};
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::key_times::newest;
-use crate::membership::Membership;
+use crate::membership::{Membership, this_server};
 use crate::opening::{NewKey, OpenError, Unlocked, install_if_empty, open_signing_keys};
 use crate::readiness::{NotReady, Task};
 use crate::registry::Registry;
@@ -61,14 +63,14 @@ impl Installation {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, OpenError> {
         let master_keys = master_keys.into();
-        install_if_empty(store.as_ref(), &master_keys, clock.now()).await?;
+        install_if_empty(store.as_ref(), &master_keys, clock.now(), &this_server()).await?;
         let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
         // Before it issues any: what ends its tokens must be kept for as long as they live.
         store.longest_lifetime(config.longest_lifetime()).await?;
         let clocks = clock.now().min(store.now().await?);
         let steady = SteadyTime::new(store.time_passed().await?, clocks, clock.uptime());
         let policy = config.token_policy();
-        let membership = Membership::new(&config);
+        let membership = Membership::new(&config, unlocked.trail().clone());
         let registry = Registry::new(store.clone(), config.limits.client_cache);
         let signing_ring = ArcSwap::from_pointee(SigningRing::new(&policy.issuer, Vec::new()));
         let verifier = Arc::new(Verifier::new(VerifyingRing::new(policy, []), clock.clone()));
@@ -318,6 +320,20 @@ impl Installation {
         self.unlocked.new_signing_key(self.store(), new).await
     }
 
+    /// Makes the act of adding a key that a server adds by itself, at `now` by the store's clock.
+    pub(crate) fn adds_key(&self, key: &SealedKey, others_retire_at: Timestamp, now: Timestamp) -> Act {
+        let after = Some(recorded::signing_key(key, others_retire_at).to_string());
+        self.act(Draft {
+            after,
+            ..Draft::new(now, self.membership.actor(), "key.add", Object::SigningKey(key.id))
+        })
+    }
+
+    /// Makes an act of its record.
+    pub(crate) fn act(&self, record: Draft) -> Act {
+        self.unlocked.trail().act(record)
+    }
+
     /// Adds the first key of each algorithm that is configured and has none, unless the servers have agreed on others.
     pub(crate) async fn add_first_keys(&self) -> Result<(), OpenError> {
         if self.membership.obstacle(self.store_time()).is_some() {
@@ -330,7 +346,8 @@ impl Installation {
                 let rsa_bits = self.config.keys.rsa_bits;
                 let new = NewKey { algorithm, rsa_bits, created_at: now, activates_at: now };
                 let key = self.new_signing_key(new).await?;
-                self.store.add_signing_key(&key, now, &self.membership.actor()).await?;
+                let act = self.adds_key(&key, now, now);
+                self.store.add_signing_key(&key, now, &act).await?;
                 tracing::info!(key_id = %key.id, %algorithm, "the first signing key of an algorithm was added");
                 self.reload_keys().await?;
             }

@@ -46,6 +46,7 @@ mod state;
 mod steady_time;
 mod store_clock;
 mod suspension;
+mod trail;
 mod waiting;
 mod watcher;
 
@@ -62,5 +63,6 @@ pub use response::Body;
 pub use rotation::Rotation;
 pub use run::{BindError, Listeners, Tls, run};
 pub use server::{Loopback, Mounted, Server};
+pub use trail::AuditTrail;
 pub use waiting::Waiting;
 pub use watcher::Watcher;

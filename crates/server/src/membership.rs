@@ -10,20 +10,31 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tollgate_core::{Accepted, Actor, Timestamp};
-use tollgate_store::{Agreements, RunningServer, Servers, Store, StoreError};
+use tollgate_store::{Agreements, Draft, Object, RunningServer, Servers, Store, StoreError};
 
 use crate::agreement::{Records, Standing, Terms};
 use crate::config::Config;
 use crate::process::Process;
+use crate::trail::AuditTrail;
 
 /// How often a server says that it runs.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// A server that has been silent for so long does not run any more.
 const GONE_AFTER: Duration = Duration::from_secs(30);
 
+/// Returns the server that this process is as an actor.
+pub(crate) fn this_server() -> Actor {
+    acting(&Process::current())
+}
+
+fn acting(process: &Process) -> Actor {
+    Actor { from: Some(process.place()), ..Actor::system() }
+}
+
 /// A server among those that share its store.
 pub(crate) struct Membership {
     own: Terms,
+    trail: AuditTrail,
     id: [u8; 16],
     process: Process,
     state: Mutex<State>,
@@ -46,9 +57,10 @@ struct State {
 
 impl Membership {
     /// Of a server with this configuration.
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, trail: AuditTrail) -> Self {
         Self {
             own: Terms::of(config),
+            trail,
             id: rand::random(),
             process: Process::current(),
             state: Mutex::default(),
@@ -208,7 +220,11 @@ impl Membership {
             }
             state.records.succeeded_by(&self.own, &by, now)
         };
-        match store.adopt(&adoption, &self.actor()).await {
+        let record = Draft {
+            after: Some(self.own.text()),
+            ..Draft::new(now, self.actor(), "configuration.adopt", Object::Configuration)
+        };
+        match store.adopt(&adoption, &self.trail.act(record)).await {
             Ok(adopted) => {
                 if adopted && adoption.predecessor.is_some() {
                     tracing::info!(
@@ -231,7 +247,7 @@ impl Membership {
 
     /// Returns the server as the actor of what it does by itself.
     pub(crate) fn actor(&self) -> Actor {
-        Actor { from: Some(self.process.place()), ..Actor::system() }
+        acting(&self.process)
     }
 
     /// Nothing panics while it holds the lock, so a poisoned one is as good as any.

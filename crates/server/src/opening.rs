@@ -2,11 +2,15 @@
 
 use rand::Rng;
 use tollgate_core::{
-    Algorithm, Jwk, KeyId, MasterKey, MasterKeys, PrivateKey, PrivateKeyError, RsaBits, SecretHasher,
-    SecretsKey, SigningKey, Timestamp, UnsealError,
+    Actor, Algorithm, Jwk, KeyId, MasterKey, MasterKeys, PrivateKey, PrivateKeyError, RsaBits, SecretHasher,
+    SecretsKey, SigningKey, Timestamp, TrailKey, UnsealError,
 };
-use tollgate_store::{Installation as InstallationStore, Seal, SigningKey as SealedKey, StoreError};
+use tollgate_store::{
+    Draft, Installation as InstallationStore, Seal, SigningKey as SealedKey, Store, StoreError,
+};
 use zeroize::Zeroizing;
+
+use crate::trail::AuditTrail;
 
 /// Why an installation can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,11 @@ pub enum OpenError {
         "the key of the secrets' hashes is sealed by another master key, or damaged: restore the store from a backup"
     )]
     SecretsKey,
+    /// The key of the audit trail does not open.
+    #[error(
+        "the key of the audit trail is sealed by another master key, or damaged: restore the store from a backup"
+    )]
+    TrailKey,
     /// A signing key does not open.
     #[error(
         "signing key {id} is {source}: add the former master key to master_key, or restore the store from a backup"
@@ -42,16 +51,20 @@ pub enum OpenError {
     NewKey(#[from] PrivateKeyError),
 }
 
-/// Makes an installation of an empty store: its first signing key, sealed with the first master key.
+/// Makes an installation of an empty store: its first signing key, sealed with the first master key. Its audit trail begins with
+/// that.
 pub async fn install_if_empty(
-    store: &dyn InstallationStore,
+    store: &dyn Store,
     master_keys: &MasterKeys,
     now: Timestamp,
+    actor: &Actor,
 ) -> Result<(), OpenError> {
     if store.installation().await?.is_none() {
         let key = master_keys.first();
         let first = new_signing_key(key, NewKey::hs256(now, now)).await?;
-        store.install(&key.check_value(), &first).await?;
+        let record = Draft::install(store.now().await?, actor.clone());
+        let act = AuditTrail::new(key.trail_key()).act(record);
+        store.install(&key.check_value(), &first, &act).await?;
     }
     Ok(())
 }
@@ -60,6 +73,7 @@ pub async fn install_if_empty(
 pub struct Unlocked {
     master_keys: MasterKeys,
     hasher: SecretHasher,
+    trail: AuditTrail,
 }
 
 impl Unlocked {
@@ -68,7 +82,8 @@ impl Unlocked {
         let seal = installed(store).await?;
         let key = sealing_key(&master_keys, &seal)?;
         let hasher = secrets_key(&master_keys, key, &seal)?.hasher();
-        Ok(Self { master_keys, hasher })
+        let trail = AuditTrail::new(trail_key(&master_keys, key, &seal)?);
+        Ok(Self { master_keys, hasher, trail })
     }
 
     /// The master keys.
@@ -79,6 +94,11 @@ impl Unlocked {
     /// Hashes secrets as they are stored.
     pub fn hasher(&self) -> &SecretHasher {
         &self.hasher
+    }
+
+    /// The audit trail, as this process writes it.
+    pub fn trail(&self) -> &AuditTrail {
+        &self.trail
     }
 
     /// Makes a signing key and seals it with the master key that the store is sealed with now, which every server has: while
@@ -113,6 +133,18 @@ pub(crate) fn secrets_key(
     match &seal.secrets_key {
         None => Ok(sealing_key.secrets_key()),
         Some(sealed) => master_keys.unseal_secrets_key(sealed).map_err(|_| OpenError::SecretsKey),
+    }
+}
+
+/// Returns the key that the records of a store's audit trail are chained by.
+pub(crate) fn trail_key(
+    master_keys: &MasterKeys,
+    sealing_key: &MasterKey,
+    seal: &Seal,
+) -> Result<TrailKey, OpenError> {
+    match &seal.trail_key {
+        None => Ok(sealing_key.trail_key()),
+        Some(sealed) => master_keys.unseal_trail_key(sealed).map_err(|_| OpenError::TrailKey),
     }
 }
 

@@ -109,8 +109,8 @@ impl Rotation {
         let key = self.installation.new_signing_key(new).await?;
         let longest = store.longest_lifetime(Duration::ZERO).await?;
         let retire_at = others_retire_at(config, activates_at, longest);
-        let actor = self.installation.membership().actor();
-        if store.succeed_signing_key(newest.id, &key, retire_at, &actor).await? {
+        let act = self.installation.adds_key(&key, retire_at, self.installation.store_time());
+        if store.succeed_signing_key(newest.id, &key, retire_at, &act).await? {
             tracing::info!(
                 key_id = %key.id,
                 %algorithm,

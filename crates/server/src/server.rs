@@ -189,7 +189,7 @@ impl Server {
             Route::Refresh => self.answer(catch_panic(refresh::post(&self.state, arrival, request)).await),
             Route::Authz | Route::AuthzNginx | Route::AuthzEnvoy => self.authorize(route, arrival, &request),
             // Boxed, or every token request would carry the room for them.
-            _ => Box::pin(self.route(&self.router, route, arrival, request)).await,
+            _ => Box::pin(self.route(&self.router, route, arrival, &begun.id, request)).await,
         };
         self.end(begun, route, response, client)
     }
@@ -200,7 +200,7 @@ impl Server {
         let begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, peer: Some(peer) };
         let route = self.state.metrics().routes().of_admin(request.uri().path());
-        let (response, client) = self.route(&self.admin, route, arrival, request).await;
+        let (response, client) = self.route(&self.admin, route, arrival, &begun.id, request).await;
         self.end(begun, route, response, client)
     }
 
@@ -266,9 +266,13 @@ impl Server {
         router: &Router,
         route: Route,
         arrival: Arrival,
+        id: &RequestId,
         request: Request<impl RequestBody>,
     ) -> (Response<Body>, Option<ClientId>) {
         let mut request = request.map(axum::body::Body::new);
+        if let Route::Admin(_) = route {
+            request.extensions_mut().insert(id.clone());
+        }
         match route {
             // The guard wants to know the address, and reads the clock itself.
             Route::Mounted(_) => request.extensions_mut().insert(arrival.from).is_some(),

@@ -1,9 +1,9 @@
 //! What the servers that share a store agree on.
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, Timestamp};
+use tollgate_core::Timestamp;
 
-use crate::StoreError;
+use crate::{Act, StoreError};
 
 /// The number of the newest agreements that count: so many changes of what is agreed on may be under way at once.
 pub(crate) const AGREEMENTS_SHOWN: u32 = 16;
@@ -43,5 +43,5 @@ pub trait Agreements: Send + Sync {
     async fn agreements(&self) -> Result<Vec<Agreement>, StoreError>;
 
     /// Records an agreement. `false`, and nothing recorded, if the newest one is not the named predecessor.
-    async fn adopt(&self, adoption: &Adoption, actor: &Actor) -> Result<bool, StoreError>;
+    async fn adopt(&self, adoption: &Adoption, act: &Act) -> Result<bool, StoreError>;
 }

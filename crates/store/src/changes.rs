@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tollgate_core::{
-    Actor, ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
-};
+use tollgate_core::{ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId};
 
-use crate::StoreError;
+use crate::{Act, StoreError};
 
 /// How long a change that is no revocation stays in the log: a process that was away for longer loads everything.
 pub(crate) const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -127,5 +125,5 @@ pub trait Revocations: Send + Sync {
     ) -> Result<Vec<(u64, Revocation)>, StoreError>;
 
     /// Records a revocation.
-    async fn revoke(&self, revocation: &Revocation, now: Timestamp, actor: &Actor) -> Result<(), StoreError>;
+    async fn revoke(&self, revocation: &Revocation, now: Timestamp, act: &Act) -> Result<(), StoreError>;
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipnet::IpNet;
 use tollgate_core::{
-    Actor, Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretHash,
-    SecretId, Timestamp,
+    Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId,
+    Timestamp,
 };
 
-use crate::{Labels, Quota, Status, StoreError, Version};
+use crate::{Act, Labels, Quota, Status, StoreError, Version};
 
 /// A set of credentials, with its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub struct ClientUpdate {
 #[async_trait]
 pub trait Clients: Send + Sync {
     /// Adds a client with its secrets. `false`, and nothing added, if its merchant doesn't exist.
-    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError>;
+    async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError>;
 
     /// Returns a client with its secrets.
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError>;
@@ -123,17 +123,12 @@ pub trait Clients: Send + Sync {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Ends every token that a client has by raising its generation; what it obtains from then on is good. `false` if
     /// there is no such client.
-    async fn end_client_tokens(
-        &self,
-        id: ClientId,
-        now: Timestamp,
-        actor: &Actor,
-    ) -> Result<bool, StoreError>;
+    async fn end_client_tokens(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
 
     /// Changes a client, if it is of the version `only`, where that is given. `false` if there is no such client.
     async fn update_client(
@@ -142,7 +137,7 @@ pub trait Clients: Send + Sync {
         update: &ClientUpdate,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Deletes a client with its secrets, and ends its tokens of every generation: it never comes back.
@@ -152,7 +147,7 @@ pub trait Clients: Send + Sync {
         id: ClientId,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Adds a secret. With `others_expire_at` every other live secret expires then, unless it expires sooner.
@@ -163,7 +158,7 @@ pub trait Clients: Send + Sync {
         secret: &Secret,
         others_expire_at: Option<Timestamp>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Revokes a secret and every token obtained with it, whenever that was issued. `false` if the client has no
@@ -173,7 +168,7 @@ pub trait Clients: Send + Sync {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 }
 

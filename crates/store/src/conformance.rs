@@ -16,19 +16,20 @@ mod clock;
 mod documents;
 mod idempotency;
 mod leading;
+mod trail;
 mod transfer;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tollgate_core::{
-    Actor, Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Scope, SecretHash, SecretId,
-    Timestamp,
+    Actor, Algorithm, ClientId, Environment, Generation, KeyId, MasterKey, MerchantId, Scope, SecretHash,
+    SecretId, Timestamp, TrailKey,
 };
 
 use crate::{
-    Answer, Changed, Client, Document, IdempotencyScope, LeaderLease, Lease, Merchant, Position, Secret,
-    SigningKey, Status, Store, Terms, Version,
+    Act, Answer, Changed, Client, Document, Draft, IdempotencyScope, LeaderLease, Lease, Merchant, Object,
+    Position, Secret, SigningKey, Status, Store, Terms, Version,
 };
 
 pub use agreement::*;
@@ -38,6 +39,7 @@ pub use clock::*;
 pub use documents::*;
 pub use idempotency::*;
 pub use leading::*;
+pub use trail::*;
 pub use transfer::*;
 
 /// Declares a test for each case. `$open` is an async function without arguments that returns an empty
@@ -134,6 +136,18 @@ macro_rules! conformance_tests {
             of_many_changes_of_a_document_one_counts
             an_expired_document_does_not_change
 
+            every_act_is_recorded_in_the_transaction_of_its_change
+            what_changes_nothing_has_no_record
+            records_are_as_they_were_written_and_chained
+            a_trail_begins_by_saying_so
+            an_act_that_was_overtaken_changes_nothing
+            of_many_acts_at_once_each_has_its_place_in_one_chain
+            an_act_may_have_several_records
+            records_are_found_by_what_they_are_about
+            records_come_in_pages_either_way
+            a_trail_that_was_purged_goes_on_from_there
+            an_installation_is_recorded_once
+
             what_was_exported_is_imported_and_exported_the_same
             an_import_is_as_good_as_what_it_was_made_from
             an_import_that_ends_early_leaves_nothing
@@ -161,8 +175,20 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Characters that a text can lose on its way: NUL, a surrogate pair in UTF-16, a combining mark, quotes.
 const NAME: &str = "Zoë's \"Café\" \0 e\u{301} 🦀 %_\\";
 
-/// The actor of what is not about actors.
-static SYSTEM: Actor = Actor::system();
+/// The act of what is not about acts.
+static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
+
+/// Makes an act of somebody, with one record.
+pub fn act_of(actor: Actor) -> Act {
+    Act::new(trail_key(), Draft::new(NOW, actor, "test", Object::Store))
+}
+
+/// Returns the key of every trail in these tests.
+pub fn trail_key() -> Arc<TrailKey> {
+    let master: MasterKey =
+        "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee7f".parse().unwrap();
+    Arc::new(master.trail_key())
+}
 
 type Shared = Arc<dyn Store>;
 

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The outcome of a change is unknown: it may have been made.
     #[error("the store is unavailable: {0}: whether the change was made is not known")]
     OutcomeUnknown(String),
+    /// Another act came first: nothing was changed. What this one was prepared on is to be read again.
+    #[error("the store was changed by others time and again: try again")]
+    Overtaken,
     /// Its content can't be understood: it is damaged, or not a store of Tollgate's.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
@@ -32,9 +35,11 @@ impl StoreError {
     pub const fn code(&self) -> Code {
         match self {
             Self::OutcomeUnknown(_) => Code::OutcomeUnknown,
-            Self::Unavailable(_) | Self::Misconfigured(_) | Self::Corrupt(_) | Self::Newer { .. } => {
-                Code::Unavailable
-            }
+            Self::Unavailable(_)
+            | Self::Misconfigured(_)
+            | Self::Overtaken
+            | Self::Corrupt(_)
+            | Self::Newer { .. } => Code::Unavailable,
         }
     }
 }

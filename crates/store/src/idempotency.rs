@@ -1,9 +1,9 @@
 //! Idempotency keys: leases and answers.
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, ClientId, Environment, MerchantId, Timestamp};
+use tollgate_core::{ClientId, Environment, MerchantId, Timestamp};
 
-use crate::{Client, Document, Merchant, Secret, StoreError};
+use crate::{Act, Client, Document, Merchant, Secret, StoreError};
 
 /// Where an idempotency key counts: merchant, environment and route, never the token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -106,7 +106,7 @@ pub trait Idempotency: Send + Sync {
         answer: &Answer,
         creation: &Creation,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<Completed, StoreError>;
 
     /// Gives a lease back without an answer. Nothing happens if it is held no longer.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, KeyId, Timestamp};
+use tollgate_core::{KeyId, Timestamp};
 
-use crate::{SigningKey, StoreError};
+use crate::{Act, SigningKey, StoreError};
 
 /// What an installation is sealed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,14 +14,16 @@ pub struct Seal {
     pub check: Vec<u8>,
     /// The key that secrets are hashed with, sealed; `None` while it is derived from the master key.
     pub secrets_key: Option<Vec<u8>>,
+    /// The key of the audit trail, sealed; `None` likewise.
+    pub trail_key: Option<Vec<u8>>,
 }
 
 /// The installation that a store holds.
 #[async_trait]
 pub trait Installation: Send + Sync {
     /// Makes an empty store an installation: keeps `check` and the first signing key. A store that holds one already is
-    /// not changed. Returns the check value that the store now holds.
-    async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError>;
+    /// not changed, and gets no record. Returns the check value that the store now holds.
+    async fn install(&self, check: &[u8], key: &SigningKey, act: &Act) -> Result<Vec<u8>, StoreError>;
 
     /// Returns what the installation is sealed with; `None` in an empty store.
     async fn installation(&self) -> Result<Option<Seal>, StoreError>;
@@ -34,7 +36,7 @@ pub trait Installation: Send + Sync {
         seal: &Seal,
         keys: &[(KeyId, Vec<u8>)],
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Fails if the store is not where it was opened: a file can be removed, moved or replaced meanwhile.

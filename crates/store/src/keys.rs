@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, Algorithm, KeyId, Timestamp};
+use tollgate_core::{Algorithm, KeyId, Timestamp};
 
-use crate::StoreError;
+use crate::{Act, StoreError};
 
 /// How long a retired signing key is kept.
 pub const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -42,12 +42,12 @@ pub trait Keys: Send + Sync {
         &self,
         key: &SigningKey,
         others_retire_at: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<(), StoreError>;
 
     /// Adds a signing key and marks the others of its algorithm as compromised, which ends them at once whatever any clock
     /// shows.
-    async fn replace_signing_keys(&self, key: &SigningKey, actor: &Actor) -> Result<(), StoreError>;
+    async fn replace_signing_keys(&self, key: &SigningKey, act: &Act) -> Result<(), StoreError>;
 
     /// Adds a signing key as [`Keys::add_signing_key`] does, but only as the successor of `predecessor`. `false`, and
     /// nothing added, if that key has a successor already, or does not exist.
@@ -56,6 +56,6 @@ pub trait Keys: Send + Sync {
         predecessor: KeyId,
         key: &SigningKey,
         others_retire_at: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 }

@@ -2,8 +2,8 @@
 //!
 //! A store remembers, it never decides. Each subject has a trait, and [`Store`] is all of them; each engine implements them,
 //! and one conformance suite runs on every engine. A method is a transaction, absence is `Option` or `false`, and the time
-//! is an argument. What other processes must know is written to the change log in the same transaction, with the
-//! [`Actor`](tollgate_core::Actor) who changed it.
+//! is an argument. What other processes must know is written to the change log in the same transaction; who did it and
+//! what is different since then is written to the audit trail, which is why whatever changes something takes an [`Act`].
 
 mod access;
 mod agreements;
@@ -24,6 +24,7 @@ mod purge;
 mod servers;
 mod sqlite;
 mod time;
+mod trail;
 mod transfer;
 
 pub use access::Access;
@@ -43,6 +44,7 @@ pub use purge::Purge;
 pub use servers::{Alone, LeaderLease, RunningServer, Servers};
 pub use sqlite::{Backup, Sqlite};
 pub use time::{Time, TimePassed};
+pub use trail::{Act, Draft, Object, Outcome, Record, RecordFilter, RecordOrder, Trail, TrailEnds};
 pub use transfer::{Part, Row, Table, Transfer, Value, is_understood};
 
 /// What Tollgate remembers, on any engine.
@@ -60,6 +62,7 @@ pub trait Store:
     + Revocations
     + Servers
     + Time
+    + Trail
     + Transfer
     + 'static
 {
@@ -79,6 +82,7 @@ impl<T> Store for T where
         + Revocations
         + Servers
         + Time
+        + Trail
         + Transfer
         + 'static
 {

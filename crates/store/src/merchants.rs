@@ -1,9 +1,9 @@
 //! Merchants.
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, MerchantId, Timestamp};
+use tollgate_core::{MerchantId, Timestamp};
 
-use crate::StoreError;
+use crate::{Act, StoreError};
 
 /// Whether a merchant or a client is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Version {
 #[async_trait]
 pub trait Merchants: Send + Sync {
     /// Adds a merchant.
-    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError>;
+    async fn create_merchant(&self, merchant: &Merchant, act: &Act) -> Result<(), StoreError>;
 
     /// Returns a merchant.
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError>;
@@ -66,7 +66,7 @@ pub trait Merchants: Send + Sync {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Ends every token that the clients of a merchant have by raising its generation; what they obtain from then on is
@@ -75,7 +75,7 @@ pub trait Merchants: Send + Sync {
         &self,
         id: MerchantId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Gives a merchant another name. `false` if there is no such merchant, or if it is not of the version `only`, where that
@@ -86,7 +86,7 @@ pub trait Merchants: Send + Sync {
         name: &str,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Deletes a merchant with all that is its own (clients and their secrets, documents, idempotency keys), and ends its
@@ -97,6 +97,6 @@ pub trait Merchants: Send + Sync {
         id: MerchantId,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 }

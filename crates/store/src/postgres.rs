@@ -33,6 +33,7 @@ mod status;
 mod tests;
 mod time;
 mod tls;
+mod trail;
 mod transfer;
 
 pub use address::PostgresAddress;

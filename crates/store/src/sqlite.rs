@@ -30,6 +30,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod time;
+mod trail;
 mod transfer;
 mod writer;
 

@@ -41,13 +41,16 @@ pub enum Table {
     Changes,
     /// The agreements of the servers that share the store.
     Agreement,
-    /// One row: what it is sealed with, where the change log begins and ends, and the longest lifetime of a token.
+    /// The audit trail.
+    Audit,
+    /// One row: what it is sealed with, where the change log and the audit trail begin and end, and the longest lifetime of a
+    /// token.
     Installation,
 }
 
 impl Table {
     /// Every table. Rows refer only to tables that come earlier.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SigningKeys,
         Self::Merchants,
         Self::Clients,
@@ -56,6 +59,7 @@ impl Table {
         Self::Documents,
         Self::Changes,
         Self::Agreement,
+        Self::Audit,
         Self::Installation,
     ];
 
@@ -70,6 +74,7 @@ impl Table {
             Self::Documents => "documents",
             Self::Changes => "changes",
             Self::Agreement => "agreement",
+            Self::Audit => "audit",
             Self::Installation => "installation",
         }
     }
@@ -85,6 +90,7 @@ impl Table {
             Self::Documents => DOCUMENTS,
             Self::Changes => CHANGES,
             Self::Agreement => AGREEMENT,
+            Self::Audit => AUDIT,
             Self::Installation => INSTALLATION,
         }
     }
@@ -97,7 +103,8 @@ impl Table {
             | Self::Clients
             | Self::Documents
             | Self::Changes
-            | Self::Agreement => 1,
+            | Self::Agreement
+            | Self::Audit => 1,
             Self::Secrets => 2,
             Self::IdempotencyKeys => 4,
             Self::Installation => 0,
@@ -218,12 +225,34 @@ const AGREEMENT: &[Column] = &[
     Column("superseded_at", Number),
 ];
 
+const AUDIT: &[Column] = &[
+    Column("seq", Number),
+    Column("at", Number),
+    Column("actor", Written),
+    Column("source", Written),
+    Column("act", Text),
+    Column("outcome", Text),
+    Column("object", Written),
+    Column("client_id", Id),
+    Column("merchant_id", Id),
+    Column("state_before", Written),
+    Column("state_after", Written),
+    Column("reason", Written),
+    Column("request_id", Written),
+    Column("mac", Bytes),
+];
+
 const INSTALLATION: &[Column] = &[
     Column("check_value", Bytes),
     Column("purged_change", Number),
     Column("last_change", Number),
     Column("longest_lifetime", Number),
     Column("secrets_key", Bytes),
+    Column("trail_key", Bytes),
+    Column("audit_seq", Number),
+    Column("audit_mac", Bytes),
+    Column("purged_audit", Number),
+    Column("purged_audit_mac", Bytes),
 ];
 
 /// A value in a row.
@@ -262,6 +291,7 @@ pub fn is_understood(table: Table, row: &[Value]) -> bool {
         }
         (Table::Documents, [_, _, environment, ..]) => parses::<Environment>(environment),
         (Table::Changes, [_, kind, id, until, generation, ..]) => is_a_change(kind, id, until, generation),
+        (Table::Audit, [.., Value::Bytes(mac)]) => mac.len() == 32,
         (Table::Merchants | Table::Agreement | Table::Installation, _) => true,
         _ => false,
     }

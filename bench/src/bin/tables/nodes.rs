@@ -15,8 +15,8 @@ use tollgate_bench::stats::{median, percentile};
 use tollgate_bench::{message, plain, process};
 use tollgate_core::{Actor, ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
 use tollgate_guard::SystemClock;
-use tollgate_server::new_signing_key;
-use tollgate_store::{Clients as _, Keys as _, Postgres, PostgresOptions, Secret, Status};
+use tollgate_server::{AuditTrail, new_signing_key};
+use tollgate_store::{Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status};
 
 use crate::document::{count, table};
 use crate::postgres_server::{Database, Server};
@@ -139,7 +139,7 @@ impl Propagation {
         let token = self.good_token(&new)?;
         let (id, now) = (id(client)?, SystemClock.now());
         let started = at_any_time();
-        self.act(async |store| store.revoke_secret(id, secret.id, now, &Actor::system()).await.map(drop))?;
+        self.act(async |store| store.revoke_secret(id, secret.id, now, &self.changes()).await.map(drop))?;
         self.until(&message::list(&token), 401, started)
     }
 
@@ -148,12 +148,12 @@ impl Propagation {
         let (id, now) = (id(client)?, SystemClock.now());
         let started = at_any_time();
         self.act(async |store| {
-            store.set_client_status(id, Status::Disabled, now, &Actor::system()).await.map(drop)
+            store.set_client_status(id, Status::Disabled, now, &self.changes()).await.map(drop)
         })?;
         let took = self.until(&message::list(&token), 401, started)?;
         // For the changes that follow.
         self.act(async |store| {
-            store.set_client_status(id, Status::Enabled, now, &Actor::system()).await.map(drop)
+            store.set_client_status(id, Status::Enabled, now, &self.changes()).await.map(drop)
         })?;
         self.until(&message::token(client), 200, started)?;
         Ok(took)
@@ -165,7 +165,7 @@ impl Propagation {
         let now = SystemClock.now();
         let key = new_signing_key(&self.master_key, now, now);
         let started = at_any_time();
-        self.act(async |store| store.replace_signing_keys(&key, &Actor::system()).await)?;
+        self.act(async |store| store.replace_signing_keys(&key, &self.changes()).await)?;
         self.until(&message::list(&token), 401, started)
     }
 
@@ -189,6 +189,12 @@ impl Propagation {
         }
     }
 
+    /// The act that every change is recorded as.
+    fn changes(&self) -> Act {
+        let record = Draft::new(SystemClock.now(), Actor::system(), "benchmark", Object::Store);
+        AuditTrail::new(self.master_key.trail_key()).act(record)
+    }
+
     fn draw(&self, client: &Credentials) -> io::Result<(Secret, String)> {
         let mut rng = rand::rng();
         let value = ClientSecret::generate(Environment::Test, &mut rng);
@@ -207,7 +213,7 @@ impl Propagation {
     fn add(&self, client: &Credentials, secret: &Secret) -> io::Result<()> {
         let id = id(client)?;
         self.act(async |store| {
-            store.add_secret(id, secret, None, SystemClock.now(), &Actor::system()).await.map(drop)
+            store.add_secret(id, secret, None, SystemClock.now(), &self.changes()).await.map(drop)
         })
     }
 

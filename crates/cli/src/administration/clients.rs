@@ -7,9 +7,9 @@ use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Client, ClientUpdate, Terms};
 
 use super::PAGE;
-use crate::actor::actor;
-use crate::args::{ClientArgs, ClientCommand, Format, StoreArgs};
-use crate::confirm::ask;
+use crate::actor::actor_because;
+use crate::args::{ClientArgs, ClientCommand, Format, StoreArgs, Why};
+use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 use crate::{open, say};
@@ -17,7 +17,17 @@ use crate::{open, say};
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
     let print = |client: &Client, now| output::object(format, &output::client(client, now));
     match command {
-        ClientCommand::Create { merchant, operator: _, name, scope, env, allow_from, audience, store } => {
+        ClientCommand::Create {
+            merchant,
+            operator: _,
+            name,
+            scope,
+            env,
+            allow_from,
+            audience,
+            store,
+            why,
+        } => {
             let new = NewClient {
                 merchant_id: merchant,
                 name,
@@ -28,7 +38,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 id: None,
                 terms: Terms::default(),
             };
-            create(new, &store, format).await
+            create(new, &store, why, format).await
         }
         ClientCommand::List { merchant, store } => list(&store, merchant, format).await,
         ClientCommand::Show(ClientArgs { client, store }) => {
@@ -36,44 +46,46 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             print(&clients::find(&admin, client).await?, admin.now().await?)
         }
-        ClientCommand::Update { client, name, scope, allow_from, allow_from_anywhere, audience } => {
+        ClientCommand::Update { client, name, scope, allow_from, allow_from_anywhere, audience, why } => {
             let name = name.map(String::from);
             let addresses = (allow_from_anywhere || !allow_from.is_empty()).then_some(allow_from);
             let audiences = (!audience.is_empty()).then_some(audience);
             let changes = ClientUpdate { name, scope, addresses, audiences, ..ClientUpdate::default() };
-            update(&client, &changes, format).await
+            update(&client, &changes, why, format).await
         }
-        ClientCommand::Disable { client: ClientArgs { client, store }, confirm } => {
+        ClientCommand::Disable { client: ClientArgs { client, store }, confirm, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
             if confirm.asks() {
                 let name = clients::find(&admin, client).await?.name;
                 ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
             }
-            print(&clients::disable(&admin, client, &actor()).await?, admin.now().await?)
+            print(&clients::disable(&admin, client, &actor_because(why)).await?, admin.now().await?)
         }
-        ClientCommand::Enable(ClientArgs { client, store }) => {
+        ClientCommand::Enable { client: ClientArgs { client, store }, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
-            print(&clients::enable(&admin, client, &actor()).await?, admin.now().await?)
+            print(&clients::enable(&admin, client, &actor_because(why)).await?, admin.now().await?)
         }
-        ClientCommand::Delete { client: ClientArgs { client, store }, confirm } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            let admin = opened.administration();
-            if confirm.asks() {
-                let name = clients::find(&admin, client).await?.name;
-                ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
-            }
-            clients::delete(&admin, client, None, &actor()).await?;
-            output::object(format, &json!({ "client_id": client, "status": "deleted" }))
-        }
+        ClientCommand::Delete { client, confirm, why } => delete(&client, confirm, why, format).await,
     }
 }
 
-async fn create(new: NewClient, store: &StoreArgs, format: Format) -> Result<(), Failure> {
+async fn delete(args: &ClientArgs, confirm: Confirm, why: Why, format: Format) -> Result<(), Failure> {
+    let (opened, client) = (open::installation(&args.store, Access::Change).await?, args.client);
+    let admin = opened.administration();
+    if confirm.asks() {
+        let name = clients::find(&admin, client).await?.name;
+        ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
+    }
+    clients::delete(&admin, client, None, &actor_because(why)).await?;
+    output::object(format, &json!({ "client_id": client, "status": "deleted" }))
+}
+
+async fn create(new: NewClient, store: &StoreArgs, why: Why, format: Format) -> Result<(), Failure> {
     let opened = open::installation(store, Access::Change).await?;
     warn_of_unknown(&new.scope);
-    let created = clients::create(&opened.administration(), new, &actor()).await?;
+    let created = clients::create(&opened.administration(), new, &actor_because(why)).await?;
     let client = &created.client;
     output::object(
         format,
@@ -93,14 +105,14 @@ async fn create(new: NewClient, store: &StoreArgs, format: Format) -> Result<(),
     Ok(())
 }
 
-async fn update(args: &ClientArgs, update: &ClientUpdate, format: Format) -> Result<(), Failure> {
+async fn update(args: &ClientArgs, update: &ClientUpdate, why: Why, format: Format) -> Result<(), Failure> {
     let opened = open::installation(&args.store, Access::Change).await?;
     let admin = opened.administration();
     if let Some(scope) = &update.scope {
         warn_of_unknown(scope);
     }
     let before = clients::find(&admin, args.client).await?;
-    let client = clients::update(&admin, args.client, update, None, &actor()).await?;
+    let client = clients::update(&admin, args.client, update, None, &actor_because(why)).await?;
     output::object(format, &output::client(&client, admin.now().await?))?;
     let has_lost_scope = !before.scope.is_subset_of(&client.scope);
     let default = opened.config.default_access_tokens().audience;

@@ -5,8 +5,8 @@ use tollgate_core::{Algorithm, Jwk, Phase};
 use tollgate_server::admin::keys::{self, AddedKey};
 use tollgate_store::Access;
 
-use crate::actor::actor;
-use crate::args::{Format, KeyCommand, StoreArgs};
+use crate::actor::actor_because;
+use crate::args::{Format, KeyCommand, StoreArgs, Why};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::open;
@@ -15,12 +15,12 @@ use crate::output::{self, List};
 pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failure> {
     match command {
         KeyCommand::List { store } => list(&store, format).await,
-        KeyCommand::Rotate { compromised, algorithm, confirm, store } => {
-            rotate(&store, algorithm, compromised, confirm, format).await
+        KeyCommand::Rotate { compromised, algorithm, confirm, store, why } => {
+            rotate(&store, algorithm, compromised, (confirm, why), format).await
         }
-        KeyCommand::Create { algorithm, store } => {
+        KeyCommand::Create { algorithm, store, why } => {
             let opened = open::installation(&store, Access::Change).await?;
-            let added = keys::create(&opened.administration(), algorithm, &actor()).await?;
+            let added = keys::create(&opened.administration(), algorithm, &actor_because(why)).await?;
             output::object(format, &shown(&added))
         }
         KeyCommand::Export { public: _, pem, store } => export(&store, pem).await,
@@ -85,7 +85,7 @@ async fn rotate(
     store: &StoreArgs,
     algorithm: Option<Algorithm>,
     compromised: bool,
-    confirm: Confirm,
+    (confirm, why): (Confirm, Why),
     format: Format,
 ) -> Result<(), Failure> {
     let opened = open::installation(store, Access::Change).await?;
@@ -99,12 +99,12 @@ async fn rotate(
         Some(algorithm) => vec![algorithm],
         None => keys::algorithms(&admin).await?,
     };
-    let mut added = Vec::new();
+    let (mut added, actor) = (Vec::new(), actor_because(why));
     for algorithm in algorithms {
         added.push(shown(&if compromised {
-            keys::replace_compromised(&admin, algorithm, &actor()).await?
+            keys::replace_compromised(&admin, algorithm, &actor).await?
         } else {
-            keys::rotate(&admin, algorithm, &actor()).await?
+            keys::rotate(&admin, algorithm, &actor).await?
         }));
     }
     let further = added.split_off(1);

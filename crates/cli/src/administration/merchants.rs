@@ -1,11 +1,12 @@
 //! `tollgate merchant`.
 
 use serde_json::json;
-use tollgate_server::admin::{Administration, clients, merchants};
+use tollgate_server::admin::merchants::{self, NewMerchant};
+use tollgate_server::admin::{Administration, clients};
 use tollgate_store::{Access, Merchant};
 
 use super::PAGE;
-use crate::actor::actor;
+use crate::actor::actor_because;
 use crate::args::{Format, MerchantArgs, MerchantCommand, StoreArgs};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
@@ -15,34 +16,44 @@ use crate::output::{self, List, Reader};
 pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), Failure> {
     let print = |merchant: &Merchant| output::object(format, &output::merchant(merchant));
     match command {
-        MerchantCommand::Create { name, store } => {
+        MerchantCommand::Create { name, store, why } => {
             let opened = open::installation(&store, Access::Change).await?;
-            print(&merchants::create(&opened.administration(), name, &actor()).await?)
+            print(
+                &merchants::create(
+                    &opened.administration(),
+                    NewMerchant { id: None, name },
+                    &actor_because(why),
+                )
+                .await?,
+            )
         }
         MerchantCommand::List { store } => list(&store, format).await,
         MerchantCommand::Show(MerchantArgs { merchant, store }) => {
             let opened = open::installation(&store, Access::Read).await?;
             print(&merchants::find(&opened.administration(), merchant).await?)
         }
-        MerchantCommand::Rename { merchant: MerchantArgs { merchant, store }, name } => {
+        MerchantCommand::Rename { merchant: MerchantArgs { merchant, store }, name, why } => {
             let opened = open::installation(&store, Access::Change).await?;
-            print(&merchants::rename(&opened.administration(), merchant, name, None, &actor()).await?)
+            print(
+                &merchants::rename(&opened.administration(), merchant, name, None, &actor_because(why))
+                    .await?,
+            )
         }
-        MerchantCommand::Disable { merchant: MerchantArgs { merchant, store }, confirm } => {
+        MerchantCommand::Disable { merchant: MerchantArgs { merchant, store }, confirm, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
             confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Disable").await?;
-            print(&merchants::disable(&admin, merchant, &actor()).await?)
+            print(&merchants::disable(&admin, merchant, &actor_because(why)).await?)
         }
-        MerchantCommand::Enable(MerchantArgs { merchant, store }) => {
+        MerchantCommand::Enable { merchant: MerchantArgs { merchant, store }, why } => {
             let opened = open::installation(&store, Access::Change).await?;
-            print(&merchants::enable(&opened.administration(), merchant, &actor()).await?)
+            print(&merchants::enable(&opened.administration(), merchant, &actor_because(why)).await?)
         }
-        MerchantCommand::Delete { merchant: MerchantArgs { merchant, store }, confirm } => {
+        MerchantCommand::Delete { merchant: MerchantArgs { merchant, store }, confirm, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
             confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Delete").await?;
-            merchants::delete(&admin, merchant, None, &actor()).await?;
+            merchants::delete(&admin, merchant, None, &actor_because(why)).await?;
             output::object(format, &json!({ "merchant_id": merchant, "status": "deleted" }))
         }
     }

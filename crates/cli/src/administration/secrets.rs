@@ -4,7 +4,7 @@ use serde_json::json;
 use tollgate_server::admin::secrets::{self, SecretStatus};
 use tollgate_store::Access;
 
-use crate::actor::actor;
+use crate::actor::actor_because;
 use crate::args::{ClientArgs, Format, SecretCommand};
 use crate::confirm::ask;
 use crate::failure::Failure;
@@ -16,10 +16,10 @@ pub(super) const SHOWN_ONCE: &str = "client_secret is shown once, and never agai
 
 pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Failure> {
     match command {
-        SecretCommand::Create { client: ClientArgs { client, store }, old_expires_in } => {
+        SecretCommand::Create { client: ClientArgs { client, store }, old_expires_in, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
-            let created = secrets::create(&admin, client, old_expires_in, &actor()).await?;
+            let created = secrets::create(&admin, client, old_expires_in, &actor_because(why)).await?;
             output::object(
                 format,
                 &json!({
@@ -33,7 +33,7 @@ pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Fa
             Ok(())
         }
         SecretCommand::List(args) => list(&args, format).await,
-        SecretCommand::Revoke { client: ClientArgs { client, store }, secret, confirm } => {
+        SecretCommand::Revoke { client: ClientArgs { client, store }, secret, confirm, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
             if confirm.asks() {
@@ -41,7 +41,7 @@ pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Fa
                     "Revoke secret {secret} of client {client}, and refuse every token made with it?"
                 ))?;
             }
-            secrets::revoke(&admin, client, secret, &actor()).await?;
+            secrets::revoke(&admin, client, secret, &actor_because(why)).await?;
             let now = admin.now().await?;
             let is_active = |secret| SecretStatus::at(now, secret) == SecretStatus::Active;
             if !secrets::list(&admin, client).await?.iter().any(is_active) {

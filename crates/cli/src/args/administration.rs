@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
 use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId};
-use tollgate_server::admin::Name;
+use tollgate_server::admin::{Name, Reason};
 use tollgate_server::config::{Database, SecretSource, parse_duration};
 
 use super::unrepeated::Unrepeated;
@@ -31,6 +31,14 @@ Which store: that of the configuration that --config or TOLLGATE_CONFIG names; o
 that the environment configures, if TOLLGATE_DATABASE__URL or TOLLGATE_MASTER_KEY is set; or else the dev folder ./.tollgate. \
 Standard error says which it was.";
 
+/// Why something is done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Why {
+    /// Why this is done, for the audit trail: up to 500 bytes, such as the number of a ticket.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<Reason>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum MerchantCommand {
     /// Creates a merchant.
@@ -40,6 +48,8 @@ pub(crate) enum MerchantCommand {
         name: Name,
         #[command(flatten)]
         store: StoreArgs,
+        #[command(flatten)]
+        why: Why,
     },
     /// Shows every merchant.
     List {
@@ -55,6 +65,8 @@ pub(crate) enum MerchantCommand {
         /// Its new name.
         #[arg(long, value_name = "NAME")]
         name: Name,
+        #[command(flatten)]
+        why: Why,
     },
     /// Refuses every client of a merchant, and every token they have, until it is enabled again.
     Disable {
@@ -62,15 +74,24 @@ pub(crate) enum MerchantCommand {
         merchant: MerchantArgs,
         #[command(flatten)]
         confirm: Confirm,
+        #[command(flatten)]
+        why: Why,
     },
     /// Accepts the clients of a disabled merchant again; the tokens they had stay refused.
-    Enable(MerchantArgs),
+    Enable {
+        #[command(flatten)]
+        merchant: MerchantArgs,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Deletes a merchant with its clients and their secrets, and refuses every token they have.
     Delete {
         #[command(flatten)]
         merchant: MerchantArgs,
         #[command(flatten)]
         confirm: Confirm,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -112,6 +133,8 @@ pub(crate) enum ClientCommand {
         audience: Vec<Audience>,
         #[command(flatten)]
         store: StoreArgs,
+        #[command(flatten)]
+        why: Why,
     },
     /// Shows every client, or those of a merchant.
     List {
@@ -146,6 +169,8 @@ pub(crate) enum ClientCommand {
         /// gets without asking.
         #[arg(long, value_name = "AUDIENCE")]
         audience: Vec<Audience>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Refuses a client everywhere, and every token it has, until it is enabled again.
     Disable {
@@ -153,15 +178,24 @@ pub(crate) enum ClientCommand {
         client: ClientArgs,
         #[command(flatten)]
         confirm: Confirm,
+        #[command(flatten)]
+        why: Why,
     },
     /// Accepts a disabled client again; the tokens it had stay refused.
-    Enable(ClientArgs),
+    Enable {
+        #[command(flatten)]
+        client: ClientArgs,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Deletes a client with its secrets, and refuses every token it has.
     Delete {
         #[command(flatten)]
         client: ClientArgs,
         #[command(flatten)]
         confirm: Confirm,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -189,6 +223,8 @@ pub(crate) enum SecretCommand {
         /// Lets the older secrets expire after this time, such as `24h`.
         #[arg(long, value_name = "TIME", value_parser = parse_duration)]
         old_expires_in: Option<Duration>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Shows the secrets of a client, never their values.
     List(ClientArgs),
@@ -201,6 +237,8 @@ pub(crate) enum SecretCommand {
         secret: SecretId,
         #[command(flatten)]
         confirm: Confirm,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -218,6 +256,8 @@ pub(crate) enum KeyCommand {
         algorithm: Algorithm,
         #[command(flatten)]
         store: StoreArgs,
+        #[command(flatten)]
+        why: Why,
     },
     /// Prints the public keys, as /oauth2/jwks publishes them.
     Export {
@@ -242,6 +282,8 @@ pub(crate) enum KeyCommand {
         confirm: Confirm,
         #[command(flatten)]
         store: StoreArgs,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -261,6 +303,8 @@ pub(crate) enum ConfigCommand {
     Adopt {
         #[command(flatten)]
         store: StoreArgs,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -294,6 +338,8 @@ pub(crate) enum StoreCommand {
     Rekey {
         #[command(flatten)]
         store: StoreArgs,
+        #[command(flatten)]
+        why: Why,
     },
 }
 

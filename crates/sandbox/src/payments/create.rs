@@ -128,6 +128,7 @@ async fn first(
         Err(
             error @ (StoreError::Unavailable(_)
             | StoreError::Misconfigured(_)
+            | StoreError::Overtaken
             | StoreError::Corrupt(_)
             | StoreError::Newer { .. }),
         ) => {

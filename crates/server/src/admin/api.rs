@@ -22,7 +22,7 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use self::call::endpoint;
-use super::Act;
+use super::Operation;
 use crate::error::Error;
 use crate::state::State;
 
@@ -40,13 +40,13 @@ fn only(allow: &'static str, methods: MethodRouter<Arc<State>>) -> MethodRouter<
 }
 
 fn merchant_routes() -> Vec<Route> {
-    let list = get(endpoint(Act::ListMerchants, merchants::list));
-    let create = post(endpoint(Act::CreateMerchant, merchants::post));
-    let show = get(endpoint(Act::ShowMerchant, merchants::show));
-    let rename = patch(endpoint(Act::RenameMerchant, merchants::patch));
-    let remove = delete(endpoint(Act::DeleteMerchant, merchants::delete));
-    let disable = post(endpoint(Act::DisableMerchant, merchants::disable));
-    let enable = post(endpoint(Act::EnableMerchant, merchants::enable));
+    let list = get(endpoint(Operation::ListMerchants, merchants::list));
+    let create = post(endpoint(Operation::CreateMerchant, merchants::post));
+    let show = get(endpoint(Operation::ShowMerchant, merchants::show));
+    let rename = patch(endpoint(Operation::RenameMerchant, merchants::patch));
+    let remove = delete(endpoint(Operation::DeleteMerchant, merchants::delete));
+    let disable = post(endpoint(Operation::DisableMerchant, merchants::disable));
+    let enable = post(endpoint(Operation::EnableMerchant, merchants::enable));
     vec![
         (paths::MERCHANTS, only("GET, HEAD, POST", list.merge(create))),
         (paths::MERCHANT, only("GET, HEAD, PATCH, DELETE", show.merge(rename).merge(remove))),
@@ -56,13 +56,13 @@ fn merchant_routes() -> Vec<Route> {
 }
 
 fn client_routes() -> Vec<Route> {
-    let list = get(endpoint(Act::ListClients, clients::list));
-    let create = post(endpoint(Act::CreateClient, clients::post));
-    let show = get(endpoint(Act::ShowClient, clients::show));
-    let update = patch(endpoint(Act::UpdateClient, clients::patch));
-    let remove = delete(endpoint(Act::DeleteClient, clients::delete));
-    let disable = post(endpoint(Act::DisableClient, clients::disable));
-    let enable = post(endpoint(Act::EnableClient, clients::enable));
+    let list = get(endpoint(Operation::ListClients, clients::list));
+    let create = post(endpoint(Operation::CreateClient, clients::post));
+    let show = get(endpoint(Operation::ShowClient, clients::show));
+    let update = patch(endpoint(Operation::UpdateClient, clients::patch));
+    let remove = delete(endpoint(Operation::DeleteClient, clients::delete));
+    let disable = post(endpoint(Operation::DisableClient, clients::disable));
+    let enable = post(endpoint(Operation::EnableClient, clients::enable));
     vec![
         (paths::CLIENTS, only("GET, HEAD, POST", list.merge(create))),
         (paths::CLIENT, only("GET, HEAD, PATCH, DELETE", show.merge(update).merge(remove))),
@@ -72,9 +72,9 @@ fn client_routes() -> Vec<Route> {
 }
 
 fn secret_routes() -> Vec<Route> {
-    let list = get(endpoint(Act::ListSecrets, secrets::list));
-    let create = post(endpoint(Act::CreateSecret, secrets::post));
-    let revoke = post(endpoint(Act::RevokeSecret, secrets::revoke));
+    let list = get(endpoint(Operation::ListSecrets, secrets::list));
+    let create = post(endpoint(Operation::CreateSecret, secrets::post));
+    let revoke = post(endpoint(Operation::RevokeSecret, secrets::revoke));
     vec![
         (paths::SECRETS, only("GET, HEAD, POST", list.merge(create))),
         (paths::REVOKE_SECRET, only("POST", revoke)),
@@ -82,12 +82,12 @@ fn secret_routes() -> Vec<Route> {
 }
 
 fn key_routes() -> Vec<Route> {
-    let list = get(endpoint(Act::ListKeys, keys::list));
-    let create = post(endpoint(Act::CreateKey, keys::post));
-    let rotate = post(endpoint(Act::RotateKeys, keys::rotate));
-    let compromised = post(endpoint(Act::ReplaceCompromisedKeys, keys::compromised));
-    let revocations = get(endpoint(Act::ListRevocations, revocations::list));
-    let revoke = post(endpoint(Act::RevokeTokens, revocations::post));
+    let list = get(endpoint(Operation::ListKeys, keys::list));
+    let create = post(endpoint(Operation::CreateKey, keys::post));
+    let rotate = post(endpoint(Operation::RotateKeys, keys::rotate));
+    let compromised = post(endpoint(Operation::ReplaceCompromisedKeys, keys::compromised));
+    let revocations = get(endpoint(Operation::ListRevocations, revocations::list));
+    let revoke = post(endpoint(Operation::RevokeTokens, revocations::post));
     vec![
         (paths::KEYS, only("GET, HEAD, POST", list.merge(create))),
         (paths::ROTATE_KEYS, only("POST", rotate)),

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tollgate_core::{Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Scope};
-use tollgate_store::{Client, ClientUpdate, Creation, Status, Terms, Version};
-
-use super::{
-    Actor, AdminError, Administration, Name, Page, creation, merchants, secrets, wait_if_enabled_again,
+use tollgate_core::{
+    Actor, Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Revoked, Scope, Timestamp,
 };
-use crate::admin::page::Reading;
+use tollgate_store::{Client, ClientUpdate, Creation, Object, Status, Terms, Version};
+
+use super::acting::{Attempt, Order};
+use super::creation::{Draft, New};
+use super::page::Reading;
+use super::{
+    AdminError, Administration, Name, Page, check_version, creation, merchants, recorded, secrets,
+    wait_if_enabled_again,
+};
 use crate::config::duration_text;
 
 /// A client that is to be created.
@@ -83,55 +88,85 @@ pub async fn create(
     new: NewClient,
     actor: &Actor,
 ) -> Result<CreatedClient, AdminError> {
-    let created = draft(admin, new).await?;
-    creation::create(admin, &Creation::Client(Box::new(created.client.clone())), actor).await?;
-    Ok(created)
+    creation::create(admin, &Identified::from(new), actor).await
 }
 
-/// Makes a client with a secret that is not created yet.
-pub async fn draft(admin: &Administration<'_>, new: NewClient) -> Result<CreatedClient, AdminError> {
-    admin.authority.check_gives(&new.scope)?;
-    check_audiences(admin, &new.audiences)?;
-    check_lifetimes(admin, new.terms.access_ttl, new.terms.refresh_ttl)?;
-    let now = admin.now().await?;
-    let id = match new.id {
-        Some(id) => unused(admin, id).await?,
-        None => ClientId::random(&mut rand::rng()),
-    };
+/// A client that is to be created, under the id that it will have.
+pub(super) struct Identified {
+    id: ClientId,
+    new: NewClient,
+}
+
+impl From<NewClient> for Identified {
+    fn from(new: NewClient) -> Self {
+        Self { id: new.id.unwrap_or_else(|| ClientId::random(&mut rand::rng())), new }
+    }
+}
+
+impl New for Identified {
+    type Created = CreatedClient;
+
+    fn order(&self) -> Order {
+        Order::new("client.create", Object::Client(self.id)).merchant(self.new.merchant_id)
+    }
+
+    async fn draft(
+        &self,
+        admin: &Administration<'_>,
+        now: Timestamp,
+    ) -> Result<Draft<CreatedClient>, AdminError> {
+        let Self { id, new } = self;
+        admin.authority.check_gives(&new.scope)?;
+        check_audiences(admin, &new.audiences)?;
+        check_lifetimes(admin, new.terms.access_ttl, new.terms.refresh_ttl)?;
+        if new.id.is_some() {
+            check_unused(admin, *id, now).await?;
+        }
+        let created = drawn(admin, *id, new, now);
+        Ok(Draft {
+            creation: Creation::Client(Box::new(created.client.clone())),
+            merchant: None,
+            recorded: recorded::client(&created.client),
+            created,
+        })
+    }
+}
+
+/// Draws the secret of a client that is to be created.
+fn drawn(admin: &Administration<'_>, id: ClientId, new: &NewClient, now: Timestamp) -> CreatedClient {
     let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
     let environment = new.environment.unwrap_or(default);
     let (secret, value) = secrets::draw(admin.unlocked.hasher(), id, environment, now);
     let client = Client {
         id,
         merchant_id: new.merchant_id,
-        name: new.name.into(),
+        name: new.name.as_str().to_owned(),
         environment,
-        scope: new.scope,
-        addresses: new.addresses,
-        audiences: new.audiences,
+        scope: new.scope.clone(),
+        addresses: new.addresses.clone(),
+        audiences: new.audiences.clone(),
         status: Status::Enabled,
         merchant_status: Status::Enabled,
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
         created_at: now,
         version: Version::default(),
-        terms: new.terms,
+        terms: new.terms.clone(),
         secrets: vec![secret],
     };
-    Ok(CreatedClient { client, secret: value })
+    CreatedClient { client, secret: value }
 }
 
-/// Returns an id that a client can have: nobody has it, and no token of one who had it is refused still.
-async fn unused(admin: &Administration<'_>, id: ClientId) -> Result<ClientId, AdminError> {
+/// Refuses an id that a client can't have: somebody has it, or a token of one who had it is refused still.
+async fn check_unused(admin: &Administration<'_>, id: ClientId, now: Timestamp) -> Result<(), AdminError> {
     if admin.store.client(id).await?.is_some() {
         return Err(AdminError::ClientExists(id));
     }
-    let revocations = admin.store.revocations(admin.now().await?).await?;
-    let ends = |subject| matches!(subject, tollgate_core::Revoked::Client(ended, _) if ended == id);
-    if revocations.iter().any(|revocation| ends(revocation.subject)) {
+    let ends = |subject| matches!(subject, Revoked::Client(ended, _) if ended == id);
+    if admin.store.revocations(now).await?.iter().any(|revocation| ends(revocation.subject)) {
         return Err(AdminError::ClientDeleted(id));
     }
-    Ok(id)
+    Ok(())
 }
 
 fn check_audiences(admin: &Administration<'_>, audiences: &[Audience]) -> Result<(), AdminError> {
@@ -189,31 +224,65 @@ pub async fn search(
     Ok(reading.end())
 }
 
-/// Changes a client, if it is of the version `only`, where that is given. Tokens that it has keep the scope and the audience
+/// Changes a client, if it is of one of the versions `only`, where they are given. Tokens that it has keep the scope and the audience
 /// that they were issued with until they expire; that it may no longer call from an address counts at once.
 pub async fn update(
     admin: &Administration<'_>,
     id: ClientId,
     update: &ClientUpdate,
-    only: Option<Version>,
+    only: Option<&[Version]>,
     actor: &Actor,
 ) -> Result<Client, AdminError> {
-    let before = find(admin, id).await?;
-    admin.authority.check_changes(&before)?;
+    let order = Order::new("client.update", Object::Client(id));
+    let attempt = |attempt: Attempt| async move {
+        let before = find(admin, id).await?;
+        check_update(admin, &before, update)?;
+        let only = check_version(only, before.version)?;
+        let (after, now) = (updated(&before, update), attempt.now);
+        let act =
+            attempt.of(before.merchant_id).changes(&recorded::client(&before), &recorded::client(&after));
+        let found = admin.store.update_client(id, update, only, now, &act).await?;
+        if found { find(admin, id).await } else { Err(AdminError::UnknownClient(id)) }
+    };
+    admin.act(actor, order, attempt).await
+}
+
+fn check_update(
+    admin: &Administration<'_>,
+    before: &Client,
+    update: &ClientUpdate,
+) -> Result<(), AdminError> {
+    admin.authority.check_changes(before)?;
     if let Some(scope) = &update.scope {
-        admin.authority.check_is_another(id)?;
+        admin.authority.check_is_another(before.id)?;
         admin.authority.check_gives(scope)?;
     }
     check_audiences(admin, update.audiences.as_deref().unwrap_or_default())?;
-    check_lifetimes(admin, update.access_ttl.flatten(), update.refresh_ttl.flatten())?;
-    let updated = admin.store.update_client(id, update, only, admin.now().await?, actor).await?;
-    let client = find(admin, id).await?;
-    if updated { Ok(client) } else { Err(AdminError::Changed) }
+    check_lifetimes(admin, update.access_ttl.flatten(), update.refresh_ttl.flatten())
+}
+
+/// Returns a client as an update leaves it.
+fn updated(client: &Client, update: &ClientUpdate) -> Client {
+    let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels } =
+        update.clone();
+    let terms = &client.terms;
+    Client {
+        name: name.unwrap_or_else(|| client.name.clone()),
+        scope: scope.unwrap_or_else(|| client.scope.clone()),
+        addresses: addresses.unwrap_or_else(|| client.addresses.clone()),
+        audiences: audiences.unwrap_or_else(|| client.audiences.clone()),
+        terms: Terms {
+            access_ttl: access_ttl.unwrap_or(terms.access_ttl),
+            refresh_ttl: refresh_ttl.unwrap_or(terms.refresh_ttl),
+            quota: quota.unwrap_or(terms.quota),
+            labels: labels.unwrap_or_else(|| terms.labels.clone()),
+        },
+        ..client.clone()
+    }
 }
 
 /// Disables a client: it is refused everywhere, and so is every token that it has.
 pub async fn disable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<Client, AdminError> {
-    admin.authority.check_is_another(id)?;
     set_status(admin, id, Status::Disabled, actor).await
 }
 
@@ -222,20 +291,24 @@ pub async fn enable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> 
     set_status(admin, id, Status::Enabled, actor).await
 }
 
-/// Deletes a client with its secrets, if it is of the version `only`, where that is given. Every token that it has is refused.
+/// Deletes a client with its secrets, if it is of one of the versions `only`, where they are given. Every token that it has is refused.
 pub async fn delete(
     admin: &Administration<'_>,
     id: ClientId,
-    only: Option<Version>,
+    only: Option<&[Version]>,
     actor: &Actor,
 ) -> Result<(), AdminError> {
-    admin.authority.check_is_another(id)?;
-    admin.authority.check_changes(&find(admin, id).await?)?;
-    if admin.store.delete_client(id, only, admin.now().await?, actor).await? {
-        return Ok(());
-    }
-    find(admin, id).await?;
-    Err(AdminError::Changed)
+    let order = Order::new("client.delete", Object::Client(id));
+    let attempt = |attempt: Attempt| async move {
+        let (before, now) = (find(admin, id).await?, attempt.now);
+        admin.authority.check_is_another(id)?;
+        admin.authority.check_changes(&before)?;
+        let only = check_version(only, before.version)?;
+        let act = attempt.of(before.merchant_id).deletes(&recorded::client(&before));
+        let found = admin.store.delete_client(id, only, now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownClient(id))
+    };
+    admin.act(actor, order, attempt).await
 }
 
 async fn set_status(
@@ -244,7 +317,18 @@ async fn set_status(
     status: Status,
     actor: &Actor,
 ) -> Result<Client, AdminError> {
-    wait_if_enabled_again(find(admin, id).await?.status, status).await;
-    admin.store.set_client_status(id, status, admin.now().await?, actor).await?;
-    find(admin, id).await
+    if let Some(client) = admin.store.client(id).await? {
+        wait_if_enabled_again(client.status, status).await;
+    }
+    let name = if status == Status::Disabled { "client.disable" } else { "client.enable" };
+    let attempt = |attempt: Attempt| async move {
+        let (before, now) = (find(admin, id).await?, attempt.now);
+        if status == Status::Disabled {
+            admin.authority.check_is_another(id)?;
+        }
+        let act = attempt.of(before.merchant_id).sets(before.status, status);
+        admin.store.set_client_status(id, status, now, &act).await?;
+        find(admin, id).await
+    };
+    admin.act(actor, Order::new(name, Object::Client(id)), attempt).await
 }

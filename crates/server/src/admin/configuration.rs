@@ -1,7 +1,13 @@
 //! What the servers of a store agree on.
 
+use std::time::Duration;
+
+use serde_json::json;
+use tollgate_store::Object;
+
+use super::acting::{Attempt, Order};
 use super::{Actor, AdminError, Administration};
-use crate::agreement::{self, Adopted, KEYS_KNOWN_WITHIN};
+use crate::agreement::{self, Adopted, KEYS_KNOWN_WITHIN, Terms};
 
 /// Lets the servers of the store agree on what the configuration says; `by` says for people who decided that. `None` if
 /// they agree on it already.
@@ -10,9 +16,7 @@ pub async fn adopt(
     by: &str,
     actor: &Actor,
 ) -> Result<Option<Adopted>, AdminError> {
-    // Servers compare the time with their store's clock.
-    let now = admin.store.now().await?;
-    Ok(agreement::adopt(admin.store, admin.config, by, now, actor).await?)
+    adopt_as_of(admin, by, actor, Duration::ZERO).await
 }
 
 /// Lets the servers of the store agree likewise, as if every server knew of it already: for servers that all start by the
@@ -22,6 +26,20 @@ pub async fn adopt_as_known(
     by: &str,
     actor: &Actor,
 ) -> Result<Option<Adopted>, AdminError> {
-    let known = admin.store.now().await?.before(KEYS_KNOWN_WITHIN);
-    Ok(agreement::adopt(admin.store, admin.config, by, known, actor).await?)
+    adopt_as_of(admin, by, actor, KEYS_KNOWN_WITHIN).await
+}
+
+async fn adopt_as_of(
+    admin: &Administration<'_>,
+    by: &str,
+    actor: &Actor,
+    known_for: Duration,
+) -> Result<Option<Adopted>, AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        // Servers compare the time with their store's clock.
+        let at = admin.store.now().await?.before(known_for);
+        let act = |before: Option<&Terms>, own: &Terms| attempt.changes(&json!(before), &json!(own));
+        Ok(agreement::adopt(admin.store, admin.config, by, at, act).await?)
+    };
+    admin.act(actor, Order::new("configuration.adopt", Object::Configuration), attempt).await
 }

@@ -1,74 +1,103 @@
-//! Creating something once, however often it is asked for: what is created and the answer to it are one transaction.
+//! Creating something, once however often it is asked for: what is created, the answer to it and its record are one
+//! transaction.
 
 use rand::Rng;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tollgate_core::{Actor, Timestamp};
+use tollgate_core::{Actor, MerchantId, Timestamp};
 use tollgate_store::{Answer, Begun, Completed, Creation, IdempotencyScope, Lease, StoreError};
 
+use super::acting::{Attempt, Order};
 use super::{AdminError, Administration};
 
+/// Something that can be created.
+pub(super) trait New: Sync {
+    /// What whoever creates it is shown.
+    type Created: Send + Sync;
+
+    /// What is asked for.
+    fn order(&self) -> Order;
+
+    /// Draws it at `now`, or says why it can't be created.
+    fn draft(
+        &self,
+        admin: &Administration<'_>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Draft<Self::Created>, AdminError>> + Send;
+}
+
+/// Something that is not created yet.
+pub(super) struct Draft<T> {
+    /// What is to be created.
+    pub(super) creation: Creation,
+    /// The merchant that it is of.
+    pub(super) merchant: Option<MerchantId>,
+    /// What the audit trail says of it.
+    pub(super) recorded: Value,
+    /// What whoever creates it is shown.
+    pub(super) created: T,
+}
+
 /// A request that may come again.
-pub struct Request {
+pub(super) struct Request {
     /// Its idempotency key, and where it counts.
-    pub scope: IdempotencyScope,
+    pub(super) scope: IdempotencyScope,
     /// What tells it from another request: all of its content.
-    pub content: Vec<u8>,
+    pub(super) content: Vec<u8>,
     /// Its idempotency key counts for that long from when it was taken.
-    pub clock: RequestClock,
+    pub(super) clock: RequestClock,
 }
 
 /// The time of a server that takes idempotency keys.
 #[derive(Debug, Clone, Copy)]
-pub struct RequestClock {
+pub(super) struct RequestClock {
     /// How far time has come, whatever the clock is set to.
-    pub steady_now: Timestamp,
+    pub(super) steady_now: Timestamp,
     /// The time that has passed for certain.
-    pub passed: Timestamp,
+    pub(super) passed: Timestamp,
 }
 
-/// What is to be created, and the answer to whoever asked for it.
-pub struct Draft {
-    /// What is to be created.
-    pub creation: Creation,
-    /// The status of the answer.
-    pub status: u16,
-    /// The body of the answer, which may show a secret.
-    pub body: Vec<u8>,
-}
-
-/// An answer that was given.
-pub struct Given {
+/// The answer to a request. It may show a secret.
+pub(super) struct Given {
     /// Its status.
-    pub status: u16,
+    pub(super) status: u16,
     /// Its body.
-    pub body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     /// Whether it was given before.
-    pub replayed: bool,
+    pub(super) replayed: bool,
 }
 
 /// Creates something.
-pub async fn create(
+pub(super) async fn create<N: New>(
     admin: &Administration<'_>,
-    creation: &Creation,
+    new: &N,
     actor: &Actor,
-) -> Result<(), AdminError> {
-    let created = match creation {
-        Creation::Merchant(merchant) => admin.store.create_merchant(merchant, actor).await.map(|()| true)?,
-        Creation::Client(client) => admin.store.create_client(client, actor).await?,
-        Creation::Secret { client, secret, others_expire_at } => {
-            let now = admin.now().await?;
-            admin.store.add_secret(*client, secret, *others_expire_at, now, actor).await?
-        }
+) -> Result<N::Created, AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        let now = attempt.now;
+        let Draft { creation, merchant, recorded, created } = new.draft(admin, now).await?;
+        let act = attempt.of(merchant).makes(&recorded);
+        let is_created = match &creation {
+            Creation::Merchant(merchant) => {
+                admin.store.create_merchant(merchant, &act).await.map(|()| true)?
+            }
+            Creation::Client(client) => admin.store.create_client(client, &act).await?,
+            Creation::Secret { client, secret, others_expire_at } => {
+                admin.store.add_secret(*client, secret, *others_expire_at, now, &act).await?
+            }
+        };
+        if is_created { Ok(created) } else { Err(refused(&creation)) }
     };
-    if created { Ok(()) } else { Err(refused(creation)) }
+    admin.act(actor, new.order(), attempt).await
 }
 
 /// Creates something, or returns the answer that was given when it was asked for with the same key before. The answer is
 /// sealed while it is kept: it may show a secret.
-pub async fn create_once(
+pub(super) async fn create_once<N: New>(
     admin: &Administration<'_>,
+    new: &N,
     request: Request,
-    draft: Draft,
+    answer: impl Fn(&N::Created) -> (u16, Vec<u8>) + Sync,
     actor: &Actor,
 ) -> Result<Given, AdminError> {
     let Request { scope, content, clock } = request;
@@ -77,7 +106,11 @@ pub async fn create_once(
     let until = clock.steady_now.after(admin.config.idempotency.lease);
     let lease = Lease { scope, fingerprint: Sha256::digest(&content).into(), owner, until };
     match admin.store.begin(&lease, clock.passed).await.map_err(AdminError::KeyNotKept)? {
-        Begun::Fresh => first(admin, &lease, draft, clock, actor).await,
+        Begun::Fresh => {
+            let outcome = first(admin, new, &lease, clock, answer, actor).await;
+            free_if_failed(admin, &lease, &outcome).await;
+            outcome
+        }
         Begun::Answered(answer) => {
             let opened = admin.unlocked.master_keys().unseal_answer(&identity(&lease.scope), &answer.body);
             let body = opened.map_err(|_| AdminError::SealedAnswer)?.to_vec();
@@ -89,7 +122,7 @@ pub async fn create_once(
 }
 
 /// Says whether a key is taken, so that a request that can't be read was not the one that took it.
-pub async fn is_taken(
+pub(super) async fn is_taken(
     admin: &Administration<'_>,
     scope: &IdempotencyScope,
     clock: RequestClock,
@@ -97,33 +130,46 @@ pub async fn is_taken(
     admin.store.is_taken(scope, clock.passed).await.map_err(AdminError::KeyNotKept)
 }
 
-async fn first(
+async fn first<N: New>(
     admin: &Administration<'_>,
+    new: &N,
     lease: &Lease,
-    draft: Draft,
     clock: RequestClock,
+    answer: impl Fn(&N::Created) -> (u16, Vec<u8>) + Sync,
     actor: &Actor,
 ) -> Result<Given, AdminError> {
-    let Draft { creation, status, body } = draft;
-    let sealed =
-        admin.unlocked.master_keys().first().seal_answer(&identity(&lease.scope), &body, &mut rand::rng());
-    let expires_at = clock.steady_now.after(admin.config.idempotency.ttl);
-    let kept = Answer { status, body: sealed, expires_at };
-    let now = admin.now().await?;
-    match admin.store.complete_creation(lease, &kept, &creation, now, actor).await {
-        Ok(Completed::Created) => Ok(Given { status, body, replayed: false }),
-        Ok(Completed::Refused) => Err(refused(&creation)),
-        // This took longer than the lease, and a repeat has taken the key over.
-        Ok(Completed::LeaseLost) => Err(AdminError::InProgress),
-        // It may have been created, and the key is answered then.
-        Err(error @ StoreError::OutcomeUnknown(_)) => Err(error.into()),
-        Err(error) => {
-            // Best effort: if the key can't be given back either, its lease ends by itself.
-            if let Err(error) = admin.store.abandon(lease).await {
-                tracing::warn!(%error, "an idempotency key stays taken until its lease ends");
-            }
-            Err(AdminError::KeyNotKept(error))
+    let (answer, identity) = (&answer, &identity(&lease.scope));
+    let attempt = |attempt: Attempt| async move {
+        let now = attempt.now;
+        let Draft { creation, merchant, recorded, created } = new.draft(admin, now).await?;
+        let (status, body) = answer(&created);
+        let master_key = admin.unlocked.master_keys().first();
+        let sealed = master_key.seal_answer(identity, &body, &mut rand::rng());
+        let expires_at = clock.steady_now.after(admin.config.idempotency.ttl);
+        let kept = Answer { status, body: sealed, expires_at };
+        let act = attempt.of(merchant).makes(&recorded);
+        match admin.store.complete_creation(lease, &kept, &creation, now, &act).await? {
+            Completed::Created => Ok(Given { status, body, replayed: false }),
+            Completed::Refused => Err(refused(&creation)),
+            // This took longer than the lease, and a repeat has taken the key over.
+            Completed::LeaseLost => Err(AdminError::InProgress),
         }
+    };
+    admin.act(actor, new.order(), attempt).await
+}
+
+/// Gives the key back where nothing was created. What may have been created may have its answer.
+async fn free_if_failed(admin: &Administration<'_>, lease: &Lease, outcome: &Result<Given, AdminError>) {
+    let is_settled = matches!(
+        outcome,
+        Ok(_) | Err(AdminError::Store(StoreError::OutcomeUnknown(_)) | AdminError::InProgress)
+    );
+    if is_settled {
+        return;
+    }
+    // Best effort: if the key can't be given back either, its lease ends by itself.
+    if let Err(error) = admin.store.abandon(lease).await {
+        tracing::warn!(%error, "an idempotency key stays taken until its lease ends");
     }
 }
 

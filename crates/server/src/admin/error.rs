@@ -84,6 +84,34 @@ pub enum AdminError {
     Store(#[from] StoreError),
 }
 
+impl AdminError {
+    /// Says whether an order was refused, which is recorded; otherwise it failed.
+    pub(super) const fn is_refusal(&self) -> bool {
+        match self {
+            Self::UnknownMerchant(_)
+            | Self::UnknownClient(_)
+            | Self::UnknownSecret { .. }
+            | Self::KeyExists(_)
+            | Self::UnknownAudience(_)
+            | Self::MerchantExists(_)
+            | Self::ClientExists(_)
+            | Self::ClientDeleted(_)
+            | Self::Changed
+            | Self::BeyondAuthority(_)
+            | Self::Oneself
+            | Self::Lifetime { .. } => true,
+            Self::KeyReused
+            | Self::KeyNotKept(_)
+            | Self::InProgress
+            | Self::SealedAnswer
+            | Self::NoInstallation
+            | Self::TargetNotEmpty
+            | Self::Open(_)
+            | Self::Store(_) => false,
+        }
+    }
+}
+
 impl From<OpenError> for AdminError {
     fn from(error: OpenError) -> Self {
         match error {
@@ -91,6 +119,7 @@ impl From<OpenError> for AdminError {
             error @ (OpenError::NotInstalled
             | OpenError::WrongMasterKey
             | OpenError::SecretsKey
+            | OpenError::TrailKey
             | OpenError::SigningKey { .. }
             | OpenError::NewKey(_)) => Self::Open(error),
         }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tollgate_core::{Algorithm, KeyId, Phase, PublicKey, SigningKey, SigningRing, Timestamp, VerifyingRing};
-use tollgate_store::{RETIRED_KEPT, SigningKey as SealedKey};
+use tollgate_store::{Object, RETIRED_KEPT, SigningKey as SealedKey};
 
-use super::{Actor, AdminError, Administration};
+use super::acting::{Attempt, Order};
+use super::{Actor, AdminError, Administration, recorded};
 use crate::agreement::KEYS_KNOWN_WITHIN;
 use crate::key_times::{KEY_SET_KEPT, newest, next_activation, others_retire_at};
 use crate::opening::{NewKey, open_signing_keys};
@@ -54,13 +56,18 @@ pub async fn create(
     algorithm: Algorithm,
     actor: &Actor,
 ) -> Result<AddedKey, AdminError> {
+    // Before its turn: an RSA key takes seconds.
     let now = admin.now().await?;
-    if newest(algorithm, &admin.store.signing_keys().await?).is_some() {
-        return Err(AdminError::KeyExists(algorithm));
-    }
-    let key = new_key(admin, algorithm, now, now).await?;
-    admin.store.add_signing_key(&key, now, actor).await?;
-    Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
+    let key = &new_key(admin, algorithm, now, now).await?;
+    let attempt = |attempt: Attempt| async move {
+        if newest(algorithm, &admin.store.signing_keys().await?).is_some() {
+            return Err(AdminError::KeyExists(algorithm));
+        }
+        let act = attempt.makes(&recorded::signing_key(key, now));
+        admin.store.add_signing_key(key, now, &act).await?;
+        Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
+    };
+    admin.act(actor, Order::new("key.create", Object::SigningKey(key.id)), attempt).await
 }
 
 /// Adds a signing key of an algorithm, which signs once every server and every verifier elsewhere can know it. The others
@@ -74,9 +81,13 @@ pub async fn rotate(
     let activates_at = now.after(known_within(algorithm));
     let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
     let others_retire_at = others_retire_at(admin.config, activates_at, longest);
-    let key = new_key(admin, algorithm, now, activates_at).await?;
-    admin.store.add_signing_key(&key, others_retire_at, actor).await?;
-    Ok(AddedKey { id: key.id, algorithm, activates_at, others_retire_at })
+    let key = &new_key(admin, algorithm, now, activates_at).await?;
+    let attempt = |attempt: Attempt| async move {
+        let act = attempt.makes(&recorded::signing_key(key, others_retire_at));
+        admin.store.add_signing_key(key, others_retire_at, &act).await?;
+        Ok(AddedKey { id: key.id, algorithm, activates_at, others_retire_at })
+    };
+    admin.act(actor, Order::new("key.rotate", Object::SigningKey(key.id)), attempt).await
 }
 
 /// Replaces the signing keys of an algorithm that are in the wrong hands: the new one signs at once, and every token of the
@@ -87,9 +98,15 @@ pub async fn replace_compromised(
     actor: &Actor,
 ) -> Result<AddedKey, AdminError> {
     let now = admin.now().await?;
-    let key = new_key(admin, algorithm, now, now).await?;
-    admin.store.replace_signing_keys(&key, actor).await?;
-    Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
+    let key = &new_key(admin, algorithm, now, now).await?;
+    let attempt = |attempt: Attempt| async move {
+        let replaced = admin.store.signing_keys().await?.into_iter().filter(|one| one.algorithm == algorithm);
+        let replaced: Vec<_> = replaced.map(|one| one.id.to_string()).collect();
+        let act = attempt.changes(&json!({ "compromised": replaced }), &recorded::signing_key(key, now));
+        admin.store.replace_signing_keys(key, &act).await?;
+        Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
+    };
+    admin.act(actor, Order::new("key.replace-compromised", Object::SigningKey(key.id)), attempt).await
 }
 
 /// Adds the next signing key of one algorithm, or of each, as [`rotate`] does.

@@ -1,10 +1,14 @@
 //! Merchants.
 
-use tollgate_core::MerchantId;
-use tollgate_store::{Creation, Merchant, Status, Version};
+use tollgate_core::{Actor, MerchantId, Timestamp};
+use tollgate_store::{Client, Creation, Draft as Record, Merchant, Object, Status, Version};
 
-use super::{Actor, AdminError, Administration, Name, Page, creation, wait_if_enabled_again};
-use crate::admin::page::Reading;
+use super::acting::{Attempt, Order};
+use super::creation::{Draft, New};
+use super::page::Reading;
+use super::{
+    AdminError, Administration, Name, Page, check_version, creation, recorded, wait_if_enabled_again,
+};
 
 /// A merchant that is to be created.
 #[derive(Debug, Clone)]
@@ -13,6 +17,45 @@ pub struct NewMerchant {
     pub id: Option<MerchantId>,
     /// Its name.
     pub name: Name,
+}
+
+/// A merchant that is to be created, under the id that it will have.
+pub(super) struct Identified {
+    id: MerchantId,
+    new: NewMerchant,
+}
+
+impl From<NewMerchant> for Identified {
+    fn from(new: NewMerchant) -> Self {
+        Self { id: new.id.unwrap_or_else(|| MerchantId::random(&mut rand::rng())), new }
+    }
+}
+
+impl New for Identified {
+    type Created = Merchant;
+
+    fn order(&self) -> Order {
+        Order::new("merchant.create", Object::Merchant(self.id))
+    }
+
+    async fn draft(&self, admin: &Administration<'_>, now: Timestamp) -> Result<Draft<Merchant>, AdminError> {
+        if admin.store.merchant(self.id).await?.is_some() {
+            return Err(AdminError::MerchantExists(self.id));
+        }
+        let merchant = Merchant {
+            id: self.id,
+            name: self.new.name.as_str().to_owned(),
+            status: Status::Enabled,
+            created_at: now,
+            version: Version::default(),
+        };
+        Ok(Draft {
+            creation: Creation::Merchant(merchant.clone()),
+            merchant: None,
+            recorded: recorded::merchant(&merchant),
+            created: merchant,
+        })
+    }
 }
 
 /// Which merchants are listed.
@@ -37,22 +80,12 @@ pub(super) fn has(name: &str, text: &str) -> bool {
 }
 
 /// Creates a merchant.
-pub async fn create(admin: &Administration<'_>, name: Name, actor: &Actor) -> Result<Merchant, AdminError> {
-    let merchant = draft(admin, NewMerchant { id: None, name }).await?;
-    creation::create(admin, &Creation::Merchant(merchant.clone()), actor).await?;
-    Ok(merchant)
-}
-
-/// Makes a merchant that is not created yet.
-pub async fn draft(admin: &Administration<'_>, new: NewMerchant) -> Result<Merchant, AdminError> {
-    let created_at = admin.now().await?;
-    let id = match new.id {
-        Some(id) if admin.store.merchant(id).await?.is_some() => return Err(AdminError::MerchantExists(id)),
-        Some(id) => id,
-        None => MerchantId::random(&mut rand::rng()),
-    };
-    let version = Version::default();
-    Ok(Merchant { id, name: new.name.into(), status: Status::Enabled, created_at, version })
+pub async fn create(
+    admin: &Administration<'_>,
+    new: NewMerchant,
+    actor: &Actor,
+) -> Result<Merchant, AdminError> {
+    creation::create(admin, &Identified::from(new), actor).await
 }
 
 /// Returns a merchant.
@@ -102,32 +135,62 @@ pub async fn enable(
     set_status(admin, id, Status::Enabled, actor).await
 }
 
-/// Gives a merchant another name, if it is of the version `only`, where that is given.
+/// Gives a merchant another name, if it is of one of the versions `only`, where they are given.
 pub async fn rename(
     admin: &Administration<'_>,
     id: MerchantId,
     name: Name,
-    only: Option<Version>,
+    only: Option<&[Version]>,
     actor: &Actor,
 ) -> Result<Merchant, AdminError> {
-    let renamed = admin.store.rename_merchant(id, name.as_str(), only, admin.now().await?, actor).await?;
-    let merchant = find(admin, id).await?;
-    if renamed { Ok(merchant) } else { Err(AdminError::Changed) }
+    let name = &name;
+    let attempt = |attempt: Attempt| async move {
+        let before = find(admin, id).await?;
+        let only = check_version(only, before.version)?;
+        let after = Merchant { name: name.as_str().to_owned(), ..before.clone() };
+        let act = attempt.changes(&recorded::merchant(&before), &recorded::merchant(&after));
+        let found = admin.store.rename_merchant(id, name.as_str(), only, attempt.now, &act).await?;
+        if found { find(admin, id).await } else { Err(AdminError::UnknownMerchant(id)) }
+    };
+    admin.act(actor, Order::new("merchant.rename", Object::Merchant(id)), attempt).await
 }
 
-/// Deletes a merchant with all that is its own, if it is of the version `only`, where that is given. Every token that its
+/// Deletes a merchant with all that is its own, if it is of one of the versions `only`, where they are given. Every token that its
 /// clients have is refused.
 pub async fn delete(
     admin: &Administration<'_>,
     id: MerchantId,
-    only: Option<Version>,
+    only: Option<&[Version]>,
     actor: &Actor,
 ) -> Result<(), AdminError> {
-    if admin.store.delete_merchant(id, only, admin.now().await?, actor).await? {
-        return Ok(());
+    let order = Order::new("merchant.delete", Object::Merchant(id)).merchant(Some(id));
+    let attempt = |attempt: Attempt| async move {
+        let before = find(admin, id).await?;
+        let only = check_version(only, before.version)?;
+        // Whoever asks what became of a client finds a record of it.
+        let clients = all_clients(admin, id).await?;
+        let gone = clients.iter().map(|client| Record {
+            before: Some(recorded::client(client).to_string()),
+            ..attempt.also("client.delete", Object::Client(client.id))
+        });
+        let act = attempt.deletes(&recorded::merchant(&before)).with(gone);
+        let found = admin.store.delete_merchant(id, only, attempt.now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+    };
+    admin.act(actor, order, attempt).await
+}
+
+async fn all_clients(admin: &Administration<'_>, of: MerchantId) -> Result<Vec<Client>, AdminError> {
+    const PAGE: u32 = 1_000;
+    let mut clients: Vec<Client> = Vec::new();
+    loop {
+        let after = clients.last().map(|last| last.id);
+        let page = admin.store.clients(Some(of), after, PAGE).await?;
+        if page.is_empty() {
+            return Ok(clients);
+        }
+        clients.extend(page);
     }
-    find(admin, id).await?;
-    Err(AdminError::Changed)
 }
 
 async fn set_status(
@@ -136,7 +199,14 @@ async fn set_status(
     status: Status,
     actor: &Actor,
 ) -> Result<Merchant, AdminError> {
-    wait_if_enabled_again(find(admin, id).await?.status, status).await;
-    admin.store.set_merchant_status(id, status, admin.now().await?, actor).await?;
-    find(admin, id).await
+    if let Some(merchant) = admin.store.merchant(id).await? {
+        wait_if_enabled_again(merchant.status, status).await;
+    }
+    let name = if status == Status::Disabled { "merchant.disable" } else { "merchant.enable" };
+    let attempt = |attempt: Attempt| async move {
+        let act = attempt.sets(find(admin, id).await?.status, status);
+        admin.store.set_merchant_status(id, status, attempt.now, &act).await?;
+        find(admin, id).await
+    };
+    admin.act(actor, Order::new(name, Object::Merchant(id)), attempt).await
 }

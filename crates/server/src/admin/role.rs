@@ -1,4 +1,4 @@
-//! Who may do what: every act of administration, and the scope that it needs. Whatever administration is mounted on asks
+//! Who may do what: every operation of the administration, and the scope that it needs. Whatever administration is mounted on asks
 //! this table, and nothing else.
 
 use tollgate_core::Scope;
@@ -39,79 +39,86 @@ impl Role {
     }
 }
 
-/// Declares the acts, each with the role that it needs.
-macro_rules! acts {
-    ($($(#[$doc:meta])* $act:ident: $role:ident,)*) => {
-        /// An act of administration.
+/// Declares the operations, each with the role that it needs and its name in the audit trail.
+macro_rules! operations {
+    ($($(#[$doc:meta])* $operation:ident: $role:ident, $name:literal;)*) => {
+        /// What an administrator can do.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Act {
-            $($(#[$doc])* $act,)*
+        pub enum Operation {
+            $($(#[$doc])* $operation,)*
         }
 
-        impl Act {
-            /// Every act.
-            pub const ALL: &[Self] = &[$(Self::$act),*];
+        impl Operation {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$operation),*];
 
             /// The role that it needs.
             pub const fn role(self) -> Role {
                 match self {
-                    $(Self::$act => Role::$role,)*
+                    $(Self::$operation => Role::$role,)*
+                }
+            }
+
+            /// What the audit trail calls it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$operation => $name,)*
                 }
             }
         }
     };
 }
 
-acts! {
+operations! {
     /// Lists merchants.
-    ListMerchants: Read,
+    ListMerchants: Read, "merchant.list";
     /// Shows a merchant.
-    ShowMerchant: Read,
+    ShowMerchant: Read, "merchant.show";
     /// Creates a merchant.
-    CreateMerchant: Write,
+    CreateMerchant: Write, "merchant.create";
     /// Gives a merchant another name.
-    RenameMerchant: Write,
+    RenameMerchant: Write, "merchant.rename";
     /// Refuses a merchant's clients.
-    DisableMerchant: Support,
+    DisableMerchant: Support, "merchant.disable";
     /// Accepts a merchant's clients again.
-    EnableMerchant: Support,
+    EnableMerchant: Support, "merchant.enable";
     /// Deletes a merchant with all that is its own.
-    DeleteMerchant: Write,
+    DeleteMerchant: Write, "merchant.delete";
     /// Lists clients.
-    ListClients: Read,
+    ListClients: Read, "client.list";
     /// Shows a client.
-    ShowClient: Read,
+    ShowClient: Read, "client.show";
     /// Creates a client.
-    CreateClient: Write,
+    CreateClient: Write, "client.create";
     /// Changes a client.
-    UpdateClient: Write,
+    UpdateClient: Write, "client.update";
     /// Refuses a client.
-    DisableClient: Support,
+    DisableClient: Support, "client.disable";
     /// Accepts a client again.
-    EnableClient: Support,
+    EnableClient: Support, "client.enable";
     /// Deletes a client.
-    DeleteClient: Write,
+    DeleteClient: Write, "client.delete";
     /// Lists the secrets of a client, without their values.
-    ListSecrets: Read,
+    ListSecrets: Read, "secret.list";
     /// Adds a secret to a client.
-    CreateSecret: Write,
+    CreateSecret: Write, "secret.create";
     /// Revokes a secret.
-    RevokeSecret: Support,
+    RevokeSecret: Support, "secret.revoke";
     /// Lists the signing keys.
-    ListKeys: Read,
+    ListKeys: Read, "key.list";
     /// Adds the first signing key of an algorithm.
-    CreateKey: Keys,
+    CreateKey: Keys, "key.create";
     /// Adds the next signing keys.
-    RotateKeys: Keys,
+    RotateKeys: Keys, "key.rotate";
     /// Replaces signing keys that are in the wrong hands.
-    ReplaceCompromisedKeys: Keys,
+    ReplaceCompromisedKeys: Keys, "key.replace-compromised";
     /// Lists the revocations in force.
-    ListRevocations: Read,
+    ListRevocations: Read, "revocation.list";
     /// Revokes a token, or all tokens of a client or a merchant.
-    RevokeTokens: Support,
+    RevokeTokens: Support, "token.revoke";
 }
 
-impl Act {
+impl Operation {
     /// Says whether whoever has this scope may do it.
     pub fn is_allowed_by(self, scope: &Scope) -> bool {
         scope.contains(self.role().scope())
@@ -126,13 +133,17 @@ mod tests {
     fn each_role_allows_its_own_acts_and_no_other() {
         for role in Role::ALL {
             let scope: Scope = role.scope().parse().unwrap();
-            for act in Act::ALL {
-                assert_eq!(act.is_allowed_by(&scope), act.role() == role, "{act:?} by {role:?}");
+            for operation in Operation::ALL {
+                assert_eq!(
+                    operation.is_allowed_by(&scope),
+                    operation.role() == role,
+                    "{operation:?} by {role:?}"
+                );
             }
         }
         for scope in ["", "admin", "admin:", "admin:*", "ADMIN:READ", "admin:readers", "payments:read"] {
             let scope: Scope = scope.parse().unwrap();
-            assert!(!Act::ALL.iter().any(|act| act.is_allowed_by(&scope)), "{scope}");
+            assert!(!Operation::ALL.iter().any(|operation| operation.is_allowed_by(&scope)), "{scope}");
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tollgate_core::{ClientId, ClientSecret, Environment, SecretHasher, SecretId, Timestamp};
-use tollgate_store::{Client, Creation, Secret};
+use tollgate_store::{Client, Creation, Object, Secret};
 
-use super::{Actor, AdminError, Administration, creation};
+use super::acting::{Attempt, Order};
+use super::creation::{Draft, New};
+use super::{Actor, AdminError, Administration, creation, recorded};
 
 /// A secret that was created, which is shown now or never.
 pub struct CreatedSecret {
@@ -46,23 +49,46 @@ pub async fn create(
     others_expire_in: Option<Duration>,
     actor: &Actor,
 ) -> Result<CreatedSecret, AdminError> {
-    let created = draft(admin, client, others_expire_in).await?;
-    let (secret, others_expire_at) = (created.secret.clone(), created.others_expire_at);
-    creation::create(admin, &Creation::Secret { client, secret, others_expire_at }, actor).await?;
-    Ok(created)
+    creation::create(admin, &Identified::new(client, others_expire_in), actor).await
 }
 
-/// Makes a secret for a client that is not created yet.
-pub async fn draft(
-    admin: &Administration<'_>,
+/// A secret that is to be created for a client, under the id that it will have.
+pub(super) struct Identified {
     client: ClientId,
+    id: SecretId,
     others_expire_in: Option<Duration>,
-) -> Result<CreatedSecret, AdminError> {
-    let found = find(admin, client).await?;
-    admin.authority.check_changes(&found)?;
-    let now = admin.now().await?;
-    let (secret, value) = draw(admin.unlocked.hasher(), client, found.environment, now);
-    Ok(CreatedSecret { secret, value, others_expire_at: others_expire_in.map(|time| now.after(time)) })
+}
+
+impl Identified {
+    pub(super) fn new(client: ClientId, others_expire_in: Option<Duration>) -> Self {
+        Self { client, id: SecretId::random(&mut rand::rng()), others_expire_in }
+    }
+}
+
+impl New for Identified {
+    type Created = CreatedSecret;
+
+    fn order(&self) -> Order {
+        Order::new("secret.create", Object::Secret(self.client, self.id))
+    }
+
+    async fn draft(
+        &self,
+        admin: &Administration<'_>,
+        now: Timestamp,
+    ) -> Result<Draft<CreatedSecret>, AdminError> {
+        let of = find(admin, self.client).await?;
+        admin.authority.check_changes(&of)?;
+        let (secret, value) = draw(admin.unlocked.hasher(), self.client, of.environment, now);
+        let secret = Secret { id: self.id, ..secret };
+        let others_expire_at = self.others_expire_in.map(|time| now.after(time));
+        Ok(Draft {
+            creation: Creation::Secret { client: self.client, secret: secret.clone(), others_expire_at },
+            merchant: of.merchant_id,
+            recorded: json!({ "others_expire_at": others_expire_at.map(recorded::time) }),
+            created: CreatedSecret { secret, value, others_expire_at },
+        })
+    }
 }
 
 /// Returns the secrets of a client, oldest first.
@@ -77,9 +103,19 @@ pub async fn revoke(
     secret: SecretId,
     actor: &Actor,
 ) -> Result<(), AdminError> {
-    admin.authority.check_is_another_secret(secret)?;
-    let found = admin.store.revoke_secret(client, secret, admin.now().await?, actor).await?;
-    found.then_some(()).ok_or(AdminError::UnknownSecret { client, secret })
+    let order = Order::new("secret.revoke", Object::Secret(client, secret));
+    let attempt = |attempt: Attempt| async move {
+        admin.authority.check_is_another_secret(secret)?;
+        let unknown = || AdminError::UnknownSecret { client, secret };
+        let of = admin.store.client(client).await?.ok_or_else(unknown)?;
+        let before = of.secrets.iter().find(|one| one.id == secret).ok_or_else(unknown)?;
+        let now = attempt.now;
+        let after = Secret { revoked_at: Some(now), ..before.clone() };
+        let act = attempt.of(of.merchant_id).changes(&recorded::secret(before), &recorded::secret(&after));
+        let found = admin.store.revoke_secret(client, secret, now, &act).await?;
+        found.then_some(()).ok_or_else(unknown)
+    };
+    admin.act(actor, order, attempt).await
 }
 
 async fn find(admin: &Administration<'_>, id: ClientId) -> Result<Client, AdminError> {

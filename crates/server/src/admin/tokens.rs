@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tollgate_core::{Actor, ClientId, MerchantId, Revocation, Revoked, TokenId};
-use tollgate_store::CLOCKS_DIFFER;
+use tollgate_store::{CLOCKS_DIFFER, Object};
 
-use super::{AdminError, Administration};
+use super::acting::{Attempt, Order};
+use super::{AdminError, Administration, clients, merchants, recorded};
 
 /// Revokes a token and, if it is a refresh token, every access token that was made with it. Nobody knows which tokens there
 /// are, so any id is revoked.
@@ -14,13 +16,16 @@ pub async fn revoke(
     id: TokenId,
     actor: &Actor,
 ) -> Result<Revocation, AdminError> {
-    let now = admin.now().await?;
-    let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
-    // An access token that is made with it just before its end lives on for as long again.
-    let expires_at = now.after(longest).after(longest).after(CLOCKS_DIFFER);
-    let revocation = Revocation { subject: Revoked::Token(id), expires_at };
-    admin.store.revoke(&revocation, now, actor).await?;
-    Ok(revocation)
+    let attempt = |attempt: Attempt| async move {
+        let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
+        // An access token that is made with it just before its end lives on for as long again.
+        let expires_at = attempt.now.after(longest).after(longest).after(CLOCKS_DIFFER);
+        let revocation = Revocation { subject: Revoked::Token(id), expires_at };
+        let act = attempt.makes(&json!({ "kept_until": recorded::time(expires_at) }));
+        admin.store.revoke(&revocation, attempt.now, &act).await?;
+        Ok(revocation)
+    };
+    admin.act(actor, Order::new("token.revoke", Object::Token(id)), attempt).await
 }
 
 /// Revokes every token that a client has. What it obtains within the next second may be of before as well.
@@ -29,8 +34,13 @@ pub async fn revoke_all_of_client(
     id: ClientId,
     actor: &Actor,
 ) -> Result<(), AdminError> {
-    let found = admin.store.end_client_tokens(id, admin.now().await?, actor).await?;
-    found.then_some(()).ok_or(AdminError::UnknownClient(id))
+    let attempt = |attempt: Attempt| async move {
+        let (of, now) = (clients::find(admin, id).await?, attempt.now);
+        let act = attempt.of(of.merchant_id).makes(&all_revoked());
+        let found = admin.store.end_client_tokens(id, now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownClient(id))
+    };
+    admin.act(actor, Order::new("client.revoke-tokens", Object::Client(id)), attempt).await
 }
 
 /// Revokes every token that the clients of a merchant have, likewise.
@@ -39,8 +49,18 @@ pub async fn revoke_all_of_merchant(
     id: MerchantId,
     actor: &Actor,
 ) -> Result<(), AdminError> {
-    let found = admin.store.end_merchant_tokens(id, admin.now().await?, actor).await?;
-    found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+    let attempt = |attempt: Attempt| async move {
+        merchants::find(admin, id).await?;
+        let act = attempt.makes(&all_revoked());
+        let found = admin.store.end_merchant_tokens(id, attempt.now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+    };
+    admin.act(actor, Order::new("merchant.revoke-tokens", Object::Merchant(id)), attempt).await
+}
+
+/// What is recorded where every token that there is ends.
+fn all_revoked() -> Value {
+    json!({ "revoked": "every token until then" })
 }
 
 /// A revocation in force, and its place among them.

@@ -86,6 +86,8 @@ settings! {
         keys: Keys = section,
         /// `[idempotency]`.
         idempotency: Idempotency = section,
+        /// `[audit]`.
+        audit: Audit = section,
         /// `[limits]`.
         limits: Limits = section,
         /// `[payment_page]`.
@@ -172,6 +174,16 @@ settings! {
         ttl: Duration = duration,
         /// How long a request in flight holds its key; less than `ttl`.
         lease: Duration = duration,
+    }
+}
+
+settings! {
+    /// The audit trail.
+    Audit in "audit." {
+        /// How long a record is kept.
+        keep: Duration = duration,
+        /// Whether only what was exported is deleted.
+        purge_only_exported: bool = boolean,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_core::{Actor, Claims, Revocation, Revoked, Timestamp, TokenKind};
 use tollgate_guard::Revocations;
-use tollgate_store::{CLOCKS_DIFFER, StoreError};
+use tollgate_store::{CLOCKS_DIFFER, Draft, Object, StoreError};
 
 use super::Installation;
 use crate::opening::OpenError;
@@ -34,7 +34,12 @@ impl Installation {
         };
         let expires_at = token.expires_at.after(outlived_by).after(CLOCKS_DIFFER);
         let revocation = Revocation { subject: Revoked::Token(token.id), expires_at };
-        let revoked = self.store.revoke(&revocation, now, actor).await;
+        let record = Draft {
+            client: Some(token.subject),
+            merchant: token.merchant_id,
+            ..Draft::new(self.store_clock.at(now), actor.clone(), "token.revoke", Object::Token(token.id))
+        };
+        let revoked = self.store.revoke(&revocation, now, &self.act(record)).await;
         // What may have been revoked is refused here, too.
         if matches!(revoked, Ok(()) | Err(StoreError::OutcomeUnknown(_))) {
             self.apply_revocations(&[revocation]).await;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, MerchantId, Phase, SecretId};
 use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_server::admin::secrets::SecretStatus;
-use tollgate_server::admin::{AdminError, clients, copy, keys, merchants, secrets};
+use tollgate_server::admin::{AdminError, clients, copy, keys, secrets};
 use tollgate_store::{Part, Sqlite, Status, Store, Table, Terms, Value};
 
 use crate::call::{Call, TOKEN, assert_refused};
@@ -15,6 +16,10 @@ use crate::stage::{Stage, create};
 fn ada() -> Actor {
     let kind = ActorKind::CommandLine { user: "ada".to_owned(), host: "gateway-1".to_owned() };
     Actor { why: Some("ticket 7".to_owned()), ..Actor::new(kind) }
+}
+
+fn shop(name: &str) -> NewMerchant {
+    NewMerchant { id: None, name: name.parse().unwrap() }
 }
 
 fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
@@ -57,7 +62,7 @@ async fn actors(store: &dyn Store) -> Vec<(String, Value, Value)> {
 async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
     let stage = Stage::open().await;
     let (admin, ada) = (stage.installation.administration(), ada());
-    let merchant = sent(merchants::create(&admin, "Shop".parse().unwrap(), &ada)).await.unwrap();
+    let merchant = sent(merchants::create(&admin, shop("Shop"), &ada)).await.unwrap();
     let created = sent(clients::create(&admin, new_client(Some(merchant.id)), &ada)).await.unwrap();
     assert_eq!(created.client.environment, Environment::Test, "the sandbox is on");
     stage.follow().await;
@@ -175,7 +180,7 @@ async fn every_act_is_recorded_with_its_actor() {
     let stage = Stage::open().await;
     let (admin, ada) = (stage.installation.administration(), ada());
     let before = actors(stage.elsewhere.as_ref()).await.len();
-    let merchant = merchants::create(&admin, "Shop".parse().unwrap(), &ada).await.unwrap();
+    let merchant = merchants::create(&admin, shop("Shop"), &ada).await.unwrap();
     let client = clients::create(&admin, new_client(Some(merchant.id)), &ada).await.unwrap().client.id;
     let secret = secrets::create(&admin, client, None, &ada).await.unwrap().secret.id;
     secrets::revoke(&admin, client, secret, &ada).await.unwrap();
@@ -213,9 +218,9 @@ async fn a_store_is_copied_whole_to_an_empty_one_only() {
     assert!(sent(copy::compare(from, &to)).await.unwrap().iter().all(copy::ComparedTable::is_same));
     assert!(matches!(copy::copy(from, &to).await, Err(AdminError::TargetNotEmpty)));
 
-    merchants::create(&stage.installation.administration(), "New".parse().unwrap(), &ada()).await.unwrap();
+    merchants::create(&stage.installation.administration(), shop("New"), &ada()).await.unwrap();
     let compared = copy::compare(from, &to).await.unwrap();
     let different: Vec<_> =
         compared.iter().filter(|compared| !compared.is_same()).map(|it| it.table).collect();
-    assert_eq!(different, [Table::Merchants, Table::Changes, Table::Installation]);
+    assert_eq!(different, [Table::Merchants, Table::Changes, Table::Audit, Table::Installation]);
 }

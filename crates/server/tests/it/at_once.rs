@@ -17,7 +17,7 @@ use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
 use crate::clock::ManualClock;
 use crate::faults::{Fault, Faults};
 use crate::oauth::{post_as, said};
-use crate::stage::{Credentials, Node, SYSTEM, Stage};
+use crate::stage::{ACT, Credentials, Node, Stage};
 
 /// Two servers on the stage's store that know every client's id, and never follow the log by themselves.
 async fn nodes(stage: &Stage) -> [Node; 2] {
@@ -35,7 +35,7 @@ async fn nodes(stage: &Stage) -> [Node; 2] {
 async fn add_secret(stage: &mut Stage) -> Credentials {
     let of = stage.shop.clone();
     let (secret, value) = stage.secret(of.id, None);
-    assert!(stage.elsewhere.add_secret(of.id, &secret, None, stage.now(), &SYSTEM).await.unwrap());
+    assert!(stage.elsewhere.add_secret(of.id, &secret, None, stage.now(), &ACT).await.unwrap());
     Credentials { id: of.id, secret: value, secret_id: secret.id }
 }
 
@@ -86,23 +86,23 @@ async fn who_was_just_enabled_gets_tokens_from_every_server() {
     let mut nodes = nodes(&stage).await;
     let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_client_status(client.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    store.set_client_status(client.id, Status::Disabled, now, &ACT).await.unwrap();
     for node in &mut nodes {
         node.follow().await;
         assert_refused(&node.grant(&client).await, 401, "INVALID_CLIENT");
     }
-    store.set_client_status(client.id, Status::Enabled, now, &SYSTEM).await.unwrap();
+    store.set_client_status(client.id, Status::Enabled, now, &ACT).await.unwrap();
     for node in &nodes {
         let tokens = node.tokens(&client).await;
         assert_eq!(node.refresh(&tokens.refresh).await.status(), 200);
     }
 
-    store.set_merchant_status(stage.merchant, Status::Disabled, now, &SYSTEM).await.unwrap();
+    store.set_merchant_status(stage.merchant, Status::Disabled, now, &ACT).await.unwrap();
     for node in &mut nodes {
         node.follow().await;
         assert_refused(&node.grant(&stage.shop).await, 401, "INVALID_CLIENT");
     }
-    store.set_merchant_status(stage.merchant, Status::Enabled, now, &SYSTEM).await.unwrap();
+    store.set_merchant_status(stage.merchant, Status::Enabled, now, &ACT).await.unwrap();
     for node in &nodes {
         node.tokens(&stage.shop).await;
     }
@@ -170,7 +170,7 @@ async fn whatever_is_wrong_the_store_is_asked_the_same() {
     let mut stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     let disabled = stage.client(stage.kind()).await;
     let now = stage.now();
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     stage.installation.registry().learn_ids().await.unwrap();
     let unknown = Credentials { id: ClientId::from_bytes([7; 16]), ..stage.shop.clone() };
@@ -194,9 +194,9 @@ async fn what_is_done_to_one_merchant_has_no_client_of_another_read_again() {
     let version = Version::default();
     let merchant =
         Merchant { id, name: "another".to_owned(), status: Status::Enabled, created_at: now, version };
-    stage.elsewhere.create_merchant(&merchant, &SYSTEM).await.unwrap();
-    stage.elsewhere.rename_merchant(id, "renamed", None, now, &SYSTEM).await.unwrap();
-    stage.elsewhere.set_merchant_status(id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.create_merchant(&merchant, &ACT).await.unwrap();
+    stage.elsewhere.rename_merchant(id, "renamed", None, now, &ACT).await.unwrap();
+    stage.elsewhere.set_merchant_status(id, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     faults.take_calls();
     stage.tokens(&stage.shop).await;

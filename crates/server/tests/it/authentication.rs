@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tollgate_store::Status;
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused, claims};
-use crate::stage::{Kind, NOW, SYSTEM, Stage};
+use crate::stage::{ACT, Kind, NOW, Stage};
 
 #[tokio::test]
 async fn every_failed_authentication_is_answered_alike() {
@@ -17,11 +17,11 @@ async fn every_failed_authentication_is_answered_alike() {
     let expired = stage.client(stage.kind()).await;
     let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
-    store.delete_client(deleted.id, None, now, &SYSTEM).await.unwrap();
-    store.revoke_secret(revoked.id, revoked.secret_id, now, &SYSTEM).await.unwrap();
+    store.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
+    store.delete_client(deleted.id, None, now, &ACT).await.unwrap();
+    store.revoke_secret(revoked.id, revoked.secret_id, now, &ACT).await.unwrap();
     let (next, _) = stage.secret(expired.id, None);
-    store.add_secret(expired.id, &next, Some(now), now, &SYSTEM).await.unwrap();
+    store.add_secret(expired.id, &next, Some(now), now, &ACT).await.unwrap();
     stage.follow().await;
 
     let (shop, rival) = (stage.shop.clone(), stage.rival.clone());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::call::{Call, Reply, assert_refused};
 use crate::guard::authority;
 use crate::parity;
-use crate::stage::{Kind, NOW, SYSTEM, Stage};
+use crate::stage::{ACT, Kind, NOW, Stage};
 
 const PROXY: &str = "10.0.0.1";
 const REQUIRED: &str = "scope=payments:read&env=test";
@@ -30,7 +30,7 @@ fn ask(target: &str) -> Call {
 async fn every_mount_answers_as_the_table_says() {
     let stage = stage("").await;
     for revocation in parity::revocations(NOW) {
-        stage.elsewhere.revoke(&revocation, NOW, &SYSTEM).await.unwrap();
+        stage.elsewhere.revoke(&revocation, NOW, &ACT).await.unwrap();
     }
     stage.follow().await;
     let cases = parity::cases(&authority(&stage).await, NOW);

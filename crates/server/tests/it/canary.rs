@@ -13,7 +13,7 @@ use tracing_subscriber::prelude::*;
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
 use crate::oauth::post_as;
-use crate::stage::{SYSTEM, Stage, Tokens, create, payment};
+use crate::stage::{ACT, Stage, Tokens, create, payment};
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -225,7 +225,7 @@ async fn while_the_store_fails(
 /// What is refused when the client has been disabled, and when its tokens have expired.
 async fn after_the_end(stage: &Stage, access: &str, refresh: &str) -> Vec<Reply> {
     let now = stage.now();
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     let mut refusals = vec![stage.list(access).await, stage.refresh(refresh).await];
     stage.advance(std::time::Duration::from_secs(24 * 60 * 60)).await;

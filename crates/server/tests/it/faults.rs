@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{Actor, ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
+use tollgate_core::{ClientId, Environment, KeyId, Link, MerchantId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
-    Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate, Clients,
-    Completed, Creation, Document, Documents, Idempotency, IdempotencyScope, Installation, Integrity, Keys,
-    LeaderLease, Lease, Merchant, Merchants, Part, Position, Purge, Revocations, RunningServer, Seal, Secret,
-    Servers, SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed, Transfer, Version,
+    Act, Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate,
+    Clients, Completed, Creation, Document, Documents, Idempotency, IdempotencyScope, Installation,
+    Integrity, Keys, LeaderLease, Lease, Merchant, Merchants, Part, Position, Purge, Record, RecordFilter,
+    RecordOrder, Revocations, RunningServer, Seal, Secret, Servers, SigningKey, Sqlite, Status, Store,
+    StoreError, Time, TimePassed, Trail, TrailEnds, Transfer, Version,
 };
 
 /// How a method fails.
@@ -141,35 +142,35 @@ macro_rules! delegated {
 delegated! {
     Agreements {
         agreements() -> Vec<Agreement>;
-        adopt(adoption: &Adoption, actor: &Actor) -> bool;
+        adopt(adoption: &Adoption, act: &Act) -> bool;
     }
     ChangeLog {
         last_change() -> Position;
         changes_since(after: Position, limit: u32) -> Option<Vec<Change>>;
     }
     Clients {
-        create_client(client: &Client, actor: &Actor) -> bool;
+        create_client(client: &Client, act: &Act) -> bool;
         client(id: ClientId) -> Option<Client>;
         clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
         client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
-        set_client_status(id: ClientId, status: Status, now: Timestamp, actor: &Actor) -> bool;
-        end_client_tokens(id: ClientId, now: Timestamp, actor: &Actor) -> bool;
+        set_client_status(id: ClientId, status: Status, now: Timestamp, act: &Act) -> bool;
+        end_client_tokens(id: ClientId, now: Timestamp, act: &Act) -> bool;
         update_client(
             id: ClientId,
             update: &ClientUpdate,
             only: Option<Version>,
             now: Timestamp,
-            actor: &Actor
+            act: &Act
         ) -> bool;
-        delete_client(id: ClientId, only: Option<Version>, now: Timestamp, actor: &Actor) -> bool;
+        delete_client(id: ClientId, only: Option<Version>, now: Timestamp, act: &Act) -> bool;
         add_secret(
             client: ClientId,
             secret: &Secret,
             others_expire_at: Option<Timestamp>,
             now: Timestamp,
-            actor: &Actor
+            act: &Act
         ) -> bool;
-        revoke_secret(client: ClientId, secret: SecretId, now: Timestamp, actor: &Actor) -> bool;
+        revoke_secret(client: ClientId, secret: SecretId, now: Timestamp, act: &Act) -> bool;
     }
     Documents {
         add_document(document: &Document) -> ();
@@ -197,15 +198,15 @@ delegated! {
             answer: &Answer,
             creation: &Creation,
             now: Timestamp,
-            actor: &Actor
+            act: &Act
         ) -> Completed;
         abandon(lease: &Lease) -> ();
         is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
     }
     Installation {
-        install(check: &[u8], key: &SigningKey) -> Vec<u8>;
+        install(check: &[u8], key: &SigningKey, act: &Act) -> Vec<u8>;
         installation() -> Option<Seal>;
-        reseal(from: &[u8], seal: &Seal, keys: &[(KeyId, Vec<u8>)], now: Timestamp, actor: &Actor) -> bool;
+        reseal(from: &[u8], seal: &Seal, keys: &[(KeyId, Vec<u8>)], now: Timestamp, act: &Act) -> bool;
         in_place() -> ();
         longest_lifetime(at_least: Duration) -> Duration;
     }
@@ -214,29 +215,29 @@ delegated! {
     }
     Keys {
         signing_keys() -> Vec<SigningKey>;
-        add_signing_key(key: &SigningKey, others_retire_at: Timestamp, actor: &Actor) -> ();
-        replace_signing_keys(key: &SigningKey, actor: &Actor) -> ();
+        add_signing_key(key: &SigningKey, others_retire_at: Timestamp, act: &Act) -> ();
+        replace_signing_keys(key: &SigningKey, act: &Act) -> ();
         succeed_signing_key(
             predecessor: KeyId,
             key: &SigningKey,
             others_retire_at: Timestamp,
-            actor: &Actor
+            act: &Act
         ) -> bool;
     }
     Merchants {
-        create_merchant(merchant: &Merchant, actor: &Actor) -> ();
+        create_merchant(merchant: &Merchant, act: &Act) -> ();
         merchant(id: MerchantId) -> Option<Merchant>;
         merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
-        set_merchant_status(id: MerchantId, status: Status, now: Timestamp, actor: &Actor) -> bool;
-        end_merchant_tokens(id: MerchantId, now: Timestamp, actor: &Actor) -> bool;
+        set_merchant_status(id: MerchantId, status: Status, now: Timestamp, act: &Act) -> bool;
+        end_merchant_tokens(id: MerchantId, now: Timestamp, act: &Act) -> bool;
         rename_merchant(
             id: MerchantId,
             name: &str,
             only: Option<Version>,
             now: Timestamp,
-            actor: &Actor
+            act: &Act
         ) -> bool;
-        delete_merchant(id: MerchantId, only: Option<Version>, now: Timestamp, actor: &Actor) -> bool;
+        delete_merchant(id: MerchantId, only: Option<Version>, now: Timestamp, act: &Act) -> bool;
     }
     Purge {
         purge(now: Timestamp) -> u64;
@@ -244,7 +245,7 @@ delegated! {
     Revocations {
         revocations(now: Timestamp) -> Vec<Revocation>;
         revocations_after(after: u64, now: Timestamp, limit: u32) -> Vec<(u64, Revocation)>;
-        revoke(revocation: &Revocation, now: Timestamp, actor: &Actor) -> ();
+        revoke(revocation: &Revocation, now: Timestamp, act: &Act) -> ();
     }
     Servers {
         beat(server: &RunningServer) -> ();
@@ -253,6 +254,12 @@ delegated! {
         start_serving(alone: Option<Alone>) -> u64;
         lead(lease: &LeaderLease, now: Timestamp) -> bool;
         stop_leading(lease: &LeaderLease) -> ();
+    }
+    Trail {
+        trail() -> TrailEnds;
+        record(act: &Act) -> ();
+        records(wanted: &RecordFilter, order: RecordOrder, after: Option<u64>, limit: u32) -> Vec<Record>;
+        purge_records(until: Link, act: &Act) -> u64;
     }
     Transfer {
         export(parts: mpsc::Sender<Part>) -> ();

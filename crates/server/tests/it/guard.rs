@@ -7,7 +7,7 @@ use tollgate_server::open_signing_keys;
 
 use crate::call::{CREATE, Call, LIST, assert_refused};
 use crate::parity;
-use crate::stage::{Kind, NOW, SYSTEM, Stage, create, master_key};
+use crate::stage::{ACT, Kind, NOW, Stage, create, master_key};
 
 pub(crate) async fn authority(stage: &Stage) -> parity::Authority {
     let sealed = stage.elsewhere.signing_keys().await.unwrap();
@@ -21,7 +21,7 @@ pub(crate) async fn authority(stage: &Stage) -> parity::Authority {
 async fn the_server_answers_as_the_table_of_all_mounts_says() {
     let stage = Stage::open().await;
     for revocation in parity::revocations(NOW) {
-        stage.elsewhere.revoke(&revocation, NOW, &SYSTEM).await.unwrap();
+        stage.elsewhere.revoke(&revocation, NOW, &ACT).await.unwrap();
     }
     stage.follow().await;
     let cases = parity::cases(&authority(&stage).await, NOW);
@@ -41,7 +41,7 @@ async fn the_server_answers_as_the_table_of_all_mounts_says() {
 async fn a_server_that_was_cut_off_answers_as_the_tables_of_all_mounts_say() {
     let stage = Stage::open().await;
     for revocation in parity::revocations(NOW.after(Duration::from_secs(60))) {
-        stage.elsewhere.revoke(&revocation, NOW, &SYSTEM).await.unwrap();
+        stage.elsewhere.revoke(&revocation, NOW, &ACT).await.unwrap();
     }
     stage.follow().await;
     let authority = authority(&stage).await;

@@ -25,7 +25,7 @@ use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, Terms, Ver
 use crate::call::{claims, refresh_id};
 use crate::clock::ManualClock;
 use crate::faults::Faults;
-use crate::stage::{Credentials, NOW, Node, SYSTEM, master_key, serve};
+use crate::stage::{ACT, Credentials, NOW, Node, master_key, serve};
 
 const HISTORIES: u32 = 5_000;
 /// How wrong a clock may be, in seconds.
@@ -203,7 +203,7 @@ impl World {
             created_at,
             version: Version::default(),
         };
-        self.store.create_merchant(&shop, &SYSTEM).await.unwrap();
+        self.store.create_merchant(&shop, &ACT).await.unwrap();
         let client = Client {
             id,
             merchant_id: Some(merchant),
@@ -221,7 +221,7 @@ impl World {
             terms: Terms::default(),
             secrets: vec![secret.clone()],
         };
-        assert!(self.store.create_client(&client, &SYSTEM).await.unwrap());
+        assert!(self.store.create_client(&client, &ACT).await.unwrap());
         (self.merchant, self.shop) = (merchant, Credentials { id, secret: value, secret_id: secret.id });
     }
 

@@ -6,12 +6,12 @@ use tollgate_core::{MasterKey, Timestamp};
 use tollgate_server::{NewKey, new_signing_key};
 
 use crate::call::assert_refused;
-use crate::stage::{SYSTEM, Stage, master_key};
+use crate::stage::{ACT, Stage, master_key};
 
 /// Adds a key from another process, as `tollgate key rotate` does.
 async fn rotate(stage: &Stage, activates_at: Timestamp, others_retire_at: Timestamp) {
     let key = new_signing_key(&master_key(), NewKey::hs256(stage.now(), activates_at)).await.unwrap();
-    stage.elsewhere.add_signing_key(&key, others_retire_at, &SYSTEM).await.unwrap();
+    stage.elsewhere.add_signing_key(&key, others_retire_at, &ACT).await.unwrap();
 }
 
 #[tokio::test]

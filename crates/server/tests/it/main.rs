@@ -6,6 +6,7 @@ mod admin;
 mod agreement;
 mod allocations;
 mod at_once;
+mod audit;
 mod authentication;
 mod authz;
 mod background;

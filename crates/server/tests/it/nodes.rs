@@ -8,7 +8,7 @@ use tollgate_store::{CLOCKS_DIFFER, SigningKey, Status};
 
 use crate::call::{Reply, assert_refused};
 use crate::clock::ManualClock;
-use crate::stage::{Credentials, NOW, Node, SYSTEM, Stage, Tokens, master_key};
+use crate::stage::{ACT, Credentials, NOW, Node, Stage, Tokens, master_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -233,11 +233,11 @@ async fn what_ends_tokens_counts_on_another_server_once_it_has_read_the_log() {
     let (secret, value) = stage.secret(shop.id, None);
     let new = Credentials { id: shop.id, secret: value, secret_id: secret.id };
     other.tokens(&shop).await;
-    store.add_secret(shop.id, &secret, None, now, &SYSTEM).await.unwrap();
+    store.add_secret(shop.id, &secret, None, now, &ACT).await.unwrap();
     let of_new = other.tokens(&new).await;
 
     let of_old = other.tokens(&shop).await;
-    store.revoke_secret(shop.id, shop.secret_id, now, &SYSTEM).await.unwrap();
+    store.revoke_secret(shop.id, shop.secret_id, now, &ACT).await.unwrap();
     assert_good(&other, &of_old).await;
     other.follow().await;
     assert_ended(&other, &of_old).await;
@@ -245,13 +245,13 @@ async fn what_ends_tokens_counts_on_another_server_once_it_has_read_the_log() {
     assert_good(&other, &of_new).await;
 
     let of_rival = other.tokens(&rival).await;
-    store.set_client_status(rival.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    store.set_client_status(rival.id, Status::Disabled, now, &ACT).await.unwrap();
     assert_good(&other, &of_rival).await;
     other.follow().await;
     assert_ended(&other, &of_rival).await;
     assert_refused(&other.grant(&rival).await, 401, "INVALID_CLIENT");
 
-    store.set_client_status(rival.id, Status::Enabled, now, &SYSTEM).await.unwrap();
+    store.set_client_status(rival.id, Status::Enabled, now, &ACT).await.unwrap();
     other.tokens(&rival).await;
 
     // One that signs sooner than a server need have read of it, or there would be nothing to see.
@@ -269,7 +269,7 @@ async fn rotate_by_hand(stage: &Stage, activates_at: Timestamp) -> KeyId {
     let key = new_signing_key(&master_key(), NewKey::hs256(stage.now(), activates_at)).await.unwrap();
     let longest = stage.config.longest_lifetime();
     let retire_at = others_retire_at(&stage.config, activates_at, longest);
-    stage.elsewhere.add_signing_key(&key, retire_at, &SYSTEM).await.unwrap();
+    stage.elsewhere.add_signing_key(&key, retire_at, &ACT).await.unwrap();
     key.id
 }
 

@@ -18,7 +18,7 @@ use crate::call::{
 };
 use crate::faults::{Fault, Faults};
 use crate::openapi::seen::Seen;
-use crate::stage::{Credentials, Kind, SYSTEM, Stage, create, payment, payment_id};
+use crate::stage::{ACT, Credentials, Kind, Stage, create, payment, payment_id};
 
 const SHOW: &str = "/api/v1/payment-requests/{id}";
 const PAGE: &str = "/pay/{id}";
@@ -151,7 +151,7 @@ impl Watched {
     async fn forget(&mut self, client: &Credentials) {
         let (secret, _) = self.stage.secret(client.id, None);
         let now = self.stage.now();
-        assert!(self.stage.elsewhere.add_secret(client.id, &secret, None, now, &SYSTEM).await.unwrap());
+        assert!(self.stage.elsewhere.add_secret(client.id, &secret, None, now, &ACT).await.unwrap());
         self.stage.follow().await;
     }
 

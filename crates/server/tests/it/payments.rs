@@ -7,7 +7,7 @@ use tollgate_core::Environment;
 use tollgate_store::Status;
 
 use crate::call::{CREATE, Call, LIST, Reply, assert_refused};
-use crate::stage::{Kind, SYSTEM, Stage, create, payment, payment_id};
+use crate::stage::{ACT, Kind, Stage, create, payment, payment_id};
 
 async fn show(stage: &Stage, token: &str, id: &str) -> Reply {
     stage.answer(Call::get(&format!("{LIST}/{id}")).bearer(token)).await
@@ -116,7 +116,7 @@ async fn an_operator_creates_nothing_for_a_disabled_merchant_and_still_sees_what
     let call = |body: &Value| Call::post(CREATE).bearer(&token).json(body).key("k");
     let id = payment_id(&stage.answer(call(&body)).await);
     let now = stage.now();
-    stage.elsewhere.set_merchant_status(stage.merchant, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_merchant_status(stage.merchant, Status::Disabled, now, &ACT).await.unwrap();
     let disabled = stage.answer(call(&body)).await;
     let mut unknown = body.clone();
     unknown["merchant_id"] = json!("0191e0a1-5c3b-7def-8123-456789abcdef");

@@ -9,7 +9,7 @@ use tollgate_core::{
 use tollgate_store::Status;
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused, claims};
-use crate::stage::{NOW, SYSTEM, Stage};
+use crate::stage::{ACT, NOW, Stage};
 
 #[tokio::test]
 async fn a_refresh_token_is_exchanged_for_exactly_three_members() {
@@ -180,12 +180,12 @@ async fn a_refresh_asks_whether_client_and_secret_are_still_good() {
         tokens.push(stage.tokens(client).await.refresh);
     }
     let now = stage.now();
-    store.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
-    store.delete_client(deleted.id, None, now, &SYSTEM).await.unwrap();
-    store.revoke_secret(revoked.id, revoked.secret_id, now, &SYSTEM).await.unwrap();
+    store.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
+    store.delete_client(deleted.id, None, now, &ACT).await.unwrap();
+    store.revoke_secret(revoked.id, revoked.secret_id, now, &ACT).await.unwrap();
     let (next, _) = stage.secret(expiring.id, None);
     let expiry = now.after(Duration::from_secs(60));
-    store.add_secret(expiring.id, &next, Some(expiry), now, &SYSTEM).await.unwrap();
+    store.add_secret(expiring.id, &next, Some(expiry), now, &ACT).await.unwrap();
     stage.follow().await;
 
     let unknown = stage.refresh("x").await;

@@ -8,7 +8,7 @@ use tollgate_store::Status;
 
 use crate::call::{Call, TOKEN, assert_refused, claims};
 use crate::clock::ManualClock;
-use crate::stage::{NOW, SYSTEM, Stage, Tokens, master_key};
+use crate::stage::{ACT, NOW, Stage, Tokens, master_key};
 
 async fn assert_good(stage: &Stage, tokens: &Tokens) {
     assert_eq!(stage.list(&tokens.access).await.status(), 200);
@@ -26,7 +26,7 @@ async fn a_disabled_clients_tokens_end_and_no_other_clients() {
     let colleague = stage.client(stage.kind()).await;
     let (shop, colleagues) = (stage.tokens(&stage.shop).await, stage.tokens(&colleague).await);
     let now = stage.now();
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     assert_ended(&stage, &shop).await;
     assert_good(&stage, &colleagues).await;
@@ -41,8 +41,8 @@ async fn disabled_and_enabled_within_a_second_the_client_gets_tokens_that_work()
     stage.advance(Duration::from_millis(100)).await;
     let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_client_status(stage.shop.id, Status::Disabled, now, &SYSTEM).await.unwrap();
-    store.set_client_status(stage.shop.id, Status::Enabled, now, &SYSTEM).await.unwrap();
+    store.set_client_status(stage.shop.id, Status::Disabled, now, &ACT).await.unwrap();
+    store.set_client_status(stage.shop.id, Status::Enabled, now, &ACT).await.unwrap();
     stage.follow().await;
     let new = stage.tokens(&stage.shop).await;
     assert_good(&stage, &new).await;
@@ -66,7 +66,7 @@ async fn a_deleted_clients_tokens_end_for_good() {
     let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
     let now = stage.now();
-    assert!(stage.elsewhere.delete_client(stage.shop.id, None, now, &SYSTEM).await.unwrap());
+    assert!(stage.elsewhere.delete_client(stage.shop.id, None, now, &ACT).await.unwrap());
     // Not having heard of it, the server still issues; what it issues ends as well.
     stage.clock.advance(Duration::from_secs(1));
     let late = stage.tokens(&stage.shop).await;
@@ -88,7 +88,7 @@ async fn a_disabled_merchants_clients_all_end_until_it_is_enabled() {
     let rivals = stage.tokens(&stage.rival).await;
     let now = stage.now();
     let store = stage.elsewhere.clone();
-    store.set_merchant_status(stage.merchant, Status::Disabled, now, &SYSTEM).await.unwrap();
+    store.set_merchant_status(stage.merchant, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     for tokens in &ended {
         assert_ended(&stage, tokens).await;
@@ -97,7 +97,7 @@ async fn a_disabled_merchants_clients_all_end_until_it_is_enabled() {
     let reply = stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await;
     assert_refused(&reply, 401, "INVALID_CLIENT");
 
-    store.set_merchant_status(stage.merchant, Status::Enabled, now, &SYSTEM).await.unwrap();
+    store.set_merchant_status(stage.merchant, Status::Enabled, now, &ACT).await.unwrap();
     stage.follow().await;
     let new = stage.tokens(&stage.shop).await;
     assert_good(&stage, &new).await;
@@ -115,7 +115,7 @@ async fn a_rotated_secret_works_until_it_expires_and_the_new_one_at_once() {
     (new.secret, new.secret_id) = (value, secret.id);
     let expiry = stage.now().after(Duration::from_secs(60));
     let now = stage.now();
-    assert!(stage.elsewhere.add_secret(old.id, &secret, Some(expiry), now, &SYSTEM).await.unwrap());
+    assert!(stage.elsewhere.add_secret(old.id, &secret, Some(expiry), now, &ACT).await.unwrap());
     stage.follow().await;
 
     let of_old = stage.tokens(&old).await;
@@ -141,12 +141,12 @@ async fn a_revoked_secret_takes_its_tokens_along_and_no_others() {
     let mut new = old.clone();
     (new.secret, new.secret_id) = (value, secret.id);
     let now = stage.now();
-    stage.elsewhere.add_secret(old.id, &secret, None, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.add_secret(old.id, &secret, None, now, &ACT).await.unwrap();
     stage.follow().await;
     let (of_old, of_new) = (stage.tokens(&old).await, stage.tokens(&new).await);
     let refreshed = stage.refresh(&of_old.refresh).await.data();
 
-    assert!(stage.elsewhere.revoke_secret(old.id, old.secret_id, now, &SYSTEM).await.unwrap());
+    assert!(stage.elsewhere.revoke_secret(old.id, old.secret_id, now, &ACT).await.unwrap());
     stage.follow().await;
     assert_ended(&stage, &of_old).await;
     assert_refused(&stage.list(refreshed["access_token"].as_str().unwrap()).await, 401, "INVALID_TOKEN");
@@ -171,7 +171,7 @@ async fn a_single_token_can_be_ended() {
             subject: Revoked::Token(id),
             expires_at: stage.now().after(Duration::from_secs(86_400)),
         };
-        stage.elsewhere.revoke(&revocation, stage.now(), &SYSTEM).await.unwrap();
+        stage.elsewhere.revoke(&revocation, stage.now(), &ACT).await.unwrap();
     }
     stage.follow().await;
     assert_ended(&stage, &one).await;
@@ -184,7 +184,7 @@ async fn what_was_revoked_stays_so_when_the_server_starts_again() {
     let (tokens, rivals) = (stage.tokens(&stage.shop).await, stage.tokens(&stage.rival).await);
     let now = stage.now();
     let (id, secret) = (stage.shop.id, stage.shop.secret_id);
-    stage.elsewhere.revoke_secret(id, secret, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.revoke_secret(id, secret, now, &ACT).await.unwrap();
     stage.follow().await;
     let stage = stage.restarted().await;
     assert_ended(&stage, &tokens).await;
@@ -213,9 +213,9 @@ async fn what_a_cut_off_server_issues_to_a_disabled_client_is_refused_by_all_oth
         let (now, id) = (stage.now(), stage.shop.id);
         let set = async |status| {
             if merchant {
-                store.set_merchant_status(stage.merchant, status, now, &SYSTEM).await.unwrap();
+                store.set_merchant_status(stage.merchant, status, now, &ACT).await.unwrap();
             } else {
-                store.set_client_status(id, status, now, &SYSTEM).await.unwrap();
+                store.set_client_status(id, status, now, &ACT).await.unwrap();
             }
         };
         cut_off.tokens(&stage.shop).await;
@@ -247,10 +247,10 @@ async fn a_client_that_was_enabled_gets_tokens_that_are_good_on_servers_that_hav
     let stage = Stage::open().await;
     let mut other = stage.node(ManualClock::at(stage.now())).await;
     let store = stage.elsewhere.clone();
-    store.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &SYSTEM).await.unwrap();
+    store.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &ACT).await.unwrap();
     stage.follow().await;
     other.follow().await;
-    store.set_client_status(stage.shop.id, Status::Enabled, stage.now(), &SYSTEM).await.unwrap();
+    store.set_client_status(stage.shop.id, Status::Enabled, stage.now(), &ACT).await.unwrap();
     stage.follow().await;
     let new = stage.tokens(&stage.shop).await;
     assert_eq!(other.list(&new.access).await.status(), 200);
@@ -271,9 +271,9 @@ async fn an_order_is_obeyed_whatever_clock_it_was_given_by() {
         let deleted = stage.client(stage.kind()).await;
         let (shop, rival, gone) =
             (stage.tokens(&stage.shop).await, stage.tokens(&stage.rival).await, stage.tokens(&deleted).await);
-        store.set_client_status(stage.shop.id, Status::Disabled, orders_at, &SYSTEM).await.unwrap();
-        store.set_merchant_status(stage.rival_merchant, Status::Disabled, orders_at, &SYSTEM).await.unwrap();
-        store.delete_client(deleted.id, None, orders_at, &SYSTEM).await.unwrap();
+        store.set_client_status(stage.shop.id, Status::Disabled, orders_at, &ACT).await.unwrap();
+        store.set_merchant_status(stage.rival_merchant, Status::Disabled, orders_at, &ACT).await.unwrap();
+        store.delete_client(deleted.id, None, orders_at, &ACT).await.unwrap();
         for _ in 0..15 {
             for tokens in [&shop, &rival, &gone] {
                 stage.follow().await;
@@ -282,7 +282,7 @@ async fn an_order_is_obeyed_whatever_clock_it_was_given_by() {
             stage.advance(Duration::from_secs(59)).await;
             stage.purge().await;
         }
-        store.set_client_status(stage.shop.id, Status::Enabled, orders_at, &SYSTEM).await.unwrap();
+        store.set_client_status(stage.shop.id, Status::Enabled, orders_at, &ACT).await.unwrap();
         stage.follow().await;
         let new = stage.tokens(&stage.shop).await;
         assert_good(&stage, &new).await;
@@ -301,7 +301,7 @@ async fn a_compromised_key_ends_at_once_whatever_clock_the_order_was_given_by() 
         )
         .await
         .unwrap();
-        stage.elsewhere.replace_signing_keys(&key, &SYSTEM).await.unwrap();
+        stage.elsewhere.replace_signing_keys(&key, &ACT).await.unwrap();
         stage.follow().await;
         assert_ended(&stage, &old).await;
         let new = stage.tokens(&stage.shop).await;
@@ -324,8 +324,8 @@ async fn a_shorter_lifetime_later_revives_no_token() {
     stage.installation.leave().await;
     let stage = stage.restarted().await;
     assert_good(&stage, &shop).await;
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &SYSTEM).await.unwrap();
-    stage.elsewhere.delete_client(deleted.id, None, stage.now(), &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &ACT).await.unwrap();
+    stage.elsewhere.delete_client(deleted.id, None, stage.now(), &ACT).await.unwrap();
     for _ in 0..60 {
         stage.advance(Duration::from_secs(59)).await;
         stage.purge().await;
@@ -340,8 +340,8 @@ async fn a_clock_that_runs_ahead_deletes_no_revocation() {
     let mut stage = Stage::open().await;
     let deleted = stage.client(stage.kind()).await;
     let (shop, gone) = (stage.tokens(&stage.shop).await, stage.tokens(&deleted).await);
-    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &SYSTEM).await.unwrap();
-    stage.elsewhere.delete_client(deleted.id, None, stage.now(), &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &ACT).await.unwrap();
+    stage.elsewhere.delete_client(deleted.id, None, stage.now(), &ACT).await.unwrap();
     stage.follow().await;
     let right = stage.now();
     stage.clock.set(right.after(Duration::from_secs(2 * 24 * 60 * 60)));

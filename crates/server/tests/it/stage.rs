@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +18,8 @@ use tollgate_core::{
 };
 use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
-use tollgate_server::{Follower, Installation, Rotation, Server};
-use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, Terms, Version};
+use tollgate_server::{AuditTrail, Follower, Installation, Rotation, Server};
+use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
 use crate::clock::ManualClock;
@@ -27,6 +27,12 @@ use crate::sandbox::mounted;
 
 /// The actor of what is not about actors.
 pub(crate) static SYSTEM: Actor = Actor::system();
+
+/// The act of what is not about acts.
+pub(crate) static ACT: LazyLock<Act> = LazyLock::new(|| {
+    let trail = AuditTrail::new(MASTER_KEY.parse::<MasterKey>().unwrap().trail_key());
+    trail.act(Draft::new(NOW, SYSTEM.clone(), "test", Object::Store))
+});
 
 /// When every test begins: at a whole second.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
@@ -253,7 +259,7 @@ impl Stage {
             created_at: self.now(),
             version: Version::default(),
         };
-        self.elsewhere.create_merchant(&merchant, &SYSTEM).await.unwrap();
+        self.elsewhere.create_merchant(&merchant, &ACT).await.unwrap();
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -295,7 +301,7 @@ impl Stage {
             terms: Terms::default(),
             secrets: vec![secret.clone()],
         };
-        assert!(self.elsewhere.create_client(&client, &SYSTEM).await.unwrap());
+        assert!(self.elsewhere.create_client(&client, &ACT).await.unwrap());
         Credentials { id, secret: value, secret_id: secret.id }
     }
 

@@ -6,22 +6,22 @@ use tollgate_core::{Actor, ActorKind, Algorithm, Generation, Revocation, Revoked
 
 use super::transfer::exported;
 use super::{
-    DAY, FORGOTTEN, HOUR, MILLISECOND, NAME, NOW, SYSTEM, Shared, at_once, bytes, changed_since, client,
-    client_id, lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
+    DAY, FORGOTTEN, HOUR, MILLISECOND, NAME, NOW, SYSTEM, Shared, act_of, at_once, bytes, changed_since,
+    client, client_id, lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
 };
 use crate::{Adoption, Changed, Part, Position, Seal, SigningKey, Status, Table, TimePassed, Value};
 
 pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
     assert_eq!(store.installation().await.unwrap(), None);
-    assert_eq!(store.install(b"\0one", &signing_key(1, NOW)).await.unwrap(), b"\0one");
-    assert_eq!(store.install(b"two", &signing_key(2, NOW)).await.unwrap(), b"\0one");
+    assert_eq!(store.install(b"\0one", &signing_key(1, NOW), &SYSTEM).await.unwrap(), b"\0one");
+    assert_eq!(store.install(b"two", &signing_key(2, NOW), &SYSTEM).await.unwrap(), b"\0one");
     assert_eq!(store.installation().await.unwrap().unwrap().check, b"\0one");
     assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
 }
 
 pub async fn concurrent_installs_agree(store: Shared) {
     let checks = at_once(&store, 16, async |store, number| {
-        store.install(&bytes(number), &signing_key(number, NOW)).await.unwrap()
+        store.install(&bytes(number), &signing_key(number, NOW), &SYSTEM).await.unwrap()
     })
     .await;
     let keys = store.signing_keys().await.unwrap();
@@ -31,11 +31,15 @@ pub async fn concurrent_installs_agree(store: Shared) {
 
 pub async fn sealing_anew_replaces_every_key_or_nothing(store: Shared) {
     let never = NOW.after(100 * DAY);
-    store.install(b"one", &signing_key(1, NOW)).await.unwrap();
+    store.install(b"one", &signing_key(1, NOW), &SYSTEM).await.unwrap();
     store.add_signing_key(&signing_key(2, NOW.after(HOUR)), never, &SYSTEM).await.unwrap();
     let before = store.last_change().await.unwrap();
     let sealed = |number: u32| (signing_key(number, NOW).id, vec![9; 3]);
-    let seal = |check: &[u8], key: u8| Seal { check: check.to_owned(), secrets_key: Some(vec![key]) };
+    let seal = |check: &[u8], key: u8| Seal {
+        check: check.to_owned(),
+        secrets_key: Some(vec![key]),
+        trail_key: Some(vec![key, 1]),
+    };
     for (from, keys) in [
         (&b"two"[..], vec![sealed(1), sealed(2)]),
         (b"one", vec![sealed(1)]),
@@ -44,7 +48,7 @@ pub async fn sealing_anew_replaces_every_key_or_nothing(store: Shared) {
     ] {
         assert!(!store.reseal(from, &seal(b"two", 7), &keys, NOW, &SYSTEM).await.unwrap());
     }
-    let unchanged = Seal { check: b"one".to_vec(), secrets_key: None };
+    let unchanged = Seal { check: b"one".to_vec(), secrets_key: None, trail_key: None };
     assert_eq!(store.installation().await.unwrap(), Some(unchanged));
     assert_eq!(store.signing_keys().await.unwrap()[0].sealed, signing_key(1, NOW).sealed);
     assert_eq!(changed_since(&store, before).await, []);
@@ -60,7 +64,7 @@ pub async fn sealing_anew_replaces_every_key_or_nothing(store: Shared) {
 
 pub async fn signing_keys_come_oldest_first(store: Shared) {
     let never = NOW.after(100 * DAY);
-    store.install(b"check", &signing_key(9, NOW)).await.unwrap();
+    store.install(b"check", &signing_key(9, NOW), &SYSTEM).await.unwrap();
     store.add_signing_key(&signing_key(5, NOW.after(HOUR)), never, &SYSTEM).await.unwrap();
     store.add_signing_key(&signing_key(7, NOW.before(HOUR)), never, &SYSTEM).await.unwrap();
     let ids: Vec<_> = store.signing_keys().await.unwrap().into_iter().map(|key| *key.id.as_bytes()).collect();
@@ -69,7 +73,7 @@ pub async fn signing_keys_come_oldest_first(store: Shared) {
 
 pub async fn a_new_signing_key_retires_the_others_unless_they_retire_sooner(store: Shared) {
     let (sooner, later) = (NOW.after(HOUR), NOW.after(DAY));
-    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    store.install(b"check", &signing_key(1, NOW), &SYSTEM).await.unwrap();
     store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), sooner, &SYSTEM).await.unwrap();
     let before = store.last_change().await.unwrap();
     store.add_signing_key(&signing_key(3, NOW.after(2 * MILLISECOND)), later, &SYSTEM).await.unwrap();
@@ -79,7 +83,7 @@ pub async fn a_new_signing_key_retires_the_others_unless_they_retire_sooner(stor
 }
 
 pub async fn compromised_signing_keys_are_marked_and_replaced(store: Shared) {
-    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    store.install(b"check", &signing_key(1, NOW), &SYSTEM).await.unwrap();
     store.add_signing_key(&signing_key(2, NOW.after(MILLISECOND)), NOW.after(DAY), &SYSTEM).await.unwrap();
     let before = store.last_change().await.unwrap();
     store.replace_signing_keys(&signing_key(3, NOW.after(HOUR)), &SYSTEM).await.unwrap();
@@ -98,7 +102,7 @@ pub async fn a_signing_key_concerns_only_those_of_its_algorithm(store: Shared) {
     let es256 =
         |number, created_at| SigningKey { algorithm: Algorithm::Es256, ..signing_key(number, created_at) };
     let (first, later) = (NOW.after(MILLISECOND), NOW.after(HOUR));
-    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    store.install(b"check", &signing_key(1, NOW), &SYSTEM).await.unwrap();
     store.add_signing_key(&es256(2, first), later, &SYSTEM).await.unwrap();
     assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW), es256(2, first)]);
     let succeeded = store.succeed_signing_key(es256(2, first).id, &es256(3, later), later, &SYSTEM).await;
@@ -264,14 +268,15 @@ pub async fn a_number_from_the_future_forces_a_reload(store: Shared) {
 }
 
 pub async fn every_change_says_who_made_it(store: Shared) {
-    let ada = Actor {
+    let ada = act_of(Actor {
         kind: ActorKind::CommandLine { user: "ada".to_owned(), host: "gateway-1".to_owned() },
         from: Some("192.0.2.7".to_owned()),
         why: Some(NAME.to_owned()),
-    };
+        request_id: None,
+    });
     let token = Revocation { subject: Revoked::Token(TokenId::from_bytes(bytes(9))), expires_at: NOW };
     let (id, key) = (client_id(1), signing_key(1, NOW));
-    store.install(b"check", &key).await.unwrap();
+    store.install(b"check", &key, &SYSTEM).await.unwrap();
     store.create_merchant(&merchant(1), &ada).await.unwrap();
     store.create_client(&client(1, Some(1)), &ada).await.unwrap();
     store.add_secret(id, &secret(2), None, NOW, &ada).await.unwrap();

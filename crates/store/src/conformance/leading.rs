@@ -52,7 +52,7 @@ pub async fn of_many_servers_one_leads(store: Shared) {
 }
 
 pub async fn of_many_successors_of_a_key_one_is_added(store: Shared) {
-    store.install(b"check", &signing_key(100, NOW)).await.unwrap();
+    store.install(b"check", &signing_key(100, NOW), &SYSTEM).await.unwrap();
     let seq = store.last_change().await.unwrap();
     let retire_at = NOW.after(DAY);
     let added = at_once(&store, 16, move |store, number| async move {
@@ -70,7 +70,7 @@ pub async fn of_many_successors_of_a_key_one_is_added(store: Shared) {
 pub async fn a_key_that_has_a_successor_gets_no_other(store: Shared) {
     let key = |number, hours: u32| signing_key(number, NOW.after(hours * HOUR));
     let id = |number| KeyId::from_bytes(bytes(number));
-    store.install(b"check", &key(1, 0)).await.unwrap();
+    store.install(b"check", &key(1, 0), &SYSTEM).await.unwrap();
     store.add_signing_key(&key(2, 1), NOW.after(DAY), &SYSTEM).await.unwrap();
     let (keys, seq) = (store.signing_keys().await.unwrap(), store.last_change().await.unwrap());
     for predecessor in [1, 9] {

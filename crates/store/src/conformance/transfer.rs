@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tollgate_core::Timestamp;
+use tollgate_core::{Link, Timestamp};
 
 use super::{
     DAY, HOUR, KIND, NAME, NOW, SYSTEM, Shared, answer, bytes, changed_since, client, client_id, document,
     lease, merchant, merchant_id, secret, signing_key, the_client, with_client,
 };
-use crate::{Adoption, Begun, Part, Position, Row, Seal, Status, StoreError, Table, Value};
+use crate::{Adoption, Begun, Part, Position, Row, Seal, Status, StoreError, Table, TrailEnds, Value};
 
 pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) {
     fill(&store).await;
@@ -36,13 +36,15 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
 
     assert_eq!(
         store.installation().await.unwrap().unwrap(),
-        Seal { check: b"check".to_vec(), secrets_key: Some(vec![5]) }
+        Seal { check: b"check".to_vec(), secrets_key: Some(vec![5]), trail_key: Some(vec![6]) }
     );
     assert_eq!(store.longest_lifetime(Duration::ZERO).await.unwrap(), Duration::from_millis(9));
     assert_eq!(store.signing_keys().await.unwrap(), [signing_key(1, NOW)]);
     assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(merchant(1)));
     assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
     assert_eq!(store.begin(&key, NOW).await.unwrap(), Begun::Answered(answer()));
+    let (purged, newest) = (Link { seq: 6, mac: [8; 32] }, Link { seq: 7, mac: [7; 32] });
+    assert_eq!(store.trail().await.unwrap(), TrailEnds { purged, newest });
     assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), Some(document(1, 1)));
     // The numbers go on where they were, even where the last of them has been purged.
     let last = store.last_change().await.unwrap();
@@ -70,6 +72,7 @@ fn a_row_of_each() -> Vec<Part> {
             Table::Agreement,
             vec![vec![Value::Number(3), text("terms"), at(NOW), text("somebody"), Value::Null]],
         ),
+        Part::Rows(Table::Audit, vec![audit_row()]),
         Part::Rows(
             Table::Installation,
             vec![vec![
@@ -78,6 +81,11 @@ fn a_row_of_each() -> Vec<Part> {
                 Value::Number(8),
                 Value::Number(9),
                 Value::Bytes(vec![5]),
+                Value::Bytes(vec![6]),
+                Value::Number(7),
+                Value::Bytes(vec![7; 32]),
+                Value::Number(6),
+                Value::Bytes(vec![8; 32]),
             ]],
         ),
         Part::End,
@@ -101,6 +109,12 @@ fn at(time: Timestamp) -> Value {
 fn signing_key_row() -> Row {
     let sealed = Value::Bytes(vec![0, 0xff, 7]);
     vec![id(1), sealed, at(NOW), at(NOW.after(HOUR)), Value::Null, NO, text("HS256"), Value::Null]
+}
+
+fn audit_row() -> Row {
+    let who = vec![at(NOW), text("system"), Value::Null, text("client.disable"), text("done")];
+    let what = vec![text("client:x"), id(1), Value::Null, text(NAME), Value::Null, text(NAME), Value::Null];
+    [vec![Value::Number(7)], who, what, vec![Value::Bytes(vec![7; 32])]].concat()
 }
 
 fn client_row() -> Row {
@@ -191,7 +205,7 @@ pub async fn an_export_shows_one_moment(store: Shared) {
 
 /// Something in every table, and more merchants than fit into two parts.
 async fn fill(store: &Shared) {
-    store.install(b"check", &signing_key(1, NOW)).await.unwrap();
+    store.install(b"check", &signing_key(1, NOW), &SYSTEM).await.unwrap();
     with_client(store).await;
     for number in 2..1202 {
         store.create_merchant(&merchant(number), &SYSTEM).await.unwrap();

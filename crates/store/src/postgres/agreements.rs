@@ -2,13 +2,12 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::Actor;
 
 use super::changes::{By, kept, recorded};
 use super::column::{column, millis, number, optional_time, params, time, unsigned};
 use super::engine::Postgres;
 use crate::agreements::AGREEMENTS_SHOWN;
-use crate::{Adoption, Agreement, Agreements, StoreError};
+use crate::{Act, Adoption, Agreement, Agreements, StoreError};
 
 #[async_trait]
 impl Agreements for Postgres {
@@ -27,12 +26,12 @@ impl Agreements for Postgres {
         self.read(sql, params![i64::from(AGREEMENTS_SHOWN)]).await?.iter().map(agreement).collect()
     }
 
-    async fn adopt(&self, adoption: &Adoption, actor: &Actor) -> Result<bool, StoreError> {
-        let (Adoption { predecessor, terms, by: author, at }, by) = (adoption, By::of(actor));
+    async fn adopt(&self, adoption: &Adoption, act: &Act) -> Result<bool, StoreError> {
+        let (Adoption { predecessor, terms, by: author, at }, by) = (adoption, By::of(act.actor()));
         let adopted = self
-            .write_locked(
+            .write_by(
+                act,
                 // Of two adoptions at once, the second names a predecessor that is no longer the newest.
-                ("SELECT id FROM installation FOR UPDATE", params![]),
                 recorded!(
                     "due AS (
                          SELECT last + 1 AS seq FROM (SELECT coalesce(max(seq), 0) AS last FROM agreement) newest

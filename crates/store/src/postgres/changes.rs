@@ -13,7 +13,7 @@ use super::column::{column, id, id_bytes, millis, never_written, number, params,
 use super::engine::Postgres;
 use crate::changes::{CHANGES_KEPT, Columns};
 use crate::purge::PURGED_AT_ONCE;
-use crate::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
+use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
 
 /// Until when a change made at `now` stays in the log.
 pub(super) fn kept(now: Timestamp) -> i64 {
@@ -154,10 +154,11 @@ impl Revocations for Postgres {
         rows.iter().map(|row| Ok((unsigned(row, 4)?, revocation(row)?))).collect()
     }
 
-    async fn revoke(&self, revocation: &Revocation, now: Timestamp, actor: &Actor) -> Result<(), StoreError> {
+    async fn revoke(&self, revocation: &Revocation, now: Timestamp, act: &Act) -> Result<(), StoreError> {
         let Columns { kind, id: subject, generation, until } = Changed::Revocation(*revocation).columns(now);
-        let by = By::of(actor);
-        self.write(
+        let by = By::of(act.actor());
+        self.write_by(
+            act,
             recorded!(
                 "done AS (SELECT $1 AS kind, $2 AS id, $3 AS generation, $4 AS until)",
                 "SELECT 1, kind, id, generation, until, false FROM done",

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, ClientId, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp};
+use tollgate_core::{ClientId, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp};
 use uuid::Uuid;
 
 use super::changes::{By, kept, outlasts, recorded};
@@ -15,7 +15,7 @@ use super::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params
 use super::pool::Statement;
 use super::status::set_status;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
-use crate::{Client, ClientUpdate, Clients, Completed, Secret, Status, StoreError, Terms, Version};
+use crate::{Act, Client, ClientUpdate, Clients, Completed, Secret, Status, StoreError, Terms, Version};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -34,8 +34,8 @@ macro_rules! select {
 
 #[async_trait]
 impl Clients for Postgres {
-    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError> {
-        Ok(create(self, client, &Key::default(), actor).await? == Completed::Created)
+    async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError> {
+        Ok(create(self, client, &Key::default(), act).await? == Completed::Created)
     }
 
     async fn client(&self, client: ClientId) -> Result<Option<Client>, StoreError> {
@@ -76,20 +76,20 @@ impl Clients for Postgres {
         client: ClientId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = set_status!("clients", "client", "disabled = $2, version = version + 1, ");
-        self.set_status(sql, id(client.as_bytes()), status, now, actor).await
+        self.set_status(sql, id(client.as_bytes()), status, now, act).await
     }
 
     async fn end_client_tokens(
         &self,
         client: ClientId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = set_status!("clients", "client", "");
-        self.set_status(sql, id(client.as_bytes()), Status::Disabled, now, actor).await
+        self.set_status(sql, id(client.as_bytes()), Status::Disabled, now, act).await
     }
 
     async fn update_client(
@@ -98,13 +98,14 @@ impl Clients for Postgres {
         update: &ClientUpdate,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels } =
             update;
-        let by = By::of(actor);
+        let by = By::of(act.actor());
         let done = self
-            .write(
+            .write_by(
+                act,
                 recorded!(
                     "done AS (
                          UPDATE clients SET version = version + 1, name = coalesce($3, name),
@@ -148,11 +149,12 @@ impl Clients for Postgres {
         client: ClientId,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
+        let by = By::of(act.actor());
         let done = self
-            .write_locked(
+            .write_locked_by(
+                act,
                 // Waits for a secret that is being added, so that it is deleted as well.
                 ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
                 recorded!(
@@ -184,10 +186,10 @@ impl Clients for Postgres {
         secret: &Secret,
         others_expire_at: Option<Timestamp>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let new = NewSecret { client, secret, others_expire_at };
-        Ok(add_secret(self, new, &Key::default(), now, actor).await? == Completed::Created)
+        Ok(add_secret(self, new, &Key::default(), now, act).await? == Completed::Created)
     }
 
     async fn revoke_secret(
@@ -195,11 +197,12 @@ impl Clients for Postgres {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
+        let by = By::of(act.actor());
         let found = self
-            .write(
+            .write_by(
+                act,
                 recorded!(
                     "done AS (
                          UPDATE secrets SET revoked_at = $3
@@ -232,11 +235,12 @@ pub(super) async fn create(
     store: &Postgres,
     client: &Client,
     key: &Key<'_>,
-    actor: &Actor,
+    act: &Act,
 ) -> Result<Completed, StoreError> {
-    let (secrets, by) = (&client.secrets, By::of(actor));
+    let (secrets, by) = (&client.secrets, By::of(act.actor()));
     create_keyed(
         store,
+        act,
         key,
         None,
         recorded!(
@@ -304,14 +308,15 @@ pub(super) async fn add_secret(
     NewSecret { client, secret, others_expire_at }: NewSecret<'_>,
     key: &Key<'_>,
     now: Timestamp,
-    actor: &Actor,
+    act: &Act,
 ) -> Result<Completed, StoreError> {
-    let (client, by) = (id(client.as_bytes()), By::of(actor));
+    let (client, by) = (id(client.as_bytes()), By::of(act.actor()));
     // Of two secrets that are added at once, the second lets the first expire.
     let lock =
         Statement { sql: "SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params: params![client] };
     create_keyed(
         store,
+        act,
         key,
         Some(lock),
         recorded!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tokio_postgres::Row;
 
 use super::begin::Begin;
@@ -21,6 +22,8 @@ pub struct Postgres {
     pub(super) clock: Clock,
     pub(super) begins: Arc<Group<Begin>>,
     pub(super) completions: Arc<Group<Complete>>,
+    /// Held by the act whose turn it is.
+    pub(super) turn: Mutex<()>,
 }
 
 impl Postgres {
@@ -49,6 +52,7 @@ impl Postgres {
             clock: Clock::Database,
             begins: Group::new(),
             completions: Group::new(),
+            turn: Mutex::default(),
         };
         migrate::migrate(&store.pool.connect().await?, patience, access).await?;
         Ok(store)
@@ -73,17 +77,6 @@ impl Postgres {
     /// Runs a statement that writes, and returns the number of rows that it counts.
     pub(super) async fn write_count(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         self.write(sql, params).await?.first().map_or(Ok(0), |row| unsigned(row, 0))
-    }
-
-    /// Runs a statement that writes, once it holds the rows that `lock` locks. It sees all that was committed until then.
-    pub(super) async fn write_locked(
-        &self,
-        lock: (&str, &[Param<'_>]),
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Vec<Row>, StoreError> {
-        let lock = Statement { sql: lock.0, params: lock.1 };
-        self.write_all(&[lock, Statement { sql, params }]).await.map(last)
     }
 
     /// Runs several statements that are committed together. Returns the rows of each.

@@ -48,6 +48,8 @@ pub(super) fn statement(error: &Error) -> StoreError {
                 code.code()
             ));
         }
+        // The only division that there is.
+        "22012" => return StoreError::Overtaken,
         "42501" => {
             "the role lacks a right to the tables: grant it, or run `tollgate store migrate` as their owner"
         }

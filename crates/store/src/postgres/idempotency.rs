@@ -4,7 +4,7 @@
 //! lease which has not ended is never taken over. Nothing else keeps two from holding one key.
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, Timestamp};
+use tollgate_core::Timestamp;
 
 use super::begin::Begin;
 use super::clients::{self, NewSecret};
@@ -16,7 +16,8 @@ use super::keyed::Key;
 use super::merchants;
 use crate::purge::PURGED_AT_ONCE;
 use crate::{
-    Alone, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, StoreError,
+    Act, Alone, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease,
+    StoreError,
 };
 
 /// How often expired keys are deleted in one call of [`purge`], each time in a transaction of its own: a vacuum can
@@ -48,15 +49,15 @@ impl Idempotency for Postgres {
         answer: &Answer,
         creation: &Creation,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<Completed, StoreError> {
         let key = Key::of(lease, answer, now, &self.clock);
         let completed = match creation {
-            Creation::Merchant(merchant) => merchants::create(self, merchant, &key, actor).await?,
-            Creation::Client(client) => clients::create(self, client, &key, actor).await?,
+            Creation::Merchant(merchant) => merchants::create(self, merchant, &key, act).await?,
+            Creation::Client(client) => clients::create(self, client, &key, act).await?,
             Creation::Secret { client, secret, others_expire_at } => {
                 let new = NewSecret { client: *client, secret, others_expire_at: *others_expire_at };
-                clients::add_secret(self, new, &key, now, actor).await?
+                clients::add_secret(self, new, &key, now, act).await?
             }
         };
         if completed == Completed::Refused {

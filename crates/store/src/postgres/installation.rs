@@ -3,52 +3,73 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tollgate_core::{Actor, KeyId, Timestamp};
+use tollgate_core::{KeyId, Timestamp};
 use uuid::Uuid;
 
 use super::changes::{By, kept, recorded};
 use super::column::{column, id, length, millis, never_written, params, unsigned};
-use super::engine::{Postgres, last};
+use super::engine::Postgres;
 use super::pool::Statement;
-use crate::{Installation, Seal, SigningKey, StoreError};
+use crate::{Act, Installation, Seal, SigningKey, StoreError, Trail};
 
-const CHECK: &str = "SELECT check_value FROM installation";
+/// Replaces what the installation is sealed with, if it is what `$1` tells and `$4` are all its signing keys.
+const RESEAL: &str = "WITH same AS (
+                          SELECT 1 AS same FROM installation
+                          WHERE check_value = $1
+                              AND (SELECT count(*) FROM signing_keys) = cardinality($4)
+                              AND NOT EXISTS (SELECT FROM signing_keys WHERE id <> ALL ($4))
+                      ), resealed AS (
+                          UPDATE signing_keys k SET sealed = given.sealed
+                          FROM unnest($4, $5) AS given (id, sealed)
+                          WHERE k.id = given.id AND EXISTS (SELECT FROM same)
+                      )
+                      UPDATE installation SET check_value = $2, secrets_key = $3, trail_key = $6
+                      WHERE EXISTS (SELECT FROM same)";
 
 #[async_trait]
 impl Installation for Postgres {
-    async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
-        let rows = self
-            .write_all(&[
-                Statement {
-                    sql: "WITH first AS (
-                              UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
-                          )
-                          INSERT INTO signing_keys
-                              (id, alg, sealed, public_key, created_at, activates_at, retires_at)
-                          SELECT $2, $3, $4, $5, $6, $7, $8 FROM first",
-                    params: params![
-                        check,
-                        id(key.id.as_bytes()),
-                        key.algorithm.as_str(),
-                        key.sealed.as_slice(),
-                        key.public_key.as_deref(),
-                        millis(key.created_at),
-                        millis(key.activates_at),
-                        key.retires_at.map(millis),
-                    ],
-                },
-                // There is one now, whichever process made it, and it never changes.
-                Statement { sql: CHECK, params: params![] },
-            ])
-            .await?;
-        column(last(rows).first().ok_or_else(never_written)?, 0)
+    async fn install(&self, check: &[u8], key: &SigningKey, act: &Act) -> Result<Vec<u8>, StoreError> {
+        loop {
+            let newest = self.trail().await?.newest;
+            if let Some(installed) = self.installation().await? {
+                return Ok(installed.check);
+            }
+            let made = self
+                .act_whatever_changes(
+                    &act.clone().on(newest),
+                    &[Statement {
+                        sql: "WITH first AS (
+                                  UPDATE installation SET check_value = $1 WHERE check_value IS NULL RETURNING id
+                              )
+                              INSERT INTO signing_keys
+                                  (id, alg, sealed, public_key, created_at, activates_at, retires_at)
+                              SELECT $2, $3, $4, $5, $6, $7, $8 FROM first",
+                        params: params![
+                            check,
+                            id(key.id.as_bytes()),
+                            key.algorithm.as_str(),
+                            key.sealed.as_slice(),
+                            key.public_key.as_deref(),
+                            millis(key.created_at),
+                            millis(key.activates_at),
+                            key.retires_at.map(millis),
+                        ],
+                    }],
+                )
+                .await;
+            match made {
+                // Another process may have made one.
+                Err(StoreError::Overtaken) => {}
+                outcome => return outcome.map(|_| check.to_owned()),
+            }
+        }
     }
 
     async fn installation(&self) -> Result<Option<Seal>, StoreError> {
-        let sql = "SELECT check_value, secrets_key FROM installation";
+        let sql = "SELECT check_value, secrets_key, trail_key FROM installation";
         let row = self.read_one(sql, params![]).await?.ok_or_else(never_written)?;
         let Some(check) = column(&row, 0)? else { return Ok(None) };
-        Ok(Some(Seal { check, secrets_key: column(&row, 1)? }))
+        Ok(Some(Seal { check, secrets_key: column(&row, 1)?, trail_key: column(&row, 2)? }))
     }
 
     async fn reseal(
@@ -57,9 +78,9 @@ impl Installation for Postgres {
         seal: &Seal,
         keys: &[(KeyId, Vec<u8>)],
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        reseal(self, from, seal, keys, now, actor).await
+        reseal(self, from, seal, keys, now, act).await
     }
 
     async fn in_place(&self) -> Result<(), StoreError> {
@@ -90,51 +111,49 @@ async fn reseal(
     seal: &Seal,
     keys: &[(KeyId, Vec<u8>)],
     now: Timestamp,
-    actor: &Actor,
+    act: &Act,
 ) -> Result<bool, StoreError> {
     let ids: Vec<Uuid> = keys.iter().map(|(key, _)| id(key.as_bytes())).collect();
     let sealed: Vec<&[u8]> = keys.iter().map(|(_, sealed)| sealed.as_slice()).collect();
-    let by = By::of(actor);
+    let by = By::of(act.actor());
     let done = store
-        .write_all(&[
-            // A key that is being added is waited for.
-            Statement { sql: "SELECT FROM installation FOR UPDATE", params: params![] },
-            Statement {
-                sql: "WITH same AS (
-                          SELECT 1 AS same FROM installation
-                          WHERE check_value = $1
-                              AND (SELECT count(*) FROM signing_keys) = cardinality($4)
-                              AND NOT EXISTS (SELECT FROM signing_keys WHERE id <> ALL ($4))
-                      ), resealed AS (
-                          UPDATE signing_keys k SET sealed = given.sealed
-                          FROM unnest($4, $5) AS given (id, sealed)
-                          WHERE k.id = given.id AND EXISTS (SELECT FROM same)
-                      )
-                      UPDATE installation SET check_value = $2, secrets_key = $3
-                      WHERE EXISTS (SELECT FROM same)",
-                params: params![from, seal.check.as_slice(), seal.secrets_key.as_deref(), ids, sealed],
-            },
-            // By itself, because the entry takes its number from the row that was just updated.
-            Statement {
-                sql: recorded!(
-                    "done AS (
+        .act(
+            act,
+            &[
+                // A key that is being added was waited for.
+                Statement {
+                    sql: RESEAL,
+                    params: params![
+                        from,
+                        seal.check.as_slice(),
+                        seal.secrets_key.as_deref(),
+                        ids,
+                        sealed,
+                        seal.trail_key.as_deref(),
+                    ],
+                },
+                // By itself, because the entry takes its number from the row that was just updated.
+                Statement {
+                    sql: recorded!(
+                        "done AS (
                          SELECT 1 AS done FROM installation
                          WHERE check_value = $1 AND secrets_key IS NOT DISTINCT FROM $2
                      )",
-                    "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $3, false FROM done",
-                    "$4, $5, $6",
-                    "SELECT FROM done"
-                ),
-                params: params![
-                    seal.check.as_slice(),
-                    seal.secrets_key.as_deref(),
-                    kept(now),
-                    by.who(),
-                    by.from(),
-                    by.why(),
-                ],
-            },
-        ])
+                        "SELECT 1, 'signing keys', NULL::uuid, NULL::bigint, $3, false FROM done",
+                        "$4, $5, $6",
+                        "SELECT FROM done"
+                    ),
+                    params: params![
+                        seal.check.as_slice(),
+                        seal.secrets_key.as_deref(),
+                        kept(now),
+                        by.who(),
+                        by.from(),
+                        by.why(),
+                    ],
+                },
+            ],
+        )
         .await?;
-    Ok(!last(done).is_empty())
+    Ok(!done.is_empty())
 }

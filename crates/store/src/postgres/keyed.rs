@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::clock::Clock;
 use super::column::{Param, id, millis, never_written, number, params, unsigned};
-use super::engine::{Postgres, last};
+use super::engine::Postgres;
 use super::pool::Statement;
-use crate::{Answer, Completed, Lease, StoreError};
+use crate::{Act, Answer, Completed, Lease, StoreError};
 
 /// The key of a request, as the first parameters of a statement: `$1` to `$10`. All are NULL for a request without one.
 #[derive(Default)]
@@ -49,6 +49,7 @@ const LOCK: &str = "UPDATE idempotency_keys SET owner = owner
 /// Runs a statement that creates something, once it holds the lease of the key, if there is one, and what `lock` locks.
 pub(super) async fn create_keyed(
     store: &Postgres,
+    act: &Act,
     key: &Key<'_>,
     lock: Option<Statement<'_>>,
     sql: &str,
@@ -57,7 +58,7 @@ pub(super) async fn create_keyed(
     let lease: &[Param<'_>] = params![key.merchant, key.environment, key.route, key.key, key.owner];
     let lease = key.owner.is_some().then_some(Statement { sql: LOCK, params: lease });
     let statements: Vec<_> = lease.into_iter().chain(lock).chain([Statement { sql, params }]).collect();
-    let done = last(store.write_all(&statements).await?);
+    let done = store.act(act, &statements).await?;
     let row = done.first().ok_or_else(never_written)?;
     Ok(match (unsigned(row, 0)?, unsigned(row, 1)?) {
         (0, 0) if key.owner.is_some() => Completed::LeaseLost,

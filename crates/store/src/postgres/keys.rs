@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, KeyId, Timestamp};
+use tollgate_core::{KeyId, Timestamp};
 
 use super::changes::{By, kept, recorded};
 use super::column::{column, id, id_bytes, millis, optional_time, params, parsed, time};
 use super::engine::Postgres;
-use crate::{Keys, SigningKey, StoreError};
+use crate::{Act, Keys, SigningKey, StoreError};
 
 /// What to do with the other keys of its algorithm when one is added.
 #[derive(Clone, Copy)]
@@ -37,13 +37,13 @@ impl Keys for Postgres {
         &self,
         key: &SigningKey,
         others_retire_at: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<(), StoreError> {
-        add(self, Others::Retire(others_retire_at), key, actor).await.map(drop)
+        add(self, Others::Retire(others_retire_at), key, act).await.map(drop)
     }
 
-    async fn replace_signing_keys(&self, key: &SigningKey, actor: &Actor) -> Result<(), StoreError> {
-        add(self, Others::Compromised, key, actor).await.map(drop)
+    async fn replace_signing_keys(&self, key: &SigningKey, act: &Act) -> Result<(), StoreError> {
+        add(self, Others::Compromised, key, act).await.map(drop)
     }
 
     async fn succeed_signing_key(
@@ -51,24 +51,24 @@ impl Keys for Postgres {
         predecessor: KeyId,
         key: &SigningKey,
         others_retire_at: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        add(self, Others::Succeeded(predecessor, others_retire_at), key, actor).await
+        add(self, Others::Succeeded(predecessor, others_retire_at), key, act).await
     }
 }
 
 /// Adds a key. Says whether it did.
-async fn add(store: &Postgres, others: Others, key: &SigningKey, actor: &Actor) -> Result<bool, StoreError> {
+async fn add(store: &Postgres, others: Others, key: &SigningKey, act: &Act) -> Result<bool, StoreError> {
     let (predecessor, others_retire_at) = match others {
         Others::Retire(at) => (None, at),
         Others::Succeeded(predecessor, at) => (Some(predecessor), at),
         Others::Compromised => (None, key.created_at),
     };
-    let by = By::of(actor);
+    let by = By::of(act.actor());
     let added = store
-        .write_locked(
-            // Of two keys that are added at once, the second retires the first.
-            ("SELECT FROM installation FOR UPDATE", params![]),
+        .write_by(
+            act,
+            // Of two keys that are added at once, the second retires the first: it begins when the other is committed.
             recorded!(
                 // Adding a key lets the others of its algorithm retire, so the newest of each alone has no end.
                 "due AS (

@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, Generation, MerchantId, Timestamp};
+use tollgate_core::{Generation, MerchantId, Timestamp};
 
 use super::changes::{By, kept, outlasts, recorded};
 use super::column::{id, id_bytes, millis, number, params, status, text, time, version};
-use super::engine::{Postgres, last};
+use super::engine::Postgres;
 use super::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params, may_create};
 use super::pool::Statement;
 use super::status::set_status;
-use crate::{Completed, Merchant, Merchants, Status, StoreError, Version};
+use crate::{Act, Completed, Merchant, Merchants, Status, StoreError, Version};
 
 /// Deletes what belongs to a merchant, if that is of the version `$2`.
 macro_rules! of_merchant {
@@ -25,8 +25,8 @@ macro_rules! of_merchant {
 }
 #[async_trait]
 impl Merchants for Postgres {
-    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError> {
-        create(self, merchant, &Key::default(), actor).await.map(drop)
+    async fn create_merchant(&self, merchant: &Merchant, act: &Act) -> Result<(), StoreError> {
+        create(self, merchant, &Key::default(), act).await.map(drop)
     }
 
     async fn merchant(&self, wanted: MerchantId) -> Result<Option<Merchant>, StoreError> {
@@ -49,20 +49,20 @@ impl Merchants for Postgres {
         merchant: MerchantId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = set_status!("merchants", "merchant", "disabled = $2, version = version + 1, ");
-        self.set_status(sql, id(merchant.as_bytes()), status, now, actor).await
+        self.set_status(sql, id(merchant.as_bytes()), status, now, act).await
     }
 
     async fn end_merchant_tokens(
         &self,
         merchant: MerchantId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = set_status!("merchants", "merchant", "");
-        self.set_status(sql, id(merchant.as_bytes()), Status::Disabled, now, actor).await
+        self.set_status(sql, id(merchant.as_bytes()), Status::Disabled, now, act).await
     }
 
     async fn rename_merchant(
@@ -71,11 +71,12 @@ impl Merchants for Postgres {
         name: &str,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let by = By::of(actor);
+        let by = By::of(act.actor());
         let done = self
-            .write(
+            .write_by(
+                act,
                 recorded!(
                     "done AS (
                          UPDATE merchants SET name = $2, version = version + 1
@@ -104,12 +105,12 @@ impl Merchants for Postgres {
         merchant: MerchantId,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (merchant, by) = (id(merchant.as_bytes()), By::of(actor));
+        let (merchant, by) = (id(merchant.as_bytes()), By::of(act.actor()));
         let only = only.map(|only| number(only.number()));
         let done = self
-            .write_all(&[
+            .act(act, &[
                 // A client that is being created is waited for, and none can be from now on.
                 Statement {
                     sql: "SELECT id FROM merchants WHERE id = $1 FOR UPDATE",
@@ -144,7 +145,7 @@ impl Merchants for Postgres {
                 },
             ])
             .await?;
-        Ok(!last(done).is_empty())
+        Ok(!done.is_empty())
     }
 }
 
@@ -153,11 +154,12 @@ pub(super) async fn create(
     store: &Postgres,
     merchant: &Merchant,
     key: &Key<'_>,
-    actor: &Actor,
+    act: &Act,
 ) -> Result<Completed, StoreError> {
-    let by = By::of(actor);
+    let by = By::of(act.actor());
     create_keyed(
         store,
+        act,
         key,
         None,
         recorded!(

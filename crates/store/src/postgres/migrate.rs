@@ -40,8 +40,10 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("secrets_key.sql"), oldest: 9, made: None },
     // An older program would take a client's tokens for those of the default audience, and can't read another algorithm.
     Step { sql: include_str!("audiences.sql"), oldest: 10, made: None },
+    // An older program would change things without a record.
+    Step { sql: include_str!("trail.sql"), oldest: 11, made: Some("audit") },
     // An older program would issue tokens that live for longer than a client's may, and count no change.
-    Step { sql: include_str!("terms.sql"), oldest: 11, made: None },
+    Step { sql: include_str!("terms.sql"), oldest: 12, made: None },
 ];
 
 /// How long all steps may take, including the wait for other processes that take them.

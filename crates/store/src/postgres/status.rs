@@ -1,12 +1,12 @@
 //! Enabling and disabling clients and merchants.
 
-use tollgate_core::{Actor, Timestamp};
+use tollgate_core::Timestamp;
 use uuid::Uuid;
 
 use super::changes::{By, kept, outlasts};
 use super::column::params;
 use super::engine::Postgres;
-use crate::{Status, StoreError};
+use crate::{Act, Status, StoreError};
 
 /// Sets the status of a row of `$table`, which the change log calls `$kind`, by the assignments `$set`. Disabling raises the
 /// generation in the row, and revokes the tokens of those before.
@@ -46,11 +46,15 @@ impl Postgres {
         id: Uuid,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (disabled, by) = (status == Status::Disabled, By::of(actor));
+        let (disabled, by) = (status == Status::Disabled, By::of(act.actor()));
         let done = self
-            .write(sql, params![id, disabled, kept(now), outlasts(now), by.who(), by.from(), by.why()])
+            .write_by(
+                act,
+                sql,
+                params![id, disabled, kept(now), outlasts(now), by.who(), by.from(), by.why()],
+            )
             .await?;
         Ok(!done.is_empty())
     }

@@ -11,6 +11,7 @@ mod server;
 mod sharding;
 mod transfer;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tollgate_core::{
@@ -18,9 +19,10 @@ use tollgate_core::{
 };
 
 use super::clock::Clock;
+use crate::conformance::act_of;
 use crate::{
-    Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status, Terms,
-    Version,
+    Act, Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status,
+    Terms, Version,
 };
 
 mod conformance {
@@ -51,8 +53,8 @@ mod conformance_through_a_pooler {
     crate::conformance_tests!(open);
 }
 
-/// The actor of what is not about actors.
-static SYSTEM: Actor = Actor::system();
+/// The act of what is not about acts.
+static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 

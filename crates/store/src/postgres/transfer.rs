@@ -107,7 +107,9 @@ async fn insert(client: &Client, table: Table, rows: &[Values]) -> Result<(), St
         Table::Installation => format!(
             "UPDATE installation SET check_value = given.check_value, purged_change = given.purged_change,
                  last_change = given.last_change, longest_lifetime = given.longest_lifetime,
-                 secrets_key = given.secrets_key FROM {given}"
+                 secrets_key = given.secrets_key, trail_key = given.trail_key, audit_seq = given.audit_seq,
+                 audit_mac = given.audit_mac, purged_audit = given.purged_audit,
+                 purged_audit_mac = given.purged_audit_mac FROM {given}"
         ),
         _ => format!("INSERT INTO {table_name} ({names}) SELECT {names} FROM {given}"),
     };

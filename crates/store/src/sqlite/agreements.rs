@@ -2,14 +2,12 @@
 
 use async_trait::async_trait;
 use rusqlite::params;
-use tollgate_core::Actor;
 
 use super::changes;
 use super::column::{optional_time, time};
 use super::engine::Sqlite;
-use super::writer::Durability;
 use crate::agreements::AGREEMENTS_SHOWN;
-use crate::{Adoption, Agreement, Agreements, Changed, StoreError};
+use crate::{Act, Adoption, Agreement, Agreements, Changed, StoreError};
 
 #[async_trait]
 impl Agreements for Sqlite {
@@ -34,9 +32,9 @@ impl Agreements for Sqlite {
         .await
     }
 
-    async fn adopt(&self, adoption: &Adoption, actor: &Actor) -> Result<bool, StoreError> {
-        let (Adoption { predecessor, terms, by, at }, actor) = (adoption.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+    async fn adopt(&self, adoption: &Adoption, act: &Act) -> Result<bool, StoreError> {
+        let (Adoption { predecessor, terms, by, at }, actor) = (adoption.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             let last: u64 = connection
                 .prepare_cached("SELECT ifnull(max(seq), 0) FROM agreement")?
                 .query_one([], |row| row.get(0))?;

@@ -8,9 +8,8 @@ use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
 
 use super::column::time;
 use super::engine::Sqlite;
-use super::writer::Durability;
 use crate::changes::{CHANGES_KEPT, Columns};
-use crate::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
+use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
 
 #[async_trait]
 impl ChangeLog for Sqlite {
@@ -64,9 +63,9 @@ impl Revocations for Sqlite {
         .await
     }
 
-    async fn revoke(&self, revocation: &Revocation, now: Timestamp, actor: &Actor) -> Result<(), StoreError> {
-        let (change, actor) = (Changed::Revocation(*revocation), actor.clone());
-        self.write(Durability::Power, move |connection| record(connection, change, now, &actor)).await
+    async fn revoke(&self, revocation: &Revocation, now: Timestamp, act: &Act) -> Result<(), StoreError> {
+        let (change, actor) = (Changed::Revocation(*revocation), act.actor().clone());
+        self.act(act, move |connection| record(connection, change, now, &actor)).await
     }
 }
 
@@ -103,7 +102,7 @@ pub(super) fn longest_lifetime(connection: &Connection) -> Result<Duration> {
         .query_one([], |row| row.get(0).map(Duration::from_millis))
 }
 
-fn last(connection: &Connection) -> Result<Position> {
+pub(super) fn last(connection: &Connection) -> Result<Position> {
     connection
         .prepare_cached("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'")?
         .query_one([], |row| Ok(position(row.get(0)?)))

@@ -12,9 +12,8 @@ use super::column::{
 };
 use super::engine::Sqlite;
 use super::status::Subject;
-use super::writer::Durability;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
-use crate::{Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version};
+use crate::{Act, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -33,9 +32,9 @@ macro_rules! select {
 
 #[async_trait]
 impl Clients for Sqlite {
-    async fn create_client(&self, client: &Client, actor: &Actor) -> Result<bool, StoreError> {
-        let (client, actor) = (client.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| create(connection, &client, &actor)).await
+    async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError> {
+        let (client, actor) = (client.clone(), act.actor().clone());
+        self.act(act, move |connection| create(connection, &client, &actor)).await
     }
 
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
@@ -84,7 +83,7 @@ impl Clients for Sqlite {
         id: ClientId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE clients SET disabled = ?2, generation = generation + ?2, version = version + 1 WHERE id = ?1
                    RETURNING generation";
@@ -94,22 +93,17 @@ impl Clients for Sqlite {
             change: Changed::Client(id),
             end: move |raised| Revoked::Client(id, raised),
         };
-        self.set_status(subject, status, now, actor).await
+        self.set_status(subject, status, now, act).await
     }
 
-    async fn end_client_tokens(
-        &self,
-        id: ClientId,
-        now: Timestamp,
-        actor: &Actor,
-    ) -> Result<bool, StoreError> {
+    async fn end_client_tokens(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError> {
         let subject = Subject {
             sql: "UPDATE clients SET generation = generation + ?2 WHERE id = ?1 RETURNING generation",
             id: *id.as_bytes(),
             change: Changed::Client(id),
             end: move |raised| Revoked::Client(id, raised),
         };
-        self.end_tokens(subject, now, actor).await
+        self.end_tokens(subject, now, act).await
     }
 
     async fn update_client(
@@ -118,10 +112,10 @@ impl Clients for Sqlite {
         update: &ClientUpdate,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (update, actor) = (update.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (update, actor) = (update.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             let found = update_row(connection, id, &update, only)?;
             if found > 0 {
                 changes::record(connection, Changed::Client(id), now, &actor)?;
@@ -136,10 +130,10 @@ impl Clients for Sqlite {
         id: ClientId,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let actor = actor.clone();
-        self.write(Durability::Power, move |connection| {
+        let actor = act.actor().clone();
+        self.act(act, move |connection| {
             let found = connection
                 .prepare_cached("SELECT 1 FROM clients WHERE id = ?1 AND (?2 IS NULL OR version = ?2)")?
                 .exists(params![id.as_bytes(), only.map(Version::number)])?;
@@ -162,10 +156,10 @@ impl Clients for Sqlite {
         secret: &Secret,
         others_expire_at: Option<Timestamp>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (secret, actor) = (secret.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (secret, actor) = (secret.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             add_secret(connection, client, &secret, others_expire_at, now, &actor)
         })
         .await
@@ -176,10 +170,10 @@ impl Clients for Sqlite {
         client: ClientId,
         secret: SecretId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let actor = actor.clone();
-        self.write(Durability::Power, move |connection| {
+        let actor = act.actor().clone();
+        self.act(act, move |connection| {
             let revoked = connection
                 .prepare_cached(
                     "UPDATE secrets SET revoked_at = ?3 WHERE client_id = ?1 AND id = ?2 AND revoked_at IS NULL",

@@ -7,6 +7,18 @@ use crate::StoreError;
 /// How the text of an error begins where nothing more can be written.
 pub(super) const DISK_FULL: &str = "the disk is full";
 
+/// The error of an act that another has overtaken.
+#[derive(Debug, thiserror::Error)]
+#[error("another act came first")]
+pub(super) struct Overtaken;
+
+impl From<Overtaken> for Error {
+    fn from(overtaken: Overtaken) -> Self {
+        // The one variant that takes an error of anybody's.
+        Self::ToSqlConversionFailure(Box::new(overtaken))
+    }
+}
+
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match error {
@@ -15,6 +27,7 @@ impl From<Error> for StoreError {
             | Error::InvalidColumnType(..)
             | Error::Utf8Error(..) => Self::Corrupt("a row has a value that was never written".to_owned()),
             Error::SqliteFailure(error, _) => from_code(error),
+            Error::ToSqlConversionFailure(error) if error.is::<Overtaken>() => Self::Overtaken,
             _ => Self::Unavailable("a statement was refused".to_owned()),
         }
     }

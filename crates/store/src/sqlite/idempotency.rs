@@ -8,7 +8,9 @@ use super::column::time;
 use super::engine::Sqlite;
 use super::writer::Durability;
 use super::{clients, documents, merchants};
-use crate::{Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, StoreError};
+use crate::{
+    Act, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, StoreError,
+};
 
 #[async_trait]
 impl Idempotency for Sqlite {
@@ -40,11 +42,11 @@ impl Idempotency for Sqlite {
         answer: &Answer,
         creation: &Creation,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<Completed, StoreError> {
         let (lease, answer, creation, actor) =
-            (lease.clone(), answer.clone(), creation.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+            (lease.clone(), answer.clone(), creation.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             if !keep(connection, &lease, &answer)? {
                 return Ok(Completed::LeaseLost);
             }

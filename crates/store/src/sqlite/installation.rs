@@ -4,24 +4,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, params};
-use tollgate_core::{Actor, KeyId, Timestamp};
+use tollgate_core::{KeyId, Timestamp};
 
 use super::column::millis;
 use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{changes, keys};
-use crate::{Changed, Installation, Seal, SigningKey, StoreError};
+use super::{changes, keys, trail};
+use crate::{Act, Changed, Installation, Seal, SigningKey, StoreError};
 
 #[async_trait]
 impl Installation for Sqlite {
-    async fn install(&self, check: &[u8], key: &SigningKey) -> Result<Vec<u8>, StoreError> {
-        let (check, key) = (check.to_owned(), key.clone());
+    async fn install(&self, check: &[u8], key: &SigningKey, act: &Act) -> Result<Vec<u8>, StoreError> {
+        let (check, key, act) = (check.to_owned(), key.clone(), act.clone());
         self.write(Durability::Power, move |connection| {
             let first = connection
                 .prepare_cached("UPDATE installation SET check_value = ?1 WHERE check_value IS NULL")?
                 .execute([check])?;
             if first == 1 {
                 keys::insert(connection, &key)?;
+                trail::append(connection, &act, trail::ends(connection)?.newest)?;
             }
             connection.prepare_cached("SELECT check_value FROM installation")?.query_one([], |row| row.get(0))
         })
@@ -32,9 +33,11 @@ impl Installation for Sqlite {
         self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT check_value, secrets_key FROM installation WHERE check_value IS NOT NULL",
+                    "SELECT check_value, secrets_key, trail_key FROM installation WHERE check_value IS NOT NULL",
                 )?
-                .query_one([], |row| Ok(Seal { check: row.get(0)?, secrets_key: row.get(1)? }))
+                .query_one([], |row| {
+                    Ok(Seal { check: row.get(0)?, secrets_key: row.get(1)?, trail_key: row.get(2)? })
+                })
                 .optional()
         })
         .await
@@ -46,10 +49,10 @@ impl Installation for Sqlite {
         seal: &Seal,
         keys: &[(KeyId, Vec<u8>)],
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (from, seal, keys, actor) = (from.to_owned(), seal.clone(), keys.to_owned(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (from, seal, keys, actor) = (from.to_owned(), seal.clone(), keys.to_owned(), act.actor().clone());
+        self.act(act, move |connection| {
             let same = is_sealed_with(connection, &from)? && are_all(connection, &keys)?;
             if same {
                 replace(connection, &seal, &keys)?;
@@ -99,8 +102,8 @@ fn are_all(connection: &Connection, keys: &[(KeyId, Vec<u8>)]) -> Result<bool> {
 
 fn replace(connection: &Connection, seal: &Seal, keys: &[(KeyId, Vec<u8>)]) -> Result<()> {
     connection
-        .prepare_cached("UPDATE installation SET check_value = ?1, secrets_key = ?2")?
-        .execute(params![seal.check, seal.secrets_key])?;
+        .prepare_cached("UPDATE installation SET check_value = ?1, secrets_key = ?2, trail_key = ?3")?
+        .execute(params![seal.check, seal.secrets_key, seal.trail_key])?;
     let mut update = connection.prepare_cached("UPDATE signing_keys SET sealed = ?2 WHERE id = ?1")?;
     keys.iter().try_for_each(|(id, sealed)| update.execute(params![id.as_bytes(), sealed]).map(drop))
 }

@@ -7,8 +7,7 @@ use tollgate_core::{Actor, KeyId, Timestamp};
 use super::changes;
 use super::column::{optional_time, parsed, time};
 use super::engine::Sqlite;
-use super::writer::Durability;
-use crate::{Changed, Keys, SigningKey, StoreError};
+use crate::{Act, Changed, Keys, SigningKey, StoreError};
 
 #[async_trait]
 impl Keys for Sqlite {
@@ -40,15 +39,15 @@ impl Keys for Sqlite {
         &self,
         key: &SigningKey,
         others_retire_at: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<(), StoreError> {
-        let (key, actor) = (key.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| add(connection, &key, others_retire_at, &actor)).await
+        let (key, actor) = (key.clone(), act.actor().clone());
+        self.act(act, move |connection| add(connection, &key, others_retire_at, &actor)).await
     }
 
-    async fn replace_signing_keys(&self, key: &SigningKey, actor: &Actor) -> Result<(), StoreError> {
-        let (key, actor) = (key.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+    async fn replace_signing_keys(&self, key: &SigningKey, act: &Act) -> Result<(), StoreError> {
+        let (key, actor) = (key.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             connection
                 .prepare_cached("UPDATE signing_keys SET compromised = 1 WHERE alg = ?1")?
                 .execute([key.algorithm.as_str()])?;
@@ -62,10 +61,10 @@ impl Keys for Sqlite {
         predecessor: KeyId,
         key: &SigningKey,
         others_retire_at: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (key, actor) = (key.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (key, actor) = (key.clone(), act.actor().clone());
+        self.act(act, move |connection| {
             // Adding a key lets the others of its algorithm retire, so the newest of each alone has no end.
             let is_newest = connection
                 .prepare_cached("SELECT 1 FROM signing_keys WHERE id = ?1 AND retires_at IS NULL")?

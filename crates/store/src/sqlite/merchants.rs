@@ -8,14 +8,13 @@ use super::changes;
 use super::column::{status, time, version};
 use super::engine::Sqlite;
 use super::status::Subject;
-use super::writer::Durability;
-use crate::{Changed, Merchant, Merchants, Status, StoreError, Version};
+use crate::{Act, Changed, Merchant, Merchants, Status, StoreError, Version};
 
 #[async_trait]
 impl Merchants for Sqlite {
-    async fn create_merchant(&self, merchant: &Merchant, actor: &Actor) -> Result<(), StoreError> {
-        let (merchant, actor) = (merchant.clone(), actor.clone());
-        self.write(Durability::Power, move |connection| create(connection, &merchant, &actor)).await
+    async fn create_merchant(&self, merchant: &Merchant, act: &Act) -> Result<(), StoreError> {
+        let (merchant, actor) = (merchant.clone(), act.actor().clone());
+        self.act(act, move |connection| create(connection, &merchant, &actor)).await
     }
 
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
@@ -49,7 +48,7 @@ impl Merchants for Sqlite {
         id: MerchantId,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE merchants SET disabled = ?2, generation = generation + ?2, version = version + 1 WHERE id = ?1
                    RETURNING generation";
@@ -59,14 +58,14 @@ impl Merchants for Sqlite {
             change: Changed::Merchant(id),
             end: move |raised| Revoked::Merchant(id, raised),
         };
-        self.set_status(subject, status, now, actor).await
+        self.set_status(subject, status, now, act).await
     }
 
     async fn end_merchant_tokens(
         &self,
         id: MerchantId,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let subject = Subject {
             sql: "UPDATE merchants SET generation = generation + ?2 WHERE id = ?1 RETURNING generation",
@@ -74,7 +73,7 @@ impl Merchants for Sqlite {
             change: Changed::Merchant(id),
             end: move |raised| Revoked::Merchant(id, raised),
         };
-        self.end_tokens(subject, now, actor).await
+        self.end_tokens(subject, now, act).await
     }
 
     async fn rename_merchant(
@@ -83,10 +82,10 @@ impl Merchants for Sqlite {
         name: &str,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (name, actor) = (name.to_owned(), actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (name, actor) = (name.to_owned(), act.actor().clone());
+        self.act(act, move |connection| {
             let found = connection
                 .prepare_cached(
                     "UPDATE merchants SET name = ?2, version = version + 1
@@ -106,10 +105,10 @@ impl Merchants for Sqlite {
         id: MerchantId,
         only: Option<Version>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let actor = actor.clone();
-        self.write(Durability::Power, move |connection| {
+        let actor = act.actor().clone();
+        self.act(act, move |connection| {
             let found = connection
                 .prepare_cached("SELECT 1 FROM merchants WHERE id = ?1 AND (?2 IS NULL OR version = ?2)")?
                 .exists(params![id.as_bytes(), only.map(Version::number)])?;

@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("documents.sql"),
     include_str!("secrets_key.sql"),
     include_str!("audiences.sql"),
+    include_str!("trail.sql"),
     include_str!("terms.sql"),
 ];
 
@@ -280,7 +281,7 @@ pub(super) fn explain(path: &Path, error: StoreError) -> StoreError {
         }
         StoreError::Misconfigured(what) => StoreError::Misconfigured(format!("{shown}: {what}")),
         StoreError::OutcomeUnknown(what) => StoreError::OutcomeUnknown(format!("{shown}: {what}")),
-        StoreError::Newer { found, known } => StoreError::Newer { found, known },
+        error @ (StoreError::Overtaken | StoreError::Newer { .. }) => error,
     }
 }
 

@@ -1,13 +1,12 @@
 //! Enabling and disabling clients and merchants.
 
 use rusqlite::{OptionalExtension, params};
-use tollgate_core::{Actor, Generation, Revoked, Timestamp};
+use tollgate_core::{Generation, Revoked, Timestamp};
 
 use super::changes;
 use super::column::generation;
 use super::engine::Sqlite;
-use super::writer::Durability;
-use crate::{Changed, Status, StoreError};
+use crate::{Act, Changed, Status, StoreError};
 
 /// A row with a status.
 pub(super) struct Subject<F> {
@@ -27,10 +26,10 @@ impl Sqlite {
         &self,
         subject: Subject<impl FnOnce(Generation) -> Revoked + Send + 'static>,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         // As disabling does, with a statement that leaves the status as it is.
-        self.set_status(subject, Status::Disabled, now, actor).await
+        self.set_status(subject, Status::Disabled, now, act).await
     }
 
     /// Sets a status. Says whether there is such a row.
@@ -39,10 +38,10 @@ impl Sqlite {
         Subject { sql, id, change, end }: Subject<impl FnOnce(Generation) -> Revoked + Send + 'static>,
         status: Status,
         now: Timestamp,
-        actor: &Actor,
+        act: &Act,
     ) -> Result<bool, StoreError> {
-        let (disabled, actor) = (status == Status::Disabled, actor.clone());
-        self.write(Durability::Power, move |connection| {
+        let (disabled, actor) = (status == Status::Disabled, act.actor().clone());
+        self.act(act, move |connection| {
             let mut statement = connection.prepare_cached(sql)?;
             let raised = statement.query_one(params![id, disabled], |row| generation(row, 0)).optional()?;
             let Some(raised) = raised else { return Ok(false) };

@@ -12,11 +12,13 @@ mod upgrading;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tollgate_core::{Actor, Environment, MerchantId, Timestamp};
 
-use crate::{Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status, Version};
+use crate::conformance::act_of;
+use crate::{Act, Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status, Version};
 
 mod conformance {
     use std::future::{Ready, ready};
@@ -33,8 +35,8 @@ mod conformance {
     crate::conformance_tests!(open);
 }
 
-/// The actor of what is not about actors.
-static SYSTEM: Actor = Actor::system();
+/// The act of what is not about acts.
+static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 

@@ -70,7 +70,7 @@ fn select(table: Table) -> String {
         // SQLite keeps the number of the last change by itself.
         return "SELECT check_value, purged_change,
                     (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'),
-                    longest_lifetime, secrets_key
+                    longest_lifetime, secrets_key, trail_key, audit_seq, audit_mac, purged_audit, purged_audit_mac
                 FROM installation"
             .to_owned();
     }
@@ -101,13 +101,14 @@ fn insert(connection: &Connection, table: Table, rows: &[Values]) -> Result<()> 
 
 /// Sets the only row there is, and the number of the last change, which may be greater than any that is left.
 fn install(connection: &Connection, row: &Values) -> Result<()> {
-    let [check, purged, last, longest, secrets_key] = row.as_slice() else { return Err(Error::InvalidQuery) };
+    let [check, purged, last, rest @ ..] = row.as_slice() else { return Err(Error::InvalidQuery) };
     connection
         .prepare_cached(
             "UPDATE installation
-             SET check_value = ?1, purged_change = ?2, longest_lifetime = ?3, secrets_key = ?4",
+             SET check_value = ?1, purged_change = ?2, longest_lifetime = ?3, secrets_key = ?4, trail_key = ?5,
+                 audit_seq = ?6, audit_mac = ?7, purged_audit = ?8, purged_audit_mac = ?9",
         )?
-        .execute([stored(check), stored(purged), stored(longest), stored(secrets_key)])?;
+        .execute(params_from_iter([check, purged].into_iter().chain(rest).map(stored)))?;
     connection.prepare_cached("DELETE FROM sqlite_sequence WHERE name = 'changes'")?.execute([])?;
     connection
         .prepare_cached("INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?1)")?

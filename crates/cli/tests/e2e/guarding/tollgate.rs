@@ -11,8 +11,8 @@ use serde_json::Value;
 use tollgate_core::{
     Actor, Algorithm, KeyId, MasterKey, Policy, PrivateKey, RsaBits, SigningKey, SigningRing, Timestamp,
 };
-use tollgate_server::open_signing_keys;
-use tollgate_store::{Keys, Revocations, Sqlite};
+use tollgate_server::{AuditTrail, open_signing_keys};
+use tollgate_store::{Draft, Keys, Object, Revocations, Sqlite};
 
 use super::parity::{self, Subject};
 use crate::harness::{Api, Dev, Process, SEEN_WITHIN, Serve, eventually, finish, shell, tollgate};
@@ -101,11 +101,13 @@ impl Tollgate {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
         let now = self.clock.now;
-        for revocation in parity::revocations(now) {
-            runtime.block_on(store.revoke(&revocation, now, &Actor::system())).unwrap();
-        }
         let master: MasterKey =
             fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap();
+        let record = Draft::new(now, Actor::system(), "token.revoke", Object::Store);
+        let act = AuditTrail::new(master.trail_key()).act(record);
+        for revocation in parity::revocations(now) {
+            runtime.block_on(store.revoke(&revocation, now, &act)).unwrap();
+        }
         let sealed = runtime.block_on(store.signing_keys()).unwrap();
         let keys = SigningRing::new(&self.issuer, open_signing_keys(&sealed, &master.into()).unwrap());
         let policy = Policy {

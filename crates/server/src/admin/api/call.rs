@@ -16,12 +16,13 @@ use tollgate_core::{Actor, ActorKind};
 use tollgate_guard::{Denial, Principal, Requirement};
 use tollgate_http::edge::read_body;
 use tollgate_http::fields::{self, FromFields};
-use tollgate_http::{Media, Problem};
-use tollgate_store::Version;
+use tollgate_http::{Media, Problem, RequestId};
+use tollgate_store::{Object, Version};
 
 use super::listing::Query;
-use super::values::{Reason, etags};
-use crate::admin::{Act, Administration, Authority};
+use super::paths;
+use super::values::versions;
+use crate::admin::{Administration, Authority, Operation, audit};
 use crate::error::Error;
 use crate::oauth::request::{MAX_BODY, check_sender};
 use crate::state::{Arrival, State};
@@ -42,9 +43,9 @@ pub(super) type Outcome = Result<Response, Error>;
 /// The future of a handler.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// Makes a handler of a function that is called only for those who may do the act.
+/// Makes a handler of a function that is called only for those who may do the operation.
 pub(super) fn endpoint<F, A>(
-    act: Act,
+    operation: Operation,
     handle: F,
 ) -> impl Fn(Shared<Arc<State>>, Extension<Arrival>, Request) -> Answering + Clone + Send + Sync + 'static
 where
@@ -54,7 +55,7 @@ where
     move |Shared(state), Extension(arrival), request| {
         let handle = handle.clone();
         Box::pin(async move {
-            let call = match Call::admit(act, &state, arrival, request).await {
+            let call = match Call::admit(operation, &state, arrival, request).await {
                 Ok(call) => call,
                 Err(refused) => return refused.response(&state),
             };
@@ -82,10 +83,10 @@ async fn done(state: &State, act: impl Future<Output = Outcome> + Send + 'static
 }
 
 impl Call {
-    /// Admits a call of an operator's client whose token has the scope that the act needs. A merchant's client may do nothing
-    /// here, whatever its scope says.
+    /// Admits a call of an operator's client whose token has the scope that the operation needs. A merchant's client may do
+    /// nothing here, whatever its scope says. Whoever may not stands in the audit trail.
     async fn admit(
-        act: Act,
+        operation: Operation,
         state: &Arc<State>,
         arrival: Arrival,
         request: Request,
@@ -98,22 +99,17 @@ impl Call {
         let verifier = state.installation().verifier();
         let operator =
             verifier.decide(&head.headers, Some(arrival.from), &Requirement::new(), arrival.now)?;
-        if operator.merchant_id().is_some() {
-            return Err(Error::NotAnOperator.into());
-        }
-        if !act.is_allowed_by(operator.scope()) {
-            let needed = act.role().scope().parse().expect("a role's scope is one");
-            return Err(Denial::InsufficientScope(needed).into());
-        }
         let allowed = state.limiters().administration.take(operator.client_id(), Instant::now());
         allowed.map_err(|retry_after| Error::TooManyActs { retry_after })?;
+        let mut actor = actor(&operator, arrival, &head);
+        if let Some(refused) = refusal(&operator, operation) {
+            record_refusal(state, operation, &head, &refused, &actor).await?;
+            return Err(refused);
+        }
         let ids = ids(&mut head).await;
-        let reason = if head.method == Method::GET || head.method == Method::HEAD {
-            None
-        } else {
-            Query::of(&head).reason()?
-        };
-        let actor = actor(&operator, arrival, reason);
+        if head.method != Method::GET && head.method != Method::HEAD {
+            actor.why = Query::of(&head).reason()?.map(String::from);
+        }
         let body = read_body(body, MAX_BODY, state.body_timeout()).await.map_err(Error::from)?;
         Ok(Self { state: state.clone(), operator, actor, head, ids, body })
     }
@@ -170,14 +166,9 @@ impl Call {
         Ok(fields::read(self.body()?)?)
     }
 
-    /// The version that something must have for it to be changed (RFC 9110 §13.1.1), if the caller says which of those that
-    /// it has read. `found` is the one that it has now.
-    pub(super) fn only(&self, found: Version) -> Result<Option<Version>, Error> {
-        match etags(&self.head.headers)? {
-            None => Ok(None),
-            Some(known) if known.is_met_by(found) => Ok(Some(found)),
-            Some(_) => Err(Error::Admin(crate::admin::AdminError::Changed)),
-        }
+    /// The versions of which something must be for it to be changed (RFC 9110 §13.1.1), if the caller says which it has read.
+    pub(super) fn only(&self) -> Result<Option<Vec<Version>>, Error> {
+        Ok(versions(&self.head.headers)?)
     }
 
     /// Refuses a condition where none is looked at.
@@ -200,17 +191,50 @@ async fn ids(head: &mut Parts) -> Vec<(String, String)> {
     found.as_ref().map(pairs).unwrap_or_default()
 }
 
-fn actor(operator: &Principal, arrival: Arrival, reason: Option<Reason>) -> Actor {
+/// Who calls, without a reason as yet.
+fn actor(caller: &Principal, arrival: Arrival, head: &Parts) -> Actor {
+    let id = caller.client_id();
+    let kind =
+        if caller.merchant_id().is_some() { ActorKind::Client(id) } else { ActorKind::OperatorClient(id) };
     Actor {
         from: arrival.from.known().map(|address| address.to_string()),
-        why: reason.map(String::from),
-        ..Actor::new(ActorKind::OperatorClient(operator.client_id()))
+        request_id: head.extensions.get::<RequestId>().map(|id| id.as_str().to_owned()),
+        ..Actor::new(kind)
     }
 }
 
+/// Why a caller may not do an operation, whatever it is done to.
+fn refusal(caller: &Principal, operation: Operation) -> Option<Refused> {
+    if caller.merchant_id().is_some() {
+        return Some(Error::NotAnOperator.into());
+    }
+    let needed = || operation.role().scope().parse().expect("a role's scope is one");
+    (!operation.is_allowed_by(caller.scope())).then(|| Denial::InsufficientScope(needed()).into())
+}
+
+/// Records that somebody may not do an operation.
+async fn record_refusal(
+    state: &State,
+    operation: Operation,
+    head: &Parts,
+    refused: &Refused,
+    actor: &Actor,
+) -> Result<(), Error> {
+    /// The paths of ids that there can be are shorter.
+    const LONGEST: usize = 200;
+    let path = head.uri.path();
+    let template = paths::place_of(path).map_or(paths::ABOVE, |place| paths::ALL[place]);
+    let route = Object::Route(if path.len() <= LONGEST { path } else { template }.to_owned());
+    let admin = state.installation().administration();
+    Ok(audit::refused(&admin, operation.name(), route, &refused.to_string(), actor).await?)
+}
+
 /// Why a call is not made.
+#[derive(Debug, thiserror::Error)]
 enum Refused {
+    #[error("{0}")]
     Denied(Denial),
+    #[error("{0}")]
     Error(Error),
 }
 

@@ -1,10 +1,9 @@
 //! `/admin/v1/clients`.
 
-use http::StatusCode;
 use serde::Serialize;
 use tollgate_core::{Audience, ClientId, Environment, MerchantId, Scope};
 use tollgate_http::fields::{Fields, FromFields, read};
-use tollgate_store::{ClientUpdate, Creation, Quota, Terms};
+use tollgate_store::{ClientUpdate, Quota, Terms};
 
 use super::call::{Call, Outcome};
 use super::listing::Query;
@@ -13,8 +12,6 @@ use super::view::{self, ClientView, CreatedClientView};
 use super::{once, paths};
 use crate::admin::Name;
 use crate::admin::clients::{self, ClientFilter, CreatedClient, NewClient};
-use crate::admin::creation::Draft;
-use crate::error::Error;
 
 /// Its route, as idempotency keys count for it.
 const CREATE: &str = "POST /admin/v1/clients";
@@ -102,19 +99,8 @@ pub(super) async fn post(call: Call) -> Outcome {
         Ok(new) => new,
         Err(problems) => return Err(once::refuse(&call, scope.as_ref(), problems.into()).await),
     };
-    let CreatedClient { client, secret } = clients::draft(&call.administration(), new).await?;
-    let shown = view::success(&CreatedClientView {
-        client: ClientView::of(&client, client.created_at),
-        secret_id: client.secrets.first().map(|secret| secret.id).ok_or_else(without_secret)?,
-        client_secret: secret.expose_secret(),
-    });
-    let status = StatusCode::CREATED.as_u16();
-    let draft = Draft { creation: Creation::Client(Box::new(client)), status, body: shown };
-    once::create(&call, scope, body, draft).await
-}
-
-fn without_secret() -> Error {
-    Error::Internal("a new client has no secret".to_owned())
+    let shown = |created: &CreatedClient| view::success(&CreatedClientView::of(created));
+    once::create(&call, scope, body, &clients::Identified::from(new), shown).await
 }
 
 pub(super) async fn show(call: Call) -> Outcome {
@@ -128,8 +114,7 @@ pub(super) async fn patch(call: Call) -> Outcome {
     let id = call.id("id")?;
     let Changes(update) = call.read()?;
     let admin = call.administration();
-    let only = call.only(clients::find(&admin, id).await?.version)?;
-    let client = clients::update(&admin, id, &update, only, call.actor()).await?;
+    let client = clients::update(&admin, id, &update, call.only()?.as_deref(), call.actor()).await?;
     Ok(view::shown_in(client.version, &ClientView::of(&client, admin.now().await?)))
 }
 
@@ -154,7 +139,6 @@ pub(super) async fn delete(call: Call) -> Outcome {
         status: &'static str,
     }
     let (id, admin) = (call.id("id")?, call.administration());
-    let only = call.only(clients::find(&admin, id).await?.version)?;
-    clients::delete(&admin, id, only, call.actor()).await?;
+    clients::delete(&admin, id, call.only()?.as_deref(), call.actor()).await?;
     Ok(view::shown(&Deleted { client_id: id, status: "deleted" }))
 }

@@ -8,7 +8,7 @@ use http::request::Parts;
 use tollgate_http::{Problem, Problems};
 
 use super::cursor::Cursor;
-use super::values::Reason;
+use crate::admin::Reason;
 use crate::error::Error;
 
 /// The parameters of a request's query, each of which may be there once. One that is not taken is a problem, too: whoever

@@ -1,17 +1,15 @@
 //! `/admin/v1/merchants`.
 
-use http::StatusCode;
 use serde::Serialize;
 use tollgate_core::MerchantId;
 use tollgate_http::fields::{Fields, FromFields, read};
-use tollgate_store::Creation;
+use tollgate_store::Merchant;
 
 use super::call::{Call, Outcome};
 use super::values::{Part, StatusText, Text};
 use super::view::{self, MerchantView};
 use super::{once, paths};
 use crate::admin::Name;
-use crate::admin::creation::Draft;
 use crate::admin::merchants::{self, MerchantFilter, NewMerchant};
 
 /// Its route, as idempotency keys count for it.
@@ -54,11 +52,8 @@ pub(super) async fn post(call: Call) -> Outcome {
         Ok(new) => new,
         Err(problems) => return Err(once::refuse(&call, scope.as_ref(), problems.into()).await),
     };
-    let merchant = merchants::draft(&call.administration(), new).await?;
-    let shown = view::success(&MerchantView::of(&merchant));
-    let status = StatusCode::CREATED.as_u16();
-    let draft = Draft { creation: Creation::Merchant(merchant), status, body: shown };
-    once::create(&call, scope, body, draft).await
+    let shown = |merchant: &Merchant| view::success(&MerchantView::of(merchant));
+    once::create(&call, scope, body, &merchants::Identified::from(new), shown).await
 }
 
 pub(super) async fn show(call: Call) -> Outcome {
@@ -71,8 +66,7 @@ pub(super) async fn patch(call: Call) -> Outcome {
     let id = call.id("id")?;
     let Rename(name) = call.read()?;
     let admin = call.administration();
-    let only = call.only(merchants::find(&admin, id).await?.version)?;
-    let merchant = merchants::rename(&admin, id, name, only, call.actor()).await?;
+    let merchant = merchants::rename(&admin, id, name, call.only()?.as_deref(), call.actor()).await?;
     Ok(view::shown_in(merchant.version, &MerchantView::of(&merchant)))
 }
 
@@ -95,7 +89,6 @@ pub(super) async fn delete(call: Call) -> Outcome {
         status: &'static str,
     }
     let (id, admin) = (call.id("id")?, call.administration());
-    let only = call.only(merchants::find(&admin, id).await?.version)?;
-    merchants::delete(&admin, id, only, call.actor()).await?;
+    merchants::delete(&admin, id, call.only()?.as_deref(), call.actor()).await?;
     Ok(view::shown(&Deleted { merchant_id: id, status: "deleted" }))
 }

@@ -8,7 +8,7 @@ use tollgate_store::IdempotencyScope;
 
 use super::call::{Call, Outcome};
 use super::view;
-use crate::admin::creation::{self, Draft, Request, RequestClock};
+use crate::admin::creation::{self, New, Request, RequestClock};
 use crate::error::Error;
 
 /// Where the idempotency key of a call counts, if it has one.
@@ -34,22 +34,24 @@ pub(super) async fn refuse(call: &Call, scope: Option<&IdempotencyScope>, error:
     }
 }
 
-/// Creates what was drafted, or repeats the answer to the call that came with the same key before. `body` is that of the
-/// request.
-pub(super) async fn create(
+/// Creates something, or repeats the answer to the call that came with the same key before. `body` is that of the request;
+/// `shown` makes that of the answer.
+pub(super) async fn create<N: New>(
     call: &Call,
     scope: Option<IdempotencyScope>,
     body: &[u8],
-    draft: Draft,
+    new: &N,
+    shown: impl Fn(&N::Created) -> Vec<u8> + Sync,
 ) -> Outcome {
     let admin = call.administration();
     let Some(scope) = scope else {
-        creation::create(&admin, &draft.creation, call.actor()).await?;
-        return Ok(answer(draft.status, draft.body));
+        let created = creation::create(&admin, new, call.actor()).await?;
+        return Ok(view::answer(StatusCode::CREATED, shown(&created)));
     };
     let content = [call.path().as_bytes(), b"\n", body].concat();
     let request = Request { scope, content, clock: clock(call) };
-    let given = creation::create_once(&admin, request, draft, call.actor()).await?;
+    let shown = |created: &N::Created| (StatusCode::CREATED.as_u16(), shown(created));
+    let given = creation::create_once(&admin, new, request, shown, call.actor()).await?;
     let mut response = answer(given.status, given.body);
     if given.replayed {
         response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use serde::Serialize;
 use tollgate_core::{ClientId, SecretId};
 use tollgate_http::fields::{Fields, FromFields, read};
-use tollgate_store::Creation;
 
 use super::call::{Call, Outcome};
 use super::once;
 use super::values::{Length, Text};
 use super::view::{self, CreatedSecretView, SecretView};
-use crate::admin::creation::Draft;
-use crate::admin::secrets;
+use crate::admin::secrets::{self, CreatedSecret};
 
 /// Its route, as idempotency keys count for it.
 const CREATE: &str = "POST /admin/v1/clients/{id}/secrets";
@@ -47,13 +44,8 @@ pub(super) async fn post(call: Call) -> Outcome {
         Ok(new) => new,
         Err(problems) => return Err(once::refuse(&call, scope.as_ref(), problems.into()).await),
     };
-    let created = secrets::draft(&call.administration(), client, new.others_expire_in).await?;
-    let (secret, at) = (created.secret, created.others_expire_at);
-    let shown = CreatedSecretView::of(client, secret.id, created.value.expose_secret(), at);
-    let shown = view::success(&shown);
-    let creation = Creation::Secret { client, secret, others_expire_at: at };
-    let draft = Draft { creation, status: StatusCode::CREATED.as_u16(), body: shown };
-    once::create(&call, scope, body, draft).await
+    let shown = |created: &CreatedSecret| view::success(&CreatedSecretView::of(client, created));
+    once::create(&call, scope, body, &secrets::Identified::new(client, new.others_expire_in), shown).await
 }
 
 pub(super) async fn revoke(call: Call) -> Outcome {

@@ -121,35 +121,18 @@ impl FromStr for StatusText {
     }
 }
 
-/// A line of text: a part of a name, or a reason.
+/// A line of text: a part of a name.
 pub(super) struct Part(pub(super) String);
 
 impl FromStr for Part {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if is_line(text) {
+        if is_line(text, 255) {
             Ok(Self(text.to_owned()))
         } else {
             Err("must have 1 to 255 characters that are not all white space, and no control characters")
         }
-    }
-}
-
-/// Why something is changed, in the words of whoever changes it.
-pub(super) struct Reason(String);
-
-impl FromStr for Reason {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Part::from_str(text).map(|Part(text)| Self(text))
-    }
-}
-
-impl From<Reason> for String {
-    fn from(reason: Reason) -> Self {
-        reason.0
     }
 }
 
@@ -185,49 +168,37 @@ impl FromJson for LabelObject {
     }
 }
 
-/// Which versions a condition names (RFC 9110 §13.1.1).
-pub(super) enum Known {
-    Any,
-    These(Vec<String>),
-}
-
-impl Known {
-    pub(super) fn is_met_by(&self, version: Version) -> bool {
-        match self {
-            Self::Any => true,
-            Self::These(tags) => tags.contains(&etag(version)),
-        }
-    }
-}
-
 /// The entity tag of a version. It is compared as a whole.
 pub(super) fn etag(version: Version) -> String {
     format!("\"v{}\"", version.number())
 }
 
-/// Reads `If-Match`. A weak tag names no version (RFC 9110 §13.1.1 wants the strong comparison).
-pub(super) fn etags(headers: &HeaderMap) -> Result<Option<Known>, Problem> {
-    let mut tags = Vec::new();
+/// Reads the versions that `If-Match` names; `None` where any will do (RFC 9110 §13.1.1). A weak tag names none: the strong
+/// comparison is wanted. So does a tag that was never given.
+pub(super) fn versions(headers: &HeaderMap) -> Result<Option<Vec<Version>>, Problem> {
+    let (mut versions, mut is_any) = (Vec::new(), !headers.contains_key(IF_MATCH));
     for line in headers.get_all(IF_MATCH) {
         let wrong = || Problem::new("If-Match", "must be the ETag of an earlier answer, or *");
-        let line = line.to_str().map_err(|_| wrong())?;
-        for tag in line.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        let tags = line.to_str().map_err(|_| wrong())?.split(',').map(str::trim);
+        let mut tags = tags.filter(|tag| !tag.is_empty()).peekable();
+        tags.peek().ok_or_else(wrong)?;
+        for tag in tags {
             let opaque = tag.strip_prefix("W/").unwrap_or(tag);
             let is_quoted = opaque.len() >= 2 && opaque.starts_with('"') && opaque.ends_with('"');
             if tag != "*" && !is_quoted {
                 return Err(wrong());
             }
-            tags.push(tag.to_owned());
-        }
-        if tags.is_empty() {
-            return Err(wrong());
+            is_any |= tag == "*";
+            versions.extend(version(tag));
         }
     }
-    Ok(match tags.as_slice() {
-        [] => None,
-        [any] if any == "*" => Some(Known::Any),
-        _ => Some(Known::These(tags)),
-    })
+    Ok(if is_any { None } else { Some(versions) })
+}
+
+/// The version whose entity tag this is.
+fn version(tag: &str) -> Option<Version> {
+    let number = tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok()?;
+    Some(Version::from_number(number)).filter(|version| etag(*version) == tag)
 }
 
 #[cfg(test)]
@@ -241,16 +212,18 @@ mod tests {
         for line in lines {
             headers.append(IF_MATCH, HeaderValue::from_str(line).unwrap());
         }
-        Ok(etags(&headers)?.map(|known| known.is_met_by(Version::from_number(3))))
+        Ok(versions(&headers)?.map(|versions| versions.contains(&Version::from_number(3))))
     }
 
     #[test]
     fn a_condition_is_met_by_a_tag_that_is_the_same_as_a_whole() {
-        assert_eq!(known(&[]), Ok(None));
-        for met in [&["\"v3\""][..], &["*"], &["\"v2\", \"v3\""], &["\"v2\"", "\"v3\""]] {
+        for any in [&[][..], &["*"], &["\"v2\"", "*"]] {
+            assert_eq!(known(any), Ok(None), "{any:?}");
+        }
+        for met in [&["\"v3\""][..], &["\"v2\", \"v3\""], &["\"v2\"", "\"v3\""]] {
             assert_eq!(known(met), Ok(Some(true)), "{met:?}");
         }
-        for other in ["\"v2\"", "W/\"v3\"", "\"V3\"", "\"v3 \"", "\"\"", "\"v2\", *"] {
+        for other in ["\"v2\"", "W/\"v3\"", "\"V3\"", "\"v3 \"", "\"\"", "\"v03\"", "\"v+3\""] {
             assert_eq!(known(&[other]), Ok(Some(false)), "{other}");
         }
         for wrong in ["v3", "", ",", "\"v3", "W/v3", "3"] {

@@ -17,8 +17,9 @@ use super::cursor::Cursor;
 use super::listing::Listing;
 use super::values::{Length, etag};
 use crate::admin::Page;
+use crate::admin::clients::CreatedClient;
 use crate::admin::keys::{AddedKey, ListedKey};
-use crate::admin::secrets::SecretStatus;
+use crate::admin::secrets::{CreatedSecret, SecretStatus};
 use crate::admin::tokens::Listed;
 
 /// The body of a success, in the envelope.
@@ -156,9 +157,20 @@ impl ClientView {
 #[derive(Serialize)]
 pub(super) struct CreatedClientView<'a> {
     #[serde(flatten)]
-    pub(super) client: ClientView,
-    pub(super) secret_id: SecretId,
-    pub(super) client_secret: &'a str,
+    client: ClientView,
+    secret_id: Option<SecretId>,
+    client_secret: &'a str,
+}
+
+impl<'a> CreatedClientView<'a> {
+    pub(super) fn of(created: &'a CreatedClient) -> Self {
+        let CreatedClient { client, secret } = created;
+        Self {
+            client: ClientView::of(client, client.created_at),
+            secret_id: client.secrets.first().map(|secret| secret.id),
+            client_secret: secret.expose_secret(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -190,20 +202,17 @@ impl SecretView {
 /// A secret that was created, which is shown once.
 #[derive(Serialize)]
 pub(super) struct CreatedSecretView<'a> {
-    pub(super) client_id: ClientId,
-    pub(super) secret_id: SecretId,
-    pub(super) client_secret: &'a str,
-    pub(super) others_expire_at: Option<String>,
+    client_id: ClientId,
+    secret_id: SecretId,
+    client_secret: &'a str,
+    others_expire_at: Option<String>,
 }
 
 impl<'a> CreatedSecretView<'a> {
-    pub(super) fn of(
-        client_id: ClientId,
-        secret_id: SecretId,
-        client_secret: &'a str,
-        at: Option<Timestamp>,
-    ) -> Self {
-        Self { client_id, secret_id, client_secret, others_expire_at: at.map(time) }
+    pub(super) fn of(client_id: ClientId, created: &'a CreatedSecret) -> Self {
+        let CreatedSecret { secret, value, others_expire_at } = created;
+        let client_secret = value.expose_secret();
+        Self { client_id, secret_id: secret.id, client_secret, others_expire_at: others_expire_at.map(time) }
     }
 }
 

@@ -7,7 +7,7 @@ use tollgate_store::Status;
 use super::{Order, World};
 use crate::call::REVOKE;
 use crate::oauth::post_as;
-use crate::stage::{SYSTEM, master_key};
+use crate::stage::{ACT, master_key};
 use tollgate_server::{NewKey, new_signing_key};
 
 impl World {
@@ -31,23 +31,23 @@ impl World {
             Order::DisableClient | Order::EnableClient => {
                 let disable = matches!(order, Order::DisableClient);
                 let status = if disable { Status::Disabled } else { Status::Enabled };
-                let _ = store.set_client_status(id, status, now, &SYSTEM).await.unwrap();
+                let _ = store.set_client_status(id, status, now, &ACT).await.unwrap();
             }
             Order::DisableMerchant => {
-                assert!(store.set_merchant_status(merchant, Status::Disabled, now, &SYSTEM).await.unwrap());
+                assert!(store.set_merchant_status(merchant, Status::Disabled, now, &ACT).await.unwrap());
             }
             Order::EnableMerchant => {
-                assert!(store.set_merchant_status(merchant, Status::Enabled, now, &SYSTEM).await.unwrap());
+                assert!(store.set_merchant_status(merchant, Status::Enabled, now, &ACT).await.unwrap());
             }
             Order::RevokeSecret => {
-                let _ = store.revoke_secret(id, self.shop.secret_id, now, &SYSTEM).await.unwrap();
+                let _ = store.revoke_secret(id, self.shop.secret_id, now, &ACT).await.unwrap();
             }
             Order::DeleteClient => {
-                let _ = store.delete_client(id, None, now, &SYSTEM).await.unwrap();
+                let _ = store.delete_client(id, None, now, &ACT).await.unwrap();
             }
             Order::ReplaceKeys => {
                 let key = new_signing_key(&master_key(), NewKey::hs256(now, now)).await.unwrap();
-                store.replace_signing_keys(&key, &SYSTEM).await.unwrap();
+                store.replace_signing_keys(&key, &ACT).await.unwrap();
             }
         }
         self.told.push(format!("{order:?}"));

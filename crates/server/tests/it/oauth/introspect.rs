@@ -12,7 +12,7 @@ use tollgate_store::Status;
 use super::{introspect, post_as, refresh, said, tokens};
 use crate::call::{Call, INTROSPECT, Reply, assert_oauth_refused, claims};
 use crate::faults::{Fault, Faults};
-use crate::stage::{Credentials, Kind, NOW, SYSTEM, Stage, master_key};
+use crate::stage::{ACT, Credentials, Kind, NOW, Stage, master_key};
 
 #[track_caller]
 fn assert_inactive(answer: &Value) {
@@ -184,7 +184,7 @@ async fn what_is_no_good_token_is_inactive_and_nothing_more() {
         expires_at: stage.now().after(Duration::from_secs(86_400)),
     };
     let colleague = stage.client(stage.kind()).await;
-    stage.elsewhere.revoke(&revocation, stage.now(), &SYSTEM).await.unwrap();
+    stage.elsewhere.revoke(&revocation, stage.now(), &ACT).await.unwrap();
     stage.follow().await;
     assert_inactive(&said(&introspect(&stage, &colleague, &revoked.access).await));
     assert_inactive(&said(&introspect_refresh(&stage, &stage.shop, &revoked.refresh).await));
@@ -211,7 +211,7 @@ async fn a_refresh_token_is_active_as_long_as_it_would_be_exchanged() {
     let (next, value) = stage.secret(expiring.id, None);
     let renewed = Credentials { secret: value, secret_id: next.id, ..expiring.clone() };
     let (now, expiry) = (stage.now(), stage.now().after(Duration::from_secs(60)));
-    stage.elsewhere.add_secret(expiring.id, &next, Some(expiry), now, &SYSTEM).await.unwrap();
+    stage.elsewhere.add_secret(expiring.id, &next, Some(expiry), now, &ACT).await.unwrap();
     stage.follow().await;
     stage.advance(Duration::from_millis(59_999)).await;
     said(&refresh(&stage, &expiring, &issued.refresh, "").await);
@@ -224,7 +224,7 @@ async fn a_refresh_token_is_active_as_long_as_it_would_be_exchanged() {
     let disabled = stage.client(stage.kind()).await;
     let issued = stage.tokens(&disabled).await;
     let now = stage.now();
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     assert_inactive(&said(&introspect(&stage, &colleague, &issued.access).await));
 }

@@ -13,7 +13,7 @@ use crate::call::{Call, REVOKE, Reply, assert_oauth_refused, assert_refused};
 use crate::clock::ManualClock;
 use crate::faults::{Fault, Faults};
 use crate::sandbox::mounted;
-use crate::stage::{Kind, PEER, SYSTEM, Stage, answer, create, master_key};
+use crate::stage::{ACT, Kind, PEER, Stage, answer, create, master_key};
 
 #[track_caller]
 fn assert_done(reply: &Reply) {
@@ -98,7 +98,7 @@ async fn what_is_no_good_token_is_done_already_and_nothing_is_written() {
     let disabled = stage.client(stage.kind()).await;
     let of_disabled = stage.tokens(&disabled).await;
     let now = stage.now();
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     assert_done(&revoke(&stage, &stage.shop, &revoked.refresh).await);
     stage.advance(Duration::from_secs(900)).await;

@@ -8,7 +8,7 @@ use tollgate_store::Status;
 use super::{grant, post_as, refresh, said, tokens};
 use crate::call::{Call, OAUTH_TOKEN, TOKEN, assert_oauth_refused, assert_refused, claims};
 use crate::faults::{Fault, Faults};
-use crate::stage::{Credentials, Kind, NOW, SYSTEM, Stage};
+use crate::stage::{ACT, Credentials, Kind, NOW, Stage};
 
 const GRANT: &str = "grant_type=client_credentials";
 
@@ -103,8 +103,8 @@ async fn every_failed_authentication_is_answered_alike() {
     let disabled = stage.client(stage.kind()).await;
     let revoked = stage.client(stage.kind()).await;
     let now = stage.now();
-    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &SYSTEM).await.unwrap();
-    stage.elsewhere.revoke_secret(revoked.id, revoked.secret_id, now, &SYSTEM).await.unwrap();
+    stage.elsewhere.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
+    stage.elsewhere.revoke_secret(revoked.id, revoked.secret_id, now, &ACT).await.unwrap();
     stage.follow().await;
     let mut unknown = stage.shop.clone();
     unknown.id = "0191e0a1-5c3b-4def-8123-456789abcdef".parse().unwrap();
@@ -296,7 +296,7 @@ async fn what_is_no_good_refresh_token_is_answered_like_any_other() {
     // The client has a secret left, but not the one that the token was obtained with.
     let (next, value) = stage.secret(stage.shop.id, None);
     let (now, expiry) = (stage.now(), stage.now().after(Duration::from_secs(60)));
-    stage.elsewhere.add_secret(stage.shop.id, &next, Some(expiry), now, &SYSTEM).await.unwrap();
+    stage.elsewhere.add_secret(stage.shop.id, &next, Some(expiry), now, &ACT).await.unwrap();
     stage.follow().await;
     let mut renewed = stage.shop.clone();
     renewed.secret = value;

@@ -1,0 +1,78 @@
+//! The audit trail: who did what, when, from where and why, in an order that nobody without its key can change unnoticed.
+//!
+//! Whatever an administrator or a server changes takes an [`Act`], which holds the records that say so. They are written in the
+//! transaction of the change: there is no change without its record, and no record of a change that was not made.
+
+mod act;
+mod object;
+mod record;
+
+use async_trait::async_trait;
+use tollgate_core::{ClientId, Link, MerchantId, Timestamp};
+
+use crate::StoreError;
+
+pub use act::{Act, Draft};
+pub use object::Object;
+pub use record::{Outcome, Record};
+
+/// Where the trail begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrailEnds {
+    /// The newest record that was purged; [`Link::START`] if none was.
+    pub purged: Link,
+    /// The newest record; [`Link::START`] if there never was one.
+    pub newest: Link,
+}
+
+/// Which records are wanted: those to which all that is given applies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordFilter {
+    /// From this time on.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// Of actors whose text begins so.
+    pub actor: Option<String>,
+    /// Of acts whose name begins so.
+    pub act: Option<String>,
+    /// Of this object.
+    pub object: Option<String>,
+    /// Of this client.
+    pub client: Option<ClientId>,
+    /// Of this merchant.
+    pub merchant: Option<MerchantId>,
+}
+
+/// The order of records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RecordOrder {
+    /// As they were written.
+    #[default]
+    OldestFirst,
+    /// The other way round.
+    NewestFirst,
+}
+
+/// The audit trail.
+#[async_trait]
+pub trait Trail: Send + Sync {
+    /// Returns where the trail begins and ends.
+    async fn trail(&self) -> Result<TrailEnds, StoreError>;
+
+    /// Adds the records of an act that changes nothing else: something that happened, or that was refused.
+    async fn record(&self, act: &Act) -> Result<(), StoreError>;
+
+    /// Returns up to `limit` records, in `order`, that come behind the one with the number `after` in it.
+    async fn records(
+        &self,
+        wanted: &RecordFilter,
+        order: RecordOrder,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// Deletes the records up to `until`, which stays known as the place from which the trail goes on. Returns their number;
+    /// 0, and nothing changed, if there is no such record.
+    async fn purge_records(&self, until: Link, act: &Act) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,135 @@
+//! What is done, with the records that say so.
+
+use std::sync::Arc;
+
+use tollgate_core::{Actor, ClientId, Link, MerchantId, Timestamp, TrailKey};
+
+use super::object::Object;
+use super::record::{Outcome, Record};
+/// The act that makes a store an installation.
+const INSTALL: &str = "store.install";
+
+/// A record before it has its place in the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// When, by the store's clock.
+    pub at: Timestamp,
+    /// Who, from where and why.
+    pub actor: Actor,
+    /// What is done, such as `client.disable`.
+    pub act: &'static str,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// To what.
+    pub object: Object,
+    /// The client that it concerns, if it is not the object or the owner of it.
+    pub client: Option<ClientId>,
+    /// The merchant that it concerns, if it is not the object.
+    pub merchant: Option<MerchantId>,
+    /// What is so before, as JSON, without secrets.
+    pub before: Option<String>,
+    /// What is so since then, likewise.
+    pub after: Option<String>,
+}
+
+impl Draft {
+    /// Makes the record of an act that is done, and says nothing yet of what is different by it.
+    pub const fn new(at: Timestamp, actor: Actor, act: &'static str, object: Object) -> Self {
+        let outcome = Outcome::Done;
+        Self { at, actor, act, outcome, object, client: None, merchant: None, before: None, after: None }
+    }
+
+    /// Makes the record of making a store an installation, with which its trail begins.
+    pub const fn install(at: Timestamp, actor: Actor) -> Self {
+        Self::new(at, actor, INSTALL, Object::Store)
+    }
+}
+
+/// What is done, by whom: every method of the store that changes something for others takes one, and writes its records with
+/// the change.
+#[derive(Clone)]
+pub struct Act {
+    key: Arc<TrailKey>,
+    first: Arc<Draft>,
+    more: Arc<[Draft]>,
+    on: Option<Link>,
+}
+
+impl Act {
+    /// Makes an act that has one record, chained by `key`.
+    pub fn new(key: Arc<TrailKey>, record: Draft) -> Self {
+        Self { key, first: Arc::new(record), more: Arc::default(), on: None }
+    }
+
+    /// Adds records.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = Draft>) -> Self {
+        self.more = self.more.iter().cloned().chain(more).collect();
+        self
+    }
+
+    /// Lets the act be done only while `newest` is the newest record: what its records say of before was read then, and is still
+    /// so. Otherwise it fails by [`StoreError::Overtaken`].
+    #[must_use]
+    pub const fn on(mut self, newest: Link) -> Self {
+        self.on = Some(newest);
+        self
+    }
+
+    /// Who does it, and when.
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.first.actor
+    }
+
+    /// Says whether it may be done behind this record.
+    pub(crate) fn may_follow(&self, newest: Link) -> bool {
+        self.on.is_none_or(|on| on == newest)
+    }
+
+    /// Whether it may be done behind any record.
+    pub(crate) const fn is_free(&self) -> bool {
+        self.on.is_none()
+    }
+
+    /// Returns the records, chained behind `newest`. The first of a trail says that it begins.
+    pub(crate) fn records(&self, newest: Link) -> Vec<Record> {
+        let begin = (newest == Link::START).then(|| self.beginning());
+        let mut last = newest;
+        let drafts = begin.iter().chain([&*self.first]).chain(&*self.more);
+        let chained = drafts.map(|draft| {
+            let mut record = record(draft);
+            record.link = record.linked_to(last, &self.key);
+            last = record.link;
+            record
+        });
+        chained.collect()
+    }
+
+    fn beginning(&self) -> Draft {
+        let Draft { at, actor, act, .. } = &*self.first;
+        let since = if *act == INSTALL { "made" } else { "brought up to date" };
+        Draft {
+            after: Some(format!(r#"{{"since":"the store was {since}"}}"#)),
+            ..Draft::new(*at, actor.clone(), "trail.begin", Object::Trail)
+        }
+    }
+}
+
+fn record(draft: &Draft) -> Record {
+    let Draft { at, actor, act, outcome, object, client, merchant, before, after } = draft;
+    Record {
+        link: Link::START,
+        at: *at,
+        actor: actor.kind.to_string(),
+        source: actor.from.clone(),
+        act: (*act).to_owned(),
+        outcome: outcome.as_str().to_owned(),
+        object: object.to_string(),
+        client_id: client.or(object.client_id()),
+        merchant_id: merchant.or(object.merchant_id()),
+        before: before.clone(),
+        after: after.clone(),
+        reason: actor.why.clone(),
+        request_id: actor.request_id.clone(),
+    }
+}

@@ -1,0 +1,68 @@
+//! What a record of the audit trail is about.
+
+use std::fmt;
+
+use tollgate_core::{Algorithm, ClientId, KeyId, MerchantId, SecretId, TokenId};
+
+/// What a record is about. The text form is what a store keeps, such as `client:0191e0a1-5c3b-7def-8123-456789abcdef`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Object {
+    /// A merchant.
+    Merchant(MerchantId),
+    /// A client.
+    Client(ClientId),
+    /// A secret of a client.
+    Secret(ClientId, SecretId),
+    /// A token.
+    Token(TokenId),
+    /// A signing key.
+    SigningKey(KeyId),
+    /// The signing keys of an algorithm.
+    Algorithm(Algorithm),
+    /// What the servers of a store agree on.
+    Configuration,
+    /// The store as a whole.
+    Store,
+    /// The audit trail itself.
+    Trail,
+    /// A server, by the name of its machine.
+    Server(String),
+    /// A route of the HTTP API, where a request was refused before it was known what it is about.
+    Route(String),
+}
+
+impl Object {
+    /// The client that it concerns.
+    pub const fn client_id(&self) -> Option<ClientId> {
+        match self {
+            Self::Client(id) | Self::Secret(id, _) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The merchant that it is.
+    pub const fn merchant_id(&self) -> Option<MerchantId> {
+        match self {
+            Self::Merchant(id) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Merchant(id) => write!(f, "merchant:{id}"),
+            Self::Client(id) => write!(f, "client:{id}"),
+            Self::Secret(_, id) => write!(f, "secret:{id}"),
+            Self::Token(id) => write!(f, "token:{id}"),
+            Self::SigningKey(id) => write!(f, "key:{id}"),
+            Self::Algorithm(algorithm) => write!(f, "algorithm:{algorithm}"),
+            Self::Configuration => f.write_str("configuration"),
+            Self::Store => f.write_str("store"),
+            Self::Trail => f.write_str("trail"),
+            Self::Server(name) => write!(f, "server:{name}"),
+            Self::Route(route) => write!(f, "route:{route}"),
+        }
+    }
+}
