@@ -217,6 +217,7 @@ mod tests {
     }
 
     #[derive(Debug, PartialEq)]
+    #[expect(clippy::option_option, reason = "null is told from what is absent")]
     struct Nulls(Option<Flag>, Option<Option<Flag>>);
 
     impl FromFields for Nulls {

@@ -5,6 +5,8 @@
 //! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
 //! `Display`.
 
+mod administration;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
+use self::administration::{code_of, sentence};
 use crate::admin::AdminError;
 use crate::readiness::NotReady;
 
@@ -149,7 +152,7 @@ impl Error {
             Self::Browser => Code::BrowserNotAllowed,
             Self::Address | Self::NotAnOperator | Self::PlainAdministration => Code::Forbidden,
             Self::NotFound | Self::NoSuchThing => Code::NotFound,
-            Self::Admin(error) => admin_code(error),
+            Self::Admin(error) => code_of(error),
             Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
             Self::Timeout => Code::RequestTimeout,
             Self::TooLarge => Code::PayloadTooLarge,
@@ -311,48 +314,6 @@ impl Error {
             extensions.insert(*why);
         }
         response
-    }
-}
-
-/// The code of an act of administration that can't be done.
-const fn admin_code(error: &AdminError) -> Code {
-    match error {
-        AdminError::UnknownMerchant(_) => Code::MerchantNotFound,
-        AdminError::UnknownClient(_) | AdminError::UnknownSecret { .. } => Code::NotFound,
-        AdminError::KeyExists(_)
-        | AdminError::MerchantExists(_)
-        | AdminError::ClientExists(_)
-        | AdminError::ClientDeleted(_)
-        | AdminError::Oneself => Code::Conflict,
-        AdminError::Changed => Code::PreconditionFailed,
-        AdminError::BeyondAuthority(_) => Code::Forbidden,
-        AdminError::UnknownAudience(_) | AdminError::Lifetime { .. } => Code::ValidationError,
-        AdminError::KeyReused => Code::IdempotencyKeyReused,
-        AdminError::InProgress => Code::IdempotentRequestInProgress,
-        AdminError::KeyNotKept(_) => Code::IdempotencyStoreUnavailable,
-        AdminError::Store(error) => error.code(),
-        AdminError::NoInstallation
-        | AdminError::TargetNotEmpty
-        | AdminError::SealedAnswer
-        | AdminError::Open(_) => Code::InternalError,
-    }
-}
-
-/// What a caller is told of an act that can't be done, as a sentence. What concerns the installation is for the log alone.
-fn sentence(error: &AdminError) -> String {
-    let code = admin_code(error);
-    match code {
-        Code::InternalError
-        | Code::IdempotencyKeyReused
-        | Code::IdempotencyStoreUnavailable
-        | Code::IdempotentRequestInProgress
-        | Code::PreconditionFailed => code.message().to_owned(),
-        _ => {
-            let text = error.to_string();
-            let mut rest = text.chars();
-            let first = rest.next().map(|first| first.to_ascii_uppercase());
-            first.into_iter().chain(rest).chain(['.']).collect()
-        }
     }
 }
 

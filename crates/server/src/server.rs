@@ -199,7 +199,7 @@ impl Server {
         let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
         let begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, peer: Some(peer) };
-        let route = self.state.metrics().routes().of_admin(request.uri().path());
+        let route = Routes::of_admin(request.uri().path());
         let (response, client) = self.route(&self.admin, route, arrival, &begun.id, request).await;
         self.end(begun, route, response, client)
     }

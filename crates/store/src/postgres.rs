@@ -27,6 +27,7 @@ mod merchants;
 mod migrate;
 mod pool;
 mod purge;
+mod secrets;
 mod servers;
 mod status;
 #[cfg(test)]

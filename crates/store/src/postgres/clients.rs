@@ -12,7 +12,7 @@ use super::column::{
 };
 use super::engine::Postgres;
 use super::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params, may_create};
-use super::pool::Statement;
+use super::secrets::{NewSecret, add_secret};
 use super::status::set_status;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
 use crate::{Act, Client, ClientUpdate, Clients, Completed, Secret, Status, StoreError, Terms, Version};
@@ -230,20 +230,8 @@ impl Clients for Postgres {
     }
 }
 
-/// Adds a client, and keeps the answer under the key of the request if it has one.
-pub(super) async fn create(
-    store: &Postgres,
-    client: &Client,
-    key: &Key<'_>,
-    act: &Act,
-) -> Result<Completed, StoreError> {
-    let (secrets, by) = (&client.secrets, By::of(act.actor()));
-    create_keyed(
-        store,
-        act,
-        key,
-        None,
-        recorded!(
+/// Adds a client whose merchant exists, with its secrets.
+const CREATE: &str = recorded!(
                 concat!(
                     held!(),
                     "done AS (
@@ -264,89 +252,44 @@ pub(super) async fn create(
                 "SELECT 1, 'client', id, NULL::bigint, $31, false FROM done",
                 "$32, $33, $34",
                 completed!()
-            ),
-        keyed_params![key;
-                id(client.id.as_bytes()),
-                client.merchant_id.as_ref().map(|merchant| id(merchant.as_bytes())),
-                client.name.as_bytes(),
-                client.environment.as_str(),
-                client.scope.as_str(),
-                networks_text(&client.addresses),
-                audiences_text(&client.audiences),
-                client.status == Status::Disabled,
-                number(client.generation.number()),
-                millis(client.created_at),
-                number(client.version.number()),
-                client.terms.access_ttl.map(length),
-                client.terms.refresh_ttl.map(length),
-                client.terms.quota.map(|quota| quota.to_string()),
-                client.terms.labels.to_string().as_bytes(),
-                secrets.iter().map(|secret| id(secret.id.as_bytes())).collect::<Vec<Uuid>>(),
-                secrets.iter().map(|secret| secret.hash.as_bytes().as_slice()).collect::<Vec<&[u8]>>(),
-                secrets.iter().map(|secret| millis(secret.created_at)).collect::<Vec<i64>>(),
-                secrets.iter().map(|secret| secret.expires_at.map(millis)).collect::<Vec<Option<i64>>>(),
-                secrets.iter().map(|secret| secret.revoked_at.map(millis)).collect::<Vec<Option<i64>>>(),
-                kept(client.created_at),
-                by.who(),
-                by.from(),
-                by.why(),
-            ],
-    )
-    .await
-}
+            );
 
-/// A secret that is to be added to a client.
-pub(super) struct NewSecret<'a> {
-    pub(super) client: ClientId,
-    pub(super) secret: &'a Secret,
-    pub(super) others_expire_at: Option<Timestamp>,
-}
-
-/// Adds a secret, and keeps the answer under the key of the request if it has one.
-pub(super) async fn add_secret(
+/// Adds a client, and keeps the answer under the key of the request if it has one.
+pub(super) async fn create(
     store: &Postgres,
-    NewSecret { client, secret, others_expire_at }: NewSecret<'_>,
+    client: &Client,
     key: &Key<'_>,
-    now: Timestamp,
     act: &Act,
 ) -> Result<Completed, StoreError> {
-    let (client, by) = (id(client.as_bytes()), By::of(act.actor()));
-    // Of two secrets that are added at once, the second lets the first expire.
-    let lock =
-        Statement { sql: "SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params: params![client] };
+    let (secrets, by) = (&client.secrets, By::of(act.actor()));
     create_keyed(
         store,
         act,
         key,
-        Some(lock),
-        recorded!(
-            concat!(
-                held!(),
-                "expiring AS (
-                         UPDATE secrets SET expires_at = least(expires_at, $17)
-                         WHERE client_id = $11 AND revoked_at IS NULL AND $17 IS NOT NULL AND ",
-                may_create!(),
-                "), done AS (
-                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
-                         SELECT id, $12, $13, $14, $15, $16 FROM clients WHERE id = $11 AND ",
-                may_create!(),
-                " RETURNING client_id
-                     )",
-                kept_answer!()
-            ),
-            "SELECT 1, 'client', client_id, NULL::bigint, $18, false FROM done",
-            "$19, $20, $21",
-            completed!()
-        ),
+        None,
+        CREATE,
         keyed_params![key;
-            client,
-            id(secret.id.as_bytes()),
-            secret.hash.as_bytes().as_slice(),
-            millis(secret.created_at),
-            secret.expires_at.map(millis),
-            secret.revoked_at.map(millis),
-            others_expire_at.map(millis),
-            kept(now),
+            id(client.id.as_bytes()),
+            client.merchant_id.as_ref().map(|merchant| id(merchant.as_bytes())),
+            client.name.as_bytes(),
+            client.environment.as_str(),
+            client.scope.as_str(),
+            networks_text(&client.addresses),
+            audiences_text(&client.audiences),
+            client.status == Status::Disabled,
+            number(client.generation.number()),
+            millis(client.created_at),
+            number(client.version.number()),
+            client.terms.access_ttl.map(length),
+            client.terms.refresh_ttl.map(length),
+            client.terms.quota.map(|quota| quota.to_string()),
+            client.terms.labels.to_string().as_bytes(),
+            secrets.iter().map(|secret| id(secret.id.as_bytes())).collect::<Vec<Uuid>>(),
+            secrets.iter().map(|secret| secret.hash.as_bytes().as_slice()).collect::<Vec<&[u8]>>(),
+            secrets.iter().map(|secret| millis(secret.created_at)).collect::<Vec<i64>>(),
+            secrets.iter().map(|secret| secret.expires_at.map(millis)).collect::<Vec<Option<i64>>>(),
+            secrets.iter().map(|secret| secret.revoked_at.map(millis)).collect::<Vec<Option<i64>>>(),
+            kept(client.created_at),
             by.who(),
             by.from(),
             by.why(),

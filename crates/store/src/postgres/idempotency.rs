@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use tollgate_core::Timestamp;
 
 use super::begin::Begin;
-use super::clients::{self, NewSecret};
+use super::clients;
 use super::clock::witness;
 use super::column::{id, millis, params};
 use super::complete::Complete;
 use super::engine::Postgres;
 use super::keyed::Key;
 use super::merchants;
+use super::secrets::{NewSecret, add_secret};
 use crate::purge::PURGED_AT_ONCE;
 use crate::{
     Act, Alone, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease,
@@ -51,13 +52,13 @@ impl Idempotency for Postgres {
         now: Timestamp,
         act: &Act,
     ) -> Result<Completed, StoreError> {
-        let key = Key::of(lease, answer, now, &self.clock);
+        let key = Key::of(lease, answer, now, self.clock);
         let completed = match creation {
             Creation::Merchant(merchant) => merchants::create(self, merchant, &key, act).await?,
             Creation::Client(client) => clients::create(self, client, &key, act).await?,
             Creation::Secret { client, secret, others_expire_at } => {
                 let new = NewSecret { client: *client, secret, others_expire_at: *others_expire_at };
-                clients::add_secret(self, new, &key, now, act).await?
+                add_secret(self, new, &key, now, act).await?
             }
         };
         if completed == Completed::Refused {

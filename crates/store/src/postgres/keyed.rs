@@ -15,7 +15,7 @@ pub(super) struct Key<'a> {
     pub(super) merchant: Option<Uuid>,
     pub(super) environment: Option<&'a str>,
     pub(super) route: Option<&'a str>,
-    pub(super) key: Option<&'a str>,
+    pub(super) text: Option<&'a str>,
     pub(super) owner: Option<Uuid>,
     pub(super) status: Option<i32>,
     pub(super) body: Option<&'a [u8]>,
@@ -25,12 +25,12 @@ pub(super) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    pub(super) fn of(lease: &'a Lease, answer: &'a Answer, now: Timestamp, clock: &Clock) -> Self {
+    pub(super) fn of(lease: &'a Lease, answer: &'a Answer, now: Timestamp, clock: Clock) -> Self {
         Self {
             merchant: Some(id(lease.scope.merchant_id.as_bytes())),
             environment: Some(lease.scope.environment.as_str()),
             route: Some(lease.scope.route),
-            key: Some(&lease.scope.key),
+            text: Some(&lease.scope.key),
             owner: Some(id(&lease.owner)),
             status: Some(i32::from(answer.status)),
             body: Some(&answer.body),
@@ -55,7 +55,7 @@ pub(super) async fn create_keyed(
     sql: &str,
     params: &[Param<'_>],
 ) -> Result<Completed, StoreError> {
-    let lease: &[Param<'_>] = params![key.merchant, key.environment, key.route, key.key, key.owner];
+    let lease: &[Param<'_>] = params![key.merchant, key.environment, key.route, key.text, key.owner];
     let lease = key.owner.is_some().then_some(Statement { sql: LOCK, params: lease });
     let statements: Vec<_> = lease.into_iter().chain(lock).chain([Statement { sql, params }]).collect();
     let done = store.act(act, &statements).await?;
@@ -115,7 +115,7 @@ pub(super) use completed;
 macro_rules! keyed_params {
     ($key:expr; $($value:expr),* $(,)?) => {
         $crate::postgres::column::params![
-            $key.merchant, $key.environment, $key.route, $key.key, $key.owner, $key.status, $key.body, $key.until,
+            $key.merchant, $key.environment, $key.route, $key.text, $key.owner, $key.status, $key.body, $key.until,
             $key.duration, $key.witness, $($value),*
         ]
     };

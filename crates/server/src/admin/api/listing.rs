@@ -59,7 +59,7 @@ impl Query {
         T::Err: Display,
     {
         if let Some(text) = self.parameters.get(name) {
-            self.filters.push_str(&format!("{name}={}:{text};", text.len()));
+            self.filters.extend([name, "=", &text.len().to_string(), ":", text, ";"]);
         }
         self.take(name)
     }

@@ -272,6 +272,7 @@ pub(super) struct RevocationView {
     kind: &'static str,
     id: String,
     /// Of a client or a merchant: it ends the tokens of earlier generations, or all where this is `null`.
+    #[expect(clippy::option_option, reason = "null is told from what is absent")]
     #[serde(skip_serializing_if = "Option::is_none")]
     before_generation: Option<Option<u64>>,
     expires_at: String,

@@ -44,7 +44,7 @@ pub fn shown(record: &Record) -> Value {
 
 /// Reads what was recorded, a JSON object. What is none, or would be written otherwise, stays the text that it is.
 fn state(text: &str) -> Value {
-    let value = serde_json::from_str::<Value>(text).ok().filter(|value| value.is_object());
+    let value = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
     let written = value.as_ref().map(Value::to_string);
     value.filter(|_| written.as_deref() == Some(text)).unwrap_or_else(|| Value::String(text.to_owned()))
 }

@@ -1,19 +1,15 @@
 //! The answers of the administration.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use serde_json::{Value, json};
 
 use super::{Broken, Stuck, Watched};
+use crate::administration::{EVERY_ROLE, HERE};
 use crate::call::{Call, Reply};
 use crate::faults::Fault;
 use crate::stage::{Kind, create};
 
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// What no merchant, client or secret has.
 const NOBODY: &str = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
-
-const ALL_SCOPES: &str = "admin:read admin:support admin:write admin:keys admin:audit";
 
 /// An operation: its method, its path, a body that it takes, and the methods of the store that it depends on.
 type Operation = (&'static str, &'static str, Option<Value>, &'static [&'static str]);
@@ -95,7 +91,7 @@ impl Watched {
     }
 
     pub(super) async fn the_administration(&mut self) {
-        let operator = Kind { merchant: None, scope: ALL_SCOPES, ..self.stage.kind() };
+        let operator = Kind { merchant: None, scope: EVERY_ROLE, ..self.stage.kind() };
         let credentials = self.stage.client(operator).await;
         let scene = Scene {
             token: self.stage.tokens(&credentials).await.access,
@@ -123,9 +119,8 @@ impl Watched {
             let unknown = path.replace("{id}", NOBODY).replace("{secret_id}", NOBODY);
             self.administer(method, path, call(&unknown)).await;
         }
-        if ["PATCH", "DELETE"].contains(&method) {
-            self.administer(method, path, call(&target).header("if-match", "\"v7\"")).await;
-        } else if method == "POST" {
+        // A precondition that is not met, or where none is looked at.
+        if method != "GET" {
             self.administer(method, path, call(&target).header("if-match", "\"v7\"")).await;
         }
         if method == "POST" || method == "PATCH" {
@@ -188,7 +183,7 @@ impl Watched {
 
     /// Those who may not.
     async fn strangers(&mut self) {
-        let merchants = self.stage.client(Kind { scope: ALL_SCOPES, ..self.stage.kind() }).await;
+        let merchants = self.stage.client(Kind { scope: EVERY_ROLE, ..self.stage.kind() }).await;
         let merchants = self.stage.tokens(&merchants).await.access;
         let nothing =
             self.stage.client(Kind { merchant: None, scope: "payments:read", ..self.stage.kind() }).await;
@@ -266,7 +261,7 @@ impl Watched {
 
     /// Somebody who makes more requests than they may.
     async fn greed(&mut self) {
-        let greedy = self.stage.client(Kind { merchant: None, scope: ALL_SCOPES, ..self.stage.kind() }).await;
+        let greedy = self.stage.client(Kind { merchant: None, scope: EVERY_ROLE, ..self.stage.kind() }).await;
         let token = self.stage.tokens(&greedy).await.access;
         let list = || Call::get("/admin/v1/keys").bearer(&token);
         while self.stage.answer_from(HERE, list()).await.status() == 200 {}
