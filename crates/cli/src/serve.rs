@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_server::admin::{Administration, Authority, audit};
 use tollgate_server::config::{Config, Database};
-use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
+use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, Waiting, log};
 use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
@@ -26,14 +27,15 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 }
 
 async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
-    let config = load(args.config.as_deref())?;
-    let listeners = Listeners::bind(&config)?;
-    let certificates = Served::load_all(&config)?;
-    let tls = Served::tls_of(&certificates);
-    let first = match open_installation(&config).await {
-        Err(failure) if !can_wait(&config, &failure) => return Err(failure),
-        first => first,
+    let config = read(args.config.as_deref())?;
+    let Prepared { listeners, certificates, first } = match prepare(&config).await {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            record_failed_start(&config, &failure).await;
+            return Err(failure);
+        }
     };
+    let tls = Served::tls_of(&certificates);
     let log = start_log(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
@@ -68,6 +70,46 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     };
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
+}
+
+/// What a server needs before it says anything.
+struct Prepared {
+    listeners: Listeners,
+    certificates: Vec<Served>,
+    /// The installation, or why there is none yet.
+    first: Result<Arc<Installation>, Failure>,
+}
+
+async fn prepare(config: &Config) -> Result<Prepared, Failure> {
+    open::refuse_unsafe(config)?;
+    let listeners = Listeners::bind(config)?;
+    let certificates = Served::load_all(config)?;
+    match open_installation(config).await {
+        Err(failure) if !can_wait(config, &failure) => Err(failure),
+        first => Ok(Prepared { listeners, certificates, first }),
+    }
+}
+
+/// Records that the server did not start, if the store can be opened as it is: what keeps the server from starting may be that it
+/// can't, and another program may be using it.
+async fn record_failed_start(config: &Config, failure: &Failure) {
+    let recording = async {
+        let unlocked = {
+            let store = open::store(config, Access::Read).await?;
+            Unlocked::new(store.as_ref(), open::master_keys(config)?).await?
+        };
+        let store = open::store(config, Access::Change).await?;
+        let admin = Administration {
+            store: store.as_ref(),
+            unlocked: &unlocked,
+            config,
+            authority: Authority::MasterKey,
+        };
+        audit::start_failed(&admin, &failure.to_string()).await?;
+        Ok::<_, Failure>(())
+    };
+    // The failure itself is what is said.
+    let _ = recording.await;
 }
 
 async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
@@ -108,12 +150,6 @@ async fn wait_for_store(
             outcome => return outcome,
         }
     }
-}
-
-/// Reads the configuration of a server. Fails with everything that is wrong with it and everything that is unsafe.
-fn load(argument: Option<&Path>) -> Result<Config, Failure> {
-    let config = read(argument)?;
-    open::refuse_unsafe(&config).map(|()| config)
 }
 
 /// Reads the configuration of a server, whether it is safe or not.

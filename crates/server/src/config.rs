@@ -24,6 +24,7 @@ mod reader;
 mod redaction;
 mod safety;
 mod settings;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -53,6 +54,7 @@ pub use self::{
     settings::{
         Admin, Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
     },
+    stream::StreamTarget,
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
 };
 use self::{

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, sleep};
+
+use tollgate_store::Outcome;
 
 use crate::background;
 use crate::config::WhenStale;
@@ -87,7 +90,9 @@ impl Follower {
         let stale = self.installation.is_stale();
         if stale != self.stale {
             self.stale = stale;
+            let act = if stale { "server.stale" } else { "server.current" };
             let seconds = self.installation.unread_for().as_secs();
+            self.installation.note_event(act, Outcome::Done, &json!({ "unread_seconds": seconds }));
             match (stale, self.installation.config().tokens.when_stale) {
                 (true, WhenStale::Refuse) => {
                     tracing::error!(

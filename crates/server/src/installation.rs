@@ -1,16 +1,19 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
 mod revocations;
+mod trail;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use serde_json::json;
+use tokio::time::Instant;
 use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
 use tollgate_guard::{Freshness, Verifier};
 use tollgate_store::{
-    Act, Alone, Draft, Object, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
+    Act, Alone, Draft, Object, Outcome, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
 };
 
 use crate::admin::{Administration, Authority, recorded};
@@ -18,6 +21,7 @@ use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
 use crate::error::Error;
+use crate::events::Auditing;
 use crate::key_times::newest;
 use crate::membership::{Membership, this_server};
 use crate::opening::{NewKey, OpenError, Unlocked, install_if_empty, open_signing_keys};
@@ -52,6 +56,7 @@ pub struct Installation {
     suspension: Suspension,
     store_clock: StoreClock,
     membership: Membership,
+    auditing: Auditing,
 }
 
 impl Installation {
@@ -91,6 +96,7 @@ impl Installation {
             suspension: Suspension::default(),
             store_clock: StoreClock::default(),
             membership,
+            auditing: Auditing::new(Instant::now()),
         });
         installation.note_time_passed().await;
         let position = installation.reload().await?;
@@ -251,6 +257,7 @@ impl Installation {
 
     /// Notes that a task runs no more: from now on the server is not ready, whatever else it may do when stale.
     pub(crate) fn task_panicked(&self, task: Task) {
+        self.note_event("server.task-panic", Outcome::Failed, &json!({ "task": task.as_str() }));
         // The first is as good a reason as the others.
         let _ = self.panicked.set(task);
     }
@@ -278,7 +285,11 @@ impl Installation {
 
     /// Notes that something that the server depends on is not as it must be, or that it is again: `None`.
     pub(crate) fn suspend(&self, cause: Cause, reason: Option<String>) {
-        self.suspension.set(cause, reason);
+        let what = json!({ "cause": cause.as_str(), "reason": reason });
+        let act = if reason.is_some() { "server.suspend" } else { "server.resume" };
+        if self.suspension.set(cause, reason) && cause != Cause::Notice {
+            self.note_event(act, Outcome::Done, &what);
+        }
         self.renew_freshness();
     }
 

@@ -35,6 +35,12 @@ pub enum Task {
     Rotation,
     /// Watches the store's place and the clocks.
     Watcher,
+    /// Records events in the audit trail.
+    Events,
+    /// Streams the audit trail.
+    Streaming,
+    /// Notes when secrets are used.
+    Uses,
 }
 
 impl Task {
@@ -46,6 +52,9 @@ impl Task {
             Self::Purge => "deleting what has expired",
             Self::Rotation => "rotating the signing keys",
             Self::Watcher => "watching the store and the clocks",
+            Self::Events => "recording events in the audit trail",
+            Self::Streaming => "streaming the audit trail",
+            Self::Uses => "noting when secrets are used",
         }
     }
 }

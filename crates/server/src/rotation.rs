@@ -4,12 +4,13 @@
 //! do is to add the next key in time: the leader does. Two may believe that they lead, since clocks
 //! differ: the store also adds no second successor to a key.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tollgate_core::{Algorithm, Timestamp};
-use tollgate_store::{LeaderLease, StoreError};
+use tollgate_core::{Algorithm, KeyId, Timestamp};
+use tollgate_store::{LeaderLease, Object, RecordFilter, RecordOrder, StoreError};
 
 use crate::installation::Installation;
 use crate::key_times::{lead, newest, next_activation, others_retire_at};
@@ -27,12 +28,14 @@ pub struct Rotation {
     /// Tells this server from the others.
     holder: [u8; 16],
     failing: bool,
+    /// The phases of keys that are in the audit trail for sure.
+    recorded: Mutex<HashSet<(KeyId, &'static str)>>,
 }
 
 impl Rotation {
     /// Of an installation's keys, as its configuration says.
     pub fn new(installation: Arc<Installation>) -> Self {
-        Self { installation, holder: rand::random(), failing: false }
+        Self { installation, holder: rand::random(), failing: false, recorded: Mutex::default() }
     }
 
     /// Does so until `stopped` has no sender any more, then gives the leader lease back.
@@ -77,8 +80,47 @@ impl Rotation {
             for algorithm in self.installation.config().algorithms() {
                 self.add_key_in_time(algorithm).await?;
             }
+            self.record_phases().await?;
         }
         Ok(())
+    }
+
+    /// Records which keys have begun to sign, and which have ended to count, once for all servers: whatever of it is not in the
+    /// audit trail yet, since that begins.
+    async fn record_phases(&self) -> Result<(), StoreError> {
+        let (store, now) = (self.installation.store(), self.installation.store_time());
+        let oldest = store.records(&RecordFilter::default(), RecordOrder::OldestFirst, None, 1).await?;
+        let Some(begin) = oldest.first().map(|oldest| oldest.at) else { return Ok(()) };
+        for key in store.signing_keys().await? {
+            for (act, at) in [("key.activate", Some(key.activates_at)), ("key.retire", key.retires_at)] {
+                let Some(at) = at.filter(|at| (begin..=now).contains(at)) else { continue };
+                if !self.is_recorded(key.id, act) {
+                    self.record_phase(key.id, act, at).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn record_phase(&self, key: KeyId, act: &'static str, at: Timestamp) -> Result<(), StoreError> {
+        let store = self.installation.store();
+        let newest = store.trail().await?.newest;
+        let object = Some(Object::SigningKey(key).to_string());
+        let wanted = RecordFilter { object, act: Some(act.to_owned()), ..RecordFilter::default() };
+        if store.records(&wanted, RecordOrder::OldestFirst, None, 1).await?.is_empty() {
+            let phase = self.installation.key_phase(key, act, at).on(newest);
+            match store.record(&phase).await {
+                // Whoever came first may have recorded this one. It is looked at again the next time.
+                Err(StoreError::Overtaken) => return Ok(()),
+                outcome => outcome?,
+            }
+        }
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).insert((key, act));
+        Ok(())
+    }
+
+    fn is_recorded(&self, key: KeyId, act: &'static str) -> bool {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).contains(&(key, act))
     }
 
     /// Gives the leader lease back, so that another server need not wait for its end.

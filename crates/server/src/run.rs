@@ -3,23 +3,29 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tollgate_http::edge::{Drained, Edge, Inbound, Limits};
+use tollgate_store::Outcome;
 
 use crate::background;
 use crate::config::Config;
-use crate::follower::Follower;
+use crate::follower::{Follower, Following};
+use crate::installation::Installation;
 use crate::limits::limits;
 use crate::open_files::open_files;
 use crate::readiness::Task;
 use crate::rotation::Rotation;
 use crate::server::Server;
+use crate::streaming::Streaming;
 use crate::watcher::Watcher;
 
 /// A listener that can't be had.
@@ -119,13 +125,10 @@ pub async fn run(
 ) -> Drained {
     let open = server.state().connections().clone();
     warn_of_few_files(server.state().config());
-    let following = Follower::new(server.state().installation().clone()).start();
-    let watcher = Watcher::new(server.state().installation().clone());
-    let watching = background::spawn(Task::Watcher, server.state().installation().clone(), watcher.run());
     let (stop, stopped) = watch::channel(());
-    let rotation = Rotation::new(server.state().installation().clone());
-    let rotation = rotation.run(stopped.clone());
-    let rotating = background::spawn(Task::Rotation, server.state().installation().clone(), rotation);
+    let beside = Beside::start(server.state().installation(), &stopped);
+    let note = |act, what| server.state().installation().note_event(act, Outcome::Done, &what);
+    note("server.start", about_start(server.state().config()));
     let serve_admin = |listener| serve_admin(server.clone(), listener, tls.admin, stopped);
     let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(listener)));
     let draining = {
@@ -152,16 +155,57 @@ pub async fn run(
         })
     };
     let drained = edge.serve(listeners.api, make, draining).await;
+    note("server.stop", json!({ "completed": drained.completed, "aborted": drained.aborted }));
     // Health is answered to the end, so that whoever watches sees the server drain.
     drop(stop);
     if let Some(admin) = admin {
         let _ = admin.await;
     }
-    drop(following);
-    watching.abort();
-    let _ = timeout(LAST_WORDS, server.state().installation().leave()).await;
-    let _ = timeout(LAST_WORDS, rotating).await;
+    beside.end(server.state().installation()).await;
     drained
+}
+
+fn about_start(config: &Config) -> Value {
+    json!({ "version": env!("CARGO_PKG_VERSION"), "listen": config.listen.to_string() })
+}
+
+/// What goes on beside the requests.
+struct Beside {
+    following: Following,
+    watching: JoinHandle<()>,
+    /// Those that have something to do at the end, in this order.
+    finishing: Vec<JoinHandle<()>>,
+}
+
+impl Beside {
+    /// Starts it, to go on until `stopped` has no sender any more.
+    fn start(installation: &Arc<Installation>, stopped: &watch::Receiver<()>) -> Self {
+        let spawn = |task, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
+            background::spawn(task, installation.clone(), work)
+        };
+        let following = Follower::new(installation.clone()).start();
+        let watching = spawn(Task::Watcher, Box::pin(Watcher::new(installation.clone()).run()));
+        let recording = installation.clone();
+        let (until, rotation) = (stopped.clone(), Rotation::new(installation.clone()));
+        let mut finishing = vec![
+            spawn(Task::Rotation, Box::pin(rotation.run(stopped.clone()))),
+            spawn(Task::Events, Box::pin(async move { recording.record_events(until).await })),
+        ];
+        if let Some(streaming) = Streaming::new(installation.clone()) {
+            finishing.push(spawn(Task::Streaming, Box::pin(streaming.run(stopped.clone()))));
+        }
+        Self { following, watching, finishing }
+    }
+
+    /// Ends it.
+    async fn end(self, installation: &Installation) {
+        drop(self.following);
+        self.watching.abort();
+        let _ = timeout(LAST_WORDS, installation.leave()).await;
+        for task in self.finishing {
+            let _ = timeout(LAST_WORDS, task).await;
+        }
+    }
 }
 
 /// Says if there can't be as many connections as configured.

@@ -17,6 +17,19 @@ pub(crate) enum Cause {
     Notice,
 }
 
+impl Cause {
+    /// Its name in the audit trail.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Clock => "clock",
+            Self::StoreClock => "store-clock",
+            Self::Agreement => "agreement",
+            Self::Notice => "notice",
+        }
+    }
+}
+
 /// How many causes there are.
 const CAUSES: usize = 5;
 
@@ -27,13 +40,14 @@ pub(crate) struct Suspension {
 }
 
 impl Suspension {
-    /// Notes why, or that a cause has gone, and logs it if it is new.
-    pub(crate) fn set(&self, cause: Cause, reason: Option<String>) {
+    /// Notes why, or that a cause has gone, and logs it if it is new. Says whether the cause has come or gone.
+    pub(crate) fn set(&self, cause: Cause, reason: Option<String>) -> bool {
         let mut reasons = self.reasons();
         let known = &mut reasons[cause as usize];
         if known.as_deref() == reason.as_deref() {
-            return;
+            return false;
         }
+        let has_come_or_gone = known.is_some() != reason.is_some();
         if cause == Cause::Notice {
             tracing::info!(reason = reason.as_deref(), "waiting until the other servers have heard");
         } else if let Some(reason) = &reason {
@@ -42,6 +56,7 @@ impl Suspension {
             tracing::info!(reason = known.as_deref(), "what was in the way is mended");
         }
         *known = reason.map(Arc::from);
+        has_come_or_gone
     }
 
     /// The first reason there is.

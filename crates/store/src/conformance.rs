@@ -18,6 +18,7 @@ mod idempotency;
 mod leading;
 mod trail;
 mod transfer;
+mod uses;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub use idempotency::*;
 pub use leading::*;
 pub use trail::*;
 pub use transfer::*;
+pub use uses::*;
 
 /// Declares a test for each case. `$open` is an async function without arguments that returns an empty
 /// `Arc<dyn Store>` and whatever must live as long as the store.
@@ -147,6 +149,11 @@ macro_rules! conformance_tests {
             records_come_in_pages_either_way
             a_trail_that_was_purged_goes_on_from_there
             an_installation_is_recorded_once
+            what_was_streamed_is_never_taken_back
+
+            the_last_use_of_each_secret_is_known_with_its_sources
+            the_sources_of_a_secret_are_bounded
+            uses_go_with_their_client
 
             what_was_exported_is_imported_and_exported_the_same
             an_import_is_as_good_as_what_it_was_made_from

@@ -26,6 +26,7 @@ mod sqlite;
 mod time;
 mod trail;
 mod transfer;
+mod uses;
 
 pub use access::Access;
 pub use agreements::{Adoption, Agreement, Agreements};
@@ -46,6 +47,7 @@ pub use sqlite::{Backup, Sqlite};
 pub use time::{Time, TimePassed};
 pub use trail::{Act, Draft, Object, Outcome, Record, RecordFilter, RecordOrder, Trail, TrailEnds};
 pub use transfer::{Part, Row, Table, Transfer, Value, is_understood};
+pub use uses::{SecretUse, SecretUses, Uses};
 
 /// What Tollgate remembers, on any engine.
 pub trait Store:
@@ -64,6 +66,7 @@ pub trait Store:
     + Time
     + Trail
     + Transfer
+    + Uses
     + 'static
 {
 }
@@ -84,6 +87,8 @@ impl<T> Store for T where
         + Time
         + Trail
         + Transfer
+        + Uses
+        + Uses
         + 'static
 {
 }

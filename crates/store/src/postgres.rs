@@ -36,6 +36,7 @@ mod time;
 mod tls;
 mod trail;
 mod transfer;
+mod uses;
 
 pub use address::PostgresAddress;
 pub use engine::Postgres;

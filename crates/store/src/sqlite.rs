@@ -32,6 +32,7 @@ mod tests;
 mod time;
 mod trail;
 mod transfer;
+mod uses;
 mod writer;
 
 pub use backup::Backup;

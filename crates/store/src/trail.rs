@@ -72,6 +72,12 @@ pub trait Trail: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Record>, StoreError>;
 
+    /// Returns the number of the newest record that was streamed, 0 if none was.
+    async fn streamed(&self) -> Result<u64, StoreError>;
+
+    /// Notes that the records up to this one were streamed. What was noted is never taken back.
+    async fn note_streamed(&self, through: u64) -> Result<(), StoreError>;
+
     /// Deletes the records up to `until`, which stays known as the place from which the trail goes on. Returns their number;
     /// 0, and nothing changed, if there is no such record.
     async fn purge_records(&self, until: Link, act: &Act) -> Result<u64, StoreError>;

@@ -33,6 +33,8 @@ pub enum Table {
     Clients,
     /// The clients' secrets.
     Secrets,
+    /// When secrets were last used, and from where.
+    SecretUses,
     /// The idempotency keys.
     IdempotencyKeys,
     /// The documents.
@@ -50,11 +52,12 @@ pub enum Table {
 
 impl Table {
     /// Every table. Rows refer only to tables that come earlier.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SigningKeys,
         Self::Merchants,
         Self::Clients,
         Self::Secrets,
+        Self::SecretUses,
         Self::IdempotencyKeys,
         Self::Documents,
         Self::Changes,
@@ -70,6 +73,7 @@ impl Table {
             Self::Merchants => "merchants",
             Self::Clients => "clients",
             Self::Secrets => "secrets",
+            Self::SecretUses => "secret_uses",
             Self::IdempotencyKeys => "idempotency_keys",
             Self::Documents => "documents",
             Self::Changes => "changes",
@@ -86,6 +90,7 @@ impl Table {
             Self::Merchants => MERCHANTS,
             Self::Clients => CLIENTS,
             Self::Secrets => SECRETS,
+            Self::SecretUses => SECRET_USES,
             Self::IdempotencyKeys => IDEMPOTENCY_KEYS,
             Self::Documents => DOCUMENTS,
             Self::Changes => CHANGES,
@@ -106,6 +111,7 @@ impl Table {
             | Self::Agreement
             | Self::Audit => 1,
             Self::Secrets => 2,
+            Self::SecretUses => 3,
             Self::IdempotencyKeys => 4,
             Self::Installation => 0,
         };
@@ -253,7 +259,11 @@ const INSTALLATION: &[Column] = &[
     Column("audit_mac", Bytes),
     Column("purged_audit", Number),
     Column("purged_audit_mac", Bytes),
+    Column("streamed_audit", Number),
 ];
+
+const SECRET_USES: &[Column] =
+    &[Column("client_id", Id), Column("secret_id", Id), Column("source", Text), Column("last_at", Number)];
 
 /// A value in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -292,7 +302,7 @@ pub fn is_understood(table: Table, row: &[Value]) -> bool {
         (Table::Documents, [_, _, environment, ..]) => parses::<Environment>(environment),
         (Table::Changes, [_, kind, id, until, generation, ..]) => is_a_change(kind, id, until, generation),
         (Table::Audit, [.., Value::Bytes(mac)]) => mac.len() == 32,
-        (Table::Merchants | Table::Agreement | Table::Installation, _) => true,
+        (Table::Merchants | Table::Agreement | Table::SecretUses | Table::Installation, _) => true,
         _ => false,
     }
 }

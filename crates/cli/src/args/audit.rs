@@ -87,7 +87,8 @@ impl FromStr for Since {
         if let Ok(ago) = parse_duration(text) {
             return Ok(Self::Ago(ago));
         }
-        let at = humantime::parse_rfc3339_weak(text).ok();
+        let midnight = format!("{text}T00:00:00Z");
+        let at = humantime::parse_rfc3339_weak(text).or_else(|_| humantime::parse_rfc3339(&midnight)).ok();
         let since = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         let millis = since.and_then(|since| u64::try_from(since.as_millis()).ok());
         let at = millis.map(|millis| Self::At(Timestamp::from_millis(millis)));

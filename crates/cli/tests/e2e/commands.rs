@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Dev, Finished, Process, Serve, fails, finish, shell, tollgate};
 
-const COMMANDS: [&[&str]; 40] = [
+const COMMANDS: [&[&str]; 44] = [
     &[],
     &["dev"],
     &["serve"],
@@ -34,6 +34,10 @@ const COMMANDS: [&[&str]; 40] = [
     &["key"],
     &["key", "list"],
     &["key", "rotate"],
+    &["audit"],
+    &["audit", "list"],
+    &["audit", "verify"],
+    &["audit", "export"],
     &["config"],
     &["config", "check"],
     &["config", "adopt"],
@@ -112,6 +116,12 @@ fn wrong_usage_is_exit_code_2_and_prints_nothing_on_stdout() {
         "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 1week",
         "secret revoke 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
         "key rotate --now",
+        "audit",
+        "audit list --since yesterday",
+        "audit list --client till",
+        "audit verify --anchor 7",
+        "audit export --after last",
+        "merchant create --name Shop --reason",
         "dev --listen localhost",
         "dev --listen 8080",
         "serve now",

@@ -12,6 +12,7 @@ mod agent;
 mod agent_settings;
 mod agreement;
 mod audiences;
+mod audit;
 mod call;
 mod caller;
 mod canary;

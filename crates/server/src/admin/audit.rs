@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 use tollgate_core::{Link, Timestamp};
 use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
 
+use crate::membership::this_server;
+use crate::process::machine;
+
 use super::acting::{Attempt, Order};
 use super::{Actor, AdminError, Administration, recorded};
 
 pub use line::{Line, LineError, shown};
 pub use purge::{purge, purge_through};
+pub(crate) use verify::verify_by;
 pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, verify};
 
 /// Which records are asked for.
@@ -82,6 +86,16 @@ pub async fn refused(
         Ok(admin.store.record(&act).await?)
     };
     admin.act(actor, Order::new(act, object), attempt).await
+}
+
+/// Records that a server of this machine did not start, and why.
+pub async fn start_failed(admin: &Administration<'_>, why: &str) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        let act = attempt.happens(Outcome::Failed, &json!({ "reason": why }));
+        Ok(admin.store.record(&act).await?)
+    };
+    let order = Order::new("server.start", Object::Server(machine()));
+    admin.act(&this_server(), order, attempt).await
 }
 
 async fn read_by(

@@ -7,7 +7,8 @@ use tollgate_core::MasterKeys;
 use tollgate_store::{Part, Store, StoreError, Table, is_understood};
 
 use super::AdminError;
-use crate::opening::{installed, open_signing_keys, sealing_key, secrets_key};
+use super::audit::{Flaw, verify_by};
+use crate::opening::{installed, open_signing_keys, sealing_key, secrets_key, trail_key};
 
 /// How many parts of an export wait for whoever takes them.
 const PARTS: usize = 4;
@@ -15,7 +16,7 @@ const PARTS: usize = 4;
 /// A part of a store that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// What it is: `file and schema`, a table, `master key`, `key of secrets` or a signing key.
+    /// What it is: `file and schema`, a table, `master key`, `key of secrets`, a signing key or `audit trail`.
     pub part: String,
     /// The number of its rows, if it has any.
     pub rows: Option<u64>,
@@ -40,7 +41,26 @@ pub async fn check(store: &dyn Store, master_keys: &MasterKeys) -> Result<Vec<Ch
         Ok(sealed) => checked.extend(sealed),
         Err(problem) => checked.push(part("keys", Some(problem))),
     }
+    if let Some(problem) = trail(store, master_keys).await? {
+        checked.push(part("audit trail", problem));
+    }
     Ok(checked)
+}
+
+/// Verifies the audit trail, if its key can be opened and there is one: a store that was just brought up to date has none yet.
+async fn trail(store: &dyn Store, master_keys: &MasterKeys) -> Result<Option<Option<String>>, AdminError> {
+    let Ok(seal) = installed(store).await else { return Ok(None) };
+    let Ok(key) = sealing_key(master_keys, &seal) else { return Ok(None) };
+    match trail_key(master_keys, key, &seal) {
+        Err(error) => Ok(Some(Some(error.to_string()))),
+        Ok(key) => match verify_by(store, &key, None).await {
+            Ok(Err(Flaw::Empty)) => Ok(None),
+            Ok(Err(flaw)) => Ok(Some(Some(flaw.to_string()))),
+            Ok(Ok(_)) => Ok(Some(None)),
+            Err(AdminError::Store(error @ StoreError::Corrupt(_))) => Ok(Some(Some(error.to_string()))),
+            Err(error) => Err(error),
+        },
+    }
 }
 
 /// Takes damage as something that was found. What can't be reached can't be checked.

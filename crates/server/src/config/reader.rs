@@ -12,6 +12,7 @@ use super::{
     audiences::AudienceSettings,
     authz::AuthzRoute,
     layers::{Layers, Origin, kind},
+    stream::StreamTarget,
     texts::{Parsed, duration, in_whole_seconds, network, optional, public_url, references},
     values::{Database, Rate, SecretSource, Share, Tls},
     written::Written,
@@ -129,6 +130,10 @@ impl Reader {
     /// A rate; `None` if it is off.
     pub(super) fn rate_or_off(&mut self, key: &'static str) -> Option<Rate> {
         self.text(key, |text| if text == "off" { Ok(None) } else { text.parse().map(Some) })
+    }
+
+    pub(super) fn stream_target(&mut self, key: &'static str) -> Option<StreamTarget> {
+        self.text(key, |text| optional(text, StreamTarget::from_str))
     }
 
     /// A part of a number of things, or so many of them.

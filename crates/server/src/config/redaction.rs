@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use tollgate_core::{Algorithm, RsaBits};
 
+use super::stream::StreamTarget;
 use super::values::{
     Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
 };
@@ -54,7 +55,7 @@ macro_rules! empty_or_by_display {
         }
     )*};
 }
-empty_or_by_display!(SocketAddr, SecretSource);
+empty_or_by_display!(SocketAddr, SecretSource, StreamTarget);
 
 impl Redacted for RsaBits {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

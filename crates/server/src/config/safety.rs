@@ -85,6 +85,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        if let Some(target) = self.audit.stream.as_ref().filter(|target| target.is_remote()) {
+            warnings.push(format!(
+                "audit.stream: {target} is on another machine, and records go there in the clear: use a relay on this one that \
+                 speaks TLS"
+            ));
+        }
         if let Some(network) = self.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
             warnings.push(format!(
                 "trusted_proxies: {network} lets every caller choose its own address; name only your proxies"

@@ -11,6 +11,7 @@ use super::{
     authz::AuthzRoute,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
+    stream::StreamTarget,
     values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
     written::Written,
 };
@@ -184,6 +185,10 @@ settings! {
         keep: Duration = duration,
         /// Whether only what was exported is deleted.
         purge_only_exported: bool = boolean,
+        /// Where records are streamed to; only what was streamed is deleted.
+        stream: Option<StreamTarget> = stream_target,
+        /// How long it is known from where a secret was used.
+        keep_sources: Duration = duration,
     }
 }
 

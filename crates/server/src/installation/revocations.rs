@@ -70,6 +70,7 @@ impl Installation {
             Ok(rows) => tracing::debug!(rows, "expired rows were deleted"),
             Err(error) => tracing::warn!(%error, "expired rows could not be deleted"),
         }
+        self.purge_trail(passed).await;
     }
 
     async fn forget_expired_revocations(&self, now: Timestamp) {

@@ -121,6 +121,9 @@ impl<'a> Credentials<'a> {
                 let at = Instant::now();
                 limiters.pairs.note(pair, at);
                 limiters.failures.note(source, at);
+                if limiters.pairs.check(pair, at).is_err() {
+                    installation.note_throttled(id, from);
+                }
             }
         })
     }

@@ -1,5 +1,7 @@
 //! The audit trail: what is recorded, and that no change of it goes unnoticed.
 
+mod events;
+mod streaming;
 mod tampering;
 
 use std::time::Duration;

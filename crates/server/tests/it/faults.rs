@@ -11,8 +11,8 @@ use tollgate_store::{
     Act, Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate,
     Clients, Completed, Creation, Document, Documents, Idempotency, IdempotencyScope, Installation,
     Integrity, Keys, LeaderLease, Lease, Merchant, Merchants, Part, Position, Purge, Record, RecordFilter,
-    RecordOrder, Revocations, RunningServer, Seal, Secret, Servers, SigningKey, Sqlite, Status, Store,
-    StoreError, Time, TimePassed, Trail, TrailEnds, Transfer, Version,
+    RecordOrder, Revocations, RunningServer, Seal, Secret, SecretUse, SecretUses, Servers, SigningKey,
+    Sqlite, Status, Store, StoreError, Time, TimePassed, Trail, TrailEnds, Transfer, Uses, Version,
 };
 
 /// How a method fails.
@@ -259,7 +259,14 @@ delegated! {
         trail() -> TrailEnds;
         record(act: &Act) -> ();
         records(wanted: &RecordFilter, order: RecordOrder, after: Option<u64>, limit: u32) -> Vec<Record>;
+        streamed() -> u64;
+        note_streamed(through: u64) -> ();
         purge_records(until: Link, act: &Act) -> u64;
+    }
+    Uses {
+        note_uses(uses: &[SecretUse]) -> ();
+        uses(client: ClientId) -> Vec<SecretUses>;
+        forget_sources(before: Timestamp) -> u64;
     }
     Transfer {
         export(parts: mpsc::Sender<Part>) -> ();

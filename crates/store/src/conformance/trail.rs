@@ -273,3 +273,11 @@ pub async fn an_installation_is_recorded_once(store: Shared) {
     assert_eq!(acts(&store).await, ["store.install"]);
     assert_eq!(all(&store).await[0].after.as_deref(), Some(r#"{"since":"the store was made"}"#));
 }
+
+pub async fn what_was_streamed_is_never_taken_back(store: Shared) {
+    assert_eq!(store.streamed().await.unwrap(), 0);
+    for (noted, known) in [(3, 3), (2, 3), (7, 7)] {
+        store.note_streamed(noted).await.unwrap();
+        assert_eq!(store.streamed().await.unwrap(), known);
+    }
+}

@@ -9,7 +9,9 @@ use super::{
     DAY, HOUR, KIND, NAME, NOW, SYSTEM, Shared, answer, bytes, changed_since, client, client_id, document,
     lease, merchant, merchant_id, secret, signing_key, the_client, with_client,
 };
-use crate::{Adoption, Begun, Part, Position, Row, Seal, Status, StoreError, Table, TrailEnds, Value};
+use crate::{
+    Adoption, Begun, Part, Position, Row, Seal, SecretUse, Status, StoreError, Table, TrailEnds, Value,
+};
 
 pub async fn what_was_exported_is_imported_and_exported_the_same(store: Shared) {
     fill(&store).await;
@@ -45,6 +47,8 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     assert_eq!(store.begin(&key, NOW).await.unwrap(), Begun::Answered(answer()));
     let (purged, newest) = (Link { seq: 6, mac: [8; 32] }, Link { seq: 7, mac: [7; 32] });
     assert_eq!(store.trail().await.unwrap(), TrailEnds { purged, newest });
+    assert_eq!(store.streamed().await.unwrap(), 5);
+    assert_eq!(store.uses(client_id(1)).await.unwrap()[0].last_at, NOW);
     assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), Some(document(1, 1)));
     // The numbers go on where they were, even where the last of them has been purged.
     let last = store.last_change().await.unwrap();
@@ -65,6 +69,7 @@ fn a_row_of_each() -> Vec<Part> {
         ),
         Part::Rows(Table::Clients, vec![client_row()]),
         Part::Rows(Table::Secrets, vec![secret_row()]),
+        Part::Rows(Table::SecretUses, vec![vec![id(1), id(1), text("192.0.2.7"), at(NOW)]]),
         Part::Rows(Table::IdempotencyKeys, vec![idempotency_row()]),
         Part::Rows(Table::Documents, vec![document_row()]),
         Part::Rows(Table::Changes, change_rows().into()),
@@ -86,6 +91,7 @@ fn a_row_of_each() -> Vec<Part> {
                 Value::Bytes(vec![7; 32]),
                 Value::Number(6),
                 Value::Bytes(vec![8; 32]),
+                Value::Number(5),
             ]],
         ),
         Part::End,
@@ -212,6 +218,9 @@ async fn fill(store: &Shared) {
     }
     store.set_merchant_status(merchant_id(2), Status::Disabled, NOW, &SYSTEM).await.unwrap();
     store.add_secret(client_id(1), &secret(2), Some(NOW.after(HOUR)), NOW, &SYSTEM).await.unwrap();
+    let used =
+        SecretUse { client: client_id(1), secret: secret(1).id, source: "192.0.2.7".to_owned(), at: NOW };
+    store.note_uses(&[used]).await.unwrap();
     store.begin(&lease("held", 1), NOW).await.unwrap();
     let answered = lease("answered", 2);
     store.begin(&answered, NOW).await.unwrap();

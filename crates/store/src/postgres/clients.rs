@@ -159,7 +159,8 @@ impl Clients for Postgres {
                 ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
                 recorded!(
                     "done AS (DELETE FROM clients WHERE id = $1 AND ($8 IS NULL OR version = $8) RETURNING id),
-                     secret AS (DELETE FROM secrets WHERE client_id IN (SELECT id FROM done))",
+                     secret AS (DELETE FROM secrets WHERE client_id IN (SELECT id FROM done)),
+                     used AS (DELETE FROM secret_uses WHERE client_id IN (SELECT id FROM done))",
                     "SELECT 1, 'client', id, NULL::bigint, $2, false FROM done
                      UNION ALL SELECT 2, 'client revoked', id, $3, $4, true FROM done",
                     "$5, $6, $7",

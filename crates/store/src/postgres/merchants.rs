@@ -125,6 +125,10 @@ impl Merchants for Postgres {
                     params: params![],
                 },
                 Statement {
+                    sql: "DELETE FROM secret_uses u WHERE NOT EXISTS (SELECT FROM clients c WHERE c.id = u.client_id)",
+                    params: params![],
+                },
+                Statement {
                     sql: recorded!(
                         "done AS (DELETE FROM merchants WHERE id = $1 AND ($8 IS NULL OR version = $8) RETURNING id)",
                         "SELECT 1, 'merchant', id, NULL::bigint, $2, false FROM done

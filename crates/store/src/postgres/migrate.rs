@@ -41,7 +41,7 @@ const STEPS: &[Step] = &[
     // An older program would take a client's tokens for those of the default audience, and can't read another algorithm.
     Step { sql: include_str!("audiences.sql"), oldest: 10, made: None },
     // An older program would change things without a record.
-    Step { sql: include_str!("trail.sql"), oldest: 11, made: Some("audit") },
+    Step { sql: include_str!("trail.sql"), oldest: 11, made: Some("audit, secret_uses") },
     // An older program would issue tokens that live for longer than a client's may, and count no change.
     Step { sql: include_str!("terms.sql"), oldest: 12, made: None },
 ];

@@ -100,6 +100,16 @@ impl Trail for Postgres {
         rows.iter().map(record).collect()
     }
 
+    async fn streamed(&self) -> Result<u64, StoreError> {
+        let row = self.read_one("SELECT streamed_audit FROM installation", params![]).await?;
+        unsigned(&row.ok_or_else(never_written)?, 0)
+    }
+
+    async fn note_streamed(&self, through: u64) -> Result<(), StoreError> {
+        let sql = "UPDATE installation SET streamed_audit = $1 WHERE streamed_audit < $1";
+        self.write(sql, params![number(through)]).await.map(drop)
+    }
+
     async fn purge_records(&self, until: Link, act: &Act) -> Result<u64, StoreError> {
         let (seq, mac) = (number(until.seq), until.mac);
         let (mac, is_there) = (mac.as_slice(), "SELECT seq FROM audit WHERE seq = $1 AND mac = $2");

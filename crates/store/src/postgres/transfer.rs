@@ -109,7 +109,7 @@ async fn insert(client: &Client, table: Table, rows: &[Values]) -> Result<(), St
                  last_change = given.last_change, longest_lifetime = given.longest_lifetime,
                  secrets_key = given.secrets_key, trail_key = given.trail_key, audit_seq = given.audit_seq,
                  audit_mac = given.audit_mac, purged_audit = given.purged_audit,
-                 purged_audit_mac = given.purged_audit_mac FROM {given}"
+                 purged_audit_mac = given.purged_audit_mac, streamed_audit = given.streamed_audit FROM {given}"
         ),
         _ => format!("INSERT INTO {table_name} ({names}) SELECT {names} FROM {given}"),
     };

@@ -140,7 +140,11 @@ impl Clients for Sqlite {
             if !found {
                 return Ok(false);
             }
-            for sql in ["DELETE FROM secrets WHERE client_id = ?1", "DELETE FROM clients WHERE id = ?1"] {
+            for sql in [
+                "DELETE FROM secret_uses WHERE client_id = ?1",
+                "DELETE FROM secrets WHERE client_id = ?1",
+                "DELETE FROM clients WHERE id = ?1",
+            ] {
                 connection.prepare_cached(sql)?.execute([id.as_bytes()])?;
             }
             changes::record(connection, Changed::Client(id), now, &actor)?;

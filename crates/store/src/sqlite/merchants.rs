@@ -116,6 +116,7 @@ impl Merchants for Sqlite {
                 return Ok(false);
             }
             for sql in [
+                "DELETE FROM secret_uses WHERE client_id IN (SELECT id FROM clients WHERE merchant_id = ?1)",
                 "DELETE FROM secrets WHERE client_id IN (SELECT id FROM clients WHERE merchant_id = ?1)",
                 "DELETE FROM clients WHERE merchant_id = ?1",
                 "DELETE FROM documents WHERE merchant_id = ?1",

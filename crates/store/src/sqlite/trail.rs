@@ -41,6 +41,26 @@ impl Trail for Sqlite {
         .await
     }
 
+    async fn streamed(&self) -> Result<u64, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT streamed_audit FROM installation")?
+                .query_one([], |row| row.get(0))
+        })
+        .await
+    }
+
+    async fn note_streamed(&self, through: u64) -> Result<(), StoreError> {
+        // What a power cut takes back is streamed again.
+        self.write(Durability::Process, move |connection| {
+            connection
+                .prepare_cached("UPDATE installation SET streamed_audit = ?1 WHERE streamed_audit < ?1")?
+                .execute([through])
+                .map(drop)
+        })
+        .await
+    }
+
     async fn purge_records(&self, until: Link, act: &Act) -> Result<u64, StoreError> {
         let act = act.clone();
         self.write(Durability::Power, move |connection| {

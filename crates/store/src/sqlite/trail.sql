@@ -29,3 +29,15 @@ ALTER TABLE installation ADD COLUMN audit_seq INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE installation ADD COLUMN audit_mac BLOB;
 ALTER TABLE installation ADD COLUMN purged_audit INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE installation ADD COLUMN purged_audit_mac BLOB;
+-- The number of the newest record that was streamed to a file or to syslog.
+ALTER TABLE installation ADD COLUMN streamed_audit INTEGER NOT NULL DEFAULT 0;
+
+-- When a secret was last used, and from where: a row without a source for the secret as a whole, one for each of its first
+-- sources, and one named * for all others.
+CREATE TABLE secret_uses (
+    client_id BLOB    NOT NULL,
+    secret_id BLOB    NOT NULL,
+    source    TEXT    NOT NULL,
+    last_at   INTEGER NOT NULL,
+    PRIMARY KEY (client_id, secret_id, source)
+) STRICT, WITHOUT ROWID;

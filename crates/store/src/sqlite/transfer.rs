@@ -70,7 +70,8 @@ fn select(table: Table) -> String {
         // SQLite keeps the number of the last change by itself.
         return "SELECT check_value, purged_change,
                     (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'),
-                    longest_lifetime, secrets_key, trail_key, audit_seq, audit_mac, purged_audit, purged_audit_mac
+                    longest_lifetime, secrets_key, trail_key, audit_seq, audit_mac, purged_audit, purged_audit_mac,
+                    streamed_audit
                 FROM installation"
             .to_owned();
     }
@@ -106,7 +107,8 @@ fn install(connection: &Connection, row: &Values) -> Result<()> {
         .prepare_cached(
             "UPDATE installation
              SET check_value = ?1, purged_change = ?2, longest_lifetime = ?3, secrets_key = ?4, trail_key = ?5,
-                 audit_seq = ?6, audit_mac = ?7, purged_audit = ?8, purged_audit_mac = ?9",
+                 audit_seq = ?6, audit_mac = ?7, purged_audit = ?8, purged_audit_mac = ?9,
+                 streamed_audit = ?10",
         )?
         .execute(params_from_iter([check, purged].into_iter().chain(rest).map(stored)))?;
     connection.prepare_cached("DELETE FROM sqlite_sequence WHERE name = 'changes'")?.execute([])?;

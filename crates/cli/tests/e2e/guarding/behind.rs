@@ -8,7 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::recipes::{
-    APACHE, CADDY, HAPROXY, NGINX, OAUTH2_PROXY, caddy_requiring, haproxy_keys, nginx_requiring,
+    APACHE, CADDY, HAPROXY, NGINX, OAUTH2_PROXY, OAUTH2_PROXY_PROGRAM, caddy_requiring, haproxy_keys,
+    nginx_requiring,
 };
 use super::tollgate::Tollgate;
 use super::{Guarded, Parts, Recipe};
@@ -165,7 +166,7 @@ fn behind_caddy_a_caller_cant_choose_the_route_that_is_decided_on() {
 /// It is built where go is: guarding/oauth2-proxy/install.
 #[test]
 fn behind_oauth2_proxy_only_a_good_token_comes_to_the_api() {
-    if is_left_out("go", "TOLLGATE_TEST_CALLERS") {
+    if is_left_out(OAUTH2_PROXY_PROGRAM, PROXIES) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -219,6 +219,9 @@ fn apache_by(recipe: &str, parts: &Parts<'_>) -> Command {
     command
 }
 
+pub(super) const OAUTH2_PROXY_PROGRAM: &str =
+    concat!(env!("CARGO_TARGET_TMPDIR"), "/oauth2-proxy/oauth2-proxy");
+
 /// It says nothing of who calls: the API has the token.
 pub(super) const OAUTH2_PROXY: Recipe = Recipe {
     algorithm: Algorithm::Es256,
@@ -259,8 +262,7 @@ fn oauth2_proxy(parts: &Parts<'_>) -> Command {
         ],
     );
     fs::write(parts.folder.join("oauth2-proxy.cfg"), recipe).unwrap();
-    let program = concat!(env!("CARGO_TARGET_TMPDIR"), "/oauth2-proxy/oauth2-proxy");
-    let mut command = Command::new(program);
+    let mut command = Command::new(OAUTH2_PROXY_PROGRAM);
     command.args(["--config", "oauth2-proxy.cfg"]);
     command
 }

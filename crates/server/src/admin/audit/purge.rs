@@ -18,7 +18,8 @@ const AT_ONCE_A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MOST: u32 = 10_000;
 
 /// Deletes the oldest records, as far as all of them were kept for as long as the configuration says at `passed`, a time that has
-/// passed for certain. If it says so, only what was exported is deleted. The trail goes on behind the last of them, and a record says
+/// passed for certain. If it says so, only what was exported is deleted, and
+/// if the trail is streamed, only what was streamed. The trail goes on behind the last of them, and a record says
 /// so. Returns the number of records.
 ///
 /// A record that a clock dated into the future keeps those after it until then.
@@ -31,8 +32,10 @@ pub async fn purge(admin: &Administration<'_>, passed: Timestamp, actor: &Actor)
         return Ok(0);
     }
     let exported = if audit.purge_only_exported { exported_through(admin).await? } else { u64::MAX };
+    let streamed = if audit.stream.is_some() { admin.store.streamed().await? } else { u64::MAX };
+    let most = exported.min(streamed);
     let oldest = admin.store.records(&RecordFilter::default(), RecordOrder::OldestFirst, None, MOST).await?;
-    let is_due = |record: &&Record| record.at <= until && record.link.seq <= exported;
+    let is_due = |record: &&Record| record.at <= until && record.link.seq <= most;
     let Some(last) = oldest.iter().take_while(is_due).last() else { return Ok(0) };
     purge_through(admin, last.link, actor).await
 }

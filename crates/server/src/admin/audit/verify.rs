@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 use tollgate_core::{Link, Timestamp, TrailKey};
-use tollgate_store::{Record, RecordFilter, RecordOrder, StoreError, TrailEnds};
+use tollgate_store::{Record, RecordFilter, RecordOrder, Store, StoreError, TrailEnds};
 
 use super::line::{hex, unhex};
 use crate::admin::{AdminError, Administration};
@@ -129,10 +129,13 @@ impl<'a> Chain<'a> {
             let is_own = record.link.seq == suspect.seq + 1 && record.is_chained_to(suspect, self.key);
             return Err(if is_own { Flaw::Changed(suspect.seq) } else { Flaw::Foreign(suspect.seq) });
         }
+        if record.link.seq <= self.last.seq {
+            return Err(Flaw::Foreign(self.last.seq + 1));
+        }
         if record.link.seq > self.last.seq + 1 {
             return Err(Flaw::Removed(self.last.seq + 1));
         }
-        if record.link.seq == self.last.seq + 1 && record.is_chained_to(self.last, self.key) {
+        if record.is_chained_to(self.last, self.key) {
             self.last = record.link;
         } else {
             self.suspect = Some(record.link);
@@ -158,11 +161,20 @@ pub async fn verify(
     admin: &Administration<'_>,
     anchor: Option<Anchor>,
 ) -> Result<Result<Verified, Flaw>, AdminError> {
+    verify_by(admin.store, admin.unlocked.trail().key(), anchor).await
+}
+
+/// Does so by the key that the records are chained by.
+pub(crate) async fn verify_by(
+    store: &dyn Store,
+    key: &TrailKey,
+    anchor: Option<Anchor>,
+) -> Result<Result<Verified, Flaw>, AdminError> {
     let mut attempt = 1;
     loop {
-        let ends = admin.store.trail().await?;
-        let (found, beyond) = once(admin, ends, anchor).await?;
-        let ends_now = admin.store.trail().await?;
+        let ends = store.trail().await?;
+        let (found, beyond) = once(store, key, ends, anchor).await?;
+        let ends_now = store.trail().await?;
         match (found, beyond) {
             // Nobody has written since, so it has no place there.
             (Ok(_), Some(seq)) if ends_now.newest == ends.newest => return Ok(Err(Flaw::Foreign(seq))),
@@ -175,16 +187,17 @@ pub async fn verify(
 
 /// Verifies it once. Returns also the first record behind the end, which was perhaps written since.
 async fn once(
-    admin: &Administration<'_>,
+    store: &dyn Store,
+    key: &TrailKey,
     ends: TrailEnds,
     anchor: Option<Anchor>,
 ) -> Result<(Result<Verified, Flaw>, Option<u64>), AdminError> {
-    let mut walk = Walk::from(ends, anchor, admin.unlocked.trail().key());
+    let mut walk = Walk::from(ends, anchor, key);
     let mut after = None;
     loop {
-        let page = match page(admin, after, PAGE).await {
+        let page = match page(store, after, PAGE).await {
             // One of them holds what was never written: the others are still read.
-            Err(AdminError::Store(StoreError::Corrupt(_))) => page(admin, after, 1).await,
+            Err(AdminError::Store(StoreError::Corrupt(_))) => page(store, after, 1).await,
             page => page,
         };
         let page = match page {
@@ -203,8 +216,8 @@ async fn once(
     Ok((walk.end(), beyond))
 }
 
-async fn page(admin: &Administration<'_>, after: Option<u64>, limit: u32) -> Result<Vec<Record>, AdminError> {
-    Ok(admin.store.records(&RecordFilter::default(), RecordOrder::OldestFirst, after, limit).await?)
+async fn page(store: &dyn Store, after: Option<u64>, limit: u32) -> Result<Vec<Record>, AdminError> {
+    Ok(store.records(&RecordFilter::default(), RecordOrder::OldestFirst, after, limit).await?)
 }
 
 /// The way through a trail.

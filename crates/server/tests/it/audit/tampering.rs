@@ -1,6 +1,7 @@
 //! Whoever has the database and not the key: what they do to the trail is found, and the first record that it concerns is named.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rusqlite::{Connection, params};
 use tollgate_core::{Actor, Link};
 use tollgate_server::admin::Administration;
@@ -203,7 +204,13 @@ fn of_1000_trails_that_were_tampered_with_every_one_is_found_and_the_right_recor
     let stage = runtime.block_on(Stage::open());
     let (whole, anchor) = runtime.block_on(whole(&stage, folder.path()));
     let tampered = folder.path().join("tampered.db");
-    proptest!(ProptestConfig::with_cases(1_000), |(with in tampering())| {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        // The same trails every time: what is found once is found again.
+        rng_seed: RngSeed::Fixed(16),
+        ..ProptestConfig::with_cases(1_000)
+    };
+    proptest!(config, |(with in tampering())| {
         std::fs::copy(&whole, &tampered).unwrap();
         with.apply(&Connection::open(&tampered).unwrap());
         let flaw = runtime.block_on(found(&stage, &tampered, Some(anchor))).unwrap_err();

@@ -1,0 +1,81 @@
+//! What a server itself writes in the audit trail, and what it deletes of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tollgate_core::{Actor, ActorKind, ClientId, KeyId, Timestamp};
+use tollgate_http::ClientAddress;
+use tollgate_store::{Act, Draft, Object, Outcome};
+
+use super::Installation;
+use crate::admin::{audit, recorded};
+use crate::process::machine;
+
+impl Installation {
+    /// How many records are not streamed yet, where this server streams them.
+    pub(crate) fn unstreamed(&self) -> Option<u64> {
+        self.auditing.unstreamed()
+    }
+
+    pub(crate) fn set_unstreamed(&self, records: Option<u64>) {
+        self.auditing.set_unstreamed(records);
+    }
+
+    /// Notes something that happened to this server. It is recorded as soon as the store takes it.
+    pub(crate) fn note_event(&self, act: &'static str, outcome: Outcome, what: &Value) {
+        let event = Draft { outcome, after: Some(what.to_string()), ..self.event(act) };
+        self.auditing.events().note(event, Instant::now());
+    }
+
+    /// Notes that a client begins to be throttled: from now on it is refused from there, whatever its secret.
+    pub(crate) fn note_throttled(&self, client: ClientId, from: ClientAddress) {
+        let source = from.known().map(|address| address.to_string());
+        let actor = Actor { from: source, ..Actor::new(ActorKind::Client(client)) };
+        let event = Draft {
+            outcome: Outcome::Refused,
+            after: Some(json!({ "limit": "limits.auth_failures" }).to_string()),
+            ..Draft::new(self.store_time(), actor, "client.throttle", Object::Client(client))
+        };
+        self.auditing.events().note(event, Instant::now());
+    }
+
+    /// Records events until `stopped` has no sender any more.
+    pub(crate) async fn record_events(&self, stopped: watch::Receiver<()>) {
+        let suppressed = |counts: &BTreeMap<&str, u64>| Draft {
+            after: Some(json!({ "not_recorded_one_by_one": counts }).to_string()),
+            ..self.event("events.suppress")
+        };
+        self.auditing.events().record(self.store(), self.unlocked.trail(), suppressed, stopped).await;
+    }
+
+    /// Makes the act that a signing key has entered a phase at this time.
+    pub(crate) fn key_phase(&self, key: KeyId, act: &'static str, at: Timestamp) -> Act {
+        let (now, actor) = (self.store_time(), self.membership.actor());
+        let after = Some(json!({ "since": recorded::time(at) }).to_string());
+        self.act(Draft { after, ..Draft::new(now, actor, act, Object::SigningKey(key)) })
+    }
+
+    fn event(&self, act: &'static str) -> Draft {
+        Draft::new(self.store_time(), self.membership.actor(), act, Object::Server(machine()))
+    }
+
+    /// Deletes records that were kept for long enough, if this server leads, and sources of secrets.
+    pub(super) async fn purge_trail(&self, passed: Timestamp) {
+        if !self.rotates_keys() {
+            return;
+        }
+        match audit::purge(&self.administration(), passed, &self.membership.actor()).await {
+            Ok(0) => {}
+            Ok(records) => {
+                tracing::info!(records, "records of the audit trail were deleted: kept for long enough");
+            }
+            Err(error) => tracing::warn!(%error, "old records of the audit trail could not be deleted"),
+        }
+        let before = passed.before(self.config.audit.keep_sources);
+        if let Err(error) = self.store.forget_sources(before).await {
+            tracing::warn!(%error, "old sources of secrets could not be deleted");
+        }
+    }
+}

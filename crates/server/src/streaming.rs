@@ -1,0 +1,177 @@
+//! Streams the audit trail to a file or to syslog, for whoever collects what happens on all machines.
+//!
+//! The store keeps how far the stream is, and is told only once records are where they belong: on the disk, or with a receiver
+//! that has read them to the end. What a crash cuts off in between is streamed again, so nothing is left out; records have
+//! numbers, by which a reader knows those that it has, and would notice one that is missing.
+
+mod file;
+mod syslog;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tollgate_core::{Link, Timestamp};
+use tollgate_store::{LeaderLease, Outcome, Record, RecordFilter, RecordOrder, StoreError};
+
+use crate::admin::audit::Line;
+use crate::config::StreamTarget;
+use crate::installation::Installation;
+
+use self::file::StreamFile;
+use self::syslog::Syslog;
+
+/// The task of the leader.
+const TASK: &str = "audit stream";
+/// How long a leader lease lasts: for so long nothing is streamed if the leader dies.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often the leader renews its lease, and the others ask for it.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How often the leader looks for new records.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How many records are streamed at once.
+const PAGE: u32 = 500;
+
+/// Why records can't be streamed.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// They can't be written.
+    #[error("{target}: {source}")]
+    Target {
+        /// Where to.
+        target: StreamTarget,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Streams the audit trail while this server leads.
+pub struct Streaming {
+    installation: Arc<Installation>,
+    target: StreamTarget,
+    sink: Sink,
+    /// Tells this server from the others.
+    holder: [u8; 16],
+    /// Until when this server leads, and when it asks again.
+    leads_until: Timestamp,
+    ask_at: Timestamp,
+    failing: bool,
+}
+
+enum Sink {
+    File(StreamFile),
+    Syslog(Syslog),
+}
+
+impl Streaming {
+    /// Of an installation's trail, if its configuration says where to.
+    pub fn new(installation: Arc<Installation>) -> Option<Self> {
+        let target = installation.config().audit.stream.clone()?;
+        let sink = match &target {
+            StreamTarget::File(path) => Sink::File(StreamFile::new(path.clone())),
+            StreamTarget::Syslog(address) => Sink::Syslog(Syslog::new(address.clone())),
+        };
+        let never = Timestamp::from_millis(0);
+        let holder = rand::random();
+        Some(Self { installation, target, sink, holder, leads_until: never, ask_at: never, failing: false })
+    }
+
+    /// Does so until `stopped` has no sender any more, then gives the leader lease back.
+    pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.step_or_warn().await,
+                _ = stopped.changed() => break,
+            }
+        }
+        self.step_or_warn().await;
+        // Best effort: otherwise the others wait for the end of the lease.
+        let _ = self.installation.store().stop_leading(&self.lease(self.leads_until)).await;
+    }
+
+    async fn step_or_warn(&mut self) {
+        let result = self.step().await;
+        let to = &self.target;
+        match &result {
+            Err(error) if !self.failing => {
+                tracing::error!(%error, "the audit trail can't be streamed: it is again as soon as it can be");
+                let what = json!({ "to": to.to_string(), "reason": error.to_string() });
+                self.installation.note_event("trail.stream", Outcome::Failed, &what);
+            }
+            Ok(()) if self.failing => {
+                tracing::info!("the audit trail is streamed again");
+                self.installation.note_event("trail.stream", Outcome::Done, &json!({ "to": to.to_string() }));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        self.failing = result.is_err();
+    }
+
+    /// Streams what was recorded since, if this server leads.
+    pub async fn step(&mut self) -> Result<(), StreamError> {
+        if !self.leads().await? {
+            self.installation.set_unstreamed(None);
+            return Ok(());
+        }
+        loop {
+            let (streamed, ends) = {
+                let store = self.installation.store();
+                (store.streamed().await?, store.trail().await?)
+            };
+            self.installation.set_unstreamed(Some(ends.newest.seq.saturating_sub(streamed)));
+            let before = if streamed <= ends.purged.seq { ends.purged } else { self.link(streamed).await? };
+            let lines = lines(before, self.records(before.seq, PAGE).await?);
+            let Some(last) = lines.last().map(|line| line.record.link.seq) else { return Ok(()) };
+            let written = match &mut self.sink {
+                Sink::File(file) => file.write(lines).await,
+                Sink::Syslog(syslog) => syslog.write(&lines).await,
+            };
+            written.map_err(|source| StreamError::Target { target: self.target.clone(), source })?;
+            self.installation.store().note_streamed(last).await?;
+        }
+    }
+
+    /// Returns the link of a record. One that is not there any more breaks the chain in the stream as it does in the store.
+    async fn link(&self, seq: u64) -> Result<Link, StoreError> {
+        let found = self.records(seq - 1, 1).await?;
+        let link = found.first().map(|record| record.link).filter(|link| link.seq == seq);
+        Ok(link.unwrap_or(Link { seq, ..Link::START }))
+    }
+
+    async fn records(&self, after: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
+        let (all, order) = (RecordFilter::default(), RecordOrder::OldestFirst);
+        self.installation.store().records(&all, order, Some(after), limit).await
+    }
+
+    async fn leads(&mut self) -> Result<bool, StoreError> {
+        let now = self.installation.now();
+        if now >= self.ask_at {
+            let until = now.after(LEASE);
+            let leads = self.installation.store().lead(&self.lease(until), now).await?;
+            self.leads_until = if leads { until } else { Timestamp::from_millis(0) };
+            self.ask_at = now.after(ASK_EVERY);
+        }
+        Ok(now < self.leads_until)
+    }
+
+    const fn lease(&self, until: Timestamp) -> LeaderLease {
+        LeaderLease { task: TASK, holder: self.holder, until }
+    }
+}
+
+fn lines(mut before: Link, records: Vec<Record>) -> Vec<Line> {
+    let line = |record: Record| {
+        let line = Line { before, record };
+        before = line.record.link;
+        line
+    };
+    records.into_iter().map(line).collect()
+}

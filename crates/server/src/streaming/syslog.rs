@@ -1,0 +1,66 @@
+//! A syslog receiver that records are streamed to, over TCP (RFC 5424, RFC 6587 §3.4.1).
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::admin::audit::Line;
+use crate::admin::recorded;
+use crate::process::machine;
+
+/// How long the receiver may take to read a page of records to its end.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long after the end of a connection it may turn out that not all was read.
+const LAST_WORD: Duration = Duration::from_millis(500);
+/// "log audit" (RFC 5424 §6.2.1), times eight.
+const FACILITY: u8 = 13 * 8;
+const WARNING: u8 = 4;
+const NOTICE: u8 = 5;
+
+/// A syslog receiver.
+pub(super) struct Syslog {
+    address: String,
+    host: String,
+}
+
+impl Syslog {
+    pub(super) fn new(address: String) -> Self {
+        Self { address, host: machine() }
+    }
+
+    /// Sends lines over a connection of their own, and returns once the receiver has read them to the end: it closes the
+    /// connection then. That the system has taken them would say nothing of what becomes of them.
+    pub(super) async fn write(&self, lines: &[Line]) -> io::Result<()> {
+        let mut text = Vec::new();
+        for line in lines {
+            let message = self.message(line);
+            text.extend_from_slice(message.len().to_string().as_bytes());
+            text.push(b' ');
+            text.extend_from_slice(message.as_bytes());
+        }
+        let sending = async {
+            let mut stream = TcpStream::connect(&self.address).await?;
+            stream.write_all(&text).await?;
+            stream.shutdown().await?;
+            let mut said = [0; 256];
+            while stream.read(&mut said).await? > 0 {}
+            // A receiver that died before it had read everything closes the connection likewise. Its system says so after that.
+            sleep(LAST_WORD).await;
+            stream.take_error()?.map_or(Ok(()), Err)
+        };
+        let late =
+            |_| io::Error::new(io::ErrorKind::TimedOut, "the receiver did not read everything in time");
+        timeout(PATIENCE, sending).await.map_err(late)?
+    }
+
+    fn message(&self, line: &Line) -> String {
+        let record = &line.record;
+        let severity = if record.outcome == "done" { NOTICE } else { WARNING };
+        let (priority, at) = (FACILITY + severity, recorded::time(record.at));
+        let (host, process) = (&self.host, std::process::id());
+        format!("<{priority}>1 {at} {host} tollgate {process} {} - {}", record.act, line.to_json())
+    }
+}

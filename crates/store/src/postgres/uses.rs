@@ -1,0 +1,60 @@
+//! When secrets were last used, and from where.
+
+use async_trait::async_trait;
+use tollgate_core::{ClientId, SecretId, Timestamp};
+use uuid::Uuid;
+
+use super::column::{column, id, id_bytes, millis, params, time, unsigned};
+use super::engine::Postgres;
+use crate::uses::{OTHERS, SOURCES, gathered};
+use crate::{SecretUse, SecretUses, StoreError, Uses};
+
+/// Adds uses. Each counts for the secret as a whole, and for its source; in an order, so that of two servers neither waits for
+/// a row that the other has while it has one that the other waits for.
+const NOTE: &str = "INSERT INTO secret_uses (client_id, secret_id, source, last_at)
+     SELECT client_id, secret_id, told, max(at) FROM (
+         SELECT g.client_id, g.secret_id, g.at, CASE WHEN EXISTS (
+                 SELECT FROM secret_uses u
+                 WHERE u.client_id = g.client_id AND u.secret_id = g.secret_id AND u.source = g.source
+             ) OR (
+                 SELECT count(*) FROM secret_uses u
+                 WHERE u.client_id = g.client_id AND u.secret_id = g.secret_id AND u.source NOT IN ('', $5)
+             ) < $6 THEN g.source ELSE $5 END AS told
+         FROM unnest($1, $2, $3, $4) AS g(client_id, secret_id, source, at)
+         UNION ALL SELECT w.client_id, w.secret_id, w.at, ''
+         FROM unnest($1, $2, $3, $4) AS w(client_id, secret_id, source, at)
+     ) used
+     WHERE EXISTS (SELECT FROM secrets s WHERE s.client_id = used.client_id AND s.id = used.secret_id)
+     GROUP BY client_id, secret_id, told ORDER BY client_id, secret_id, told
+     ON CONFLICT (client_id, secret_id, source) DO UPDATE SET last_at = greatest(secret_uses.last_at, excluded.last_at)";
+
+#[async_trait]
+impl Uses for Postgres {
+    async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), StoreError> {
+        let clients: Vec<Uuid> = uses.iter().map(|noted| id(noted.client.as_bytes())).collect();
+        let secrets: Vec<Uuid> = uses.iter().map(|noted| id(noted.secret.as_bytes())).collect();
+        let sources: Vec<&str> = uses.iter().map(|noted| noted.source.as_str()).collect();
+        let times: Vec<i64> = uses.iter().map(|noted| millis(noted.at)).collect();
+        self.write(NOTE, params![clients, secrets, sources, times, OTHERS, i64::from(SOURCES)])
+            .await
+            .map(drop)
+    }
+
+    async fn uses(&self, client: ClientId) -> Result<Vec<SecretUses>, StoreError> {
+        let sql = "SELECT secret_id, source, last_at FROM secret_uses WHERE client_id = $1 ORDER BY secret_id, source";
+        let rows = self.read(sql, params![id(client.as_bytes())]).await?;
+        gathered(rows.iter().map(|row| {
+            Ok::<_, StoreError>((SecretId::from_bytes(id_bytes(row, 0)?), column(row, 1)?, time(row, 2)?))
+        }))
+    }
+
+    async fn forget_sources(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let sql = "WITH gone AS (
+                       DELETE FROM secret_uses u WHERE last_at < $1 AND (source <> '' OR NOT EXISTS (
+                           SELECT FROM secrets s WHERE s.client_id = u.client_id AND s.id = u.secret_id
+                       )) RETURNING client_id
+                   ) SELECT count(*) FROM gone";
+        let rows = self.write(sql, params![millis(before)]).await?;
+        rows.first().map_or(Ok(0), |row| unsigned(row, 0))
+    }
+}
