@@ -10,6 +10,7 @@ const TOKEN: &str = "/api/v1/oauth2/token";
 const REFRESH: &str = "/api/v1/oauth2/refresh";
 const CREATE: &str = "/api/v1/payment-requests:redirect";
 const LIST: &str = "/api/v1/payment-requests";
+const OAUTH_TOKEN: &str = "/oauth2/token";
 const REVOKE: &str = "/oauth2/revoke";
 /// A path whose handler does nothing, on servers of these benchmarks.
 const EMPTY: &str = "/empty";
@@ -27,6 +28,20 @@ pub fn token(client: &Credentials) -> Vec<u8> {
             r#"{{"grant_type":"client_credentials","client_id":"{client_id}","client_secret":"{client_secret}"}}"#
         ),
     )
+}
+
+/// Asks for an access token of an audience, at the endpoint of RFC 6749.
+pub fn token_for(client: &Credentials, audience: &str) -> Vec<u8> {
+    let Credentials { client_id, client_secret } = client;
+    let body = format!(
+        "grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}&audience={audience}"
+    );
+    form(OAUTH_TOKEN, &body)
+}
+
+/// Asks for a document.
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\n{COMMON}\r\n").into_bytes()
 }
 
 /// Asks for the next access token.
@@ -53,13 +68,7 @@ pub fn refused(access_token: &str) -> Vec<u8> {
 /// Ends a token of the client's.
 pub fn revoke(client: &Credentials, token: &str) -> Vec<u8> {
     let Credentials { client_id, client_secret } = client;
-    let body = format!("client_id={client_id}&client_secret={client_secret}&token={token}");
-    let length = body.len();
-    format!(
-        "POST {REVOKE} HTTP/1.1\r\n{COMMON}Content-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
+    form(REVOKE, &format!("client_id={client_id}&client_secret={client_secret}&token={token}"))
 }
 
 /// Creates a payment request under an idempotency key of its own.
@@ -88,6 +97,15 @@ const PAYMENT: &str = concat!(
 
 /// The headers that every request has.
 const COMMON: &str = "Host: 127.0.0.1:8080\r\nUser-Agent: tollgate-bench\r\nAccept: application/json\r\n";
+
+fn form(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\n{COMMON}Content-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
 
 fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();

@@ -75,6 +75,14 @@ pub fn status(address: SocketAddr, path: &str) -> io::Result<u16> {
     ask(address, format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).map(|a| a.head.status)
 }
 
+/// Obtains an access token of an audience.
+pub fn token_for(connection: &mut Connection, client: &Credentials, audience: &str) -> io::Result<String> {
+    let answer = connection.ask(&message::token_for(client, audience))?;
+    let json: Value = serde_json::from_slice(answer.body())?;
+    let no_token = || io::Error::other(format!("no token: {}", String::from_utf8_lossy(answer.body())));
+    json["access_token"].as_str().map(str::to_owned).ok_or_else(no_token)
+}
+
 /// Obtains tokens.
 pub fn token(address: SocketAddr, client: &Credentials) -> io::Result<Answer> {
     let answer = ask(address, &message::token(client))?;

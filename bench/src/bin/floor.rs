@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
@@ -19,7 +20,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::header::{CONTENT_LENGTH, DATE};
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -28,7 +29,7 @@ use tokio::net::TcpListener;
 use tollgate_bench::message;
 use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
 use tollgate_guard::{GuardLayer, Requirement, SystemClock, Verifier};
-use tollgate_http::edge::{Edge, Limits};
+use tollgate_http::edge::{Edge, Inbound, Limits};
 use tollgate_store::{Keys as _, Sqlite};
 use tower::{Layer, Service, service_fn};
 
@@ -70,42 +71,66 @@ fn main() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let crypto = args.crypto.map(|endpoint| Crypto::new(endpoint, &answer)).transpose()?;
-        let handler = service_fn(move |request: Request<Incoming>| {
-            let (answer, crypto) = (answer.clone(), crypto.clone());
-            async move {
-                let mut body = request.into_body();
-                while let Some(frame) = body.frame().await {
-                    std::hint::black_box(&frame);
-                }
-                if let Some(crypto) = crypto {
-                    crypto.work();
-                }
-                Ok::<_, Infallible>(answer.response())
-            }
-        });
         let listener = TcpListener::bind(args.listen).await?;
-        match (&args.guard, args.issuer) {
+        let guard = match (&args.guard, args.issuer) {
             (Some(data), Some(issuer)) => {
-                let guard = GuardLayer::new(verifier(data, issuer).await?)
-                    .require(Requirement::new().scope("payments:read".parse().expect("it is a scope")));
-                serve(listener, args.edge, guard.layer(handler)).await
+                let reading = Requirement::new().scope("payments:read".parse().expect("it is a scope"));
+                Some(GuardLayer::new(verifier(data, issuer).await?).require(reading))
             }
-            _ => serve(listener, args.edge, handler).await,
+            _ => None,
+        };
+        match (guard, args.edge) {
+            (Some(guard), true) => by_edge(listener, guard.layer(handler(answer, crypto))).await,
+            (Some(guard), false) => by_hyper(listener, guard.layer(handler(answer, crypto))).await,
+            (None, true) => by_edge(listener, handler(answer, crypto)).await,
+            (None, false) => by_hyper(listener, handler(answer, crypto)).await,
         }
     })
 }
 
-async fn serve<S>(listener: TcpListener, by_edge: bool, service: S) -> io::Result<()>
+/// Reads the body of a request, and answers as it was told.
+fn handler<B>(
+    answer: Answer,
+    crypto: Option<Crypto>,
+) -> impl Service<Request<B>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static
+where
+    B: Body<Data: Send, Error: Send> + Send + 'static,
+{
+    service_fn(move |request: Request<B>| {
+        let (answer, crypto) = (answer.clone(), crypto.clone());
+        async move {
+            let mut body = pin!(request.into_body());
+            while let Some(Ok(frame)) = body.as_mut().frame().await {
+                std::hint::black_box(&frame);
+            }
+            if let Some(crypto) = crypto {
+                crypto.work();
+            }
+            Ok(answer.response())
+        }
+    })
+}
+
+async fn by_edge<S>(listener: TcpListener, service: S) -> io::Result<()>
+where
+    S: Service<Request<Inbound>, Response = Response<Full<Bytes>>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let make = |_: SocketAddr| service.clone();
+    Edge::new(Limits::default()).serve(listener, make, std::future::pending()).await;
+    Ok(())
+}
+
+async fn by_hyper<S>(listener: TcpListener, service: S) -> io::Result<()>
 where
     S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    if by_edge {
-        let make = |_: SocketAddr| service.clone();
-        Edge::new(Limits::default()).serve(listener, make, std::future::pending()).await;
-        return Ok(());
-    }
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

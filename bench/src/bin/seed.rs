@@ -10,11 +10,11 @@ use clap::Parser;
 use rand::seq::SliceRandom;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_core::{
-    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretHasher,
-    SecretId, Timestamp,
+    Actor, Audience, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, Scope,
+    SecretHasher, SecretId, Timestamp,
 };
 use tollgate_guard::SystemClock;
-use tollgate_server::AuditTrail;
+use tollgate_server::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{
     Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite, Status,
     StoreError, Terms, Version,
@@ -34,6 +34,12 @@ struct Args {
     /// How many clients.
     #[arg(long, default_value_t = 1)]
     clients: usize,
+    /// An API that their tokens may be for, the first unless they ask for another; without any, the default one.
+    #[arg(long = "audience", value_name = "NAME")]
+    audiences: Vec<Audience>,
+    /// The most their tokens may allow.
+    #[arg(long, default_value = "payments:read payments:write")]
+    scope: Scope,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,10 +57,11 @@ async fn main() -> io::Result<()> {
     io::Write::write_all(&mut file, master_key.expose_hex().as_bytes())?;
 
     let store = Arc::new(Sqlite::open(&args.data.join("tollgate.db")).map_err(io::Error::other)?);
-    let key = tollgate_server::new_signing_key(&master_key, now, now);
+    let new = NewKey::hs256(now, now);
+    let key = new_signing_key(&master_key, new).await.map_err(io::Error::other)?;
     let act = seeding(&master_key, now);
     store.install(&master_key.check_value(), &key, &act).await.map_err(io::Error::other)?;
-    let (clients, mut credentials) = draw(args.clients, &master_key.secret_hasher(), now);
+    let (clients, mut credentials) = draw(&args, &master_key.secret_hasher(), now);
     fill(&store, clients, now, &act).await.map_err(io::Error::other)?;
     // Whoever takes the first of them must not find neighbours in the store.
     credentials.shuffle(&mut rand::rng());
@@ -64,7 +71,8 @@ async fn main() -> io::Result<()> {
 }
 
 /// Draws clients in the order of their ids, which the store takes fastest.
-fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Vec<Credentials>) {
+fn draw(args: &Args, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Vec<Credentials>) {
+    let count = args.clients;
     let mut rng = rand::rng();
     let mut ids: Vec<ClientId> = (0..count).map(|_| ClientId::random(&mut rng)).collect();
     ids.sort_unstable();
@@ -87,8 +95,9 @@ fn draw(count: usize, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Ve
                 merchant_id: Some(merchants[at / CLIENTS]),
                 name: format!("client {at}"),
                 environment: Environment::Test,
-                scope: "payments:read payments:write".parse().expect("this is a scope"),
+                scope: args.scope.clone(),
                 addresses: Vec::new(),
+                audiences: args.audiences.clone(),
                 status: Status::Enabled,
                 merchant_status: Status::Enabled,
                 generation: Generation::FIRST,

@@ -11,12 +11,11 @@ use std::thread;
 
 use clap::{Parser, ValueEnum};
 use http::Request;
-use hyper::body::Incoming;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
-use tollgate_http::edge::{Edge, Limits};
+use tollgate_http::edge::{Edge, Inbound, Limits};
 use tollgate_server::config::Config;
 use tollgate_server::{Follower, Installation, Mounted, Server, log};
 use tollgate_store::Sqlite;
@@ -112,7 +111,7 @@ fn listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 async fn serve(server: &Arc<Server>, listener: std::net::TcpListener) -> io::Result<()> {
     let make = |peer: SocketAddr| {
         let (server, peer): (Arc<Server>, IpAddr) = (server.clone(), peer.ip());
-        tower::service_fn(move |request: Request<Incoming>| {
+        tower::service_fn(move |request: Request<Inbound>| {
             let server = server.clone();
             async move { Ok::<_, Infallible>(server.handle(peer, request).await) }
         })

@@ -209,11 +209,14 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
     })
 }
 
-/// Prints the three calls. They contain neither secret nor token, but read them from files in the private folder.
+/// Prints the three calls. They contain neither secret nor token, but read them from files in the private folder. Pasted
+/// whole, they work in bash, zsh and fish, which have neither comments nor subshells in common.
 fn print_calls(data: &Path, base_url: &str, address: SocketAddr) -> io::Result<()> {
     let credentials = quoted(&Credentials::path(data));
-    let tokens = quoted(&data.join("tokens.json"));
-    let json = "-H 'Content-Type: application/json'";
+    let tokens = data.join("tokens.json");
+    private_file::create(&tokens, b"")?;
+    let tokens = quoted(&tokens);
+    let (curl, json) = ("curl -sS -w '\\n'", "-H 'Content-Type: application/json'");
     let token = |name: &str| format!("$(sed 's/.*\"{name}\":\"\\([^\"]*\\)\".*/\\1/' {tokens})");
     let payment = concat!(
         r#"{"amount":1250,"currency":"EUR","locale":"en-GB","payment_reference":"ORDER1","#,
@@ -229,22 +232,22 @@ fn print_calls(data: &Path, base_url: &str, address: SocketAddr) -> io::Result<(
              TLS. Nothing of it is for real payments."
         )?;
     }
-    writeln!(out, "See the life of a token at {base_url}/playground, or paste these:\n")?;
-    writeln!(out, "# 1. Obtain a token: the credentials file is the body of the request")?;
     writeln!(
         out,
-        "curl -sS {base_url}/api/v1/oauth2/token {json} -d @{credentials} | (umask 077; tee {tokens})\n"
+        "See the life of a token at {base_url}/playground, or paste these into a second terminal, in this folder:\n"
     )?;
-    writeln!(out, "# 2. Call the Payment API with it")?;
+    writeln!(out, "echo '1. Obtain a token: the credentials file is the body of the request'")?;
+    writeln!(out, "{curl} {base_url}/api/v1/oauth2/token {json} -d @{credentials} | tee {tokens}\n")?;
+    writeln!(out, "echo '2. Call the Payment API with it'")?;
     writeln!(
         out,
-        "curl -sS {base_url}/api/v1/payment-requests:redirect -H \"Authorization: Bearer {}\" {json} -d '{payment}'\n",
+        "{curl} {base_url}/api/v1/payment-requests:redirect -H \"Authorization: Bearer {}\" {json} -d '{payment}'\n",
         token("access_token")
     )?;
-    writeln!(out, "# 3. Refresh: the next token, without the secret")?;
+    writeln!(out, "echo '3. Refresh: the next token, without the secret'")?;
     writeln!(
         out,
-        "curl -sS {base_url}/api/v1/oauth2/refresh {json} -d \"{{\\\"refresh_token\\\":\\\"{}\\\"}}\"\n",
+        "{curl} {base_url}/api/v1/oauth2/refresh {json} -d \"{{\\\"refresh_token\\\":\\\"{}\\\"}}\"\n",
         token("refresh_token")
     )?;
     out.flush()

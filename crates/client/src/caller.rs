@@ -103,6 +103,16 @@ impl Caller {
         &self.base_url
     }
 
+    /// Where the client's id is read from.
+    pub fn id(&self) -> Arc<dyn SecretSource> {
+        self.id.clone()
+    }
+
+    /// Where the client's secret is read from.
+    pub fn secret(&self) -> Arc<dyn SecretSource> {
+        self.secret.clone()
+    }
+
     /// Where tokens may be sent.
     pub fn origin(&self) -> &Origin {
         &self.origin

@@ -15,8 +15,7 @@ mod transport;
 
 pub use dialect::{ClientAuthentication, Dialect};
 use exchange::{Exchange, Failure, Grant};
-use transport::Http;
-pub use transport::{Sending, Transport};
+pub use transport::{HttpTransport, Sending, Transport};
 
 /// The assumed lifetime of a refresh token. RFC 6749 has no field for it.
 const REFRESH_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -122,7 +121,7 @@ impl Builder {
         let Dialect(dialect) = self.dialect;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(Http::new(dialect.token_url(), self.timeout)?),
+            None => Arc::new(HttpTransport::for_tokens(dialect.token_url(), self.timeout)?),
         };
         Ok(ClientCredentials {
             exchange: Exchange::new(dialect, self.scope, self.audience, transport),

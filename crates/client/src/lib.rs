@@ -75,7 +75,9 @@ pub use authorizer::{Authorizer, CallError};
 pub use blocking::Blocking;
 pub use cached::{Cached, Settings};
 pub use caller::{Caller, CallerError};
-pub use credentials::{Builder, ClientAuthentication, ClientCredentials, Dialect, Sending, Transport};
+pub use credentials::{
+    Builder, ClientAuthentication, ClientCredentials, Dialect, HttpTransport, Sending, Transport,
+};
 pub use http_client::http_client_builder;
 pub use http_hosts::{HttpHosts, NotAHost};
 pub use layer::{Authorize, ResponseFuture};

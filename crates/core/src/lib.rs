@@ -46,7 +46,7 @@ pub use master::{MasterKey, MasterKeyError, MasterKeys, SecretsKey, UnsealError}
 pub use policy::{Accepted, Policy};
 pub use private_key::{PrivateKey, PrivateKeyError, RsaBits};
 pub use public_key::{PublicKey, PublicKeyError};
-pub use revocation::{Generation, Revocation, Revoked, TokenId, TokenIdError};
+pub use revocation::{Generation, Revocation, Revoked, TokenId};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
 pub use secret::{ClientSecret, SecretError, SecretHash, SecretHasher};
 pub use signing_ring::{Phase, SigningRing};

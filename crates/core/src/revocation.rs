@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rand::Rng;
 
-use crate::{ClientId, MerchantId, SecretId, Timestamp};
+use crate::{ClientId, IdError, MerchantId, SecretId, Timestamp, base64url};
 
 /// The id of a token: the claim `jti` (RFC 7519 §4.1.7), 128 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,23 +41,20 @@ impl fmt::Display for TokenId {
     /// Writes the value of the claim: unpadded base64url, 22 characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 22];
-        let text = crate::base64url::encode(&self.0, &mut text);
+        let text = base64url::encode(&self.0, &mut text);
         f.write_str(std::str::from_utf8(text).expect("base64url is ASCII"))
     }
 }
 
-/// The error for a text that is no token's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the id of a token is its claim jti: 22 characters of base64url")]
-pub struct TokenIdError;
-
 impl FromStr for TokenId {
-    type Err = TokenIdError;
+    type Err = IdError;
 
-    fn from_str(text: &str) -> Result<Self, TokenIdError> {
+    /// Reads the value of the claim and no other spelling.
+    fn from_str(text: &str) -> Result<Self, IdError> {
         let mut bytes = [0; 16];
-        let read = crate::base64url::decode(text.as_bytes(), &mut bytes).map(<[u8]>::len);
-        if read == Some(bytes.len()) { Ok(Self(bytes)) } else { Err(TokenIdError) }
+        let is_as_long = text.len() == base64url::encoded_len(bytes.len());
+        base64url::decode(text.as_bytes(), &mut bytes).filter(|_| is_as_long).ok_or(IdError)?;
+        Ok(Self(bytes))
     }
 }
 
@@ -119,19 +116,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_of_a_token_comes_back_from_its_text_and_no_other_text_is_one() {
-        let id = TokenId::from_bytes([0xfb; 16]);
+    fn the_id_of_a_token_comes_back_from_its_text_and_from_no_other() {
+        let id = TokenId::from_bytes([0xfe; 16]);
         let text = id.to_string();
         assert_eq!(text.parse(), Ok(id));
-        for bad in [
-            "",
-            &text[1..],
-            &format!("{text}A"),
-            &format!("{text}=="),
-            &text.replace('-', "+"),
-            &"A".repeat(23),
-        ] {
-            assert_eq!(bad.parse::<TokenId>(), Err(TokenIdError), "{bad:?}");
+        let not_canonical = format!("{}z", &text[..21]);
+        for bad in ["", "a", &text[1..], &format!("{text}A"), &not_canonical, &text.replace('_', "/")] {
+            assert_eq!(bad.parse::<TokenId>(), Err(IdError), "{bad:?}");
         }
     }
 }

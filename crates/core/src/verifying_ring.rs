@@ -131,6 +131,12 @@ impl VerifyingRing {
         self.keys.iter().filter(in_force).filter_map(|key| Some((key.id(), key.public_key()?)))
     }
 
+    /// Says whether a token's header names a key of an asymmetric algorithm that is not on the ring: a new one, or none at
+    /// all.
+    pub fn lacks_key_of(&self, token: &[u8]) -> bool {
+        header::names_a_key(token) && !self.keys.iter().any(|key| token.starts_with(key.header()))
+    }
+
     /// A key whose tokens have the header of this one. A header that names a key which is not on the ring is no unknown
     /// header: the key may be new.
     fn with_the_header_of(&self, token: &[u8]) -> Result<&VerifyingKey, TokenError> {

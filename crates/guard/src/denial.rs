@@ -21,6 +21,9 @@ pub enum Denial {
     /// The token is not accepted.
     #[error("invalid token: {0}")]
     InvalidToken(#[from] TokenError),
+    /// The authority was asked about the token, and says that it is not good.
+    #[error("invalid token: the authority says that it is not active")]
+    Inactive,
     /// The token is valid, but of another environment.
     #[error("invalid token: it is for another environment")]
     Environment,
@@ -54,7 +57,7 @@ impl Denial {
     pub const fn code(&self) -> Code {
         match self {
             Self::NoToken => Code::NoToken,
-            Self::InvalidToken(_) | Self::Environment => Code::InvalidToken,
+            Self::InvalidToken(_) | Self::Inactive | Self::Environment => Code::InvalidToken,
             Self::InsufficientScope(_) | Self::Address => Code::Forbidden,
             Self::Stale => Code::Unavailable,
         }
@@ -79,16 +82,19 @@ impl Denial {
     fn message(&self) -> Cow<'static, str> {
         match self {
             Self::InsufficientScope(scope) => format!("The access token lacks the scope {scope}.").into(),
-            Self::NoToken | Self::InvalidToken(_) | Self::Environment | Self::Address | Self::Stale => {
-                self.code().message().into()
-            }
+            Self::NoToken
+            | Self::InvalidToken(_)
+            | Self::Inactive
+            | Self::Environment
+            | Self::Address
+            | Self::Stale => self.code().message().into(),
         }
     }
 
     fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
         match self {
             Self::NoToken => Some(realm.no_token()),
-            Self::InvalidToken(_) | Self::Environment => Some(realm.invalid_token()),
+            Self::InvalidToken(_) | Self::Inactive | Self::Environment => Some(realm.invalid_token()),
             Self::InsufficientScope(scope) => Some(realm.insufficient_scope(scope.as_str())),
             Self::Address | Self::Stale => None,
         }

@@ -14,19 +14,18 @@ use tower_service::Service;
 use crate::denial::{Denial, Realm};
 use crate::principal::Principal;
 use crate::requirement::Requirement;
-use crate::verifier::Verifier;
+use crate::verifier::{Decide, Decision, Verifier};
 
 /// Lets only requests with an acceptable access token through to the inner service.
-#[derive(Clone)]
-pub struct GuardLayer {
-    verifier: Arc<Verifier>,
+pub struct GuardLayer<D = Verifier> {
+    verifier: Arc<D>,
     requirement: Requirement,
     reports_client: bool,
 }
 
-impl GuardLayer {
+impl<D: Decide> GuardLayer<D> {
     /// Admits every valid access token.
-    pub fn new(verifier: Arc<Verifier>) -> Self {
+    pub fn new(verifier: Arc<D>) -> Self {
         Self { verifier, requirement: Requirement::new(), reports_client: false }
     }
 
@@ -46,10 +45,17 @@ impl GuardLayer {
     }
 }
 
-impl<S> Layer<S> for GuardLayer {
-    type Service = Guard<S>;
+impl<D> Clone for GuardLayer<D> {
+    fn clone(&self) -> Self {
+        let (verifier, requirement) = (self.verifier.clone(), self.requirement.clone());
+        Self { verifier, requirement, reports_client: self.reports_client }
+    }
+}
 
-    fn layer(&self, inner: S) -> Guard<S> {
+impl<D: Decide, S> Layer<S> for GuardLayer<D> {
+    type Service = Guard<S, D>;
+
+    fn layer(&self, inner: S) -> Guard<S, D> {
         let realm = match self.requirement.required_audience() {
             Some(audience) => Realm::of(audience),
             None => self.verifier.realm().clone(),
@@ -65,90 +71,140 @@ impl<S> Layer<S> for GuardLayer {
 }
 
 /// The service that [`GuardLayer`] makes.
-#[derive(Clone)]
-pub struct Guard<S> {
+pub struct Guard<S, D = Verifier> {
     inner: S,
-    rule: Arc<Rule>,
+    rule: Arc<Rule<D>>,
+}
+
+impl<S: Clone, D> Clone for Guard<S, D> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), rule: self.rule.clone() }
+    }
 }
 
 /// By what a guard decides. A router clones its services for each request, so it is behind one pointer.
-struct Rule {
-    verifier: Arc<Verifier>,
+struct Rule<D> {
+    verifier: Arc<D>,
     requirement: Requirement,
     realm: Realm,
     reports_client: bool,
 }
 
-impl<S> Guard<S> {
-    fn admit<B>(&self, request: &Request<B>) -> Result<Principal, Denial> {
-        let Rule { verifier, requirement, .. } = &*self.rule;
+impl<D: Decide> Rule<D> {
+    fn decide<B>(&self, request: &Request<B>) -> Decision<D::Later> {
         let address = request.extensions().get().copied();
-        verifier.decide(request.headers(), address, requirement, verifier.now())
+        self.verifier.decide_soon(request.headers(), address, &self.requirement)
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Guard<S>
+impl<S, D, B, R> Service<Request<B>> for Guard<S, D>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    D: Decide,
     R: From<Bytes>,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, R>;
+    type Future = ResponseFuture<S, D, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.admit(&request) {
-            Ok(principal) => {
-                let client = self.rule.reports_client.then_some(principal.client_id());
-                request.extensions_mut().insert(principal);
-                ResponseFuture { state: State::Admitted { client, inner: self.inner.call(request) } }
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let state = match self.rule.decide(&request) {
+            Decision::Made(made) => State::after(made, request, &mut self.inner, &self.rule),
+            Decision::Later(decision) => {
+                // The one that said that it is ready is the one that is called.
+                let another = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, another);
+                State::Asked { held: Some((request, inner, self.rule.clone())), decision }
             }
-            Err(denial) => {
-                ResponseFuture { state: State::Denied { response: Some(denial.response(&self.rule.realm)) } }
-            }
-        }
+        };
+        ResponseFuture { state }
     }
 }
 
 pin_project! {
     /// The future of [`Guard`]. The response's extensions hold the [`Denial`] of a refused request and, with
     /// [`GuardLayer::report_client`], the [`ClientId`] of an admitted one, for layers outside that count and log.
-    pub struct ResponseFuture<F, R> {
+    pub struct ResponseFuture<S, D, B>
+    where
+        S: Service<Request<B>>,
+        D: Decide,
+    {
         #[pin]
-        state: State<F, R>,
+        state: State<S, D, B>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, R> {
-        Admitted { client: Option<ClientId>, #[pin] inner: F },
-        Denied { response: Option<Response<R>> },
+    enum State<S, D, B>
+    where
+        S: Service<Request<B>>,
+        D: Decide,
+    {
+        Admitted { client: Option<ClientId>, #[pin] inner: S::Future },
+        Denied { response: Option<S::Response> },
+        Asked { held: Option<(Request<B>, S, Arc<Rule<D>>)>, #[pin] decision: D::Later },
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F, R>
+impl<S, D, B, R> State<S, D, B>
 where
-    F: Future<Output = Result<Response<R>, E>>,
+    S: Service<Request<B>, Response = Response<R>>,
+    D: Decide,
+    R: From<Bytes>,
 {
-    type Output = F::Output;
+    /// What follows from a decision.
+    fn after(
+        made: Result<Principal, Denial>,
+        mut request: Request<B>,
+        inner: &mut S,
+        rule: &Rule<D>,
+    ) -> Self {
+        match made {
+            Ok(principal) => {
+                let client = rule.reports_client.then_some(principal.client_id());
+                request.extensions_mut().insert(principal);
+                Self::Admitted { client, inner: inner.call(request) }
+            }
+            Err(denial) => Self::Denied { response: Some(denial.response(&rule.realm)) },
+        }
+    }
+}
+
+impl<S, D, B, R> Future for ResponseFuture<S, D, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    D: Decide,
+    R: From<Bytes>,
+{
+    type Output = Result<Response<R>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Admitted { client, inner } => {
-                let mut response = ready!(inner.poll(cx))?;
-                if let Some(client) = client.take() {
-                    response.extensions_mut().insert(client);
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Admitted { client, inner } => {
+                    let mut response = ready!(inner.poll(cx))?;
+                    if let Some(client) = client.take() {
+                        response.extensions_mut().insert(client);
+                    }
+                    return Poll::Ready(Ok(response));
                 }
-                Poll::Ready(Ok(response))
-            }
-            StateProjection::Denied { response } => {
-                Poll::Ready(Ok(response.take().expect("a future is not polled after it is ready")))
-            }
+                StateProjection::Denied { response } => {
+                    let response = response.take().expect("a future is not polled after it is ready");
+                    return Poll::Ready(Ok(response));
+                }
+                StateProjection::Asked { held, decision } => {
+                    let made = ready!(decision.poll(cx));
+                    let (request, mut inner, rule) = held.take().expect("a decision is made once");
+                    State::after(made, request, &mut inner, &rule)
+                }
+            };
+            state.set(next);
         }
     }
 }

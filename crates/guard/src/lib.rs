@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use tollgate_core::{KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
+//! use tollgate_core::{Environment, KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
 //! use tollgate_guard::{GuardLayer, Principal, Requirement, SystemClock, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
@@ -21,7 +21,10 @@
 //! # };
 //! let keyring = VerifyingRing::new(policy, [key.verifying_key()]);
 //! let verifier = Arc::new(Verifier::new(keyring, Arc::new(SystemClock)));
-//! let reading = Requirement::new().scope("payments:read".parse().expect("it is a scope"));
+//! // Test and live never mix.
+//! let reading = Requirement::new()
+//!     .environment(Environment::Live)
+//!     .scope("payments:read".parse().expect("it is a scope"));
 //! let guard = GuardLayer::new(verifier).require(reading);
 //!
 //! let service = guard.layer(service_fn(|request: http::Request<()>| async move {
@@ -44,6 +47,8 @@ mod denial;
 pub mod fuzzing;
 mod layer;
 mod principal;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod requirement;
 mod revocations;
 mod token_cache;
@@ -56,4 +61,4 @@ pub use principal::Principal;
 pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
 pub use tollgate_http::ClientAddress;
-pub use verifier::{Freshness, Verifier};
+pub use verifier::{Decide, Decision, Freshness, Never, Verifier};

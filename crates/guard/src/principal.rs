@@ -16,7 +16,7 @@ pub struct Principal {
     environment: Environment,
     scope: Scope,
     token_id: TokenId,
-    secret_id: SecretId,
+    secret_id: Option<SecretId>,
     expires_at: Timestamp,
 }
 
@@ -29,9 +29,22 @@ impl Principal {
             environment: claims.environment,
             scope: claims.scope(),
             token_id: claims.id,
-            secret_id: claims.secret_id,
+            secret_id: Some(claims.secret_id),
             expires_at: claims.expires_at,
         }
+    }
+
+    /// What the authority says of a token.
+    #[cfg(feature = "remote")]
+    pub(crate) fn introspected(
+        client_id: ClientId,
+        merchant_id: Option<MerchantId>,
+        environment: Environment,
+        scope: Scope,
+        token_id: TokenId,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self { client_id, merchant_id, environment, scope, token_id, secret_id: None, expires_at }
     }
 
     /// The client that the token was issued to.
@@ -59,8 +72,8 @@ impl Principal {
         self.token_id
     }
 
-    /// The secret that the token was obtained with.
-    pub const fn secret_id(&self) -> SecretId {
+    /// The secret that the token was obtained with; `None` if the authority was asked about the token, which doesn't say it.
+    pub const fn secret_id(&self) -> Option<SecretId> {
         self.secret_id
     }
 

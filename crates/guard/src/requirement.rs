@@ -57,31 +57,43 @@ impl Requirement {
         self.audience.as_deref()
     }
 
-    /// Holds verified claims against it. The scope comes last: only a token that is good otherwise learns what it lacks.
+    /// Holds verified claims against it.
     pub(crate) fn check(
         &self,
         keyring: &VerifyingRing,
         claims: &Claims<'_>,
         address: Option<ClientAddress>,
     ) -> Result<(), Denial> {
-        if self.environment.is_some_and(|environment| environment != claims.environment) {
-            return Err(Denial::Environment);
-        }
         let is_for_another = match &self.audience {
             Some(audience) => audience != claims.audience,
             None => keyring.is_for_other_api(claims),
         };
+        let allows = |word: &str| claims.allows(word);
+        self.check_said(claims.environment, is_for_another, claims.addresses, address, allows)
+    }
+
+    /// Holds what a good token says against it. The scope comes last: only a token that is good otherwise learns what it
+    /// lacks.
+    pub(crate) fn check_said(
+        &self,
+        environment: Environment,
+        is_for_another: bool,
+        addresses: Option<&str>,
+        address: Option<ClientAddress>,
+        allows: impl Fn(&str) -> bool,
+    ) -> Result<(), Denial> {
+        if self.environment.is_some_and(|required| required != environment) {
+            return Err(Denial::Environment);
+        }
         if is_for_another {
             return Err(Denial::InvalidToken(TokenError::Audience));
         }
-        if let Some(list) = claims.addresses {
+        if let Some(list) = addresses {
             let address = address.and_then(ClientAddress::known);
             address.filter(|address| is_allowed(list, *address)).ok_or(Denial::Address)?;
         }
         match &self.scope {
-            Some(scope) if !scope.words().all(|word| claims.allows(word)) => {
-                Err(Denial::InsufficientScope(scope.clone()))
-            }
+            Some(scope) if !scope.words().all(allows) => Err(Denial::InsufficientScope(scope.clone())),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
-use tollgate_core::{Accepted, Claims, Generation, Timestamp, TokenId, VerifyingRing, constant_time};
+use tollgate_core::{
+    Accepted, Claims, Generation, SecretId, Timestamp, TokenId, VerifyingRing, constant_time,
+};
 use zeroize::Zeroizing;
 
 use crate::principal::Principal;
@@ -40,6 +42,7 @@ pub(crate) struct Entry {
     generation: Generation,
     merchant_generation: Generation,
     made_with: Option<TokenId>,
+    secret_id: SecretId,
     addresses: Option<Box<str>>,
     /// Who sends the token.
     pub(crate) principal: Principal,
@@ -83,6 +86,7 @@ impl TokenCache {
                 generation: claims.generation,
                 merchant_generation: claims.merchant_generation,
                 made_with: claims.made_with,
+                secret_id: claims.secret_id,
                 addresses: claims.addresses.map(Into::into),
                 principal: principal.clone(),
             })));
@@ -138,7 +142,7 @@ impl Entry {
             scope: self.principal.scope().as_str(),
             merchant_id: self.principal.merchant_id(),
             environment: self.principal.environment(),
-            secret_id: self.principal.secret_id(),
+            secret_id: self.secret_id,
             generation: self.generation,
             merchant_generation: self.merchant_generation,
             made_with: self.made_with,

@@ -1,12 +1,17 @@
 //! The decision about a request: its token's signature, claims and revocations, and what the route requires.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use http::HeaderMap;
-use tollgate_core::{Claims, Clock, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing};
+use tollgate_core::{
+    Claims, Clock, Environment, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing,
+};
 use tollgate_http::ClientAddress;
 
 use crate::bearer;
@@ -27,6 +32,8 @@ pub struct Verifier {
     cache: TokenCache,
     clock: Arc<dyn Clock>,
     realm: Realm,
+    /// Whose tokens alone are admitted, whatever a requirement says.
+    environment: Option<Environment>,
 }
 
 /// Until when a verifier's keys and revocations may be relied on. Whoever reads them from elsewhere moves it on with each
@@ -54,7 +61,14 @@ impl Verifier {
             until: forever(),
             cache: TokenCache::new(),
             clock,
+            environment: None,
         }
+    }
+
+    /// Admits tokens of this environment alone, whatever the requirement of a route says.
+    #[must_use]
+    pub fn of_environment(self, environment: Environment) -> Self {
+        Self { environment: Some(environment), ..self }
     }
 
     /// The current time. A request reads it once.
@@ -92,7 +106,9 @@ impl Verifier {
     /// then.
     #[must_use]
     pub fn standing_at(&self, now: Timestamp) -> Self {
-        Self::of(self.keyring.load_full(), self.revocations.load_full(), Arc::new(StoppedClock(now)))
+        let clock = Arc::new(StoppedClock(now));
+        let environment = self.environment;
+        Self { environment, ..Self::of(self.keyring.load_full(), self.revocations.load_full(), clock) }
     }
 
     /// Sets until when keys and revocations may be relied on, from the next request on.
@@ -155,6 +171,9 @@ impl Verifier {
         let keyring = self.keyring.load();
         let check = |claims: &Claims<'_>| {
             self.check_revocations(claims)?;
+            if self.environment.is_some_and(|environment| environment != claims.environment) {
+                return Err(Denial::Environment);
+            }
             requirement(&keyring, claims)
         };
         let cached = self
@@ -193,6 +212,69 @@ impl Verifier {
             }
             error => Unverified::Refused(error),
         }
+    }
+}
+
+/// Decides about requests. A [`Verifier`] does so at once; who may have to ask the authority first sometimes needs longer.
+pub trait Decide: Send + Sync + 'static {
+    /// A decision that takes longer.
+    type Later: Future<Output = Result<Principal, Denial>>;
+
+    /// Decides about a request now, or says that it needs longer.
+    fn decide_soon(
+        &self,
+        headers: &HeaderMap,
+        address: Option<ClientAddress>,
+        requirement: &Requirement,
+    ) -> Decision<Self::Later>;
+
+    /// The realm that challenges name: the audience of the tokens.
+    fn realm(&self) -> &Realm;
+}
+
+/// What [`Decide::decide_soon`] returns.
+pub enum Decision<L> {
+    /// The request is admitted or refused.
+    Made(Result<Principal, Denial>),
+    /// The decision takes longer.
+    Later(L),
+}
+
+impl<L: Future<Output = Result<Principal, Denial>>> Decision<L> {
+    /// Waits for the decision where it takes longer.
+    pub async fn made(self) -> Result<Principal, Denial> {
+        match self {
+            Self::Made(made) => made,
+            Self::Later(later) => later.await,
+        }
+    }
+}
+
+/// The decision that never takes longer.
+pub struct Never(Infallible);
+
+impl Future for Never {
+    type Output = Result<Principal, Denial>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.0 {}
+    }
+}
+
+impl Decide for Verifier {
+    type Later = Never;
+
+    fn decide_soon(
+        &self,
+        headers: &HeaderMap,
+        address: Option<ClientAddress>,
+        requirement: &Requirement,
+    ) -> Decision<Never> {
+        Decision::Made(self.decide(headers, address, requirement, self.now()))
+    }
+
+    fn realm(&self) -> &Realm {
+        self.realm()
     }
 }
 

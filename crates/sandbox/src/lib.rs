@@ -16,6 +16,7 @@ mod time_format;
 
 pub use error::Error;
 pub use host::{Host, Settings};
+pub use pages::unknown::unknown;
 pub use playground::{
     Answering, Calls, Credentials, Inspect, Inspecting, Kit, KitClient, Playground, Verdict, Wire,
 };

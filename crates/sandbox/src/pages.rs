@@ -4,19 +4,17 @@
 //! the [`headers`] from here. What it loads is an [`asset`], embedded in the program.
 
 pub(crate) mod asset;
+pub(crate) mod start;
+pub(crate) mod unknown;
 
-use axum::routing::{MethodRouter, get};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
 
-use crate::error::Error;
-
-/// The routes of what pages load.
-pub(crate) fn routes() -> Vec<(&'static str, MethodRouter)> {
-    let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
-    vec![("/assets/{name}", get(asset::get).fallback(only))]
+/// Says whether whoever asks is a browser: it names HTML among what it accepts.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|line| line.to_str().is_ok_and(|line| line.contains("text/html")))
 }
 
 /// What a page may do in the browser, beyond showing itself with the assets of this server.

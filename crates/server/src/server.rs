@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::MethodRouter;
+use axum::routing::{MethodRouter, any};
 use bytes::Bytes;
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
@@ -70,8 +70,14 @@ impl Service<Request<Bytes>> for Loopback {
     }
 }
 
-/// Routes that are served beside the authority's: each a path as the router reads it, and what answers there.
-pub type Mounted = Vec<(&'static str, MethodRouter)>;
+/// What is served beside the authority's routes.
+#[derive(Default)]
+pub struct Mounted {
+    /// Each is a path as the router reads it, and what answers there.
+    pub routes: Vec<(&'static str, MethodRouter)>,
+    /// What answers where no route leads, if it is not to be a refusal in the envelope.
+    pub unknown: Option<MethodRouter>,
+}
 
 /// A running server: answers requests, however they arrive.
 pub struct Server {
@@ -114,15 +120,18 @@ impl Server {
 
     fn with(installation: Arc<Installation>, health: bool, mounted: Mounted) -> Self {
         let config = installation.config();
-        let routes = Routes::with(mounted.iter().map(|(path, _)| *path), config.authz.enabled, health);
+        let paths = mounted.routes.iter().map(|(path, _)| *path);
+        let routes = Routes::with(paths, config.authz.enabled, health);
         let edge_limits = limits::changing(config);
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let not_found = async || Error::NotFound;
         let administration = || health::router().merge(api::router()).with_state(state.clone());
         let beside = if health { administration() } else { Router::new() };
         let own = oauth::router(state.config()).with_state(state.clone()).merge(beside);
-        let own = own.merge(openapi::router(state.clone(), health)).fallback(not_found);
-        let router = mounted.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
+        let unknown = mounted.unknown.unwrap_or_else(|| any(not_found));
+        let own = own.merge(openapi::router(state.clone(), health)).fallback_service(unknown);
+        let router =
+            mounted.routes.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
         let authz = RouteTable::new(&state.config().authz.routes);
         let admin = administration().fallback(not_found);
         Self { state, requests: OnceLock::new(), authz, router, admin }
@@ -319,6 +328,7 @@ fn token_error(denial: &Denial) -> Option<TokenError> {
     match denial {
         Denial::InvalidToken(why) => Some(*why),
         Denial::NoToken
+        | Denial::Inactive
         | Denial::Environment
         | Denial::InsufficientScope(_)
         | Denial::Address

@@ -2,11 +2,13 @@
 //! everything and calls it.
 
 mod agent;
+mod algorithms;
 mod client;
 mod codec;
 mod creates;
 mod document;
 mod failover;
+mod guards;
 mod keys;
 mod machine;
 mod many;
@@ -20,6 +22,7 @@ mod nodes;
 #[path = "../../../../crates/store/src/postgres/tests/server.rs"]
 mod postgres_server;
 mod rates;
+mod rotation;
 mod servers;
 mod start;
 mod timing;
@@ -90,12 +93,18 @@ enum Section {
     Timing,
     /// Minting and verifying alone.
     Codec,
+    /// Minting and verifying with each algorithm, against the primitive alone.
+    Algorithms,
+    /// How soon a revocation counts at a guard in another process.
+    Guards,
+    /// A rotation of every algorithm's key under 32 verifiers that keep what they have read, six minutes.
+    Rotation,
     /// Reading a fresh token in the caller.
     Client,
 }
 
 impl Section {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::Rates,
         Self::Overload,
         Self::Million,
@@ -107,6 +116,9 @@ impl Section {
         Self::Agent,
         Self::Timing,
         Self::Codec,
+        Self::Algorithms,
+        Self::Guards,
+        Self::Rotation,
         Self::Client,
     ];
 
@@ -123,6 +135,9 @@ impl Section {
             Self::Agent => agent::run(setup),
             Self::Timing => timing::run(setup),
             Self::Codec => codec::run(setup),
+            Self::Algorithms => algorithms::run(setup),
+            Self::Guards => guards::run(setup),
+            Self::Rotation => rotation::run(setup),
             Self::Client => client::run(setup),
         }
     }

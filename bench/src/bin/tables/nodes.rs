@@ -15,7 +15,7 @@ use tollgate_bench::stats::{median, percentile};
 use tollgate_bench::{message, plain, process};
 use tollgate_core::{Actor, ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
 use tollgate_guard::SystemClock;
-use tollgate_server::{AuditTrail, new_signing_key};
+use tollgate_server::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status};
 
 use crate::document::{count, table};
@@ -163,7 +163,8 @@ impl Propagation {
     fn replace_key(&mut self, client: &Credentials) -> io::Result<Duration> {
         let token = self.good_token(client)?;
         let now = SystemClock.now();
-        let key = new_signing_key(&self.master_key, now, now);
+        let making = new_signing_key(&self.master_key, NewKey::hs256(now, now));
+        let key = self.runtime.block_on(making).map_err(io::Error::other)?;
         let started = at_any_time();
         self.act(async |store| store.replace_signing_keys(&key, &self.changes()).await)?;
         self.until(&message::list(&token), 401, started)

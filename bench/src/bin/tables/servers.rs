@@ -59,8 +59,14 @@ impl Setup {
 
     /// Makes a store with `clients` clients in `data`.
     pub(crate) fn seed(&self, data: &Path, clients: usize) -> io::Result<()> {
+        self.seed_with(data, clients, &[])
+    }
+
+    /// Makes a store with clients as `args` say.
+    pub(crate) fn seed_with(&self, data: &Path, clients: usize, args: &[&str]) -> io::Result<()> {
         let mut seed = Command::new(self.program("seed"));
-        succeed(seed.arg("--data").arg(data).args(["--clients", &clients.to_string()])).map(drop)
+        seed.arg("--data").arg(data).args(["--clients", &clients.to_string()]).args(args);
+        succeed(&mut seed).map(drop)
     }
 
     /// Copies the store in `data` into an empty database.
@@ -80,6 +86,30 @@ impl Setup {
         self.node(data, &sqlite_url(data), api, &format!("http://{api}"), log)
     }
 
+    /// Starts `tollgate serve` on the store in `data` with further settings.
+    pub(crate) fn tollgate_with(&self, data: &Path, more: &[(&str, &str)]) -> io::Result<Tollgate> {
+        let api = free_address()?;
+        let settings = settings(data, &sqlite_url(data), &format!("http://{api}"));
+        self.serve(data, api, settings.into_iter().chain(owned(more)), false)
+    }
+
+    /// Runs a command of `tollgate` beside a server, with the same settings.
+    pub(crate) fn administer(
+        &self,
+        server: &Tollgate,
+        more: &[(&str, &str)],
+        args: &[&str],
+    ) -> io::Result<Vec<u8>> {
+        let data = &server.data;
+        // The command wants a file, and all that it needs is in the environment.
+        let config = data.join("administer.toml");
+        fs::write(&config, "")?;
+        let settings = settings(data, &sqlite_url(data), &format!("http://{}", server.api));
+        let mut command = Command::new(self.program("tollgate"));
+        command.args(args).arg("--config").arg(&config).envs(settings).envs(owned(more));
+        succeed(&mut command)
+    }
+
     /// Starts `tollgate serve` at an address, on a store of which others may serve as well, with the key in `data`.
     pub(crate) fn node(
         &self,
@@ -89,15 +119,23 @@ impl Setup {
         public_url: &str,
         log: bool,
     ) -> io::Result<Tollgate> {
+        self.serve(data, api, settings(data, store, public_url), log)
+    }
+
+    fn serve(
+        &self,
+        data: &Path,
+        api: SocketAddr,
+        settings: impl IntoIterator<Item = (String, String)>,
+        log: bool,
+    ) -> io::Result<Tollgate> {
         let admin = free_address()?;
         let mut serve = self.pinned(self.server_core, self.program("tollgate"));
         serve
             .arg("serve")
+            .envs(settings)
             .env("TOLLGATE_LISTEN", api.to_string())
             .env("TOLLGATE_ADMIN_LISTEN", admin.to_string())
-            .env("TOLLGATE_PUBLIC_URL", public_url)
-            .env("TOLLGATE_MASTER_KEY", format!("file:{}", data.join("master.key").display()))
-            .env("TOLLGATE_DATABASE__URL", store)
             .env("TOLLGATE_SANDBOX", "true")
             // What is refused is measured too, and not the throttle.
             .env("TOLLGATE_LIMITS__AUTH_FAILURES", "80000000/d")
@@ -166,6 +204,21 @@ impl Setup {
 
 pub(crate) fn sqlite_url(data: &Path) -> String {
     format!("sqlite:{}", data.join("tollgate.db").display())
+}
+
+/// What a server and the commands beside it must agree on.
+fn settings(data: &Path, store: &str, public_url: &str) -> Vec<(String, String)> {
+    let master_key = format!("file:{}", data.join("master.key").display());
+    owned(&[
+        ("TOLLGATE_PUBLIC_URL", public_url),
+        ("TOLLGATE_MASTER_KEY", &master_key),
+        ("TOLLGATE_DATABASE__URL", store),
+    ])
+    .collect()
+}
+
+fn owned(settings: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
 }
 
 /// Starts what will listen there.

@@ -6,25 +6,26 @@ use std::sync::Arc;
 
 use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
-use tollgate_sandbox::{Host, Inspect, Inspecting, Playground, Routes, Settings, Verdict, routes};
+use tollgate_sandbox::{Host, Inspect, Inspecting, Playground, Settings, Verdict, routes, unknown};
 use tollgate_server::openapi::{Surface, document};
-use tollgate_server::{Installation, Loopback, inspect};
+use tollgate_server::{Installation, Loopback, Mounted, inspect};
 
-/// The routes of the sandbox if the configuration has it on, none otherwise. `health` says whether health is answered
+/// The routes of the sandbox and its page for paths that lead nowhere, if the configuration has it on; nothing otherwise. `health` says whether health is answered
 /// next to the API.
 pub(crate) fn mounted(
     installation: &Arc<Installation>,
     loopback: Loopback,
     health: bool,
     playground: impl FnOnce(Arc<dyn Inspect>) -> Option<Playground>,
-) -> Routes {
+) -> Mounted {
     if !installation.config().sandbox {
-        return Routes::new();
+        return Mounted::default();
     }
     let described = installation.clone();
     let description = move || document(&Surface::of(described.config(), health));
     let playground = playground(Arc::new(Inspector(installation.clone())));
-    routes(&Arc::new(host(installation, loopback)), Box::new(description), playground)
+    let routes = routes(&Arc::new(host(installation, loopback)), Box::new(description), playground);
+    Mounted { routes, unknown: Some(unknown()) }
 }
 
 fn host(installation: &Arc<Installation>, loopback: Loopback) -> Host {

@@ -71,7 +71,7 @@ const visits = [
     await tabTo(page, "Open the payment page");
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/pay\//);
-    await tabTo(page, "Approve payment");
+    await tabTo(page, "Pay EUR 12.50");
     await page.keyboard.press("Enter");
     await page.waitForURL(`${visit.url}/playground`);
     await visit.end([DEV_SECRET]);
@@ -251,7 +251,7 @@ const kitSteps = [
 /** Approves one payment and declines another, on their pages. */
 async function payments(visit) {
   const { page } = visit;
-  for (const [button, status] of [["Approve payment", "approved"], ["Decline", "declined"]]) {
+  for (const [button, status] of [["Pay EUR 12.50", "approved"], ["Decline", "declined"]]) {
     await visit.expect("Create a payment", "201 Created");
     await page.getByRole("link", { name: "Open the payment page" }).click();
     await page.getByRole("button", { name: button }).click();

@@ -75,19 +75,46 @@ fn every_dependency_comes_from_a_registry() {
 
 #[test]
 fn the_guard_brings_no_server_and_no_runtime_to_its_users() {
+    let names = brought_by_the_guard(&[]);
+    assert!(names.iter().any(|name| name == "tollgate-auth-http"), "{names:?}");
+    for heavy in [
+        "hyper",
+        "hyper-util",
+        "reqwest",
+        "rustls",
+        "tokio",
+        "tokio-rustls",
+        "tollgate-auth-client",
+        "tower",
+        "tracing",
+    ] {
+        assert!(!names.iter().any(|name| name == heavy), "{heavy}");
+    }
+}
+
+#[test]
+fn a_guard_in_another_process_brings_no_store_and_no_authority() {
+    let names = brought_by_the_guard(&["--features", "remote"]);
+    assert!(names.iter().any(|name| name == "tollgate-auth-client"), "{names:?}");
+    for not_its_own in
+        ["rusqlite", "tokio-postgres", "tollgate-auth-sandbox", "tollgate-auth-server", "tollgate-auth-store"]
+    {
+        assert!(!names.iter().any(|name| name == not_its_own), "{not_its_own}");
+    }
+}
+
+/// The names of all crates that the guard is built with.
+fn brought_by_the_guard(features: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", "tollgate-auth-guard", "--edges", "normal", "--prefix", "none"])
         .args(["--format", "{p}", "--locked", "--offline"])
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .args(features)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8(output.stdout).unwrap();
-    let names: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(names.contains(&"tollgate-auth-http"), "{tree}");
-    for heavy in ["hyper", "hyper-util", "rustls", "tokio", "tokio-rustls", "tower", "tracing"] {
-        assert!(!names.contains(&heavy), "{tree}");
-    }
+    tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 #[test]

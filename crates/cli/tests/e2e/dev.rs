@@ -4,29 +4,56 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
-use serde_json::{Deserializer, Value};
+use serde_json::Value;
 
-use crate::harness::{Dev, Process, fails, finish, shell, tollgate};
+use crate::harness::{Dev, Process, fails, finish, tollgate};
+use crate::kept::is_left_out;
 
-#[test]
-fn the_three_printed_calls_work_as_they_are_pasted() {
+fn the_three_printed_calls_work_as_they_are_pasted_into(shell: &str) {
+    if is_left_out(shell, "TOLLGATE_TEST_SHELLS") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     // A path that a shell would take apart.
     let dev = Dev::start(&folder.path().join("it's $HOME"));
     let said = dev.process.said();
-    let (_, calls) = said.split_once("paste these:").unwrap();
+    let (_, calls) = said.split_once("in this folder:").unwrap();
     // The log may have begun behind them.
-    let is_a_call = |line: &&str| line.starts_with('#') || line.starts_with("curl ");
-    let calls: Vec<&str> = calls.lines().filter(is_a_call).collect();
-    let answers = finish(&mut shell(folder.path(), &calls.join("\n"))).succeeded().stdout;
-    let answers: Vec<Value> =
-        Deserializer::from_str(&answers).into_iter().collect::<Result<_, _>>().expect("each answer is JSON");
+    let is_pasted = |line: &&str| line.starts_with("echo ") || line.starts_with("curl ");
+    let calls: Vec<&str> = calls.lines().filter(is_pasted).collect();
+    let mut pasted = Command::new(shell);
+    pasted.args(["-c", &calls.join("\n")]).current_dir(folder.path()).env("HOME", folder.path());
+    let finished = finish(&mut pasted).succeeded();
+    assert_eq!(finished.stderr, "", "{finished:?}");
+    let answers: Vec<Value> = finished
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with(|first: char| first.is_ascii_digit()))
+        .map(|line| serde_json::from_str(line).expect("each answer is JSON on a line of its own"))
+        .collect();
     assert_eq!(answers.len(), 3, "{answers:?}");
     assert!(answers.iter().all(|answer| answer["success"] == true), "{answers:?}");
     assert!(answers[0]["data"]["refresh_token"].is_string(), "{answers:?}");
     assert!(answers[1]["data"]["redirect_url"].as_str().unwrap().starts_with(&dev.base_url), "{answers:?}");
     assert!(answers[2]["data"]["access_token"].is_string(), "{answers:?}");
+    assert_eq!(mode(&folder.path().join("it's $HOME/tokens.json")), 0o600);
+}
+
+#[test]
+fn the_printed_calls_work_in_bash() {
+    the_three_printed_calls_work_as_they_are_pasted_into("bash");
+}
+
+#[test]
+fn the_printed_calls_work_in_zsh() {
+    the_three_printed_calls_work_as_they_are_pasted_into("zsh");
+}
+
+#[test]
+fn the_printed_calls_work_in_fish() {
+    the_three_printed_calls_work_as_they_are_pasted_into("fish");
 }
 
 #[test]

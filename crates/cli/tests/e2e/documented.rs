@@ -9,9 +9,14 @@ use crate::postgres_server::Database;
 
 const OPERATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
 
-/// The blocks of a language under a heading, without their indentation.
+/// The blocks of a language under a heading of docs/operations.md.
 fn blocks(heading: &str, language: &str) -> Vec<String> {
-    let text = fs::read_to_string(OPERATIONS).unwrap();
+    blocks_of(OPERATIONS, heading, language)
+}
+
+/// The blocks of a language under a heading of a page, without their indentation.
+pub(crate) fn blocks_of(page: &str, heading: &str, language: &str) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
     let (_, section) = text.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("{heading}"));
     let section = section.split("\n## ").next().unwrap().split("\n### ").next().unwrap();
     let mut blocks = Vec::new();
@@ -26,10 +31,10 @@ fn blocks(heading: &str, language: &str) -> Vec<String> {
 }
 
 /// A machine: what is in `/etc`, `/var/lib` and so on is in a folder.
-struct Machine(tempfile::TempDir);
+pub(crate) struct Machine(tempfile::TempDir);
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let machine = Self(tempfile::tempdir().unwrap());
         for folder in ["etc/tollgate", "var/lib/tollgate", "backup", "bin", "root", "usr/share/man"] {
             fs::create_dir_all(machine.path(folder)).unwrap();
@@ -39,12 +44,12 @@ impl Machine {
         machine
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.0.path().join(path)
     }
 
     /// Runs a block as it stands, but for where the folders are.
-    fn run(&self, block: &str) -> Finished {
+    pub(crate) fn run(&self, block: &str) -> Finished {
         let root = self.0.path().display();
         let mut script = format!("set -e; PATH={root}/bin:$PATH\n{block}");
         for folder in ["/etc/tollgate", "/var/lib/tollgate", "/backup/", "/usr/share", "/root/"] {
@@ -71,7 +76,7 @@ impl Machine {
         finish(&mut tollgate(self.0.path(), &[args, &["--config", config.to_str().unwrap()]].concat()))
     }
 
-    fn serve(&self) -> Serve {
+    pub(crate) fn serve(&self) -> Serve {
         let config = self.path("etc/tollgate/tollgate.toml");
         let mut command = tollgate(self.0.path(), &["serve", "--config", config.to_str().unwrap()]);
         Serve::run(crate::harness::Process::spawn(&mut command))

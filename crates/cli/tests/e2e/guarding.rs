@@ -3,13 +3,14 @@
 
 mod behind;
 mod edges;
+mod envoy;
 mod forged;
 #[allow(dead_code, reason = "a mount in process has more tables")]
 #[path = "../../../guard/tests/parity/table/mod.rs"]
 mod parity;
 mod recipes;
 mod table;
-mod tollgate;
+pub(crate) mod tollgate;
 
 use std::cell::Cell;
 use std::fs;

@@ -1,5 +1,7 @@
 //! Other people's libraries verify our tokens by the published keys alone.
 
+mod apis;
+
 use std::path::Path;
 use std::process::Command;
 

@@ -39,7 +39,7 @@ impl Dev {
         let process = Process::spawn(command.envs(env.iter().copied()));
         let base_url = process.wait_for(|said| {
             // The calls to paste are the last that it says; the listener was bound before the first.
-            said.split_once("# 3.")?.1.contains("\n\n").then_some(())?;
+            said.split_once("echo '3.")?.1.contains("\n\n").then_some(())?;
             let (base_url, _) = said.split_once("Tollgate is up at ")?.1.split_once(' ')?;
             Some(base_url.to_owned())
         });

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,10 +12,11 @@ use tollgate_secrets::https;
 use zeroize::Zeroizing;
 
 use crate::http_client::for_checked;
-use crate::{ConfigurationError, Fault};
+use crate::origin::secure;
+use crate::{ConfigurationError, Fault, HttpHosts};
 
 /// The longest token response, in bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
+const LONGEST_TOKEN_RESPONSE: usize = 64 * 1024;
 
 /// Sends calls to the authority. The default is HTTP; this is for programs that reach the authority in another way, such
 /// as in the same process.
@@ -28,26 +30,45 @@ pub trait Transport: Send + Sync + 'static {
 /// What [`Transport::send`] returns.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Fault>> + Send + 'a>>;
 
-/// Calls over HTTP.
-pub(super) struct Http(Client);
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn send(&self, request: Request<Bytes>) -> Sending<'_> {
+        (**self).send(request)
+    }
+}
 
-impl Http {
-    /// Prepares calls to this URL, each of which may take as long as `timeout`.
-    pub(super) fn new(url: &Url, timeout: Duration) -> Result<Self, ConfigurationError> {
+/// Calls over HTTP, as [`http_client_builder`](crate::http_client_builder) sets it up.
+pub struct HttpTransport {
+    client: Client,
+    longest_answer: usize,
+}
+
+impl HttpTransport {
+    /// Prepares calls to this URL or others of its scheme. Each may take as long as `timeout`, and its answer may have as many
+    /// bytes as `longest_answer`.
+    pub fn new(url: &str, timeout: Duration, longest_answer: usize) -> Result<Self, ConfigurationError> {
+        Self::to(&secure(url, &HttpHosts::default())?, timeout, longest_answer)
+    }
+
+    /// Prepares calls to a token endpoint.
+    pub(super) fn for_tokens(url: &Url, timeout: Duration) -> Result<Self, ConfigurationError> {
+        Self::to(url, timeout, LONGEST_TOKEN_RESPONSE)
+    }
+
+    fn to(url: &Url, timeout: Duration, longest_answer: usize) -> Result<Self, ConfigurationError> {
         let client = for_checked(url)?
             .timeout(timeout)
             // Token calls are minutes apart, so a kept connection may have died.
             .pool_idle_timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| ConfigurationError::Tls(error.to_string()))?;
-        Ok(Self(client))
+        Ok(Self { client, longest_answer })
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
         let request = request.try_into().map_err(|error| fault(&error))?;
-        let response = self.0.execute(request).await.map_err(|error| fault(&error))?;
+        let response = self.client.execute(request).await.map_err(|error| fault(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = match read(response).await {
+        let body = match read(response, self.longest_answer).await {
             Ok(body) => Bytes::from_owner(body),
             // The status of a refusal is enough.
             Err(_) if status != StatusCode::OK => Bytes::new(),
@@ -60,17 +81,18 @@ impl Http {
     }
 }
 
-impl Transport for Http {
+impl Transport for HttpTransport {
     fn send(&self, request: Request<Bytes>) -> Sending<'_> {
         Box::pin(self.exchange(request))
     }
 }
 
 /// Reads an answer up to its limit. It is wiped when it is dropped.
-async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let mut body = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+async fn read(mut response: reqwest::Response, longest: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    // A token response never grows, which would leave a copy behind. Only lists without secrets are longer.
+    let mut body = Zeroizing::new(Vec::with_capacity(longest.min(LONGEST_TOKEN_RESPONSE)));
     while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > longest {
             return Err(Fault::TooLong);
         }
         body.extend_from_slice(&chunk);

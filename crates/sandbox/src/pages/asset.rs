@@ -26,7 +26,7 @@ enum Kind {
 /// What all pages look like.
 pub(crate) static STYLE: Asset = Asset::new("tollgate", Kind::Css, include_str!("../../assets/tollgate.css"));
 
-/// The icon of all pages. Without one, browsers ask for `/favicon.ico`.
+/// The icon of all pages.
 pub(crate) static ICON: Asset = Asset::new("icon", Kind::Svg, include_str!("../../assets/icon.svg"));
 
 /// What the playground looks like, beyond that.
@@ -48,10 +48,16 @@ static ALL: [&Asset; 5] = [&STYLE, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT,
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// `GET /assets/{name}`.
-pub(super) async fn get(uri: Uri) -> Result<Response, Error> {
+pub(crate) async fn get(uri: Uri) -> Result<Response, Error> {
     let asset = ALL.into_iter().find(|asset| asset.to_string() == uri.path()).ok_or(Error::NotFound)?;
     let headers = [(CONTENT_TYPE, asset.kind.media_type()), (CACHE_CONTROL, FOR_EVER)];
     Ok((headers.map(|(name, value)| (name, HeaderValue::from_static(value))), asset.content).into_response())
+}
+
+/// `GET /favicon.ico`: what asks for it by this name takes the icon as it is.
+pub(crate) async fn icon() -> Response {
+    let headers = [(CONTENT_TYPE, ICON.kind.media_type()), (CACHE_CONTROL, "public, max-age=86400")];
+    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), ICON.content).into_response()
 }
 
 impl Asset {

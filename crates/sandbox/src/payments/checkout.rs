@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CACHE_CONTROL, LOCATION};
+use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_core::{PaymentRequestId, Timestamp};
 use tollgate_http::edge::read_body;
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::pages::wants_html;
 use crate::payments::decision::{Decision, Status};
-use crate::payments::page::{Checkout, Page, render};
+use crate::payments::page::{Checkout, Page, next, render};
 use crate::payments::payment_in_path::PaymentInPath;
 use crate::payments::reading::Reading;
 use crate::payments::record::PaymentRequest;
@@ -69,26 +70,20 @@ async fn decide(
     let request = request.ok_or(Error::PaymentRequestNotFound)?;
     let stored = Reading::read(host, &request, now)?;
     if stored.status != wanted {
-        return already(host, &request, &stored, headers, now).await;
+        return already(host, &request, &stored, decision, headers, now).await;
     }
-    let merchant = merchant_name(host, &request).await?;
-    let checkout = Checkout {
-        merchant: &merchant,
-        payment: &stored.payment,
-        status: stored.status,
-        expires_at: request.expires_at,
-    };
-    Ok(match checkout.next() {
+    Ok(match next(stored.status, &stored.payment) {
         Some(url) => see_other(url.as_str()),
         None => see_other(&format!("/pay/{id}")),
     })
 }
 
-/// Shows what was decided otherwise before, or that it is too late to decide.
+/// Shows what was decided otherwise before, or that it is too late to decide, and so what `wanted` has not done.
 async fn already(
     host: &Host,
     request: &PaymentRequest,
     stored: &Reading,
+    wanted: Decision,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Response, Error> {
@@ -96,7 +91,7 @@ async fn already(
     if !wants_html(headers) {
         return Err(if expired { Error::PageExpired } else { Error::Decided });
     }
-    let mut page = show(host, request, headers, now).await?;
+    let mut page = shown(host, request, stored, Some(wanted), now).await?;
     if !expired {
         *page.status_mut() = StatusCode::CONFLICT;
     }
@@ -123,18 +118,25 @@ async fn show(
             Status::Pending | Status::Approved | Status::Declined => {}
         }
     }
-    let merchant = merchant_name(host, request).await?;
+    shown(host, request, &stored, None, now).await
+}
+
+async fn shown(
+    host: &Host,
+    request: &PaymentRequest,
+    stored: &Reading,
+    too_late: Option<Decision>,
+    now: Timestamp,
+) -> Result<Response, Error> {
+    let merchant = host.store().merchant(request.merchant_id).await?.ok_or(Error::PaymentRequestNotFound)?;
     Ok(page(&Page::Payment(Checkout {
-        merchant: &merchant,
+        merchant: &merchant.name,
         payment: &stored.payment,
         status: stored.status,
         expires_at: request.expires_at,
+        now,
+        too_late,
     })))
-}
-
-async fn merchant_name(host: &Host, request: &PaymentRequest) -> Result<String, Error> {
-    let merchant = host.store().merchant(request.merchant_id).await?;
-    merchant.map(|merchant| merchant.name).ok_or(Error::PaymentRequestNotFound)
 }
 
 fn refuse(error: Error, headers: &HeaderMap) -> Response {
@@ -156,9 +158,4 @@ fn refuse(error: Error, headers: &HeaderMap) -> Response {
 
 fn page(page: &Page<'_>) -> Response {
     render(page).into_response()
-}
-
-/// Says whether whoever asks is a browser: it names HTML among what it accepts.
-fn wants_html(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT).iter().any(|line| line.to_str().is_ok_and(|line| line.contains("text/html")))
 }

@@ -1,12 +1,15 @@
-//! The query of `GET /api/v1/payment-requests`: how many, and after which.
+//! The query of `GET /api/v1/payment-requests`: how many, after which, and which of them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_http::{Problem, Problems};
 
+use crate::payments::decision::Status;
+use crate::payments::reading::Reading;
+
 /// Which payment requests are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
     /// How many at most: 1 to [`Listing::MAX_LIMIT`], [`Listing::DEFAULT_LIMIT`] unless told.
     pub limit: u8,
@@ -14,6 +17,26 @@ pub(crate) struct Listing {
     pub cursor: Option<Cursor>,
     /// The merchant, named by an operator, which acts for every merchant.
     pub merchant_id: Option<MerchantId>,
+    /// Only some of them.
+    pub filter: Filter,
+}
+
+/// What every payment request of a listing has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub order_id: Option<String>,
+    pub payment_reference: Option<String>,
+    pub status: Option<Status>,
+}
+
+impl Filter {
+    /// Whether the payment request is one of those.
+    pub(crate) fn takes(&self, stored: &Reading) -> bool {
+        let is = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
+        is(&self.order_id, &stored.payment.order_id)
+            && is(&self.payment_reference, &stored.payment.payment_reference)
+            && self.status.is_none_or(|status| status == stored.status)
+    }
 }
 
 impl Listing {
@@ -25,18 +48,22 @@ impl Listing {
     pub(crate) fn read(query: &str) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         let (mut limit, mut cursor, mut merchant_id) = (None, None, None);
+        let mut filter = Filter::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let outcome = match name.as_ref() {
                 "limit" => once(&mut limit, read_limit(&value), &name),
                 "cursor" => once(&mut cursor, Cursor::read(&value), &name),
                 "merchant_id" => once(&mut merchant_id, read_merchant(&value), &name),
+                "order_id" => once(&mut filter.order_id, Ok(value.into_owned()), &name),
+                "payment_reference" => once(&mut filter.payment_reference, Ok(value.into_owned()), &name),
+                "status" => once(&mut filter.status, read_status(&value), &name),
                 _ => Err(Problem::new(name, "unknown parameter")),
             };
             if let Err(problem) = outcome {
                 problems.push(problem);
             }
         }
-        problems.or(Some(Self { limit: limit.unwrap_or(Self::DEFAULT_LIMIT), cursor, merchant_id }))
+        problems.or(Some(Self { limit: limit.unwrap_or(Self::DEFAULT_LIMIT), cursor, merchant_id, filter }))
     }
 }
 
@@ -57,6 +84,16 @@ fn read_limit(text: &str) -> Result<u8, Problem> {
 
 fn read_merchant(text: &str) -> Result<MerchantId, Problem> {
     text.parse().map_err(|_| Problem::new("merchant_id", "must be a UUID"))
+}
+
+fn read_status(text: &str) -> Result<Status, Problem> {
+    match text {
+        "pending" => Ok(Status::Pending),
+        "approved" => Ok(Status::Approved),
+        "declined" => Ok(Status::Declined),
+        "expired" => Ok(Status::Expired),
+        _ => Err(Problem::new("status", "must be pending, approved, declined or expired")),
+    }
 }
 
 /// A place in the listing: just after the request that has this age and id.
@@ -115,13 +152,18 @@ mod tests {
 
     #[test]
     fn a_listing_has_a_limit_and_perhaps_a_cursor() {
-        assert_eq!(Listing::read(""), Ok(Listing { limit: 20, cursor: None, merchant_id: None }));
-        assert_eq!(Listing::read("limit=1"), Ok(Listing { limit: 1, cursor: None, merchant_id: None }));
+        let all = || Listing { limit: 20, cursor: None, merchant_id: None, filter: Filter::default() };
+        assert_eq!(Listing::read(""), Ok(all()));
+        assert_eq!(Listing::read("limit=1"), Ok(Listing { limit: 1, ..all() }));
         let query = format!("cursor={}&limit=100", cursor().encode());
-        assert_eq!(
-            Listing::read(&query),
-            Ok(Listing { limit: 100, cursor: Some(cursor()), merchant_id: None })
-        );
+        assert_eq!(Listing::read(&query), Ok(Listing { limit: 100, cursor: Some(cursor()), ..all() }));
+        let filter = Filter {
+            order_id: Some("A 1".to_owned()),
+            payment_reference: Some("REF".to_owned()),
+            status: Some(Status::Approved),
+        };
+        let query = "order_id=A+1&payment_reference=REF&status=approved";
+        assert_eq!(Listing::read(query), Ok(Listing { filter, ..all() }));
     }
 
     #[test]
@@ -130,6 +172,7 @@ mod tests {
             assert_eq!(fields(&format!("limit={bad}")), ["limit"], "{bad}");
         }
         assert_eq!(fields("limit=1&limit=1"), ["limit"]);
+        assert_eq!(fields("status=paid&order_id=1&order_id=2&status="), ["status", "order_id", "status"]);
         assert_eq!(fields("limit=0&cursor=x&Limit=2"), ["limit", "cursor", "Limit"]);
     }
 

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use icu_decimal::DecimalFormatter;
+use icu_decimal::input::Decimal;
+use icu_decimal::options::DecimalFormatterOptions;
+use icu_locale_core::Locale;
 use iso_currency::Currency as Iso;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tollgate_http::fields::{FromJson, Refused};
@@ -27,16 +31,15 @@ impl Amount {
         self.0
     }
 
-    /// Writes it in major units for a person, with as many decimals as `currency` has: `1,234.50`.
-    pub(crate) fn in_major_units(self, currency: Currency) -> String {
-        let exponent = currency.exponent();
-        let scale = 10_u32.pow(exponent);
-        let (whole, fraction) = (self.0 / scale, self.0 % scale);
-        let whole = grouped(whole);
-        match exponent as usize {
-            0 => whole,
-            decimals => format!("{whole}.{fraction:0decimals$}"),
-        }
+    /// Writes it in major units for a person, with as many decimals as `currency` has and as `locale` writes numbers
+    /// (Unicode CLDR): `1,234.50` where it is `en-GB`, `1.234,50` where it is `de-DE`. A tag that is no locale of Unicode's,
+    /// such as `i-klingon`, counts as English.
+    pub(crate) fn in_major_units(self, currency: Currency, locale: &str) -> String {
+        let locale = Locale::try_from_str(locale).unwrap_or(Locale::try_from_str("en").expect("a locale"));
+        let mut amount = Decimal::from(self.0);
+        amount.multiply_pow10(-currency.exponent());
+        DecimalFormatter::try_new((&locale).into(), DecimalFormatterOptions::default())
+            .map_or_else(|_| amount.to_string(), |format| format.format(&amount).to_string())
     }
 }
 
@@ -97,8 +100,8 @@ impl Currency {
     }
 
     /// How many decimals its major unit has (ISO 4217, minor unit): 2 for EUR, 0 for JPY, 3 for BHD.
-    pub(crate) fn exponent(self) -> u32 {
-        self.0.exponent().map_or(0, u32::from)
+    pub(crate) fn exponent(self) -> i16 {
+        self.0.exponent().map_or(0, |decimals| i16::try_from(decimals).expect("no currency has more than 4"))
     }
 
     /// Whether it is in the current list. The crate keeps codes that ISO has withdrawn and calls them superseded; it
@@ -132,19 +135,6 @@ impl<'de> Deserialize<'de> for Currency {
         let code = String::deserialize(deserializer)?;
         Iso::from_code(&code).map(Self).ok_or_else(|| de::Error::custom("not an ISO 4217 code"))
     }
-}
-
-/// Groups the digits of `number` in threes: `1,234,567`.
-fn grouped(number: u32) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -233,7 +223,25 @@ mod tests {
             (7, "BHD", "0.007"),
             (9_999_999, "CLF", "999.9999"),
         ] {
-            assert_eq!(Amount(minor_units).in_major_units(currency(code).unwrap()), text);
+            assert_eq!(Amount(minor_units).in_major_units(currency(code).unwrap(), "en-GB"), text);
+        }
+    }
+
+    #[test]
+    fn an_amount_is_written_as_its_locale_writes_numbers() {
+        for (locale, text) in [
+            ("en-US", "12,345.60"),
+            ("de-DE", "12.345,60"),
+            ("fr-FR", "12\u{202f}345,60"),
+            ("sv", "12\u{a0}345,60"),
+            ("ar-KW", "١٢٬٣٤٥٫٦٠"),
+            ("ja-JP", "12,345.60"),
+            // None of these is a locale that anything is known of.
+            ("i-klingon", "12,345.60"),
+            ("x-whatever", "12,345.60"),
+            ("qaa-Qaaa-QM-x-southern", "12,345.60"),
+        ] {
+            assert_eq!(Amount(1_234_560).in_major_units(currency("EUR").unwrap(), locale), text, "{locale}");
         }
     }
 

@@ -5,7 +5,7 @@ use askama::Template;
 use http::{HeaderMap, StatusCode};
 use tollgate_core::Timestamp;
 
-use super::decision::Status;
+use super::decision::{Decision, Status};
 use super::redirect_url::RedirectUrl;
 use super::stored_payment::StoredPayment;
 use crate::pages::{self, Policy};
@@ -35,16 +35,18 @@ pub(crate) struct Checkout<'a> {
     pub status: Status,
     /// From when on the page takes no decision.
     pub expires_at: Timestamp,
+    /// What the time is.
+    pub now: Timestamp,
+    /// What the person wanted just now, if that came too late to have an effect.
+    pub too_late: Option<Decision>,
 }
 
-impl Checkout<'_> {
-    /// Where the person goes from here: the success URL once approved, the fail URL once declined or expired.
-    pub(crate) fn next(&self) -> Option<RedirectUrl> {
-        match self.status {
-            Status::Pending => None,
-            Status::Approved => self.payment.success_url(),
-            Status::Declined | Status::Expired => self.payment.fail_url(),
-        }
+/// Where the person goes from here: the success URL once approved, the fail URL once declined or expired.
+pub(crate) fn next(status: Status, payment: &StoredPayment) -> Option<RedirectUrl> {
+    match status {
+        Status::Pending => None,
+        Status::Approved => payment.success_url(),
+        Status::Declined | Status::Expired => payment.fail_url(),
     }
 }
 
@@ -85,15 +87,42 @@ fn payment(checkout: &Checkout<'_>) -> (StatusCode, askama::Result<String>) {
     match checkout.status {
         Status::Pending => (StatusCode::OK, Pending::new(checkout).render()),
         Status::Approved => {
-            (StatusCode::OK, settled(checkout, Mark::Check, "Payment approved", "You approved this payment."))
+            let lead = match checkout.too_late {
+                None => "You approved this payment.",
+                Some(_) => {
+                    "It had been approved before, so it was not declined now. Ask the merchant for your money back."
+                }
+            };
+            (StatusCode::OK, settled(checkout, Mark::Check, "Payment approved", lead))
         }
         Status::Declined => {
-            (StatusCode::OK, settled(checkout, Mark::Cross, "Payment declined", "You declined this payment."))
+            let lead = match checkout.too_late {
+                None => "You declined this payment.",
+                Some(_) => {
+                    "It had been declined before, so it was not approved now: nothing is paid. Order again to pay."
+                }
+            };
+            (StatusCode::OK, settled(checkout, Mark::Cross, "Payment declined", lead))
         }
-        Status::Expired => (
-            StatusCode::GONE,
-            settled(checkout, Mark::Clock, "Payment expired", "Nobody decided about it in time."),
-        ),
+        Status::Expired => {
+            let lead = match checkout.too_late {
+                None => "Nobody decided about it in time, and nothing is paid. Order again to pay.",
+                Some(Decision::Approve) => {
+                    "Your approval came too late: nothing is paid. Order again to pay."
+                }
+                Some(Decision::Decline) => "Your decision came too late, but nothing is paid.",
+            };
+            (StatusCode::GONE, settled(checkout, Mark::Clock, "Payment expired", lead))
+        }
+    }
+}
+
+/// How long a decision is taken still, in whole minutes: `14 more minutes`.
+fn remaining(until: Timestamp, now: Timestamp) -> String {
+    match until.millis().saturating_sub(now.millis()) / 60_000 {
+        0 => "less than a minute".to_owned(),
+        1 => "1 more minute".to_owned(),
+        minutes => format!("{minutes} more minutes"),
     }
 }
 
@@ -119,14 +148,13 @@ struct Pending<'a> {
     reference: Option<&'a str>,
     order_id: Option<&'a str>,
     expires_at: String,
-    expires_on: String,
+    remaining: String,
     next_host: Option<String>,
 }
 
 impl<'a> Pending<'a> {
     fn new(checkout: &Checkout<'a>) -> Self {
         let payment = checkout.payment;
-        let expires_at = rfc3339(checkout.expires_at);
         Self {
             lang: lang(&payment.locale),
             merchant: checkout.merchant,
@@ -134,12 +162,12 @@ impl<'a> Pending<'a> {
             minor_units: payment.amount.minor_units(),
             currency_code: payment.currency.code(),
             currency_name: payment.currency.name(),
-            amount: payment.amount.in_major_units(payment.currency),
+            amount: payment.amount.in_major_units(payment.currency, &payment.locale),
             customer: &payment.customer.name,
             reference: payment.payment_reference.as_deref(),
             order_id: payment.order_id.as_deref(),
-            expires_on: format!("{} {} UTC", &expires_at[..10], &expires_at[11..16]),
-            expires_at,
+            expires_at: rfc3339(checkout.expires_at),
+            remaining: remaining(checkout.expires_at, checkout.now),
             next_host: payment.success_url().map(|url| url.host().to_owned()),
         }
     }
@@ -172,11 +200,11 @@ fn settled(checkout: &Checkout<'_>, mark: Mark, title: &str, lead: &str) -> aska
         merchant: checkout.merchant,
         minor_units: payment.amount.minor_units(),
         currency_code: payment.currency.code(),
-        amount: payment.amount.in_major_units(payment.currency),
+        amount: payment.amount.in_major_units(payment.currency, &payment.locale),
         customer: &payment.customer.name,
         reference: payment.payment_reference.as_deref(),
         order_id: payment.order_id.as_deref(),
-        next: checkout.next().map(|url| (url.as_str().to_owned(), url.host().to_owned())),
+        next: next(checkout.status, payment).map(|url| (url.as_str().to_owned(), url.host().to_owned())),
     };
     page.render()
 }

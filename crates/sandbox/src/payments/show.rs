@@ -7,12 +7,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
+use tollgate_core::{Environment, MerchantId};
 use tollgate_guard::Principal;
 
 use crate::error::Error;
 use crate::host::Host;
 use crate::payments::answer::{answer, success};
-use crate::payments::listing::{Cursor, Listing};
+use crate::payments::listing::{Cursor, Filter, Listing};
 use crate::payments::merchant::{Purpose, whose};
 use crate::payments::payment_in_path::PaymentInPath;
 use crate::payments::reading::Reading;
@@ -33,20 +34,43 @@ pub(super) async fn list(
 ) -> Result<Response, Error> {
     let listing = Listing::read(query.as_deref().unwrap_or_default())?;
     let merchant = whose(&host, &principal, listing.merchant_id, Purpose::Read).await?;
-    let after = listing.cursor.map(|cursor| (cursor.created_at, cursor.id));
-    let limit = u32::from(listing.limit);
-    // One more than is shown tells whether there is another page.
-    let mut found =
-        PaymentRequest::list(host.store(), merchant, principal.environment(), after, limit + 1).await?;
-    let more = found.len() > usize::from(listing.limit);
-    found.truncate(usize::from(listing.limit));
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|last| Cursor { created_at: last.created_at, id: last.id }.encode());
+    let (found, next) = look_for(&host, merchant, principal.environment(), &listing).await?;
+    let items = found.iter().map(|(request, stored)| stored.view(request)).collect();
+    Ok(answer(StatusCode::OK, success(&Page { items, next_cursor: next.map(|next| next.encode()) })))
+}
+
+/// How many payment requests one call looks at, for few that the filter takes.
+const LOOKED_AT: u32 = 1_000;
+
+/// Returns a page of those that the filter takes, and where the next begins.
+async fn look_for(
+    host: &Host,
+    merchant: MerchantId,
+    environment: Environment,
+    listing: &Listing,
+) -> Result<(Vec<(PaymentRequest, Reading)>, Option<Cursor>), Error> {
     let now = host.now();
-    let stored: Vec<Reading> =
-        found.iter().map(|request| Reading::read(&host, request, now)).collect::<Result<_, _>>()?;
-    let items = found.iter().zip(&stored).map(|(request, stored)| stored.view(request)).collect();
-    Ok(answer(StatusCode::OK, success(&Page { items, next_cursor })))
+    let looked_at = match listing.filter {
+        Filter { order_id: None, payment_reference: None, status: None } => u32::from(listing.limit),
+        _ => LOOKED_AT,
+    };
+    let after = listing.cursor.map(|cursor| (cursor.created_at, cursor.id));
+    // One more tells whether there is another page.
+    let mut found =
+        PaymentRequest::list(host.store(), merchant, environment, after, looked_at + 1).await?.into_iter();
+    let mut last = None;
+    let mut page = Vec::new();
+    for request in found.by_ref().take(looked_at as usize) {
+        last = Some(Cursor { created_at: request.created_at, id: request.id });
+        let stored = Reading::read(host, &request, now)?;
+        if listing.filter.takes(&stored) {
+            page.push((request, stored));
+        }
+        if page.len() == usize::from(listing.limit) {
+            break;
+        }
+    }
+    Ok((page, last.filter(|_| found.len() > 0)))
 }
 
 pub(super) async fn one(

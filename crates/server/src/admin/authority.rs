@@ -16,8 +16,8 @@ pub enum Authority<'a> {
     Operator {
         /// The scope.
         scope: &'a Scope,
-        /// The client and the secret that they have authenticated with, if it was with one.
-        by: Option<(ClientId, SecretId)>,
+        /// The client that they are, and the secret that it has authenticated with if it was with one.
+        by: Option<(ClientId, Option<SecretId>)>,
     },
 }
 
@@ -47,7 +47,7 @@ impl Authority<'_> {
     /// Refuses to do something to the secret that they have authenticated with.
     pub(super) fn check_is_another_secret(self, secret: SecretId) -> Result<(), AdminError> {
         match self {
-            Self::Operator { by: Some((_, own)), .. } if own == secret => Err(AdminError::Oneself),
+            Self::Operator { by: Some((_, Some(own))), .. } if own == secret => Err(AdminError::Oneself),
             Self::Operator { .. } | Self::MasterKey => Ok(()),
         }
     }

@@ -143,6 +143,44 @@ async fn an_unclear_decision_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn whoever_opens_the_base_url_in_a_browser_is_led_on() {
+    let stage = Stage::open().await;
+    let start = stage.answer(Call::get("/").header("accept", HTML)).await;
+    assert_html(&start, 200);
+    assert!(start.text().contains("Base URL: <code>http://127.0.0.1:8080</code>"), "{}", start.text());
+    let links: Vec<_> =
+        start.text().split("<a href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(links, ["/docs", "/openapi.json", "/.well-known/oauth-authorization-server"]);
+    for link in links {
+        assert_eq!(stage.answer(Call::get(link)).await.status(), 200, "{link}");
+    }
+    assert_refused(&stage.answer(Call::get("/").header("accept", "*/*")).await, 404, "NOT_FOUND");
+    let icon = stage.answer(Call::get("/favicon.ico")).await;
+    assert_eq!((icon.status().as_u16(), icon.header("content-type")), (200, "image/svg+xml"));
+    for path in ["/", "/favicon.ico"] {
+        assert_refused(&stage.answer(Call::post(path)).await, 405, "METHOD_NOT_ALLOWED");
+    }
+}
+
+#[tokio::test]
+async fn a_mistyped_address_is_a_page_for_a_browser_and_the_envelope_for_others() {
+    let stage = Stage::open().await;
+    for path in ["/docs/", "/playground/", "/payments", "/api/v1", "/index.php", "/%ff"] {
+        for call in [Call::get(path), Call::post(path), Call::new("DELETE", path)] {
+            assert_html(&stage.answer(call.header("accept", HTML)).await, 404);
+        }
+        for accept in ["*/*", "application/json", ""] {
+            let reply = stage.answer(Call::get(path).header("accept", accept)).await;
+            assert_refused(&reply, 404, "NOT_FOUND");
+        }
+        assert_refused(&stage.answer(Call::get(path)).await, 404, "NOT_FOUND");
+    }
+    // What programs call stays as it is, whoever asks.
+    let browser = stage.answer(Call::get(LIST).header("accept", HTML)).await;
+    assert_refused(&browser, 401, "NO_TOKEN");
+}
+
+#[tokio::test]
 async fn what_a_caller_wrote_is_text_on_the_page() {
     let stage = Stage::open().await;
     let token = stage.tokens(&stage.shop).await.access;

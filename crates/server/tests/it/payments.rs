@@ -190,6 +190,42 @@ async fn pages_follow_each_other_newest_first_without_gap_or_repeat() {
     assert_eq!(seen, ids);
 }
 
+/// How the outcome of an order is found, by what its merchant knows of it.
+#[tokio::test]
+async fn a_list_is_of_those_that_the_query_names() {
+    let stage = Stage::open().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    let mut ids = Vec::new();
+    for (order, reference) in [("order 1", "A"), ("order 2", "A"), ("order 1", "B"), ("order+3", "A")] {
+        let mut body = payment();
+        body["order_id"] = json!(order);
+        body["payment_reference"] = json!(reference);
+        ids.push(payment_id(&stage.answer(Call::post(CREATE).bearer(&token).json(&body)).await));
+        stage.advance(Duration::from_secs(1)).await;
+    }
+    stage.answer(Call::post(&format!("/pay/{}", ids[1])).form("decision=approve")).await;
+    for (query, places) in [
+        ("order_id=order+1", &[2, 0][..]),
+        ("order_id=order%2B3", &[3]),
+        ("order_id=order", &[]),
+        ("payment_reference=A&order_id=order%201", &[0]),
+        ("status=approved", &[1]),
+        ("status=pending", &[3, 2, 0]),
+        ("status=expired", &[]),
+    ] {
+        let page = stage.answer(Call::get(&format!("{LIST}?{query}")).bearer(&token)).await.data();
+        let wanted: Vec<&str> = places.iter().map(|place: &usize| ids[*place].as_str()).collect();
+        let listed: Vec<&str> =
+            page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+        assert_eq!((listed, &page["next_cursor"]), (wanted, &json!(null)), "{query}");
+    }
+    let first = stage.answer(Call::get(&format!("{LIST}?payment_reference=A&limit=2")).bearer(&token)).await;
+    let cursor = first.data()["next_cursor"].as_str().unwrap().to_owned();
+    let target = format!("{LIST}?payment_reference=A&limit=2&cursor={cursor}");
+    let second = stage.answer(Call::get(&target).bearer(&token)).await.data();
+    assert_eq!((&second["items"][0]["id"], &second["next_cursor"]), (&json!(ids[0]), &json!(null)));
+}
+
 #[tokio::test]
 async fn a_cursor_shows_nothing_of_another_merchant() {
     let stage = Stage::open().await;

@@ -93,12 +93,14 @@ const OWN: [&str; 27] = [
 ];
 
 /// The paths of the sandbox without a playground.
-const OF_THE_SANDBOX: [&str; 6] = [
+const OF_THE_SANDBOX: [&str; 8] = [
+    "/",
     "/api/v1/payment-requests",
     "/api/v1/payment-requests/{id}",
     "/api/v1/payment-requests:redirect",
     "/assets/{name}",
     "/docs",
+    "/favicon.ico",
     "/pay/{id}",
 ];
 

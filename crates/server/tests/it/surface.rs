@@ -196,6 +196,7 @@ fn denials() -> Vec<Denial> {
     let known = |denial: &Denial| match denial {
         Denial::NoToken
         | Denial::InvalidToken(_)
+        | Denial::Inactive
         | Denial::Environment
         | Denial::InsufficientScope(_)
         | Denial::Address
@@ -204,6 +205,7 @@ fn denials() -> Vec<Denial> {
     let denials = vec![
         Denial::NoToken,
         Denial::InvalidToken(TokenError::Expired),
+        Denial::Inactive,
         Denial::Environment,
         Denial::InsufficientScope("payments:write".parse().unwrap()),
         Denial::Address,

@@ -1,18 +1,18 @@
 //! What is behind each recipe, and who comes to it.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::envoy::{self, ENVOY, ENVOY_BY_KEYS};
 use super::recipes::{
     APACHE, CADDY, HAPROXY, NGINX, OAUTH2_PROXY, OAUTH2_PROXY_PROGRAM, caddy_requiring, haproxy_keys,
     nginx_requiring,
 };
 use super::tollgate::Tollgate;
-use super::{Guarded, Parts, Recipe};
+use super::{Guarded, Recipe};
 use crate::harness::{PATIENCE, eventually, finish};
 use crate::kept::is_left_out;
 
@@ -48,6 +48,16 @@ fn behind_haproxy_only_whoever_may_comes_to_the_api() {
 #[test]
 fn behind_apache_only_whoever_may_comes_to_the_api() {
     run("apache2", &APACHE, holds);
+}
+
+#[test]
+fn behind_envoy_only_whoever_may_comes_to_the_api() {
+    run(envoy::PROGRAM, &ENVOY, holds);
+}
+
+#[test]
+fn behind_envoy_with_the_keys_only_whoever_may_comes_to_the_api() {
+    run(envoy::PROGRAM, &ENVOY_BY_KEYS, holds);
 }
 
 /// The key that replaces a compromised one is in force as soon as the files are, and so is its end.
@@ -121,8 +131,8 @@ scope = "payments:refund"
 "#;
 
 /// Which route is asked for is said by the proxy, never by the caller.
-fn decides_by_the_table(program: &str, configure: fn(&Parts<'_>) -> Command) {
-    run(program, &Recipe { settings: ROUTES, configure, ..NGINX }, |guarded| {
+fn decides_by_the_table(program: &str, recipe: &Recipe) {
+    run(program, &Recipe { settings: ROUTES, ..*recipe }, |guarded| {
         let bearer = guarded.bearer();
         let status = |line: &str, headers: &[&str]| {
             guarded.call(line, &[&[bearer.as_str(), "content-length: 0"], headers].concat()).status().as_u16()
@@ -155,12 +165,17 @@ fn decides_by_the_table(program: &str, configure: fn(&Parts<'_>) -> Command) {
 
 #[test]
 fn behind_nginx_a_caller_cant_choose_the_route_that_is_decided_on() {
-    decides_by_the_table("nginx", |parts| nginx_requiring("", parts));
+    decides_by_the_table("nginx", &Recipe { configure: |parts| nginx_requiring("", parts), ..NGINX });
 }
 
 #[test]
 fn behind_caddy_a_caller_cant_choose_the_route_that_is_decided_on() {
-    decides_by_the_table("caddy", |parts| caddy_requiring("", parts));
+    decides_by_the_table("caddy", &Recipe { configure: |parts| caddy_requiring("", parts), ..CADDY });
+}
+
+#[test]
+fn behind_envoy_a_caller_cant_choose_the_route_that_is_decided_on() {
+    decides_by_the_table(envoy::PROGRAM, &ENVOY);
 }
 
 /// It is built where go is: guarding/oauth2-proxy/install.

@@ -16,7 +16,7 @@ use crate::proxies::{command, with};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/proxies");
 /// What is decided by whoever has the public keys and asks nobody.
-const BY_KEYS: &[Subject] = &[
+pub(super) const BY_KEYS: &[Subject] = &[
     Subject::Header,
     Subject::Times,
     Subject::Claims,
@@ -25,7 +25,7 @@ const BY_KEYS: &[Subject] = &[
     Subject::Permission,
 ];
 
-fn recipe(name: &str) -> String {
+pub(super) fn recipe(name: &str) -> String {
     fs::read_to_string(format!("{FOLDER}/{name}")).unwrap()
 }
 

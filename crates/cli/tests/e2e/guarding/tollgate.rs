@@ -18,8 +18,8 @@ use super::parity::{self, Subject};
 use crate::harness::{Api, Dev, Process, SEEN_WITHIN, Serve, eventually, finish, shell, tollgate};
 
 /// A clock that stands still, so that a token in its last second stays there: what it is in the environment of a program.
-pub(super) struct Clock {
-    pub(super) now: Timestamp,
+pub(crate) struct Clock {
+    pub(crate) now: Timestamp,
     pub(super) env: Vec<(String, String)>,
 }
 
@@ -46,14 +46,14 @@ impl Clock {
 }
 
 /// A server that proxies ask, or whose keys they verify by.
-pub(super) struct Tollgate {
+pub(crate) struct Tollgate {
     pub(super) process: Process,
-    pub(super) api: Api,
-    pub(super) issuer: String,
-    pub(super) client: (String, String),
+    pub(crate) api: Api,
+    pub(crate) issuer: String,
+    pub(crate) client: (String, String),
     /// The folder of its store and its master key.
     pub(super) data: PathBuf,
-    pub(super) clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 impl Tollgate {
@@ -68,7 +68,7 @@ impl Tollgate {
     }
 
     /// Starts it for development, where its issuer is its address, with the machine's clock.
-    pub(super) fn dev(folder: &Path, env: &[(&str, &str)]) -> Self {
+    pub(crate) fn dev(folder: &Path, env: &[(&str, &str)]) -> Self {
         let data = folder.join("data");
         let clock = Clock { env: Vec::new(), ..Clock::stopped(folder) };
         let dev = Dev::start_with(&data, env);
@@ -82,18 +82,28 @@ impl Tollgate {
     }
 
     /// An access and a refresh token.
-    pub(super) fn tokens(&self) -> (String, String) {
+    pub(crate) fn tokens(&self) -> (String, String) {
         self.api.tokens(&self.client.0, &self.client.1)
     }
 
     /// A command that administers it.
-    pub(super) fn admin(&self, args: &[&str]) -> Command {
+    pub(crate) fn admin(&self, args: &[&str]) -> Command {
         let config = self.data.join("tollgate.toml");
         let of =
             if config.exists() { ["--config".into(), config] } else { ["--data".into(), self.data.clone()] };
         let mut command = tollgate(&self.data, args);
         command.args(of);
         command
+    }
+
+    /// Its signing keys.
+    pub(crate) fn keys(&self) -> SigningRing {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
+        let master: MasterKey =
+            fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap();
+        let sealed = runtime.block_on(store.signing_keys()).unwrap();
+        SigningRing::new(&self.issuer, open_signing_keys(&sealed, &master.into()).unwrap())
     }
 
     /// The table of requests, whose revocations are in force then.
@@ -108,8 +118,7 @@ impl Tollgate {
         for revocation in parity::revocations(now) {
             runtime.block_on(store.revoke(&revocation, now, &act)).unwrap();
         }
-        let sealed = runtime.block_on(store.signing_keys()).unwrap();
-        let keys = SigningRing::new(&self.issuer, open_signing_keys(&sealed, &master.into()).unwrap());
+        let keys = self.keys();
         let policy = Policy {
             issuer: self.issuer.clone(),
             audience: parity::AUDIENCE.to_owned(),
@@ -139,7 +148,7 @@ fn foreign(algorithm: Algorithm) -> SigningKey {
 }
 
 /// The claims of a token.
-pub(super) fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }

@@ -43,6 +43,21 @@ fn a_token_of_each_algorithm_is_verified_by_whoever_has_the_public_key_alone() {
 }
 
 #[test]
+fn a_ring_says_which_tokens_name_a_key_that_it_lacks() {
+    let keys = one_of_each();
+    let (all, none) = (ring(&keys), ring(&[]));
+    for algorithm in ASYMMETRIC {
+        let token = minted_by(&signing(&keys), algorithm);
+        assert!(!all.lacks_key_of(token.as_bytes()), "{algorithm}");
+        assert!(none.lacks_key_of(token.as_bytes()), "{algorithm}");
+    }
+    let symmetric = minted(&signing(&keys), TokenKind::Access, &claims());
+    for other in [symmetric.as_str(), "eyJhbGciOiJub25lIn0.e30.", ""] {
+        assert!(!none.lacks_key_of(other.as_bytes()), "{other}: nothing that is published could verify it");
+    }
+}
+
+#[test]
 fn a_refresh_token_is_signed_with_hs256_whatever_the_audience_has() {
     let keys = one_of_each();
     for algorithm in Algorithm::ALL {

@@ -10,6 +10,8 @@ fn checkout(payment: &StoredPayment, status: Status) -> Checkout<'_> {
         payment,
         status,
         expires_at: Timestamp::from_millis(1_764_000_900_007),
+        now: Timestamp::from_millis(1_764_000_000_007),
+        too_late: None,
     }
 }
 
@@ -101,7 +103,7 @@ fn a_url_is_escaped_in_its_attribute() {
 fn an_amount_has_the_decimals_of_its_currency() {
     for (currency, figure) in [("JPY", "123,450"), ("BHD", "123.450"), ("EUR", "1,234.50")] {
         let page = html(&stored(&samples::with("/currency", currency)), Status::Pending);
-        assert!(page.contains(&format!("<span class=\"figure\">{figure}</span>")), "{page}");
+        assert!(page.contains(&format!("<bdi class=\"figure\">{figure}</bdi>")), "{page}");
     }
 }
 
@@ -153,5 +155,46 @@ fn a_monogram_is_the_first_letter_of_a_name() {
     for (name, letter) in [("acme", "A"), ("  4 you", "4"), ("ßtore", "SS"), ("株式会社", "株"), ("***", "·")]
     {
         assert_eq!(monogram(name), letter);
+    }
+}
+
+#[test]
+fn how_long_there_is_to_decide_is_said_in_minutes() {
+    let payment = stored(&samples::minimal());
+    let left = |millis| {
+        let pending = checkout(&payment, Status::Pending);
+        let now = Timestamp::from_millis(pending.expires_at.millis() - millis);
+        render(&Page::Payment(Checkout { now, ..pending })).2
+    };
+    for (millis, text) in [
+        (900_000, "15 more minutes"),
+        (899_999, "14 more minutes"),
+        (119_999, "1 more minute"),
+        (59_999, "less than a minute"),
+    ] {
+        assert!(
+            left(millis)
+                .contains(&format!("You can decide for <time datetime=\"2025-11-24T16:15:00.007Z\">{text}<")),
+            "{millis}"
+        );
+    }
+}
+
+/// What was clicked has not been done, and the page says so.
+#[test]
+fn a_decision_that_came_too_late_says_what_was_not_done() {
+    let payment = stored(&samples::minimal());
+    for (status, wanted, text) in [
+        (Status::Approved, Decision::Decline, "so it was not declined now"),
+        (Status::Declined, Decision::Approve, "so it was not approved now: nothing is paid"),
+        (Status::Expired, Decision::Approve, "Your approval came too late: nothing is paid"),
+        (Status::Expired, Decision::Decline, "Your decision came too late, but nothing is paid"),
+    ] {
+        let late = Checkout { too_late: Some(wanted), ..checkout(&payment, status) };
+        let (_, _, html) = render(&Page::Payment(late));
+        assert!(
+            html.contains(text) && !html.contains(">You approved") && !html.contains(">You declined"),
+            "{html}"
+        );
     }
 }

@@ -1,0 +1,57 @@
+//! Guards in another process than the authority's: public keys, revocations and introspection over HTTP.
+
+use crate::verifier::Verifier;
+
+mod authority;
+mod builder;
+mod calls;
+mod follow;
+mod freshness;
+mod introspection;
+mod key_set;
+mod keys;
+mod news;
+mod problem;
+mod setup;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod verifier;
+mod wanted;
+
+pub use builder::RemoteBuilder;
+pub use freshness::WhenCutOff;
+pub use introspection::{IntrospectingBuilder, IntrospectingVerifier};
+pub use problem::Problem;
+pub use setup::BuildError;
+pub use verifier::RemoteVerifier;
+
+impl Verifier {
+    /// Starts to build a verifier of the tokens of `issuer`, the authority's public URL, for `audience`, the API that is
+    /// guarded. It admits tokens of live mode, unless it is told otherwise.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use tollgate_client::Caller;
+    /// use tollgate_core::Environment;
+    /// use tollgate_guard::{GuardLayer, Requirement, Verifier};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// // The guard's own client, with the scope tollgate:verify: TOLLGATE_BASE_URL, TOLLGATE_CLIENT_ID, TOLLGATE_CLIENT_SECRET.
+    /// let client = Caller::from_environment(&tollgate_client::Environment::process()).await?;
+    /// let verifier = Verifier::remote(client.base_url(), "https://ledger.example.com")
+    ///     .environment(Environment::Live)
+    ///     .client(client.id(), client.secret())
+    ///     .start()?;
+    /// verifier.ready().await;
+    ///
+    /// let reading = Requirement::new().scope("payments:read".parse()?);
+    /// let guard = GuardLayer::new(Arc::new(verifier)).require(reading);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remote(issuer: impl Into<String>, audience: impl Into<String>) -> RemoteBuilder {
+        RemoteBuilder::new(issuer.into(), audience.into())
+    }
+}

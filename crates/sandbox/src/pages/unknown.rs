@@ -1,0 +1,29 @@
+//! What is answered where nothing is.
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
+use http::HeaderMap;
+
+use crate::error::Error;
+use crate::pages::{Policy, headers, wants_html};
+
+#[derive(Template)]
+#[template(path = "unknown.html")]
+struct Unknown;
+
+/// Answers at every path that leads nowhere: 404 with a page for a browser, and in the envelope for others.
+pub fn unknown() -> MethodRouter {
+    any(async |headers: HeaderMap| answer(&headers))
+}
+
+fn answer(asked: &HeaderMap) -> Response {
+    let mut refused = Error::NotFound.into_response();
+    if wants_html(asked) {
+        let html = Unknown.render().expect("a template writes into a string, which never fails");
+        // It is counted and logged as any other refusal.
+        *refused.headers_mut() = headers(Policy::default());
+        *refused.body_mut() = html.into();
+    }
+    refused
+}
