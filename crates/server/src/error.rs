@@ -6,6 +6,7 @@
 //! `Display`.
 
 mod administration;
+mod from;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,10 +16,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
-use tollgate_core::{MintError, TokenError};
-use tollgate_guard::{Realm, Unverified};
-use tollgate_http::edge::BodyError;
+use tollgate_guard::Realm;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
@@ -365,47 +365,6 @@ impl From<AdminError> for Error {
 /// The status that a code has in the envelope.
 pub(crate) fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).expect("codes have valid statuses")
-}
-
-impl From<Unverified> for Error {
-    fn from(error: Unverified) -> Self {
-        match error {
-            Unverified::Refused(why) => Self::InvalidToken(why),
-            Unverified::Stale => Self::Stale,
-        }
-    }
-}
-
-impl From<MintError> for Error {
-    fn from(error: MintError) -> Self {
-        match error {
-            MintError::NoKey => Self::NoSigningKey,
-            MintError::NoRandomBytes => Self::NoRandomBytes,
-            MintError::TooLong => Self::TokenTooLong,
-        }
-    }
-}
-
-impl From<Problems> for Error {
-    fn from(problems: Problems) -> Self {
-        Self::Invalid(problems)
-    }
-}
-
-impl From<Problem> for Error {
-    fn from(problem: Problem) -> Self {
-        Self::Invalid(problem.into())
-    }
-}
-
-impl From<BodyError> for Error {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::TooLarge,
-            BodyError::TimedOut => Self::Timeout,
-            BodyError::Broken(_) => Self::BrokenBody,
-        }
-    }
 }
 
 impl IntoResponse for Error {

@@ -1,0 +1,49 @@
+//! What becomes of the errors of other rooms.
+
+use tollgate_core::MintError;
+use tollgate_guard::Unverified;
+use tollgate_http::edge::BodyError;
+use tollgate_http::{Problem, Problems};
+
+use super::Error;
+
+impl From<Unverified> for Error {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Refused(why) => Self::InvalidToken(why),
+            Unverified::Stale => Self::Stale,
+        }
+    }
+}
+
+impl From<MintError> for Error {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::NoKey => Self::NoSigningKey,
+            MintError::NoRandomBytes => Self::NoRandomBytes,
+            MintError::TooLong => Self::TokenTooLong,
+        }
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems)
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(problem.into())
+    }
+}
+
+impl From<BodyError> for Error {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::TimedOut => Self::Timeout,
+            BodyError::Broken(_) => Self::BrokenBody,
+        }
+    }
+}
