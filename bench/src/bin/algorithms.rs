@@ -113,7 +113,7 @@ fn timed(many: u32, work: &mut impl FnMut()) -> f64 {
     };
     let before = used();
     (0..many).for_each(|_| work());
-    (used() - before).as_nanos() as f64 / f64::from(many)
+    used().saturating_sub(before).as_nanos() as f64 / f64::from(many)
 }
 
 /// An algorithm with a key and a token of it.
