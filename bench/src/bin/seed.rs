@@ -16,8 +16,8 @@ use tollgate_core::{
 use tollgate_guard::SystemClock;
 use tollgate_server::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{
-    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite, Status,
-    StoreError, Terms, Version,
+    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite,
+    Status, StoreError, Terms, Version,
 };
 
 /// Clients of one merchant.
@@ -119,7 +119,12 @@ fn seeding(master_key: &MasterKey, now: Timestamp) -> Act {
     AuditTrail::new(master_key.trail_key()).act(Draft::new(now, Actor::system(), "seed", Object::Store))
 }
 
-async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp, act: &Act) -> Result<(), StoreError> {
+async fn fill(
+    store: &Arc<Sqlite>,
+    clients: Vec<Client>,
+    now: Timestamp,
+    act: &Act,
+) -> Result<(), StoreError> {
     let mut writes = tokio::task::JoinSet::new();
     let mut last = None;
     for client in clients {
@@ -138,9 +143,7 @@ async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp, act: &A
             writes.spawn(async move { store.create_merchant(&merchant, &act).await });
         }
         let (store, act) = (store.clone(), act.clone());
-        writes.spawn(async move {
-            store.create_client(&client, &act).await.map(|created| assert!(created))
-        });
+        writes.spawn(async move { store.create_client(&client, &act).await.map(|created| assert!(created)) });
         while writes.len() >= AT_ONCE {
             if let Some(written) = writes.join_next().await {
                 written.expect("no write panics")?;

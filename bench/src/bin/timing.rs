@@ -15,7 +15,7 @@ use serde::Serialize;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_bench::message;
 use tollgate_bench::stats::{Moments, median, welch_t};
-use tollgate_core::{Actor, ClientId, Clock, MasterKey};
+use tollgate_core::{Actor, ClientId, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_server::admin::clients;
 use tollgate_server::config::{Config, LogFormat, LogLevel};
@@ -104,7 +104,7 @@ async fn server(data: &Path) -> (Arc<Server>, Arc<Installation>) {
     let store = Arc::new(Sqlite::open_existing(&data.join("tollgate.db")).expect("the folder has a store"));
     let opened = Installation::open(config, store, key, Arc::new(SystemClock)).await;
     let installation = opened.expect("the store is an installation");
-    (Server::new(installation.clone(), false, |_| Mounted::new()), installation)
+    (Server::new(installation.clone(), false, |_| Mounted::default()), installation)
 }
 
 fn kinds(good: &Credentials, disabled: &Credentials) -> Vec<Kind> {

@@ -70,7 +70,7 @@ fn main() -> io::Result<()> {
     let first = runtime(args.runtime, args.threads)?;
     let opened = first.block_on(Installation::open(config, store, key, Arc::new(SystemClock)));
     let installation = opened.map_err(io::Error::other)?;
-    let server = Server::new(installation.clone(), true, |_| Mounted::new());
+    let server = Server::new(installation.clone(), true, |_| Mounted::default());
     server.log_requests(log.requests());
     let _following = {
         let _entered = first.enter();

@@ -15,10 +15,11 @@ use tollgate_bench::credentials::{self, Credentials};
 use tollgate_bench::plain::{self, Connection};
 use tollgate_bench::stats::percentile;
 use tollgate_client::{Secret, SecretError, SecretSource};
-use tollgate_core::{Actor, ClientId, Clock, Environment, Revocation, Revoked, TokenError};
+use tollgate_core::{Actor, ClientId, Clock, Environment, MasterKey, Revocation, Revoked, TokenError};
 use tollgate_guard::remote::{IntrospectingVerifier, RemoteVerifier};
 use tollgate_guard::{Decide, Denial, Principal, Requirement, SystemClock, Verifier};
-use tollgate_store::{Clients as _, Revocations as _, Sqlite, Status, StoreError};
+use tollgate_server::AuditTrail;
+use tollgate_store::{Act, Clients as _, Draft, Object, Revocations as _, Sqlite, Status, StoreError};
 
 use crate::document::table;
 use crate::servers::{Setup, Tollgate};
@@ -105,6 +106,7 @@ impl SecretSource for Text {
 struct Stage {
     runtime: Runtime,
     store: std::sync::Arc<Sqlite>,
+    master_key: MasterKey,
     server: std::net::SocketAddr,
     guard: Credentials,
     caller: Credentials,
@@ -117,7 +119,9 @@ impl Stage {
             clients.try_into().map_err(|_| io::Error::other("there are not two clients"))?;
         let store = Sqlite::open_existing(&server.data.join("tollgate.db")).map_err(io::Error::other)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        Ok(Self { runtime, store: store.into(), server: server.api, guard, caller })
+        let master_key = std::fs::read_to_string(server.data.join("master.key"))?;
+        let master_key = master_key.parse().map_err(io::Error::other)?;
+        Ok(Self { runtime, store: store.into(), master_key, server: server.api, guard, caller })
     }
 
     /// As `tollgate token revoke` does, in a process of its own: the server reads it in the store, and the guard hears of it.
@@ -126,7 +130,7 @@ impl Stage {
         let (subject, now) = (Revoked::Token(id_of(&token)?), SystemClock.now());
         let revocation = Revocation { subject, expires_at: now.after(Duration::from_secs(3_600)) };
         let started = at_any_time();
-        self.act(async |store| store.revoke(&revocation, now, &Actor::system()).await)?;
+        self.act(async |store| store.revoke(&revocation, now, &self.changes()).await)?;
         self.until_refused(verifier, &token, started)
     }
 
@@ -135,7 +139,7 @@ impl Stage {
         let id: ClientId = self.caller.client_id.parse().map_err(io::Error::other)?;
         let set = |status: Status| {
             let now = SystemClock.now();
-            self.act(async |store| store.set_client_status(id, status, now, &Actor::system()).await.map(drop))
+            self.act(async |store| store.set_client_status(id, status, now, &self.changes()).await.map(drop))
         };
         let started = at_any_time();
         set(Status::Disabled)?;
@@ -172,6 +176,12 @@ impl Stage {
                 Ok(_) => thread::sleep(Duration::from_micros(500)),
             }
         }
+    }
+
+    /// The act that every change is recorded as.
+    fn changes(&self) -> Act {
+        let record = Draft::new(SystemClock.now(), Actor::system(), "bench", Object::Store);
+        AuditTrail::new(self.master_key.trail_key()).act(record)
     }
 
     fn act(&self, act: impl AsyncFnOnce(&Sqlite) -> Result<(), StoreError>) -> io::Result<()> {

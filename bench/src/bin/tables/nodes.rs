@@ -16,7 +16,9 @@ use tollgate_bench::{message, plain, process};
 use tollgate_core::{Actor, ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
 use tollgate_guard::SystemClock;
 use tollgate_server::{AuditTrail, NewKey, new_signing_key};
-use tollgate_store::{Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status};
+use tollgate_store::{
+    Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status,
+};
 
 use crate::document::{count, table};
 use crate::postgres_server::{Database, Server};

@@ -99,7 +99,7 @@ fn rotate(setup: &Setup, server: &Tollgate) -> io::Result<()> {
         if began.elapsed() > patience {
             return if setup.quick { Ok(()) } else { Err(io::Error::other("the new keys don't sign")) };
         }
-        thread::sleep(Duration::from_secs(2));
+        thread::sleep(Duration::from_secs(10));
     }
     thread::sleep(AFTER);
     Ok(())
