@@ -55,7 +55,9 @@ pub use self::{
         Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
     },
     stream::StreamTarget,
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
+    values::{
+        Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, parse_duration,
+    },
 };
 use self::{
     layers::{Layers, Origin},

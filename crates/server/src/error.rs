@@ -22,6 +22,7 @@ use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
 use crate::readiness::NotReady;
+use crate::why::{Unproved, Why};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -39,14 +40,14 @@ pub enum Error {
     #[error("unsupported grant type")]
     GrantType(Problems),
     /// The client is unknown or disabled, or its secret is wrong, revoked or expired.
-    #[error("unknown client or wrong secret")]
-    InvalidClient,
+    #[error("{0}")]
+    InvalidClient(Unproved),
     /// The refresh token is not accepted.
     #[error("invalid refresh token: {0}")]
     InvalidToken(TokenError),
     /// The client or the secret behind a refresh token is no longer good.
-    #[error("the client or the secret behind the refresh token is no longer good")]
-    RefreshRefused,
+    #[error("invalid refresh token: {0}")]
+    RefreshRefused(Unproved),
     /// The token was issued to another client than the one that presents it.
     #[error("the token was issued to another client")]
     AnothersToken,
@@ -119,8 +120,8 @@ impl Error {
             Self::Invalid(_) | Self::Scope(_) | Self::Target(_) | Self::GrantType(_) | Self::BrokenBody => {
                 Code::ValidationError
             }
-            Self::InvalidClient => Code::InvalidClient,
-            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => Code::InvalidToken,
+            Self::InvalidClient(_) => Code::InvalidClient,
+            Self::InvalidToken(_) | Self::RefreshRefused(_) | Self::AnothersToken => Code::InvalidToken,
             Self::Browser => Code::BrowserNotAllowed,
             Self::Address => Code::Forbidden,
             Self::NotFound => Code::NotFound,
@@ -135,10 +136,39 @@ impl Error {
         }
     }
 
+    /// Why it refuses who asks; `None` if it is not about who asks.
+    pub(crate) const fn why(&self) -> Option<Why> {
+        Some(match self {
+            Self::InvalidClient(unproved) | Self::RefreshRefused(unproved) => Why::of_unproved(*unproved),
+            Self::InvalidToken(error) => Why::of_token(*error),
+            Self::AnothersToken => Why::ForeignToken,
+            Self::Address => Why::Address,
+            Self::TooMany { .. } => Why::Throttled,
+            Self::Scope(_) => Why::Scope,
+            Self::Target(_) => Why::Audience,
+            Self::Invalid(_)
+            | Self::GrantType(_)
+            | Self::Browser
+            | Self::NotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::Timeout
+            | Self::BrokenBody
+            | Self::TooLarge
+            | Self::MediaType { .. }
+            | Self::Store(_)
+            | Self::NoSigningKey
+            | Self::NoRandomBytes
+            | Self::TokenTooLong
+            | Self::Stale
+            | Self::NotReady(_)
+            | Self::Internal(_) => return None,
+        })
+    }
+
     /// What the caller is told.
     pub fn message(&self) -> Cow<'static, str> {
         match self {
-            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => {
+            Self::InvalidToken(_) | Self::RefreshRefused(_) | Self::AnothersToken => {
                 "The refresh token is malformed, expired or revoked. Obtain a new one with the client's credentials."
                     .into()
             }
@@ -159,7 +189,7 @@ impl Error {
             | Self::Scope(_)
             | Self::Target(_)
             | Self::GrantType(_)
-            | Self::InvalidClient
+            | Self::InvalidClient(_)
             | Self::Browser
             | Self::Address
             | Self::NotFound
@@ -179,7 +209,7 @@ impl Error {
     fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
         match self {
             // RFC 6749 §5.2, RFC 9110 §15.5.2
-            Self::InvalidClient => {
+            Self::InvalidClient(_) => {
                 refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""))
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
@@ -196,7 +226,7 @@ impl Error {
             | Self::Target(_)
             | Self::GrantType(_)
             | Self::InvalidToken(_)
-            | Self::RefreshRefused
+            | Self::RefreshRefused(_)
             | Self::AnothersToken
             | Self::Browser
             | Self::Address
@@ -253,6 +283,9 @@ impl Error {
         extensions.insert(Reason { code: self.code().as_str(), text: self.to_string() });
         if let Self::InvalidToken(why) = self {
             extensions.insert(*why);
+        }
+        if let Some(why) = self.why() {
+            extensions.insert(why);
         }
         response
     }

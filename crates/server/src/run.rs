@@ -30,7 +30,9 @@ use crate::readiness::Task;
 use crate::response::without_body;
 use crate::rotation::Rotation;
 use crate::server::Server;
+use crate::state::State;
 use crate::streaming::Streaming;
+use crate::uses;
 use crate::watcher::Watcher;
 
 /// A listener that can't be had.
@@ -122,7 +124,7 @@ pub async fn run(
     let open = server.state().connections().clone();
     warn_of_few_files(server.state().config());
     let (stop, stopped) = watch::channel(());
-    let beside = Beside::start(server.state().installation(), &stopped);
+    let beside = Beside::start(server.state(), &stopped);
     let note = |act, what| server.state().installation().note_event(act, Outcome::Done, &what);
     note("server.start", about_start(server.state().config()));
     let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(server.clone(), listener, stopped)));
@@ -174,7 +176,8 @@ struct Beside {
 
 impl Beside {
     /// Starts it, to go on until `stopped` has no sender any more.
-    fn start(installation: &Arc<Installation>, stopped: &watch::Receiver<()>) -> Self {
+    fn start(state: &State, stopped: &watch::Receiver<()>) -> Self {
+        let installation = state.installation();
         let spawn = |task, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
             background::spawn(task, installation.clone(), work)
         };
@@ -186,6 +189,8 @@ impl Beside {
             spawn(Task::Rotation, Box::pin(rotation.run(stopped.clone()))),
             spawn(Task::Events, Box::pin(async move { recording.record_events(until).await })),
         ];
+        let noting = uses::run(state.uses().clone(), installation.clone(), stopped.clone());
+        finishing.push(spawn(Task::Uses, Box::pin(noting)));
         if let Some(streaming) = Streaming::new(installation.clone()) {
             finishing.push(spawn(Task::Streaming, Box::pin(streaming.run(stopped.clone()))));
         }

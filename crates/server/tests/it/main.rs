@@ -14,6 +14,7 @@ mod call;
 mod canary;
 mod clock;
 mod exchanges;
+mod failing;
 mod faults;
 mod guard;
 mod histories;

@@ -101,10 +101,10 @@ impl Tollgate {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
         let sealed = runtime.block_on(store.signing_keys()).unwrap();
-        SigningRing::new(&self.issuer, open_signing_keys(&sealed, &self.master().into()).unwrap())
+        SigningRing::new(&self.issuer, open_signing_keys(&sealed, &self.master_key().into()).unwrap())
     }
 
-    fn master(&self) -> MasterKey {
+    fn master_key(&self) -> MasterKey {
         fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap()
     }
 
@@ -114,7 +114,7 @@ impl Tollgate {
         let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
         let now = self.clock.now;
         let record = Draft::new(now, Actor::system(), "token.revoke", Object::Store);
-        let act = AuditTrail::new(self.master().trail_key()).act(record);
+        let act = AuditTrail::new(self.master_key().trail_key()).act(record);
         for revocation in parity::revocations(now) {
             runtime.block_on(store.revoke(&revocation, now, &act)).unwrap();
         }
