@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{PATIENCE, Process, Serve, eventually, finish, shell, tollgate};
+use crate::harness::{PATIENCE, Process, Serve, eventually, faketime_library, finish, tollgate};
 use crate::postgres_server::Database;
 
 /// What tokens say, changed.
@@ -69,10 +69,10 @@ fn a_server_whose_clock_is_half_a_minute_behind_is_not_ready_and_refuses_nobody(
     let right = Serve::start(folder.path());
     // The wall clock alone, because the log waits by the other one; and without the process of faketime's own, which would
     // leave the server behind.
-    let script = r#"
-        export $(faketime -f -30s env | grep -E '^(LD_PRELOAD|FAKETIME)=') FAKETIME_DONT_FAKE_MONOTONIC=1
-        exec "$TOLLGATE" serve --config tollgate.toml"#;
-    let behind = Serve::run(Process::spawn(&mut shell(folder.path(), script)));
+    let mut command = tollgate(folder.path(), &["serve", "--config", "tollgate.toml"]);
+    command.env("LD_PRELOAD", faketime_library(folder.path()));
+    command.envs([("FAKETIME", "-30s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
+    let behind = Serve::run(Process::spawn(&mut command));
     let (access, refresh) = right.api.tokens(&id, &secret);
     let said = behind.admin.get("/readyz");
     assert_eq!(said.status, 503);

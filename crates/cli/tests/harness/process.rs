@@ -24,6 +24,13 @@ pub(crate) fn shell(cwd: &Path, script: &str) -> Command {
     command
 }
 
+/// The library that `faketime` preloads, for the environment of a program. The command itself fails where a process that had
+/// its id was killed, and has left a semaphore.
+pub(crate) fn faketime_library(cwd: &Path) -> String {
+    let script = r#"grep -aom1 '/[!-~]*libfaketime\.so\.1' "$(command -v faketime)""#;
+    finish(&mut shell(cwd, script)).succeeded().stdout.trim().to_owned()
+}
+
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Finished {
     Process::spawn(command).finish()

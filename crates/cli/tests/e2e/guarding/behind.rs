@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::envoy::{self, ENVOY, ENVOY_BY_KEYS};
+use super::envoy::{self, ENVOY, ENVOY_BY_KEYS, envoy_fetching_each};
 use super::recipes::{
     APACHE, CADDY, HAPROXY, NGINX, OAUTH2_PROXY, OAUTH2_PROXY_PROGRAM, caddy_requiring, haproxy_keys,
     nginx_requiring,
@@ -98,6 +98,22 @@ fn haproxy_follows_to_the_keys_that_are_exported() {
         keys(&reload);
         eventually("the new key counts, and the old one no more", PATIENCE, || {
             (status(&new) == 200 && status(&old) == 401).then_some(())
+        });
+    });
+}
+
+/// It fetches them by itself, here each second.
+#[test]
+fn envoy_follows_to_the_keys_that_are_published() {
+    let recipe = Recipe { configure: |parts| envoy_fetching_each("1s", parts), ..ENVOY_BY_KEYS };
+    run(envoy::PROGRAM, &recipe, |guarded| {
+        let status = |bearer: &str| guarded.call("GET /payments/1", &[bearer]).status().as_u16();
+        let old = guarded.bearer();
+        assert_eq!(status(&old), 200);
+        let rotate = ["key", "rotate", "--compromised", "--algorithm", "ES256", "--format", "json"];
+        finish(&mut guarded.tollgate.admin(&rotate)).succeeded();
+        eventually("the new key counts, and the old one no more", PATIENCE, || {
+            (status(&guarded.bearer()) == 200 && status(&old) == 401).then_some(())
         });
     });
 }

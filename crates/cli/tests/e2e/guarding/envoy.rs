@@ -66,9 +66,18 @@ pub(super) const ENVOY_BY_KEYS: Recipe = Recipe {
 };
 
 fn envoy_by_keys(parts: &Parts<'_>) -> Command {
+    envoy_fetching_each("60s", parts)
+}
+
+/// Envoy that fetches the keys as often as this.
+pub(super) fn envoy_fetching_each(period: &str, parts: &Parts<'_>) -> Command {
     let recipe = with(
         &recipe("envoy-keys.yaml"),
-        &[("https://core.example.com", &parts.tollgate.issuer), ("exact: live", "exact: test")],
+        &[
+            ("https://core.example.com", &parts.tollgate.issuer),
+            ("exact: live", "exact: test"),
+            ("cache_duration: 60s", &format!("cache_duration: {period}")),
+        ],
     );
     envoy_by(&recipe, parts)
 }

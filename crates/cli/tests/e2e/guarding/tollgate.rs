@@ -15,7 +15,9 @@ use tollgate_server::{AuditTrail, open_signing_keys};
 use tollgate_store::{Draft, Keys, Object, Revocations, Sqlite};
 
 use super::parity::{self, Subject};
-use crate::harness::{Api, Dev, Process, SEEN_WITHIN, Serve, eventually, finish, shell, tollgate};
+use crate::harness::{
+    Api, Dev, Process, SEEN_WITHIN, Serve, eventually, faketime_library, finish, shell, tollgate,
+};
 
 /// A clock that stands still, so that a token in its last second stays there: what it is in the environment of a program.
 pub(crate) struct Clock {
@@ -26,21 +28,18 @@ pub(crate) struct Clock {
 impl Clock {
     /// Stops it now.
     pub(super) fn stopped(folder: &Path) -> Self {
-        let script = r#"
-            now=$(date +%s)
-            echo "NOW=$now"
-            TZ=UTC faketime -f "$(date -u -d "@$now" '+%Y-%m-%d %H:%M:%S')" env | grep -E '^(LD_PRELOAD|FAKETIME)='"#;
-        let said = finish(&mut shell(folder, script)).succeeded().stdout;
-        let mut env: Vec<(String, String)> = said
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(a, b)| (a.to_owned(), b.to_owned()))
-            .collect();
-        let (_, now) = env.remove(0);
-        // Waiting is by the other clock.
-        env.extend(
-            [("TZ", "UTC"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")].map(|(a, b)| (a.to_owned(), b.to_owned())),
-        );
+        let said = finish(&mut shell(folder, "date -u '+%s %Y-%m-%d %H:%M:%S'")).succeeded().stdout;
+        let (now, written) = said.trim().split_once(' ').unwrap();
+        let library = faketime_library(folder);
+        let env = [
+            ("LD_PRELOAD", library.as_str()),
+            ("FAKETIME", written),
+            ("TZ", "UTC"),
+            // Waiting is by the other clock.
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
         Self { now: Timestamp::from_seconds(now.parse().unwrap()), env }
     }
 }

@@ -14,7 +14,7 @@ use tollgate_core::{
 };
 
 use crate::guarding::tollgate::{Tollgate, claims};
-use crate::harness::{PATIENCE, Process, eventually, finish, shell};
+use crate::harness::{PATIENCE, Process, eventually, faketime_library, finish};
 use crate::kept::is_left_out;
 
 /// The URL of the API: django-oauth-toolkit admits a token for no other audience.
@@ -34,11 +34,10 @@ impl Authority {
     fn start(folder: &Path) -> Self {
         let clock = folder.join("clock");
         fs::write(&clock, "-20m").unwrap();
-        let preload =
-            finish(&mut shell(folder, "faketime -f +0s env | grep ^LD_PRELOAD=")).succeeded().stdout;
+        let library = faketime_library(folder);
         let file = clock.display().to_string();
         let env: Vec<_> = [
-            ("LD_PRELOAD", preload.trim().split_once('=').unwrap().1),
+            ("LD_PRELOAD", library.as_str()),
             ("FAKETIME_TIMESTAMP_FILE", &file),
             ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
