@@ -16,7 +16,8 @@ use tollgate_core::{
 use tollgate_guard::SystemClock;
 use tollgate_server::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{
-    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite, Status, StoreError,
+    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite, Status,
+    StoreError, Terms, Version,
 };
 
 /// Clients of one merchant.
@@ -102,6 +103,8 @@ fn draw(args: &Args, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Vec
                 generation: Generation::FIRST,
                 merchant_generation: Generation::FIRST,
                 created_at: now,
+                version: Version::default(),
+                terms: Terms::default(),
                 secrets: vec![secret],
             };
             let credentials =
@@ -123,8 +126,13 @@ async fn fill(store: &Arc<Sqlite>, clients: Vec<Client>, now: Timestamp, act: &A
         if client.merchant_id != last {
             last = client.merchant_id;
             let id = last.expect("every client drawn has a merchant");
-            let merchant =
-                Merchant { id, name: format!("Merchant {id}"), status: Status::Enabled, created_at: now };
+            let merchant = Merchant {
+                id,
+                name: format!("Merchant {id}"),
+                status: Status::Enabled,
+                created_at: now,
+                version: Version::default(),
+            };
             let (store, act) = (store.clone(), act.clone());
             // The store takes writes in the order in which they are asked for, so its clients come behind it.
             writes.spawn(async move { store.create_merchant(&merchant, &act).await });

@@ -1,13 +1,14 @@
-//! The certificate of a server and its key, which are exchanged while it serves.
+//! The certificates of a server and their keys, which are exchanged while it serves.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_http::edge::{Certificate, TlsConfig};
+use tollgate_http::edge::Certificate;
 use tollgate_secrets::access::{self, AccessError};
-use tollgate_server::config::{Config, Tls};
+use tollgate_server::Tls;
+use tollgate_server::config::{Config, Tls as Files};
 
 use crate::failure::Failure;
 use crate::open;
@@ -15,27 +16,52 @@ use crate::open;
 /// The certificate that is served, and where it came from.
 pub(crate) struct Served {
     certificate: Arc<Certificate>,
-    files: Tls,
+    listener: Listener,
+    files: Files,
     seen: Seen,
+}
+
+/// Which listener a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listener {
+    Api,
+    Admin,
+}
+
+impl Listener {
+    /// The files that a configuration names for it.
+    fn files(self, config: &Config) -> Option<&Files> {
+        match self {
+            Self::Api => config.tls.as_ref(),
+            Self::Admin => config.admin_tls.as_ref(),
+        }
+    }
 }
 
 /// What was seen of both files when they were last loaded, or tried.
 type Seen = [Option<[i64; 5]>; 2];
 
 impl Served {
-    /// Loads the certificate that a configuration names, unless others have access to its key.
-    pub(crate) fn load(config: &Config) -> Result<Option<Self>, Failure> {
-        let Some(files) = &config.tls else { return Ok(None) };
+    /// Loads the certificates that a configuration names, unless others have access to their keys.
+    pub(crate) fn load_all(config: &Config) -> Result<Vec<Self>, Failure> {
+        let loaded = [Listener::Api, Listener::Admin].map(|listener| Self::load(config, listener));
+        loaded.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// What the listeners speak TLS by.
+    pub(crate) fn tls_of(served: &[Self]) -> Tls {
+        let of =
+            |listener| served.iter().find(|one| one.listener == listener).map(|one| one.certificate.tls());
+        Tls { api: of(Listener::Api), admin: of(Listener::Admin) }
+    }
+
+    fn load(config: &Config, listener: Listener) -> Result<Option<Self>, Failure> {
+        let Some(files) = listener.files(config) else { return Ok(None) };
         check_key(config, files)?;
         let seen = look(files);
         let certificate = Certificate::load(&files.cert, &files.key);
         let certificate = certificate.map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Some(Self { certificate, files: files.clone(), seen }))
-    }
-
-    /// What listeners speak TLS by.
-    pub(crate) fn tls(&self) -> Arc<TlsConfig> {
-        self.certificate.tls()
+        Ok(Some(Self { certificate, listener, files: files.clone(), seen }))
     }
 
     /// When it expires, in seconds since 1970.
@@ -45,7 +71,7 @@ impl Served {
 
     /// Loads it anew, from where the configuration says now. On an error the one before is served on.
     pub(crate) fn renew(&mut self, config: &Config) {
-        if let Some(files) = &config.tls {
+        if let Some(files) = self.listener.files(config) {
             self.files = files.clone();
         }
         self.seen = look(&self.files);
@@ -74,7 +100,7 @@ impl Served {
 }
 
 /// Checks who has access to the key.
-fn check_key(config: &Config, files: &Tls) -> Result<(), Failure> {
+fn check_key(config: &Config, files: &Files) -> Result<(), Failure> {
     match access::check(&files.key, open::sharing(config)) {
         // Loading it says what there is to say of a key that can't be read.
         Ok(()) | Err(AccessError::Io(_)) => Ok(()),
@@ -82,7 +108,7 @@ fn check_key(config: &Config, files: &Tls) -> Result<(), Failure> {
     }
 }
 
-fn look(files: &Tls) -> Seen {
+fn look(files: &Files) -> Seen {
     let look = |path: &Path| {
         let found = fs::metadata(path).ok()?;
         let (device, inode, size) = (found.dev(), found.ino(), found.size());

@@ -12,10 +12,11 @@ use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::{Administration, Name, clients, configuration, merchants};
+use tollgate_server::admin::merchants::{self, NewMerchant};
+use tollgate_server::admin::{Administration, Authority, Name, clients, configuration};
 use tollgate_server::config::Config;
-use tollgate_server::{Installation, Listeners, Server, Unlocked, install_if_empty, whoever_runs_this};
-use tollgate_store::Access;
+use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, install_if_empty, whoever_runs_this};
+use tollgate_store::{Access, Terms};
 use zeroize::Zeroizing;
 
 use crate::actor::actor;
@@ -46,7 +47,12 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?, &actor()).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
-    let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config };
+    let admin = Administration {
+        store: store.as_ref(),
+        unlocked: &unlocked,
+        config: &config,
+        authority: Authority::MasterKey,
+    };
     configuration::adopt_as_known(&admin, &by, &actor()).await?;
     let (base_url, master_keys) = (config.public_url.clone(), open::master_keys(&config)?);
     let log = serve::start_log(&config)?;
@@ -58,7 +64,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     server.log_requests(log.requests());
     output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {
-        _ = tollgate_server::run(server, listeners, None, signals.end()) => {}
+        _ = tollgate_server::run(server, listeners, Tls::default(), signals.end()) => {}
         never = said_at_hangup(&mut signals) => match never {},
     }
     drop(log);
@@ -182,7 +188,8 @@ async fn make_credentials(
 
 async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credentials, Failure> {
     let name = |text: &str| text.parse::<Name>().expect("this is a name");
-    let merchant = merchants::create(admin, name("Demo Shop"), &actor()).await?;
+    let merchant =
+        merchants::create(admin, NewMerchant { id: None, name: name("Demo Shop") }, &actor()).await?;
     let new = NewClient {
         merchant_id: Some(merchant.id),
         name: name("demo"),
@@ -190,6 +197,8 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
         scope: "payments:read payments:write".parse().expect("this is a scope"),
         addresses: Vec::new(),
         audiences: Vec::new(),
+        id: None,
+        terms: Terms::default(),
     };
     let created = clients::create(admin, new, &actor()).await?;
     Ok(Credentials {

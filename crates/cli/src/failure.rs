@@ -72,6 +72,17 @@ impl From<AdminError> for Failure {
             AdminError::NoInstallation
             | AdminError::TargetNotEmpty
             | AdminError::KeyExists(_)
+            | AdminError::MerchantExists(_)
+            | AdminError::ClientExists(_)
+            | AdminError::ClientDeleted(_)
+            | AdminError::Changed
+            | AdminError::BeyondAuthority(_)
+            | AdminError::Oneself
+            | AdminError::Lifetime { .. }
+            | AdminError::KeyReused
+            | AdminError::InProgress
+            | AdminError::KeyNotKept(_)
+            | AdminError::SealedAnswer
             | AdminError::UnknownAudience(_) => return Self::new(error.to_string()),
             AdminError::Open(error) => return Self::new(error.to_string()),
             AdminError::Store(error) => return error.clone().into(),

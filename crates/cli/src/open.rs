@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tollgate_core::{Clock, MasterKeys, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError, Sharing};
-use tollgate_server::admin::Administration;
+use tollgate_server::admin::{Administration, Authority};
 use tollgate_server::config::{Config, Database, SecretSource, Unsafe};
 use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
@@ -38,7 +38,12 @@ pub(crate) struct Opened {
 impl Opened {
     /// Returns what the acts of administration work on.
     pub(crate) fn administration(&self) -> Administration<'_> {
-        Administration { store: self.store.as_ref(), unlocked: &self.unlocked, config: &self.config }
+        Administration {
+            store: self.store.as_ref(),
+            unlocked: &self.unlocked,
+            config: &self.config,
+            authority: Authority::MasterKey,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Reload<'a> {
     pub(crate) log: &'a log::Guard,
     /// The configuration file; `None` if there is none.
     pub(crate) file: Option<PathBuf>,
-    pub(crate) certificate: Option<Served>,
+    pub(crate) certificates: Vec<Served>,
 }
 
 impl Reload<'_> {
@@ -31,13 +31,13 @@ impl Reload<'_> {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            if let Some(expires_at) = self.certificate.as_ref().and_then(Served::expires_at) {
+            if let Some(expires_at) = self.certificates.iter().filter_map(Served::expires_at).min() {
                 self.server.certificate_expires(expires_at);
             }
             tokio::select! {
                 () = signals.hung_up() => self.all(),
                 _ = ticks.tick() => {
-                    if let Some(served) = &mut self.certificate {
+                    for served in &mut self.certificates {
                         served.renew_if_changed(&self.server.settings());
                     }
                 }
@@ -62,7 +62,7 @@ impl Reload<'_> {
         let before = self.server.settings().log.level;
         self.log.set_level(before.max(new.log.level));
         let changes = self.server.reload(&new);
-        if let Some(served) = &mut self.certificate {
+        for served in &mut self.certificates {
             served.renew(&new);
         }
         let changed = changes.live.join(", ");

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
-use tollgate_http::edge;
-use tollgate_server::admin::{Administration, audit};
+use tollgate_server::admin::{Administration, Authority, audit};
 use tollgate_server::config::{Config, Database};
-use tollgate_server::{Installation, Listeners, Server, Unlocked, Waiting, log};
+use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, Waiting, log};
 use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
@@ -29,14 +28,14 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
 
 async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     let config = read(args.config.as_deref())?;
-    let Prepared { listeners, certificate, first } = match prepare(&config).await {
+    let Prepared { listeners, certificates, first } = match prepare(&config).await {
         Ok(prepared) => prepared,
         Err(failure) => {
             record_failed_start(&config, &failure).await;
             return Err(failure);
         }
     };
-    let tls = certificate.as_ref().map(Served::tls);
+    let tls = Served::tls_of(&certificates);
     let log = start_log(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
@@ -55,9 +54,16 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
     let memory_locked = is_memory_locked();
-    tracing::info!(listen = api, admin_listen = admin, tls = tls.is_some(), memory_locked, "serving");
+    tracing::info!(
+        listen = api,
+        admin_listen = admin,
+        tls = tls.api.is_some(),
+        admin_tls = tls.admin.is_some(),
+        memory_locked,
+        "serving"
+    );
     supervisor::ready("serving");
-    let reload = Reload { server: server.clone(), log: &log, file: args.config, certificate };
+    let reload = Reload { server: server.clone(), log: &log, file: args.config, certificates };
     let drained = tokio::select! {
         drained = tollgate_server::run(server, listeners, tls, signals.end()) => drained,
         never = reload.run(&mut signals) => match never {},
@@ -69,7 +75,7 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
 /// What a server needs before it says anything.
 struct Prepared {
     listeners: Listeners,
-    certificate: Option<Served>,
+    certificates: Vec<Served>,
     /// The installation, or why there is none yet.
     first: Result<Arc<Installation>, Failure>,
 }
@@ -77,10 +83,10 @@ struct Prepared {
 async fn prepare(config: &Config) -> Result<Prepared, Failure> {
     open::refuse_unsafe(config)?;
     let listeners = Listeners::bind(config)?;
-    let certificate = Served::load(config)?;
+    let certificates = Served::load_all(config)?;
     match open_installation(config).await {
         Err(failure) if !can_wait(config, &failure) => Err(failure),
-        first => Ok(Prepared { listeners, certificate, first }),
+        first => Ok(Prepared { listeners, certificates, first }),
     }
 }
 
@@ -93,7 +99,12 @@ async fn record_failed_start(config: &Config, failure: &Failure) {
             Unlocked::new(store.as_ref(), open::master_keys(config)?).await?
         };
         let store = open::store(config, Access::Change).await?;
-        let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config };
+        let admin = Administration {
+            store: store.as_ref(),
+            unlocked: &unlocked,
+            config,
+            authority: Authority::MasterKey,
+        };
         audit::start_failed(&admin, &failure.to_string()).await?;
         Ok::<_, Failure>(())
     };
@@ -116,7 +127,7 @@ fn can_wait(config: &Config, failure: &Failure) -> bool {
 async fn wait_for_store(
     config: &Config,
     listeners: &Listeners,
-    tls: Option<Arc<edge::TlsConfig>>,
+    tls: Tls,
     mut failure: Failure,
 ) -> Result<Arc<Installation>, Failure> {
     let display = tracing::field::display::<SocketAddr>;

@@ -14,6 +14,7 @@ use crate::{Algorithm, KeyId, SecretHasher, TrailKey};
 const NONCE: usize = 24;
 const SIGNING_KEYS: &str = "tollgate v1 signing keys";
 const SECRETS_KEY: &str = "tollgate v1 secrets key";
+const ANSWERS: &str = "tollgate v1 answers";
 const TRAIL_KEY: &str = "tollgate v1 trail key";
 
 /// 256 random bits from which every key of an installation is derived or by which it is sealed.
@@ -126,6 +127,17 @@ impl MasterKey {
         unseal(&self.aead(SIGNING_KEYS), &identity(id, algorithm), sealed)
     }
 
+    /// Seals an answer that shows a secret, for as long as a repeated request may ask for it. It opens only for the request
+    /// that `identity` names.
+    pub fn seal_answer(&self, identity: &[u8], body: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
+        seal(&self.aead(ANSWERS), identity, body, rng)
+    }
+
+    /// Opens what [`MasterKey::seal_answer`] sealed.
+    pub fn unseal_answer(&self, identity: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        unseal(&self.aead(ANSWERS), identity, sealed)
+    }
+
     fn aead(&self, label: &str) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&(*self.derived(label)).into())
     }
@@ -203,6 +215,11 @@ impl MasterKeys {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         self.0.iter().find_map(|key| key.unseal(id, algorithm, sealed).ok()).ok_or(UnsealError)
+    }
+
+    /// Opens an answer, likewise.
+    pub fn unseal_answer(&self, identity: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        self.0.iter().find_map(|key| key.unseal_answer(identity, sealed).ok()).ok_or(UnsealError)
     }
 
     /// Opens the key that secrets are hashed with, likewise.
@@ -337,6 +354,16 @@ mod tests {
         assert!(!key('b').secret_hasher().hash(client, b"secret").matches(&hash));
         assert!(key('a').unseal_secrets_key(&sealed).is_err());
         assert!(key('b').unseal(KeyId::from_bytes([0; 16]), HS256, &sealed).is_err(), "it is no signing key");
+    }
+
+    #[test]
+    fn an_answer_opens_for_its_request_only() {
+        let sealed = key('a').seal_answer(b"request", b"tg_live_secret", &mut rand::rng());
+        assert!(!sealed.windows(6).any(|part| part == b"secret"));
+        let keys = MasterKeys::new(vec![key('b'), key('a')]).unwrap();
+        assert_eq!(**keys.unseal_answer(b"request", &sealed).unwrap(), *b"tg_live_secret");
+        assert_eq!(keys.unseal_answer(b"another", &sealed), Err(UnsealError));
+        assert_eq!(MasterKeys::from(key('b')).unseal_answer(b"request", &sealed), Err(UnsealError));
     }
 
     #[test]

@@ -17,7 +17,9 @@ pub enum Code {
     RequestTimeout,
     IdempotentRequestInProgress,
     PaymentRequestDecided,
+    Conflict,
     PaymentRequestExpired,
+    PreconditionFailed,
     PayloadTooLarge,
     UnsupportedMediaType,
     IdempotencyKeyReused,
@@ -31,7 +33,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::ValidationError,
         Self::InvalidClient,
         Self::NoToken,
@@ -45,7 +47,9 @@ impl Code {
         Self::RequestTimeout,
         Self::IdempotentRequestInProgress,
         Self::PaymentRequestDecided,
+        Self::Conflict,
         Self::PaymentRequestExpired,
+        Self::PreconditionFailed,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::IdempotencyKeyReused,
@@ -73,7 +77,9 @@ impl Code {
             Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::IdempotentRequestInProgress => "IDEMPOTENT_REQUEST_IN_PROGRESS",
             Self::PaymentRequestDecided => "PAYMENT_REQUEST_DECIDED",
+            Self::Conflict => "CONFLICT",
             Self::PaymentRequestExpired => "PAYMENT_REQUEST_EXPIRED",
+            Self::PreconditionFailed => "PRECONDITION_FAILED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -108,7 +114,9 @@ impl Code {
                 "The first request with this idempotency key has not finished. Try again shortly."
             }
             Self::PaymentRequestDecided => "This payment has already been decided.",
+            Self::Conflict => "This can't be done as things are.",
             Self::PaymentRequestExpired => "This payment page has expired.",
+            Self::PreconditionFailed => "This has been changed since you read it. Read it again.",
             Self::PayloadTooLarge => "The body of the request is longer than 64 KiB.",
             Self::UnsupportedMediaType => "Send the body as Content-Type: application/json, in UTF-8.",
             Self::IdempotencyKeyReused => "This idempotency key was used for another request. Use a new one.",
@@ -136,8 +144,9 @@ impl Code {
             Self::NotFound | Self::PaymentRequestNotFound | Self::MerchantNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
-            Self::IdempotentRequestInProgress | Self::PaymentRequestDecided => 409,
+            Self::IdempotentRequestInProgress | Self::PaymentRequestDecided | Self::Conflict => 409,
             Self::PaymentRequestExpired => 410,
+            Self::PreconditionFailed => 412,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused => 422,

@@ -87,6 +87,29 @@ impl Fields<'_> {
         self.settle(name, value)
     }
 
+    /// Reads a member that may be absent; `null` is a value of the wrong type.
+    pub fn given<T: FromJson>(&mut self, name: &str) -> Option<T> {
+        let value = self.take(name).map(T::from_json)?;
+        self.settle(name, value)
+    }
+
+    /// Reads a member that must be there, and may be `null`.
+    pub fn nullable<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.take(name) {
+            Some(Json::Null) => Some(None),
+            Some(json) => self.settle(name, T::from_json(json)).map(Some),
+            None => self.settle(name, Err("is required".into())),
+        }
+    }
+
+    /// Reads a member that may be absent, and is told from one that is `null`.
+    pub fn clearable<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.take(name)? {
+            Json::Null => Some(None),
+            json => self.settle(name, T::from_json(json)).map(Some),
+        }
+    }
+
     /// Reads an object that must be there. A missing one is named together with the members that it would have to
     /// have, so that its sender learns everything from one answer.
     pub fn object<T: FromFields>(&mut self, name: &str) -> Option<T> {
@@ -191,6 +214,33 @@ mod tests {
                 "x unknown field",
             ]
         );
+    }
+
+    #[derive(Debug, PartialEq)]
+    #[expect(clippy::option_option, reason = "null is told from what is absent")]
+    struct Nulls(Option<Flag>, Option<Option<Flag>>);
+
+    impl FromFields for Nulls {
+        fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+            let (must, may) = (fields.nullable("must"), fields.clearable("may"));
+            Some(Self(must?, may))
+        }
+    }
+
+    #[test]
+    fn null_is_told_from_what_is_absent_where_that_matters() {
+        let flag = || Some(Flag(true));
+        for (body, expected) in [
+            (r#"{"must":true}"#, Nulls(flag(), None)),
+            (r#"{"must":null,"may":null}"#, Nulls(None, Some(None))),
+            (r#"{"must":true,"may":true}"#, Nulls(flag(), Some(flag()))),
+        ] {
+            assert_eq!(read(body.as_bytes()), Ok(expected));
+        }
+        let problems = read::<Nulls>(br#"{"may":1}"#).unwrap_err();
+        let problems: Vec<_> =
+            problems.iter().map(|problem| format!("{} {}", problem.field, problem.message)).collect();
+        assert_eq!(problems, ["must is required", "may must be a boolean, not a number"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! - [`RequestId`] is the id of a request, the caller's own or a new one.
 //! - [`client_address()`] finds the address of the caller when proxies stand in between.
 //! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed.
+//! - [`IdempotencyKey`] is the key of a request that may come again.
 //! - [`Media`] is the type of a body; [`json`] and [`fields`] read one strictly.
 //!
 //! With the feature `forward`, `forward` sends requests on to an upstream.
@@ -27,6 +28,8 @@ mod client_address;
 #[cfg(feature = "server")]
 mod forwarded;
 #[cfg(feature = "server")]
+mod idempotency_key;
+#[cfg(feature = "server")]
 mod limiter;
 #[cfg(feature = "server")]
 mod media;
@@ -41,6 +44,8 @@ mod throttle;
 pub use client_address::ClientAddress;
 #[cfg(feature = "server")]
 pub use forwarded::client_address;
+#[cfg(feature = "server")]
+pub use idempotency_key::{IDEMPOTENT_REPLAYED, IdempotencyKey};
 #[cfg(feature = "server")]
 pub use limiter::Limiter;
 #[cfg(feature = "server")]

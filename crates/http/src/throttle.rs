@@ -82,8 +82,25 @@ impl Throttle {
         }
     }
 
+    /// Notes an event of a key that has a rate of its own, in a table where every key has one, or refuses it.
+    pub fn take_at(&self, key: Key, (count, per): (u32, Duration), now: Instant) -> Result<(), Duration> {
+        let (interval, burst) = interval_and_burst(count, per);
+        let owed = self.cell(key).map_or(0, |cell| self.owed(cell, now));
+        match (owed + interval).checked_sub(burst) {
+            None | Some(0) => {
+                self.note_cost(key, interval, now);
+                Ok(())
+            }
+            Some(too_much) => Err(Duration::from_millis(too_much)),
+        }
+    }
+
     /// Notes an event.
     pub fn note(&self, key: Key, now: Instant) {
+        self.note_cost(key, self.interval.load(Relaxed), now);
+    }
+
+    fn note_cost(&self, key: Key, interval: u64, now: Instant) {
         let elapsed = self.elapsed(now);
         let cells = &self.cells[key.set..key.set + WAYS];
         // The key's own cell, or the one whose debt is nearest to being forgotten.
@@ -94,7 +111,7 @@ impl Throttle {
             .expect("a set has cells");
         let owed_until =
             if value >> TIME_BITS == key.tag { (value & TIME_MASK).max(elapsed) } else { elapsed };
-        let owed_until = (owed_until + self.interval.load(Relaxed)) & TIME_MASK;
+        let owed_until = (owed_until + interval) & TIME_MASK;
         // Of two events at the same instant one may go uncounted.
         cell.store(key.tag << TIME_BITS | owed_until, Relaxed);
         self.idle_from.fetch_max(owed_until, Relaxed);
@@ -173,6 +190,22 @@ mod tests {
         assert!(throttle.check(source, now).is_err());
         throttle.set_rate(1_000, Duration::from_secs(60));
         assert!(throttle.check(source, now).is_ok());
+    }
+
+    #[test]
+    fn a_key_with_a_rate_of_its_own_has_its_burst_and_no_more() {
+        let (throttle, now) = throttle();
+        let (slow, fast) = (throttle.key("slow"), throttle.key("fast"));
+        let minute = Duration::from_secs(60);
+        for _ in 0..2 {
+            assert_eq!(throttle.take_at(slow, (2, minute), now), Ok(()));
+        }
+        assert_eq!(throttle.take_at(slow, (2, minute), now), Err(Duration::from_secs(30)));
+        for _ in 0..60 {
+            assert_eq!(throttle.take_at(fast, (60, minute), now), Ok(()));
+        }
+        assert_eq!(throttle.take_at(fast, (60, minute), now), Err(Duration::from_secs(1)));
+        assert_eq!(throttle.take_at(slow, (2, minute), now + Duration::from_secs(30)), Ok(()));
     }
 
     #[test]

@@ -1,33 +1,44 @@
 //! What administrators do: one function for each act, in one module for each subject.
 //!
-//! The command line calls them, and so can anything else that administers. Each function that changes something takes the
-//! [`Actor`], who stands in the record of the audit trail that is written with the change; so does one that refuses to. None of them prints, asks or ends the process.
+//! The command line and the HTTP API call them. Each function that changes something takes the [`Actor`], who stands in the
+//! record of the audit trail that is written with the change, or with the refusal of it. None of them prints, asks or ends the
+//! process.
 
 mod acting;
+pub(crate) mod api;
 pub mod audit;
+mod authority;
 pub mod check;
 pub mod clients;
 pub mod configuration;
 pub mod copy;
+mod creation;
 mod error;
 pub mod keys;
 pub mod merchants;
 mod name;
+mod page;
 pub(crate) mod recorded;
 pub mod rekey;
+mod role;
 pub mod scopes;
 pub mod secrets;
+pub mod tokens;
 
 use std::time::Duration;
 
 use tollgate_core::Timestamp;
-use tollgate_store::{Status, Store, StoreError};
+use tollgate_store::{Status, Store, StoreError, Version};
 
 use crate::config::Config;
 use crate::opening::Unlocked;
 
+pub use authority::Authority;
 pub use error::AdminError;
+use name::is_line;
 pub use name::{Name, NameError, Reason, ReasonError};
+pub use page::Page;
+pub use role::{Operation, Role};
 pub use tollgate_core::Actor;
 
 /// The installation that is administered.
@@ -39,6 +50,8 @@ pub struct Administration<'a> {
     pub unlocked: &'a Unlocked,
     /// Its configuration.
     pub config: &'a Config,
+    /// By what right it is administered.
+    pub authority: Authority<'a>,
 }
 
 impl Administration<'_> {
@@ -47,6 +60,16 @@ impl Administration<'_> {
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
         let passed = self.store.time_passed().await?.map(|passed| passed.until);
         Ok(self.store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0))))
+    }
+}
+
+/// Refuses to change what is of none of the versions that it may be of. Returns the one that it must still be of when it is
+/// changed.
+fn check_version(only: Option<&[Version]>, found: Version) -> Result<Option<Version>, AdminError> {
+    match only {
+        None => Ok(None),
+        Some(versions) if versions.contains(&found) => Ok(Some(found)),
+        Some(_) => Err(AdminError::Changed),
     }
 }
 

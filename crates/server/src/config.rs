@@ -52,7 +52,7 @@ pub use self::{
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{
-        Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
+        Admin, Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
     },
     stream::StreamTarget,
     values::{

@@ -5,6 +5,8 @@
 //! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
 //! `Display`.
 
+mod administration;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
+use self::administration::{code_of, sentence};
+use crate::admin::AdminError;
 use crate::readiness::NotReady;
 use crate::why::{Unproved, Why};
 
@@ -105,6 +109,30 @@ pub enum Error {
     /// The server would rather not be sent any work.
     #[error("not ready: {0}")]
     NotReady(NotReady),
+    /// An act of administration can't be done.
+    #[error("{0}")]
+    Admin(AdminError),
+    /// There is no such merchant, client, secret or key.
+    #[error("the path names nothing that there is")]
+    NoSuchThing,
+    /// A merchant's client would administer.
+    #[error("a merchant's client may not administer")]
+    NotAnOperator,
+    /// Administration over plain HTTP, from another machine.
+    #[error("administration over plain HTTP from another machine: set admin_tls.cert and admin_tls.key")]
+    PlainAdministration,
+    /// An operator's client does too much.
+    #[error("too many acts of administration by this client")]
+    TooManyActs {
+        /// How long until the next one is looked at.
+        retry_after: Duration,
+    },
+    /// The client has obtained as many tokens as its quota allows.
+    #[error("the client's quota of tokens is used up")]
+    OverQuota {
+        /// How long until the next one.
+        retry_after: Duration,
+    },
     /// A defect of ours; the request id finds it in the log.
     #[error("{0}")]
     Internal(String),
@@ -123,13 +151,14 @@ impl Error {
             Self::InvalidClient(_) => Code::InvalidClient,
             Self::InvalidToken(_) | Self::RefreshRefused(_) | Self::AnothersToken => Code::InvalidToken,
             Self::Browser => Code::BrowserNotAllowed,
-            Self::Address => Code::Forbidden,
-            Self::NotFound => Code::NotFound,
+            Self::Address | Self::NotAnOperator | Self::PlainAdministration => Code::Forbidden,
+            Self::NotFound | Self::NoSuchThing => Code::NotFound,
+            Self::Admin(error) => code_of(error),
             Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
             Self::Timeout => Code::RequestTimeout,
             Self::TooLarge => Code::PayloadTooLarge,
             Self::MediaType { .. } => Code::UnsupportedMediaType,
-            Self::TooMany { .. } => Code::TooManyRequests,
+            Self::TooMany { .. } | Self::TooManyActs { .. } | Self::OverQuota { .. } => Code::TooManyRequests,
             Self::Store(error) => error.code(),
             Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => Code::Unavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
@@ -143,8 +172,8 @@ impl Error {
             Self::InvalidToken(error) => Why::of_token(*error),
             Self::AnothersToken => Why::ForeignToken,
             Self::Address => Why::Address,
-            Self::TooMany { .. } => Why::Throttled,
-            Self::Scope(_) => Why::Scope,
+            Self::TooMany { .. } | Self::TooManyActs { .. } | Self::OverQuota { .. } => Why::Throttled,
+            Self::Scope(_) | Self::NotAnOperator => Why::Scope,
             Self::Target(_) => Why::Audience,
             Self::Invalid(_)
             | Self::GrantType(_)
@@ -161,6 +190,9 @@ impl Error {
             | Self::TokenTooLong
             | Self::Stale
             | Self::NotReady(_)
+            | Self::Admin(_)
+            | Self::NoSuchThing
+            | Self::PlainAdministration
             | Self::Internal(_) => return None,
         })
     }
@@ -177,6 +209,20 @@ impl Error {
             Self::TooMany { .. } => {
                 "Too many failed attempts by this client from this source, or by this source. Try again later."
                     .into()
+            }
+            Self::Admin(AdminError::UnknownAudience(_) | AdminError::Lifetime { .. }) => {
+                self.code().message().into()
+            }
+            Self::Admin(error) => sentence(error).into(),
+            Self::NoSuchThing => "There is nothing with this id.".into(),
+            Self::NotAnOperator => "Only an operator's client may administer, which acts for no merchant.".into(),
+            Self::PlainAdministration => {
+                "Administration is served over TLS, or on the machine itself: a token must not cross a network in the clear."
+                    .into()
+            }
+            Self::TooManyActs { .. } => "This client makes too many requests. Try again later.".into(),
+            Self::OverQuota { .. } => {
+                "This client has obtained as many tokens as it may for now. Use a token until it expires.".into()
             }
             Self::NotReady(NotReady::Suspended(reason)) => format!("Not ready: {reason}").into(),
             Self::NotReady(reason @ NotReady::Panicked(_)) => {
@@ -213,10 +259,15 @@ impl Error {
                 refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""))
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
-            Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
-            Self::Store(_) | Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => {
-                refusal.retry_after(SOON)
-            }
+            Self::TooMany { retry_after }
+            | Self::TooManyActs { retry_after }
+            | Self::OverQuota { retry_after } => refusal.retry_after(*retry_after),
+            Self::Admin(AdminError::InProgress | AdminError::KeyNotKept(_))
+            | Self::Store(_)
+            | Self::NoSigningKey
+            | Self::NoRandomBytes
+            | Self::Stale
+            | Self::NotReady(_) => refusal.retry_after(SOON),
             // What is left of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {
                 refusal.header(CONNECTION, HeaderValue::from_static("close"))
@@ -233,6 +284,10 @@ impl Error {
             | Self::NotFound
             | Self::MediaType { .. }
             | Self::TokenTooLong
+            | Self::Admin(_)
+            | Self::NoSuchThing
+            | Self::NotAnOperator
+            | Self::PlainAdministration
             | Self::Internal(_) => refusal,
         }
     }
@@ -246,6 +301,13 @@ impl Error {
             | Self::GrantType(problems) => Some(Cow::Borrowed(problems)),
             Self::BrokenBody => {
                 Some(Cow::Owned(Problem::body("broke off, or its framing is not valid HTTP").into()))
+            }
+            Self::Admin(error @ AdminError::UnknownAudience(_)) => Some(Cow::Owned(
+                Problem::new("audiences", format!("has one that is not known: {error}")).into(),
+            )),
+            Self::Admin(AdminError::Lifetime { field, longest }) => {
+                let text = format!("must be whole seconds from 1s to {longest}, the configured lifetime");
+                Some(Cow::Owned(Problem::new(*field, text).into()))
             }
             _ => None,
         }
@@ -288,6 +350,15 @@ impl Error {
             extensions.insert(why);
         }
         response
+    }
+}
+
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Store(error) => Self::Store(error),
+            error => Self::Admin(error),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use tollgate_store::{
     Act, Alone, Draft, Object, Outcome, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
 };
 
-use crate::admin::{Administration, recorded};
+use crate::admin::{Administration, Authority, recorded};
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
 use crate::config::{Config, WhenStale};
@@ -129,7 +129,12 @@ impl Installation {
 
     /// Returns what the acts of administration work on.
     pub fn administration(&self) -> Administration<'_> {
-        Administration { store: self.store(), unlocked: &self.unlocked, config: &self.config }
+        Administration {
+            store: self.store(),
+            unlocked: &self.unlocked,
+            config: &self.config,
+            authority: Authority::MasterKey,
+        }
     }
 
     /// Whether these are the master keys that it was opened with.

@@ -69,7 +69,7 @@ pub use readiness::{NotReady, Task};
 pub use refusals::{Refusal, Refusals};
 pub use response::Body;
 pub use rotation::Rotation;
-pub use run::{BindError, Listeners, run};
+pub use run::{BindError, Listeners, Tls, run};
 pub use server::{Loopback, Mounted, Server};
 pub use streaming::{StreamError, Streaming};
 pub use trail::AuditTrail;

@@ -1,14 +1,17 @@
 //! What one source or one merchant may take of a server.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tollgate_core::ClientId;
 use tollgate_http::edge::{SourceLimits, Sources};
 use tollgate_http::{Limiter, Throttle};
 
 use crate::config::{Config, Limits, Rate};
+use crate::error::Error;
 use crate::limits::limits;
+use crate::registry::Registered;
 
 /// The limits of a server, and what has been counted for them.
 pub(crate) struct Limiters {
@@ -21,6 +24,10 @@ pub(crate) struct Limiters {
     pub(crate) creates: Limiter,
     /// Connections of a source.
     pub(crate) connections: Arc<Sources>,
+    /// Requests of an operator's client to the administration.
+    pub(crate) administration: Limiter,
+    /// Tokens of clients that have a quota.
+    quotas: OnceLock<Throttle>,
 }
 
 impl Limiters {
@@ -38,7 +45,18 @@ impl Limiters {
             failures: Limiter::new(source_auth_failures.map(pair), enforces_sources(config), now),
             creates: Limiter::new(merchant_creates.map(pair), enforce, now),
             connections: Sources::new(of_sources(config), now),
+            administration: Limiter::new(config.admin.requests.map(pair), true, now),
+            quotas: OnceLock::new(),
         }
+    }
+
+    /// Counts a token that a client with a quota obtains, or refuses it. Each server counts by itself.
+    pub(crate) fn take_of_quota(&self, id: ClientId, client: &Registered) -> Result<(), Error> {
+        let Some(quota) = client.quota else { return Ok(()) };
+        let (now, rate) = (Instant::now(), (quota.count(), quota.per()));
+        let throttle = self.quotas.get_or_init(|| Throttle::new(rate.0, rate.1, now));
+        let taken = throttle.take_at(throttle.key(id), rate, now);
+        taken.map_err(|retry_after| Error::OverQuota { retry_after })
     }
 
     /// Takes other limits from now on. What was counted stays counted.
@@ -54,15 +72,17 @@ impl Limiters {
         self.failures.set(source_auth_failures.map(pair), enforces_sources(config), now);
         self.creates.set(merchant_creates.map(pair), enforce, now);
         self.connections.set(of_sources(config), now);
+        self.administration.set(config.admin.requests.map(pair), true, now);
     }
 
     /// How often each limit was exceeded, refused or not, by the name of its setting.
-    pub(crate) fn exceeded(&self) -> [(&'static str, u64); 4] {
+    pub(crate) fn exceeded(&self) -> [(&'static str, u64); 5] {
         [
             ("source_connections", self.connections.exceeded()),
             ("source_new_connections", self.connections.exceeded_new()),
             ("source_auth_failures", self.failures.exceeded()),
             ("merchant_creates", self.creates.exceeded()),
+            ("admin_requests", self.administration.exceeded()),
         ]
     }
 }

@@ -18,8 +18,10 @@ use crate::why::Why;
 const BUCKETS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
 /// The statuses that are answered; others are counted as 500.
-const STATUSES: [u16; 21] =
-    [200, 201, 303, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 431, 500, 501, 503, 204];
+const STATUSES: [u16; 22] = [
+    200, 201, 303, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 431, 500, 501, 503, 204,
+    412,
+];
 
 /// Counts requests, tokens and refusals.
 pub(crate) struct Metrics {
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_route_status_and_time() {
-        let metrics = Metrics::of(Routes::with([], false));
+        let metrics = Metrics::of(Routes::with([], false, false));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_micros(70));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_secs(9));
         metrics.request(Route::Token, StatusCode::IM_A_TEAPOT, Duration::from_micros(50));

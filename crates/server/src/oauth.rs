@@ -11,7 +11,7 @@ mod introspected_token;
 pub(crate) mod metadata;
 pub(crate) mod parameters;
 pub(crate) mod refresh;
-mod request;
+pub(crate) mod request;
 mod revocations;
 mod revoke;
 pub(crate) mod token;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tollgate_core::{
@@ -10,7 +11,7 @@ use tollgate_core::{
     is_allowed,
 };
 use tollgate_http::ClientAddress;
-use tollgate_store::{Client, Clients, Secret, Status, StoreError};
+use tollgate_store::{Client, Clients, Quota, Secret, Status, StoreError};
 
 use crate::client_id_filter::ClientIdFilter;
 use crate::last_use::LastUse;
@@ -48,6 +49,12 @@ pub struct Registered {
     pub generation: Generation,
     /// The generation of its merchant's tokens.
     pub merchant_generation: Generation,
+    /// The lifetime of its access tokens, where that is shorter than the configured one.
+    pub access_ttl: Option<Duration>,
+    /// The lifetime of its refresh tokens, likewise.
+    pub refresh_ttl: Option<Duration>,
+    /// How many tokens it may obtain; `None` is any number.
+    pub quota: Option<Quota>,
     standing: Standing,
     secrets: Box<[KnownSecret]>,
 }
@@ -92,6 +99,9 @@ impl Registered {
             audiences: Box::default(),
             generation: Generation::END,
             merchant_generation: Generation::END,
+            access_ttl: None,
+            refresh_ttl: None,
+            quota: None,
             standing: Standing::Absent,
             secrets: [secret].into(),
         }
@@ -250,6 +260,9 @@ impl Registry {
             audiences: client.audiences.into(),
             generation: client.generation,
             merchant_generation: client.merchant_generation,
+            access_ttl: client.terms.access_ttl,
+            refresh_ttl: client.terms.refresh_ttl,
+            quota: client.terms.quota,
             standing: match (client.status, client.merchant_status) {
                 (Status::Enabled, Status::Enabled) => Standing::Accepted,
                 (Status::Disabled, _) => Standing::Disabled,

@@ -2,6 +2,7 @@
 
 use tollgate_http::refusal::Dialect;
 
+use crate::admin::api::paths;
 use crate::authz::asks::Asks;
 
 /// A route that is served.
@@ -25,6 +26,8 @@ pub(crate) enum Route {
     Metrics,
     /// A path that leads nowhere.
     Unknown,
+    /// A route of the administration, by its place among them.
+    Admin(usize),
     /// A route that is mounted beside the authority's, by its place among them.
     Mounted(usize),
 }
@@ -34,17 +37,33 @@ pub(crate) struct Routes {
     mounted: Box<[&'static str]>,
     /// Whether forward authorization is served.
     authz: bool,
+    /// Whether the administration is served next to the API.
+    admin: bool,
 }
 
 impl Routes {
     /// The authority's routes, and those with these paths.
-    pub(crate) fn with(mounted: impl IntoIterator<Item = &'static str>, authz: bool) -> Self {
-        Self { mounted: mounted.into_iter().collect(), authz }
+    pub(crate) fn with(mounted: impl IntoIterator<Item = &'static str>, authz: bool, admin: bool) -> Self {
+        Self { mounted: mounted.into_iter().collect(), authz, admin }
+    }
+
+    /// Says whether the administration is served next to the API.
+    pub(crate) const fn has_admin(&self) -> bool {
+        self.admin
+    }
+
+    /// The route of a path on the listener of the administration.
+    pub(crate) fn of_admin(path: &str) -> Route {
+        match Route::of(path) {
+            route @ (Route::Health | Route::Ready | Route::Metrics) => route,
+            _ => paths::place_of(path).map_or(Route::Unknown, Route::Admin),
+        }
     }
 
     /// The route of a path. Paths are compared as they were sent: no second spelling reaches a handler.
     pub(crate) fn of(&self, path: &str) -> Route {
         match Route::of(path) {
+            Route::Unknown if self.admin && path.starts_with(paths::ABOVE) => Self::of_admin(path),
             Route::Unknown => {
                 let place = self.mounted.iter().position(|template| matches(template, path));
                 place.map_or(Route::Unknown, Route::Mounted)
@@ -58,13 +77,18 @@ impl Routes {
     pub(crate) fn path(&self, route: Route) -> &'static str {
         match route {
             Route::Mounted(place) => self.mounted[place],
+            Route::Admin(place) => paths::ALL[place],
             route => route.path(),
         }
     }
 
     /// All routes in their order: each has [its place](Route::place) there.
     pub(crate) fn all(&self) -> impl Iterator<Item = Route> + use<> {
-        OWN.into_iter().map(|(route, _)| route).chain((0..self.mounted.len()).map(Route::Mounted))
+        let admin = (0..paths::ALL.len()).map(Route::Admin);
+        OWN.into_iter()
+            .map(|(route, _)| route)
+            .chain(admin)
+            .chain((0..self.mounted.len()).map(Route::Mounted))
     }
 }
 
@@ -132,7 +156,8 @@ impl Route {
     /// Its place among all routes of a server.
     pub(crate) fn place(self) -> usize {
         match self {
-            Self::Mounted(place) => OWN.len() + place,
+            Self::Admin(place) => OWN.len() + place,
+            Self::Mounted(place) => OWN.len() + paths::ALL.len() + place,
             own => OWN.iter().position(|(route, _)| *route == own).unwrap_or_default(),
         }
     }
@@ -158,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_mounted_path_is_counted_under_its_template_and_any_other_as_unknown() {
-        let routes = Routes::with(["/pay/{id}", "/payments", "/payments/{id}"], false);
+        let routes = Routes::with(["/pay/{id}", "/payments", "/payments/{id}"], false, false);
         for (path, template) in [
             ("/pay/1", "/pay/{id}"),
             ("/pay/1/2", "/pay/{id}"),
@@ -176,9 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn the_administration_is_where_it_is_served_and_nowhere_else() {
+        let (apart, beside) = (Routes::with([], false, false), Routes::with([], false, true));
+        let client = "/admin/v1/clients/{id}";
+        assert_eq!(apart.path(apart.of("/admin/v1/clients/x")), "unknown");
+        assert_eq!(beside.path(beside.of("/admin/v1/clients/x")), client);
+        assert_eq!(apart.path(Routes::of_admin("/admin/v1/clients/x")), client);
+        for path in ["/oauth2/token", "/api/v1/oauth2/token", "/admin/v1", "/pay/x"] {
+            assert_eq!(Routes::of_admin(path), Route::Unknown, "{path}");
+        }
+        assert_eq!(Routes::of_admin("/healthz"), Route::Health);
+    }
+
+    #[test]
     fn every_route_has_a_place_of_its_own() {
-        let routes = Routes::with(["/a", "/b"], true);
+        let routes = Routes::with(["/a", "/b"], true, true);
         let places: Vec<usize> = routes.all().map(Route::place).collect();
-        assert_eq!(places, (0..OWN.len() + 2).collect::<Vec<_>>());
+        assert_eq!(places, (0..OWN.len() + paths::ALL.len() + 2).collect::<Vec<_>>());
     }
 }

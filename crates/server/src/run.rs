@@ -7,8 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request};
-use http_body_util::Either;
+use http::Request;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -16,18 +15,14 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tollgate_http::edge::{Drained, Edge, Inbound, Limits};
 use tollgate_store::Outcome;
-use tower::ServiceExt;
 
 use crate::background;
 use crate::config::Config;
-use crate::error::Error;
 use crate::follower::{Follower, Following};
-use crate::health;
 use crate::installation::Installation;
 use crate::limits::limits;
 use crate::open_files::open_files;
 use crate::readiness::Task;
-use crate::response::without_body;
 use crate::rotation::Rotation;
 use crate::server::Server;
 use crate::state::State;
@@ -110,6 +105,15 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// By what the listeners speak TLS; `None` for plain HTTP.
+#[derive(Clone, Default)]
+pub struct Tls {
+    /// The API.
+    pub api: Option<Arc<rustls::ServerConfig>>,
+    /// The administration, with health and metrics.
+    pub admin: Option<Arc<rustls::ServerConfig>>,
+}
+
 /// How long a server that ends waits to tell the others: a store that is away must not hold it up.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -118,7 +122,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub async fn run(
     server: Arc<Server>,
     listeners: Listeners,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Tls,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let open = server.state().connections().clone();
@@ -127,7 +131,8 @@ pub async fn run(
     let beside = Beside::start(server.state(), &stopped);
     let note = |act, what| server.state().installation().note_event(act, Outcome::Done, &what);
     note("server.start", about_start(server.state().config()));
-    let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(server.clone(), listener, stopped)));
+    let serve_admin = |listener| serve_admin(server.clone(), listener, tls.admin, stopped);
+    let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(listener)));
     let draining = {
         let server = server.clone();
         async move {
@@ -143,7 +148,7 @@ pub async fn run(
     let sources = server.state().limiters().connections.clone();
     let (now, later) =
         (server.state().edge_limits().borrow().clone(), server.state().edge_limits().subscribe());
-    let edge = Edge::new(now).follow(later).tls(tls).count_in(open).limit_sources(sources);
+    let edge = Edge::new(now).follow(later).tls(tls.api).count_in(open).limit_sources(sources);
     let make = |peer: SocketAddr| {
         let server = server.clone();
         tower::service_fn(move |request: Request<Inbound>| {
@@ -225,20 +230,17 @@ fn warn_of_few_files(config: &Config) {
 async fn serve_admin(
     server: Arc<Server>,
     listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
     let limits = server.state().edge_limits().borrow().clone();
-    let edge = Edge::new(Limits { max_connections: 64, ..limits });
-    let router = health::router().fallback(async || Error::NotFound).with_state(server.state().clone());
-    let make = |_peer: SocketAddr| {
-        let router = router.clone();
+    let max_connections = server.state().config().admin.max_connections;
+    let edge = Edge::new(Limits { max_connections, ..limits }).tls(tls);
+    let make = |peer: SocketAddr| {
+        let server = server.clone();
         tower::service_fn(move |request: Request<Inbound>| {
-            let (router, is_head) = (router.clone(), request.method() == Method::HEAD);
-            async move {
-                let Ok(response) = router.oneshot(request).await;
-                let response = response.map(Either::Right);
-                Ok::<_, Infallible>(if is_head { without_body(response) } else { response })
-            }
+            let server = server.clone();
+            async move { Ok::<_, Infallible>(server.handle_admin(peer.ip(), request).await) }
         })
     };
     let stopped = async move { while stopped.changed().await.is_ok() {} };

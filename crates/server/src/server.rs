@@ -14,11 +14,11 @@ use axum::Router;
 use axum::routing::{MethodRouter, any};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
 use tollgate_core::wire::Code;
-use tollgate_core::{ClientId, MerchantId, TokenError};
+use tollgate_core::{ClientId, MerchantId, Timestamp, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
@@ -26,6 +26,7 @@ use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
 use tollgate_store::StoreError;
 use tower::{BoxError, Service, ServiceExt};
 
+use crate::admin::api;
 use crate::authz::asks::Asks;
 use crate::authz::{self, RouteTable};
 use crate::caller::Caller;
@@ -92,11 +93,28 @@ pub struct Server {
     authz: RouteTable,
     /// Everything but the endpoints that carry the load.
     router: Router,
+    /// What is served on the listener of the administration.
+    admin: Router,
+}
+
+/// A request that has come and is not answered yet.
+struct Begun {
+    start: Instant,
+    now: Timestamp,
+    id: RequestId,
+    method: Method,
+}
+
+impl Begun {
+    fn of(state: &State, method: &Method, headers: &HeaderMap) -> Self {
+        let (start, now) = (Instant::now(), state.installation().now());
+        Self { start, now, id: RequestId::of(headers, now.millis()), method: method.clone() }
+    }
 }
 
 impl Server {
-    /// Serves an installation, and what is mounted beside it. `health` says whether `/healthz`, `/readyz` and `/metrics`
-    /// are also answered next to the API.
+    /// Serves an installation, and what is mounted beside it. `health` says whether `/healthz`, `/readyz`, `/metrics`
+    /// and the administration are also answered next to the API.
     pub fn new(
         installation: Arc<Installation>,
         health: bool,
@@ -106,18 +124,22 @@ impl Server {
     }
 
     fn with(installation: Arc<Installation>, health: bool, mounted: Mounted) -> Self {
-        let routes =
-            Routes::with(mounted.routes.iter().map(|(path, _)| *path), installation.config().authz.enabled);
-        let edge_limits = limits::changing(installation.config());
+        let config = installation.config();
+        let paths = mounted.routes.iter().map(|(path, _)| *path);
+        let routes = Routes::with(paths, config.authz.enabled, health);
+        let edge_limits = limits::changing(config);
         let state = Arc::new(State::new(installation, routes, edge_limits));
-        let health_routes = if health { health::router() } else { Router::new() };
-        let own = oauth::router(state.config()).merge(health_routes).with_state(state.clone());
-        let unknown = mounted.unknown.unwrap_or_else(|| any(async || Error::NotFound));
+        let not_found = async || Error::NotFound;
+        let administration = || health::router().merge(api::router()).with_state(state.clone());
+        let beside = if health { administration() } else { Router::new() };
+        let own = oauth::router(state.config()).with_state(state.clone()).merge(beside);
+        let unknown = mounted.unknown.unwrap_or_else(|| any(not_found));
         let own = own.merge(openapi::router(state.clone(), health)).fallback_service(unknown);
         let router =
             mounted.routes.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
         let authz = RouteTable::new(&state.config().authz.routes);
-        Self { state, requests: OnceLock::new(), authz, router }
+        let admin = administration().fallback(not_found);
+        Self { state, requests: OnceLock::new(), authz, router, admin }
     }
 
     pub(crate) fn state(&self) -> &Arc<State> {
@@ -128,7 +150,11 @@ impl Server {
     pub fn paths(&self) -> Vec<&'static str> {
         let routes = self.state.metrics().routes();
         let authz = self.state.config().authz.enabled;
-        let is_served = |route: &Route| *route != Route::Unknown && (authz || route.asks().is_none());
+        let is_served = |route: &Route| match route {
+            Route::Unknown => false,
+            Route::Admin(_) => routes.has_admin(),
+            route => authz || route.asks().is_none(),
+        };
         routes.all().filter(is_served).map(|route| routes.path(route)).collect()
     }
 
@@ -184,14 +210,11 @@ impl Server {
         from: ClientAddress,
         request: Request<impl RequestBody>,
     ) -> Response<Body> {
-        let start = Instant::now();
-        let now = self.state.installation().now();
-        let id = RequestId::of(request.headers(), now.millis());
-        let arrival = Arrival { from, now, peer };
+        let begun = Begun::of(&self.state, request.method(), request.headers());
+        let arrival = Arrival { from, now: begun.now, peer };
         let route = self.state.metrics().routes().of(request.uri().path());
-        let method = request.method().clone();
         let mut caller = Caller::default();
-        let mut response = match route {
+        let response = match route {
             Route::Token => {
                 self.answer(catch_panic(token::post(&self.state, arrival, request, &mut caller)).await)
             }
@@ -202,12 +225,36 @@ impl Server {
                 self.authorize(route, arrival, &request, &mut caller)
             }
             // Boxed, or every token request would carry the room for them.
-            _ => Box::pin(self.route(route, arrival, request, &mut caller)).await,
+            _ => Box::pin(self.route(&self.router, route, arrival, &begun.id, request, &mut caller)).await,
         };
+        self.end(begun, arrival, route, response, &caller)
+    }
+
+    /// Answers a request on the listener of the administration, which came from `peer`.
+    pub async fn handle_admin(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
+        let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
+        let begun = Begun::of(&self.state, request.method(), request.headers());
+        let arrival = Arrival { from, now: begun.now, peer: Some(peer) };
+        let route = Routes::of_admin(request.uri().path());
+        let mut caller = Caller::default();
+        let response = self.route(&self.admin, route, arrival, &begun.id, request, &mut caller).await;
+        self.end(begun, arrival, route, response, &caller)
+    }
+
+    /// Does what is done with every answer: counts it, writes a line to the log, adds the headers that all have.
+    fn end(
+        &self,
+        begun: Begun,
+        arrival: Arrival,
+        route: Route,
+        mut response: Response<Body>,
+        caller: &Caller,
+    ) -> Response<Body> {
+        let Begun { start, now, id, method } = begun;
         if method == Method::HEAD {
             response = without_body(response);
         }
-        let refusal = self.count_refusal(&response, &caller, arrival);
+        let refusal = self.count_refusal(&response, caller, arrival);
         let took = start.elapsed();
         self.state.metrics().request(route, response.status(), took);
         if let Some(log) = self.requests.get() {
@@ -225,8 +272,8 @@ impl Server {
                     route: self.state.metrics().routes().path(route),
                     status: response.status().as_u16(),
                     micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                    caller: &caller,
-                    source: from.known().filter(|_| is_logged),
+                    caller,
+                    source: arrival.from.known().filter(|_| is_logged),
                     reason: refusal.as_deref(),
                 });
             }
@@ -264,22 +311,27 @@ impl Server {
         response.map(Either::Left)
     }
 
-    /// Calls what the router finds.
+    /// Calls what a router finds.
     async fn route(
         &self,
+        router: &Router,
         route: Route,
         arrival: Arrival,
+        id: &RequestId,
         request: Request<impl RequestBody>,
         caller: &mut Caller,
     ) -> Response<Body> {
         let authorization = request.headers().get(AUTHORIZATION).cloned();
         let mut request = request.map(axum::body::Body::new);
+        if let Route::Admin(_) = route {
+            request.extensions_mut().insert(id.clone());
+        }
         match route {
             // The guard wants to know the address, and reads the clock itself.
             Route::Mounted(_) => request.extensions_mut().insert(arrival.from).is_some(),
             _ => request.extensions_mut().insert(arrival).is_some(),
         };
-        let response = match catch_panic(self.router.clone().oneshot(request)).await {
+        let response = match catch_panic(router.clone().oneshot(request)).await {
             Ok(Ok(response)) => response.map(Either::Right),
             Err(error) => {
                 let realm = self.state.installation().verifier().realm();

@@ -130,6 +130,17 @@ impl State {
         &self.connections
     }
 
+    /// Says whether nobody on the way of a request from this peer reads along: it speaks TLS, or comes from this machine, or
+    /// from a proxy that is trusted to speak TLS with whoever it is for.
+    pub(crate) fn is_private(&self, peer: Option<IpAddr>) -> bool {
+        let is_trusted = |peer: IpAddr| {
+            let peer = peer.to_canonical();
+            peer.is_loopback()
+                || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
+        };
+        self.config().admin_tls.is_some() || peer.is_none_or(is_trusted)
+    }
+
     /// When the served certificate expires, in seconds since 1970.
     pub(crate) fn certificate_expiry(&self) -> Option<i64> {
         Some(self.certificate_expiry.load(Relaxed)).filter(|seconds| *seconds != 0)

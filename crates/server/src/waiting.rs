@@ -28,7 +28,7 @@ use crate::limits::limits;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::Route;
-use crate::run::Listeners;
+use crate::run::{Listeners, Tls};
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -45,14 +45,14 @@ impl Waiting {
     pub fn start(
         config: &Config,
         listeners: &Listeners,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        tls: Tls,
         clock: &Arc<dyn Clock>,
         reason: String,
     ) -> io::Result<Self> {
         let reason = Arc::new(Mutex::new(reason));
         let mut serving = JoinSet::new();
         let (api, admin) = listeners.sockets();
-        for (socket, tls, is_api) in [(Some(api), tls, true), (admin, None, false)] {
+        for (socket, tls, is_api) in [(Some(api), tls.api, true), (admin, tls.admin, false)] {
             let Some(socket) = socket else { continue };
             let listener = again(socket)?;
             let edge = Edge::new(limits(config)).tls(tls);

@@ -115,6 +115,15 @@ pub trait Revocations: Send + Sync {
     /// Returns every revocation that has not expired at `now`.
     async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError>;
 
+    /// Returns up to `limit` revocations that have not expired at `now` and whose changes have numbers after `after`, each with
+    /// its number, in their order.
+    async fn revocations_after(
+        &self,
+        after: u64,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(u64, Revocation)>, StoreError>;
+
     /// Records a revocation.
     async fn revoke(&self, revocation: &Revocation, now: Timestamp, act: &Act) -> Result<(), StoreError>;
 }

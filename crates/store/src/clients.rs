@@ -1,5 +1,7 @@
 //! Clients and their secrets.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ipnet::IpNet;
 use tollgate_core::{
@@ -7,7 +9,7 @@ use tollgate_core::{
     Timestamp,
 };
 
-use crate::{Act, Status, StoreError};
+use crate::{Act, Labels, Quota, Status, StoreError, Version};
 
 /// A set of credentials, with its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +38,25 @@ pub struct Client {
     pub merchant_generation: Generation,
     /// When it was created.
     pub created_at: Timestamp,
+    /// How often it has been changed.
+    pub version: Version,
+    /// What is different about its tokens, and what else is known of it.
+    pub terms: Terms,
     /// Its secrets, oldest first, the revoked ones among them.
     pub secrets: Vec<Secret>,
+}
+
+/// What is different about a client's tokens, and what else is known of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The lifetime of its access tokens, in whole seconds, where that is shorter than the configured one.
+    pub access_ttl: Option<Duration>,
+    /// The lifetime of its refresh tokens, likewise.
+    pub refresh_ttl: Option<Duration>,
+    /// How many tokens it may obtain; `None` is any number.
+    pub quota: Option<Quota>,
+    /// What its operators call it by. Nothing is decided by them.
+    pub labels: Labels,
 }
 
 /// A secret of a client; only a keyed hash of it is kept.
@@ -67,6 +86,14 @@ pub struct ClientUpdate {
     /// The APIs that its tokens may be for; empty means the default one alone. Refresh tokens that were issued before stay with
     /// theirs.
     pub audiences: Option<Vec<Audience>>,
+    /// The lifetime of its access tokens; `Some(None)` for the configured one.
+    pub access_ttl: Option<Option<Duration>>,
+    /// The lifetime of its refresh tokens, likewise.
+    pub refresh_ttl: Option<Option<Duration>>,
+    /// How many tokens it may obtain; `Some(None)` for any number.
+    pub quota: Option<Option<Quota>>,
+    /// All of its labels.
+    pub labels: Option<Labels>,
 }
 
 /// The clients.
@@ -99,18 +126,29 @@ pub trait Clients: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Changes a client. `false` if there is no such client.
+    /// Ends every token that a client has by raising its generation; what it obtains from then on is good. `false` if
+    /// there is no such client.
+    async fn end_client_tokens(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
+
+    /// Changes a client, if it is of the version `only`, where that is given. `false` if there is no such client.
     async fn update_client(
         &self,
         id: ClientId,
         update: &ClientUpdate,
+        only: Option<Version>,
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Deletes a client with its secrets, and ends its tokens of every generation: it never comes back.
-    /// `false` if there is no such client.
-    async fn delete_client(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
+    /// `false` if there is no such client, or if it is not of the version `only`, where that is given.
+    async fn delete_client(
+        &self,
+        id: ClientId,
+        only: Option<Version>,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError>;
 
     /// Adds a secret. With `others_expire_at` every other live secret expires then, unless it expires sooner.
     /// `false` if there is no such client.

@@ -30,7 +30,7 @@ use tollgate_core::{
 
 use crate::{
     Act, Answer, Changed, Client, Document, Draft, IdempotencyScope, LeaderLease, Lease, Merchant, Object,
-    Position, Secret, SigningKey, Status, Store,
+    Position, Secret, SigningKey, Status, Store, Terms, Version,
 };
 
 pub use agreement::*;
@@ -70,6 +70,7 @@ macro_rules! conformance_tests {
             every_change_says_who_made_it
             a_revocation_counts_until_it_expires
             every_kind_of_revocation_is_kept
+            revocations_come_in_pages_without_gaps_or_repeats
             purging_is_bounded
 
             what_is_adopted_supersedes_what_was_before
@@ -107,6 +108,8 @@ macro_rules! conformance_tests {
             a_revoked_secret_ends_its_tokens
             a_secret_is_revoked_by_its_client_only
             nothing_is_done_to_an_unknown_client_or_merchant
+            a_change_of_another_version_is_not_made
+            ending_tokens_leaves_the_rest_as_it_is
 
             a_key_is_fresh_then_in_progress_then_answered
             another_request_with_the_key_is_a_mismatch
@@ -120,6 +123,9 @@ macro_rules! conformance_tests {
             of_many_begins_one_is_fresh
             of_many_takeovers_one_is_fresh
             purging_frees_what_has_expired_and_nothing_else
+            what_an_administrator_creates_comes_with_its_answer
+            what_an_administrator_creates_needs_the_lease
+            what_can_not_be_created_frees_its_key
 
             a_document_is_as_it_was_created
             a_document_and_its_answer_come_together
@@ -213,7 +219,13 @@ fn secret_id(number: u32) -> SecretId {
 }
 
 fn merchant(number: u32) -> Merchant {
-    Merchant { id: merchant_id(number), name: NAME.to_owned(), status: Status::Enabled, created_at: NOW }
+    Merchant {
+        id: merchant_id(number),
+        name: NAME.to_owned(),
+        status: Status::Enabled,
+        created_at: NOW,
+        version: Version::default(),
+    }
 }
 
 /// A client with one secret, whose number is the client's.
@@ -231,6 +243,13 @@ fn client(number: u32, merchant: Option<u32>) -> Client {
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
         created_at: NOW,
+        version: Version::default(),
+        terms: Terms {
+            access_ttl: Some(Duration::from_secs(300)),
+            refresh_ttl: None,
+            quota: Some("30/min".parse().unwrap()),
+            labels: "owner=Zoë = \"Café\"\nteam=\n".parse().unwrap(),
+        },
         secrets: vec![secret(number)],
     }
 }

@@ -1,14 +1,14 @@
 //! Idempotency keys: leases and answers.
 
 use async_trait::async_trait;
-use tollgate_core::{Environment, MerchantId, Timestamp};
+use tollgate_core::{ClientId, Environment, MerchantId, Timestamp};
 
-use crate::{Document, StoreError};
+use crate::{Act, Client, Document, Merchant, Secret, StoreError};
 
 /// Where an idempotency key counts: merchant, environment and route, never the token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyScope {
-    /// The merchant that the key belongs to.
+    /// The merchant that the key belongs to. An operator's client acts for none: its own id stands here.
     pub merchant_id: MerchantId,
     /// Its environment.
     pub environment: Environment,
@@ -58,6 +58,35 @@ pub struct Answer {
     pub expires_at: Timestamp,
 }
 
+/// What an administrator's request with an idempotency key creates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// A merchant.
+    Merchant(Merchant),
+    /// A client with its secrets.
+    Client(Box<Client>),
+    /// A secret of a client, as by [`Clients::add_secret`](crate::Clients::add_secret).
+    Secret {
+        /// The client.
+        client: ClientId,
+        /// The secret.
+        secret: Secret,
+        /// When the client's other secrets expire.
+        others_expire_at: Option<Timestamp>,
+    },
+}
+
+/// What came of a creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completed {
+    /// It was created, and its answer is kept.
+    Created,
+    /// What it belongs to does not exist. Nothing was created, and the key is free.
+    Refused,
+    /// The lease has been taken over. Nothing was created.
+    LeaseLost,
+}
+
 /// The idempotency keys.
 #[async_trait]
 pub trait Idempotency: Send + Sync {
@@ -69,6 +98,16 @@ pub trait Idempotency: Send + Sync {
     /// if the lease has been taken over.
     async fn complete(&self, lease: &Lease, answer: &Answer, document: &Document)
     -> Result<bool, StoreError>;
+
+    /// Creates what an administrator's request asks for and, in the same transaction, keeps the answer under the lease's key.
+    async fn complete_creation(
+        &self,
+        lease: &Lease,
+        answer: &Answer,
+        creation: &Creation,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<Completed, StoreError>;
 
     /// Gives a lease back without an answer. Nothing happens if it is held no longer.
     async fn abandon(&self, lease: &Lease) -> Result<(), StoreError>;

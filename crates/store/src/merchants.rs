@@ -25,6 +25,25 @@ pub struct Merchant {
     pub status: Status,
     /// When it was created.
     pub created_at: Timestamp,
+    /// How often it has been changed.
+    pub version: Version,
+}
+
+/// How often something has been changed since it was created. Whoever has read it can change it on the condition that
+/// nobody else has meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Version(u64);
+
+impl Version {
+    /// The version with this number.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// The merchants.
@@ -50,16 +69,34 @@ pub trait Merchants: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Gives a merchant another name. `false` if there is no such merchant.
-    async fn rename_merchant(
+    /// Ends every token that the clients of a merchant have by raising its generation; what they obtain from then on is
+    /// good. `false` if there is no such merchant.
+    async fn end_merchant_tokens(
         &self,
         id: MerchantId,
-        name: &str,
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes a merchant with its clients and their secrets, and ends their tokens of every generation: it never comes back.
-    /// `false` if there is no such merchant.
-    async fn delete_merchant(&self, id: MerchantId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
+    /// Gives a merchant another name. `false` if there is no such merchant, or if it is not of the version `only`, where that
+    /// is given.
+    async fn rename_merchant(
+        &self,
+        id: MerchantId,
+        name: &str,
+        only: Option<Version>,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes a merchant with all that is its own (clients and their secrets, documents, idempotency keys), and ends its
+    /// clients' tokens of every generation: it never comes back.
+    /// `false` if there is no such merchant, or if it is not of the version `only`, where that is given.
+    async fn delete_merchant(
+        &self,
+        id: MerchantId,
+        only: Option<Version>,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError>;
 }

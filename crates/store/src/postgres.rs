@@ -20,12 +20,14 @@ mod group;
 mod idempotency;
 mod installation;
 mod integrity;
+mod keyed;
 mod keys;
 mod members;
 mod merchants;
 mod migrate;
 mod pool;
 mod purge;
+mod secrets;
 mod servers;
 mod status;
 #[cfg(test)]

@@ -5,9 +5,9 @@ use tokio::sync::mpsc;
 
 use tollgate_core::{Algorithm, Environment, Generation, Scope, Timestamp};
 
-use crate::StoreError;
 use crate::changes::{Changed, Columns};
 use crate::clients::networks;
+use crate::{Labels, Quota, StoreError};
 
 use Kind::{Bytes, Flag, Id, Number, Text, Written};
 
@@ -158,6 +158,7 @@ const MERCHANTS: &[Column] = &[
     Column("disabled", Flag),
     Column("created_at", Number),
     Column("generation", Number),
+    Column("version", Number),
 ];
 
 const CLIENTS: &[Column] = &[
@@ -171,6 +172,11 @@ const CLIENTS: &[Column] = &[
     Column("created_at", Number),
     Column("generation", Number),
     Column("audiences", Text),
+    Column("version", Number),
+    Column("access_ttl", Number),
+    Column("refresh_ttl", Number),
+    Column("quota", Text),
+    Column("labels", Written),
 ];
 
 const SECRETS: &[Column] = &[
@@ -286,6 +292,7 @@ pub fn is_understood(table: Table, row: &[Value]) -> bool {
         (Table::Clients, [_, _, _, environment, scope, addresses, ..]) => {
             parses::<Environment>(environment)
                 && parses::<Scope>(scope)
+                && matches!(row, [.., quota, labels] if (*quota == Value::Null || parses::<Quota>(quota)) && parses::<Labels>(labels))
                 && text(addresses).is_some_and(|text| networks(text).is_ok())
         }
         (Table::Secrets, [_, _, Value::Bytes(hash), ..]) => hash.len() == 32,

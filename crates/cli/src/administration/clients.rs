@@ -4,7 +4,7 @@ use serde_json::json;
 use tollgate_core::{Audience, MerchantId, Scope};
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::scopes;
-use tollgate_store::{Access, Client, ClientUpdate};
+use tollgate_store::{Access, Client, ClientUpdate, Terms};
 
 use super::PAGE;
 use crate::actor::actor_because;
@@ -35,6 +35,8 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 scope,
                 addresses: allow_from,
                 audiences: audience,
+                id: None,
+                terms: Terms::default(),
             };
             create(new, &store, why, format).await
         }
@@ -48,7 +50,8 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let name = name.map(String::from);
             let addresses = (allow_from_anywhere || !allow_from.is_empty()).then_some(allow_from);
             let audiences = (!audience.is_empty()).then_some(audience);
-            update(&client, &ClientUpdate { name, scope, addresses, audiences }, why, format).await
+            let changes = ClientUpdate { name, scope, addresses, audiences, ..ClientUpdate::default() };
+            update(&client, &changes, why, format).await
         }
         ClientCommand::Disable { client: ClientArgs { client, store }, confirm, why } => {
             let opened = open::installation(&store, Access::Change).await?;
@@ -75,7 +78,7 @@ async fn delete(args: &ClientArgs, confirm: Confirm, why: Why, format: Format) -
         let name = clients::find(&admin, client).await?.name;
         ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
     }
-    clients::delete(&admin, client, &actor_because(why)).await?;
+    clients::delete(&admin, client, None, &actor_because(why)).await?;
     output::object(format, &json!({ "client_id": client, "status": "deleted" }))
 }
 
@@ -109,7 +112,7 @@ async fn update(args: &ClientArgs, update: &ClientUpdate, why: Why, format: Form
         warn_of_unknown(scope);
     }
     let before = clients::find(&admin, args.client).await?;
-    let client = clients::update(&admin, args.client, update, &actor_because(why)).await?;
+    let client = clients::update(&admin, args.client, update, None, &actor_because(why)).await?;
     output::object(format, &output::client(&client, admin.now().await?))?;
     let has_lost_scope = !before.scope.is_subset_of(&client.scope);
     let default = opened.config.default_access_tokens().audience;

@@ -1,7 +1,8 @@
 //! `tollgate merchant`.
 
 use serde_json::json;
-use tollgate_server::admin::{Administration, clients, merchants};
+use tollgate_server::admin::merchants::{self, NewMerchant};
+use tollgate_server::admin::{Administration, clients};
 use tollgate_store::{Access, Merchant};
 
 use super::PAGE;
@@ -17,7 +18,14 @@ pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), 
     match command {
         MerchantCommand::Create { name, store, why } => {
             let opened = open::installation(&store, Access::Change).await?;
-            print(&merchants::create(&opened.administration(), name, &actor_because(why)).await?)
+            print(
+                &merchants::create(
+                    &opened.administration(),
+                    NewMerchant { id: None, name },
+                    &actor_because(why),
+                )
+                .await?,
+            )
         }
         MerchantCommand::List { store } => list(&store, format).await,
         MerchantCommand::Show(MerchantArgs { merchant, store }) => {
@@ -26,7 +34,10 @@ pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), 
         }
         MerchantCommand::Rename { merchant: MerchantArgs { merchant, store }, name, why } => {
             let opened = open::installation(&store, Access::Change).await?;
-            print(&merchants::rename(&opened.administration(), merchant, name, &actor_because(why)).await?)
+            print(
+                &merchants::rename(&opened.administration(), merchant, name, None, &actor_because(why))
+                    .await?,
+            )
         }
         MerchantCommand::Disable { merchant: MerchantArgs { merchant, store }, confirm, why } => {
             let opened = open::installation(&store, Access::Change).await?;
@@ -42,7 +53,7 @@ pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), 
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
             confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Delete").await?;
-            merchants::delete(&admin, merchant, &actor_because(why)).await?;
+            merchants::delete(&admin, merchant, None, &actor_because(why)).await?;
             output::object(format, &json!({ "merchant_id": merchant, "status": "deleted" }))
         }
     }

@@ -11,13 +11,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
-use tollgate_http::Problems;
 use tollgate_http::edge::read_body;
+use tollgate_http::{IDEMPOTENT_REPLAYED, IdempotencyKey, Problems};
 use tollgate_store::{Answer, Lease, StoreError};
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::idempotency::{self, IdempotencyKey, REPLAYED, Turn};
+use crate::idempotency::{self, Turn, scoped};
 use crate::payments::answer::{answer, redirect_url, success};
 use crate::payments::body::NewPayment;
 use crate::payments::merchant::{Purpose, whose};
@@ -60,7 +60,7 @@ async fn create(
     host.count_create(merchant)?;
     let Some(key) = key else { return first(host, principal, merchant, &payment, None, now).await };
     let fingerprint = Sha256::digest(payment.canonical()).into();
-    let scope = key.scoped(merchant, principal.environment(), ROUTE);
+    let scope = scoped(key, merchant, principal.environment(), ROUTE);
     match idempotency::begin(host, scope, fingerprint).await? {
         Turn::First(lease) => first(host, principal, merchant, &payment, Some(lease), now).await,
         Turn::Repeat(stored) => Ok(repeat(stored)),
@@ -75,7 +75,7 @@ async fn refuse(
 ) -> Error {
     // An operator's key counts for the merchant that a body names, and this body names none that could be trusted.
     let scope =
-        key.zip(principal.merchant_id()).map(|(key, own)| key.scoped(own, principal.environment(), ROUTE));
+        key.zip(principal.merchant_id()).map(|(key, own)| scoped(key, own, principal.environment(), ROUTE));
     idempotency::refuse(host, scope, problems).await
 }
 
@@ -144,6 +144,6 @@ async fn first(
 fn repeat(stored: Answer) -> Response {
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = answer(status, stored.body);
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     response
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::string::string_regex;
 use serde_json::{Value, json};
+use tollgate_http::IdempotencyKey;
 
 use super::body::{NewPayment, samples};
 use super::country;
 use super::listing::{Cursor, Listing};
 use super::money::Currency;
-use crate::idempotency::IdempotencyKey;
 
 fn document() -> Value {
     yaml_serde::from_str(include_str!("../../../../docs/openapi.yaml")).unwrap()

@@ -30,6 +30,46 @@ pub enum AdminError {
         "no audience is called {0}: name it in the configuration first, as tokens.audience or in [[audiences]]"
     )]
     UnknownAudience(Audience),
+    /// A merchant has this id already.
+    #[error("there is a merchant {0} already")]
+    MerchantExists(MerchantId),
+    /// A client has this id already, or has had it.
+    #[error("there is a client {0} already")]
+    ClientExists(ClientId),
+    /// A client with this id was deleted, and tokens of it may be about.
+    #[error(
+        "a client {0} was deleted not long ago: tokens under this id are refused for now, so choose another id"
+    )]
+    ClientDeleted(ClientId),
+    /// It has been changed since it was read.
+    #[error("it has been changed since you read it: read it again")]
+    Changed,
+    /// Somebody would give a right that they don't have.
+    #[error("only an operator with {0} can give it, or change a client that has it")]
+    BeyondAuthority(String),
+    /// Somebody would lock themselves out.
+    #[error("an operator's client can't do this to itself: let another one do it")]
+    Oneself,
+    /// A lifetime of a client's tokens is too long, or is none.
+    #[error("{field} must be whole seconds from 1s to {longest}, the configured lifetime")]
+    Lifetime {
+        /// Which one.
+        field: &'static str,
+        /// The longest, as a duration is written.
+        longest: String,
+    },
+    /// An idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// An idempotency key can't be kept, and nothing was done.
+    #[error("the idempotency key can't be kept: {0}")]
+    KeyNotKept(StoreError),
+    /// The first request with an idempotency key has not finished.
+    #[error("the first request with this idempotency key is in progress")]
+    InProgress,
+    /// An answer was sealed by a master key that is not there any more.
+    #[error("the answer that was given before is sealed by another master key")]
+    SealedAnswer,
     /// The store to copy from holds no installation.
     #[error("the store holds no installation")]
     NoInstallation,
@@ -52,8 +92,22 @@ impl AdminError {
             | Self::UnknownClient(_)
             | Self::UnknownSecret { .. }
             | Self::KeyExists(_)
-            | Self::UnknownAudience(_) => true,
-            Self::NoInstallation | Self::TargetNotEmpty | Self::Open(_) | Self::Store(_) => false,
+            | Self::UnknownAudience(_)
+            | Self::MerchantExists(_)
+            | Self::ClientExists(_)
+            | Self::ClientDeleted(_)
+            | Self::Changed
+            | Self::BeyondAuthority(_)
+            | Self::Oneself
+            | Self::Lifetime { .. } => true,
+            Self::KeyReused
+            | Self::KeyNotKept(_)
+            | Self::InProgress
+            | Self::SealedAnswer
+            | Self::NoInstallation
+            | Self::TargetNotEmpty
+            | Self::Open(_)
+            | Self::Store(_) => false,
         }
     }
 }

@@ -109,6 +109,42 @@ pub async fn replace_compromised(
     admin.act(actor, Order::new("key.replace-compromised", Object::SigningKey(key.id)), attempt).await
 }
 
+/// Adds the next signing key of one algorithm, or of each, as [`rotate`] does.
+pub async fn rotate_all(
+    admin: &Administration<'_>,
+    algorithm: Option<Algorithm>,
+    actor: &Actor,
+) -> Result<Vec<AddedKey>, AdminError> {
+    let mut added = Vec::new();
+    for algorithm in chosen(admin, algorithm).await? {
+        added.push(rotate(admin, algorithm, actor).await?);
+    }
+    Ok(added)
+}
+
+/// Replaces the signing keys of one algorithm, or of each, as [`replace_compromised`] does.
+pub async fn replace_all_compromised(
+    admin: &Administration<'_>,
+    algorithm: Option<Algorithm>,
+    actor: &Actor,
+) -> Result<Vec<AddedKey>, AdminError> {
+    let mut added = Vec::new();
+    for algorithm in chosen(admin, algorithm).await? {
+        added.push(replace_compromised(admin, algorithm, actor).await?);
+    }
+    Ok(added)
+}
+
+async fn chosen(
+    admin: &Administration<'_>,
+    algorithm: Option<Algorithm>,
+) -> Result<Vec<Algorithm>, AdminError> {
+    match algorithm {
+        Some(algorithm) => Ok(vec![algorithm]),
+        None => algorithms(admin).await,
+    }
+}
+
 /// The algorithms that have a signing key, or are configured.
 pub async fn algorithms(admin: &Administration<'_>) -> Result<Vec<Algorithm>, AdminError> {
     let keys = admin.store.signing_keys().await?;

@@ -1,23 +1,91 @@
 //! Merchants.
 
-use tollgate_core::MerchantId;
-use tollgate_store::{Client, Draft, Merchant, Object, Status};
+use tollgate_core::{Actor, MerchantId, Timestamp};
+use tollgate_store::{Client, Creation, Draft as Record, Merchant, Object, Status, Version};
 
 use super::acting::{Attempt, Order};
-use super::{Actor, AdminError, Administration, Name, recorded, wait_if_enabled_again};
+use super::creation::{Draft, New};
+use super::page::Reading;
+use super::{
+    AdminError, Administration, Name, Page, check_version, creation, recorded, wait_if_enabled_again,
+};
+
+/// A merchant that is to be created.
+#[derive(Debug, Clone)]
+pub struct NewMerchant {
+    /// Its id; `None` draws one.
+    pub id: Option<MerchantId>,
+    /// Its name.
+    pub name: Name,
+}
+
+/// A merchant that is to be created, under the id that it will have.
+pub(super) struct Identified {
+    id: MerchantId,
+    new: NewMerchant,
+}
+
+impl From<NewMerchant> for Identified {
+    fn from(new: NewMerchant) -> Self {
+        Self { id: new.id.unwrap_or_else(|| MerchantId::random(&mut rand::rng())), new }
+    }
+}
+
+impl New for Identified {
+    type Created = Merchant;
+
+    fn order(&self) -> Order {
+        Order::new("merchant.create", Object::Merchant(self.id))
+    }
+
+    async fn draft(&self, admin: &Administration<'_>, now: Timestamp) -> Result<Draft<Merchant>, AdminError> {
+        if admin.store.merchant(self.id).await?.is_some() {
+            return Err(AdminError::MerchantExists(self.id));
+        }
+        let merchant = Merchant {
+            id: self.id,
+            name: self.new.name.as_str().to_owned(),
+            status: Status::Enabled,
+            created_at: now,
+            version: Version::default(),
+        };
+        Ok(Draft {
+            creation: Creation::Merchant(merchant.clone()),
+            merchant: None,
+            recorded: recorded::merchant(&merchant),
+            created: merchant,
+        })
+    }
+}
+
+/// Which merchants are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MerchantFilter {
+    /// Those whose name has this in it, in whatever case.
+    pub name: Option<String>,
+    /// Those of this status.
+    pub status: Option<Status>,
+}
+
+impl MerchantFilter {
+    fn is_met_by(&self, merchant: &Merchant) -> bool {
+        self.status.is_none_or(|status| status == merchant.status)
+            && self.name.as_ref().is_none_or(|name| has(&merchant.name, name))
+    }
+}
+
+/// Says whether a name has a text in it, in whatever case.
+pub(super) fn has(name: &str, text: &str) -> bool {
+    name.to_lowercase().contains(&text.to_lowercase())
+}
 
 /// Creates a merchant.
-pub async fn create(admin: &Administration<'_>, name: Name, actor: &Actor) -> Result<Merchant, AdminError> {
-    let id = MerchantId::random(&mut rand::rng());
-    let name = &name;
-    let attempt = |attempt: Attempt| async move {
-        let (name, created_at) = (name.as_str().to_owned(), attempt.now);
-        let merchant = Merchant { id, name, status: Status::Enabled, created_at };
-        let act = attempt.makes(&recorded::merchant(&merchant));
-        admin.store.create_merchant(&merchant, &act).await?;
-        Ok(merchant)
-    };
-    admin.act(actor, Order::new("merchant.create", Object::Merchant(id)), attempt).await
+pub async fn create(
+    admin: &Administration<'_>,
+    new: NewMerchant,
+    actor: &Actor,
+) -> Result<Merchant, AdminError> {
+    creation::create(admin, &Identified::from(new), actor).await
 }
 
 /// Returns a merchant.
@@ -32,6 +100,21 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Merchant>, AdminError> {
     Ok(admin.store.merchants(after, limit).await?)
+}
+
+/// Returns up to `limit` of the merchants that a filter lets through, with ids after `after`, by id.
+pub async fn search(
+    admin: &Administration<'_>,
+    filter: &MerchantFilter,
+    after: Option<MerchantId>,
+    limit: u32,
+) -> Result<Page<Merchant, MerchantId>, AdminError> {
+    let mut reading = Reading::new(after, limit);
+    while let Some((after, at_once)) = reading.wants() {
+        let rows = list(admin, after, at_once).await?;
+        reading.take(rows, |merchant| filter.is_met_by(merchant), |merchant| merchant.id);
+    }
+    Ok(reading.end())
 }
 
 /// Disables a merchant: every client of it is refused, and every token that they have.
@@ -52,37 +135,46 @@ pub async fn enable(
     set_status(admin, id, Status::Enabled, actor).await
 }
 
-/// Gives a merchant another name.
+/// Gives a merchant another name, if it is of one of the versions `only`, where they are given.
 pub async fn rename(
     admin: &Administration<'_>,
     id: MerchantId,
     name: Name,
+    only: Option<&[Version]>,
     actor: &Actor,
 ) -> Result<Merchant, AdminError> {
     let name = &name;
     let attempt = |attempt: Attempt| async move {
         let before = find(admin, id).await?;
+        let only = check_version(only, before.version)?;
         let after = Merchant { name: name.as_str().to_owned(), ..before.clone() };
         let act = attempt.changes(&recorded::merchant(&before), &recorded::merchant(&after));
-        let found = admin.store.rename_merchant(id, name.as_str(), attempt.now, &act).await?;
+        let found = admin.store.rename_merchant(id, name.as_str(), only, attempt.now, &act).await?;
         if found { find(admin, id).await } else { Err(AdminError::UnknownMerchant(id)) }
     };
     admin.act(actor, Order::new("merchant.rename", Object::Merchant(id)), attempt).await
 }
 
-/// Deletes a merchant with its clients and their secrets. Every token that they have is refused.
-pub async fn delete(admin: &Administration<'_>, id: MerchantId, actor: &Actor) -> Result<(), AdminError> {
+/// Deletes a merchant with all that is its own, if it is of one of the versions `only`, where they are given. Every token that its
+/// clients have is refused.
+pub async fn delete(
+    admin: &Administration<'_>,
+    id: MerchantId,
+    only: Option<&[Version]>,
+    actor: &Actor,
+) -> Result<(), AdminError> {
     let order = Order::new("merchant.delete", Object::Merchant(id)).merchant(Some(id));
     let attempt = |attempt: Attempt| async move {
         let before = find(admin, id).await?;
+        let only = check_version(only, before.version)?;
         // Whoever asks what became of a client finds a record of it.
         let clients = all_clients(admin, id).await?;
-        let gone = clients.iter().map(|client| Draft {
+        let gone = clients.iter().map(|client| Record {
             before: Some(recorded::client(client).to_string()),
             ..attempt.also("client.delete", Object::Client(client.id))
         });
         let act = attempt.deletes(&recorded::merchant(&before)).with(gone);
-        let found = admin.store.delete_merchant(id, attempt.now, &act).await?;
+        let found = admin.store.delete_merchant(id, only, attempt.now, &act).await?;
         found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
     };
     admin.act(actor, order, attempt).await

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// A name for people: 1 to 255 bytes without control characters, and without spaces at its ends.
+/// A name for people: 1 to 255 characters, none of which acts on how others are shown, and without spaces at its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -21,7 +21,7 @@ impl From<Name> for String {
 
 /// A text that is no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to 255 bytes and no control characters")]
+#[error("must have 1 to 255 characters that are not all white space, and no control characters")]
 pub struct NameError;
 
 impl FromStr for Name {
@@ -29,14 +29,11 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
-        match text.len() {
-            1..=255 if !text.chars().any(char::is_control) => Ok(Self(text.to_owned())),
-            _ => Err(NameError),
-        }
+        if is_line(text, 255) { Ok(Self(text.to_owned())) } else { Err(NameError) }
     }
 }
 
-/// Why something is done: 1 to 500 bytes without control characters, and without spaces at its ends.
+/// Why something is done: 1 to 500 characters, none of which acts on how others are shown, and without spaces at its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -48,7 +45,7 @@ impl From<Reason> for String {
 
 /// A text that is no reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a reason has 1 to 500 bytes and no control characters")]
+#[error("must have 1 to 500 characters that are not all white space, and no control characters")]
 pub struct ReasonError;
 
 impl FromStr for Reason {
@@ -56,11 +53,15 @@ impl FromStr for Reason {
 
     fn from_str(text: &str) -> Result<Self, ReasonError> {
         let text = text.trim();
-        match text.len() {
-            1..=500 if !text.chars().any(char::is_control) => Ok(Self(text.to_owned())),
-            _ => Err(ReasonError),
-        }
+        if is_line(text, 500) { Ok(Self(text.to_owned())) } else { Err(ReasonError) }
     }
+}
+
+/// Says whether a text is one line that people can read: 1 to `most` characters that are not all white space. Line separators and
+/// marks that change the direction of writing can make one name look like another.
+pub(super) fn is_line(text: &str, most: usize) -> bool {
+    let acts = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.trim().is_empty() && text.chars().count() <= most && !text.contains(acts)
 }
 
 #[cfg(test)]
@@ -70,8 +71,18 @@ mod tests {
     #[test]
     fn a_name_is_trimmed_and_has_a_bound_and_no_control_characters() {
         assert_eq!(" Zoë's Shop ".parse::<Name>().unwrap().as_str(), "Zoë's Shop");
-        assert_eq!("n".repeat(255).parse::<Name>().map(|name| name.as_str().len()), Ok(255));
-        for bad in ["", "  ", "a\nb", "\u{1b}[2J", &"n".repeat(256)] {
+        assert_eq!("ë".repeat(255).parse::<Name>().map(|name| name.as_str().chars().count()), Ok(255));
+        for bad in [
+            "",
+            "  ",
+            "a\nb",
+            "\u{1b}[2J",
+            &"n".repeat(256),
+            "a\u{202e}b",
+            "a\u{2028}b",
+            "a\u{2067}b",
+            "a\u{85}b",
+        ] {
             assert_eq!(bad.parse::<Name>(), Err(NameError), "{bad:?}");
         }
     }

@@ -1,8 +1,12 @@
 //! What the audit trail says of merchants, clients and secrets: all that an administrator can change, and no secret.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tollgate_core::{Audience, Timestamp};
 use tollgate_store::{Client, Merchant, Secret, SigningKey, Status};
+
+use crate::config::duration_text;
 
 /// Describes a merchant.
 pub(super) fn merchant(merchant: &Merchant) -> Value {
@@ -17,6 +21,10 @@ pub(super) fn client(client: &Client) -> Value {
         "scope": client.scope.as_str(),
         "allow_from": client.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
+        "access_ttl": client.terms.access_ttl.map(duration_text),
+        "refresh_ttl": client.terms.refresh_ttl.map(duration_text),
+        "quota": client.terms.quota.map(|quota| quota.to_string()),
+        "labels": client.terms.labels.iter().collect::<BTreeMap<_, _>>(),
         "status": status(client.status),
         "secrets": client.secrets.iter().map(|secret| secret.id.to_string()).collect::<Vec<_>>(),
     })

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{ClientId, ClientSecret, Environment, SecretHasher, SecretId, Timestamp};
-use tollgate_store::{Client, Object, Secret, SecretUses};
+use tollgate_store::{Client, Creation, Object, Secret, SecretUses};
 
 use super::acting::{Attempt, Order};
-use super::{Actor, AdminError, Administration, recorded};
+use super::creation::{Draft, New};
+use super::{Actor, AdminError, Administration, creation, recorded};
 
 /// A secret that was created, which is shown now or never.
 pub struct CreatedSecret {
@@ -48,21 +49,46 @@ pub async fn create(
     others_expire_in: Option<Duration>,
     actor: &Actor,
 ) -> Result<CreatedSecret, AdminError> {
-    let id = SecretId::random(&mut rand::rng());
-    let order = Order::new("secret.create", Object::Secret(client, id));
-    let attempt = |attempt: Attempt| async move {
-        let (of, now) = (find(admin, client).await?, attempt.now);
-        let (secret, value) = draw(admin.unlocked.hasher(), client, of.environment, now);
-        let secret = Secret { id, ..secret };
-        let others_expire_at = others_expire_in.map(|time| now.after(time));
-        let act = attempt
-            .of(of.merchant_id)
-            .makes(&json!({ "others_expire_at": others_expire_at.map(recorded::time) }));
-        let found = admin.store.add_secret(client, &secret, others_expire_at, now, &act).await?;
-        let created = CreatedSecret { secret, value, others_expire_at };
-        found.then_some(created).ok_or(AdminError::UnknownClient(client))
-    };
-    admin.act(actor, order, attempt).await
+    creation::create(admin, &Identified::new(client, others_expire_in), actor).await
+}
+
+/// A secret that is to be created for a client, under the id that it will have.
+pub(super) struct Identified {
+    client: ClientId,
+    id: SecretId,
+    others_expire_in: Option<Duration>,
+}
+
+impl Identified {
+    pub(super) fn new(client: ClientId, others_expire_in: Option<Duration>) -> Self {
+        Self { client, id: SecretId::random(&mut rand::rng()), others_expire_in }
+    }
+}
+
+impl New for Identified {
+    type Created = CreatedSecret;
+
+    fn order(&self) -> Order {
+        Order::new("secret.create", Object::Secret(self.client, self.id))
+    }
+
+    async fn draft(
+        &self,
+        admin: &Administration<'_>,
+        now: Timestamp,
+    ) -> Result<Draft<CreatedSecret>, AdminError> {
+        let of = find(admin, self.client).await?;
+        admin.authority.check_changes(&of)?;
+        let (secret, value) = draw(admin.unlocked.hasher(), self.client, of.environment, now);
+        let secret = Secret { id: self.id, ..secret };
+        let others_expire_at = self.others_expire_in.map(|time| now.after(time));
+        Ok(Draft {
+            creation: Creation::Secret { client: self.client, secret: secret.clone(), others_expire_at },
+            merchant: of.merchant_id,
+            recorded: json!({ "others_expire_at": others_expire_at.map(recorded::time) }),
+            created: CreatedSecret { secret, value, others_expire_at },
+        })
+    }
 }
 
 /// Returns the secrets of a client, oldest first.
@@ -85,6 +111,7 @@ pub async fn revoke(
 ) -> Result<(), AdminError> {
     let order = Order::new("secret.revoke", Object::Secret(client, secret));
     let attempt = |attempt: Attempt| async move {
+        admin.authority.check_is_another_secret(secret)?;
         let unknown = || AdminError::UnknownSecret { client, secret };
         let of = admin.store.client(client).await?.ok_or_else(unknown)?;
         let before = of.secrets.iter().find(|one| one.id == secret).ok_or_else(unknown)?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::settings::Config;
 
 /// The keys that a running server takes anew.
-const LIVE: [&str; 22] = [
+const LIVE: [&str; 25] = [
     "world_readable_secrets",
     "trusted_proxies",
     "limits.auth_failures",
@@ -22,6 +22,9 @@ const LIVE: [&str; 22] = [
     "limits.client_cache",
     "tls.cert",
     "tls.key",
+    "admin_tls.cert",
+    "admin_tls.key",
+    "admin.requests",
     "log.level",
     "log.requests",
     "log.source",
@@ -44,8 +47,11 @@ impl Config {
     pub fn take_live(&mut self, new: &Self) -> Changes {
         let mut changes = Changes::default();
         let has_tls_changed = self.tls.is_some() != new.tls.is_some();
+        let has_admin_tls_changed = self.admin_tls.is_some() != new.admin_tls.is_some();
         for key in self.differing(new) {
-            let is_live = LIVE.contains(&key.as_str()) && !(has_tls_changed && key.starts_with("tls."));
+            let is_of_tls = (has_tls_changed && key.starts_with("tls."))
+                || (has_admin_tls_changed && key.starts_with("admin_tls."));
+            let is_live = LIVE.contains(&key.as_str()) && !is_of_tls;
             if is_live { changes.live.push(key) } else { changes.fixed.push(key) }
         }
         self.world_readable_secrets = new.world_readable_secrets;
@@ -59,6 +65,10 @@ impl Config {
         if !has_tls_changed {
             self.tls.clone_from(&new.tls);
         }
+        if !has_admin_tls_changed {
+            self.admin_tls.clone_from(&new.admin_tls);
+        }
+        self.admin.requests = new.admin.requests;
         changes
     }
 
@@ -161,6 +171,7 @@ mod tests {
             ("TOLLGATE_LOG__REQUESTS", "false"),
             ("TOLLGATE_SHUTDOWN__GRACE", "1s"),
             ("TOLLGATE_SHUTDOWN__LAME_DUCK", "1s"),
+            ("TOLLGATE_ADMIN__REQUESTS", "1/s"),
         ]);
         assert_eq!(running.take_live(&new).fixed, [""; 0]);
         assert_eq!(running, new);

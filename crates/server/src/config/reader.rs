@@ -264,7 +264,15 @@ impl Reader {
 
     /// Two paths, both or none.
     pub(super) fn tls(&mut self, _name: &'static str) -> Option<Tls> {
-        let (cert, key) = ("tls.cert", "tls.key");
+        self.certificate("tls.cert", "tls.key")
+    }
+
+    /// The same for the administration.
+    pub(super) fn admin_tls(&mut self, _name: &'static str) -> Option<Tls> {
+        self.certificate("admin_tls.cert", "admin_tls.key")
+    }
+
+    fn certificate(&mut self, cert: &'static str, key: &'static str) -> Option<Tls> {
         let path = |text: &str| {
             if text.contains(char::is_control) { Err("the path of a PEM file") } else { Ok(text.to_owned()) }
         };

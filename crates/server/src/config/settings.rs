@@ -60,7 +60,7 @@ settings! {
     Config in "" {
         /// Address of the API.
         listen: SocketAddr = socket,
-        /// Address of health, readiness and metrics; `None` opens no such listener.
+        /// Address of the administration, health, readiness and metrics; `None` opens no such listener.
         admin_listen: Option<SocketAddr> = optional_socket,
         /// Whether `admin_listen` may be reachable from other machines.
         admin_allow_remote: bool = boolean,
@@ -95,6 +95,10 @@ settings! {
         payment_page: PaymentPage = section,
         /// `[tls]`; `None` speaks plain HTTP.
         tls: Option<Tls> = tls,
+        /// `[admin]`.
+        admin: Admin = section,
+        /// `[admin_tls]`; `None` speaks plain HTTP.
+        admin_tls: Option<Tls> = admin_tls,
         /// `[log]`.
         log: Log = section,
         /// `[shutdown]`.
@@ -223,6 +227,16 @@ settings! {
     PaymentPage in "payment_page." {
         /// How long a payment page can be answered.
         ttl: Duration = duration,
+    }
+}
+
+settings! {
+    /// The listener of the administration.
+    Admin in "admin." {
+        /// Requests that one operator's client may make; `None` is any number.
+        requests: Option<Rate> = rate_or_off,
+        /// Connections open at the same time.
+        max_connections: usize = count,
     }
 }
 

@@ -29,6 +29,7 @@ impl Error {
         match self {
             Self::Invalid(_)
             | Self::NotFound
+            | Self::NoSuchThing
             | Self::MethodNotAllowed { .. }
             | Self::Timeout
             | Self::BrokenBody
@@ -39,14 +40,19 @@ impl Error {
             Self::GrantType(_) => "unsupported_grant_type",
             Self::Scope(_) => "invalid_scope",
             Self::Target(_) => "invalid_target",
-            Self::Browser | Self::Address => "access_denied",
+            Self::Browser | Self::Address | Self::NotAnOperator | Self::PlainAdministration => {
+                "access_denied"
+            }
             Self::TooMany { .. }
+            | Self::TooManyActs { .. }
+            | Self::OverQuota { .. }
             | Self::Store(_)
             | Self::NoSigningKey
             | Self::NoRandomBytes
             | Self::Stale
             | Self::NotReady(_) => "temporarily_unavailable",
-            Self::TokenTooLong | Self::Internal(_) => "server_error",
+            // No act of administration is spoken to in this dialect.
+            Self::TokenTooLong | Self::Admin(_) | Self::Internal(_) => "server_error",
         }
     }
 

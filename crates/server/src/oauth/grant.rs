@@ -55,13 +55,20 @@ fn access_tokens<'a>(
             config.access_tokens(target).filter(|_| client.may_have(target, default.audience))
         }
     };
-    found.ok_or_else(unknown_target)
+    Ok(shortened(found.ok_or_else(unknown_target)?, client))
+}
+
+/// Access tokens as a client gets them: their lifetime may be shorter than the configured one.
+fn shortened<'a>(tokens: AccessTokens<'a>, client: &Registered) -> AccessTokens<'a> {
+    let lifetime = client.access_ttl.map_or(tokens.lifetime, |own| own.min(tokens.lifetime));
+    AccessTokens { lifetime, ..tokens }
 }
 
 /// The same for the refresh grant: the API stays the one that the refresh token was granted for.
 fn refreshed_access_tokens<'a>(
     config: &'a Config,
     keyring: &VerifyingRing,
+    client: &Registered,
     refresh: &Claims<'_>,
     target: Option<&str>,
 ) -> Result<AccessTokens<'a>, Error> {
@@ -71,7 +78,8 @@ fn refreshed_access_tokens<'a>(
     let configured = config.access_tokens(refresh.audience);
     // Under a former name of the default audience they are like those under the present one.
     let former = || (!keyring.is_for_other_api(refresh)).then(|| config.default_access_tokens());
-    configured.or_else(former).ok_or(Error::RefreshRefused(Unproved::FormerAudience))
+    let access = configured.or_else(former).ok_or(Error::RefreshRefused(Unproved::FormerAudience))?;
+    Ok(shortened(access, client))
 }
 
 /// Returns the client of a refresh token, if it is one that still vouches for it.
@@ -97,6 +105,7 @@ pub(crate) fn client_credentials<'a>(
     now: Timestamp,
 ) -> Result<(AccessTokens<'a>, Claims<'a>, Claims<'a>), Error> {
     check_scope(requested.scope, |word| of.client.scope.contains(word))?;
+    state.limiters().take_of_quota(of.id, &of.client)?;
     let tokens = access_tokens(state.config(), &of.client, requested.target)?;
     let id = TokenId::random(&mut rand::rng());
     let access = Claims {
@@ -115,7 +124,8 @@ pub(crate) fn client_credentials<'a>(
         made_with: None,
         addresses: of.client.addresses.as_deref(),
     };
-    let refresh_expires_at = now.after(state.config().tokens.refresh_ttl);
+    let refresh_ttl = state.config().tokens.refresh_ttl;
+    let refresh_expires_at = now.after(of.client.refresh_ttl.map_or(refresh_ttl, |own| own.min(refresh_ttl)));
     let refresh = Claims { id: id.of_its_refresh_token(), expires_at: refresh_expires_at, ..access };
     Ok((tokens, access, refresh))
 }
@@ -129,8 +139,9 @@ pub(crate) fn refresh_token<'a>(
     now: Timestamp,
 ) -> Result<(AccessTokens<'a>, Claims<'a>), Error> {
     check_scope(requested.scope, |word| refresh.allows(word))?;
+    state.limiters().take_of_quota(refresh.subject, client)?;
     let keyring = state.installation().verifier().keyring();
-    let tokens = refreshed_access_tokens(state.config(), &keyring, refresh, requested.target)?;
+    let tokens = refreshed_access_tokens(state.config(), &keyring, client, refresh, requested.target)?;
     let access = Claims {
         issued_at: now,
         expires_at: now.after(tokens.lifetime),

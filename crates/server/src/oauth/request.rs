@@ -17,14 +17,18 @@ use crate::oauth::authenticated::{Authenticated, Credentials};
 use crate::oauth::parameters::{Parameters, Times, present, read_form};
 use crate::state::{Arrival, State};
 
-/// Takes `POST` only, and only from servers: a secret or token never reaches a browser.
+/// Refuses what a page in a browser has sent: a secret or token never reaches a browser.
 ///
 /// `Sec-Fetch-Mode` alone is no sign of a browser: server runtimes send it with their `fetch`.
-pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+pub(crate) fn check_sender(headers: &HeaderMap) -> Result<(), Error> {
     const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-    if headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE) {
-        return Err(Error::Browser);
-    }
+    let is_of_a_browser = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
+    if is_of_a_browser { Err(Error::Browser) } else { Ok(()) }
+}
+
+/// Takes `POST` only, and only from servers.
+pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
+    check_sender(headers)?;
     if method != Method::POST {
         return Err(Error::MethodNotAllowed { allow: "POST" });
     }
@@ -32,7 +36,7 @@ pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), E
 }
 
 /// The longest body that is read: 64 KiB.
-pub(super) const MAX_BODY: usize = 64 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 /// What callers are told that send another type.
 const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";

@@ -16,7 +16,7 @@ fn every_route_is_described_but_those_for_browsers() {
         "/api/v1/payment-requests/{id}",
         "/pay/{id}",
     ];
-    let routes = Routes::with(payments, true);
+    let routes = Routes::with(payments, true, true);
     let served: BTreeSet<_> =
         routes.all().filter(|route| *route != Route::Unknown).map(|route| routes.path(route)).collect();
     assert_eq!(described, served);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, MerchantId, Phase, SecretId};
 use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_server::admin::secrets::SecretStatus;
-use tollgate_server::admin::{AdminError, clients, copy, keys, merchants, secrets};
-use tollgate_store::{Part, Sqlite, Status, Store, Table, Value};
+use tollgate_server::admin::{AdminError, clients, copy, keys, secrets};
+use tollgate_store::{Part, Sqlite, Status, Store, Table, Terms, Value};
 
 use crate::call::{Call, TOKEN, assert_refused};
 use crate::oauth::post_as;
@@ -17,6 +18,10 @@ fn ada() -> Actor {
     Actor { why: Some("ticket 7".to_owned()), ..Actor::new(kind) }
 }
 
+fn shop(name: &str) -> NewMerchant {
+    NewMerchant { id: None, name: name.parse().unwrap() }
+}
+
 fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
     NewClient {
         merchant_id,
@@ -25,6 +30,8 @@ fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
         scope: "payments:read payments:write".parse().unwrap(),
         addresses: Vec::new(),
         audiences: Vec::new(),
+        id: None,
+        terms: Terms::default(),
     }
 }
 
@@ -55,7 +62,7 @@ async fn actors(store: &dyn Store) -> Vec<(String, Value, Value)> {
 async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
     let stage = Stage::open().await;
     let (admin, ada) = (stage.installation.administration(), ada());
-    let merchant = sent(merchants::create(&admin, "Shop".parse().unwrap(), &ada)).await.unwrap();
+    let merchant = sent(merchants::create(&admin, shop("Shop"), &ada)).await.unwrap();
     let created = sent(clients::create(&admin, new_client(Some(merchant.id)), &ada)).await.unwrap();
     assert_eq!(created.client.environment, Environment::Test, "the sandbox is on");
     stage.follow().await;
@@ -73,7 +80,7 @@ async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
     assert_eq!(sent(clients::enable(&admin, created.client.id, &ada)).await.unwrap().status, Status::Enabled);
     stage.follow().await;
     assert_eq!(stage.answer(token.clone()).await.status(), 200);
-    sent(clients::delete(&admin, created.client.id, &ada)).await.unwrap();
+    sent(clients::delete(&admin, created.client.id, None, &ada)).await.unwrap();
     stage.follow().await;
     assert_refused(&stage.answer(token).await, 401, "INVALID_CLIENT");
 }
@@ -120,7 +127,7 @@ async fn what_is_unknown_is_said_by_its_kind() {
         clients::find(&admin, client).await.unwrap_err(),
         clients::disable(&admin, client, &ada).await.unwrap_err(),
         clients::enable(&admin, client, &ada).await.unwrap_err(),
-        clients::delete(&admin, client, &ada).await.unwrap_err(),
+        clients::delete(&admin, client, None, &ada).await.unwrap_err(),
         secrets::create(&admin, client, None, &ada).await.map(drop).unwrap_err(),
         secrets::list(&admin, client).await.unwrap_err(),
     ] {
@@ -173,13 +180,13 @@ async fn every_act_is_recorded_with_its_actor() {
     let stage = Stage::open().await;
     let (admin, ada) = (stage.installation.administration(), ada());
     let before = actors(stage.elsewhere.as_ref()).await.len();
-    let merchant = merchants::create(&admin, "Shop".parse().unwrap(), &ada).await.unwrap();
+    let merchant = merchants::create(&admin, shop("Shop"), &ada).await.unwrap();
     let client = clients::create(&admin, new_client(Some(merchant.id)), &ada).await.unwrap().client.id;
     let secret = secrets::create(&admin, client, None, &ada).await.unwrap().secret.id;
     secrets::revoke(&admin, client, secret, &ada).await.unwrap();
     clients::disable(&admin, client, &ada).await.unwrap();
     merchants::disable(&admin, merchant.id, &ada).await.unwrap();
-    clients::delete(&admin, client, &ada).await.unwrap();
+    clients::delete(&admin, client, None, &ada).await.unwrap();
     keys::rotate(&admin, Algorithm::Hs256, &ada).await.unwrap();
     keys::replace_compromised(&admin, Algorithm::Hs256, &ada).await.unwrap();
     let recorded = actors(stage.elsewhere.as_ref()).await.split_off(before);
@@ -211,7 +218,7 @@ async fn a_store_is_copied_whole_to_an_empty_one_only() {
     assert!(sent(copy::compare(from, &to)).await.unwrap().iter().all(copy::ComparedTable::is_same));
     assert!(matches!(copy::copy(from, &to).await, Err(AdminError::TargetNotEmpty)));
 
-    merchants::create(&stage.installation.administration(), "New".parse().unwrap(), &ada()).await.unwrap();
+    merchants::create(&stage.installation.administration(), shop("New"), &ada()).await.unwrap();
     let compared = copy::compare(from, &to).await.unwrap();
     let different: Vec<_> =
         compared.iter().filter(|compared| !compared.is_same()).map(|it| it.table).collect();

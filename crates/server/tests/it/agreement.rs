@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_core::Timestamp;
-use tollgate_server::admin::{Administration, configuration};
+use tollgate_server::admin::{Administration, Authority, configuration};
 use tollgate_server::config::Config;
 use tollgate_server::{Unlocked, Watcher};
 use tollgate_store::{RunningServer, Sqlite};
@@ -49,7 +49,8 @@ pub(crate) async fn adopt_by_hand(stage: &Stage, settings: Settings) {
     clock.set_clock(stage.now());
     let store = clock.in_front_of(Sqlite::open_existing(&stage.path()).unwrap());
     let unlocked = Unlocked::new(store.as_ref(), master_key().into()).await.unwrap();
-    let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config };
+    let authority = Authority::MasterKey;
+    let admin = Administration { store: store.as_ref(), unlocked: &unlocked, config: &config, authority };
     assert!(configuration::adopt(&admin, "the operator", &SYSTEM).await.unwrap().is_some());
 }
 

@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
 use tollgate_core::{ClientId, MerchantId};
-use tollgate_store::{Merchant, Status};
+use tollgate_store::{Merchant, Status, Version};
 
 use crate::call::{Call, INTROSPECT, TOKEN, assert_refused};
 use crate::clock::ManualClock;
@@ -191,9 +191,11 @@ async fn what_is_done_to_one_merchant_has_no_client_of_another_read_again() {
     let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
     stage.tokens(&stage.shop).await;
     let (id, now) = (MerchantId::from_bytes([7; 16]), stage.now());
-    let merchant = Merchant { id, name: "another".to_owned(), status: Status::Enabled, created_at: now };
+    let version = Version::default();
+    let merchant =
+        Merchant { id, name: "another".to_owned(), status: Status::Enabled, created_at: now, version };
     stage.elsewhere.create_merchant(&merchant, &ACT).await.unwrap();
-    stage.elsewhere.rename_merchant(id, "renamed", now, &ACT).await.unwrap();
+    stage.elsewhere.rename_merchant(id, "renamed", None, now, &ACT).await.unwrap();
     stage.elsewhere.set_merchant_status(id, Status::Disabled, now, &ACT).await.unwrap();
     stage.follow().await;
     faults.take_calls();

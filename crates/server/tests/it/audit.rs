@@ -7,11 +7,16 @@ mod tampering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Link, MerchantId};
+use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Link, MerchantId, TokenId};
 use tollgate_server::admin::audit::{self, Anchor, Flaw, Line, Query};
 use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::{Administration, clients, configuration, keys, merchants, rekey, secrets};
-use tollgate_store::{ClientUpdate, Draft, Object, Record, RecordFilter, RecordOrder, Time as _, Trail as _};
+use tollgate_server::admin::merchants::{self, NewMerchant};
+use tollgate_server::admin::{
+    Administration, Authority, clients, configuration, keys, rekey, secrets, tokens,
+};
+use tollgate_store::{
+    ClientUpdate, Draft, Object, Record, RecordFilter, RecordOrder, Terms, Time as _, Trail as _,
+};
 
 use crate::oauth::post_as;
 use crate::stage::{ACT, NOW, SYSTEM, Stage};
@@ -48,28 +53,37 @@ fn new_client(merchant: MerchantId) -> NewClient {
         scope: "payments:read".parse().unwrap(),
         addresses: Vec::new(),
         audiences: Vec::new(),
+        id: None,
+        terms: Terms::default(),
     }
+}
+
+fn shop(name: &str) -> NewMerchant {
+    NewMerchant { id: None, name: name.parse().unwrap() }
 }
 
 /// Does everything that can be done, once.
 async fn everything_once(admin: &Administration<'_>, actor: &Actor) -> (MerchantId, ClientId) {
-    let merchant = merchants::create(admin, "Shop".parse().unwrap(), actor).await.unwrap().id;
+    let merchant = merchants::create(admin, shop("Shop"), actor).await.unwrap().id;
     let client = clients::create(admin, new_client(merchant), actor).await.unwrap().client.id;
     let update = ClientUpdate { name: Some("till 2".to_owned()), ..ClientUpdate::default() };
-    clients::update(admin, client, &update, actor).await.unwrap();
+    clients::update(admin, client, &update, None, actor).await.unwrap();
     let secret = secrets::create(admin, client, Some(Duration::from_secs(60)), actor).await.unwrap();
     secrets::revoke(admin, client, secret.secret.id, actor).await.unwrap();
     clients::disable(admin, client, actor).await.unwrap();
     clients::enable(admin, client, actor).await.unwrap();
-    clients::delete(admin, client, actor).await.unwrap();
-    merchants::rename(admin, merchant, "Store".parse().unwrap(), actor).await.unwrap();
+    tokens::revoke_all_of_client(admin, client, actor).await.unwrap();
+    clients::delete(admin, client, None, actor).await.unwrap();
+    merchants::rename(admin, merchant, "Store".parse().unwrap(), None, actor).await.unwrap();
     merchants::disable(admin, merchant, actor).await.unwrap();
     merchants::enable(admin, merchant, actor).await.unwrap();
+    tokens::revoke_all_of_merchant(admin, merchant, actor).await.unwrap();
     let another = clients::create(admin, new_client(merchant), actor).await.unwrap().client.id;
-    merchants::delete(admin, merchant, actor).await.unwrap();
+    merchants::delete(admin, merchant, None, actor).await.unwrap();
     keys::create(admin, Algorithm::Es256, actor).await.unwrap();
     keys::rotate(admin, Algorithm::Hs256, actor).await.unwrap();
     keys::replace_compromised(admin, Algorithm::Es256, actor).await.unwrap();
+    tokens::revoke(admin, TokenId::from_bytes([7; 16]), actor).await.unwrap();
     rekey::rekey(admin, actor).await.unwrap();
     (merchant, another)
 }
@@ -82,22 +96,22 @@ async fn every_act_leaves_a_record_that_says_who_what_where_and_why() {
     let recorded = since(&stage, before).await;
     let acts: Vec<_> = recorded.iter().map(|record| record["act"].as_str().unwrap()).collect();
     let expected = "merchant.create client.create client.update secret.create secret.revoke client.disable client.enable \
-        client.delete merchant.rename merchant.disable merchant.enable client.create merchant.delete client.delete \
-        key.create key.rotate key.replace-compromised";
+        client.revoke-tokens client.delete merchant.rename merchant.disable merchant.enable merchant.revoke-tokens \
+        client.create merchant.delete client.delete key.create key.rotate key.replace-compromised token.revoke";
     assert_eq!(acts.join(" "), expected, "the store is sealed with its only master key already");
     for record in &recorded {
         assert_eq!(record["actor"], "command-line:ada@gateway-1");
         assert_eq!((&record["source"], &record["reason"]), (&json!("192.0.2.7"), &json!("ticket 7")));
         assert_eq!((&record["request_id"], &record["outcome"]), (&json!("r-1"), &json!("done")));
     }
-    let of_the_merchant = recorded[..14].iter().all(|record| record["merchant_id"] == merchant.to_string());
+    let of_the_merchant = recorded[..16].iter().all(|record| record["merchant_id"] == merchant.to_string());
     assert!(of_the_merchant, "{recorded:#?}");
     assert_eq!(recorded[2]["before"], json!({"name": "till"}));
     assert_eq!(recorded[2]["after"], json!({"name": "till 2"}));
     assert_eq!(recorded[5]["before"], json!({"status": "enabled"}));
     assert_eq!(recorded[5]["after"], json!({"status": "disabled"}));
-    assert_eq!(recorded[13]["object"], format!("client:{another}"), "it went with its merchant");
-    assert_eq!(recorded[13]["before"]["name"], "till");
+    assert_eq!(recorded[15]["object"], format!("client:{another}"), "it went with its merchant");
+    assert_eq!(recorded[15]["before"]["name"], "till");
 }
 
 #[tokio::test]
@@ -171,7 +185,9 @@ async fn acts_at_once_of_several_processes_all_have_their_place() {
         let installation = nodes[number % 2].installation.clone();
         acts.spawn(async move {
             let name = format!("Shop {number}").parse().unwrap();
-            merchants::create(&installation.administration(), name, &ada()).await.unwrap()
+            merchants::create(&installation.administration(), NewMerchant { id: None, name }, &ada())
+                .await
+                .unwrap()
         });
     }
     assert_eq!(acts.join_all().await.len(), 40);
@@ -230,7 +246,8 @@ async fn the_trail_outlives_the_master_key_and_a_copy() {
     };
     let store = stage.elsewhere.as_ref();
     let old = tollgate_server::Unlocked::new(store, keys(&both)).await.unwrap();
-    let admin = Administration { store, unlocked: &old, config: &stage.config };
+    let admin =
+        Administration { store, unlocked: &old, config: &stage.config, authority: Authority::MasterKey };
     assert!(rekey::rekey(&admin, &ada()).await.unwrap().changed);
     let new = tollgate_server::Unlocked::new(store, keys(&both[..1])).await.unwrap();
     let admin = Administration { unlocked: &new, ..admin };
@@ -240,7 +257,7 @@ async fn the_trail_outlives_the_master_key_and_a_copy() {
     let copied = tollgate_store::Sqlite::open(&folder.path().join("copy.db")).unwrap();
     tollgate_server::admin::copy::copy(store, &copied).await.unwrap();
     let admin = Administration { store: &copied, ..admin };
-    merchants::create(&admin, "There".parse().unwrap(), &ada()).await.unwrap();
+    merchants::create(&admin, shop("There"), &ada()).await.unwrap();
     let verified = audit::verify(&admin, Some(anchor)).await.unwrap().unwrap();
     assert_eq!(verified.records, anchor.0.seq + 1, "it goes on there");
 }

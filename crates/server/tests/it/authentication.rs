@@ -18,7 +18,7 @@ async fn every_failed_authentication_is_answered_alike() {
     let now = stage.now();
     let store = stage.elsewhere.clone();
     store.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
-    store.delete_client(deleted.id, now, &ACT).await.unwrap();
+    store.delete_client(deleted.id, None, now, &ACT).await.unwrap();
     store.revoke_secret(revoked.id, revoked.secret_id, now, &ACT).await.unwrap();
     let (next, _) = stage.secret(expired.id, None);
     store.add_secret(expired.id, &next, Some(now), now, &ACT).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_server::{Listeners, NotReady, Server, Task, run};
+use tollgate_server::{Listeners, NotReady, Server, Task, Tls, run};
 
 use crate::call::{Call, LIST, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
@@ -68,7 +68,7 @@ async fn a_rotation_that_panics_makes_the_server_not_ready() {
     let listeners = Listeners::bind(&stage.config).unwrap();
     let (server, _, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(run(server.clone(), listeners, None, async {
+    let running = tokio::spawn(run(server.clone(), listeners, Tls::default(), async {
         let _ = stopped.await;
     }));
     while server.readiness().is_ok() {

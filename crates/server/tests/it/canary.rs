@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tollgate_server::config::{LogFormat, LogLevel};
-use tollgate_server::{Listeners, log, run};
+use tollgate_server::{Listeners, Tls, log, run};
 use tollgate_store::Status;
 use tracing_subscriber::prelude::*;
 
@@ -296,7 +296,7 @@ async fn metrics(stage: Stage) -> String {
     let admin = listeners.admin().unwrap().unwrap();
     let (server, _, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(run(server, listeners, None, async {
+    let running = tokio::spawn(run(server, listeners, Tls::default(), async {
         let _ = stopped.await;
     }));
     let mut connection = TcpStream::connect(admin).await.unwrap();

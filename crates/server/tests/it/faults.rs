@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 use tollgate_core::{ClientId, Environment, KeyId, Link, MerchantId, Revocation, SecretId, Timestamp};
 use tollgate_store::{
     Act, Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate,
-    Clients, Document, Documents, Idempotency, IdempotencyScope, Installation, Integrity, Keys, LeaderLease,
-    Lease, Merchant, Merchants, Part, Position, Purge, Record, RecordFilter, RecordOrder, Revocations,
-    RunningServer, Seal, Secret, SecretUse, SecretUses, Servers, SigningKey, Sqlite, Status, Store,
-    StoreError, Time, TimePassed, Trail, TrailEnds, Transfer, Uses,
+    Clients, Completed, Creation, Document, Documents, Idempotency, IdempotencyScope, Installation,
+    Integrity, Keys, LeaderLease, Lease, Merchant, Merchants, Part, Position, Purge, Record, RecordFilter,
+    RecordOrder, Revocations, RunningServer, Seal, Secret, SecretUse, SecretUses, Servers, SigningKey,
+    Sqlite, Status, Store, StoreError, Time, TimePassed, Trail, TrailEnds, Transfer, Uses, Version,
 };
 
 /// How a method fails.
@@ -154,8 +154,15 @@ delegated! {
         clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
         client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;
         set_client_status(id: ClientId, status: Status, now: Timestamp, act: &Act) -> bool;
-        update_client(id: ClientId, update: &ClientUpdate, now: Timestamp, act: &Act) -> bool;
-        delete_client(id: ClientId, now: Timestamp, act: &Act) -> bool;
+        end_client_tokens(id: ClientId, now: Timestamp, act: &Act) -> bool;
+        update_client(
+            id: ClientId,
+            update: &ClientUpdate,
+            only: Option<Version>,
+            now: Timestamp,
+            act: &Act
+        ) -> bool;
+        delete_client(id: ClientId, only: Option<Version>, now: Timestamp, act: &Act) -> bool;
         add_secret(
             client: ClientId,
             secret: &Secret,
@@ -186,6 +193,13 @@ delegated! {
     Idempotency {
         begin(lease: &Lease, now: Timestamp) -> Begun;
         complete(lease: &Lease, answer: &Answer, document: &Document) -> bool;
+        complete_creation(
+            lease: &Lease,
+            answer: &Answer,
+            creation: &Creation,
+            now: Timestamp,
+            act: &Act
+        ) -> Completed;
         abandon(lease: &Lease) -> ();
         is_taken(scope: &IdempotencyScope, now: Timestamp) -> bool;
     }
@@ -215,14 +229,22 @@ delegated! {
         merchant(id: MerchantId) -> Option<Merchant>;
         merchants(after: Option<MerchantId>, limit: u32) -> Vec<Merchant>;
         set_merchant_status(id: MerchantId, status: Status, now: Timestamp, act: &Act) -> bool;
-        rename_merchant(id: MerchantId, name: &str, now: Timestamp, act: &Act) -> bool;
-        delete_merchant(id: MerchantId, now: Timestamp, act: &Act) -> bool;
+        end_merchant_tokens(id: MerchantId, now: Timestamp, act: &Act) -> bool;
+        rename_merchant(
+            id: MerchantId,
+            name: &str,
+            only: Option<Version>,
+            now: Timestamp,
+            act: &Act
+        ) -> bool;
+        delete_merchant(id: MerchantId, only: Option<Version>, now: Timestamp, act: &Act) -> bool;
     }
     Purge {
         purge(now: Timestamp) -> u64;
     }
     Revocations {
         revocations(now: Timestamp) -> Vec<Revocation>;
+        revocations_after(after: u64, now: Timestamp, limit: u32) -> Vec<(u64, Revocation)>;
         revoke(revocation: &Revocation, now: Timestamp, act: &Act) -> ();
     }
     Servers {

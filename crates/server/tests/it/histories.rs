@@ -20,7 +20,7 @@ use tollgate_core::{
 };
 use tollgate_server::Rotation;
 use tollgate_server::config::Config;
-use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store};
+use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, Terms, Version};
 
 use crate::call::{claims, refresh_id};
 use crate::clock::ManualClock;
@@ -196,7 +196,13 @@ impl World {
             expires_at: None,
             revoked_at: None,
         };
-        let shop = Merchant { id: merchant, name: "Shop".to_owned(), status: Status::Enabled, created_at };
+        let shop = Merchant {
+            id: merchant,
+            name: "Shop".to_owned(),
+            status: Status::Enabled,
+            created_at,
+            version: Version::default(),
+        };
         self.store.create_merchant(&shop, &ACT).await.unwrap();
         let client = Client {
             id,
@@ -211,6 +217,8 @@ impl World {
             generation: Generation::FIRST,
             merchant_generation: Generation::FIRST,
             created_at,
+            version: Version::default(),
+            terms: Terms::default(),
             secrets: vec![secret.clone()],
         };
         assert!(self.store.create_client(&client, &ACT).await.unwrap());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod admin;
+mod administration;
 mod agreement;
 mod allocations;
 mod at_once;

@@ -1,5 +1,6 @@
 //! The description of the API, held to what the server answers.
 
+mod administration;
 mod seen;
 mod served;
 
@@ -67,7 +68,11 @@ struct Watched {
 impl Watched {
     async fn open() -> Self {
         let faults = Faults::default();
-        let settings = [("TOLLGATE_LIMITS__MERCHANT_CREATES", "50/d"), ("TOLLGATE_AUTHZ__ENABLED", "true")];
+        let settings = [
+            ("TOLLGATE_LIMITS__MERCHANT_CREATES", "50/d"),
+            ("TOLLGATE_AUTHZ__ENABLED", "true"),
+            ("TOLLGATE_ADMIN__REQUESTS", "500/d"),
+        ];
         let mut stage = Stage::with(&settings, |store| faults.in_front_of(store)).await;
         let stranger = stage.client(stage.kind()).await;
         let bound = stage.client(Kind { addresses: &["192.0.2.0/24"], ..stage.kind() }).await;
@@ -321,6 +326,7 @@ async fn every_operation_answers_what_its_description_says_and_nothing_else() {
     watched.the_standards().await;
     watched.revocations().await;
     watched.forward_authorization().await;
+    watched.the_administration().await;
     watched.the_sandbox().await;
     watched.the_rest().await;
     watched.seen.assert_every_described_code_was_answered();

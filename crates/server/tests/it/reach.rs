@@ -62,9 +62,23 @@ async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
 }
 
 /// The paths that a server answers at, whatever is mounted beside it.
-const OWN: [&str; 13] = [
+const OWN: [&str; 27] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
+    "/admin/v1/clients",
+    "/admin/v1/clients/{id}",
+    "/admin/v1/clients/{id}/disable",
+    "/admin/v1/clients/{id}/enable",
+    "/admin/v1/clients/{id}/secrets",
+    "/admin/v1/clients/{id}/secrets/{secret_id}/revoke",
+    "/admin/v1/keys",
+    "/admin/v1/keys/compromised",
+    "/admin/v1/keys/rotate",
+    "/admin/v1/merchants",
+    "/admin/v1/merchants/{id}",
+    "/admin/v1/merchants/{id}/disable",
+    "/admin/v1/merchants/{id}/enable",
+    "/admin/v1/revocations",
     "/api/v1/oauth2/refresh",
     "/api/v1/oauth2/token",
     "/healthz",

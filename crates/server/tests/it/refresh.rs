@@ -181,7 +181,7 @@ async fn a_refresh_asks_whether_client_and_secret_are_still_good() {
     }
     let now = stage.now();
     store.set_client_status(disabled.id, Status::Disabled, now, &ACT).await.unwrap();
-    store.delete_client(deleted.id, now, &ACT).await.unwrap();
+    store.delete_client(deleted.id, None, now, &ACT).await.unwrap();
     store.revoke_secret(revoked.id, revoked.secret_id, now, &ACT).await.unwrap();
     let (next, _) = stage.secret(expiring.id, None);
     let expiry = now.after(Duration::from_secs(60));

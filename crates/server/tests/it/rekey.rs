@@ -54,6 +54,8 @@ async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() 
             scope: "a".parse().unwrap(),
             addresses: Vec::new(),
             audiences: Vec::new(),
+            id: None,
+            terms: tollgate_store::Terms::default(),
         },
         &SYSTEM,
     );

@@ -66,7 +66,7 @@ async fn a_deleted_clients_tokens_end_for_good() {
     let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
     let now = stage.now();
-    assert!(stage.elsewhere.delete_client(stage.shop.id, now, &ACT).await.unwrap());
+    assert!(stage.elsewhere.delete_client(stage.shop.id, None, now, &ACT).await.unwrap());
     // Not having heard of it, the server still issues; what it issues ends as well.
     stage.clock.advance(Duration::from_secs(1));
     let late = stage.tokens(&stage.shop).await;
@@ -273,7 +273,7 @@ async fn an_order_is_obeyed_whatever_clock_it_was_given_by() {
             (stage.tokens(&stage.shop).await, stage.tokens(&stage.rival).await, stage.tokens(&deleted).await);
         store.set_client_status(stage.shop.id, Status::Disabled, orders_at, &ACT).await.unwrap();
         store.set_merchant_status(stage.rival_merchant, Status::Disabled, orders_at, &ACT).await.unwrap();
-        store.delete_client(deleted.id, orders_at, &ACT).await.unwrap();
+        store.delete_client(deleted.id, None, orders_at, &ACT).await.unwrap();
         for _ in 0..15 {
             for tokens in [&shop, &rival, &gone] {
                 stage.follow().await;
@@ -325,7 +325,7 @@ async fn a_shorter_lifetime_later_revives_no_token() {
     let stage = stage.restarted().await;
     assert_good(&stage, &shop).await;
     stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &ACT).await.unwrap();
-    stage.elsewhere.delete_client(deleted.id, stage.now(), &ACT).await.unwrap();
+    stage.elsewhere.delete_client(deleted.id, None, stage.now(), &ACT).await.unwrap();
     for _ in 0..60 {
         stage.advance(Duration::from_secs(59)).await;
         stage.purge().await;
@@ -341,7 +341,7 @@ async fn a_clock_that_runs_ahead_deletes_no_revocation() {
     let deleted = stage.client(stage.kind()).await;
     let (shop, gone) = (stage.tokens(&stage.shop).await, stage.tokens(&deleted).await);
     stage.elsewhere.set_client_status(stage.shop.id, Status::Disabled, stage.now(), &ACT).await.unwrap();
-    stage.elsewhere.delete_client(deleted.id, stage.now(), &ACT).await.unwrap();
+    stage.elsewhere.delete_client(deleted.id, None, stage.now(), &ACT).await.unwrap();
     stage.follow().await;
     let right = stage.now();
     stage.clock.set(right.after(Duration::from_secs(2 * 24 * 60 * 60)));

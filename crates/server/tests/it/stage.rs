@@ -1,5 +1,7 @@
 //! An installation in a folder of its own, on a clock that the test sets.
 
+mod node;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -19,9 +21,10 @@ use tollgate_core::{
 use tollgate_http::edge::RequestBody;
 use tollgate_server::config::Config;
 use tollgate_server::{AuditTrail, Follower, Installation, Rotation, Server};
-use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store};
+use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
 
-use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN};
+pub(crate) use self::node::Node;
+use crate::call::{CREATE, Call, REFRESH, Reply, TOKEN};
 use crate::clock::ManualClock;
 use crate::sandbox::mounted;
 
@@ -90,43 +93,6 @@ pub(crate) struct Stage {
     pub(crate) rival: Credentials,
     rng: StdRng,
     folder: TempDir,
-}
-
-/// One of the servers that share a store.
-pub(crate) struct Node {
-    pub(crate) server: Arc<Server>,
-    pub(crate) installation: Arc<Installation>,
-    pub(crate) follower: Follower,
-    pub(crate) rotation: Rotation,
-    pub(crate) clock: Arc<ManualClock>,
-}
-
-impl Node {
-    pub(crate) async fn follow(&mut self) {
-        self.follower.step().await.unwrap();
-    }
-
-    pub(crate) async fn answer(&self, call: Call) -> Reply {
-        answer(&self.server, PEER, call.whole()).await
-    }
-
-    pub(crate) async fn grant(&self, of: &Credentials) -> Reply {
-        self.answer(Call::post(TOKEN).json(&of.body())).await
-    }
-
-    pub(crate) async fn tokens(&self, of: &Credentials) -> Tokens {
-        let data = self.grant(of).await.data();
-        let token = |name: &str| data[name].as_str().unwrap().to_owned();
-        Tokens { access: token("access_token"), refresh: token("refresh_token") }
-    }
-
-    pub(crate) async fn list(&self, token: &str) -> Reply {
-        self.answer(Call::get(LIST).bearer(token)).await
-    }
-
-    pub(crate) async fn refresh(&self, token: &str) -> Reply {
-        self.answer(Call::post(REFRESH).json(&json!({"refresh_token": token}))).await
-    }
 }
 
 impl Stage {
@@ -252,8 +218,13 @@ impl Stage {
     }
 
     async fn create_merchant(&mut self, id: MerchantId, name: &str) {
-        let merchant =
-            Merchant { id, name: name.to_owned(), status: Status::Enabled, created_at: self.now() };
+        let merchant = Merchant {
+            id,
+            name: name.to_owned(),
+            status: Status::Enabled,
+            created_at: self.now(),
+            version: Version::default(),
+        };
         self.elsewhere.create_merchant(&merchant, &ACT).await.unwrap();
     }
 
@@ -292,6 +263,8 @@ impl Stage {
             generation: Generation::FIRST,
             merchant_generation: Generation::FIRST,
             created_at: self.now(),
+            version: Version::default(),
+            terms: Terms::default(),
             secrets: vec![secret.clone()],
         };
         assert!(self.elsewhere.create_client(&client, &ACT).await.unwrap());
@@ -313,6 +286,10 @@ impl Stage {
 
     pub(crate) async fn answer_from(&self, peer: IpAddr, call: Call) -> Reply {
         answer(&self.server, peer, call.whole()).await
+    }
+
+    pub(crate) async fn answer_from_with(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Reply {
+        answer(&self.server, peer, request).await
     }
 
     pub(crate) async fn answer_to(&self, request: Request<impl RequestBody>) -> Reply {

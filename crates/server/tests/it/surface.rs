@@ -6,19 +6,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use serde_json::json;
-use tollgate_core::TokenError;
+use tollgate_core::{Algorithm, ClientId, MerchantId, SecretId, TokenError};
 use tollgate_guard::{Denial, Realm};
+use tollgate_server::admin::AdminError;
 use tollgate_server::error::Error;
-use tollgate_server::{NotReady, Task, Unproved};
+use tollgate_server::{NotReady, OpenError, Task, Unproved};
 use tollgate_store::StoreError;
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
 use crate::stage::{Stage, create};
 
-/// Every variant but `Invalid`, `Scope`, `Target` and `GrantType`, which only a request can bring about. A new one does not compile here until it is added.
-pub(crate) fn errors() -> Vec<Error> {
-    let known = |error: &Error| match error {
+/// Knows every variant, so that none is forgotten below.
+const fn known(error: &Error) {
+    match error {
         Error::Invalid(_)
         | Error::Scope(_)
         | Error::Target(_)
@@ -42,8 +43,18 @@ pub(crate) fn errors() -> Vec<Error> {
         | Error::TokenTooLong
         | Error::Stale
         | Error::NotReady(_)
+        | Error::Admin(_)
+        | Error::NoSuchThing
+        | Error::NotAnOperator
+        | Error::PlainAdministration
+        | Error::TooManyActs { .. }
+        | Error::OverQuota { .. }
         | Error::Internal(_) => (),
-    };
+    }
+}
+
+/// Every variant but `Invalid`, `Scope`, `Target` and `GrantType`, which only a request can bring about. A new one does not compile here until it is added.
+pub(crate) fn errors() -> Vec<Error> {
     let store = || StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned());
     let lost = || StoreError::OutcomeUnknown("the connection to db1.example.com broke".to_owned());
     let errors = vec![
@@ -71,7 +82,64 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::NotReady(NotReady::Stale),
         Error::NotReady(NotReady::Panicked(Task::Follower)),
         Error::NotReady(NotReady::Suspended("the store was moved".into())),
+        Error::NoSuchThing,
+        Error::NotAnOperator,
+        Error::PlainAdministration,
+        Error::TooManyActs { retry_after: Duration::from_secs(1) },
+        Error::OverQuota { retry_after: Duration::from_secs(1) },
         Error::Internal("a handler panicked".to_owned()),
+    ];
+    let errors: Vec<_> =
+        errors.into_iter().chain(errors_of_administration().into_iter().map(Error::Admin)).collect();
+    errors.iter().for_each(known);
+    errors
+}
+
+/// Every variant of the errors of administration but that of the store, which becomes an error of its own.
+fn errors_of_administration() -> Vec<AdminError> {
+    let known = |error: &AdminError| match error {
+        AdminError::UnknownMerchant(_)
+        | AdminError::UnknownClient(_)
+        | AdminError::UnknownSecret { .. }
+        | AdminError::KeyExists(_)
+        | AdminError::UnknownAudience(_)
+        | AdminError::MerchantExists(_)
+        | AdminError::ClientExists(_)
+        | AdminError::ClientDeleted(_)
+        | AdminError::Changed
+        | AdminError::BeyondAuthority(_)
+        | AdminError::Oneself
+        | AdminError::Lifetime { .. }
+        | AdminError::KeyReused
+        | AdminError::InProgress
+        | AdminError::KeyNotKept(_)
+        | AdminError::SealedAnswer
+        | AdminError::NoInstallation
+        | AdminError::TargetNotEmpty
+        | AdminError::Open(_)
+        | AdminError::Store(_) => (),
+    };
+    let (merchant, client) = (MerchantId::from_bytes([1; 16]), ClientId::from_bytes([2; 16]));
+    let errors = vec![
+        AdminError::UnknownMerchant(merchant),
+        AdminError::UnknownClient(client),
+        AdminError::UnknownSecret { client, secret: SecretId::from_bytes([3; 16]) },
+        AdminError::KeyExists(Algorithm::Hs256),
+        AdminError::UnknownAudience("https://ledger.example.com".parse().unwrap()),
+        AdminError::MerchantExists(merchant),
+        AdminError::ClientExists(client),
+        AdminError::ClientDeleted(client),
+        AdminError::Changed,
+        AdminError::BeyondAuthority("admin:keys".to_owned()),
+        AdminError::Oneself,
+        AdminError::Lifetime { field: "access_ttl", longest: "15m".to_owned() },
+        AdminError::KeyReused,
+        AdminError::InProgress,
+        AdminError::KeyNotKept(StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned())),
+        AdminError::SealedAnswer,
+        AdminError::NoInstallation,
+        AdminError::TargetNotEmpty,
+        AdminError::Open(OpenError::WrongMasterKey),
     ];
     errors.iter().for_each(known);
     errors

@@ -132,7 +132,7 @@ pub async fn revocations_outlive_the_longest_lifetime(store: Shared) {
     store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap();
     store.set_client_status(client_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
     store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
-    store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap();
+    store.delete_client(client_id(1), None, NOW, &SYSTEM).await.unwrap();
     let until = FORGOTTEN.after(30 * DAY);
     assert_eq!(store.revocations(until.before(MILLISECOND)).await.unwrap().len(), 4);
     assert_eq!(store.revocations(until).await.unwrap(), []);
@@ -171,7 +171,7 @@ pub async fn changes_are_written_with_their_effect_and_in_its_order(store: Share
     store.set_client_status(client, Status::Enabled, NOW, &SYSTEM).await.unwrap();
     store.set_merchant_status(merchant, Status::Disabled, NOW, &SYSTEM).await.unwrap();
     store.set_merchant_status(merchant, Status::Enabled, NOW, &SYSTEM).await.unwrap();
-    store.delete_client(client, NOW, &SYSTEM).await.unwrap();
+    store.delete_client(client, None, NOW, &SYSTEM).await.unwrap();
 
     let revoked = |subject| Changed::Revocation(Revocation { subject, expires_at: FORGOTTEN });
     let second = Generation::FIRST.next();
@@ -202,7 +202,7 @@ pub async fn what_changes_nothing_is_no_change(store: Shared) {
     let before = store.last_change().await.unwrap();
     assert!(store.revoke_secret(client_id(1), secret_id(1), NOW.after(HOUR), &SYSTEM).await.unwrap());
     assert!(!store.revoke_secret(client_id(1), secret_id(2), NOW, &SYSTEM).await.unwrap());
-    assert!(!store.delete_client(client_id(2), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_client(client_id(2), None, NOW, &SYSTEM).await.unwrap());
     store.begin(&lease("key", 1), NOW).await.unwrap();
     assert_eq!(changed_since(&store, before).await, []);
 }
@@ -283,7 +283,7 @@ pub async fn every_change_says_who_made_it(store: Shared) {
     store.revoke_secret(id, secret_id(2), NOW, &ada).await.unwrap();
     store.set_client_status(id, Status::Disabled, NOW, &ada).await.unwrap();
     store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, &ada).await.unwrap();
-    store.delete_client(id, NOW, &ada).await.unwrap();
+    store.delete_client(id, None, NOW, &ada).await.unwrap();
     store.revoke(&token, NOW, &ada).await.unwrap();
     store.add_signing_key(&signing_key(2, NOW), NOW, &ada).await.unwrap();
     store.succeed_signing_key(signing_key(2, NOW).id, &signing_key(3, NOW), NOW, &ada).await.unwrap();
@@ -344,6 +344,27 @@ pub async fn every_kind_of_revocation_is_kept(store: Shared) {
         kept.swap_remove(at);
     }
     assert_eq!(kept, []);
+}
+
+pub async fn revocations_come_in_pages_without_gaps_or_repeats(store: Shared) {
+    for number in 0..25 {
+        let subject = Revoked::Token(TokenId::from_bytes(bytes(number)));
+        let expires_at = if number == 7 { NOW } else { NOW.after(DAY) };
+        store.revoke(&Revocation { subject, expires_at }, NOW, &SYSTEM).await.unwrap();
+        store.create_merchant(&merchant(number), &SYSTEM).await.unwrap();
+    }
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = store.revocations_after(after, NOW, 10).await.unwrap();
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        found.extend(page.iter().map(|(_, revocation)| revocation.subject));
+    }
+    let expected: Vec<_> = (0..25).filter(|number| *number != 7).collect();
+    assert_eq!(
+        found,
+        expected.iter().map(|number| Revoked::Token(TokenId::from_bytes(bytes(*number)))).collect::<Vec<_>>()
+    );
 }
 
 pub async fn purging_is_bounded(store: Shared) {

@@ -3,10 +3,10 @@
 use tollgate_core::{Environment, Generation, Revocation, Revoked, Scope};
 
 use super::{
-    DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, SYSTEM, Shared, changed_since, client, client_id, longest_scope,
-    merchant, merchant_id, secret, secret_id, the_client, with_client,
+    DAY, FORGOTTEN, HOUR, MILLISECOND, NOW, SYSTEM, Shared, at_once, changed_since, client, client_id,
+    longest_scope, merchant, merchant_id, secret, secret_id, the_client, with_client,
 };
-use crate::{Changed, ClientUpdate, Merchant, Status, StoreError};
+use crate::{Changed, Client, ClientUpdate, Merchant, Status, StoreError, Terms, Version};
 
 const SECOND: Generation = Generation::FIRST.next();
 
@@ -153,7 +153,8 @@ pub async fn disabling_a_client_twice_ends_its_tokens_twice(store: Shared) {
 pub async fn enabling_a_client_changes_no_generation(store: Shared) {
     with_client(&store).await;
     assert!(store.set_client_status(client_id(1), Status::Enabled, NOW, &SYSTEM).await.unwrap());
-    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+    let changed = Client { version: Version::from_number(1), ..client(1, Some(1)) };
+    assert_eq!(the_client(&store, 1).await, changed);
     store.set_client_status(client_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
     assert!(store.set_client_status(client_id(1), Status::Enabled, NOW.after(HOUR), &SYSTEM).await.unwrap());
     let enabled = the_client(&store, 1).await;
@@ -188,11 +189,11 @@ pub async fn disabling_a_merchant_reaches_its_clients_and_no_others(store: Share
 pub async fn a_deleted_client_is_gone_and_its_tokens_are_revoked(store: Shared) {
     with_client(&store).await;
     store.create_client(&client(2, Some(1)), &SYSTEM).await.unwrap();
-    assert!(store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(store.delete_client(client_id(1), None, NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.client(client_id(1)).await.unwrap(), None);
     assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(2, Some(1))]);
     assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap());
-    assert!(!store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_client(client_id(1), None, NOW, &SYSTEM).await.unwrap());
     let revoked = store.revocations(NOW).await.unwrap();
     assert_eq!(revoked.len(), 1);
     assert_eq!(revoked[0].subject, Revoked::Client(client_id(1), Generation::END));
@@ -205,7 +206,7 @@ pub async fn a_deleted_merchant_takes_its_clients_and_their_tokens_along(store: 
     store.create_client(&client(3, Some(2)), &SYSTEM).await.unwrap();
     store.create_client(&client(4, None), &SYSTEM).await.unwrap();
     let before = store.last_change().await.unwrap();
-    assert!(store.delete_merchant(merchant_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(store.delete_merchant(merchant_id(1), None, NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.merchants(None, 10).await.unwrap(), [merchant(2)]);
     assert_eq!(store.clients(None, None, 10).await.unwrap(), [client(3, Some(2)), client(4, None)]);
     let revoked = store.revocations(NOW).await.unwrap();
@@ -213,7 +214,7 @@ pub async fn a_deleted_merchant_takes_its_clients_and_their_tokens_along(store: 
     assert_eq!(revoked[0].subject, Revoked::Merchant(merchant_id(1), Generation::END));
     let changed = changed_since(&store, before).await;
     assert_eq!(changed, [Changed::Merchant(merchant_id(1)), Changed::Revocation(revoked[0])]);
-    assert!(!store.delete_merchant(merchant_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_merchant(merchant_id(1), None, NOW, &SYSTEM).await.unwrap());
     assert!(!store.create_client(&client(5, Some(1)), &SYSTEM).await.unwrap());
     // Nothing is in the way of one with its id.
     store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
@@ -223,37 +224,90 @@ pub async fn a_deleted_merchant_takes_its_clients_and_their_tokens_along(store: 
 pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else(store: Shared) {
     with_client(&store).await;
     let before = store.last_change().await.unwrap();
-    assert!(store.rename_merchant(merchant_id(1), "Zoë's", NOW, &SYSTEM).await.unwrap());
-    let renamed = Merchant { name: "Zoë's".to_owned(), ..merchant(1) };
+    assert!(store.rename_merchant(merchant_id(1), "Zoë's", None, NOW, &SYSTEM).await.unwrap());
+    let renamed = Merchant { name: "Zoë's".to_owned(), version: Version::from_number(1), ..merchant(1) };
     assert_eq!(store.merchant(merchant_id(1)).await.unwrap(), Some(renamed));
 
     let mut expected = client(1, Some(1));
     let update = |update: ClientUpdate| {
         let store = &store;
-        async move { store.update_client(client_id(1), &update, NOW, &SYSTEM).await.unwrap() }
+        async move { store.update_client(client_id(1), &update, None, NOW, &SYSTEM).await.unwrap() }
     };
     assert!(update(ClientUpdate { name: Some("till".to_owned()), ..ClientUpdate::default() }).await);
     "till".clone_into(&mut expected.name);
+    expected.version = Version::from_number(1);
     assert_eq!(the_client(&store, 1).await, expected);
     let scope: Scope = "payments:read".parse().unwrap();
     assert!(update(ClientUpdate { scope: Some(scope.clone()), ..ClientUpdate::default() }).await);
     expected.scope = scope;
+    expected.version = Version::from_number(2);
     assert_eq!(the_client(&store, 1).await, expected);
     assert!(update(ClientUpdate { addresses: Some(Vec::new()), ..ClientUpdate::default() }).await);
     expected.addresses = Vec::new();
+    expected.version = Version::from_number(3);
+    assert_eq!(the_client(&store, 1).await, expected);
+    let terms = Terms { refresh_ttl: Some(HOUR), labels: "a=b\n".parse().unwrap(), ..Terms::default() };
+    let all = ClientUpdate {
+        audiences: Some(Vec::new()),
+        access_ttl: Some(None),
+        refresh_ttl: Some(Some(HOUR)),
+        quota: Some(None),
+        labels: Some(terms.labels.clone()),
+        ..ClientUpdate::default()
+    };
+    assert!(update(all).await);
+    (expected.audiences, expected.terms, expected.version) = (Vec::new(), terms, Version::from_number(4));
     assert_eq!(the_client(&store, 1).await, expected);
     let audiences = vec!["https://ledger.example.com".parse().unwrap()];
     assert!(update(ClientUpdate { audiences: Some(audiences.clone()), ..ClientUpdate::default() }).await);
-    expected.audiences = audiences;
+    (expected.audiences, expected.version) = (audiences, Version::from_number(5));
     assert_eq!(the_client(&store, 1).await, expected);
     assert!(update(ClientUpdate { audiences: Some(Vec::new()), ..ClientUpdate::default() }).await);
-    expected.audiences = Vec::new();
+    (expected.audiences, expected.version) = (Vec::new(), Version::from_number(6));
     assert_eq!(the_client(&store, 1).await, expected);
     let client = Changed::Client(client_id(1));
     assert_eq!(
         changed_since(&store, before).await,
-        [Changed::Merchant(merchant_id(1)), client, client, client, client, client]
+        [Changed::Merchant(merchant_id(1)), client, client, client, client, client, client]
     );
+}
+
+pub async fn a_change_of_another_version_is_not_made(store: Shared) {
+    with_client(&store).await;
+    let (first, other) = (Some(Version::default()), Some(Version::from_number(1)));
+    let rename = ClientUpdate { name: Some("till".to_owned()), ..ClientUpdate::default() };
+    let before = store.last_change().await.unwrap();
+    assert!(!store.update_client(client_id(1), &rename, other, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_client(client_id(1), other, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.rename_merchant(merchant_id(1), "Shop", other, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_merchant(merchant_id(1), other, NOW, &SYSTEM).await.unwrap());
+    assert_eq!(store.last_change().await.unwrap(), before);
+    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+
+    let renamed = at_once(&store, 20, async |store, number| {
+        let rename = ClientUpdate { name: Some(number.to_string()), ..ClientUpdate::default() };
+        store.update_client(client_id(1), &rename, Some(Version::default()), NOW, &SYSTEM).await.unwrap()
+    })
+    .await;
+    assert_eq!(renamed.into_iter().filter(|renamed| *renamed).count(), 1);
+    store.set_client_status(client_id(1), Status::Disabled, NOW, &SYSTEM).await.unwrap();
+    assert_eq!(the_client(&store, 1).await.version, Version::from_number(2));
+    assert!(store.rename_merchant(merchant_id(1), "Shop", first, NOW, &SYSTEM).await.unwrap());
+    assert!(store.delete_client(client_id(1), Some(Version::from_number(2)), NOW, &SYSTEM).await.unwrap());
+    assert!(store.delete_merchant(merchant_id(1), other, NOW, &SYSTEM).await.unwrap());
+}
+
+pub async fn ending_tokens_leaves_the_rest_as_it_is(store: Shared) {
+    with_client(&store).await;
+    assert!(store.end_client_tokens(client_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(store.end_merchant_tokens(merchant_id(1), NOW, &SYSTEM).await.unwrap());
+    let next = Generation::FIRST.next();
+    let expected = Client { generation: next, merchant_generation: next, ..client(1, Some(1)) };
+    assert_eq!(the_client(&store, 1).await, expected);
+    let revoked: Vec<_> = store.revocations(NOW).await.unwrap().iter().map(|it| it.subject).collect();
+    assert_eq!(revoked, [Revoked::Client(client_id(1), next), Revoked::Merchant(merchant_id(1), next)]);
+    assert!(!store.end_client_tokens(client_id(2), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.end_merchant_tokens(merchant_id(2), NOW, &SYSTEM).await.unwrap());
 }
 
 pub async fn an_added_secret_lets_the_others_expire(store: Shared) {
@@ -307,10 +361,10 @@ pub async fn nothing_is_done_to_an_unknown_client_or_merchant(store: Shared) {
         assert!(!store.set_client_status(client_id(1), status, NOW, &SYSTEM).await.unwrap());
         assert!(!store.set_merchant_status(merchant_id(1), status, NOW, &SYSTEM).await.unwrap());
     }
-    assert!(!store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
-    assert!(!store.update_client(client_id(1), &ClientUpdate::default(), NOW, &SYSTEM).await.unwrap());
-    assert!(!store.delete_merchant(merchant_id(1), NOW, &SYSTEM).await.unwrap());
-    assert!(!store.rename_merchant(merchant_id(1), "Shop", NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_client(client_id(1), None, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.update_client(client_id(1), &ClientUpdate::default(), None, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_merchant(merchant_id(1), None, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.rename_merchant(merchant_id(1), "Shop", None, NOW, &SYSTEM).await.unwrap());
     assert!(!store.add_secret(client_id(1), &secret(1), Some(NOW), NOW, &SYSTEM).await.unwrap());
     assert!(!store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.last_change().await.unwrap().seq, 0);

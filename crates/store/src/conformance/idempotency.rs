@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use tollgate_core::Environment;
 
-use super::{KIND, MILLISECOND, NOW, Shared, answer, at_once, bytes, document, lease, merchant_id, scope};
-use crate::{Begun, Lease};
+use super::{
+    KIND, MILLISECOND, NOW, SYSTEM, Shared, answer, at_once, bytes, client, client_id, document, lease,
+    merchant, merchant_id, scope, secret, the_client, with_client,
+};
+use crate::{Begun, Completed, Creation, Lease};
 
 pub async fn a_key_is_fresh_then_in_progress_then_answered(store: Shared) {
     assert!(!store.is_taken(&scope(1, "key"), NOW).await.unwrap());
@@ -168,4 +171,55 @@ pub async fn purging_frees_what_has_expired_and_nothing_else(store: Shared) {
     assert_eq!(store.purge(answer().expires_at).await.unwrap(), 1);
     assert!(!store.is_taken(&answered.scope, NOW).await.unwrap());
     assert!(store.document(KIND, bytes(1)).await.unwrap().is_some());
+}
+
+pub async fn what_an_administrator_creates_comes_with_its_answer(store: Shared) {
+    let creations = [
+        Creation::Merchant(merchant(1)),
+        Creation::Client(Box::new(client(1, Some(1)))),
+        Creation::Secret { client: client_id(1), secret: secret(2), others_expire_at: Some(NOW) },
+    ];
+    for (number, creation) in (1..).zip(creations) {
+        let mine = lease(&format!("key {number}"), number);
+        store.begin(&mine, NOW).await.unwrap();
+        let completed = store.complete_creation(&mine, &answer(), &creation, NOW, &SYSTEM).await.unwrap();
+        assert_eq!(completed, Completed::Created);
+        assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Answered(answer()));
+    }
+    let mut expected = client(1, Some(1));
+    expected.secrets[0].expires_at = Some(NOW);
+    expected.secrets.push(secret(2));
+    assert_eq!(the_client(&store, 1).await, expected);
+    assert_eq!(store.merchants(None, 10).await.unwrap(), [merchant(1)]);
+}
+
+pub async fn what_an_administrator_creates_needs_the_lease(store: Shared) {
+    with_client(&store).await;
+    let before = store.last_change().await.unwrap();
+    store.begin(&lease("key", 2), NOW).await.unwrap();
+    for creation in [
+        Creation::Merchant(merchant(2)),
+        Creation::Client(Box::new(client(2, Some(1)))),
+        Creation::Secret { client: client_id(1), secret: secret(2), others_expire_at: Some(NOW) },
+    ] {
+        for mine in [lease("key", 1), lease("other", 1)] {
+            let completed = store.complete_creation(&mine, &answer(), &creation, NOW, &SYSTEM).await.unwrap();
+            assert_eq!(completed, Completed::LeaseLost, "{creation:?}");
+        }
+    }
+    assert_eq!(store.last_change().await.unwrap(), before);
+    assert_eq!(the_client(&store, 1).await, client(1, Some(1)));
+}
+
+pub async fn what_can_not_be_created_frees_its_key(store: Shared) {
+    let mine = lease("key", 1);
+    for creation in [
+        Creation::Client(Box::new(client(1, Some(1)))),
+        Creation::Secret { client: client_id(1), secret: secret(2), others_expire_at: None },
+    ] {
+        assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Fresh);
+        let completed = store.complete_creation(&mine, &answer(), &creation, NOW, &SYSTEM).await.unwrap();
+        assert_eq!(completed, Completed::Refused);
+    }
+    assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Fresh);
 }

@@ -3,12 +3,12 @@
 use tollgate_core::{Actor, ActorKind, Link, Revocation, Revoked, Timestamp, TokenId};
 
 use super::{
-    DAY, HOUR, NAME, NOW, SYSTEM, Shared, act_of, at_once, bytes, client, client_id, merchant, merchant_id,
-    secret, secret_id, signing_key, trail_key, with_client,
+    DAY, HOUR, NAME, NOW, SYSTEM, Shared, act_of, answer, at_once, bytes, client, client_id, lease, merchant,
+    merchant_id, secret, secret_id, signing_key, trail_key, with_client,
 };
 use crate::{
-    Act, Adoption, ClientUpdate, Draft, Object, Outcome, Record, RecordFilter, RecordOrder, Seal, Status,
-    StoreError, TrailEnds,
+    Act, Adoption, ClientUpdate, Completed, Creation, Draft, Object, Outcome, Record, RecordFilter,
+    RecordOrder, Seal, Status, StoreError, TrailEnds, Version,
 };
 
 fn ada() -> Actor {
@@ -53,14 +53,17 @@ pub async fn every_act_is_recorded_in_the_transaction_of_its_change(store: Share
     let seal = Seal { check: b"two".to_vec(), secrets_key: None, trail_key: None };
     store.install(b"check", &key, &of("install")).await.unwrap();
     store.create_merchant(&merchant(1), &of("create merchant")).await.unwrap();
-    store.rename_merchant(merchant_id(1), "Zoë", NOW, &of("rename")).await.unwrap();
+    store.rename_merchant(merchant_id(1), "Zoë", None, NOW, &of("rename")).await.unwrap();
     store.set_merchant_status(merchant_id(1), Status::Disabled, NOW, &of("disable merchant")).await.unwrap();
     store.create_client(&client(1, Some(1)), &of("create client")).await.unwrap();
-    store.update_client(id, &ClientUpdate::default(), NOW, &of("update")).await.unwrap();
+    store.update_client(id, &ClientUpdate::default(), None, NOW, &of("update")).await.unwrap();
     store.set_client_status(id, Status::Disabled, NOW, &of("disable client")).await.unwrap();
     store.add_secret(id, &secret(2), None, NOW, &of("add secret")).await.unwrap();
     store.revoke_secret(id, secret_id(2), NOW, &of("revoke secret")).await.unwrap();
     store.revoke(&token, NOW, &of("revoke")).await.unwrap();
+    store.end_client_tokens(id, NOW, &of("end tokens of client")).await.unwrap();
+    store.end_merchant_tokens(merchant_id(1), NOW, &of("end tokens of merchant")).await.unwrap();
+    create_keyed(&store, &of("create once")).await;
     store.add_signing_key(&signing_key(2, NOW), NOW, &of("add key")).await.unwrap();
     let next = signing_key(3, NOW);
     store.succeed_signing_key(signing_key(2, NOW).id, &next, NOW, &of("succeed")).await.unwrap();
@@ -68,12 +71,22 @@ pub async fn every_act_is_recorded_in_the_transaction_of_its_change(store: Share
     store.adopt(&adoption, &of("adopt")).await.unwrap();
     let keys: Vec<_> = (1..=4).map(|number| (signing_key(number, NOW).id, vec![9])).collect();
     assert!(store.reseal(b"check", &seal, &keys, NOW, &of("reseal")).await.unwrap());
-    store.delete_client(id, NOW, &of("delete client")).await.unwrap();
-    store.delete_merchant(merchant_id(1), NOW, &of("delete merchant")).await.unwrap();
+    store.delete_client(id, None, NOW, &of("delete client")).await.unwrap();
+    store.delete_merchant(merchant_id(1), None, NOW, &of("delete merchant")).await.unwrap();
     store.record(&of("something happened")).await.unwrap();
     let expected = "install, create merchant, rename, disable merchant, create client, update, disable client, add secret, \
-        revoke secret, revoke, add key, succeed, replace, adopt, reseal, delete client, delete merchant, something happened";
+        revoke secret, revoke, end tokens of client, end tokens of merchant, create once, add key, succeed, replace, adopt, reseal, delete client, delete merchant, something happened";
     assert_eq!(acts(&store).await.join(", "), expected);
+}
+
+/// Adds a merchant by a request with an idempotency key; another one that has lost its lease adds none.
+async fn create_keyed(store: &Shared, act: &Act) {
+    let (creation, mine) = (Creation::Merchant(merchant(3)), lease("key", 1));
+    store.begin(&mine, NOW).await.unwrap();
+    for (lease, expected) in [(lease("key", 2), Completed::LeaseLost), (mine, Completed::Created)] {
+        let completed = store.complete_creation(&lease, &answer(), &creation, NOW, act).await;
+        assert_eq!(completed.unwrap(), expected);
+    }
 }
 
 pub async fn what_changes_nothing_has_no_record(store: Shared) {
@@ -85,7 +98,14 @@ pub async fn what_changes_nothing_has_no_record(store: Shared) {
     assert!(store.revoke_secret(client_id(1), secret_id(1), NOW, &SYSTEM).await.unwrap());
     assert!(!store.revoke_secret(client_id(1), secret_id(7), NOW, &SYSTEM).await.unwrap());
     assert!(!store.set_client_status(client_id(7), Status::Disabled, NOW, &SYSTEM).await.unwrap());
-    assert!(!store.delete_merchant(merchant_id(7), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.end_client_tokens(client_id(7), NOW, &SYSTEM).await.unwrap());
+    assert!(!store.end_merchant_tokens(merchant_id(7), NOW, &SYSTEM).await.unwrap());
+    let only = Some(Version::from_number(7));
+    assert!(!store.rename_merchant(merchant_id(1), "Zoë", only, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.update_client(client_id(1), &ClientUpdate::default(), only, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_client(client_id(1), only, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_merchant(merchant_id(1), only, NOW, &SYSTEM).await.unwrap());
+    assert!(!store.delete_merchant(merchant_id(7), None, NOW, &SYSTEM).await.unwrap());
     assert!(!store.create_client(&client(7, Some(7)), &SYSTEM).await.unwrap());
     assert!(store.create_merchant(&merchant(1), &SYSTEM).await.is_err(), "it is there already");
     assert_eq!(store.purge_records(Link { seq: 1, mac: [7; 32] }, &SYSTEM).await.unwrap(), 0);
@@ -164,7 +184,7 @@ pub async fn an_act_may_have_several_records(store: Shared) {
     let more = [draft("client.delete", Object::Client(client_id(1))), draft("client.delete", Object::Store)];
     let deletes = act(draft("merchant.delete", Object::Merchant(merchant_id(1)))).with(more);
     with_client(&store).await;
-    assert!(store.delete_merchant(merchant_id(1), NOW, &deletes).await.unwrap());
+    assert!(store.delete_merchant(merchant_id(1), None, NOW, &deletes).await.unwrap());
     let recorded = acts(&store).await;
     assert_eq!(recorded[2..], ["merchant.delete", "client.delete", "client.delete"]);
 }

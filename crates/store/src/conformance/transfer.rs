@@ -63,7 +63,10 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
 fn a_row_of_each() -> Vec<Part> {
     vec![
         Part::Rows(Table::SigningKeys, vec![signing_key_row()]),
-        Part::Rows(Table::Merchants, vec![vec![id(1), text(NAME), NO, at(NOW), Value::Number(0)]]),
+        Part::Rows(
+            Table::Merchants,
+            vec![vec![id(1), text(NAME), NO, at(NOW), Value::Number(0), Value::Number(0)]],
+        ),
         Part::Rows(Table::Clients, vec![client_row()]),
         Part::Rows(Table::Secrets, vec![secret_row()]),
         Part::Rows(Table::SecretUses, vec![vec![id(1), id(1), text("192.0.2.7"), at(NOW)]]),
@@ -123,7 +126,11 @@ fn audit_row() -> Row {
 fn client_row() -> Row {
     let (scope, networks) = (text("payments:read payments:write"), text("192.0.2.0/24 2001:db8::/32"));
     let audiences = text("payment-api https://ledger.example.com");
-    vec![id(1), id(1), text(NAME), text("test"), scope, networks, NO, at(NOW), Value::Number(0), audiences]
+    let client =
+        [id(1), id(1), text(NAME), text("test"), scope, networks, NO, at(NOW), Value::Number(0), audiences];
+    let labels = text("owner=Zoë = \"Café\"\nteam=\n");
+    let terms = [Value::Number(0), Value::Number(300_000), Value::Null, text("30/min"), labels];
+    client.into_iter().chain(terms).collect()
 }
 
 fn secret_row() -> Row {
@@ -171,6 +178,7 @@ pub async fn an_import_that_ends_early_leaves_nothing(store: Shared) {
         Value::Id(bytes(1)),
         Value::Text("Shop".to_owned()),
         Value::Flag(false),
+        Value::Number(0),
         Value::Number(0),
         Value::Number(0),
     ];

@@ -53,7 +53,7 @@ pub async fn the_sources_of_a_secret_are_bounded(store: Shared) {
 pub async fn uses_go_with_their_client(store: Shared) {
     with_client(&store).await;
     store.note_uses(&[used(1, "192.0.2.7", NOW)]).await.unwrap();
-    assert!(store.delete_client(client_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(store.delete_client(client_id(1), None, NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.uses(client_id(1)).await.unwrap(), []);
     store.note_uses(&[used(1, "192.0.2.7", NOW)]).await.unwrap();
     assert_eq!(store.uses(client_id(1)).await.unwrap(), [], "a use that is noted too late");
@@ -62,6 +62,6 @@ pub async fn uses_go_with_their_client(store: Shared) {
     let use_of_it = SecretUse { client: again.id, secret: again.secrets[0].id, ..used(1, "192.0.2.7", NOW) };
     store.note_uses(std::slice::from_ref(&use_of_it)).await.unwrap();
     assert_eq!(store.uses(again.id).await.unwrap().len(), 1);
-    assert!(store.delete_merchant(merchant_id(1), NOW, &SYSTEM).await.unwrap());
+    assert!(store.delete_merchant(merchant_id(1), None, NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.uses(again.id).await.unwrap(), []);
 }

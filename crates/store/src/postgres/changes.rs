@@ -135,11 +135,23 @@ impl Revocations for Postgres {
                 params![millis(now)],
             )
             .await?;
-        let revocation = |row: &Row| match changed(row, 0)? {
-            Changed::Revocation(revocation) => Ok(revocation),
-            Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Err(never_written()),
-        };
         rows.iter().map(revocation).collect()
+    }
+
+    async fn revocations_after(
+        &self,
+        after: u64,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(u64, Revocation)>, StoreError> {
+        let rows = self
+            .read(
+                "SELECT kind, id, generation, until, seq FROM changes
+                 WHERE generation IS NOT NULL AND until > $1 AND seq > $2 ORDER BY seq LIMIT $3",
+                params![millis(now), number(after), i64::from(limit)],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((unsigned(row, 4)?, revocation(row)?))).collect()
     }
 
     async fn revoke(&self, revocation: &Revocation, now: Timestamp, act: &Act) -> Result<(), StoreError> {
@@ -185,6 +197,14 @@ pub(super) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, Store
             params![millis(now), i64::from(PURGED_AT_ONCE)],
         )
         .await
+}
+
+/// Reads a revocation from the columns `kind`, `id`, `generation` and `until`, which are the first.
+fn revocation(row: &Row) -> Result<Revocation, StoreError> {
+    match changed(row, 0)? {
+        Changed::Revocation(revocation) => Ok(revocation),
+        Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Err(never_written()),
+    }
 }
 
 /// Reads a change from the columns `kind`, `id`, `generation` and `until`, the first of which is at `index`.

@@ -7,13 +7,15 @@ use uuid::Uuid;
 
 use super::changes::{By, kept, outlasts, recorded};
 use super::column::{
-    Param, array, column, generation, id, id_bytes, millis, never_written, number, optional_time, params,
-    parsed, status, text, time,
+    Param, array, column, generation, id, id_bytes, length, millis, never_written, number, optional_length,
+    optional_parsed, optional_time, params, parsed, status, text, time, version,
 };
 use super::engine::Postgres;
+use super::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params, may_create};
+use super::secrets::{NewSecret, add_secret};
 use super::status::set_status;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
-use crate::{Act, Client, ClientUpdate, Clients, Secret, Status, StoreError};
+use crate::{Act, Client, ClientUpdate, Clients, Completed, Secret, Status, StoreError, Terms, Version};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -21,7 +23,8 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.audiences, c.disabled, m.disabled,
                     c.generation, coalesce(m.generation, 0), c.created_at,
-                    s.id, s.hash, s.created_at, s.expires_at, s.revoked_at
+                    s.id, s.hash, s.created_at, s.expires_at, s.revoked_at,
+                    c.version, c.access_ttl, c.refresh_ttl, c.quota, c.labels
              FROM ",
             $clients,
             " c LEFT JOIN merchants m ON m.id = c.merchant_id LEFT JOIN secrets s ON s.client_id = c.id ORDER BY c.id"
@@ -32,7 +35,7 @@ macro_rules! select {
 #[async_trait]
 impl Clients for Postgres {
     async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError> {
-        create(self, client, act).await
+        Ok(create(self, client, &Key::default(), act).await? == Completed::Created)
     }
 
     async fn client(&self, client: ClientId) -> Result<Option<Client>, StoreError> {
@@ -75,36 +78,62 @@ impl Clients for Postgres {
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        self.set_status(set_status!("clients", "client"), id(client.as_bytes()), status, now, act).await
+        let sql = set_status!("clients", "client", "disabled = $2, version = version + 1, ");
+        self.set_status(sql, id(client.as_bytes()), status, now, act).await
+    }
+
+    async fn end_client_tokens(
+        &self,
+        client: ClientId,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
+        let sql = set_status!("clients", "client", "");
+        self.set_status(sql, id(client.as_bytes()), Status::Disabled, now, act).await
     }
 
     async fn update_client(
         &self,
         client: ClientId,
         update: &ClientUpdate,
+        only: Option<Version>,
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError> {
+        let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels } =
+            update;
         let by = By::of(act.actor());
         let done = self
             .write_by(
                 act,
                 recorded!(
                     "done AS (
-                         UPDATE clients SET name = coalesce($2, name), scope = coalesce($3, scope),
-                             addresses = coalesce($4, addresses), audiences = coalesce($5, audiences)
-                         WHERE id = $1 RETURNING id
+                         UPDATE clients SET version = version + 1, name = coalesce($3, name),
+                             scope = coalesce($4, scope), addresses = coalesce($5, addresses),
+                             audiences = coalesce($6, audiences),
+                             access_ttl = CASE WHEN $7 THEN $8 ELSE access_ttl END,
+                             refresh_ttl = CASE WHEN $9 THEN $10 ELSE refresh_ttl END,
+                             quota = CASE WHEN $11 THEN $12 ELSE quota END, labels = coalesce($13, labels)
+                         WHERE id = $1 AND ($2 IS NULL OR version = $2) RETURNING id
                      )",
-                    "SELECT 1, 'client', id, NULL::bigint, $6, false FROM done",
-                    "$7, $8, $9",
+                    "SELECT 1, 'client', id, NULL::bigint, $14, false FROM done",
+                    "$15, $16, $17",
                     "SELECT FROM done"
                 ),
                 params![
                     id(client.as_bytes()),
-                    update.name.as_deref().map(str::as_bytes),
-                    update.scope.as_ref().map(Scope::as_str),
-                    update.addresses.as_deref().map(networks_text),
-                    update.audiences.as_deref().map(audiences_text),
+                    only.map(|only| number(only.number())),
+                    name.as_deref().map(str::as_bytes),
+                    scope.as_ref().map(Scope::as_str),
+                    addresses.as_deref().map(networks_text),
+                    audiences.as_deref().map(audiences_text),
+                    access_ttl.is_some(),
+                    access_ttl.flatten().map(length),
+                    refresh_ttl.is_some(),
+                    refresh_ttl.flatten().map(length),
+                    quota.is_some(),
+                    quota.flatten().map(|quota| quota.to_string()),
+                    labels.as_ref().map(ToString::to_string).as_deref().map(str::as_bytes),
                     kept(now),
                     by.who(),
                     by.from(),
@@ -115,7 +144,13 @@ impl Clients for Postgres {
         Ok(!done.is_empty())
     }
 
-    async fn delete_client(&self, client: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError> {
+    async fn delete_client(
+        &self,
+        client: ClientId,
+        only: Option<Version>,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
         let by = By::of(act.actor());
         let done = self
             .write_locked_by(
@@ -123,9 +158,9 @@ impl Clients for Postgres {
                 // Waits for a secret that is being added, so that it is deleted as well.
                 ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
                 recorded!(
-                    "done AS (DELETE FROM clients WHERE id = $1 RETURNING id),
-                     secret AS (DELETE FROM secrets WHERE client_id = $1),
-                     used AS (DELETE FROM secret_uses WHERE client_id = $1)",
+                    "done AS (DELETE FROM clients WHERE id = $1 AND ($8 IS NULL OR version = $8) RETURNING id),
+                     secret AS (DELETE FROM secrets WHERE client_id IN (SELECT id FROM done)),
+                     used AS (DELETE FROM secret_uses WHERE client_id IN (SELECT id FROM done))",
                     "SELECT 1, 'client', id, NULL::bigint, $2, false FROM done
                      UNION ALL SELECT 2, 'client revoked', id, $3, $4, true FROM done",
                     "$5, $6, $7",
@@ -139,6 +174,7 @@ impl Clients for Postgres {
                     by.who(),
                     by.from(),
                     by.why(),
+                    only.map(|only| number(only.number())),
                 ],
             )
             .await?;
@@ -153,41 +189,8 @@ impl Clients for Postgres {
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let (client, by) = (id(client.as_bytes()), By::of(act.actor()));
-        let done = self
-            .write_locked_by(
-                act,
-                // Of two secrets that are added at once, the second lets the first expire.
-                ("SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params![client]),
-                recorded!(
-                    "expiring AS (
-                         UPDATE secrets SET expires_at = least(expires_at, $7)
-                         WHERE client_id = $1 AND revoked_at IS NULL AND $7 IS NOT NULL
-                     ), done AS (
-                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
-                         SELECT id, $2, $3, $4, $5, $6 FROM clients WHERE id = $1
-                         RETURNING client_id
-                     )",
-                    "SELECT 1, 'client', client_id, NULL::bigint, $8, false FROM done",
-                    "$9, $10, $11",
-                    "SELECT FROM done"
-                ),
-                params![
-                    client,
-                    id(secret.id.as_bytes()),
-                    secret.hash.as_bytes().as_slice(),
-                    millis(secret.created_at),
-                    secret.expires_at.map(millis),
-                    secret.revoked_at.map(millis),
-                    others_expire_at.map(millis),
-                    kept(now),
-                    by.who(),
-                    by.from(),
-                    by.why(),
-                ],
-            )
-            .await?;
-        Ok(!done.is_empty())
+        let new = NewSecret { client, secret, others_expire_at };
+        Ok(add_secret(self, new, &Key::default(), now, act).await? == Completed::Created)
     }
 
     async fn revoke_secret(
@@ -228,52 +231,72 @@ impl Clients for Postgres {
     }
 }
 
-async fn create(store: &Postgres, client: &Client, act: &Act) -> Result<bool, StoreError> {
-    let (secrets, by) = (&client.secrets, By::of(act.actor()));
-    let done = store
-        .write_by(
-            act,
-            recorded!(
-                "done AS (
-                     INSERT INTO clients
-                         (id, merchant_id, name, environment, scope, addresses, audiences, disabled, generation,
-                          created_at)
-                     SELECT $1, $2, $3, $4, $5, $6, $19, $7, $8, $9
-                     WHERE $2 IS NULL OR EXISTS (SELECT FROM merchants WHERE id = $2)
-                     RETURNING id
-                 ), secret AS (
-                     INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
-                     SELECT done.id, s.* FROM done, unnest($11, $12, $13, $14, $15) s
-                 )",
+/// Adds a client whose merchant exists, with its secrets.
+const CREATE: &str = recorded!(
+                concat!(
+                    held!(),
+                    "done AS (
+                         INSERT INTO clients
+                             (id, merchant_id, name, environment, scope, addresses, audiences, disabled, generation,
+                              created_at, version, access_ttl, refresh_ttl, quota, labels)
+                         SELECT $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25
+                         WHERE ($12 IS NULL OR EXISTS (SELECT FROM merchants WHERE id = $12)) AND ",
+                    may_create!(),
+                    " RETURNING id
+                     ), secret AS (
+                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
+                         SELECT done.id, s.* FROM done, unnest($26, $27, $28, $29, $30) s
+                     )",
+                    kept_answer!()
+                ),
                 // A server may have cached that it does not exist.
-                "SELECT 1, 'client', id, NULL::bigint, $10, false FROM done",
-                "$16, $17, $18",
-                "SELECT FROM done"
-            ),
-            params![
-                id(client.id.as_bytes()),
-                client.merchant_id.as_ref().map(|merchant| id(merchant.as_bytes())),
-                client.name.as_bytes(),
-                client.environment.as_str(),
-                client.scope.as_str(),
-                networks_text(&client.addresses),
-                client.status == Status::Disabled,
-                number(client.generation.number()),
-                millis(client.created_at),
-                kept(client.created_at),
-                secrets.iter().map(|secret| id(secret.id.as_bytes())).collect::<Vec<Uuid>>(),
-                secrets.iter().map(|secret| secret.hash.as_bytes().as_slice()).collect::<Vec<&[u8]>>(),
-                secrets.iter().map(|secret| millis(secret.created_at)).collect::<Vec<i64>>(),
-                secrets.iter().map(|secret| secret.expires_at.map(millis)).collect::<Vec<Option<i64>>>(),
-                secrets.iter().map(|secret| secret.revoked_at.map(millis)).collect::<Vec<Option<i64>>>(),
-                by.who(),
-                by.from(),
-                by.why(),
-                audiences_text(&client.audiences),
-            ],
-        )
-        .await?;
-    Ok(!done.is_empty())
+                "SELECT 1, 'client', id, NULL::bigint, $31, false FROM done",
+                "$32, $33, $34",
+                completed!()
+            );
+
+/// Adds a client, and keeps the answer under the key of the request if it has one.
+pub(super) async fn create(
+    store: &Postgres,
+    client: &Client,
+    key: &Key<'_>,
+    act: &Act,
+) -> Result<Completed, StoreError> {
+    let (secrets, by) = (&client.secrets, By::of(act.actor()));
+    create_keyed(
+        store,
+        act,
+        key,
+        None,
+        CREATE,
+        keyed_params![key;
+            id(client.id.as_bytes()),
+            client.merchant_id.as_ref().map(|merchant| id(merchant.as_bytes())),
+            client.name.as_bytes(),
+            client.environment.as_str(),
+            client.scope.as_str(),
+            networks_text(&client.addresses),
+            audiences_text(&client.audiences),
+            client.status == Status::Disabled,
+            number(client.generation.number()),
+            millis(client.created_at),
+            number(client.version.number()),
+            client.terms.access_ttl.map(length),
+            client.terms.refresh_ttl.map(length),
+            client.terms.quota.map(|quota| quota.to_string()),
+            client.terms.labels.to_string().as_bytes(),
+            secrets.iter().map(|secret| id(secret.id.as_bytes())).collect::<Vec<Uuid>>(),
+            secrets.iter().map(|secret| secret.hash.as_bytes().as_slice()).collect::<Vec<&[u8]>>(),
+            secrets.iter().map(|secret| millis(secret.created_at)).collect::<Vec<i64>>(),
+            secrets.iter().map(|secret| secret.expires_at.map(millis)).collect::<Vec<Option<i64>>>(),
+            secrets.iter().map(|secret| secret.revoked_at.map(millis)).collect::<Vec<Option<i64>>>(),
+            kept(client.created_at),
+            by.who(),
+            by.from(),
+            by.why(),
+        ],
+    )
+    .await
 }
 
 /// Runs a `select!`.
@@ -296,6 +319,13 @@ fn client(row: &Row) -> Result<Client, StoreError> {
         generation: generation(row, 9)?,
         merchant_generation: generation(row, 10)?,
         created_at: time(row, 11)?,
+        version: version(row, 17)?,
+        terms: Terms {
+            access_ttl: optional_length(row, 18)?,
+            refresh_ttl: optional_length(row, 19)?,
+            quota: optional_parsed(row, 20)?,
+            labels: text(row, 21)?.parse().map_err(|_| never_written())?,
+        },
         secrets: Vec::new(),
     })
 }

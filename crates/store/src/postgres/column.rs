@@ -9,7 +9,7 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 use tollgate_core::{Generation, Timestamp};
 use uuid::Uuid;
 
-use crate::{Status, StoreError};
+use crate::{Status, StoreError, Version};
 
 /// A value with its type. Statements name the types of their parameters, so that the server need not be asked first.
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -100,6 +100,21 @@ pub(super) fn text(row: &Row, index: usize) -> Result<String, StoreError> {
 pub(super) fn optional_text(row: &Row, index: usize) -> Result<Option<String>, StoreError> {
     let bytes = column::<Option<Vec<u8>>>(row, index)?;
     bytes.map(String::from_utf8).transpose().map_err(|_| never_written())
+}
+
+/// Reads a version.
+pub(super) fn version(row: &Row, index: usize) -> Result<Version, StoreError> {
+    unsigned(row, index).map(Version::from_number)
+}
+
+/// Reads a length of time in milliseconds, or NULL.
+pub(super) fn optional_length(row: &Row, index: usize) -> Result<Option<Duration>, StoreError> {
+    Ok(optional_time(row, index)?.map(|length| Duration::from_millis(length.millis())))
+}
+
+/// Reads a type of the domain from its text, or NULL.
+pub(super) fn optional_parsed<T: FromStr>(row: &Row, index: usize) -> Result<Option<T>, StoreError> {
+    column::<Option<&str>>(row, index)?.map(str::parse).transpose().map_err(|_| never_written())
 }
 
 pub(super) fn unsigned(row: &Row, index: usize) -> Result<u64, StoreError> {

@@ -7,12 +7,19 @@ use async_trait::async_trait;
 use tollgate_core::Timestamp;
 
 use super::begin::Begin;
+use super::clients;
 use super::clock::witness;
 use super::column::{id, millis, params};
 use super::complete::Complete;
 use super::engine::Postgres;
+use super::keyed::Key;
+use super::merchants;
+use super::secrets::{NewSecret, add_secret};
 use crate::purge::PURGED_AT_ONCE;
-use crate::{Alone, Answer, Begun, Document, Idempotency, IdempotencyScope, Lease, StoreError};
+use crate::{
+    Act, Alone, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease,
+    StoreError,
+};
 
 /// How often expired keys are deleted in one call of [`purge`], each time in a transaction of its own: a vacuum can
 /// follow, and nobody waits for long. 28 million keys a day, for each server.
@@ -35,6 +42,29 @@ impl Idempotency for Postgres {
         let witness = self.clock.instead(document.created_at);
         let job = Complete { document, lease, answer, witness };
         self.completions.run(job, &self.pool, self.pool.deadline()).await
+    }
+
+    async fn complete_creation(
+        &self,
+        lease: &Lease,
+        answer: &Answer,
+        creation: &Creation,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<Completed, StoreError> {
+        let key = Key::of(lease, answer, now, self.clock);
+        let completed = match creation {
+            Creation::Merchant(merchant) => merchants::create(self, merchant, &key, act).await?,
+            Creation::Client(client) => clients::create(self, client, &key, act).await?,
+            Creation::Secret { client, secret, others_expire_at } => {
+                let new = NewSecret { client: *client, secret, others_expire_at: *others_expire_at };
+                add_secret(self, new, &key, now, act).await?
+            }
+        };
+        if completed == Completed::Refused {
+            self.abandon(lease).await?;
+        }
+        Ok(completed)
     }
 
     async fn abandon(&self, lease: &Lease) -> Result<(), StoreError> {

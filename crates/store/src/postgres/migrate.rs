@@ -42,6 +42,8 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("audiences.sql"), oldest: 10, made: None },
     // An older program would change things without a record.
     Step { sql: include_str!("trail.sql"), oldest: 11, made: Some("audit, secret_uses") },
+    // An older program would issue tokens that live for longer than a client's may, and count no change.
+    Step { sql: include_str!("terms.sql"), oldest: 12, made: None },
 ];
 
 /// How long all steps may take, including the wait for other processes that take them.

@@ -8,16 +8,18 @@ use super::column::params;
 use super::engine::Postgres;
 use crate::{Act, Status, StoreError};
 
-/// Sets the status of a row of `$table`, which the change log calls `$kind`. Disabling raises the generation in the row, and
-/// revokes the tokens of those before.
+/// Sets the status of a row of `$table`, which the change log calls `$kind`, by the assignments `$set`. Disabling raises the
+/// generation in the row, and revokes the tokens of those before.
 macro_rules! set_status {
-    ($table:literal, $kind:literal) => {
+    ($table:literal, $kind:literal, $set:literal) => {
         $crate::postgres::changes::recorded!(
             concat!(
                 "done AS (
                      UPDATE ",
                 $table,
-                " SET disabled = $2, generation = generation + $2::integer
+                " SET ",
+                $set,
+                "generation = generation + $2::integer
                      WHERE id = $1 RETURNING id, generation
                  )"
             ),

@@ -22,6 +22,7 @@ use super::clock::Clock;
 use crate::conformance::act_of;
 use crate::{
     Act, Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status,
+    Terms, Version,
 };
 
 mod conformance {
@@ -112,7 +113,13 @@ fn revocation(number: u32) -> Revocation {
 
 fn merchant(number: u32) -> Merchant {
     let id = MerchantId::from_bytes(bytes(number));
-    Merchant { id, name: "Shop".to_owned(), status: Status::Enabled, created_at: NOW }
+    Merchant {
+        id,
+        name: "Shop".to_owned(),
+        status: Status::Enabled,
+        created_at: NOW,
+        version: Version::default(),
+    }
 }
 
 fn client(number: u32) -> Client {
@@ -129,6 +136,8 @@ fn client(number: u32) -> Client {
         generation: Generation::FIRST,
         merchant_generation: Generation::FIRST,
         created_at: NOW,
+        version: Version::default(),
+        terms: Terms::default(),
         secrets: Vec::new(),
     }
 }

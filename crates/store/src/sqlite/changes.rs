@@ -41,6 +41,28 @@ impl Revocations for Sqlite {
         .await
     }
 
+    async fn revocations_after(
+        &self,
+        after: u64,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(u64, Revocation)>, StoreError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT seq, kind, id, generation, until FROM changes
+                     WHERE generation IS NOT NULL AND until > ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+                )?
+                .query_map(params![now.millis(), after, limit], |row| match changed(row)? {
+                    Changed::Revocation(revocation) => Ok(Some((row.get(0)?, revocation))),
+                    Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Ok(None),
+                })?
+                .filter_map(Result::transpose)
+                .collect()
+        })
+        .await
+    }
+
     async fn revoke(&self, revocation: &Revocation, now: Timestamp, act: &Act) -> Result<(), StoreError> {
         let (change, actor) = (Changed::Revocation(*revocation), act.actor().clone());
         self.act(act, move |connection| record(connection, change, now, &actor)).await

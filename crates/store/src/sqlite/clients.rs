@@ -7,11 +7,13 @@ use tollgate_core::{
 };
 
 use super::changes;
-use super::column::{generation, optional_time, parsed, status, time};
+use super::column::{
+    generation, millis, optional_length, optional_parsed, optional_time, parsed, status, time, version,
+};
 use super::engine::Sqlite;
 use super::status::Subject;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
-use crate::{Act, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError};
+use crate::{Act, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {
@@ -19,7 +21,8 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.audiences, c.disabled, m.disabled,
                     c.generation, ifnull(m.generation, 0), c.created_at,
-                    s.id, s.hash, s.created_at, s.expires_at, s.revoked_at
+                    s.id, s.hash, s.created_at, s.expires_at, s.revoked_at,
+                    c.version, c.access_ttl, c.refresh_ttl, c.quota, c.labels
              FROM ",
             $clients,
             " c LEFT JOIN merchants m ON m.id = c.merchant_id LEFT JOIN secrets s ON s.client_id = c.id ORDER BY c.id"
@@ -82,7 +85,8 @@ impl Clients for Sqlite {
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE clients SET disabled = ?2, generation = generation + ?2 WHERE id = ?1 RETURNING generation";
+        let sql = "UPDATE clients SET disabled = ?2, generation = generation + ?2, version = version + 1 WHERE id = ?1
+                   RETURNING generation";
         let subject = Subject {
             sql,
             id: *id.as_bytes(),
@@ -92,29 +96,27 @@ impl Clients for Sqlite {
         self.set_status(subject, status, now, act).await
     }
 
+    async fn end_client_tokens(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError> {
+        let subject = Subject {
+            sql: "UPDATE clients SET generation = generation + ?2 WHERE id = ?1 RETURNING generation",
+            id: *id.as_bytes(),
+            change: Changed::Client(id),
+            end: move |raised| Revoked::Client(id, raised),
+        };
+        self.end_tokens(subject, now, act).await
+    }
+
     async fn update_client(
         &self,
         id: ClientId,
         update: &ClientUpdate,
+        only: Option<Version>,
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let (ClientUpdate { name, scope, addresses, audiences }, actor) =
-            (update.clone(), act.actor().clone());
+        let (update, actor) = (update.clone(), act.actor().clone());
         self.act(act, move |connection| {
-            let found = connection
-                .prepare_cached(
-                    "UPDATE clients SET name = ifnull(?2, name), scope = ifnull(?3, scope),
-                         addresses = ifnull(?4, addresses), audiences = ifnull(?5, audiences)
-                     WHERE id = ?1",
-                )?
-                .execute(params![
-                    id.as_bytes(),
-                    name,
-                    scope.as_ref().map(Scope::as_str),
-                    addresses.as_deref().map(networks_text),
-                    audiences.as_deref().map(audiences_text),
-                ])?;
+            let found = update_row(connection, id, &update, only)?;
             if found > 0 {
                 changes::record(connection, Changed::Client(id), now, &actor)?;
             }
@@ -123,19 +125,27 @@ impl Clients for Sqlite {
         .await
     }
 
-    async fn delete_client(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError> {
+    async fn delete_client(
+        &self,
+        id: ClientId,
+        only: Option<Version>,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
         let actor = act.actor().clone();
         self.act(act, move |connection| {
-            connection
-                .prepare_cached("DELETE FROM secret_uses WHERE client_id = ?1")?
-                .execute([id.as_bytes()])?;
-            connection
-                .prepare_cached("DELETE FROM secrets WHERE client_id = ?1")?
-                .execute([id.as_bytes()])?;
-            let found =
-                connection.prepare_cached("DELETE FROM clients WHERE id = ?1")?.execute([id.as_bytes()])?;
-            if found == 0 {
+            let found = connection
+                .prepare_cached("SELECT 1 FROM clients WHERE id = ?1 AND (?2 IS NULL OR version = ?2)")?
+                .exists(params![id.as_bytes(), only.map(Version::number)])?;
+            if !found {
                 return Ok(false);
+            }
+            for sql in [
+                "DELETE FROM secret_uses WHERE client_id = ?1",
+                "DELETE FROM secrets WHERE client_id = ?1",
+                "DELETE FROM clients WHERE id = ?1",
+            ] {
+                connection.prepare_cached(sql)?.execute([id.as_bytes()])?;
             }
             changes::record(connection, Changed::Client(id), now, &actor)?;
             changes::revoke(connection, Revoked::Client(id, Generation::END), now, &actor)?;
@@ -154,23 +164,7 @@ impl Clients for Sqlite {
     ) -> Result<bool, StoreError> {
         let (secret, actor) = (secret.clone(), act.actor().clone());
         self.act(act, move |connection| {
-            if !connection
-                .prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?
-                .exists([client.as_bytes()])?
-            {
-                return Ok(false);
-            }
-            if let Some(at) = others_expire_at {
-                connection
-                    .prepare_cached(
-                        "UPDATE secrets SET expires_at = min(ifnull(expires_at, ?2), ?2)
-                         WHERE client_id = ?1 AND revoked_at IS NULL",
-                    )?
-                    .execute(params![client.as_bytes(), at.millis()])?;
-            }
-            insert_secret(connection, client, &secret)?;
-            changes::record(connection, Changed::Client(client), now, &actor)?;
-            Ok(true)
+            add_secret(connection, client, &secret, others_expire_at, now, &actor)
         })
         .await
     }
@@ -202,7 +196,66 @@ impl Clients for Sqlite {
     }
 }
 
-fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<bool> {
+/// Changes a client's row. Returns how many there are.
+fn update_row(
+    connection: &Connection,
+    id: ClientId,
+    update: &ClientUpdate,
+    only: Option<Version>,
+) -> Result<usize> {
+    let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels } = update;
+    connection
+        .prepare_cached(
+            "UPDATE clients SET version = version + 1, name = ifnull(?3, name), scope = ifnull(?4, scope),
+                 addresses = ifnull(?5, addresses), audiences = ifnull(?6, audiences),
+                 access_ttl = iif(?7, ?8, access_ttl), refresh_ttl = iif(?9, ?10, refresh_ttl),
+                 quota = iif(?11, ?12, quota), labels = ifnull(?13, labels)
+             WHERE id = ?1 AND (?2 IS NULL OR version = ?2)",
+        )?
+        .execute(params![
+            id.as_bytes(),
+            only.map(Version::number),
+            name,
+            scope.as_ref().map(Scope::as_str),
+            addresses.as_deref().map(networks_text),
+            audiences.as_deref().map(audiences_text),
+            access_ttl.is_some(),
+            access_ttl.flatten().map(millis),
+            refresh_ttl.is_some(),
+            refresh_ttl.flatten().map(millis),
+            quota.is_some(),
+            quota.flatten().map(|quota| quota.to_string()),
+            labels.as_ref().map(ToString::to_string),
+        ])
+}
+
+/// Adds a secret, in the transaction of whoever asks. `false` if there is no such client.
+pub(super) fn add_secret(
+    connection: &Connection,
+    client: ClientId,
+    secret: &Secret,
+    others_expire_at: Option<Timestamp>,
+    now: Timestamp,
+    actor: &Actor,
+) -> Result<bool> {
+    if !connection.prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?.exists([client.as_bytes()])? {
+        return Ok(false);
+    }
+    if let Some(at) = others_expire_at {
+        connection
+            .prepare_cached(
+                "UPDATE secrets SET expires_at = min(ifnull(expires_at, ?2), ?2)
+                 WHERE client_id = ?1 AND revoked_at IS NULL",
+            )?
+            .execute(params![client.as_bytes(), at.millis()])?;
+    }
+    insert_secret(connection, client, secret)?;
+    changes::record(connection, Changed::Client(client), now, actor)?;
+    Ok(true)
+}
+
+/// Adds a client, in the transaction of whoever asks. `false` if its merchant does not exist.
+pub(super) fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<bool> {
     if let Some(merchant) = client.merchant_id
         && !connection
             .prepare_cached("SELECT 1 FROM merchants WHERE id = ?1")?
@@ -213,8 +266,9 @@ fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<boo
     connection
         .prepare_cached(
             "INSERT INTO clients
-                 (id, merchant_id, name, environment, scope, addresses, audiences, disabled, generation, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 (id, merchant_id, name, environment, scope, addresses, audiences, disabled, generation, created_at,
+                  version, access_ttl, refresh_ttl, quota, labels)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             client.id.as_bytes(),
@@ -227,6 +281,11 @@ fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<boo
             client.status == Status::Disabled,
             client.generation.number(),
             client.created_at.millis(),
+            client.version.number(),
+            client.terms.access_ttl.map(millis),
+            client.terms.refresh_ttl.map(millis),
+            client.terms.quota.map(|quota| quota.to_string()),
+            client.terms.labels.to_string(),
         ])?;
     for secret in &client.secrets {
         insert_secret(connection, client.id, secret)?;
@@ -272,6 +331,13 @@ fn client(row: &Row<'_>) -> Result<Client> {
         generation: generation(row, 9)?,
         merchant_generation: generation(row, 10)?,
         created_at: time(row, 11)?,
+        version: version(row, 17)?,
+        terms: Terms {
+            access_ttl: optional_length(row, 18)?,
+            refresh_ttl: optional_length(row, 19)?,
+            quota: optional_parsed(row, 20)?,
+            labels: parsed(row, 21)?,
+        },
         secrets: Vec::new(),
     })
 }

@@ -8,7 +8,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Result, Row};
 use tollgate_core::{Generation, Timestamp};
 
-use crate::Status;
+use crate::{Status, Version};
 
 /// Returns a length of time in milliseconds.
 pub(super) fn millis(time: Duration) -> i64 {
@@ -18,6 +18,16 @@ pub(super) fn millis(time: Duration) -> i64 {
 /// Reads a generation.
 pub(super) fn generation(row: &Row<'_>, index: usize) -> Result<Generation> {
     row.get(index).map(Generation::from_number)
+}
+
+/// Reads a version.
+pub(super) fn version(row: &Row<'_>, index: usize) -> Result<Version> {
+    row.get(index).map(Version::from_number)
+}
+
+/// Reads a length of time in milliseconds, or NULL.
+pub(super) fn optional_length(row: &Row<'_>, index: usize) -> Result<Option<Duration>> {
+    Ok(row.get::<_, Option<u64>>(index)?.map(Duration::from_millis))
 }
 
 /// Reads a time in milliseconds.
@@ -43,6 +53,15 @@ where
     T::Err: Error + Send + Sync + 'static,
 {
     row.get(index).map(|Parsed(value)| value)
+}
+
+/// Reads a type of the domain from its text, or NULL.
+pub(super) fn optional_parsed<T>(row: &Row<'_>, index: usize) -> Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    Ok(row.get::<_, Option<Parsed<T>>>(index)?.map(|Parsed(value)| value))
 }
 
 struct Parsed<T>(T);

@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use tollgate_core::Timestamp;
+use tollgate_core::{Actor, Timestamp};
 
 use super::column::time;
-use super::documents;
 use super::engine::Sqlite;
 use super::writer::Durability;
-use crate::{Answer, Begun, Document, Idempotency, IdempotencyScope, Lease, StoreError};
+use super::{clients, documents, merchants};
+use crate::{
+    Act, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, StoreError,
+};
 
 #[async_trait]
 impl Idempotency for Sqlite {
@@ -30,6 +32,29 @@ impl Idempotency for Sqlite {
                 documents::add(connection, &document)?;
             }
             Ok(held)
+        })
+        .await
+    }
+
+    async fn complete_creation(
+        &self,
+        lease: &Lease,
+        answer: &Answer,
+        creation: &Creation,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<Completed, StoreError> {
+        let (lease, answer, creation, actor) =
+            (lease.clone(), answer.clone(), creation.clone(), act.actor().clone());
+        self.act(act, move |connection| {
+            if !keep(connection, &lease, &answer)? {
+                return Ok(Completed::LeaseLost);
+            }
+            if create(connection, &creation, now, &actor)? {
+                return Ok(Completed::Created);
+            }
+            forget(connection, &lease)?;
+            Ok(Completed::Refused)
         })
         .await
     }
@@ -62,6 +87,29 @@ impl Idempotency for Sqlite {
         })
         .await
     }
+}
+
+/// Creates what an administrator's request asks for. `false` if what it belongs to does not exist.
+fn create(connection: &Connection, creation: &Creation, now: Timestamp, actor: &Actor) -> Result<bool> {
+    match creation {
+        Creation::Merchant(merchant) => merchants::create(connection, merchant, actor).map(|()| true),
+        Creation::Client(client) => clients::create(connection, client, actor),
+        Creation::Secret { client, secret, others_expire_at } => {
+            clients::add_secret(connection, *client, secret, *others_expire_at, now, actor)
+        }
+    }
+}
+
+/// Frees the key of a lease whose answer was kept in the same transaction.
+fn forget(connection: &Connection, lease: &Lease) -> Result<()> {
+    let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
+    connection
+        .prepare_cached(
+            "DELETE FROM idempotency_keys
+             WHERE merchant_id = ?1 AND environment = ?2 AND route = ?3 AND key = ?4 AND owner = ?5",
+        )?
+        .execute(params![merchant_id.as_bytes(), environment.as_str(), route, key, lease.owner])
+        .map(drop)
 }
 
 fn begin(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<Begun> {

@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("secrets_key.sql"),
     include_str!("audiences.sql"),
     include_str!("trail.sql"),
+    include_str!("terms.sql"),
 ];
 
 /// The oldest usable version. Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.

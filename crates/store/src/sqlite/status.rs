@@ -21,6 +21,17 @@ pub(super) struct Subject<F> {
 }
 
 impl Sqlite {
+    /// Ends the tokens of a row by raising its generation. Says whether there is such a row.
+    pub(super) async fn end_tokens(
+        &self,
+        subject: Subject<impl FnOnce(Generation) -> Revoked + Send + 'static>,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
+        // As disabling does, with a statement that leaves the status as it is.
+        self.set_status(subject, Status::Disabled, now, act).await
+    }
+
     /// Sets a status. Says whether there is such a row.
     pub(super) async fn set_status(
         &self,

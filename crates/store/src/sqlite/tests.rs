@@ -18,7 +18,7 @@ use std::time::Duration;
 use tollgate_core::{Actor, Environment, MerchantId, Timestamp};
 
 use crate::conformance::act_of;
-use crate::{Act, Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status};
+use crate::{Act, Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status, Version};
 
 mod conformance {
     use std::future::{Ready, ready};
@@ -73,7 +73,13 @@ fn bytes(number: u32) -> [u8; 16] {
 
 fn merchant(number: u32) -> Merchant {
     let id = MerchantId::from_bytes(bytes(number));
-    Merchant { id, name: "m".repeat(100), status: Status::Enabled, created_at: NOW }
+    Merchant {
+        id,
+        name: "m".repeat(100),
+        status: Status::Enabled,
+        created_at: NOW,
+        version: Version::default(),
+    }
 }
 
 fn lease(number: u32) -> Lease {

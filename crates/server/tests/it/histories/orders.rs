@@ -43,7 +43,7 @@ impl World {
                 let _ = store.revoke_secret(id, self.shop.secret_id, now, &ACT).await.unwrap();
             }
             Order::DeleteClient => {
-                let _ = store.delete_client(id, now, &ACT).await.unwrap();
+                let _ = store.delete_client(id, None, now, &ACT).await.unwrap();
             }
             Order::ReplaceKeys => {
                 let key = new_signing_key(&master_key(), NewKey::hs256(now, now)).await.unwrap();

@@ -132,7 +132,7 @@ async fn a_deleted_client_takes_its_secrets_along_even_one_that_is_being_added()
         .unwrap();
     let deleting = tokio::spawn({
         let store = std::sync::Arc::clone(&store);
-        async move { store.delete_client(client(1).id, NOW, &SYSTEM).await.unwrap() }
+        async move { store.delete_client(client(1).id, None, NOW, &SYSTEM).await.unwrap() }
     });
     super::until_waiting(&database.url, 1).await;
     other.batch_execute("COMMIT").await.unwrap();

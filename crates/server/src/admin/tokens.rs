@@ -1,0 +1,79 @@
+//! Tokens that are ended before their time.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_core::{Actor, ClientId, MerchantId, Revocation, Revoked, TokenId};
+use tollgate_store::{CLOCKS_DIFFER, Object};
+
+use super::acting::{Attempt, Order};
+use super::{AdminError, Administration, clients, merchants, recorded};
+
+/// Revokes a token and, if it is a refresh token, every access token that was made with it. Nobody knows which tokens there
+/// are, so any id is revoked.
+pub async fn revoke(
+    admin: &Administration<'_>,
+    id: TokenId,
+    actor: &Actor,
+) -> Result<Revocation, AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
+        // An access token that is made with it just before its end lives on for as long again.
+        let expires_at = attempt.now.after(longest).after(longest).after(CLOCKS_DIFFER);
+        let revocation = Revocation { subject: Revoked::Token(id), expires_at };
+        let act = attempt.makes(&json!({ "kept_until": recorded::time(expires_at) }));
+        admin.store.revoke(&revocation, attempt.now, &act).await?;
+        Ok(revocation)
+    };
+    admin.act(actor, Order::new("token.revoke", Object::Token(id)), attempt).await
+}
+
+/// Revokes every token that a client has. What it obtains within the next second may be of before as well.
+pub async fn revoke_all_of_client(
+    admin: &Administration<'_>,
+    id: ClientId,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        let (of, now) = (clients::find(admin, id).await?, attempt.now);
+        let act = attempt.of(of.merchant_id).makes(&all_revoked());
+        let found = admin.store.end_client_tokens(id, now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownClient(id))
+    };
+    admin.act(actor, Order::new("client.revoke-tokens", Object::Client(id)), attempt).await
+}
+
+/// Revokes every token that the clients of a merchant have, likewise.
+pub async fn revoke_all_of_merchant(
+    admin: &Administration<'_>,
+    id: MerchantId,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        merchants::find(admin, id).await?;
+        let act = attempt.makes(&all_revoked());
+        let found = admin.store.end_merchant_tokens(id, attempt.now, &act).await?;
+        found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
+    };
+    admin.act(actor, Order::new("merchant.revoke-tokens", Object::Merchant(id)), attempt).await
+}
+
+/// What is recorded where every token that there is ends.
+fn all_revoked() -> Value {
+    json!({ "revoked": "every token until then" })
+}
+
+/// A revocation in force, and its place among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number in the change log: later ones have greater numbers.
+    pub seq: u64,
+    /// The revocation.
+    pub revocation: Revocation,
+}
+
+/// Returns up to `limit` revocations in force after the number `after`, in their order.
+pub async fn list(admin: &Administration<'_>, after: u64, limit: u32) -> Result<Vec<Listed>, AdminError> {
+    let found = admin.store.revocations_after(after, admin.now().await?, limit).await?;
+    Ok(found.into_iter().map(|(seq, revocation)| Listed { seq, revocation }).collect())
+}

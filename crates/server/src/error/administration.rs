@@ -1,0 +1,47 @@
+//! What callers are told of acts of administration that can't be done.
+
+use tollgate_core::wire::Code;
+
+use crate::admin::AdminError;
+
+/// The code of an act of administration that can't be done.
+pub(super) const fn code_of(error: &AdminError) -> Code {
+    match error {
+        AdminError::UnknownMerchant(_) => Code::MerchantNotFound,
+        AdminError::UnknownClient(_) | AdminError::UnknownSecret { .. } => Code::NotFound,
+        AdminError::KeyExists(_)
+        | AdminError::MerchantExists(_)
+        | AdminError::ClientExists(_)
+        | AdminError::ClientDeleted(_)
+        | AdminError::Oneself => Code::Conflict,
+        AdminError::Changed => Code::PreconditionFailed,
+        AdminError::BeyondAuthority(_) => Code::Forbidden,
+        AdminError::UnknownAudience(_) | AdminError::Lifetime { .. } => Code::ValidationError,
+        AdminError::KeyReused => Code::IdempotencyKeyReused,
+        AdminError::InProgress => Code::IdempotentRequestInProgress,
+        AdminError::KeyNotKept(_) => Code::IdempotencyStoreUnavailable,
+        AdminError::Store(error) => error.code(),
+        AdminError::NoInstallation
+        | AdminError::TargetNotEmpty
+        | AdminError::SealedAnswer
+        | AdminError::Open(_) => Code::InternalError,
+    }
+}
+
+/// What a caller is told of an act that can't be done, as a sentence. What concerns the installation is for the log alone.
+pub(super) fn sentence(error: &AdminError) -> String {
+    let code = code_of(error);
+    match code {
+        Code::InternalError
+        | Code::IdempotencyKeyReused
+        | Code::IdempotencyStoreUnavailable
+        | Code::IdempotentRequestInProgress
+        | Code::PreconditionFailed => code.message().to_owned(),
+        _ => {
+            let text = error.to_string();
+            let mut rest = text.chars();
+            let first = rest.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(rest).chain(['.']).collect()
+        }
+    }
+}

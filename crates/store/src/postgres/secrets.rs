@@ -1,0 +1,70 @@
+//! Adding secrets to clients.
+
+use tollgate_core::{ClientId, Timestamp};
+
+use super::changes::{By, kept, recorded};
+use super::column::{id, millis, params};
+use super::engine::Postgres;
+use super::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params, may_create};
+use super::pool::Statement;
+use crate::{Act, Completed, Secret, StoreError};
+
+/// A secret that is to be added to a client.
+pub(super) struct NewSecret<'a> {
+    pub(super) client: ClientId,
+    pub(super) secret: &'a Secret,
+    pub(super) others_expire_at: Option<Timestamp>,
+}
+
+/// Adds a secret, and keeps the answer under the key of the request if it has one.
+pub(super) async fn add_secret(
+    store: &Postgres,
+    NewSecret { client, secret, others_expire_at }: NewSecret<'_>,
+    key: &Key<'_>,
+    now: Timestamp,
+    act: &Act,
+) -> Result<Completed, StoreError> {
+    let (client, by) = (id(client.as_bytes()), By::of(act.actor()));
+    // Of two secrets that are added at once, the second lets the first expire.
+    let lock =
+        Statement { sql: "SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params: params![client] };
+    create_keyed(
+        store,
+        act,
+        key,
+        Some(lock),
+        recorded!(
+            concat!(
+                held!(),
+                "expiring AS (
+                         UPDATE secrets SET expires_at = least(expires_at, $17)
+                         WHERE client_id = $11 AND revoked_at IS NULL AND $17 IS NOT NULL AND ",
+                may_create!(),
+                "), done AS (
+                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
+                         SELECT id, $12, $13, $14, $15, $16 FROM clients WHERE id = $11 AND ",
+                may_create!(),
+                " RETURNING client_id
+                     )",
+                kept_answer!()
+            ),
+            "SELECT 1, 'client', client_id, NULL::bigint, $18, false FROM done",
+            "$19, $20, $21",
+            completed!()
+        ),
+        keyed_params![key;
+            client,
+            id(secret.id.as_bytes()),
+            secret.hash.as_bytes().as_slice(),
+            millis(secret.created_at),
+            secret.expires_at.map(millis),
+            secret.revoked_at.map(millis),
+            others_expire_at.map(millis),
+            kept(now),
+            by.who(),
+            by.from(),
+            by.why(),
+        ],
+    )
+    .await
+}
