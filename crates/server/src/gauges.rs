@@ -58,12 +58,11 @@ fn of_its_store(state: &State, out: &mut Exposition) {
     let rotates = u8::from(installation.rotates_keys());
     let help = "1 if this server advances the signing keys for all that share the store.";
     gauge("tollgate_rotates_keys", help, &rotates);
-    if let Some(unstreamed) = installation.unstreamed() {
-        gauge(
-            "tollgate_audit_unstreamed_records",
-            "Records of the audit trail that are not streamed yet.",
-            &unstreamed,
-        );
+    if installation.config().audit.stream.is_some() {
+        let unstreamed = installation.unstreamed().unwrap_or_default();
+        let help =
+            "Records of the audit trail that are not streamed yet; 0 on servers that leave it to another.";
+        gauge("tollgate_audit_unstreamed_records", help, &unstreamed);
     }
     out.family(AGE, Kind::Gauge, "For how long the key has signed that signs now, by its algorithm.");
     let (ring, now) = (installation.signing_ring(), installation.now());

@@ -36,7 +36,7 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 /// A server that has all there is to measure.
 fn measured(folder: &Path) -> Serve {
     make_certificate(folder);
-    Serve::install(folder, TLS);
+    Serve::install(folder, &format!("audit.stream = \"file:audit.jsonl\"\n{TLS}"));
     Serve::start(folder)
 }
 

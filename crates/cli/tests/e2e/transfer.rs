@@ -39,7 +39,8 @@ fn an_installation_moves_to_postgresql_and_back_without_a_lost_row() {
 
     let compared = store(folder.path(), &["verify", "--to", "sqlite:tollgate.db"]);
     assert_eq!(compared.code, Some(1));
-    let differ = "tollgate: the stores differ in idempotency_keys, documents\n";
+    let differ =
+        "tollgate: the stores differ in secret_uses, idempotency_keys, documents, audit, installation\n";
     assert_eq!(compared.stderr, differ, "{compared:?}");
     let table = compared.json();
     assert_eq!((rows(&table, "documents", "rows"), rows(&table, "documents", "rows_there")), (2, 1));
@@ -80,7 +81,7 @@ fn all_the_same(compared: &Finished) {
     assert_eq!(compared.code, Some(0), "{compared:?}");
     let tables = compared.json();
     let tables = tables.as_array().unwrap();
-    assert_eq!(tables.len(), 9);
+    assert_eq!(tables.len(), 11);
     assert!(tables.iter().all(|table| table["same"] == true), "{tables:?}");
 }
 

@@ -10,21 +10,20 @@ use crate::uses::{OTHERS, SOURCES, gathered};
 use crate::{SecretUse, SecretUses, StoreError, Uses};
 
 /// Adds uses. Each counts for the secret as a whole, and for its source; in an order, so that of two servers neither waits for
-/// a row that the other has while it has one that the other waits for.
+/// a row that the other has while it has one that the other waits for. All tables are joined by the client.
 const NOTE: &str = "INSERT INTO secret_uses (client_id, secret_id, source, last_at)
      SELECT client_id, secret_id, told, max(at) FROM (
-         SELECT g.client_id, g.secret_id, g.at, CASE WHEN EXISTS (
-                 SELECT FROM secret_uses u
-                 WHERE u.client_id = g.client_id AND u.secret_id = g.secret_id AND u.source = g.source
-             ) OR (
-                 SELECT count(*) FROM secret_uses u
-                 WHERE u.client_id = g.client_id AND u.secret_id = g.secret_id AND u.source NOT IN ('', $5)
-             ) < $6 THEN g.source ELSE $5 END AS told
-         FROM unnest($1, $2, $3, $4) AS g(client_id, secret_id, source, at)
-         UNION ALL SELECT w.client_id, w.secret_id, w.at, ''
-         FROM unnest($1, $2, $3, $4) AS w(client_id, secret_id, source, at)
+         SELECT s.client_id, s.id AS secret_id, g.at, unnest(ARRAY['', CASE
+             WHEN u.source IS NOT NULL OR coalesce(c.sources, 0) < $6 THEN g.source ELSE $5 END]) AS told
+         FROM secrets s
+         JOIN unnest($1, $2, $3, $4) AS g(client_id, secret_id, source, at)
+             ON g.client_id = s.client_id AND g.secret_id = s.id
+         LEFT JOIN secret_uses u ON u.client_id = s.client_id AND u.secret_id = s.id AND u.source = g.source
+         LEFT JOIN (
+             SELECT client_id, secret_id, count(*) AS sources FROM secret_uses
+             WHERE client_id = ANY($1) AND source NOT IN ('', $5) GROUP BY client_id, secret_id
+         ) c ON c.client_id = s.client_id AND c.secret_id = s.id
      ) used
-     WHERE EXISTS (SELECT FROM secrets s WHERE s.client_id = used.client_id AND s.id = used.secret_id)
      GROUP BY client_id, secret_id, told ORDER BY client_id, secret_id, told
      ON CONFLICT (client_id, secret_id, source) DO UPDATE SET last_at = greatest(secret_uses.last_at, excluded.last_at)";
 
