@@ -43,7 +43,6 @@ use thiserror::Error;
 use tollgate_core::Policy;
 
 pub(crate) use self::authz::without_trailing_slash;
-pub(crate) use self::values::duration_text;
 pub use self::{
     access_tokens::AccessTokens,
     audiences::AudienceSettings,
@@ -55,7 +54,10 @@ pub use self::{
         Admin, Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
     },
     stream::StreamTarget,
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, parse_duration},
+    values::{
+        Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
+        parse_duration,
+    },
 };
 use self::{
     layers::{Layers, Origin},
