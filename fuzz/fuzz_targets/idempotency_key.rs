@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use tollgate_server::fuzzing::idempotency_key;
+use tollgate_sandbox::fuzzing::idempotency_key;
 
 const NAME: &str = "idempotency-key";
 

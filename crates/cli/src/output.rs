@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tollgate_core::{Audience, Timestamp};
 use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_server::config::duration_text;
-use tollgate_store::{Client, Merchant, Secret, Status};
+use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
 
 use crate::args::Format;
 use crate::failure::Failure;
@@ -179,13 +179,15 @@ pub(crate) fn networks(networks: &[IpNet]) -> String {
 }
 
 /// Returns a secret as it is printed: everything but the secret itself.
-pub(crate) fn secret(secret: &Secret, now: Timestamp) -> Value {
+pub(crate) fn secret(secret: &Secret, used: Option<&SecretUses>, now: Timestamp) -> Value {
     let mut shown = Map::new();
     shown.insert("secret_id".into(), json!(secret.id));
     shown.insert("status".into(), json!(secret_status(SecretStatus::at(now, secret))));
     shown.insert("created_at".into(), json!(time(secret.created_at)));
     shown.insert("expires_at".into(), json!(secret.expires_at.map(time)));
     shown.insert("revoked_at".into(), json!(secret.revoked_at.map(time)));
+    shown.insert("last_used_at".into(), json!(used.map(|used| time(used.last_at))));
+    shown.insert("sources".into(), json!(used.map_or(0, |used| used.sources.len())));
     shown.into()
 }
 

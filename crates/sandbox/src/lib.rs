@@ -5,6 +5,9 @@
 //! what it needs of one comes as values ([`Host`], [`Playground`], [`Calls`]).
 
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod idempotency;
 mod pages;

@@ -13,7 +13,6 @@ mod routes;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use tollgate_core::ClientId;
 use tollgate_guard::Principal;
 
 use self::asks::Asks;
@@ -21,6 +20,7 @@ use self::original::Original;
 use self::refused::Refused;
 use self::required::Required;
 pub(crate) use self::routes::RouteTable;
+use crate::caller::Caller;
 use crate::state::{Arrival, State};
 
 /// Answers whether a request may be forwarded, and if so who sends it.
@@ -30,10 +30,14 @@ pub(crate) fn answer<B>(
     asks: Asks,
     arrival: Arrival,
     request: &Request<B>,
-) -> (Response<Full<Bytes>>, Option<ClientId>) {
+    caller: &mut Caller,
+) -> Response<Full<Bytes>> {
     match decide(state, table, asks, arrival, request) {
-        Ok(principal) => (answer::admitted(&principal), Some(principal.client_id())),
-        Err(refused) => (answer::refused(asks, refused, state.installation().verifier().realm()), None),
+        Ok(principal) => {
+            caller.is_let_in(&principal);
+            answer::admitted(&principal)
+        }
+        Err(refused) => answer::refused(asks, refused, state.installation().verifier().realm()),
     }
 }
 

@@ -55,7 +55,7 @@ pub use self::{
     },
     stream::StreamTarget,
     values::{
-        Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
+        Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
         parse_duration,
     },
 };

@@ -6,6 +6,7 @@
 //! `Display`.
 
 mod administration;
+mod conversions;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,10 +16,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
-use tollgate_core::{MintError, TokenError};
-use tollgate_guard::{Realm, Unverified};
-use tollgate_http::edge::BodyError;
+use tollgate_guard::Realm;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
@@ -26,6 +26,7 @@ use tollgate_store::StoreError;
 use self::administration::{code_of, sentence};
 use crate::admin::AdminError;
 use crate::readiness::NotReady;
+use crate::why::{Unproved, Why};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -43,14 +44,14 @@ pub enum Error {
     #[error("unsupported grant type")]
     GrantType(Problems),
     /// The client is unknown or disabled, or its secret is wrong, revoked or expired.
-    #[error("unknown client or wrong secret")]
-    InvalidClient,
+    #[error("{0}")]
+    InvalidClient(Unproved),
     /// The refresh token is not accepted.
     #[error("invalid refresh token: {0}")]
     InvalidToken(TokenError),
     /// The client or the secret behind a refresh token is no longer good.
-    #[error("the client or the secret behind the refresh token is no longer good")]
-    RefreshRefused,
+    #[error("invalid refresh token: {0}")]
+    RefreshRefused(Unproved),
     /// The token was issued to another client than the one that presents it.
     #[error("the token was issued to another client")]
     AnothersToken,
@@ -147,8 +148,8 @@ impl Error {
             Self::Invalid(_) | Self::Scope(_) | Self::Target(_) | Self::GrantType(_) | Self::BrokenBody => {
                 Code::ValidationError
             }
-            Self::InvalidClient => Code::InvalidClient,
-            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => Code::InvalidToken,
+            Self::InvalidClient(_) => Code::InvalidClient,
+            Self::InvalidToken(_) | Self::RefreshRefused(_) | Self::AnothersToken => Code::InvalidToken,
             Self::Browser => Code::BrowserNotAllowed,
             Self::Address | Self::NotAnOperator | Self::PlainAdministration => Code::Forbidden,
             Self::NotFound | Self::NoSuchThing => Code::NotFound,
@@ -164,10 +165,41 @@ impl Error {
         }
     }
 
+    /// Why it refuses who asks; `None` if it is not about who asks.
+    pub(crate) const fn why(&self) -> Option<Why> {
+        Some(match self {
+            Self::InvalidClient(unproved) | Self::RefreshRefused(unproved) => Why::of_unproved(*unproved),
+            Self::InvalidToken(error) => Why::of_token(*error),
+            Self::AnothersToken => Why::ForeignToken,
+            Self::Address | Self::PlainAdministration => Why::Address,
+            Self::TooMany { .. } | Self::TooManyActs { .. } | Self::OverQuota { .. } => Why::Throttled,
+            Self::Scope(_) | Self::NotAnOperator => Why::Scope,
+            Self::Target(_) => Why::Audience,
+            Self::Invalid(_)
+            | Self::GrantType(_)
+            | Self::Browser
+            | Self::NotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::Timeout
+            | Self::BrokenBody
+            | Self::TooLarge
+            | Self::MediaType { .. }
+            | Self::Store(_)
+            | Self::NoSigningKey
+            | Self::NoRandomBytes
+            | Self::TokenTooLong
+            | Self::Stale
+            | Self::NotReady(_)
+            | Self::Admin(_)
+            | Self::NoSuchThing
+            | Self::Internal(_) => return None,
+        })
+    }
+
     /// What the caller is told.
     pub fn message(&self) -> Cow<'static, str> {
         match self {
-            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => {
+            Self::InvalidToken(_) | Self::RefreshRefused(_) | Self::AnothersToken => {
                 "The refresh token is malformed, expired or revoked. Obtain a new one with the client's credentials."
                     .into()
             }
@@ -202,7 +234,7 @@ impl Error {
             | Self::Scope(_)
             | Self::Target(_)
             | Self::GrantType(_)
-            | Self::InvalidClient
+            | Self::InvalidClient(_)
             | Self::Browser
             | Self::Address
             | Self::NotFound
@@ -222,7 +254,7 @@ impl Error {
     fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
         match self {
             // RFC 6749 §5.2, RFC 9110 §15.5.2
-            Self::InvalidClient => {
+            Self::InvalidClient(_) => {
                 refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""))
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
@@ -244,7 +276,7 @@ impl Error {
             | Self::Target(_)
             | Self::GrantType(_)
             | Self::InvalidToken(_)
-            | Self::RefreshRefused
+            | Self::RefreshRefused(_)
             | Self::AnothersToken
             | Self::Browser
             | Self::Address
@@ -313,63 +345,16 @@ impl Error {
         if let Self::InvalidToken(why) = self {
             extensions.insert(*why);
         }
-        response
-    }
-}
-
-impl From<AdminError> for Error {
-    fn from(error: AdminError) -> Self {
-        match error {
-            AdminError::Store(error) => Self::Store(error),
-            error => Self::Admin(error),
+        if let Some(why) = self.why() {
+            extensions.insert(why);
         }
+        response
     }
 }
 
 /// The status that a code has in the envelope.
 pub(crate) fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).expect("codes have valid statuses")
-}
-
-impl From<Unverified> for Error {
-    fn from(error: Unverified) -> Self {
-        match error {
-            Unverified::Refused(why) => Self::InvalidToken(why),
-            Unverified::Stale => Self::Stale,
-        }
-    }
-}
-
-impl From<MintError> for Error {
-    fn from(error: MintError) -> Self {
-        match error {
-            MintError::NoKey => Self::NoSigningKey,
-            MintError::NoRandomBytes => Self::NoRandomBytes,
-            MintError::TooLong => Self::TokenTooLong,
-        }
-    }
-}
-
-impl From<Problems> for Error {
-    fn from(problems: Problems) -> Self {
-        Self::Invalid(problems)
-    }
-}
-
-impl From<Problem> for Error {
-    fn from(problem: Problem) -> Self {
-        Self::Invalid(problem.into())
-    }
-}
-
-impl From<BodyError> for Error {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::TooLarge,
-            BodyError::TimedOut => Self::Timeout,
-            BodyError::Broken(_) => Self::BrokenBody,
-        }
-    }
 }
 
 impl IntoResponse for Error {

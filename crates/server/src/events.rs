@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, sleep};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tollgate_store::{Draft, StoreError, Trail};
 
 use crate::trail::AuditTrail;
@@ -107,13 +107,8 @@ impl Events {
                 _ = stopped.changed() => break,
             };
             let Some(event) = event else { continue };
-            tokio::select! {
-                () = persistently(store, trail, &event) => {}
-                // It is tried once more, like those that still wait.
-                _ = stopped.changed() => {
-                    let _ = record(store, trail, event).await;
-                    break;
-                }
+            if !recorded_until(store, trail, &event, &mut stopped).await {
+                break;
             }
         }
         receiver.close();
@@ -149,16 +144,26 @@ async fn record(store: &dyn Trail, trail: &AuditTrail, event: Draft) -> Result<(
     store.record(&trail.act(event)).await
 }
 
-/// Records an event as soon as the store takes it. One whose outcome is unknown is recorded again: twice is better than never.
-async fn persistently(store: &dyn Trail, trail: &AuditTrail, event: &Draft) {
+/// Records an event as soon as the store takes it, and tries once more when the end comes. Says whether it goes on. A write is not
+/// given up while it is under way, or it could be done all the same; where its outcome is unknown it is done again: twice is better than
+/// never.
+async fn recorded_until(
+    store: &dyn Trail,
+    trail: &AuditTrail,
+    event: &Draft,
+    stopped: &mut watch::Receiver<()>,
+) -> bool {
     let mut failing = false;
     while let Err(error) = record(store, trail, event.clone()).await {
         if !failing {
             tracing::error!(%error, act = event.act, "an event can't be recorded in the audit trail yet");
         }
         failing = true;
-        sleep(AGAIN).await;
+        if timeout(AGAIN, stopped.changed()).await.is_ok() {
+            return record(store, trail, event.clone()).await.is_ok();
+        }
     }
+    true
 }
 
 #[cfg(test)]

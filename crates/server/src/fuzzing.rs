@@ -1,17 +1,18 @@
 //! What `fuzz/` reaches of this crate's inside.
 
-use http::HeaderMap;
-use tollgate_core::{Environment, MerchantId};
 use tollgate_http::Problems;
 
 use crate::config::{Config, ConfigError};
-use crate::idempotency::IdempotencyKey;
-use crate::oauth::parameters::{Parameters, at_once, read_form};
+use crate::oauth::parameters::{Parameters, Times, at_once, read_form};
 
 /// The parameters of a form in their order, and the names that are there twice. `None` if it is not one.
 pub fn form(body: &[u8]) -> Option<(Vec<(String, String)>, Vec<String>)> {
     let (mut problems, mut read) = (Problems::new(), Vec::new());
-    read_form(body, &mut problems, |name, value| read.push((name.to_owned(), value.into_owned()))).ok()?;
+    read_form(body, &mut problems, |name, value| {
+        read.push((name.to_owned(), value.into_owned()));
+        Times::Once
+    })
+    .ok()?;
     Some((read, problems.iter().map(|problem| problem.field.clone()).collect()))
 }
 
@@ -24,14 +25,6 @@ pub fn parameters(body: &[u8]) -> (Option<String>, Option<String>) {
     let mut problems = Problems::new();
     let document = Parameters::read_document(body, &mut problems).ok().filter(|_| problems.is_empty());
     (at_once(body).as_ref().map(shown), document.as_ref().map(shown))
-}
-
-/// The key of a request.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, String> {
-    match IdempotencyKey::of(headers) {
-        Ok(key) => Ok(key.map(String::from)),
-        Err(problem) => Err(problem.message),
-    }
 }
 
 /// The configuration that a file has.

@@ -12,6 +12,7 @@ use tollgate_core::wire::Code;
 
 use crate::exposition::{Exposition, Kind};
 use crate::route::{Route, Routes};
+use crate::why::Why;
 
 /// Upper bounds of the latency buckets, in microseconds.
 const BUCKETS: [u64; 12] =
@@ -30,6 +31,7 @@ pub(crate) struct Metrics {
     tokens: [AtomicU64; 2],
     refusals: [AtomicU64; Code::ALL.len()],
     token_refusals: [AtomicU64; TokenError::ALL.len()],
+    reasons: [AtomicU64; Why::ALL.len()],
 }
 
 struct RouteMetrics {
@@ -56,6 +58,7 @@ impl Metrics {
             tokens: std::array::from_fn(|_| AtomicU64::new(0)),
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
             token_refusals: std::array::from_fn(|_| AtomicU64::new(0)),
+            reasons: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 
@@ -89,6 +92,11 @@ impl Metrics {
         self.token_refusals[why as usize].fetch_add(1, Relaxed);
     }
 
+    /// Counts a refusal by what the caller is told less of.
+    pub(crate) fn refused_for(&self, why: Why) {
+        self.reasons[why as usize].fetch_add(1, Relaxed);
+    }
+
     /// Writes what was counted; `exceeded` says how often each limit was exceeded.
     pub(crate) fn write(&self, exceeded: &[(&str, u64)], out: &mut Exposition) {
         self.write_requests(out);
@@ -108,6 +116,12 @@ impl Metrics {
         for why in TokenError::ALL {
             let count = self.token_refusals[why as usize].load(Relaxed);
             out.labelled(TOKEN_REFUSALS, format_args!("reason=\"{}\"", why.as_str()), count);
+        }
+        let help = "Clients refused, by the reason, of which the caller is told less.";
+        out.family(CLIENT_REFUSALS, Kind::Counter, help);
+        for why in Why::ALL {
+            let count = self.reasons[why as usize].load(Relaxed);
+            out.labelled(CLIENT_REFUSALS, format_args!("reason=\"{}\"", why.as_str()), count);
         }
         let help = "What was over a limit of its source or merchant, refused or not.";
         out.family(EXCEEDED, Kind::Counter, help);
@@ -141,6 +155,7 @@ const DURATIONS: &str = "tollgate_request_duration_seconds";
 const TOKENS: &str = "tollgate_tokens_issued_total";
 const REFUSALS: &str = "tollgate_refusals_total";
 const TOKEN_REFUSALS: &str = "tollgate_token_refusals_total";
+const CLIENT_REFUSALS: &str = "tollgate_client_refusals_total";
 const INTERNAL: usize = 17;
 const EXCEEDED: &str = "tollgate_limit_exceeded_total";
 

@@ -22,39 +22,53 @@ use axum::extract::{self, Extension, Request};
 use axum::routing::{MethodRouter, any};
 use axum::{Router, body::Body};
 
+use crate::caller::Caller;
 use crate::config::Config;
 use crate::error::Error;
-use crate::response::Answered;
+use crate::response::Answer;
 use crate::route::Route;
 use crate::state::{Arrival, State};
 
 /// The routes that OAuth libraries know. The two below `/api/v1` are called without a router.
 pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
-    let metadata =
-        || endpoint(async |state, _, request| metadata::describe(state.config(), &request.into_parts().0));
+    let metadata = || {
+        endpoint(async |state, _, request| {
+            (metadata::describe(state.config(), &request.into_parts().0), Caller::default())
+        })
+    };
     let router = Router::new()
         .route(
             Route::StandardToken.path(),
-            endpoint(async |state, arrival, request| token::post_form(&state, arrival, request).await),
+            endpoint(async |state, arrival, request| {
+                let mut caller = Caller::default();
+                (token::post_form(&state, arrival, request, &mut caller).await, caller)
+            }),
         )
         .route(
             Route::Introspect.path(),
-            endpoint(async |state, arrival, request| introspect::post(&state, arrival, request).await),
+            endpoint(async |state, arrival, request| {
+                let mut caller = Caller::default();
+                (introspect::post(&state, arrival, request, &mut caller).await, caller)
+            }),
         )
         .route(
             Route::Revoke.path(),
-            endpoint(async |state, arrival, request| revoke::post(&state, arrival, request).await),
+            endpoint(async |state, arrival, request| {
+                let mut caller = Caller::default();
+                (revoke::post(&state, arrival, request, &mut caller).await, caller)
+            }),
         )
         .route(
             Route::Revocations.path(),
             endpoint(async |state, arrival, request| {
-                revocations::get(&state, arrival, &request.into_parts().0).await
+                let mut caller = Caller::default();
+                (revocations::get(&state, arrival, &request.into_parts().0, &mut caller).await, caller)
             }),
         )
         .route(
             Route::KeySet.path(),
             endpoint(async |state, arrival, request| {
-                metadata::keys(&state, arrival.now, &request.into_parts().0)
+                (metadata::keys(&state, arrival.now, &request.into_parts().0), Caller::default())
             }),
         );
     let described = |router: Router<_>, path: &str| {
@@ -76,18 +90,15 @@ pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
 fn endpoint<F, A>(handle: F) -> MethodRouter<Arc<State>>
 where
     F: Fn(Arc<State>, Arrival, Request) -> A + Clone + Send + Sync + 'static,
-    A: Future<Output = Result<Answered, Error>> + Send + 'static,
+    A: Future<Output = (Result<Answer, Error>, Caller)> + Send + 'static,
 {
     any(|extract::State(state), Extension(arrival), request| async move {
-        match handle(state, arrival, request).await {
-            Ok(Answered { response, client }) => {
-                let mut response = response.map(Body::new);
-                if let Some(client) = client {
-                    response.extensions_mut().insert(client);
-                }
-                response
-            }
+        let (outcome, caller) = handle(state, arrival, request).await;
+        let mut response = match outcome {
+            Ok(response) => response.map(Body::new),
             Err(error) => error.oauth_response().map(|body: bytes::Bytes| Body::from(body)),
-        }
+        };
+        response.extensions_mut().insert(caller);
+        response
     })
 }

@@ -11,9 +11,11 @@ use tollgate_core::{
     is_allowed,
 };
 use tollgate_http::ClientAddress;
-use tollgate_store::{Client, Clients, Quota, Status, StoreError};
+use tollgate_store::{Client, Clients, Quota, Secret, Status, StoreError};
 
 use crate::client_id_filter::ClientIdFilter;
+use crate::last_use::LastUse;
+use crate::why::Unproved;
 
 /// The clients, as the authority needs them.
 pub struct Registry {
@@ -53,23 +55,41 @@ pub struct Registered {
     pub refresh_ttl: Option<Duration>,
     /// How many tokens it may obtain; `None` is any number.
     pub quota: Option<Quota>,
-    enabled: bool,
-    secrets: Box<[LiveSecret]>,
+    standing: Standing,
+    secrets: Box<[KnownSecret]>,
 }
 
-struct LiveSecret {
+/// Whether a client is accepted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Accepted,
+    Disabled,
+    MerchantDisabled,
+    /// There is no such client.
+    Absent,
+}
+
+struct KnownSecret {
     id: SecretId,
     hash: SecretHash,
     expires_at: Timestamp,
+    /// It is refused, and known only to say why.
+    is_revoked: bool,
+    last_use: LastUse,
 }
+
+/// How many revoked secrets of a client are known, the newest ones.
+const REVOKED: usize = 4;
 
 impl Registered {
     /// The dummy client, with which an unknown one is compared for constant cost: it has a secret, which nothing hashes to.
     pub fn dummy() -> Self {
-        let secret = LiveSecret {
+        let secret = KnownSecret {
             id: SecretId::from_bytes([0; 16]),
             hash: SecretHash::from_bytes([0; 32]),
             expires_at: Timestamp::MAX,
+            is_revoked: false,
+            last_use: LastUse::default(),
         };
         Self {
             merchant_id: None,
@@ -82,29 +102,47 @@ impl Registered {
             access_ttl: None,
             refresh_ttl: None,
             quota: None,
-            enabled: false,
+            standing: Standing::Absent,
             secrets: [secret].into(),
         }
     }
 
-    /// The live secret with this hash. Every secret is compared, in constant time.
-    pub fn authenticate(&self, hash: &SecretHash, now: Timestamp) -> Option<SecretId> {
-        let mut found = None;
+    /// The live secret with this hash, or why there is none. Every secret is compared, in constant time.
+    pub fn authenticate(&self, hash: &SecretHash, now: Timestamp) -> Result<SecretId, Unproved> {
+        let (mut live, mut ended) = (None, None);
         for secret in &self.secrets {
-            if secret.hash.matches(hash) && secret.expires_at > now {
-                found = Some(secret.id);
+            if secret.hash.matches(hash) {
+                let slot = if secret.is_live(now) { &mut live } else { &mut ended };
+                *slot = Some(secret);
             }
         }
-        found.filter(|_| self.enabled)
+        match (live.or(ended), self.standing) {
+            (_, Standing::Absent) => Err(Unproved::UnknownClient),
+            (None, _) => Err(Unproved::WrongSecret),
+            (Some(secret), _) if secret.is_revoked => Err(Unproved::RevokedSecret(secret.id)),
+            (Some(secret), _) if !secret.is_live(now) => Err(Unproved::ExpiredSecret(secret.id)),
+            (Some(secret), standing) => standing.accepts(secret.id).map(|()| secret.id),
+        }
     }
 
-    /// Says whether a refresh token of this client may still be used: the client, the secret that it was obtained with
-    /// and what has been revoked since are asked.
-    pub fn vouches_for(&self, refresh: &Claims<'_>, now: Timestamp) -> bool {
-        self.enabled
-            && refresh.generation >= self.generation
-            && refresh.merchant_generation >= self.merchant_generation
-            && self.secrets.iter().any(|live| live.id == refresh.secret_id && live.expires_at > now)
+    /// Says whether a refresh token of this client may still be used, or why not: the client, the secret that it was obtained
+    /// with and what has been revoked since are asked.
+    pub fn vouches_for(&self, refresh: &Claims<'_>, now: Timestamp) -> Result<(), Unproved> {
+        self.standing.accepts(refresh.secret_id)?;
+        if refresh.generation < self.generation || refresh.merchant_generation < self.merchant_generation {
+            return Err(Unproved::EndedToken);
+        }
+        match self.secrets.iter().find(|secret| secret.id == refresh.secret_id) {
+            Some(secret) if secret.is_live(now) => Ok(()),
+            Some(secret) if !secret.is_revoked => Err(Unproved::ExpiredSecret(secret.id)),
+            Some(_) | None => Err(Unproved::RevokedSecret(refresh.secret_id)),
+        }
+    }
+
+    /// Notes that a secret is used. Says whether that is news.
+    pub(crate) fn notes_use(&self, of: SecretId, from: ClientAddress, now: Timestamp) -> bool {
+        let used = self.secrets.iter().find(|secret| secret.id == of);
+        used.is_some_and(|secret| secret.last_use.note(from, now))
     }
 
     /// Says whether its tokens may be for `audience`. `default` is the API of a client that none was chosen for.
@@ -120,6 +158,45 @@ impl Registered {
         let is_listed = |list| address.known().is_some_and(|address| is_allowed(list, address));
         self.addresses.as_deref().is_none_or(is_listed)
     }
+}
+
+impl Standing {
+    fn accepts(self, secret: SecretId) -> Result<(), Unproved> {
+        match self {
+            Self::Accepted => Ok(()),
+            Self::Disabled => Err(Unproved::DisabledClient(secret)),
+            Self::MerchantDisabled => Err(Unproved::DisabledMerchant(secret)),
+            Self::Absent => Err(Unproved::UnknownClient),
+        }
+    }
+}
+
+impl KnownSecret {
+    fn is_live(&self, now: Timestamp) -> bool {
+        !self.is_revoked && self.expires_at > now
+    }
+}
+
+/// Takes every secret that is not revoked, and the newest of those that are.
+fn known_secrets(secrets: Vec<Secret>) -> Box<[KnownSecret]> {
+    let revoked = secrets.iter().filter(|secret| secret.revoked_at.is_some()).count();
+    let mut left_out = revoked.saturating_sub(REVOKED);
+    let mut is_known = |secret: &Secret| {
+        let is_left_out = secret.revoked_at.is_some() && left_out > 0;
+        left_out -= usize::from(is_left_out);
+        !is_left_out
+    };
+    secrets
+        .into_iter()
+        .filter(|secret| is_known(secret))
+        .map(|secret| KnownSecret {
+            id: secret.id,
+            hash: secret.hash,
+            expires_at: secret.expires_at.unwrap_or(Timestamp::MAX),
+            is_revoked: secret.revoked_at.is_some(),
+            last_use: LastUse::default(),
+        })
+        .collect()
 }
 
 impl Registry {
@@ -186,18 +263,18 @@ impl Registry {
             access_ttl: client.terms.access_ttl,
             refresh_ttl: client.terms.refresh_ttl,
             quota: client.terms.quota,
-            enabled: client.status == Status::Enabled && client.merchant_status == Status::Enabled,
-            secrets: client
-                .secrets
-                .into_iter()
-                .filter(|secret| secret.revoked_at.is_none())
-                .map(|secret| LiveSecret {
-                    id: secret.id,
-                    hash: secret.hash,
-                    expires_at: secret.expires_at.unwrap_or(Timestamp::MAX),
-                })
-                .collect(),
+            standing: match (client.status, client.merchant_status) {
+                (Status::Enabled, Status::Enabled) => Standing::Accepted,
+                (Status::Disabled, _) => Standing::Disabled,
+                (Status::Enabled, Status::Disabled) => Standing::MerchantDisabled,
+            },
+            secrets: known_secrets(client.secrets),
         }
+    }
+
+    /// The client `id`, if it is in memory.
+    pub(crate) fn cached(&self, id: ClientId) -> Option<Arc<Registered>> {
+        self.cache.peek(&id)
     }
 
     fn interned(&self, scope: Scope) -> Scope {

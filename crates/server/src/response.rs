@@ -7,30 +7,13 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, PRAGMA, X_CONTEN
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
-use tollgate_core::ClientId;
 use tollgate_http::X_REQUEST_ID;
 
 /// The body of an answer: whole for the authority's own, as it comes for everything else.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
 
 /// The answer of an endpoint.
-pub(crate) struct Answered {
-    pub(crate) response: Response<Full<Bytes>>,
-    /// Who asked, where a client must prove itself.
-    pub(crate) client: Option<ClientId>,
-}
-
-impl Answered {
-    /// An answer to a client that has proved itself.
-    pub(crate) fn to(client: ClientId, response: Response<Full<Bytes>>) -> Self {
-        Self { response, client: Some(client) }
-    }
-
-    /// An answer to whoever asked.
-    pub(crate) fn to_anybody(response: Response<Full<Bytes>>) -> Self {
-        Self { response, client: None }
-    }
-}
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// An answer about tokens, which nothing may keep (RFC 6749 §5.1).
 pub(crate) fn about_tokens(body: Bytes) -> Response<Full<Bytes>> {

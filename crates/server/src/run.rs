@@ -25,7 +25,9 @@ use crate::open_files::open_files;
 use crate::readiness::Task;
 use crate::rotation::Rotation;
 use crate::server::Server;
+use crate::state::State;
 use crate::streaming::Streaming;
+use crate::uses;
 use crate::watcher::Watcher;
 
 /// A listener that can't be had.
@@ -126,7 +128,7 @@ pub async fn run(
     let open = server.state().connections().clone();
     warn_of_few_files(server.state().config());
     let (stop, stopped) = watch::channel(());
-    let beside = Beside::start(server.state().installation(), &stopped);
+    let beside = Beside::start(server.state(), &stopped);
     let note = |act, what| server.state().installation().note_event(act, Outcome::Done, &what);
     note("server.start", about_start(server.state().config()));
     let serve_admin = |listener| serve_admin(server.clone(), listener, tls.admin, stopped);
@@ -179,7 +181,8 @@ struct Beside {
 
 impl Beside {
     /// Starts it, to go on until `stopped` has no sender any more.
-    fn start(installation: &Arc<Installation>, stopped: &watch::Receiver<()>) -> Self {
+    fn start(state: &State, stopped: &watch::Receiver<()>) -> Self {
+        let installation = state.installation();
         let spawn = |task, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
             background::spawn(task, installation.clone(), work)
         };
@@ -191,6 +194,8 @@ impl Beside {
             spawn(Task::Rotation, Box::pin(rotation.run(stopped.clone()))),
             spawn(Task::Events, Box::pin(async move { recording.record_events(until).await })),
         ];
+        let noting = uses::run(state.uses().clone(), installation.clone(), stopped.clone());
+        finishing.push(spawn(Task::Uses, Box::pin(noting)));
         if let Some(streaming) = Streaming::new(installation.clone()) {
             finishing.push(spawn(Task::Streaming, Box::pin(streaming.run(stopped.clone()))));
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{MethodRouter, any};
 use bytes::Bytes;
-use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
@@ -23,19 +23,24 @@ use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
 use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
+use tollgate_store::StoreError;
 use tower::{BoxError, Service, ServiceExt};
 
 use crate::admin::api;
 use crate::authz::asks::Asks;
 use crate::authz::{self, RouteTable};
+use crate::caller::Caller;
+use crate::config::LogSource;
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::oauth::{self, refresh, token};
 use crate::panics::catch_panic;
 use crate::readiness::NotReady;
-use crate::response::{Answered, Body, without_body};
+use crate::refusals::Refusal;
+use crate::response::{Answer, Body, without_body};
 use crate::route::{Route, Routes};
 use crate::state::{Arrival, State};
+use crate::why::Why;
 use crate::{health, limits, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
@@ -158,6 +163,21 @@ impl Server {
         let _ = self.requests.set(log);
     }
 
+    /// Returns up to `limit` clients and reasons that were refused here, the most frequent first.
+    pub fn refusals(&self, limit: usize) -> Vec<Refusal> {
+        let now = self.state.installation().now();
+        self.state.refusals().most(limit, now, self.state.config().audit.keep_sources)
+    }
+
+    /// Notes in the store when secrets were used, as a task does once a minute.
+    ///
+    /// # Errors
+    ///
+    /// The store's, if it does not take them: they wait on.
+    pub async fn flush_uses(&self) -> Result<(), StoreError> {
+        self.state.uses().flush(self.state.installation().store()).await
+    }
+
     /// Has the metrics say when the certificate expires that is served, in seconds since 1970.
     pub fn certificate_expires(&self, seconds: i64) {
         self.state.set_certificate_expiry(seconds);
@@ -193,14 +213,21 @@ impl Server {
         let begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, peer };
         let route = self.state.metrics().routes().of(request.uri().path());
-        let (response, client) = match route {
-            Route::Token => self.answer(catch_panic(token::post(&self.state, arrival, request)).await),
-            Route::Refresh => self.answer(catch_panic(refresh::post(&self.state, arrival, request)).await),
-            Route::Authz | Route::AuthzNginx | Route::AuthzEnvoy => self.authorize(route, arrival, &request),
+        let mut caller = Caller::default();
+        let response = match route {
+            Route::Token => {
+                self.answer(catch_panic(token::post(&self.state, arrival, request, &mut caller)).await)
+            }
+            Route::Refresh => {
+                self.answer(catch_panic(refresh::post(&self.state, arrival, request, &mut caller)).await)
+            }
+            Route::Authz | Route::AuthzNginx | Route::AuthzEnvoy => {
+                self.authorize(route, arrival, &request, &mut caller)
+            }
             // Boxed, or every token request would carry the room for them.
-            _ => Box::pin(self.route(&self.router, route, arrival, &begun.id, request)).await,
+            _ => Box::pin(self.route(&self.router, route, arrival, &begun.id, request, &mut caller)).await,
         };
-        self.end(begun, route, response, client)
+        self.end(begun, route, arrival, response, &caller)
     }
 
     /// Answers a request on the listener of the administration, which came from `peer`.
@@ -209,8 +236,9 @@ impl Server {
         let begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, peer: Some(peer) };
         let route = Routes::of_admin(request.uri().path());
-        let (response, client) = self.route(&self.admin, route, arrival, &begun.id, request).await;
-        self.end(begun, route, response, client)
+        let mut caller = Caller::default();
+        let response = self.route(&self.admin, route, arrival, &begun.id, request, &mut caller).await;
+        self.end(begun, route, arrival, response, &caller)
     }
 
     /// Does what is done with every answer: counts it, writes a line to the log, adds the headers that all have.
@@ -218,27 +246,37 @@ impl Server {
         &self,
         begun: Begun,
         route: Route,
+        arrival: Arrival,
         mut response: Response<Body>,
-        client: Option<ClientId>,
+        caller: &Caller,
     ) -> Response<Body> {
         let Begun { start, now, id, method } = begun;
         if method == Method::HEAD {
             response = without_body(response);
         }
-        let refusal = self.count_refusal(&response);
+        let refusal = self.count_refusal(&response, caller, arrival);
         let took = start.elapsed();
         self.state.metrics().request(route, response.status(), took);
-        if let Some(log) = self.requests.get().filter(|_| self.state.settings().log.requests) {
-            log.write(&log::Request {
-                at: now.after(took),
-                id: id.as_str(),
-                method: method.as_str(),
-                route: self.state.metrics().routes().path(route),
-                status: response.status().as_u16(),
-                micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                client,
-                reason: refusal.as_deref(),
-            });
+        if let Some(log) = self.requests.get() {
+            let settings = self.state.settings();
+            let is_logged = match settings.log.source {
+                LogSource::All => true,
+                LogSource::Refused => refusal.is_some(),
+                LogSource::Off => false,
+            };
+            if settings.log.requests {
+                log.write(&log::Request {
+                    at: now.after(took),
+                    id: id.as_str(),
+                    method: method.as_str(),
+                    route: self.state.metrics().routes().path(route),
+                    status: response.status().as_u16(),
+                    micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                    caller,
+                    source: arrival.from.known().filter(|_| is_logged),
+                    reason: refusal.as_deref(),
+                });
+            }
         }
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -247,12 +285,12 @@ impl Server {
     }
 
     /// The answer of an endpoint that is called without a router.
-    fn answer(&self, outcome: Result<Result<Answered, Error>, Error>) -> (Response<Body>, Option<ClientId>) {
+    fn answer(&self, outcome: Result<Result<Answer, Error>, Error>) -> Response<Body> {
         match outcome {
-            Ok(Ok(Answered { response, client })) => (response.map(Either::Left), client),
+            Ok(Ok(response)) => response.map(Either::Left),
             Ok(Err(error)) | Err(error) => {
                 let realm = self.state.installation().verifier().realm();
-                (error.response_in::<Full<Bytes>>(realm).map(Either::Left), None)
+                error.response_in::<Full<Bytes>>(realm).map(Either::Left)
             }
         }
     }
@@ -263,10 +301,14 @@ impl Server {
         route: Route,
         arrival: Arrival,
         request: &Request<B>,
-    ) -> (Response<Body>, Option<ClientId>) {
+        caller: &mut Caller,
+    ) -> Response<Body> {
         let asks = route.asks().unwrap_or(Asks::Plainly);
-        let (response, client) = authz::answer(&self.state, &self.authz, asks, arrival, request);
-        (response.map(Either::Left), client)
+        let response = authz::answer(&self.state, &self.authz, asks, arrival, request, caller);
+        if let Some(denial) = response.extensions().get::<Denial>() {
+            caller.is_denied(request.headers().get(AUTHORIZATION), denial);
+        }
+        response.map(Either::Left)
     }
 
     /// Calls what a router finds.
@@ -277,7 +319,9 @@ impl Server {
         arrival: Arrival,
         id: &RequestId,
         request: Request<impl RequestBody>,
-    ) -> (Response<Body>, Option<ClientId>) {
+        caller: &mut Caller,
+    ) -> Response<Body> {
+        let authorization = request.headers().get(AUTHORIZATION).cloned();
         let mut request = request.map(axum::body::Body::new);
         if let Route::Admin(_) = route {
             request.extensions_mut().insert(id.clone());
@@ -294,12 +338,21 @@ impl Server {
                 error.response_as::<Full<Bytes>>(route.dialect(), realm).map(Either::Left)
             }
         };
-        let client = response.extensions().get::<ClientId>().copied();
-        (response, client)
+        let extensions = response.extensions();
+        if let Some(seen) = extensions.get::<Caller>() {
+            *caller = *seen;
+        }
+        if let Some(client) = extensions.get::<ClientId>() {
+            caller.verified = Some(*client);
+        }
+        if let Some(denial) = extensions.get::<Denial>() {
+            caller.is_denied(authorization.as_ref(), denial);
+        }
+        response
     }
 
     /// Counts a refusal, and returns why it was one.
-    fn count_refusal(&self, response: &Response<Body>) -> Option<String> {
+    fn count_refusal(&self, response: &Response<Body>, caller: &Caller, arrival: Arrival) -> Option<String> {
         let extensions = response.extensions();
         let (code, why, token) = match (extensions.get::<Denial>(), extensions.get::<Reason>()) {
             (Some(denial), _) => (Some(denial.code()), denial.to_string(), token_error(denial)),
@@ -311,6 +364,11 @@ impl Server {
         };
         if let Some(code) = code {
             self.state.metrics().refused(code);
+        }
+        let reason = extensions.get::<Denial>().and_then(Why::of_denial).or(extensions.get::<Why>().copied());
+        if let Some(reason) = reason {
+            self.state.metrics().refused_for(reason);
+            self.state.refusals().note(caller.known(), reason, arrival.from, arrival.now);
         }
         if let Some(error) = token {
             self.state.metrics().token_refused(error);

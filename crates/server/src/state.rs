@@ -17,8 +17,10 @@ use crate::installation::Installation;
 use crate::limiters::Limiters;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;
+use crate::refusals::Refusals;
 use crate::registry::Registered;
 use crate::route::Routes;
+use crate::uses::Uses;
 
 /// What is known of a request before its handler is called.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +38,8 @@ pub(crate) struct State {
     installation: Arc<Installation>,
     limiters: Limiters,
     metrics: Metrics,
+    refusals: Refusals,
+    uses: Arc<Uses>,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
     connections: OpenConnections,
@@ -57,6 +61,8 @@ impl State {
         Self {
             limiters: Limiters::new(installation.config(), Instant::now()),
             metrics: Metrics::of(routes),
+            refusals: Refusals::default(),
+            uses: Arc::default(),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             connections: OpenConnections::default(),
@@ -102,6 +108,16 @@ impl State {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Who was refused, and why.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// The uses of secrets that are not in the store yet.
+    pub(crate) fn uses(&self) -> &Arc<Uses> {
+        &self.uses
     }
 
     /// The client that an unknown one is compared with, so that both take the same time.

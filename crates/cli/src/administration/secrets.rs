@@ -58,11 +58,20 @@ async fn list(args: &ClientArgs, format: Format) -> Result<(), Failure> {
     let opened = open::installation(&args.store, Access::Read).await?;
     let admin = opened.administration();
     let (secrets, now) = (secrets::list(&admin, args.client).await?, admin.now().await?);
-    let columns =
-        &[("secret_id", 36), ("status", 7), ("created_at", 20), ("expires_at", 20), ("revoked_at", 20)];
+    let uses = secrets::uses(&admin, args.client).await?;
+    let columns = &[
+        ("secret_id", 36),
+        ("status", 7),
+        ("created_at", 20),
+        ("expires_at", 20),
+        ("revoked_at", 20),
+        ("last_used_at", 20),
+        ("sources", 7),
+    ];
     let mut list = List::start(format, columns)?;
     for secret in &secrets {
-        list.item(&output::secret(secret, now))?;
+        let used = uses.iter().find(|uses| uses.secret == secret.id);
+        list.item(&output::secret(secret, used, now))?;
     }
     list.end()
 }

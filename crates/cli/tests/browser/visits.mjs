@@ -40,6 +40,20 @@ const visits = [
     await visit.end([DEV_SECRET]);
   },
 
+  async function whatAPersonFindsFirst(browser) {
+    for (const look of [{}, { colorScheme: "dark", viewport: { width: 320, height: 640 } }]) {
+      const visit = await Visit.begin(browser, DEV_URL, look);
+      const { page } = visit;
+      await page.goto(`${visit.url}/`);
+      await visit.isAccessible("the first page");
+      await visit.fits("the first page");
+      await page.getByRole("link", { name: "HTTP API" }).click();
+      await page.waitForURL(`${visit.url}/docs`);
+      await visit.isAccessible("the reference");
+      await visit.end([DEV_SECRET]);
+    }
+  },
+
   async function everythingByKeyboard(browser) {
     const visit = await Visit.begin(browser, DEV_URL);
     const { page } = visit;

@@ -11,6 +11,7 @@ mod parity;
 mod recipes;
 mod table;
 pub(crate) mod tollgate;
+mod traefik;
 
 use std::cell::Cell;
 use std::fs;
@@ -248,14 +249,17 @@ fn is_whole(said: &[u8]) -> bool {
     length.is_some_and(|length| body >= length) || said.ends_with(b"\r\n0\r\n\r\n")
 }
 
-/// An answer, or one without a status for a connection that ended without any.
+/// What stands for the status of a connection that ended without any.
+const NO_ANSWER: u16 = 999;
+
+/// An answer, or one with that status for a connection that ended without any.
 fn parsed(said: &[u8]) -> Response<Vec<u8>> {
     let end = said.windows(4).position(|end| end == b"\r\n\r\n").unwrap_or(said.len());
     let head = String::from_utf8_lossy(&said[..end]);
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse::<u16>().ok());
     let mut response = Response::new(said.get(end + 4..).unwrap_or_default().to_vec());
-    *response.status_mut() = http::StatusCode::from_u16(status.unwrap_or(999)).unwrap();
+    *response.status_mut() = http::StatusCode::from_u16(status.unwrap_or(NO_ANSWER)).unwrap();
     for line in lines {
         // An answer of HTTP/0.9 has no head.
         let Some((name, value)) = line.split_once(':').filter(|_| status.is_some()) else { break };

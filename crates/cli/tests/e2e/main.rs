@@ -58,6 +58,7 @@ mod store_file;
 mod terminal;
 mod tls;
 mod transfer;
+mod upgrade;
 mod upkeep;
 mod verifiers;
 mod waiting;

@@ -1,13 +1,16 @@
 //! What operators install: alerts and dashboard, units of systemd, and the scripts of the package.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::harness::{Api, Connection, Serve, finish, tollgate, write_master_key};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::harness::{Api, Connection, Finished, Serve, finish, tollgate, write_master_key};
 use crate::kept::is_left_out;
 use crate::tls::{TLS, make_certificate};
 
@@ -179,4 +182,75 @@ fn the_configuration_of_the_package_is_safe() {
     let mut check = tollgate(folder.path(), &["config", "check", "--config", config.to_str().unwrap()]);
     let checked = finish(check.env("TOLLGATE_MASTER_KEY", "file:master.key")).succeeded();
     assert!(checked.stdout.contains("https://tollgate.example.com"), "{checked:?}");
+}
+
+/// What a chart makes of settings, or why it refuses.
+fn rendered(settings: &[&str]) -> Finished {
+    let mut helm = Command::new("helm");
+    helm.args(["template", "production", "--kube-version", "1.31.0"]).arg(packaging("helm/tollgate"));
+    finish(helm.args(settings.iter().flat_map(|setting| ["--set-json", setting])))
+}
+
+#[test]
+fn the_chart_refers_to_secrets_and_its_configuration_is_safe() {
+    if is_left_out("helm", "TOLLGATE_TEST_HELM") {
+        return;
+    }
+    let needed = [
+        "publicUrl=\"https://pay.example.com\"",
+        "database.url=\"postgres://tollgate@db/tollgate?sslmode=disable\"",
+        "masterKey.secretName=\"tollgate-master-key\"",
+        "database.passwordSecret.name=\"tollgate-database\"",
+        "trustedProxies=[\"10.0.0.0/8\"]",
+        "config={\"tokens\":{\"algorithm\":\"ES256\"}}",
+    ];
+    finish(
+        Command::new("helm")
+            .args(["lint", "--strict"])
+            .arg(packaging("helm/tollgate"))
+            .args(needed.iter().flat_map(|setting| ["--set-json", setting])),
+    )
+    .succeeded();
+    for left_out in &needed[..4] {
+        let others: Vec<&str> = needed.into_iter().filter(|setting| setting != left_out).collect();
+        assert!(rendered(&others).code != Some(0), "{left_out}");
+    }
+    let text = rendered(&needed).succeeded().stdout;
+    let documents: Vec<Value> = yaml_serde::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect();
+    let find = |kind: &str| documents.iter().find(|document| document["kind"] == kind).unwrap();
+    let pod = &find("Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
+    let from: Vec<_> = pod["volumes"][1]["projected"]["sources"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        from.iter().map(|source| &source["secret"]["name"]).collect::<Vec<_>>(),
+        ["tollgate-master-key", "tollgate-database"]
+    );
+    for kind in ["Service", "PodDisruptionBudget", "NetworkPolicy"] {
+        find(kind);
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("master.key");
+    fs::write(&key, "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0").unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let config = find("ConfigMap")["data"]["tollgate.toml"].as_str().unwrap();
+    let config = config
+        .replace("/etc/tollgate/secrets/master.key", key.to_str().unwrap())
+        .replace("/etc/tollgate/secrets/database.password", key.to_str().unwrap());
+    fs::write(folder.path().join("tollgate.toml"), &config).unwrap();
+    let checked =
+        finish(&mut tollgate(folder.path(), &["config", "check", "--config", "tollgate.toml"])).succeeded();
+    assert!(checked.stdout.contains("https://pay.example.com") && config.contains("ES256"), "{checked:?}");
+}
+
+#[test]
+fn image_and_chart_are_of_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let chart = read("packaging/helm/tollgate/Chart.yaml");
+    assert!(chart.contains(&format!("\nversion: {version}\nappVersion: {version}\n")), "{chart}");
+    let compose = read("packaging/container/compose.yaml");
+    assert!(compose.contains(&format!("image: tollgate:{version}\n")), "{compose}");
 }

@@ -1,5 +1,5 @@
-//! Libraries of others in Rust: `jsonwebtoken` verifies our tokens by the published keys, and `oauth2` obtains, renews and
-//! introspects them.
+//! Libraries of others in Rust: `jsonwebtoken` verifies our tokens by the published keys, and `oauth2` obtains, renews,
+//! introspects and revokes them.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use oauth2::basic::{BasicClient, BasicErrorResponseType};
 use oauth2::{
     AccessToken, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, IntrospectionUrl,
-    RequestTokenError, Scope, TokenIntrospectionResponse, TokenResponse, TokenUrl,
+    RequestTokenError, RevocationUrl, Scope, StandardRevocableToken, TokenIntrospectionResponse,
+    TokenResponse, TokenUrl,
 };
 use serde_json::Value;
 
@@ -104,7 +105,7 @@ fn jsonwebtoken_follows_a_rotation_without_a_false_refusal() {
 }
 
 #[test]
-fn oauth2_obtains_renews_and_introspects_tokens() {
+fn oauth2_obtains_renews_introspects_and_revokes_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let dev = Dev::start(&folder.path().join("data"));
     for authentication in [AuthType::BasicAuth, AuthType::RequestBody] {
@@ -116,6 +117,8 @@ fn oauth2_obtains_renews_and_introspects_tokens() {
                 .set_introspection_url(
                     IntrospectionUrl::new(format!("{}/oauth2/introspect", dev.base_url)).unwrap(),
                 )
+                // The library revokes over https alone; whatever carries its requests knows where they go.
+                .set_revocation_url(RevocationUrl::new("https://localhost/oauth2/revoke".to_owned()).unwrap())
         };
         let good = client(dev.client_secret());
         let http = |request| exchange(&dev, &request);
@@ -134,9 +137,18 @@ fn oauth2_obtains_renews_and_introspects_tokens() {
             assert_eq!(said.client_id().unwrap().as_str(), dev.client_id());
             assert_eq!(said.scopes().unwrap()[0].as_str(), "payments:read");
         }
+        let is_active = |token: &str| {
+            good.introspect(&AccessToken::new(token.to_owned())).request(&http).unwrap().active()
+        };
         // A refresh token is none that a resource server may take.
-        let refresh = AccessToken::new(granted.refresh_token().unwrap().secret().clone());
-        assert!(!good.introspect(&refresh).request(&http).unwrap().active());
+        assert!(!is_active(granted.refresh_token().unwrap().secret()));
+        let access = granted.access_token().secret();
+        assert!(!is_active(&access[..access.len() - 1]) && !is_active(&access.replace('.', "")));
+        good.revoke_token(StandardRevocableToken::from(granted.access_token()))
+            .unwrap()
+            .request(&http)
+            .unwrap();
+        assert!(!is_active(access) && is_active(renewed.access_token().secret()));
 
         let refused = client("wrong").exchange_client_credentials().request(&http).unwrap_err();
         let RequestTokenError::ServerResponse(refused) = refused else { panic!("{refused}") };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::harness::{Serve, eventually};
+use crate::harness::{Serve, eventually, finish, tollgate};
 
 /// How soon a server notices.
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
@@ -32,6 +32,12 @@ fn a_server_whose_store_is_removed_or_replaced_is_not_ready_within_two_seconds()
     });
     fs::rename(&aside, &store).unwrap();
     eventually("it serves again", NOTICED_WITHIN, || (statuses() == [200; 3]).then_some(()));
+    eventually("both are in the audit trail", NOTICED_WITHIN, || {
+        let list = ["audit", "list", "--act", "server.", "--config", "tollgate.toml", "--format", "json"];
+        let records = finish(&mut tollgate(folder.path(), &list)).succeeded().json();
+        let acts: Vec<_> = records.as_array().unwrap().iter().map(|record| record["act"].clone()).collect();
+        (acts == ["server.start", "server.suspend", "server.resume"]).then_some(())
+    });
     let said = serve.process.said();
     assert_eq!(said.matches("tokens are neither issued nor checked").count(), 2, "{said}");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::imports::{Graph, imports};
-use crate::source::{crates, root};
+use crate::source::{crates, root, rust_files};
 
 /// The most files that somebody has to open who follows a request.
 const MOST: usize = 18;
@@ -51,6 +51,26 @@ fn the_picture_of_the_server_has_its_files_and_no_others() {
         .filter(|name| is_source(name))
         .collect();
     assert_eq!(shown, found);
+}
+
+/// An auditor who looks up what shows a requirement must find it.
+#[test]
+fn every_test_that_the_auditors_page_names_is_there() {
+    let page = fs::read_to_string(root().join("docs/audit.md")).unwrap();
+    let is_a_test = |name: &&str| {
+        name.matches('_').count() > 3
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let rows = page.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once(" | "));
+    let named: BTreeSet<&str> = rows.flat_map(|(_, tests)| tests.split('`').filter(is_a_test)).collect();
+    assert!(named.len() > 20, "{named:?}");
+    let crates = root().join("crates");
+    let mut sources = String::new();
+    for file in rust_files(&crates) {
+        sources.push_str(&fs::read_to_string(file).unwrap());
+    }
+    let missing: Vec<_> = named.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// The files that a picture names, the first one below this title.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{ClientId, ClientSecret, Environment, SecretHasher, SecretId, Timestamp};
-use tollgate_store::{Client, Creation, Object, Secret};
+use tollgate_store::{Client, Creation, Object, Secret, SecretUses};
 
 use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};
@@ -94,6 +94,12 @@ impl New for Identified {
 /// Returns the secrets of a client, oldest first.
 pub async fn list(admin: &Administration<'_>, client: ClientId) -> Result<Vec<Secret>, AdminError> {
     Ok(find(admin, client).await?.secrets)
+}
+
+/// Returns when the secrets of a client were last used, and from where. A use is known within a minute, and the same source again
+/// within an hour.
+pub async fn uses(admin: &Administration<'_>, client: ClientId) -> Result<Vec<SecretUses>, AdminError> {
+    Ok(admin.store.uses(client).await?)
 }
 
 /// Revokes a secret, and every token that was obtained with it.

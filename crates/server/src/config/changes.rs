@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::settings::Config;
 
 /// The keys that a running server takes anew.
-const LIVE: [&str; 24] = [
+const LIVE: [&str; 25] = [
     "world_readable_secrets",
     "trusted_proxies",
     "limits.auth_failures",
@@ -27,6 +27,7 @@ const LIVE: [&str; 24] = [
     "admin.requests",
     "log.level",
     "log.requests",
+    "log.source",
     "shutdown.grace",
     "shutdown.lame_duck",
     "admin_allow_remote",
@@ -59,6 +60,7 @@ impl Config {
         self.limits = new.limits.clone();
         self.log.level = new.log.level;
         self.log.requests = new.log.requests;
+        self.log.source = new.log.source;
         self.shutdown = new.shutdown.clone();
         if !has_tls_changed {
             self.tls.clone_from(&new.tls);

@@ -8,7 +8,7 @@ use tollgate_core::{Algorithm, RsaBits};
 
 use super::stream::StreamTarget;
 use super::values::{
-    Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
+    Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
 };
 
 /// A setting as it may be shown, in the form in which the file has it.
@@ -41,7 +41,7 @@ macro_rules! by_display {
         }
     )*};
 }
-by_display!(SocketAddr, Rate, Share, WhenStale, LogFormat, LogLevel, Algorithm);
+by_display!(SocketAddr, Rate, Share, WhenStale, LogFormat, LogLevel, LogSource, Algorithm);
 
 macro_rules! empty_or_by_display {
     ($($kind:ty),*) => {$(

@@ -12,7 +12,7 @@ use super::{
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     stream::StreamTarget,
-    values::{Database, LogFormat, LogLevel, Rate, SecretSource, Share, Tls, WhenStale},
+    values::{Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale},
     written::Written,
 };
 
@@ -249,6 +249,8 @@ settings! {
         level: LogLevel = named(LogLevel::ALL, "error, warn, info, debug or trace"),
         /// Whether each request is one line.
         requests: bool = boolean,
+        /// Which of these lines say where the request came from.
+        source: LogSource = named(LogSource::ALL, "all, refused or off"),
     }
 }
 

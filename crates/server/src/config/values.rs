@@ -311,6 +311,28 @@ impl fmt::Display for LogFormat {
     }
 }
 
+/// Of which requests the log says where they came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogSource {
+    /// Of all.
+    All,
+    /// Of those that were refused.
+    Refused,
+    /// Of none.
+    Off,
+}
+
+impl LogSource {
+    pub(super) const ALL: &[(&'static str, Self)] =
+        &[("all", Self::All), ("refused", Self::Refused), ("off", Self::Off)];
+}
+
+impl fmt::Display for LogSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(name_in(Self::ALL, self))
+    }
+}
+
 /// The least severe level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {

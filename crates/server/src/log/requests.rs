@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tollgate_core::{ClientId, Timestamp};
+use tollgate_core::Timestamp;
 use tracing::Level;
 
 use super::escape::{escape, needs_quotes};
+use crate::caller::Caller;
 use crate::config::{LogFormat, LogLevel};
 
 /// What these lines have where others name a module.
@@ -97,8 +100,9 @@ impl Requests {
             line.text(name!("route"), request.route);
             line.number(name!("status"), request.status);
             line.number(name!("micros"), request.micros);
-            if let Some(client) = request.client {
-                line.text(name!("client_id"), client.encode(&mut [0; 36]));
+            line.caller(request.caller);
+            if let Some(source) = request.source {
+                line.display(name!("source"), &source);
             }
             if let Some(reason) = request.reason {
                 line.text(name!("reason"), reason);
@@ -127,8 +131,10 @@ pub(crate) struct Request<'a> {
     pub status: u16,
     /// How long it took, in microseconds.
     pub micros: u64,
-    /// The client that was admitted.
-    pub client: Option<ClientId>,
+    /// Who sent it, as far as it is known.
+    pub caller: &'a Caller,
+    /// Where it came from, if that is logged.
+    pub source: Option<IpAddr>,
     /// Why it was refused.
     pub reason: Option<&'a str>,
 }
@@ -186,6 +192,34 @@ impl<'a> Line<'a> {
             escape(self.out, value);
             self.out.push(b'"');
         }
+    }
+
+    /// Who sent it. A client that it only names has another name in the line.
+    fn caller(&mut self, caller: &Caller) {
+        let Caller { claimed, verified, merchant, secret, token, exists: _ } = caller;
+        if let Some(client) = verified {
+            self.text(name!("client_id"), client.encode(&mut [0; 36]));
+        } else if let Some(client) = claimed {
+            self.text(name!("claimed_client_id"), client.encode(&mut [0; 36]));
+        }
+        if let Some(merchant) = merchant {
+            self.text(name!("merchant_id"), merchant.encode(&mut [0; 36]));
+        }
+        if let Some(secret) = secret {
+            self.text(name!("secret_id"), secret.encode(&mut [0; 36]));
+        }
+        if let Some(token) = token {
+            self.display(name!("token_id"), token);
+        }
+    }
+
+    /// Writes what needs no escaping.
+    fn display(&mut self, name: Name, value: &impl fmt::Display) {
+        self.name(name);
+        let quote: &[u8] = if self.format == LogFormat::Json { b"\"" } else { b"" };
+        self.out.extend_from_slice(quote);
+        write!(self.out, "{value}").expect("a vector takes every write");
+        self.out.extend_from_slice(quote);
     }
 
     fn number(&mut self, name: Name, value: impl itoa::Integer) {

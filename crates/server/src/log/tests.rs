@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tollgate_core::{ClientId, Timestamp};
+use tollgate_core::{ClientId, MerchantId, SecretId, Timestamp, TokenId};
 use tracing::{debug, error, info, info_span, warn};
 use tracing_subscriber::prelude::*;
 
 use super::{Request, Requests, filter, layer};
+use crate::caller::Caller;
 use crate::config::{LogFormat, LogLevel};
 
 /// Runs `events` and returns what they wrote, line by line.
@@ -188,6 +189,10 @@ fn request_line(format: LogFormat, level: LogLevel, request: &Request<'_>) -> Op
     (!line.is_empty()).then_some(line)
 }
 
+const NOBODY: Caller =
+    Caller { claimed: None, verified: None, exists: false, merchant: None, secret: None, token: None };
+const SOMEBODY: Caller = Caller { verified: Some(ClientId::from_bytes([0x3f; 16])), ..NOBODY };
+
 const REQUEST: Request<'_> = Request {
     at: Timestamp::from_millis(1_764_000_000_017),
     id: "the-id",
@@ -195,7 +200,8 @@ const REQUEST: Request<'_> = Request {
     route: "/api/v1/oauth2/token",
     status: 200,
     micros: 17,
-    client: Some(ClientId::from_bytes([0x3f; 16])),
+    caller: &SOMEBODY,
+    source: None,
     reason: None,
 };
 
@@ -210,7 +216,7 @@ fn a_request_has_one_line_in_either_format() {
             "\n"
         )
     );
-    let refused = Request { status: 503, client: None, reason: Some("a \"lock\"\nwas lost"), ..REQUEST };
+    let refused = Request { status: 503, caller: &NOBODY, reason: Some("a \"lock\"\nwas lost"), ..REQUEST };
     assert_eq!(
         request_line(LogFormat::Text, LogLevel::Error, &refused).unwrap(),
         concat!(
@@ -219,6 +225,32 @@ fn a_request_has_one_line_in_either_format() {
             "\n"
         )
     );
+}
+
+#[test]
+fn a_line_tells_whom_a_request_names_from_whom_it_is() {
+    let claimed = Caller {
+        claimed: Some(ClientId::from_bytes([0x3f; 16])),
+        exists: true,
+        merchant: Some(MerchantId::from_bytes([1; 16])),
+        secret: Some(SecretId::from_bytes([2; 16])),
+        token: Some(TokenId::from_bytes([3; 16])),
+        ..NOBODY
+    };
+    let source = Some("2001:db8::7".parse().unwrap());
+    let request = Request { caller: &claimed, source, reason: Some("expired secret"), ..REQUEST };
+    let line = request_line(LogFormat::Json, LogLevel::Info, &request).unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["claimed_client_id"], "3f3f3f3f-3f3f-3f3f-3f3f-3f3f3f3f3f3f");
+    assert!(line.get("client_id").is_none());
+    assert_eq!(line["merchant_id"], "01010101-0101-0101-0101-010101010101");
+    assert_eq!(line["secret_id"], "02020202-0202-0202-0202-020202020202");
+    assert_eq!(
+        (&line["token_id"], &line["source"]),
+        (&"AwMDAwMDAwMDAwMDAwMDAw".into(), &"2001:db8::7".into())
+    );
+    let line = request_line(LogFormat::Text, LogLevel::Info, &request).unwrap();
+    assert!(line.ends_with(" source=2001:db8::7 reason=\"expired secret\"\n"), "{line}");
 }
 
 #[test]

@@ -12,10 +12,13 @@ use tollgate_core::{ClientId, Credential, Scope, SecretId};
 use tollgate_http::{Problem, Problems, Source};
 use zeroize::Zeroizing;
 
+use crate::caller::Caller;
 use crate::error::Error;
+use crate::installation::Installation;
 use crate::oauth::parameters::{Parameters, present, required};
 use crate::registry::Registered;
 use crate::state::{Arrival, State};
+use crate::why::Unproved;
 
 /// A client that has authenticated.
 pub(crate) struct Authenticated {
@@ -59,7 +62,7 @@ impl<'a> Credentials<'a> {
             let basic = basic.alone(id, secret, &mut problems);
             return Ok(problems.or(Some(basic))?);
         }
-        let (client_id, secret) = present(id).zip(present(secret)).ok_or(Error::InvalidClient)?;
+        let (client_id, secret) = present(id).zip(present(secret)).ok_or(UNREADABLE)?;
         Ok(Self { client_id, credential: Credential::Secret(secret.into()) })
     }
 
@@ -89,6 +92,7 @@ impl<'a> Credentials<'a> {
         state: &State,
         Arrival { from, now, .. }: Arrival,
         requested: Option<&Scope>,
+        caller: &mut Caller,
     ) -> Result<Authenticated, Error> {
         let installation = state.installation();
         // Before anything is said of the client: a secret that is not known here may be news.
@@ -98,34 +102,63 @@ impl<'a> Credentials<'a> {
         let mut spelled = [0; 36];
         let spelled = id.encode(&mut spelled);
         let name = if id == NO_CLIENT { &*self.client_id } else { spelled };
+        caller.claimed = Some(id).filter(|id| *id != NO_CLIENT);
         let limiters = state.limiters();
         let (source, at) = (Source::of(from), Instant::now());
         let pair = limiters.pairs.key((name, source));
         let allowed = limiters.pairs.check(pair, at).and_then(|()| limiters.failures.check(source, at));
-        allowed.map_err(|retry_after| Error::TooMany { retry_after })?;
+        allowed.map_err(|retry_after| {
+            let error = Error::TooMany { retry_after };
+            note_known(caller, installation, id, &error);
+            error
+        })?;
 
         let hash = match &self.credential {
             Credential::Secret(secret) => installation.hasher().hash(id, secret.as_bytes()),
         };
         let authenticated = installation.judge(id, |client| {
             let client = client.unwrap_or_else(|| state.dummy_client().clone());
-            let secret_id = client.authenticate(&hash, now).ok_or(Error::InvalidClient)?;
+            let secret_id = client.authenticate(&hash, now).map_err(Error::InvalidClient)?;
             if !client.allows(from) {
                 return Err(Error::Address);
             }
             check_scope(requested, |word| client.scope.contains(word))?;
             Ok(Authenticated { id, secret_id, client })
         });
-        authenticated.await.inspect_err(|error| {
-            if matches!(error, Error::InvalidClient) {
-                let at = Instant::now();
-                limiters.pairs.note(pair, at);
-                limiters.failures.note(source, at);
-                if limiters.pairs.check(pair, at).is_err() {
-                    installation.note_throttled(id, from);
+        let outcome = authenticated.await;
+        match &outcome {
+            Ok(by) => {
+                caller.authenticated(id, by.secret_id, &by.client);
+                if by.client.notes_use(by.secret_id, from, now) {
+                    state.uses().note(id, by.secret_id, from, now);
                 }
             }
-        })
+            Err(error) => {
+                note_known(caller, installation, id, error);
+                if matches!(error, Error::InvalidClient(_)) {
+                    let at = Instant::now();
+                    limiters.pairs.note(pair, at);
+                    limiters.failures.note(source, at);
+                    if limiters.pairs.check(pair, at).is_err() {
+                        installation.note_throttled(id, from);
+                    }
+                }
+            }
+        }
+        outcome
+    }
+}
+
+/// Notes what is known of a client that was refused.
+fn note_known(caller: &mut Caller, installation: &Installation, id: ClientId, error: &Error) {
+    if let Some(client) = installation.registry().cached(id) {
+        caller.is_there(&client);
+    }
+    match error {
+        Error::InvalidClient(unproved) => caller.secret = unproved.secret(),
+        // Only a client that has proved itself learns of these.
+        Error::Address | Error::Scope(_) => caller.verified = Some(id),
+        _ => {}
     }
 }
 
@@ -138,6 +171,9 @@ pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bo
         _ => Ok(()),
     }
 }
+
+/// There are no credentials, or none that can be read.
+const UNREADABLE: Error = Error::InvalidClient(Unproved::NoCredentials);
 
 /// The id that stands for a text which is no client id. It is treated as an unknown client's; no client has it, because ids
 /// are random.
@@ -154,9 +190,9 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     if !scheme.eq_ignore_ascii_case(b"Basic ") {
         return Ok(None);
     }
-    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| Error::InvalidClient)?);
-    let text = std::str::from_utf8(&decoded).map_err(|_| Error::InvalidClient)?;
-    let (id, secret) = text.split_once(':').ok_or(Error::InvalidClient)?;
+    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| UNREADABLE)?);
+    let text = std::str::from_utf8(&decoded).map_err(|_| UNREADABLE)?;
+    let (id, secret) = text.split_once(':').ok_or(UNREADABLE)?;
     Ok(Some(Credentials {
         client_id: form_decoded(id)?,
         credential: Credential::Secret(form_decoded(secret)?.into()),
@@ -167,5 +203,5 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
 fn form_decoded(text: &str) -> Result<Cow<'static, str>, Error> {
     let text = Zeroizing::new(text.replace('+', " "));
     let decoded = percent_encoding::percent_decode_str(&text).decode_utf8();
-    Ok(decoded.map_err(|_| Error::InvalidClient)?.into_owned().into())
+    Ok(decoded.map_err(|_| UNREADABLE)?.into_owned().into())
 }

@@ -35,8 +35,8 @@ impl Error {
             | Self::BrokenBody
             | Self::TooLarge
             | Self::MediaType { .. } => "invalid_request",
-            Self::InvalidClient => "invalid_client",
-            Self::InvalidToken(_) | Self::RefreshRefused | Self::AnothersToken => "invalid_grant",
+            Self::InvalidClient(_) => "invalid_client",
+            Self::InvalidToken(_) | Self::RefreshRefused(_) | Self::AnothersToken => "invalid_grant",
             Self::GrantType(_) => "unsupported_grant_type",
             Self::Scope(_) => "invalid_scope",
             Self::Target(_) => "invalid_target",

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tollgate_core::{Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
@@ -16,6 +17,7 @@ use crate::oauth::authenticated::{Authenticated, check_scope};
 use crate::oauth::parameters::present;
 use crate::registry::Registered;
 use crate::state::State;
+use crate::why::Unproved;
 
 /// Reads the scope that a request names (RFC 6749 §3.3); an empty one counts as omitted.
 pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scope>, Problem> {
@@ -76,7 +78,19 @@ fn refreshed_access_tokens<'a>(
     let configured = config.access_tokens(refresh.audience);
     // Under a former name of the default audience they are like those under the present one.
     let former = || (!keyring.is_for_other_api(refresh)).then(|| config.default_access_tokens());
-    Ok(shortened(configured.or_else(former).ok_or(Error::RefreshRefused)?, client))
+    let tokens = configured.or_else(former).ok_or(Error::RefreshRefused(Unproved::FormerAudience))?;
+    Ok(shortened(tokens, client))
+}
+
+/// Returns the client of a refresh token, if it is one that still vouches for it.
+pub(super) fn vouched_for(
+    client: Option<Arc<Registered>>,
+    refresh: &Claims<'_>,
+    now: Timestamp,
+) -> Result<Arc<Registered>, Error> {
+    let client = client.ok_or(Error::RefreshRefused(Unproved::UnknownClient))?;
+    client.vouches_for(refresh, now).map_err(Error::RefreshRefused)?;
+    Ok(client)
 }
 
 fn unknown_target() -> Error {

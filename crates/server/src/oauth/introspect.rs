@@ -6,10 +6,12 @@ use serde::Serialize;
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind, VerifyingRing};
 use tollgate_http::edge::RequestBody;
 
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::installation::Installation;
+use crate::oauth::grant::vouched_for;
 use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
-use crate::response::{Answered, about_tokens};
+use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
 /// Answers what a token is, to a client that may know.
@@ -17,8 +19,9 @@ pub(super) async fn post(
     state: &State,
     arrival: Arrival,
     request: Request<impl RequestBody>,
-) -> Result<Answered, Error> {
-    let introspected = introspected_token::receive(state, arrival, request).await?;
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
+    let introspected = introspected_token::receive(state, arrival, request, caller).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
     let installation = state.installation();
@@ -35,7 +38,7 @@ pub(super) async fn post(
         }
         Some(_) | None => Bytes::from_static(INACTIVE),
     };
-    Ok(Answered::to(introspected.by.id, about_tokens(body)))
+    Ok(about_tokens(body))
 }
 
 /// The answer about a token that is invalid, or that this client may not know of. It does not say which (RFC 7662 §2.2).
@@ -75,13 +78,10 @@ async fn is_good(
     if kind == TokenKind::Access {
         return Ok(true);
     }
-    let vouching = installation.judge(claims.subject, |client| {
-        let vouches = client.is_some_and(|client| client.vouches_for(claims, now));
-        if vouches { Ok(true) } else { Err(Error::RefreshRefused) }
-    });
-    match vouching.await {
-        Err(Error::RefreshRefused) => Ok(false),
-        vouches => vouches,
+    match installation.judge(claims.subject, |client| vouched_for(client, claims, now)).await {
+        Ok(_) => Ok(true),
+        Err(Error::RefreshRefused(_)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,6 +6,7 @@ use tollgate_guard::{Unverified, Verifier};
 use tollgate_http::edge::RequestBody;
 use zeroize::Zeroizing;
 
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::installation::Installation;
 use crate::oauth::authenticated::Authenticated;
@@ -25,10 +26,11 @@ pub(super) async fn receive(
     state: &State,
     arrival: Arrival,
     request: Request<impl RequestBody>,
+    caller: &mut Caller,
 ) -> Result<IntrospectedToken, Error> {
     let (headers, body) = request::receive(state, request).await?;
     let mut form = Form::read(&body)?;
-    let by = form.authenticate(&headers, state, arrival, None).await?;
+    let by = form.authenticate(&headers, state, arrival, None, caller).await?;
     let as_refresh_token = form.token_type_hint.as_deref() == Some("refresh_token");
     Ok(IntrospectedToken {
         by,

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::document::Document;
 use crate::error::Error;
 use crate::key_times::KEY_SET_KEPT;
-use crate::response::Answered;
+use crate::response::Answer;
 use crate::route::Route;
 use crate::state::State;
 
@@ -23,7 +23,7 @@ use crate::state::State;
 ///
 /// Clients of OpenID Connect ask for the same document under another name, and behind the issuer's path (Discovery 1.0
 /// §4).
-pub(super) fn describe(config: &Config, head: &Parts) -> Result<Answered, Error> {
+pub(super) fn describe(config: &Config, head: &Parts) -> Result<Answer, Error> {
     let path = head.uri.path();
     let public_url = &*config.public_url;
     let of_the_issuer = [Route::ServerMetadata, Route::OpenIdConfiguration]
@@ -47,7 +47,7 @@ pub(super) fn path_of(url: &str) -> &str {
 
 /// Publishes the keys that others can verify with (RFC 7517 §5): those that sign, those that will, and those that have
 /// signed tokens which are still good. Keys of HS256 are secret, and are never published.
-pub(super) fn keys(state: &State, now: Timestamp, head: &Parts) -> Result<Answered, Error> {
+pub(super) fn keys(state: &State, now: Timestamp, head: &Parts) -> Result<Answer, Error> {
     let keyring = state.installation().verifier().keyring();
     let mut keys: Vec<_> = keyring.public_keys(now).map(|(id, key)| Jwk::of(key, id.to_string())).collect();
     keys.sort_by(|a, b| a.kid.cmp(&b.kid));
@@ -102,10 +102,10 @@ impl<'a> Metadata<'a> {
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// A document for everybody, which may be kept.
-fn answer(head: &Parts, document: &impl Serialize, kept: Duration) -> Result<Answered, Error> {
+fn answer(head: &Parts, document: &impl Serialize, kept: Duration) -> Result<Answer, Error> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
     let document = Document::new(serde_json::to_vec(document).expect("texts serialise"));
-    Ok(Answered::to_anybody(document.answer(&head.headers, kept)))
+    Ok(document.answer(&head.headers, kept))
 }

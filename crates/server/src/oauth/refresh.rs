@@ -8,14 +8,15 @@ use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{ClientAddress, Media, Problems};
 
+use crate::caller::Caller;
 use crate::catch_up::TokenBuffers;
 use crate::error::Error;
 use crate::metrics::Grant;
-use crate::oauth::grant::{self, RefreshToken, Requested, tokens};
+use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::{Parameters, required};
 use crate::oauth::request::{MAX_BODY, SensitiveBody, check_caller};
 use crate::registry::Registered;
-use crate::response::{Answered, about_tokens};
+use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
 /// Exchanges a refresh token for an access token of the same scope. The refresh token stays as it is: it is reused
@@ -24,24 +25,26 @@ pub(crate) async fn post(
     state: &State,
     Arrival { from, now, .. }: Arrival,
     request: Request<impl RequestBody>,
-) -> Result<Answered, Error> {
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers).and_then(|()| require_json(&head.headers))?;
     let body = SensitiveBody::from(read_body(body, MAX_BODY, state.body_timeout()).await?);
     let token = refresh_token(&body)?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
-    let installation = state.installation();
-    let refresh = installation.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffers).await?;
-    let vouching = installation.judge(refresh.subject, |client| {
-        let client = client.filter(|client| client.vouches_for(&refresh, now));
-        client.ok_or(Error::RefreshRefused).and_then(|client| calling_from(from, client))
+    let verified = state.installation().verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffers).await;
+    let refresh = verified.inspect_err(|error| caller.refused_token(token.as_bytes(), error))?;
+    caller.shows(&refresh);
+    let vouching = state.installation().judge(refresh.subject, |client| {
+        vouched_for(client, &refresh, now).and_then(|client| calling_from(from, client))
     });
     let client = vouching.await?;
     let (terms, access) = grant::refresh_token(state, &refresh, &client, Requested::default(), now)?;
+    caller.token = Some(access.id);
     let body = tokens(Dialect::Envelope, state, terms, &access, &RefreshToken::Kept, None, now)?;
     state.metrics().issued(Grant::RefreshToken);
-    Ok(Answered::to(refresh.subject, about_tokens(body)))
+    Ok(about_tokens(body))
 }
 
 fn calling_from(from: ClientAddress, client: Arc<Registered>) -> Result<Arc<Registered>, Error> {

@@ -11,6 +11,7 @@ use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::{Media, Problem, Problems};
 use zeroize::Zeroize;
 
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::oauth::authenticated::{Authenticated, Credentials};
 use crate::oauth::parameters::{Parameters, Times, present, read_form};
@@ -144,9 +145,10 @@ impl<'a> Form<'a> {
         state: &State,
         arrival: Arrival,
         requested: Option<&Scope>,
+        caller: &mut Caller,
     ) -> Result<Authenticated, Error> {
         let credentials = Credentials::read_or_refuse(headers, &mut self.parameters)?;
-        credentials.authenticate(state, arrival, requested).await
+        credentials.authenticate(state, arrival, requested, caller).await
     }
 }
 

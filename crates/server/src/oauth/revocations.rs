@@ -14,8 +14,9 @@ use tollgate_guard::Requirement;
 use tollgate_http::Problem;
 use tollgate_store::{Changed, Position};
 
+use crate::caller::Caller;
 use crate::error::Error;
-use crate::response::{Answered, about_tokens};
+use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
 /// The scope of a guard's token.
@@ -28,23 +29,28 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const BATCH: u32 = 1_000;
 
 /// Answers what was revoked after a position, or all there is without one, or where the log no longer goes back so far.
-pub(super) async fn get(state: &State, arrival: Arrival, head: &Parts) -> Result<Answered, Error> {
+pub(super) async fn get(
+    state: &State,
+    arrival: Arrival,
+    head: &Parts,
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });
     }
     let verifier = state.installation().verifier();
     let requirement = Requirement::new().scope(SCOPE.parse().expect("it is a scope"));
     let decided = verifier.decide(&head.headers, Some(arrival.from), &requirement, arrival.now);
-    let by = match decided {
-        Ok(principal) => principal.client_id(),
-        Err(denial) => return Ok(Answered::to_anybody(denial.response(verifier.realm()))),
-    };
+    match decided {
+        Ok(principal) => caller.is_let_in(&principal),
+        Err(denial) => return Ok(denial.response(verifier.realm())),
+    }
     let news = match after(head.uri.query())? {
         None => everything(state).await?,
         Some(position) => since(state, position).await?,
     };
     let body = serde_json::to_vec(&news).expect("texts and numbers serialise");
-    Ok(Answered::to(by, about_tokens(Bytes::from(body))))
+    Ok(about_tokens(Bytes::from(body)))
 }
 
 /// Reads the position that a guard has; another parameter is ignored.

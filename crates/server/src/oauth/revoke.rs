@@ -5,9 +5,10 @@ use http::Request;
 use tollgate_core::{Actor, ActorKind};
 use tollgate_http::edge::RequestBody;
 
+use crate::caller::Caller;
 use crate::error::Error;
 use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
-use crate::response::{Answered, about_tokens};
+use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
 /// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
@@ -16,8 +17,10 @@ pub(super) async fn post(
     state: &State,
     arrival: Arrival,
     request: Request<impl RequestBody>,
-) -> Result<Answered, Error> {
-    let IntrospectedToken { by, token, .. } = introspected_token::receive(state, arrival, request).await?;
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
+    let IntrospectedToken { by, token, .. } =
+        introspected_token::receive(state, arrival, request, caller).await?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::<Buffers>::default();
     let installation = state.installation();
@@ -27,9 +30,10 @@ pub(super) async fn post(
             from: arrival.from.known().map(|address| address.to_string()),
             ..Actor::new(ActorKind::Client(claims.subject))
         };
+        caller.token = Some(claims.id);
         installation.revoke_token(kind, &claims, arrival.now, &actor).await?;
     }
-    Ok(Answered::to(by.id, about_tokens(Bytes::from_static(DONE))))
+    Ok(about_tokens(Bytes::from_static(DONE)))
 }
 
 /// The status says it all (RFC 7009 §2.2), but some clients refuse an answer that is no JSON.

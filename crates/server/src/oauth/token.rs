@@ -9,14 +9,15 @@ use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{Media, Problem, Problems};
 
+use crate::caller::Caller;
 use crate::catch_up::TokenBuffers;
 use crate::error::Error;
 use crate::metrics::Grant;
 use crate::oauth::authenticated::{Authenticated, Credentials};
-use crate::oauth::grant::{self, RefreshToken, Requested, tokens};
+use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::Parameters;
 use crate::oauth::request::{Form, MAX_BODY, SensitiveBody, check_caller, receive, required};
-use crate::response::{Answered, about_tokens};
+use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
 /// `POST /api/v1/oauth2/token`: exchanges a client's credentials for an access token and a refresh token. Every problem
@@ -25,7 +26,8 @@ pub(crate) async fn post(
     state: &State,
     arrival: Arrival,
     request: Request<impl RequestBody>,
-) -> Result<Answered, Error> {
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
     let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
@@ -36,9 +38,9 @@ pub(crate) async fn post(
     let scope = grant::scope_or_problem(parameters.scope.take(), &mut problems);
     let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
     let credentials = problems.or(credentials)?;
-    let client = credentials.authenticate(state, arrival, scope.as_ref()).await?;
+    let client = credentials.authenticate(state, arrival, scope.as_ref(), caller).await?;
     let requested = Requested { scope: scope.as_ref(), target: None };
-    client_credentials(Dialect::Envelope, state, &client, requested, arrival.now)
+    client_credentials(Dialect::Envelope, state, &client, requested, arrival.now, caller)
 }
 
 /// What callers are told that send another type.
@@ -57,27 +59,26 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 /// `POST /oauth2/token`: the client proves itself, then says what it wants.
 pub(super) async fn post_form(
     state: &State,
-    arrival: Arrival,
+    arrival @ Arrival { now, .. }: Arrival,
     request: Request<impl RequestBody>,
-) -> Result<Answered, Error> {
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
     let (headers, body) = receive(state, request).await?;
     let mut form = Form::read(&body)?;
     let target = form.take_target();
     let scope = grant::requested_scope(form.parameters.scope.take());
     // Only the grant by credentials asks for a part of the client's own scope.
     let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| form.is_by_credentials());
-    let client = form.authenticate(&headers, state, arrival, of_the_client).await?;
+    let client = form.authenticate(&headers, state, arrival, of_the_client, caller).await?;
     let target = target?;
     let grant = requested_grant(&required(form.parameters.grant_type.take(), "grant_type")?)?;
     let scope = scope.map_err(|problem| Error::Scope(problem.into()))?;
     let requested = Requested { scope: scope.as_ref(), target: target.as_deref() };
     match grant {
         Grant::ClientCredentials => {
-            client_credentials(Dialect::OAuth, state, &client, requested, arrival.now)
+            client_credentials(Dialect::OAuth, state, &client, requested, now, caller)
         }
-        Grant::RefreshToken => {
-            refresh_token(state, &client, form.parameters.refresh_token.take(), requested, arrival.now).await
-        }
+        Grant::RefreshToken => refresh_token(state, &client, &mut form, requested, now, caller).await,
     }
 }
 
@@ -105,8 +106,10 @@ fn client_credentials(
     of: &Authenticated,
     requested: Requested<'_>,
     now: Timestamp,
-) -> Result<Answered, Error> {
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
     let (terms, access, refresh) = grant::client_credentials(state, of, requested, now)?;
+    caller.token = Some(access.id);
     let scope = match dialect {
         // As the published API has it: it is told what it asked for.
         Dialect::Envelope => requested.scope.map(Scope::as_str),
@@ -114,7 +117,7 @@ fn client_credentials(
     };
     let body = tokens(dialect, state, terms, &access, &RefreshToken::New(&refresh), scope, now)?;
     state.metrics().issued(Grant::ClientCredentials);
-    Ok(Answered::to(of.id, about_tokens(body)))
+    Ok(about_tokens(body))
 }
 
 /// Issues the next access token. The refresh token must be one of the client that sends it (RFC 6749 §6), and is answered
@@ -122,25 +125,27 @@ fn client_credentials(
 async fn refresh_token(
     state: &State,
     of: &Authenticated,
-    token: Option<Cow<'_, str>>,
+    form: &mut Form<'_>,
     requested: Requested<'_>,
     now: Timestamp,
-) -> Result<Answered, Error> {
-    let token = Sensitive::from(required(token, "refresh_token")?);
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
+    let token = Sensitive::from(required(form.parameters.refresh_token.take(), "refresh_token")?);
     let installation = state.installation();
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
     let mut buffers = Box::new(TokenBuffers::new());
-    let refresh = installation.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffers).await?;
+    let verified = installation.verify(TokenKind::Refresh, token.as_bytes(), now, &mut buffers).await;
+    let refresh = verified.inspect_err(|error| caller.refused_token(token.as_bytes(), error))?;
+    caller.token = Some(refresh.id);
     if refresh.subject != of.id {
         return Err(Error::AnothersToken);
     }
-    let vouching = installation.judge(of.id, |client| {
-        client.filter(|client| client.vouches_for(&refresh, now)).ok_or(Error::RefreshRefused)
-    });
+    let vouching = installation.judge(of.id, |client| vouched_for(client, &refresh, now));
     let client = vouching.await?;
     let (terms, access) = grant::refresh_token(state, &refresh, &client, requested, now)?;
+    caller.token = Some(access.id);
     let body =
         tokens(Dialect::OAuth, state, terms, &access, &RefreshToken::Same(&token), Some(access.scope), now)?;
     state.metrics().issued(Grant::RefreshToken);
-    Ok(Answered::to(of.id, about_tokens(body)))
+    Ok(about_tokens(body))
 }

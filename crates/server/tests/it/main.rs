@@ -15,6 +15,7 @@ mod call;
 mod canary;
 mod clock;
 mod exchanges;
+mod failing;
 mod faults;
 mod guard;
 mod histories;

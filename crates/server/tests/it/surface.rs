@@ -10,7 +10,7 @@ use tollgate_core::{Algorithm, ClientId, MerchantId, SecretId, TokenError};
 use tollgate_guard::{Denial, Realm};
 use tollgate_server::admin::AdminError;
 use tollgate_server::error::Error;
-use tollgate_server::{NotReady, OpenError, Task};
+use tollgate_server::{NotReady, OpenError, Task, Unproved};
 use tollgate_store::StoreError;
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
@@ -24,9 +24,9 @@ const fn known(error: &Error) {
         | Error::Scope(_)
         | Error::Target(_)
         | Error::GrantType(_)
-        | Error::InvalidClient
+        | Error::InvalidClient(_)
         | Error::InvalidToken(_)
-        | Error::RefreshRefused
+        | Error::RefreshRefused(_)
         | Error::AnothersToken
         | Error::Browser
         | Error::Address
@@ -58,9 +58,9 @@ pub(crate) fn errors() -> Vec<Error> {
     let store = || StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned());
     let lost = || StoreError::OutcomeUnknown("the connection to db1.example.com broke".to_owned());
     let errors = vec![
-        Error::InvalidClient,
+        Error::InvalidClient(Unproved::WrongSecret),
         Error::InvalidToken(TokenError::Expired),
-        Error::RefreshRefused,
+        Error::RefreshRefused(Unproved::UnknownClient),
         Error::AnothersToken,
         Error::Browser,
         Error::Address,

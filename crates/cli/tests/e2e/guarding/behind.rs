@@ -12,11 +12,14 @@ use super::recipes::{
     nginx_requiring,
 };
 use super::tollgate::Tollgate;
+use super::traefik::{TRAEFIK, traefik_requiring};
 use super::{Guarded, Recipe};
 use crate::harness::{PATIENCE, eventually, finish};
 use crate::kept::is_left_out;
 
 const PROXIES: &str = "TOLLGATE_TEST_PROXIES";
+/// The one that no package has.
+const TRAEFIK_ALONE: &str = "TOLLGATE_TEST_TRAEFIK";
 
 fn holds(guarded: &mut Guarded<'_>) {
     guarded.holds();
@@ -24,7 +27,7 @@ fn holds(guarded: &mut Guarded<'_>) {
 
 /// Runs a recipe in a folder of its own, unless its program is left out.
 fn run(program: &str, recipe: &Recipe, test: impl FnOnce(&mut Guarded<'_>)) {
-    if !is_left_out(program, PROXIES) {
+    if !is_left_out(program, if program == "traefik" { TRAEFIK_ALONE } else { PROXIES }) {
         let folder = tempfile::tempdir().unwrap();
         test(&mut Guarded::start(folder.path(), recipe));
     }
@@ -58,6 +61,11 @@ fn behind_envoy_only_whoever_may_comes_to_the_api() {
 #[test]
 fn behind_envoy_with_the_keys_only_whoever_may_comes_to_the_api() {
     run(envoy::PROGRAM, &ENVOY_BY_KEYS, holds);
+}
+
+#[test]
+fn behind_traefik_only_whoever_may_comes_to_the_api() {
+    run("traefik", &TRAEFIK, holds);
 }
 
 /// The key that replaces a compromised one is in force as soon as the files are, and so is its end.
@@ -155,11 +163,14 @@ fn decides_by_the_table(program: &str, recipe: &Recipe) {
             let status = status("POST /payments/1", &[forged]);
             assert!(matches!(status, 400 | 403), "{forged}: {status}");
         }
+        assert_eq!(guarded.forwarded().len(), 0);
         for target in ["/payments/health/../1", "/payments/1?/payments/health", "/payments/1%3f/../health"] {
             let status = status(&format!("POST {target}"), &[]);
-            assert!(matches!(status, 400 | 403), "{target}: {status}");
+            // Where the proxy has put the path right, that is what was decided on.
+            let is_open = |line: &str| line.starts_with("POST /payments/health ");
+            let open = guarded.forwarded().iter().all(|arrived| is_open(&arrived.line));
+            assert!(open && matches!(status, 200 | 400 | 403), "{target}: {status}");
         }
-        assert_eq!(guarded.forwarded().len(), 0);
     });
 }
 
@@ -171,6 +182,12 @@ fn behind_nginx_a_caller_cant_choose_the_route_that_is_decided_on() {
 #[test]
 fn behind_caddy_a_caller_cant_choose_the_route_that_is_decided_on() {
     decides_by_the_table("caddy", &Recipe { configure: |parts| caddy_requiring("", parts), ..CADDY });
+}
+
+#[test]
+fn behind_traefik_a_caller_cant_choose_the_route_that_is_decided_on() {
+    let recipe = Recipe { configure: |parts| traefik_requiring("", parts), ..TRAEFIK };
+    decides_by_the_table("traefik", &recipe);
 }
 
 #[test]

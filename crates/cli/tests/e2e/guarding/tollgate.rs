@@ -100,10 +100,12 @@ impl Tollgate {
     pub(crate) fn keys(&self) -> SigningRing {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
-        let master: MasterKey =
-            fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap();
         let sealed = runtime.block_on(store.signing_keys()).unwrap();
-        SigningRing::new(&self.issuer, open_signing_keys(&sealed, &master.into()).unwrap())
+        SigningRing::new(&self.issuer, open_signing_keys(&sealed, &self.master_key().into()).unwrap())
+    }
+
+    fn master_key(&self) -> MasterKey {
+        fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap()
     }
 
     /// The table of requests, whose revocations are in force then.
@@ -111,10 +113,8 @@ impl Tollgate {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = Sqlite::open_existing(&self.data.join("tollgate.db")).unwrap();
         let now = self.clock.now;
-        let master: MasterKey =
-            fs::read_to_string(self.data.join("master.key")).unwrap().trim().parse().unwrap();
         let record = Draft::new(now, Actor::system(), "token.revoke", Object::Store);
-        let act = AuditTrail::new(master.trail_key()).act(record);
+        let act = AuditTrail::new(self.master_key().trail_key()).act(record);
         for revocation in parity::revocations(now) {
             runtime.block_on(store.revoke(&revocation, now, &act)).unwrap();
         }

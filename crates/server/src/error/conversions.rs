@@ -1,0 +1,59 @@
+//! Other errors, as requests are refused for them.
+
+use tollgate_core::MintError;
+use tollgate_guard::Unverified;
+use tollgate_http::edge::BodyError;
+use tollgate_http::{Problem, Problems};
+
+use super::Error;
+use crate::admin::AdminError;
+
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Store(error) => Self::Store(error),
+            error => Self::Admin(error),
+        }
+    }
+}
+
+impl From<Unverified> for Error {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Refused(why) => Self::InvalidToken(why),
+            Unverified::Stale => Self::Stale,
+        }
+    }
+}
+
+impl From<MintError> for Error {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::NoKey => Self::NoSigningKey,
+            MintError::NoRandomBytes => Self::NoRandomBytes,
+            MintError::TooLong => Self::TokenTooLong,
+        }
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems)
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(problem.into())
+    }
+}
+
+impl From<BodyError> for Error {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::TimedOut => Self::Timeout,
+            BodyError::Broken(_) => Self::BrokenBody,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Why a request was refused, for operators: distinct reasons, of which the caller is told less.
+
+use tollgate_core::{SecretId, TokenError};
+use tollgate_guard::Denial;
+
+/// Why a client has not proved itself, or may not do what a refresh token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unproved {
+    /// There are no credentials, or none that can be read.
+    #[error("no credentials that can be read")]
+    NoCredentials,
+    /// There is no such client.
+    #[error("unknown client")]
+    UnknownClient,
+    /// The client never had this secret, or not for long.
+    #[error("wrong secret")]
+    WrongSecret,
+    /// The secret has expired.
+    #[error("expired secret")]
+    ExpiredSecret(SecretId),
+    /// The secret was revoked.
+    #[error("revoked secret")]
+    RevokedSecret(SecretId),
+    /// The client is disabled. The secret is its own.
+    #[error("disabled client")]
+    DisabledClient(SecretId),
+    /// Its merchant is disabled. The secret is its own.
+    #[error("disabled merchant")]
+    DisabledMerchant(SecretId),
+    /// The client or its merchant was disabled after the token was issued, which ended it.
+    #[error("token of before the client or its merchant was disabled")]
+    EndedToken,
+    /// The token is for an API that is not served any more.
+    #[error("token for an API that is not configured any more")]
+    FormerAudience,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// There are no credentials or no token, or none that can be read.
+    NoCredentials,
+    /// There is no such client.
+    UnknownClient,
+    /// The client never had this secret.
+    WrongSecret,
+    /// The secret has expired.
+    ExpiredSecret,
+    /// The secret was revoked.
+    RevokedSecret,
+    /// The client is disabled.
+    DisabledClient,
+    /// Its merchant is disabled.
+    DisabledMerchant,
+    /// The client may not call from this address.
+    Address,
+    /// Too many attempts have failed, or more was asked for than the client may have.
+    Throttled,
+    /// The scope goes beyond what the client or its token may do.
+    Scope,
+    /// The API is none that the client may have tokens for, or none that is served.
+    Audience,
+    /// The token is of another environment.
+    Environment,
+    /// The token has expired.
+    ExpiredToken,
+    /// The token was revoked, or what it hangs on was ended.
+    RevokedToken,
+    /// The token is of another client than the one that sends it.
+    ForeignToken,
+    /// The token is no valid token.
+    InvalidToken,
+}
+
+impl Unproved {
+    /// The secret that it is about.
+    pub const fn secret(self) -> Option<SecretId> {
+        match self {
+            Self::ExpiredSecret(id)
+            | Self::RevokedSecret(id)
+            | Self::DisabledClient(id)
+            | Self::DisabledMerchant(id) => Some(id),
+            Self::NoCredentials
+            | Self::UnknownClient
+            | Self::WrongSecret
+            | Self::EndedToken
+            | Self::FormerAudience => None,
+        }
+    }
+}
+
+impl Why {
+    /// Every reason.
+    pub const ALL: [Self; 16] = [
+        Self::NoCredentials,
+        Self::UnknownClient,
+        Self::WrongSecret,
+        Self::ExpiredSecret,
+        Self::RevokedSecret,
+        Self::DisabledClient,
+        Self::DisabledMerchant,
+        Self::Address,
+        Self::Throttled,
+        Self::Scope,
+        Self::Audience,
+        Self::Environment,
+        Self::ExpiredToken,
+        Self::RevokedToken,
+        Self::ForeignToken,
+        Self::InvalidToken,
+    ];
+
+    /// Its name in metrics and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "no_credentials",
+            Self::UnknownClient => "unknown_client",
+            Self::WrongSecret => "wrong_secret",
+            Self::ExpiredSecret => "expired_secret",
+            Self::RevokedSecret => "revoked_secret",
+            Self::DisabledClient => "disabled_client",
+            Self::DisabledMerchant => "disabled_merchant",
+            Self::Address => "address",
+            Self::Throttled => "throttled",
+            Self::Scope => "scope",
+            Self::Audience => "audience",
+            Self::Environment => "environment",
+            Self::ExpiredToken => "expired_token",
+            Self::RevokedToken => "revoked_token",
+            Self::ForeignToken => "foreign_token",
+            Self::InvalidToken => "invalid_token",
+        }
+    }
+
+    /// Why the guard denies a request; `None` if it can't decide.
+    pub(crate) const fn of_denial(denial: &Denial) -> Option<Self> {
+        Some(match denial {
+            Denial::NoToken => Self::NoCredentials,
+            // An authority that is asked does not say why.
+            Denial::Inactive => Self::InvalidToken,
+            Denial::InvalidToken(error) => Self::of_token(*error),
+            Denial::Environment => Self::Environment,
+            Denial::InsufficientScope(_) => Self::Scope,
+            Denial::Address => Self::Address,
+            Denial::Stale => return None,
+        })
+    }
+
+    /// Why a client that has not proved itself is refused.
+    pub(crate) const fn of_unproved(unproved: Unproved) -> Self {
+        match unproved {
+            Unproved::NoCredentials => Self::NoCredentials,
+            Unproved::UnknownClient => Self::UnknownClient,
+            Unproved::WrongSecret => Self::WrongSecret,
+            Unproved::ExpiredSecret(_) => Self::ExpiredSecret,
+            Unproved::RevokedSecret(_) => Self::RevokedSecret,
+            Unproved::DisabledClient(_) => Self::DisabledClient,
+            Unproved::DisabledMerchant(_) => Self::DisabledMerchant,
+            Unproved::EndedToken => Self::RevokedToken,
+            Unproved::FormerAudience => Self::Audience,
+        }
+    }
+
+    /// Why a token is not accepted.
+    pub(crate) const fn of_token(error: TokenError) -> Self {
+        match error {
+            TokenError::Expired => Self::ExpiredToken,
+            TokenError::Revoked => Self::RevokedToken,
+            TokenError::Audience => Self::Audience,
+            TokenError::TooLong
+            | TokenError::UnknownHeader
+            | TokenError::Malformed
+            | TokenError::Signature
+            | TokenError::Claims
+            | TokenError::NotYetValid
+            | TokenError::Issuer => Self::InvalidToken,
+        }
+    }
+}
