@@ -3,6 +3,7 @@
 mod administration;
 mod audit;
 mod caller;
+mod terms;
 mod unrepeated;
 
 use std::net::SocketAddr;
@@ -12,8 +13,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use administration::{
-    ClientArgs, ClientCommand, ConfigCommand, KeyCommand, MerchantArgs, MerchantCommand, SecretCommand,
-    StoreArgs, StoreCommand, TransferArgs, Why,
+    ClientArgs, ClientCommand, ConfigCommand, KeyCommand, MerchantArgs, MerchantCommand, RevokeArgs,
+    SecretCommand, StoreArgs, StoreCommand, TransferArgs, Why,
 };
 pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     /// Adds, shows and revokes the secrets of a client.
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Refuses a token, or all tokens that a client or the clients of a merchant have; what they obtain from then on is good.
+    Revoke(RevokeArgs),
     /// Shows and rotates the signing keys.
     #[command(subcommand)]
     Key(KeyCommand),

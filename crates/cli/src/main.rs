@@ -37,7 +37,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::administration::{audit, clients, keys, merchants, secrets};
+use crate::administration::{audit, clients, keys, merchants, secrets, tokens};
 use crate::args::{Args, Command, ConfigCommand};
 use crate::failure::Failure;
 
@@ -59,6 +59,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
         Command::Client(command) => on_this_thread(clients::run(command, format)),
         Command::Secret(command) => on_this_thread(secrets::run(command, format)),
+        Command::Revoke(args) => on_this_thread(tokens::run(args, format)),
         Command::Key(command) => on_this_thread(keys::run(command, format)),
         Command::Audit(command) => on_this_thread(audit::run(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),

@@ -1,5 +1,6 @@
 //! What commands print: aligned text for people, or one JSON document.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -8,6 +9,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use tollgate_core::{Audience, Timestamp};
 use tollgate_server::admin::secrets::SecretStatus;
+use tollgate_server::config::duration_text;
 use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
 
 use crate::args::Format;
@@ -161,6 +163,10 @@ pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
         "scope": client.scope.as_str(),
         "allow_from": networks(&client.addresses),
         "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
+        "access_ttl": client.terms.access_ttl.map(duration_text),
+        "refresh_ttl": client.terms.refresh_ttl.map(duration_text),
+        "quota": client.terms.quota.map(|quota| quota.to_string()),
+        "labels": client.terms.labels.iter().collect::<BTreeMap<_, _>>(),
         "status": status(client.status),
         "active_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Active).count(),
         "created_at": time(client.created_at),

@@ -43,7 +43,6 @@ use thiserror::Error;
 use tollgate_core::Policy;
 
 pub(crate) use self::authz::without_trailing_slash;
-pub(crate) use self::values::duration_text;
 pub use self::{
     access_tokens::AccessTokens,
     audiences::AudienceSettings,
@@ -56,7 +55,8 @@ pub use self::{
     },
     stream::StreamTarget,
     values::{
-        Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, parse_duration,
+        Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
+        parse_duration,
     },
 };
 use self::{

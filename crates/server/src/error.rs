@@ -6,7 +6,7 @@
 //! `Display`.
 
 mod administration;
-mod from;
+mod conversions;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -171,7 +171,7 @@ impl Error {
             Self::InvalidClient(unproved) | Self::RefreshRefused(unproved) => Why::of_unproved(*unproved),
             Self::InvalidToken(error) => Why::of_token(*error),
             Self::AnothersToken => Why::ForeignToken,
-            Self::Address => Why::Address,
+            Self::Address | Self::PlainAdministration => Why::Address,
             Self::TooMany { .. } | Self::TooManyActs { .. } | Self::OverQuota { .. } => Why::Throttled,
             Self::Scope(_) | Self::NotAnOperator => Why::Scope,
             Self::Target(_) => Why::Audience,
@@ -192,7 +192,6 @@ impl Error {
             | Self::NotReady(_)
             | Self::Admin(_)
             | Self::NoSuchThing
-            | Self::PlainAdministration
             | Self::Internal(_) => return None,
         })
     }
@@ -350,15 +349,6 @@ impl Error {
             extensions.insert(why);
         }
         response
-    }
-}
-
-impl From<AdminError> for Error {
-    fn from(error: AdminError) -> Self {
-        match error {
-            AdminError::Store(error) => Self::Store(error),
-            error => Self::Admin(error),
-        }
     }
 }
 

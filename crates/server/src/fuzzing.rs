@@ -27,14 +27,6 @@ pub fn parameters(body: &[u8]) -> (Option<String>, Option<String>) {
     (at_once(body).as_ref().map(shown), document.as_ref().map(shown))
 }
 
-/// The key of a request.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, String> {
-    match IdempotencyKey::of(headers) {
-        Ok(key) => Ok(key.map(String::from)),
-        Err(problem) => Err(problem.message),
-    }
-}
-
 /// The configuration that a file has.
 pub fn config(file: &[u8]) -> Result<Config, ConfigError> {
     Config::of_file(file)

@@ -227,7 +227,7 @@ impl Server {
             // Boxed, or every token request would carry the room for them.
             _ => Box::pin(self.route(&self.router, route, arrival, &begun.id, request, &mut caller)).await,
         };
-        self.end(begun, arrival, route, response, &caller)
+        self.end(begun, route, arrival, response, &caller)
     }
 
     /// Answers a request on the listener of the administration, which came from `peer`.
@@ -238,15 +238,15 @@ impl Server {
         let route = Routes::of_admin(request.uri().path());
         let mut caller = Caller::default();
         let response = self.route(&self.admin, route, arrival, &begun.id, request, &mut caller).await;
-        self.end(begun, arrival, route, response, &caller)
+        self.end(begun, route, arrival, response, &caller)
     }
 
     /// Does what is done with every answer: counts it, writes a line to the log, adds the headers that all have.
     fn end(
         &self,
         begun: Begun,
-        arrival: Arrival,
         route: Route,
+        arrival: Arrival,
         mut response: Response<Body>,
         caller: &Caller,
     ) -> Response<Body> {

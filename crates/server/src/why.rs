@@ -54,7 +54,7 @@ pub enum Why {
     DisabledMerchant,
     /// The client may not call from this address.
     Address,
-    /// Too many attempts have failed.
+    /// Too many attempts have failed, or more was asked for than the client may have.
     Throttled,
     /// The scope goes beyond what the client or its token may do.
     Scope,

@@ -4,7 +4,7 @@ use serde_json::json;
 use tollgate_core::{Audience, MerchantId, Scope};
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::scopes;
-use tollgate_store::{Access, Client, ClientUpdate, Terms};
+use tollgate_store::{Access, Client, ClientUpdate, LabelsError};
 
 use super::PAGE;
 use crate::actor::actor_because;
@@ -20,11 +20,13 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
         ClientCommand::Create {
             merchant,
             operator: _,
+            id,
             name,
             scope,
             env,
             allow_from,
             audience,
+            terms,
             store,
             why,
         } => {
@@ -35,8 +37,8 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 scope,
                 addresses: allow_from,
                 audiences: audience,
-                id: None,
-                terms: Terms::default(),
+                id,
+                terms: terms.terms().map_err(wrong_labels)?,
             };
             create(new, &store, why, format).await
         }
@@ -46,22 +48,23 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             let admin = opened.administration();
             print(&clients::find(&admin, client).await?, admin.now().await?)
         }
-        ClientCommand::Update { client, name, scope, allow_from, allow_from_anywhere, audience, why } => {
+        ClientCommand::Update {
+            client,
+            name,
+            scope,
+            allow_from,
+            allow_from_anywhere,
+            audience,
+            terms,
+            why,
+        } => {
             let name = name.map(String::from);
             let addresses = (allow_from_anywhere || !allow_from.is_empty()).then_some(allow_from);
             let audiences = (!audience.is_empty()).then_some(audience);
             let changes = ClientUpdate { name, scope, addresses, audiences, ..ClientUpdate::default() };
-            update(&client, &changes, why, format).await
+            update(&client, &terms.add_to(changes).map_err(wrong_labels)?, why, format).await
         }
-        ClientCommand::Disable { client: ClientArgs { client, store }, confirm, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            let admin = opened.administration();
-            if confirm.asks() {
-                let name = clients::find(&admin, client).await?.name;
-                ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
-            }
-            print(&clients::disable(&admin, client, &actor_because(why)).await?, admin.now().await?)
-        }
+        ClientCommand::Disable { client, confirm, why } => disable(&client, confirm, why, format).await,
         ClientCommand::Enable { client: ClientArgs { client, store }, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             let admin = opened.administration();
@@ -69,6 +72,21 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
         }
         ClientCommand::Delete { client, confirm, why } => delete(&client, confirm, why, format).await,
     }
+}
+
+fn wrong_labels(error: LabelsError) -> Failure {
+    Failure::new(format!("--label: {error}"))
+}
+
+async fn disable(args: &ClientArgs, confirm: Confirm, why: Why, format: Format) -> Result<(), Failure> {
+    let (opened, client) = (open::installation(&args.store, Access::Change).await?, args.client);
+    let admin = opened.administration();
+    if confirm.asks() {
+        let name = clients::find(&admin, client).await?.name;
+        ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
+    }
+    let disabled = clients::disable(&admin, client, &actor_because(why)).await?;
+    output::object(format, &output::client(&disabled, admin.now().await?))
 }
 
 async fn delete(args: &ClientArgs, confirm: Confirm, why: Why, format: Format) -> Result<(), Failure> {

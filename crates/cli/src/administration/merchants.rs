@@ -16,15 +16,11 @@ use crate::output::{self, List, Reader};
 pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), Failure> {
     let print = |merchant: &Merchant| output::object(format, &output::merchant(merchant));
     match command {
-        MerchantCommand::Create { name, store, why } => {
+        MerchantCommand::Create { id, name, store, why } => {
             let opened = open::installation(&store, Access::Change).await?;
             print(
-                &merchants::create(
-                    &opened.administration(),
-                    NewMerchant { id: None, name },
-                    &actor_because(why),
-                )
-                .await?,
+                &merchants::create(&opened.administration(), NewMerchant { id, name }, &actor_because(why))
+                    .await?,
             )
         }
         MerchantCommand::List { store } => list(&store, format).await,

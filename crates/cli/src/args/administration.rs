@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
-use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId};
+use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId, TokenId};
 use tollgate_server::admin::{Name, Reason};
 use tollgate_server::config::{Database, SecretSource, parse_duration};
 
+use super::terms::{TermsArgs, TermsUpdateArgs};
 use super::unrepeated::Unrepeated;
 use crate::confirm::Confirm;
 
@@ -34,7 +35,7 @@ Standard error says which it was.";
 /// Why something is done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Why {
-    /// Why this is done, for the audit trail: up to 500 bytes, such as the number of a ticket.
+    /// Why this is done, for the audit trail: up to 500 characters, such as the number of a ticket.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<Reason>,
 }
@@ -43,6 +44,9 @@ pub(crate) struct Why {
 pub(crate) enum MerchantCommand {
     /// Creates a merchant.
     Create {
+        /// The id that it has elsewhere; without it one is drawn.
+        #[arg(long, value_name = "MERCHANT_ID")]
+        id: Option<MerchantId>,
         /// Its name for people; payment pages show it.
         #[arg(long, value_name = "NAME")]
         name: Name,
@@ -115,6 +119,9 @@ pub(crate) enum ClientCommand {
         /// It acts for every merchant.
         #[arg(long)]
         operator: bool,
+        /// The id that it has elsewhere; without it one is drawn.
+        #[arg(long, value_name = "CLIENT_ID")]
+        id: Option<ClientId>,
         /// Its name for people.
         #[arg(long, value_name = "NAME")]
         name: Name,
@@ -132,6 +139,8 @@ pub(crate) enum ClientCommand {
         #[arg(long, value_name = "AUDIENCE")]
         audience: Vec<Audience>,
         #[command(flatten)]
+        terms: TermsArgs,
+        #[command(flatten)]
         store: StoreArgs,
         #[command(flatten)]
         why: Why,
@@ -146,10 +155,11 @@ pub(crate) enum ClientCommand {
     },
     /// Shows a client.
     Show(ClientArgs),
-    /// Changes the name, the scope, the networks or the audiences of a client. Tokens that it has keep their scope and their
-    /// audience until they expire.
+    /// Changes the name, the scope, the networks, the audiences, the lifetimes, the quota or the labels of a client. Tokens that
+    /// it has keep their scope, their audience and their lifetime until they expire.
     #[command(group(ArgGroup::new("change").required(true).multiple(true)
-        .args(["name", "scope", "allow_from", "allow_from_anywhere", "audience"])))]
+        .args(["name", "scope", "allow_from", "allow_from_anywhere", "audience", "access_ttl", "refresh_ttl", "quota",
+            "label", "no_labels"])))]
     Update {
         #[command(flatten)]
         client: ClientArgs,
@@ -169,6 +179,8 @@ pub(crate) enum ClientCommand {
         /// gets without asking.
         #[arg(long, value_name = "AUDIENCE")]
         audience: Vec<Audience>,
+        #[command(flatten)]
+        terms: TermsUpdateArgs,
         #[command(flatten)]
         why: Why,
     },
@@ -240,6 +252,26 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         why: Why,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["token_id", "client", "merchant"])))]
+pub(crate) struct RevokeArgs {
+    /// The token with this id, its claim `jti`. That of a refresh token ends the access tokens made with it.
+    #[arg(long, value_name = "JTI")]
+    pub(crate) token_id: Option<TokenId>,
+    /// Every token that this client has.
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub(crate) client: Option<ClientId>,
+    /// Every token that the clients of this merchant have.
+    #[arg(long, value_name = "MERCHANT_ID")]
+    pub(crate) merchant: Option<MerchantId>,
+    #[command(flatten)]
+    pub(crate) confirm: Confirm,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) why: Why,
 }
 
 #[derive(Debug, Subcommand)]

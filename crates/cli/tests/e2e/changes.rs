@@ -63,6 +63,30 @@ fn a_disabled_merchant_takes_its_clients_with_it_until_it_is_enabled_again() {
 }
 
 #[test]
+fn revoked_tokens_are_refused_and_those_obtained_later_are_good() {
+    let (_folder, dev) = dev();
+    for (which, id) in [("--client", dev.client_id()), ("--merchant", dev.merchant_id())] {
+        let (access, refresh) = dev.tokens();
+        assert_eq!(dev.admin(&["revoke", which, id, "--reason", "leaked"])["status"], "revoked");
+        refused_soon("the access token", "INVALID_TOKEN", || dev.api.list(&access, ""));
+        assert_eq!(dev.api.refresh(&refresh).status, 401, "{which}");
+        let (access, refresh) = dev.tokens();
+        assert_eq!(dev.api.list(&access, "").status, 200, "{which}");
+        assert_eq!(dev.api.refresh(&refresh).status, 200, "{which}");
+    }
+}
+
+#[test]
+fn a_quota_counts_on_a_running_server_and_its_end_does_too() {
+    let (_folder, dev) = dev();
+    let obtain = || dev.api.token(dev.client_id(), dev.client_secret());
+    dev.admin(&["client", "update", dev.client_id(), "--quota", "1/d"]);
+    eventually("a token beyond the quota is refused", SEEN_WITHIN, || (obtain().status == 429).then_some(()));
+    dev.admin(&["client", "update", dev.client_id(), "--quota", "default"]);
+    accepted_soon("the secret", obtain);
+}
+
+#[test]
 fn a_deleted_client_is_refused() {
     let (_folder, dev) = dev();
     let (access, refresh) = dev.tokens();

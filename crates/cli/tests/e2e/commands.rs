@@ -228,6 +228,40 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
 }
 
 #[test]
+fn a_client_has_terms_of_its_own_and_its_tokens_are_revoked() {
+    let (folder, ids) = installation();
+    let json = |args: &[&str]| {
+        let before = finish(&mut tollgate(folder.path(), &[&["--format", "json"], args].concat()));
+        before.succeeded().json()
+    };
+    let (update, reset) =
+        (["client", "update", &ids.client], ["--quota", "default", "--access-ttl", "default", "--no-labels"]);
+    let set = ["--quota", "30/min", "--access-ttl", "5m", "--refresh-ttl", "1h", "--label", "team=north"];
+    let own = json(&[&update[..], &set].concat());
+    assert_eq!((&own["quota"], &own["access_ttl"]), (&"30/min".into(), &"5m".into()));
+    assert_eq!((&own["refresh_ttl"], &own["labels"]["team"]), (&"1h".into(), &"north".into()));
+    let reset = json(&[&update[..], &reset].concat());
+    assert_eq!((&reset["quota"], &reset["access_ttl"]), (&Value::Null, &Value::Null));
+    assert_eq!((&reset["refresh_ttl"], &reset["labels"]), (&"1h".into(), &serde_json::json!({})));
+    let moved = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
+    let merchant = json(&["merchant", "create", "--id", moved, "--name", "Moved"]);
+    let till =
+        json(&["client", "create", "--id", moved, "--merchant", moved, "--name", "till", "--quota", "2/s"]);
+    assert_eq!((&merchant["merchant_id"], &till["client_id"]), (&moved.into(), &moved.into()));
+    assert_eq!(json(&["client", "show", moved])["quota"], "2/s");
+    for (kind, which, id) in [
+        ("client", "--client", moved),
+        ("merchant", "--merchant", moved),
+        ("token", "--token-id", "Vb3L9RACLcjNhEcGzdRnXg"),
+    ] {
+        let revoked = json(&["revoke", which, id]);
+        assert_eq!((&revoked["kind"], &revoked["id"]), (&kind.into(), &id.into()));
+    }
+    assert_eq!(json(&["client", "delete", moved])["status"], "deleted");
+    assert_eq!(json(&["merchant", "delete", moved])["status"], "deleted");
+}
+
+#[test]
 fn what_is_not_named_stays_and_a_merchant_takes_its_clients_along() {
     let (folder, ids) = installation();
     let json = |args: &[&str]| {

@@ -3,6 +3,7 @@
 //! What is asked for, by whom, and whether they may is decided in [`call`], once for every route. The handlers below read a
 //! request, call the act in `server/admin`, and show what it returns.
 
+mod audit;
 mod call;
 mod clients;
 mod cursor;
@@ -93,5 +94,6 @@ fn key_routes() -> Vec<Route> {
         (paths::ROTATE_KEYS, only("POST", rotate)),
         (paths::COMPROMISED_KEYS, only("POST", compromised)),
         (paths::REVOCATIONS, only("GET, HEAD, POST", revocations.merge(revoke))),
+        (paths::AUDIT, only("GET, HEAD", get(endpoint(Operation::ListRecords, audit::list)))),
     ]
 }

@@ -116,6 +116,8 @@ operations! {
     ListRevocations: Read, "revocation.list";
     /// Revokes a token, or all tokens of a client or a merchant.
     RevokeTokens: Support, "token.revoke";
+    /// Reads the audit trail.
+    ListRecords: Audit, "trail.list";
 }
 
 impl Operation {

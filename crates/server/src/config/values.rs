@@ -170,7 +170,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 /// Writes a duration in the greatest unit that fits. A single day is 24 hours.
-pub(crate) fn duration_text(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let fits = |unit: &str, size: u64| millis % size == 0 && (unit != "d" || millis > size);
     let (unit, size) = UNITS.iter().find(|(unit, size)| fits(unit, *size)).unwrap_or(&("ms", 1));

@@ -78,8 +78,8 @@ fn refreshed_access_tokens<'a>(
     let configured = config.access_tokens(refresh.audience);
     // Under a former name of the default audience they are like those under the present one.
     let former = || (!keyring.is_for_other_api(refresh)).then(|| config.default_access_tokens());
-    let access = configured.or_else(former).ok_or(Error::RefreshRefused(Unproved::FormerAudience))?;
-    Ok(shortened(access, client))
+    let tokens = configured.or_else(former).ok_or(Error::RefreshRefused(Unproved::FormerAudience))?;
+    Ok(shortened(tokens, client))
 }
 
 /// Returns the client of a refresh token, if it is one that still vouches for it.

@@ -14,12 +14,13 @@ pub(crate) const KEYS: &str = "/admin/v1/keys";
 pub(crate) const ROTATE_KEYS: &str = "/admin/v1/keys/rotate";
 pub(crate) const COMPROMISED_KEYS: &str = "/admin/v1/keys/compromised";
 pub(crate) const REVOCATIONS: &str = "/admin/v1/revocations";
+pub(crate) const AUDIT: &str = "/admin/v1/audit";
 
 /// What every path begins with.
 pub(crate) const ABOVE: &str = "/admin/v1/";
 
 /// Every path.
-pub(crate) const ALL: [&str; 14] = [
+pub(crate) const ALL: [&str; 15] = [
     MERCHANTS,
     MERCHANT,
     DISABLE_MERCHANT,
@@ -34,6 +35,7 @@ pub(crate) const ALL: [&str; 14] = [
     ROTATE_KEYS,
     COMPROMISED_KEYS,
     REVOCATIONS,
+    AUDIT,
 ];
 
 /// The place of the path that a request has, among all of them. No other spelling is one.

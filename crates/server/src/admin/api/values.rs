@@ -3,16 +3,16 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
 use http::header::IF_MATCH;
 use ipnet::IpNet;
-use tollgate_core::TokenId;
+use tollgate_core::{Timestamp, TokenId};
 use tollgate_http::Problem;
 use tollgate_http::fields::{FromJson, Refused};
 use tollgate_http::json::Json;
-use tollgate_store::{Labels, Status, Version};
+use tollgate_store::{Labels, RecordOrder, Status, Version};
 
 use crate::admin::is_line;
 use crate::config::{duration_text, parse_duration};
@@ -117,6 +117,35 @@ impl FromStr for StatusText {
             "enabled" => Ok(Self(Status::Enabled)),
             "disabled" => Ok(Self(Status::Disabled)),
             _ => Err("must be enabled or disabled"),
+        }
+    }
+}
+
+/// A time (RFC 3339), in UTC.
+pub(super) struct Time(pub(super) Timestamp);
+
+impl FromStr for Time {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "must be a time in UTC, such as 2026-11-24T13:59:09Z";
+        let since = humantime::parse_rfc3339(text).map_err(|_| wrong)?.duration_since(UNIX_EPOCH);
+        let millis = u64::try_from(since.map_err(|_| wrong)?.as_millis()).map_err(|_| wrong)?;
+        Ok(Self(Timestamp::from_millis(millis)))
+    }
+}
+
+/// The order of records.
+pub(super) struct OrderText(pub(super) RecordOrder);
+
+impl FromStr for OrderText {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "oldest" => Ok(Self(RecordOrder::OldestFirst)),
+            "newest" => Ok(Self(RecordOrder::NewestFirst)),
+            _ => Err("must be oldest or newest"),
         }
     }
 }

@@ -92,7 +92,36 @@ async fn an_order_that_is_refused_has_a_record_as_well() {
 }
 
 #[tokio::test]
-async fn reading_needs_no_record_and_takes_no_reason() {
+async fn whoever_reads_the_trail_stands_in_it_and_sees_what_they_asked_for() {
+    let desk = Desk::open().await;
+    for name in ["One", "Two", "Three"] {
+        desk.merchant(name).await;
+    }
+    let path = "/admin/v1/audit?act=merchant.&limit=2";
+    let first = desk.get(path).await.data();
+    let names = |page: &serde_json::Value| {
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|record| text(&record["after"]["name"])).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&first), ["One", "Two"]);
+    let rest = desk.get(&format!("{path}&cursor={}", text(&first["next_cursor"]))).await.data();
+    assert_eq!((names(&rest), &rest["next_cursor"]), (vec!["Three".to_owned()], &json!(null)));
+    let newest = desk.get("/admin/v1/audit?order=newest&limit=1&act=merchant.create").await.data();
+    assert_eq!(names(&newest), ["Three"]);
+    let read: Vec<_> = records(&desk).await.into_iter().skip(3).collect();
+    assert_eq!(
+        read.iter().map(|record| record.act.as_str()).collect::<Vec<_>>(),
+        ["trail.list", "trail.list"]
+    );
+    assert!(read[0].after.as_deref().is_some_and(|asked| asked.contains("merchant.")));
+    let none = "since=2026-11-24T00:00:00Z&until=2020-01-01T00:00:00Z";
+    assert_eq!(desk.get(&format!("/admin/v1/audit?{none}")).await.data()["items"], json!([]));
+    let wrong = desk.get("/admin/v1/audit?since=yesterday&order=up&client_id=7").await;
+    assert_eq!(wrong.fields(), ["since", "client_id", "order"]);
+}
+
+#[tokio::test]
+async fn reading_anything_else_needs_no_record_and_takes_no_reason() {
     let desk = Desk::open().await;
     for path in [MERCHANTS, CLIENTS, "/admin/v1/keys", "/admin/v1/revocations"] {
         assert_eq!(desk.get(path).await.status(), 200);

@@ -1,4 +1,4 @@
-//! What becomes of the errors of other rooms.
+//! Other errors, as requests are refused for them.
 
 use tollgate_core::MintError;
 use tollgate_guard::Unverified;
@@ -6,6 +6,16 @@ use tollgate_http::edge::BodyError;
 use tollgate_http::{Problem, Problems};
 
 use super::Error;
+use crate::admin::AdminError;
+
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Store(error) => Self::Store(error),
+            error => Self::Admin(error),
+        }
+    }
+}
 
 impl From<Unverified> for Error {
     fn from(error: Unverified) -> Self {
