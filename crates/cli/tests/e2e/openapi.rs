@@ -103,11 +103,15 @@ fn schemathesis_finds_no_difference_between_the_document_and_the_server() {
             ("TOLLGATE_LIMITS__SOURCE_AUTH_FAILURES", "off"),
         ],
     );
-    let create = ["client", "create", "--operator", "--name", "guard", "--scope", "tollgate:verify"];
-    let mut create = tollgate(folder.path(), &create);
-    create.args(["--format", "json", "--data"]).arg(&data);
-    let guard = folder.path().join("guard.json");
-    std::fs::write(&guard, finish(&mut create).succeeded().stdout).unwrap();
+    let create = |name: &str, scope: &str| {
+        let create = ["client", "create", "--operator", "--name", name, "--scope", scope];
+        let mut create = tollgate(folder.path(), &create);
+        create.args(["--format", "json", "--data"]).arg(&data);
+        let file = folder.path().join(format!("{name}.json"));
+        std::fs::write(&file, finish(&mut create).succeeded().stdout).unwrap();
+        file
+    };
+    let (guard, reader) = (create("guard", "tollgate:verify"), create("reader", "admin:read admin:audit"));
     let mut schemathesis = Command::new(installed("schemathesis"));
     schemathesis.current_dir(folder.path()).arg("run").arg(&file).args(["--url", &dev.base_url]);
     schemathesis.args(["--checks", "all", "--seed", "1", "--max-examples", "20"]);
@@ -116,17 +120,21 @@ fn schemathesis_finds_no_difference_between_the_document_and_the_server() {
     schemathesis.env("SCHEMATHESIS_HOOKS", "hooks").env("PYTHONPATH", CONFORMANCE);
     schemathesis.env("PYTHONDONTWRITEBYTECODE", "1").env("TOLLGATE_DOCUMENT", &file);
     schemathesis.env("TOLLGATE_CREDENTIALS", data.join("credentials.json"));
-    schemathesis.env("TOLLGATE_GUARD_CREDENTIALS", &guard);
+    schemathesis.env("TOLLGATE_GUARD_CREDENTIALS", &guard).env("TOLLGATE_READER_CREDENTIALS", &reader);
     let output = schemathesis.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("Selected: 18/18"), "{}", said(&output));
+    assert!(said(&output).contains("Selected: 42/42"), "{}", said(&output));
     every_operation_was_done(&dev, &document);
 }
 
 /// Fails if an operation was refused whatever it was asked, which would be no test of what it answers otherwise.
 fn every_operation_was_done(dev: &Dev, document: &Value) {
     let metrics = dev.api.get("/metrics").body;
-    for path in document["paths"].as_object().unwrap().keys() {
+    // What changes an installation would end the tokens of the rest: it is asked for by who may not, and done in the tests of the
+    // server, which hold each answer to its description.
+    let changes = |operations: &Value| operations["post"].is_object() && !operations["get"].is_object();
+    let paths = document["paths"].as_object().unwrap().iter();
+    for (path, _) in paths.filter(|(path, of)| !(path.starts_with("/admin/v1/") && changes(of))) {
         let done = metrics.lines().filter(|line| line.contains(&format!("route=\"{path}\"")));
         assert!(
             done.clone().any(|line| line.contains("status=\"2")),
