@@ -69,7 +69,7 @@ impl Act {
     }
 
     /// Lets the act be done only while `newest` is the newest record: what its records say of before was read then, and is still
-    /// so. Otherwise it fails by [`StoreError::Overtaken`].
+    /// so. Otherwise it fails by [`StoreError::Overtaken`](crate::StoreError::Overtaken).
     #[must_use]
     pub const fn on(mut self, newest: Link) -> Self {
         self.on = Some(newest);
