@@ -47,9 +47,8 @@ const visits = [
       await page.goto(`${visit.url}/`);
       await visit.isAccessible("the first page");
       await visit.fits("the first page");
-      await page.getByRole("link", { name: "HTTP API" }).click();
-      await page.waitForURL(`${visit.url}/docs`);
-      await visit.isAccessible("the reference");
+      await page.getByRole("link", { name: "Playground" }).click();
+      await page.waitForURL(`${visit.url}/playground`);
       await visit.end([DEV_SECRET]);
     }
   },
