@@ -133,7 +133,10 @@ impl<'a> Page<'a> {
             base_url: text(&document["servers"][0]["url"]),
             version: text(&document["info"]["version"]),
             introduction: paragraphs(text(&document["info"]["description"])),
-            groups: members(document, "tags").map(|tag| Group::of(document, tag)).collect(),
+            groups: members(document, "tags")
+                .map(|tag| Group::of(document, tag))
+                .filter(|group| !group.is_for_operators())
+                .collect(),
             codes: codes(described(&schemas["ErrorCode"])),
             oauth_errors: codes(described(&schemas["OAuthError"]["properties"]["error"])),
         }
@@ -141,6 +144,11 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> Group<'a> {
+    /// Whether callers of the API have no use for it: it is on the listener of the administration.
+    fn is_for_operators(&self) -> bool {
+        self.operations.iter().all(|operation| operation.path.starts_with("/admin/"))
+    }
+
     fn of(document: &'a Value, tag: &'a Value) -> Self {
         let name = text(&tag["name"]);
         let mut operations = Vec::new();
