@@ -55,7 +55,10 @@ pub(super) fn kept(headers: &HeaderMap) -> Duration {
         .flat_map(|line| line.split(','))
         .map(|directive| directive.trim().to_ascii_lowercase());
     let max_age = directives.find_map(|directive| seconds(directive.strip_prefix("max-age=")?));
-    let age = headers.get(AGE).and_then(|age| seconds(age.to_str().ok()?)).unwrap_or_default();
+    // An age that can't be read may be any: then the set is kept for as short as it can be.
+    let age = headers
+        .get(AGE)
+        .map_or(Duration::ZERO, |age| age.to_str().ok().and_then(seconds).unwrap_or(Duration::MAX));
     max_age.map_or(USUALLY_KEPT, |max_age| max_age.saturating_sub(age)).clamp(SHORTEST, LONGEST)
 }
 
@@ -124,6 +127,7 @@ mod tests {
         assert_eq!(kept(&["public", "Max-Age=120"], None), 120);
         assert_eq!(kept(&["max-age=300"], Some("100")), 200);
         assert_eq!(kept(&["max-age=300"], Some("1000")), 30);
+        assert_eq!(kept(&["max-age=300"], Some("a while")), 30, "it may be any");
         assert_eq!((kept(&["max-age=0"], None), kept(&["max-age=999999999"], None)), (30, 3600));
         for silent in [&[][..], &["no-cache"], &["max-age=a"], &["s-maxage=7"]] {
             assert_eq!(kept(silent, None), 300, "{silent:?}");

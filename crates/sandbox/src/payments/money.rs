@@ -5,7 +5,7 @@ use std::fmt;
 use icu_decimal::DecimalFormatter;
 use icu_decimal::input::Decimal;
 use icu_decimal::options::DecimalFormatterOptions;
-use icu_locale_core::Locale;
+use icu_locale_core::{Locale, locale};
 use iso_currency::Currency as Iso;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tollgate_http::fields::{FromJson, Refused};
@@ -35,7 +35,7 @@ impl Amount {
     /// (Unicode CLDR): `1,234.50` where it is `en-GB`, `1.234,50` where it is `de-DE`. A tag that is no locale of Unicode's,
     /// such as `i-klingon`, counts as English.
     pub(crate) fn in_major_units(self, currency: Currency, locale: &str) -> String {
-        let locale = Locale::try_from_str(locale).unwrap_or(Locale::try_from_str("en").expect("a locale"));
+        let locale = Locale::try_from_str(locale).unwrap_or(locale!("en"));
         let mut amount = Decimal::from(self.0);
         amount.multiply_pow10(-currency.exponent());
         DecimalFormatter::try_new((&locale).into(), DecimalFormatterOptions::default())
