@@ -81,7 +81,11 @@ export class Visit {
       if (["error", "warning"].includes(message.type())) this.problems.push(`console: ${message.text()}`);
     });
     page.on("pageerror", (error) => this.problems.push(`script: ${error.message}`));
-    page.on("requestfailed", (request) => this.problems.push(`failed: ${request.url()}`));
+    page.on("requestfailed", (request) => {
+      const { errorText } = request.failure();
+      // The browser gives up what a page still wanted, such as its icon, when the visitor leaves it.
+      if (errorText !== "net::ERR_ABORTED") this.problems.push(`failed: ${request.url()}: ${errorText}`);
+    });
     page.on("request", (request) => {
       if (new URL(request.url()).origin !== this.url) this.problems.push(`elsewhere: ${request.url()}`);
     });
