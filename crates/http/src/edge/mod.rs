@@ -64,6 +64,7 @@
 
 mod admission;
 mod body;
+mod calling;
 mod chunks;
 mod clock;
 mod closing;

@@ -13,7 +13,7 @@ use crate::postgres_server::Database;
 fn shape(line: &str) -> String {
     let words = line.split_whitespace().map(|word| match word.as_bytes() {
         [year @ .., b'Z'] if year.len() == 19 && year[10] == b'T' => "TIME",
-        id if id.len() == 36 && id.iter().filter(|byte| **byte == b'-').count() == 4 => "ID",
+        _ if word.len() == 36 && word.matches('-').count() == 4 => "ID",
         number if number.iter().all(u8::is_ascii_digit) => "NUMBER",
         _ if word.starts_with("tg_live_") || word.starts_with("tg_test_") => "SECRET",
         _ => word,
@@ -34,7 +34,7 @@ fn type_in(folder: &Path, block: &str, env: &[(&str, &str)]) {
         let shown: Vec<_> = shown.lines().map(shape).collect();
         match shown.split_last() {
             Some((last, first)) if last == "…" => {
-                assert_eq!(said.get(..first.len()), Some(first), "{done:?}")
+                assert_eq!(said.get(..first.len()), Some(first), "{done:?}");
             }
             _ => assert_eq!(said, shown, "{command}: {done:?}"),
         }
