@@ -1,5 +1,7 @@
 //! The commands of docs/operations.md, as they stand there.
 
+mod transcripts;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
