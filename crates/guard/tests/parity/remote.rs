@@ -92,7 +92,7 @@ impl Clock for Fixed {
 }
 
 fn public_key(id: u8) -> SigningKey {
-    let private = PrivateKey::generate(Algorithm::Es256, RsaBits::Bits2048).unwrap();
+    let private = PrivateKey::generate(Algorithm::Es256, RsaBits::Bits2048).expect("the system draws a key");
     SigningKey::asymmetric(KeyId::from_bytes([id; 16]), private, Timestamp::from_seconds(0), None)
 }
 

@@ -13,8 +13,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
+use tower::util::{Oneshot, ServiceExt};
 
-use super::calling::Calling;
 use super::limits::Limits;
 use super::pulse::{InFlight, Pulse};
 use super::refusal::Refusal;
@@ -88,12 +88,7 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
             Ok(()) => {
                 let last = request.version() <= Version::HTTP_11 && self.shared.is_draining();
                 let (request, read_on) = Inbound::wrap(request, &self.pulse, &self.shared.limits);
-                Handling::Inner {
-                    future: Calling::begin(self.inner.clone(), request),
-                    last,
-                    read_on,
-                    in_flight,
-                }
+                Handling::Inner { future: self.inner.clone().oneshot(request), last, read_on, in_flight }
             }
             Err(refusal) => {
                 tracing::debug!(
@@ -202,7 +197,7 @@ pin_project! {
     #[project = HandlingProj]
     pub(super) enum Handling<S: Inner> {
         Inner {
-            #[pin] future: Calling<S, Request<Inbound>>,
+            #[pin] future: Oneshot<S, Request<Inbound>>,
             last: bool,
             read_on: Option<ReadOn>,
             in_flight: Option<InFlight>,

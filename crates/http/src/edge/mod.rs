@@ -64,7 +64,6 @@
 
 mod admission;
 mod body;
-mod calling;
 mod chunks;
 mod clock;
 mod closing;
