@@ -6,6 +6,7 @@
 
 mod acting;
 pub(crate) mod api;
+pub mod apply;
 pub mod audit;
 mod authority;
 pub mod check;
@@ -15,6 +16,7 @@ pub mod copy;
 mod creation;
 mod error;
 pub mod keys;
+pub mod many;
 pub mod merchants;
 mod name;
 mod page;
