@@ -1,10 +1,13 @@
 //! What pages load beside themselves: embedded, and each under an address that changes with what is in it.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
+use tollgate_http::{Coding, SharedText};
 
 use crate::error::Error;
 
@@ -14,6 +17,8 @@ pub(crate) struct Asset {
     kind: Kind,
     content: &'static str,
     hash: u64,
+    /// Compressed when it is first asked for.
+    shared: OnceLock<SharedText>,
 }
 
 #[derive(Clone, Copy)]
@@ -41,28 +46,41 @@ pub(crate) static PLAYGROUND_SCRIPT: Asset =
 pub(crate) static REFERENCE_STYLE: Asset =
     Asset::new("reference", Kind::Css, include_str!("../../assets/reference.css"));
 
+/// What makes the reference handier. It works without.
+pub(crate) static REFERENCE_SCRIPT: Asset =
+    Asset::new("reference", Kind::Script, include_str!("../../assets/reference.js"));
+
 /// All of them.
-static ALL: [&Asset; 5] = [&STYLE, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE];
+static ALL: [&Asset; 6] =
+    [&STYLE, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE, &REFERENCE_SCRIPT];
 
 /// A change of a file changes its address, so what is there may be kept for ever (RFC 8246).
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// `GET /assets/{name}`.
-pub(crate) async fn get(uri: Uri) -> Result<Response, Error> {
+pub(crate) async fn get(uri: Uri, asked: HeaderMap) -> Result<Response, Error> {
     let asset = ALL.into_iter().find(|asset| asset.to_string() == uri.path()).ok_or(Error::NotFound)?;
-    let headers = [(CONTENT_TYPE, asset.kind.media_type()), (CACHE_CONTROL, FOR_EVER)];
-    Ok((headers.map(|(name, value)| (name, HeaderValue::from_static(value))), asset.content).into_response())
+    Ok(asset.answer(FOR_EVER, &asked))
 }
 
 /// `GET /favicon.ico`: what asks for it by this name takes the icon as it is.
-pub(crate) async fn icon() -> Response {
-    let headers = [(CONTENT_TYPE, ICON.kind.media_type()), (CACHE_CONTROL, "public, max-age=86400")];
-    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), ICON.content).into_response()
+pub(crate) async fn icon(asked: HeaderMap) -> Response {
+    ICON.answer("public, max-age=86400", &asked)
 }
 
 impl Asset {
     const fn new(stem: &'static str, kind: Kind, content: &'static str) -> Self {
-        Self { stem, kind, content, hash: fnv1a(content.as_bytes()) }
+        Self { stem, kind, content, hash: fnv1a(content.as_bytes()), shared: OnceLock::new() }
+    }
+
+    /// Answers a request for it.
+    fn answer(&self, kept: &'static str, asked: &HeaderMap) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind.media_type()));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+        let shared = self.shared.get_or_init(|| SharedText::new(Bytes::from_static(self.content.as_bytes())));
+        let body = shared.body(Coding::taken(asked), &mut headers);
+        (headers, body).into_response()
     }
 }
 
