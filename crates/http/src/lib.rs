@@ -11,6 +11,7 @@
 //! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed.
 //! - [`IdempotencyKey`] is the key of a request that may come again.
 //! - [`Media`] is the type of a body; [`json`] and [`fields`] read one strictly.
+//! - [`pages`] is what pages in a browser have in common.
 //!
 //! With the feature `forward`, `forward` sends requests on to an upstream.
 
@@ -22,6 +23,8 @@ pub mod fields;
 pub mod forward;
 #[cfg(feature = "server")]
 pub mod json;
+#[cfg(feature = "server")]
+pub mod pages;
 pub mod refusal;
 
 mod client_address;

@@ -19,10 +19,10 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::pages;
 use crate::reference::fields::{Field, Fields};
 use crate::reference::json::{members, object, resolved, text};
 use crate::reference::prose::{Piece, paragraphs, pieces};
+use tollgate_http::pages;
 
 /// The page as it is served; composed when it is first asked for.
 struct Reference {
