@@ -3,6 +3,7 @@
 mod administration;
 mod audit;
 mod caller;
+mod console;
 mod terms;
 mod unrepeated;
 
@@ -18,6 +19,7 @@ pub(crate) use administration::{
 };
 pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
+pub(crate) use console::ConsoleCommand;
 
 use crate::say;
 
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     /// Shows, verifies and exports the audit trail: who did what, when, from where and why.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Lets people sign in to the console, and signs them out.
+    #[command(subcommand)]
+    Console(ConsoleCommand),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -37,7 +37,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::administration::{audit, clients, keys, merchants, secrets, tokens};
+use crate::administration::{audit, clients, console, keys, merchants, secrets, tokens};
 use crate::args::{Args, Command, ConfigCommand};
 use crate::failure::Failure;
 
@@ -62,6 +62,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Revoke(args) => on_this_thread(tokens::run(args, format)),
         Command::Key(command) => on_this_thread(keys::run(command, format)),
         Command::Audit(command) => on_this_thread(audit::run(command, format)),
+        Command::Console(command) => on_this_thread(console::run(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Agent(args) => hardened(agent::run(args, format)),

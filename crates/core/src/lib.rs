@@ -39,7 +39,7 @@ pub use algorithm::{Algorithm, AlgorithmError};
 pub use audience::{Audience, AudienceError};
 pub use claims::Claims;
 pub use credential::{Credential, Sensitive};
-pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId};
+pub use id::{ClientId, IdError, KeyId, MerchantId, PaymentRequestId, SecretId, SessionId};
 pub use jwk::{Jwk, JwkError};
 pub use key::{SigningKey, VerifyingKey};
 pub use master::{MasterKey, MasterKeyError, MasterKeys, SecretsKey, UnsealError};

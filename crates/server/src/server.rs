@@ -41,7 +41,7 @@ use crate::response::{Answer, Body, without_body};
 use crate::route::{Route, Routes};
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{health, limits, log, openapi};
+use crate::{console, health, limits, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -130,7 +130,9 @@ impl Server {
         let edge_limits = limits::changing(config);
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let not_found = async || Error::NotFound;
-        let administration = || health::router().merge(api::router()).with_state(state.clone());
+        let console = || if state.config().console.enabled { console::router() } else { Router::new() };
+        let administration =
+            || health::router().merge(api::router()).merge(console()).with_state(state.clone());
         let beside = if health { administration() } else { Router::new() };
         let own = oauth::router(state.config()).with_state(state.clone()).merge(beside);
         let unknown = mounted.unknown.unwrap_or_else(|| any(not_found));
@@ -153,6 +155,7 @@ impl Server {
         let is_served = |route: &Route| match route {
             Route::Unknown => false,
             Route::Admin(_) => routes.has_admin(),
+            Route::Console => routes.has_admin() && self.state.config().console.enabled,
             route => authz || route.asks().is_none(),
         };
         routes.all().filter(is_served).map(|route| routes.path(route)).collect()
@@ -323,7 +326,7 @@ impl Server {
     ) -> Response<Body> {
         let authorization = request.headers().get(AUTHORIZATION).cloned();
         let mut request = request.map(axum::body::Body::new);
-        if let Route::Admin(_) = route {
+        if let Route::Admin(_) | Route::Console = route {
             request.extensions_mut().insert(id.clone());
         }
         match route {
