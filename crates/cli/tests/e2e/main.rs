@@ -18,6 +18,7 @@ mod caller;
 mod canary;
 mod changes;
 mod commands;
+mod console;
 mod crash;
 mod dependencies;
 mod dependents;

@@ -102,7 +102,7 @@ fn name_page(visit: &Visit, title: String, name: &str, button: &'static str, can
         .field(Field::reason(visit.form().text("reason")));
     Page::new(visit.frame(), title)
         .below(above())
-        .section(Section { form: Some(form), ..Section::new("Name") })
+        .section(Section { form: Some(form), ..Section::new("What it is called") })
 }
 
 fn name_of(visit: &Visit) -> Result<Name, Error> {

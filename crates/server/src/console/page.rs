@@ -64,7 +64,7 @@ impl Page {
 
     /// Puts what is wrong with its form beside the fields, and on top what is about none of them.
     pub(super) fn problems(mut self, problems: &Problems) -> Self {
-        for problem in problems.iter() {
+        for problem in problems {
             let forms = self.sections.iter_mut().filter_map(|section| section.form.as_mut());
             let field =
                 forms.flat_map(|form| form.fields.iter_mut()).find(|field| field.name == problem.field);
@@ -298,6 +298,11 @@ impl Field {
 
     fn id(&self) -> String {
         format!("field-{}", self.name.replace('_', "-"))
+    }
+
+    /// Whether a choice says this.
+    fn has(&self, value: &str) -> bool {
+        self.value == value
     }
 
     /// What describes it: its hint and its problem.

@@ -39,8 +39,8 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// The secrets of a client, as far as whoever has signed in may see them.
 pub(super) async fn of_client(visit: &Visit, client: &Client, now: Timestamp) -> Result<Section, Error> {
-    let mut section = Section::new("Its secrets");
-    section.lead = "When a secret was last used is known within a minute.".to_owned();
+    let lead = "When a secret was last used is known within a minute.".to_owned();
+    let mut section = Section { lead, ..Section::new("Its secrets") };
     if visit.may(Operation::CreateSecret) {
         let new = format!("{}/secrets/new", clients::path(client.id));
         section.links.push(Link::new(new, "New secret", Look::Primary));
