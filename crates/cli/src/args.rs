@@ -1,6 +1,7 @@
 //! The command line. Secrets are never taken from it.
 
 mod administration;
+mod apply;
 mod audit;
 mod caller;
 mod console;
@@ -15,8 +16,9 @@ use clap_complete::Shell;
 
 pub(crate) use administration::{
     ClientArgs, ClientCommand, ConfigCommand, KeyCommand, MerchantArgs, MerchantCommand, RevokeArgs,
-    SecretCommand, StoreArgs, StoreCommand, TransferArgs, Why,
+    SecretCommand, StoreArgs, StoreCommand, TransferArgs, Why, network,
 };
+pub(crate) use apply::ApplyArgs;
 pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
 pub(crate) use console::ConsoleCommand;
@@ -85,6 +87,10 @@ pub(crate) enum Command {
     Secret(SecretCommand),
     /// Refuses a token, or all tokens that a client or the clients of a merchant have; what they obtain from then on is good.
     Revoke(RevokeArgs),
+    /// Makes merchants and clients be as a file says, and changes nothing where they are.
+    ///
+    /// What was done stands if it is interrupted; another run does the rest.
+    Apply(ApplyArgs),
     /// Shows and rotates the signing keys.
     #[command(subcommand)]
     Key(KeyCommand),

@@ -5,6 +5,7 @@ mod administration;
 mod adopt;
 mod agent;
 mod answer;
+mod apply;
 mod args;
 mod call;
 mod caller;
@@ -60,6 +61,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Client(command) => on_this_thread(clients::run(command, format)),
         Command::Secret(command) => on_this_thread(secrets::run(command, format)),
         Command::Revoke(args) => on_this_thread(tokens::run(args, format)),
+        Command::Apply(args) => on_this_thread(apply::run(args, format)),
         Command::Key(command) => on_this_thread(keys::run(command, format)),
         Command::Audit(command) => on_this_thread(audit::run(command, format)),
         Command::Console(command) => on_this_thread(console::run(command, format)),

@@ -35,14 +35,17 @@ impl TokenId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// Writes the value of the claim into a buffer: unpadded base64url.
+    pub fn encode<'a>(&self, buffer: &'a mut [u8; 22]) -> &'a str {
+        std::str::from_utf8(base64url::encode(&self.0, buffer)).expect("base64url is ASCII")
+    }
 }
 
 impl fmt::Display for TokenId {
-    /// Writes the value of the claim: unpadded base64url, 22 characters.
+    /// Writes the value of the claim.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 22];
-        let text = base64url::encode(&self.0, &mut text);
-        f.write_str(std::str::from_utf8(text).expect("base64url is ASCII"))
+        f.write_str(self.encode(&mut [0; 22]))
     }
 }
 

@@ -2,6 +2,10 @@
 // Everything works without it, too; what it alone can do is hidden until it is here.
 
 const announce = document.getElementById("announce");
+const trouble = document.getElementById("trouble");
+
+/** How long a token that could not be renewed is left alone, in milliseconds. */
+const PAUSE = 5000;
 
 /** How much the server's clock is ahead of this one, in milliseconds. */
 let ahead = 0;
@@ -9,6 +13,8 @@ let ahead = 0;
 let passed = new Set();
 /** Whether the token is renewed when its next refresh is due. */
 let keepFresh = false;
+/** When that is tried again, by this clock. */
+let renewFrom = 0;
 let busy = false;
 
 document.addEventListener("submit", (event) => {
@@ -27,7 +33,7 @@ document.addEventListener("click", (event) => {
 setInterval(tick, 250);
 show();
 
-/** Sends a form, and shows the page that comes of it. `lead` takes the reader to the result. */
+/** Sends a form, and shows the page that comes of it. `lead` takes the reader there; else they stay where they are. */
 async function send(form, fields, { lead }) {
   if (busy) return;
   busy = true;
@@ -38,19 +44,96 @@ async function send(form, fields, { lead }) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const next = page.querySelector("main");
     if (!next) throw new Error("no page");
-    main.replaceWith(document.adoptNode(next));
+    say("");
+    update(main, document.adoptNode(next), { lead });
     show();
-    if (lead) toTheResult();
+    if (lead) toTheOutcome();
   } catch {
     main.removeAttribute("aria-busy");
-    announce.textContent = "The server can't be reached. Try again.";
+    renewFrom = Date.now() + PAUSE;
+    say(lead ? "The server can't be reached: no answer came. Try again." : "The server can't be reached: the token is not renewed.");
   } finally {
     busy = false;
   }
 }
 
-/** Takes the reader to what came of the act. A visit that has ended has no title but its first. */
-function toTheResult() {
+/** Says what is wrong where everybody sees and hears it. */
+function say(text) {
+  if (trouble.textContent !== text) trouble.textContent = text;
+  trouble.hidden = text === "";
+}
+
+/** Makes the page the next one. What is the same stays: the focus, what is opened or selected, and where lists stand. */
+function update(main, next, { lead }) {
+  if (!main.querySelector(".steps") || !next.querySelector(".steps")) {
+    main.replaceWith(next);
+    return;
+  }
+  const [old, result] = [main, next].map((page) => page.querySelector("#result"));
+  const refused = result.querySelector(".badge.no") !== null;
+  // A renewal that went well leaves the result that is being read.
+  if (lead || refused) old.replaceWith(result.cloneNode(true));
+  else result.replaceWith(old.cloneNode(true));
+  morph(main, next);
+  // What was typed is no part of the page: the server says what is kept of it.
+  for (const input of main.querySelectorAll("input")) input.value = input.getAttribute("value") ?? "";
+  if (!lead && refused) keepFresh = false;
+}
+
+/** Makes an element what another one is, and keeps of it what it can. Elements with ids are told apart by them. */
+function morph(old, next) {
+  if (old.isEqualNode(next)) return;
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== next.data) old.data = next.data;
+    return;
+  }
+  copyAttributes(old, next);
+  let at = old.firstChild;
+  for (const child of Array.from(next.childNodes)) {
+    const same = counterpart(at, child);
+    if (!same) {
+      old.insertBefore(child, at);
+      continue;
+    }
+    while (at !== same) at = removed(at);
+    at = same.nextSibling;
+    morph(same, child);
+  }
+  while (at) at = removed(at);
+}
+
+/** What stands for a new node among the old ones from `at` on. */
+function counterpart(at, child) {
+  const isOne = (node) => node?.nodeName === child.nodeName && (node.id ?? "") === (child.id ?? "");
+  if (!child.id) return isOne(at) ? at : null;
+  for (let node = at; node; node = node.nextSibling) if (isOne(node)) return node;
+  return null;
+}
+
+function removed(node) {
+  const after = node.nextSibling;
+  node.remove();
+  return after;
+}
+
+/** The reader has opened what is open, and what only a script can do stays shown. */
+function copyAttributes(old, next) {
+  const stays = (name) => (name === "open" && old.localName === "details") || (name === "hidden" && old.localName === "button");
+  for (const { name } of Array.from(old.attributes)) {
+    if (!next.hasAttribute(name) && !stays(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of next.attributes) {
+    if (old.getAttribute(name) !== value && !stays(name)) old.setAttribute(name, value);
+  }
+}
+
+/** Takes the reader to the field that is wrong, or to what came of the act. A visit that has ended has no title but its first. */
+function toTheOutcome() {
+  const wrong = document.querySelector("[aria-invalid='true']");
+  if (wrong) {
+    wrong.focus();
+    return;
+  }
   document.querySelector("#result [tabindex='-1']").focus({ preventScroll: true });
   const result = document.getElementById("result");
   const { top } = result.getBoundingClientRect();
@@ -87,19 +170,34 @@ function tick() {
   const reached = [];
   for (const { element, name, at } of moments()) {
     element.classList.toggle("past", at <= present);
-    element.querySelector(".relative").textContent = relative(at - present);
+    write(element.querySelector(".relative"), relative(at - present));
     if (at <= present && !passed.has(name)) {
       passed.add(name);
       reached.push(`${element.querySelector("strong").textContent}: now.`);
     }
   }
   if (reached.length > 0) announce.textContent = reached.join(" ");
-  if (keepFresh && passed.has("next") && !busy) refresh();
+  age(present);
+  if (keepFresh && passed.has("next") && !busy && Date.now() >= renewFrom) refresh();
   for (const track of document.querySelectorAll("svg.track")) {
     const [from, to] = [Number(track.dataset.from), Number(track.dataset.to)];
     const spent = Math.min(Math.max((present - from) / (to - from), 0), 1);
     track.querySelector(".spent").setAttribute("width", String(1000 * spent));
   }
+}
+
+/** A token that has expired is no longer said to be accepted. */
+function age(present) {
+  for (const verdict of document.querySelectorAll("[data-changes]")) {
+    if (Number(verdict.dataset.changes) > present) continue;
+    verdict.querySelector(".badge").className = "badge no";
+    write(verdict.querySelector(".says"), verdict.dataset.then);
+  }
+}
+
+/** Changes a text only if it is another one, so that a selection in it stays. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 function relative(milliseconds) {
@@ -111,6 +209,7 @@ function relative(milliseconds) {
 
 function toggle() {
   keepFresh = !keepFresh;
+  renewFrom = 0;
   document.getElementById("keep").setAttribute("aria-pressed", String(keepFresh));
 }
 

@@ -41,7 +41,7 @@ pub use self::inspect::{Inspect, Inspecting, Verdict};
 pub use self::kit::{Answering, Kit, KitClient, Wire};
 pub(crate) use self::request_checks::PATH;
 use self::request_checks::{Form, Refused, Site};
-use self::session::{Opened, Sessions};
+use self::session::{Field, Opened, Sessions};
 use crate::error::Error;
 use crate::host::Host;
 
@@ -157,14 +157,19 @@ impl PlaygroundState {
         );
         let actions = Actions { caller, kit: self.playground.kit.clone(), origin: site.origin().to_owned() };
         actions.perform(action, &mut session, &form).await?;
-        Ok(back_to_the_page())
+        let field = session.sign_in_problem.as_ref().map(|problem| problem.field);
+        Ok(back_to_the_page(field))
     }
 }
 
-fn back_to_the_page() -> Response {
-    let headers = [
-        (LOCATION, HeaderValue::from_static("/playground#result")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
+/// Leads the reader back: to the result of the action, or to the field that is wrong.
+fn back_to_the_page(field: Option<Field>) -> Response {
+    let place = match field {
+        None => "/playground#result",
+        Some(Field::ClientId) => "/playground#client_id",
+        Some(Field::ClientSecret) => "/playground#client_secret",
+    };
+    let headers =
+        [(LOCATION, HeaderValue::from_static(place)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (StatusCode::SEE_OTHER, headers).into_response()
 }

@@ -6,6 +6,7 @@
 
 mod acting;
 pub(crate) mod api;
+pub mod apply;
 pub mod audit;
 mod authority;
 pub mod check;
@@ -16,6 +17,7 @@ pub mod copy;
 pub(crate) mod creation;
 mod error;
 pub mod keys;
+pub mod many;
 pub mod merchants;
 mod name;
 mod page;

@@ -45,6 +45,7 @@ mod reload;
 mod response;
 mod rotation;
 mod route;
+mod routed;
 mod run;
 mod server;
 mod state;

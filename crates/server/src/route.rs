@@ -36,7 +36,7 @@ pub(crate) enum Route {
 
 /// The routes of a server.
 pub(crate) struct Routes {
-    mounted: Box<[&'static str]>,
+    mounted: Box<[Template]>,
     /// Whether forward authorization is served.
     authz: bool,
     /// Whether the administration is served next to the API.
@@ -46,7 +46,7 @@ pub(crate) struct Routes {
 impl Routes {
     /// The authority's routes, and those with these paths.
     pub(crate) fn with(mounted: impl IntoIterator<Item = &'static str>, authz: bool, admin: bool) -> Self {
-        Self { mounted: mounted.into_iter().collect(), authz, admin }
+        Self { mounted: mounted.into_iter().map(Template::of).collect(), authz, admin }
     }
 
     /// Says whether the administration is served next to the API.
@@ -67,7 +67,7 @@ impl Routes {
         match Route::of(path) {
             Route::Unknown if self.admin && path.starts_with(paths::ABOVE) => Self::of_admin(path),
             Route::Unknown => {
-                let place = self.mounted.iter().position(|template| matches(template, path));
+                let place = self.mounted.iter().position(|template| template.leads_to(path));
                 place.map_or(Route::Unknown, Route::Mounted)
             }
             Route::Console if !self.admin => Route::Unknown,
@@ -79,7 +79,7 @@ impl Routes {
     /// The path of a route, as a template.
     pub(crate) fn path(&self, route: Route) -> &'static str {
         match route {
-            Route::Mounted(place) => self.mounted[place],
+            Route::Mounted(place) => self.mounted[place].path,
             Route::Admin(place) => paths::ALL[place],
             route => route.path(),
         }
@@ -95,11 +95,21 @@ impl Routes {
     }
 }
 
-/// Says whether a template leads to a path. Whatever is below a parameter is counted under it.
-fn matches(template: &str, path: &str) -> bool {
-    match template.split_once('{') {
-        Some((start, _)) => path.starts_with(start),
-        None => path == template,
+/// The path of a route that is mounted, as the router reads it.
+struct Template {
+    path: &'static str,
+    /// What is before its first parameter, if it has one.
+    start: Option<&'static str>,
+}
+
+impl Template {
+    fn of(path: &'static str) -> Self {
+        Self { path, start: path.split_once('{').map(|(start, _)| start) }
+    }
+
+    /// Says whether it leads to a path. Whatever is below a parameter is counted under it.
+    fn leads_to(&self, path: &str) -> bool {
+        self.start.map_or(path == self.path, |start| path.starts_with(start))
     }
 }
 

@@ -18,13 +18,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
 use tollgate_core::wire::Code;
-use tollgate_core::{ClientId, MerchantId, Timestamp, TokenError};
+use tollgate_core::{MerchantId, Timestamp, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
 use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
 use tollgate_store::StoreError;
-use tower::{BoxError, Service, ServiceExt};
+use tower::{BoxError, Service};
 
 use crate::admin::api;
 use crate::authz::asks::Asks;
@@ -39,6 +39,7 @@ use crate::readiness::NotReady;
 use crate::refusals::Refusal;
 use crate::response::{Answer, Body, without_body};
 use crate::route::{Route, Routes};
+use crate::routed::Routed;
 use crate::state::{Arrival, State};
 use crate::why::Why;
 use crate::{console, health, limits, log, openapi};
@@ -227,8 +228,10 @@ impl Server {
             Route::Authz | Route::AuthzNginx | Route::AuthzEnvoy => {
                 self.authorize(route, arrival, &request, &mut caller)
             }
-            // Boxed, or every token request would carry the room for them.
-            _ => Box::pin(self.route(&self.router, route, arrival, &begun.id, request, &mut caller)).await,
+            _ => {
+                let routed = Routed::start(&self.router, route, arrival, &begun.id, request);
+                routed.answer(&self.state, &mut caller).await
+            }
         };
         self.end(begun, route, arrival, response, &caller)
     }
@@ -240,7 +243,8 @@ impl Server {
         let arrival = Arrival { from, now: begun.now, peer: Some(peer) };
         let route = Routes::of_admin(request.uri().path());
         let mut caller = Caller::default();
-        let response = self.route(&self.admin, route, arrival, &begun.id, request, &mut caller).await;
+        let routed = Routed::start(&self.admin, route, arrival, &begun.id, request);
+        let response = routed.answer(&self.state, &mut caller).await;
         self.end(begun, route, arrival, response, &caller)
     }
 
@@ -312,46 +316,6 @@ impl Server {
             caller.is_denied(request.headers().get(AUTHORIZATION), denial);
         }
         response.map(Either::Left)
-    }
-
-    /// Calls what a router finds.
-    async fn route(
-        &self,
-        router: &Router,
-        route: Route,
-        arrival: Arrival,
-        id: &RequestId,
-        request: Request<impl RequestBody>,
-        caller: &mut Caller,
-    ) -> Response<Body> {
-        let authorization = request.headers().get(AUTHORIZATION).cloned();
-        let mut request = request.map(axum::body::Body::new);
-        if let Route::Admin(_) | Route::Console = route {
-            request.extensions_mut().insert(id.clone());
-        }
-        match route {
-            // The guard wants to know the address, and reads the clock itself.
-            Route::Mounted(_) => request.extensions_mut().insert(arrival.from).is_some(),
-            _ => request.extensions_mut().insert(arrival).is_some(),
-        };
-        let response = match catch_panic(router.clone().oneshot(request)).await {
-            Ok(Ok(response)) => response.map(Either::Right),
-            Err(error) => {
-                let realm = self.state.installation().verifier().realm();
-                error.response_as::<Full<Bytes>>(route.dialect(), realm).map(Either::Left)
-            }
-        };
-        let extensions = response.extensions();
-        if let Some(seen) = extensions.get::<Caller>() {
-            *caller = *seen;
-        }
-        if let Some(client) = extensions.get::<ClientId>() {
-            caller.verified = Some(*client);
-        }
-        if let Some(denial) = extensions.get::<Denial>() {
-            caller.is_denied(authorization.as_ref(), denial);
-        }
-        response
     }
 
     /// Counts a refusal, and returns why it was one.

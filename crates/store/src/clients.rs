@@ -102,6 +102,12 @@ pub trait Clients: Send + Sync {
     /// Adds a client with its secrets. `false`, and nothing added, if its merchant doesn't exist.
     async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError>;
 
+    /// Adds clients with their secrets. `false`, and none added, if the merchant of one doesn't exist.
+    async fn create_clients(&self, clients: &[Client], act: &Act) -> Result<bool, StoreError>;
+
+    /// Returns those of the ids that clients have, in no order.
+    async fn existing_clients(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError>;
+
     /// Returns a client with its secrets.
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError>;
 

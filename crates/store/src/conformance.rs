@@ -16,6 +16,7 @@ mod clock;
 mod documents;
 mod idempotency;
 mod leading;
+mod many;
 mod trail;
 mod transfer;
 mod uses;
@@ -40,6 +41,7 @@ pub use clock::*;
 pub use documents::*;
 pub use idempotency::*;
 pub use leading::*;
+pub use many::*;
 pub use trail::*;
 pub use transfer::*;
 pub use uses::*;
@@ -110,6 +112,8 @@ macro_rules! conformance_tests {
             nothing_is_done_to_an_unknown_client_or_merchant
             a_change_of_another_version_is_not_made
             ending_tokens_leaves_the_rest_as_it_is
+            clients_that_are_created_together_have_a_record_and_a_change_each
+            of_clients_that_are_created_together_either_all_are_or_none
 
             a_key_is_fresh_then_in_progress_then_answered
             another_request_with_the_key_is_a_mismatch

@@ -212,7 +212,7 @@ pub(crate) enum ClientCommand {
 }
 
 /// Parses a CIDR block, or a single address.
-fn network(text: &str) -> Result<IpNet, &'static str> {
+pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
     let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     network.ok_or("expected a CIDR block such as 10.0.0.0/8, or an address")
 }

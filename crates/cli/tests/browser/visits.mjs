@@ -126,6 +126,11 @@ const visits = [
     await announced.waitFor({ state: "attached" });
     const spent = await page.locator("svg[aria-labelledby=track-access] .spent").getAttribute("width");
     assert.equal(spent, "1000");
+    // What is said of the token has aged with it, and the refresh token's is still good.
+    const [access, refresh] = await page.locator(".verdict .one").allInnerTexts();
+    assert.match(access, /refused: as access token: it has expired$/);
+    assert.match(refresh, /accepted: a valid refresh token$/);
+    assert.equal(await page.locator(".verdict .badge.no").count(), 1);
     const result = await visit.expect("After expiry", ...invalid, "refused: as access token: it has expired");
     assert.ok(!result.includes("As it would be at"), "it has expired by itself");
     assert.ok((await runCurl(visit, 1, env)).includes("INVALID_TOKEN"));
@@ -137,9 +142,12 @@ const visits = [
     const visit = await Visit.begin(browser, SERVE_URL);
     const { page } = visit;
     await visit.isAccessible("before signing in");
-    await signIn(visit, SERVE_ID, "wrong-secret-canary", "its secret is wrong");
-    await signIn(visit, LIVE_ID, LIVE_SECRET, "These are live credentials");
-    await signIn(visit, SERVE_ID, SERVE_SECRET, "The client is known");
+    await fieldsInError(visit);
+    await visit.isAccessible("with an error at a field");
+    await signIn(visit, SERVE_ID, SERVE_SECRET);
+    assert.ok((await visit.result()).includes("The client is known"));
+    await onePrimary(page, "Issue a token");
+    await visit.expect("Without a token", "NO_TOKEN");
     await visit.expect("Issue a token", "200 OK");
     await visit.expect("After revoking it", ...invalid, "it was revoked");
     await visit.expect("With the refresh token", ...invalid);
@@ -147,6 +155,79 @@ const visits = [
     await visit.press("Forget this client");
     assert.equal(await page.getByLabel("Client secret").inputValue(), "");
     await visit.end([SERVE_SECRET, LIVE_SECRET, "wrong-secret-canary"]);
+  },
+
+  async function wrongCredentialsWithoutScripts(browser) {
+    const visit = await Visit.begin(browser, SERVE_URL, { javaScriptEnabled: false });
+    visit.result = () => visit.page.locator("#result").innerText();
+    await fieldsInError(visit);
+    await visit.end([SERVE_SECRET, LIVE_SECRET, "wrong-secret-canary"]);
+  },
+
+  async function whileTheServerIsAway(browser) {
+    const visit = await Visit.begin(browser, SHORT_URL);
+    const { page, context } = visit;
+    await visit.expect("Issue a token", "200 OK");
+    await page.getByRole("button", { name: "Keep it fresh" }).click();
+    await context.setOffline(true);
+    const trouble = page.locator("#trouble");
+    await trouble.filter({ hasText: "the token is not renewed" }).waitFor();
+    await visit.isAccessible("while the server is away");
+    await shot(visit, "playground-away");
+    await page.getByRole("button", { name: "With the token" }).click();
+    await trouble.filter({ hasText: "no answer came" }).waitFor();
+    assert.ok(await trouble.evaluate((element) => element.getBoundingClientRect().height > 20), "it is seen");
+    await page.getByRole("button", { name: "Keep it fresh" }).click();
+    await context.setOffline(false);
+    await visit.expect("Without a token", "NO_TOKEN");
+    await trouble.waitFor({ state: "hidden" });
+    // What the browser complains of is that the server was away.
+    visit.problems = visit.problems.filter((problem) => !problem.includes("ERR_INTERNET_DISCONNECTED"));
+    await visit.end([SHORT_SECRET]);
+  },
+
+  async function theButtonsStayWhereTheyAre(browser) {
+    const visit = await Visit.begin(browser, DEV_URL, { viewport: { width: 1366, height: 768 } });
+    const { page } = visit;
+    await visit.expect("Issue a token", "200 OK");
+    await onePrimary(page, "With the token");
+    const steps = page.locator("#steps");
+    const more = await steps.evaluate((list) => list.scrollHeight - list.clientHeight);
+    if (more > 0) {
+      await steps.evaluate((list) => list.scrollTo(0, list.scrollHeight));
+      const last = page.getByRole("button", { name: "Watch the client kit" });
+      await last.click();
+      await visit.result();
+      assert.ok(Math.abs((await steps.evaluate((list) => list.scrollTop)) - more) < 2, "the list has not moved");
+    }
+    await visit.expect("Create a payment", "201 Created");
+    await onePrimary(page, "Approve or decline this payment");
+    await shot(visit, "playground-laptop");
+    await page.locator("#result").getByRole("link", { name: "Approve or decline this payment" }).click();
+    await page.waitForURL(/\/pay\//);
+    await visit.end([DEV_SECRET]);
+  },
+
+  async function thereAndBackOnAPhone(browser) {
+    for (const javaScriptEnabled of [true, false]) {
+      const visit = await Visit.begin(browser, DEV_URL, { javaScriptEnabled, viewport: { width: 320, height: 640 } });
+      const { page } = visit;
+      if (!javaScriptEnabled) visit.result = () => page.locator("#result").innerText();
+      for (const name of ["Issue a token", "With the refresh token", "Create a payment"]) {
+        await visit.press(name);
+        assert.ok(await isInSight(page, "#result-title"), `the result of ${name}`);
+        const back = page.getByRole("link", { name: "Back to the button" });
+        if (javaScriptEnabled) await page.keyboard.press("Tab");
+        else await back.focus();
+        assert.equal(await focused(page), "Back to the button");
+        await page.keyboard.press("Enter");
+        await page.locator(":focus", { hasText: new RegExp(`^${name}$`) }).waitFor();
+        assert.ok(await isInSight(page, ":focus"), `the button ${name}`);
+      }
+      await shot(visit, `playground-320-${javaScriptEnabled ? "" : "no-"}scripts`);
+      await visit.fits("320 px");
+      await visit.end([DEV_SECRET]);
+    }
   },
 
   async function lightAndDarkOnADeskAndAPhone(browser) {
@@ -273,23 +354,72 @@ async function payments(visit) {
   }
 }
 
-async function signIn(visit, id, secret, expected) {
+async function signIn(visit, id, secret) {
   await visit.page.getByLabel("Client id").fill(id);
   await visit.page.getByLabel("Client secret").fill(secret);
-  await visit.expect("Use these credentials", expected);
+  await visit.press("Use these credentials");
 }
 
-/** The token is renewed by itself when that is due, and never expires. */
+/** What is wrong stands at its field, which is focused; the id stays there, and no secret does. */
+async function fieldsInError(visit) {
+  const { page } = visit;
+  const [id, secret] = [page.getByLabel("Client id"), page.getByLabel("Client secret")];
+  for (const [typed, given, wrong, text, kept] of [
+    ["shop-1", "wrong-secret-canary", id, "A client id is a UUID", "shop-1"],
+    ["tg_test_wrong-secret-canary", "x", id, "This is a secret", ""],
+    [SERVE_ID, "wrong-secret-canary", secret, "its secret is wrong", SERVE_ID],
+    [LIVE_ID, LIVE_SECRET, secret, "These are live credentials", LIVE_ID],
+  ]) {
+    await signIn(visit, typed, given);
+    await page.locator(`.problem`, { hasText: text }).waitFor();
+    assert.equal(await wrong.getAttribute("aria-invalid"), "true", text);
+    assert.ok(await wrong.evaluate((field) => field === document.activeElement), `${text}: it is focused`);
+    assert.equal(await page.locator(`#${await wrong.getAttribute("aria-describedby")}`).count(), 1);
+    assert.equal(await page.locator("[aria-invalid]").count(), 1, text);
+    assert.deepEqual([await id.inputValue(), await secret.inputValue()], [kept, ""], text);
+    assert.ok((await visit.result()).includes("Begin with the credentials of a client"));
+  }
+  await shot(visit, "playground-sign-in");
+}
+
+/** One button or link stands out: what is to be done next. */
+async function onePrimary(page, name) {
+  const primary = page.locator(".playground .primary:not(:disabled)");
+  assert.deepEqual((await primary.allInnerTexts()).map((text) => text.trim()), [name]);
+}
+
+/** Whether an element is on the screen, or its upper edge at least. */
+function isInSight(page, selector) {
+  return page.locator(selector).evaluate((element) => {
+    const { top } = element.getBoundingClientRect();
+    return top >= 0 && top < innerHeight;
+  });
+}
+
+/** The token is renewed by itself when that is due, and never expires. Whoever reads meanwhile is left alone. */
 async function keptFresh(visit) {
   const { page } = visit;
   await visit.expect("Issue a token", "200 OK");
+  const python = page.locator("details[name=program] summary", { hasText: "Python" });
+  await python.click();
+  await page.evaluate(() => {
+    const range = document.createRange();
+    range.selectNodeContents(document.getElementById("snippet-python"));
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+  });
   const keep = page.getByRole("button", { name: "Keep it fresh" });
-  await keep.click();
+  await keep.focus();
+  await page.keyboard.press("Enter");
   assert.equal(await keep.getAttribute("aria-pressed"), "true");
   const expiry = page.locator("[data-moment=expiry]");
   const first = await expiry.getAttribute("data-at");
   await page.locator(`[data-moment=expiry]:not([data-at="${first}"])`).waitFor();
-  assert.ok((await visit.result()).startsWith("Refresh"));
+  assert.match(await page.locator(".history li").first().innerText(), /Refresh 200$/);
+  assert.ok((await visit.result()).startsWith("Issue a token"), "what is being read stays");
+  assert.equal(await focused(page), "Keep it fresh");
+  assert.ok(await page.locator("#snippet-python").isVisible());
+  assert.match(await page.evaluate(() => getSelection().toString()), /class Tokens/);
   assert.ok(!(await expiry.getAttribute("class"))?.includes("past"));
   await keep.click();
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Dev, Finished, Process, Serve, fails, finish, shell, tollgate};
 
-const COMMANDS: [&[&str]; 44] = [
+const COMMANDS: [&[&str]; 45] = [
     &[],
     &["dev"],
     &["serve"],
@@ -31,6 +31,7 @@ const COMMANDS: [&[&str]; 44] = [
     &["secret", "create"],
     &["secret", "list"],
     &["secret", "revoke"],
+    &["apply"],
     &["key"],
     &["key", "list"],
     &["key", "rotate"],
@@ -115,6 +116,9 @@ fn wrong_usage_is_exit_code_2_and_prints_nothing_on_stdout() {
         "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 30M",
         "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 1week",
         "secret revoke 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+        "apply",
+        "apply --file",
+        "apply -f a.toml --secrets-to a --show-secrets",
         "key rotate --now",
         "audit",
         "audit list --since yesterday",

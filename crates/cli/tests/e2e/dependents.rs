@@ -1,4 +1,4 @@
-//! The lines by which docs/integrating.md says how to depend on the libraries.
+//! The lines by which docs/integrating.md and the playground say how to depend on the libraries.
 
 use std::fs;
 use std::path::Path;
@@ -11,17 +11,30 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 fn a_crate_outside_compiles_by_the_lines_in_the_documentation() {
     let page = fs::read_to_string(Path::new(REPOSITORY).join("docs/integrating.md")).unwrap();
     let (_, section) = page.split_once("\n## Depend on the libraries\n").unwrap();
-    let repository = fs::canonicalize(REPOSITORY).unwrap();
-    let dependencies = block(section, "toml").replace("../tollgate/", &format!("{}/", repository.display()));
+    let dependencies = block(section, "toml");
+    let manifest = format!("[package]\nname = \"dependent\"\nedition = \"2024\"\n\n{dependencies}");
+    compiles(&manifest, "lib.rs", block(section, "rust"));
+}
 
-    let folder = tempfile::tempdir().unwrap();
+/// So is what the playground gives away for Rust.
+#[test]
+fn the_program_in_rust_compiles_by_the_manifest_beside_it() {
+    let snippet =
+        |name: &str| fs::read_to_string(Path::new(REPOSITORY).join("examples/snippets").join(name)).unwrap();
+    compiles(&snippet("call.toml"), "main.rs", &snippet("call.rs"));
+}
+
+/// Compiles a package of one file, whose manifest takes the repository for `../tollgate`.
+fn compiles(manifest: &str, file: &str, program: &str) {
+    let repository = fs::canonicalize(REPOSITORY).unwrap();
     let manifest =
-        format!("[package]\nname = \"dependent\"\nedition = \"2024\"\n\n{dependencies}\n[workspace]\n");
+        manifest.replace("../tollgate/", &format!("{}/", repository.display())) + "\n[workspace]\n";
+    let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("Cargo.toml"), &manifest).unwrap();
     // The versions that are here already.
     fs::copy(repository.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
     fs::create_dir(folder.path().join("src")).unwrap();
-    fs::write(folder.path().join("src/lib.rs"), block(section, "rust")).unwrap();
+    fs::write(folder.path().join("src").join(file), program).unwrap();
 
     let output = Command::new(env!("CARGO"))
         .args(["check", "--offline", "--quiet"])

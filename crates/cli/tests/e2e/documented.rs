@@ -1,5 +1,7 @@
 //! The commands of docs/operations.md, as they stand there.
 
+mod transcripts;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -152,6 +154,25 @@ fn a_bad_configuration_is_called_what_the_documentation_calls_it() {
     let (command, said) = console.split_once('\n').unwrap();
     let refused = machine.run(command.strip_prefix("$ ").unwrap());
     assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.as_str()), (Some(1), "", said));
+}
+
+#[test]
+fn the_file_of_merchants_and_clients_of_the_documentation_is_applied_as_it_says() {
+    let machine = configured();
+    machine.install();
+    fs::write(machine.path("wanted.toml"), &blocks("### As code", "toml")[0]).unwrap();
+    let block = &blocks("### As code", "sh")[0];
+    let [plan, apply, again] = &block.lines().collect::<Vec<_>>()[..] else { panic!("three commands") };
+    // `Shop` and its `till` are there.
+    let acts = |command: &str| -> Vec<String> {
+        let shown = machine.run(&format!("{command} --format json")).succeeded().json();
+        shown.as_array().unwrap().iter().map(|step| step["act"].as_str().unwrap().to_owned()).collect()
+    };
+    let expected = ["client.create", "client.create", "client.update", "client.disable"];
+    assert_eq!(acts(plan), expected);
+    assert_eq!(acts(apply), expected);
+    assert_eq!(fs::read_to_string(machine.path("new-secrets.jsonl")).unwrap().lines().count(), 2);
+    assert_eq!(acts(again), Vec::<String>::new());
 }
 
 #[test]

@@ -11,6 +11,7 @@
 mod agent;
 mod agent_settings;
 mod agreement;
+mod apply;
 mod audiences;
 mod audit;
 mod call;

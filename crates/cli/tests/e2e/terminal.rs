@@ -37,6 +37,17 @@ print(said.decode())
 }
 
 #[test]
+fn what_takes_long_says_how_far_it_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    Serve::install(folder.path(), "");
+    let file = "[[merchants]]\nname = \"Kiosk\"\n[[merchants]]\nname = \"Stall\"\n";
+    std::fs::write(folder.path().join("two.toml"), file).unwrap();
+    let (code, said) = at_a_terminal(folder.path(), "apply -f two.toml", "");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("\r1 of 2 done") && said.contains("\r2 of 2 done"), "{said}");
+}
+
+#[test]
 fn what_destroys_asks_at_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let (client, _) = Serve::install(folder.path(), "");
@@ -45,6 +56,7 @@ fn what_destroys_asks_at_a_terminal() {
     };
     let merchant = json(&["merchant", "list"])[0]["merchant_id"].as_str().unwrap().to_owned();
     let secret = json(&["secret", "list", &client])[0]["secret_id"].as_str().unwrap().to_owned();
+    std::fs::write(folder.path().join("kiosk.toml"), "[[merchants]]\nname = \"Kiosk\"\n").unwrap();
     for (args, question) in [
         (format!("client disable {client}"), "Disable client"),
         (format!("client delete {client}"), "(till) for ever"),
@@ -52,6 +64,10 @@ fn what_destroys_asks_at_a_terminal() {
         (format!("merchant disable {merchant}"), "refuse its 1 clients"),
         (format!("merchant delete {merchant}"), "Delete merchant"),
         ("key rotate --compromised".to_owned(), "End every signing key"),
+        (
+            "apply -f kiosk.toml --prune".to_owned(),
+            "Delete 1 merchants with all that is theirs and 0 clients",
+        ),
     ] {
         for answer in ["", "n", "maybe"] {
             let (code, said) = at_a_terminal(folder.path(), &args, answer);

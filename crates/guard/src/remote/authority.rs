@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AGE, DATE};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tokio::time::{Instant, timeout};
 use tollgate_client::{Fault, Origin, Transport};
 use tollgate_core::{Clock, Timestamp};
@@ -65,7 +65,7 @@ impl Authority {
         let answered = timeout(channel.patience, channel.transport.send(request)).await;
         let answered = answered.unwrap_or(Err(Fault::Timeout));
         let response = answered.map_err(|fault| Problem::Call { what, fault })?;
-        compare_clocks(response.headers(), sent.wall, self.clock.now())?;
+        compare_clocks(what, response.headers(), sent.wall, self.clock.now())?;
         Ok(Answer { response, sent })
     }
 }
@@ -76,16 +76,24 @@ pub(super) fn get(what: &'static str, url: &str) -> Result<Request<Bytes>, Probl
     request.body(Bytes::new()).map_err(|_| Problem::Malformed(what))
 }
 
-/// Refuses an answer of an authority whose clock is not ours. One without a date says nothing of it.
-fn compare_clocks(headers: &HeaderMap, sent: Timestamp, received: Timestamp) -> Result<(), Problem> {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let Some(date) = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()) else { return Ok(()) };
+/// Refuses an answer of an authority whose clock is not ours, or whose date can't be read. One without a date says nothing of
+/// the clock: a proxy may have left it out.
+fn compare_clocks(
+    what: &'static str,
+    headers: &HeaderMap,
+    sent: Timestamp,
+    received: Timestamp,
+) -> Result<(), Problem> {
+    let text = |name: HeaderName| {
+        headers.get(name).map(|value| value.to_str().map_err(|_| Problem::Malformed(what))).transpose()
+    };
+    let Some(date) = text(DATE)? else { return Ok(()) };
+    let date = Timestamp::from(httpdate::parse_http_date(date).map_err(|_| Problem::Malformed(what))?);
     // A cache in between tells how long it has had the answer.
-    let age = text(AGE).and_then(|age| age.trim().parse().ok()).map_or(Duration::ZERO, Duration::from_secs);
+    let age = text(AGE)?.map(|age| age.trim().parse().map_err(|_| Problem::Malformed(what))).transpose()?;
+    let made = date.after(Duration::from_secs(age.unwrap_or(0)));
     // It is in whole seconds.
-    let (earliest, latest) =
-        (Timestamp::from(date).after(age), Timestamp::from(date).after(age).after(SECOND));
-    let differ = sent.since(latest).max(earliest.since(received));
+    let differ = sent.since(made.after(SECOND)).max(made.since(received));
     if differ > CLOCKS_DIFFER { Err(Problem::Clocks(differ.as_secs())) } else { Ok(()) }
 }
 
@@ -102,7 +110,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(DATE, date.parse().unwrap());
             headers.extend(age.map(|age| (AGE, age.parse().unwrap())));
-            compare_clocks(&headers, now, now.after(Duration::from_secs(2)))
+            compare_clocks("the keys", &headers, now, now.after(Duration::from_secs(2)))
                 .map_err(|problem| problem.to_string())
         };
         let date = |seconds| httpdate::fmt_http_date(Timestamp::from_seconds(seconds).into());
@@ -115,10 +123,9 @@ mod tests {
         assert!(ask(&date(1_764_000_033), None).is_err());
         assert!(ask(&date(1_763_999_968), None).unwrap_err().contains("differ by 31 s"));
         assert_eq!(ask(&date(1_763_999_000), Some("1000")), Ok(()), "a cache had it");
-        assert_eq!(ask("yesterday", None), Ok(()), "it says nothing");
-        assert_eq!(
-            compare_clocks(&HeaderMap::new(), now, now).map_err(|problem| problem.to_string()),
-            Ok(())
-        );
+        for (date, age) in [("yesterday", None), ("", None), (&*date(1_764_000_000), Some("-1"))] {
+            assert!(ask(date, age).unwrap_err().contains("not in the form"), "{date} {age:?}");
+        }
+        assert!(compare_clocks("the keys", &HeaderMap::new(), now, now).is_ok(), "it says nothing");
     }
 }

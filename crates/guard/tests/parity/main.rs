@@ -1,5 +1,6 @@
-//! The bare layer answers as the table of all mounts says.
+//! The bare layer answers as the table of all mounts says, and so does a guard in another process.
 
+mod remote;
 mod table;
 
 use std::convert::Infallible;
@@ -13,7 +14,7 @@ use http::{Request, Response};
 use tollgate_core::{
     Algorithm, Clock, KeyId, Policy, SigningKey, SigningRing, Timestamp, Uptime, VerifyingRing,
 };
-use tollgate_guard::{ClientAddress, Freshness, GuardLayer, Requirement, Revocations, Verifier};
+use tollgate_guard::{ClientAddress, Decide, Freshness, GuardLayer, Requirement, Revocations, Verifier};
 use tower::{Layer, ServiceExt, service_fn};
 
 use table::{
@@ -73,7 +74,10 @@ fn requirement() -> Requirement {
     Requirement::new().scope(SCOPE.parse().expect("it is a scope")).environment(ENVIRONMENT)
 }
 
-async fn answer(guard: &GuardLayer, case: &Case) -> Response<Bytes> {
+async fn answer<D: Decide>(guard: &GuardLayer<D>, case: &Case) -> Response<Bytes>
+where
+    D::Later: Send,
+{
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
     let mut request = Request::new(());
     request.extensions_mut().insert(ClientAddress::Known(IpAddr::from([203, 0, 113, 7])));

@@ -56,10 +56,14 @@ const BUTTONS: [(Action, &str, &str); 15] = [
 ];
 
 impl Action {
-    /// Reads the value of the button: what is done by it, and the title of that.
-    pub(super) fn parse(value: &str) -> Option<(Self, &'static str)> {
-        let button = BUTTONS.iter().find(|(_, button, _)| *button == value);
-        button.map(|(action, _, title)| (*action, *title))
+    /// Reads the value of the button: what is done by it, the value, and the title of that.
+    pub(super) fn parse(value: &str) -> Option<(Self, &'static str, &'static str)> {
+        BUTTONS.iter().find(|(_, button, _)| *button == value).copied()
+    }
+
+    /// Whether its outcome is about the payment at hand.
+    fn is_about_a_payment(self) -> bool {
+        matches!(self, Self::Pay | Self::Replay | Self::Race)
     }
 }
 
@@ -75,7 +79,7 @@ impl Actions {
     /// Performs the action, and leaves its outcome in the session.
     pub(super) async fn perform(
         &self,
-        (action, title): (Action, &'static str),
+        (action, button, title): (Action, &'static str, &'static str),
         session: &mut Session,
         form: &Form,
     ) -> Result<(), Refused> {
@@ -84,13 +88,21 @@ impl Actions {
                 session.start_over();
                 return Ok(());
             }
-            Action::SignIn => self.sign_in(session, form).await?,
+            Action::SignIn => {
+                session.sign_in_problem = self.sign_in(session, form).await?;
+                if session.sign_in_problem.is_some() {
+                    return Ok(());
+                }
+                (SIGNED_IN.to_owned(), Vec::new())
+            }
             _ => match session.credentials.clone() {
                 Some(credentials) => self.perform_as(action, session, &credentials).await?,
                 None => ("First say which client you are.".to_owned(), Vec::new()),
             },
         };
-        session.show(Outcome { title, lead, exchanges }, self.now());
+        let page = session.payment.as_ref().filter(|_| action.is_about_a_payment());
+        let page = page.and_then(|payment| payment.page.clone());
+        session.show(Outcome { title, button, lead, exchanges, page }, self.now());
         Ok(())
     }
 
@@ -164,6 +176,9 @@ impl Actions {
         self.origin.split_once("://").map_or("", |(_, host)| host)
     }
 }
+
+const SIGNED_IN: &str =
+    "The client is known, and the secret is its own. It stays on the server, for this visit.";
 
 /// What an action reports: what its outcome means, and the exchanges.
 type Report = (String, Vec<Shown>);

@@ -12,7 +12,7 @@ use super::claims::Decoded;
 use super::inspect::{Inspect, Verdict};
 use super::redaction::Outcome;
 use super::request_checks::Refused;
-use super::session::{Done, Payment, Session, Tokens};
+use super::session::{Done, Field, Payment, Session, SignInProblem, Tokens};
 use super::snippets::{self, Snippet};
 use super::timeline::Timeline;
 use crate::error::Error;
@@ -38,6 +38,7 @@ pub(super) async fn render(
         is_demo: session.is_demo,
         token: token.flatten(),
         payment: session.payment.as_ref(),
+        sign_in_problem: session.sign_in_problem.as_ref(),
         outcome: session.outcome.as_ref(),
         history: session.history.iter().collect(),
         snippets: snippets::all(&host.settings().public_url, client_id),
@@ -103,9 +104,22 @@ struct Page<'a> {
     is_demo: bool,
     token: Option<Token>,
     payment: Option<&'a Payment>,
+    sign_in_problem: Option<&'a SignInProblem>,
     outcome: Option<&'a Outcome>,
     history: Vec<&'a Done>,
     snippets: Vec<Snippet>,
+}
+
+impl Page<'_> {
+    /// What is wrong with a field of the form that asks for credentials.
+    fn problem_at(&self, field: Field) -> Option<&str> {
+        self.sign_in_problem?.at(field)
+    }
+
+    /// The page of the payment that the outcome is about.
+    fn outcome_page(&self) -> Option<&str> {
+        self.outcome?.page.as_deref()
+    }
 }
 
 #[derive(Template)]
@@ -119,8 +133,34 @@ struct Message<'a> {
 struct Token {
     access: Decoded,
     timeline: Timeline,
-    verdict: Verdict,
-    refresh_verdict: Verdict,
+    verdict: Aging,
+    refresh_verdict: Aging,
+}
+
+/// What would become of a token, now and when it has expired.
+struct Aging {
+    now: Verdict,
+    /// From when on, in milliseconds since 1970, and what then.
+    later: Option<(u64, Verdict)>,
+}
+
+impl Aging {
+    async fn of(
+        host: &Host,
+        inspect: &dyn Inspect,
+        token: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, Refused> {
+        let verdict = inspect.inspect(host.verifier(), token, now).await?;
+        let expiry = expires_at.after(host.settings().exp_leeway);
+        let later = if verdict.accepted && expiry > now {
+            Some((expiry.millis(), inspect.inspect(host.verifier(), token, expiry).await?))
+        } else {
+            None
+        };
+        Ok(Self { now: verdict, later })
+    }
 }
 
 impl Token {
@@ -130,15 +170,13 @@ impl Token {
         tokens: &Tokens,
         now: Timestamp,
     ) -> Result<Option<Self>, Refused> {
-        let verifier = host.verifier();
-        let verdict = inspect.inspect(verifier, &tokens.access, now).await?;
-        let refresh_verdict = inspect.inspect(verifier, &tokens.refresh, now).await?;
         let decoded = Decoded::of(&tokens.access).zip(Decoded::of(&tokens.refresh));
-        Ok(decoded.map(|(access, refresh)| Self {
+        let Some((access, refresh)) = decoded else { return Ok(None) };
+        Ok(Some(Self {
             timeline: Timeline::of(&access, &refresh, now),
+            verdict: Aging::of(host, inspect, &tokens.access, access.expires_at, now).await?,
+            refresh_verdict: Aging::of(host, inspect, &tokens.refresh, refresh.expires_at, now).await?,
             access,
-            verdict,
-            refresh_verdict,
         }))
     }
 }

@@ -14,16 +14,27 @@ use tollgate_http::refusal::Reason;
 
 /// The most answers that are listed one by one.
 const FEW: usize = 3;
+/// How many characters of a token's claims are shown where the token is not what matters.
+const CLAIMS: usize = 12;
 
 /// The outcome of an action.
 pub(super) struct Outcome {
     pub(super) title: &'static str,
+    /// The value of the button that was pressed.
+    pub(super) button: &'static str,
     /// What it means, in a sentence or two.
     pub(super) lead: String,
     pub(super) exchanges: Vec<Shown>,
+    /// The page of the payment that it is about, where there is one.
+    pub(super) page: Option<String>,
 }
 
 impl Outcome {
+    /// Where the button is in the page; the one that takes credentials is gone when it has taken them.
+    pub(super) fn place(&self) -> String {
+        if self.button == "sign-in" { "step-1".to_owned() } else { format!("act-{}", self.button) }
+    }
+
     /// The statuses of the answers, for the list of former actions.
     pub(super) fn answers(&self) -> String {
         if self.exchanges.len() > FEW {
@@ -157,7 +168,7 @@ fn mask(value: &mut Value) {
     }
 }
 
-/// Cuts the signature off every token in a text, and what is secret off every client secret.
+/// Cuts the signature and most of the claims off every token in a text, and what is secret off every client secret.
 pub(super) fn cut(text: &str) -> String {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&letter);
     let mut shown = String::with_capacity(text.len());
@@ -179,7 +190,10 @@ fn cut_word(word: &str) -> String {
     }
     let mut segments = word.split('.');
     match (segments.next(), segments.next(), segments.next()) {
-        (Some(header), Some(payload), Some(_)) if word.contains("eyJ") => format!("{header}.{payload}.…"),
+        (Some(header), Some(claims), Some(_)) if word.contains("eyJ") => {
+            let shown = claims.get(..CLAIMS).unwrap_or(claims);
+            format!("{header}.{shown}…")
+        }
         _ => word.to_owned(),
     }
 }
@@ -203,9 +217,9 @@ mod tests {
     #[test]
     fn a_token_loses_its_signature_wherever_it_stands() {
         let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl-_";
-        let shown = token.replace("c2lnbmF0dXJl-_", "…");
+        let shown = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJ4…";
         for frame in ["{}", "Bearer {}", "token={}", "{\"a\":\"{}\"}", "({}, {})"] {
-            assert_eq!(cut(&frame.replace("{}", token)), frame.replace("{}", &shown));
+            assert_eq!(cut(&frame.replace("{}", token)), frame.replace("{}", shown));
         }
         assert_eq!(cut(&format!("x{token}y.z")), format!("x{shown}"));
         for plain in ["", "127.0.0.1:8080", "a.b.c", "é.ü.ö", "GET /api/v1/x?limit=1 HTTP/1.1"] {

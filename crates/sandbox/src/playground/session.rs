@@ -112,12 +112,52 @@ pub(super) struct Session {
     pub(super) is_demo: bool,
     pub(super) tokens: Option<Tokens>,
     pub(super) payment: Option<Payment>,
+    /// Why the credentials that were given last were not taken.
+    pub(super) sign_in_problem: Option<SignInProblem>,
     /// The outcome of the last action.
     pub(super) outcome: Option<Outcome>,
     /// Former actions, the latest first.
     pub(super) history: VecDeque<Done>,
+    /// How many actions there were.
+    pub(super) actions: u64,
     /// How many payments were asked for.
     pub(super) payments: u64,
+}
+
+/// Why credentials were not taken, and what was typed, but for the secret.
+pub(super) struct SignInProblem {
+    pub(super) client_id: String,
+    pub(super) field: Field,
+    pub(super) message: String,
+}
+
+/// A field of the form that asks for credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    ClientId,
+    ClientSecret,
+}
+
+/// The longest text that is kept of the field for the client id, in bytes: a UUID has 36.
+const LONGEST_ID: usize = 64;
+
+impl SignInProblem {
+    /// The problem with a field, beside what was typed as the client id. A secret that was typed there isn't kept.
+    pub(super) fn new(client_id: &str, field: Field, message: &str) -> Self {
+        let is_kept = client_id.len() <= LONGEST_ID && !is_secret(client_id);
+        let client_id = if is_kept { client_id.to_owned() } else { String::new() };
+        Self { client_id, field, message: message.to_owned() }
+    }
+
+    /// What is wrong with a field, if it is this one.
+    pub(super) fn at(&self, field: Field) -> Option<&str> {
+        (self.field == field).then_some(self.message.as_str())
+    }
+}
+
+/// Whether a text looks like a client secret.
+pub(super) fn is_secret(text: &str) -> bool {
+    text.contains("tg_test_") || text.contains("tg_live_")
 }
 
 /// The tokens at hand.
@@ -137,6 +177,8 @@ pub(super) struct Payment {
 
 /// A former action.
 pub(super) struct Done {
+    /// The first action has the number 1.
+    pub(super) number: u64,
     pub(super) at: String,
     pub(super) title: &'static str,
     pub(super) answers: String,
@@ -150,8 +192,10 @@ impl Session {
             credentials,
             tokens: None,
             payment: None,
+            sign_in_problem: None,
             outcome: None,
             history: VecDeque::new(),
+            actions: 0,
             payments: 0,
         }
     }
@@ -163,7 +207,9 @@ impl Session {
     /// Keeps the outcome of an action.
     pub(super) fn show(&mut self, outcome: Outcome, now: Timestamp) {
         self.history.truncate(REMEMBERED - 1);
-        self.history.push_front(Done { at: utc(now), title: outcome.title, answers: outcome.answers() });
+        self.actions += 1;
+        let (number, title, answers) = (self.actions, outcome.title, outcome.answers());
+        self.history.push_front(Done { number, at: utc(now), title, answers });
         self.outcome = Some(outcome);
     }
 
@@ -239,6 +285,20 @@ mod tests {
         let sessions = Sessions::default();
         let opened = sessions.open(Some("chosen-by-the-visitor"), None, NOW);
         assert!(opened.cookie.is_some_and(|name| name != "chosen-by-the-visitor" && name.len() == 43));
+    }
+
+    #[test]
+    fn what_was_typed_as_the_client_id_is_kept_unless_it_is_a_secret() {
+        let kept = |text: &str| SignInProblem::new(text, Field::ClientId, "").client_id;
+        assert_eq!(kept("shop-1"), "shop-1");
+        for not in ["tg_test_0123456789", " tg_live_0", &"x".repeat(LONGEST_ID + 1)] {
+            assert_eq!(kept(not), "", "{not}");
+        }
+        let problem = SignInProblem::new("i", Field::ClientSecret, "It is wrong.");
+        assert_eq!(
+            (problem.at(Field::ClientId), problem.at(Field::ClientSecret)),
+            (None, Some("It is wrong."))
+        );
     }
 
     #[tokio::test]

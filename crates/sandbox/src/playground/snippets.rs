@@ -11,10 +11,15 @@ pub(super) struct Snippet {
     /// What it is run by.
     pub(super) run: &'static str,
     pub(super) text: String,
+    /// What its package depends on, where it has to be a package.
+    pub(super) manifest: Option<&'static str>,
 }
 
 const BASE_URL: &str = "http://127.0.0.1:8080";
 const CLIENT_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The `Cargo.toml` of the program in Rust, for a folder beside a clone of the repository.
+const MANIFEST: &str = include_str!("../../../../examples/snippets/call.toml");
 
 const FILES: [(&str, &str, &str, &str); 4] = [
     ("curl", "snippet-curl", "sh call.sh", include_str!("../../../../examples/snippets/call.sh")),
@@ -30,7 +35,11 @@ pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> Vec<Snippet> {
         let text = text.replace(BASE_URL, base_url);
         client_id.as_ref().map_or_else(|| text.clone(), |id| text.replace(CLIENT_ID, id))
     };
-    FILES.map(|(language, id, run, text)| Snippet { language, id, run, text: filled(text) }).into()
+    let snippet = |(language, id, run, text)| {
+        let manifest = (language == "Rust").then_some(MANIFEST);
+        Snippet { language, id, run, text: filled(text), manifest }
+    };
+    FILES.map(snippet).into()
 }
 
 #[cfg(test)]

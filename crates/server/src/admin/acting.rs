@@ -154,7 +154,7 @@ impl Administration<'_> {
 }
 
 /// Leaves only the members that are not the same.
-fn differing(before: &Value, after: &Value) -> (Value, Value) {
+pub(super) fn differing(before: &Value, after: &Value) -> (Value, Value) {
     let (Value::Object(before), Value::Object(after)) = (before, after) else {
         return (before.clone(), after.clone());
     };

@@ -116,9 +116,7 @@ impl New for Identified {
         now: Timestamp,
     ) -> Result<Draft<CreatedClient>, AdminError> {
         let Self { id, new } = self;
-        admin.authority.check_gives(&new.scope)?;
-        check_audiences(admin, &new.audiences)?;
-        check_lifetimes(admin, new.terms.access_ttl, new.terms.refresh_ttl)?;
+        check(admin, &new.scope, &new.audiences, &new.terms)?;
         if new.id.is_some() {
             check_unused(admin, *id, now).await?;
         }
@@ -132,8 +130,25 @@ impl New for Identified {
     }
 }
 
+/// Refuses a client that nobody may create, or this one may not.
+pub(super) fn check(
+    admin: &Administration<'_>,
+    scope: &Scope,
+    audiences: &[Audience],
+    terms: &Terms,
+) -> Result<(), AdminError> {
+    admin.authority.check_gives(scope)?;
+    check_audiences(admin, audiences)?;
+    check_lifetimes(admin, terms.access_ttl, terms.refresh_ttl)
+}
+
 /// Draws the secret of a client that is to be created.
-fn drawn(admin: &Administration<'_>, id: ClientId, new: &NewClient, now: Timestamp) -> CreatedClient {
+pub(super) fn drawn(
+    admin: &Administration<'_>,
+    id: ClientId,
+    new: &NewClient,
+    now: Timestamp,
+) -> CreatedClient {
     let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
     let environment = new.environment.unwrap_or(default);
     let (secret, value) = secrets::draw(admin.unlocked.hasher(), id, environment, now);
@@ -262,7 +277,7 @@ fn check_update(
 }
 
 /// Returns a client as an update leaves it.
-fn updated(client: &Client, update: &ClientUpdate) -> Client {
+pub(super) fn updated(client: &Client, update: &ClientUpdate) -> Client {
     let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels } =
         update.clone();
     let terms = &client.terms;

@@ -95,9 +95,9 @@ impl Requests {
         }
         SCRATCH.with_borrow_mut(|scratch| {
             let mut line = scratch.start(self.format, request.at.into(), level);
-            line.text(name!("request_id"), request.id);
-            line.text(name!("method"), request.method);
-            line.text(name!("route"), request.route);
+            line.plain(name!("request_id"), request.id);
+            line.plain(name!("method"), request.method);
+            line.plain(name!("route"), request.route);
             line.number(name!("status"), request.status);
             line.number(name!("micros"), request.micros);
             line.caller(request.caller);
@@ -198,19 +198,28 @@ impl<'a> Line<'a> {
     fn caller(&mut self, caller: &Caller) {
         let Caller { claimed, verified, merchant, secret, token, exists: _ } = caller;
         if let Some(client) = verified {
-            self.text(name!("client_id"), client.encode(&mut [0; 36]));
+            self.plain(name!("client_id"), client.encode(&mut [0; 36]));
         } else if let Some(client) = claimed {
-            self.text(name!("claimed_client_id"), client.encode(&mut [0; 36]));
+            self.plain(name!("claimed_client_id"), client.encode(&mut [0; 36]));
         }
         if let Some(merchant) = merchant {
-            self.text(name!("merchant_id"), merchant.encode(&mut [0; 36]));
+            self.plain(name!("merchant_id"), merchant.encode(&mut [0; 36]));
         }
         if let Some(secret) = secret {
-            self.text(name!("secret_id"), secret.encode(&mut [0; 36]));
+            self.plain(name!("secret_id"), secret.encode(&mut [0; 36]));
         }
         if let Some(token) = token {
-            self.display(name!("token_id"), token);
+            self.plain(name!("token_id"), token.encode(&mut [0; 22]));
         }
+    }
+
+    /// Writes text that is known to need no escaping: an id, a method (a token of RFC 9110 §5.6.2), the template of a path.
+    fn plain(&mut self, name: Name, value: &str) {
+        self.name(name);
+        let quote: &[u8] = if self.format == LogFormat::Json { b"\"" } else { b"" };
+        self.out.extend_from_slice(quote);
+        self.out.extend_from_slice(value.as_bytes());
+        self.out.extend_from_slice(quote);
     }
 
     /// Writes what needs no escaping.

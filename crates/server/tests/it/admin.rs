@@ -6,7 +6,7 @@ use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, Merchant
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_server::admin::secrets::SecretStatus;
-use tollgate_server::admin::{AdminError, clients, copy, keys, secrets};
+use tollgate_server::admin::{AdminError, clients, copy, keys, many, secrets};
 use tollgate_store::{Part, Sqlite, Status, Store, Table, Terms, Value};
 
 use crate::call::{Call, TOKEN, assert_refused};
@@ -83,6 +83,43 @@ async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
     sent(clients::delete(&admin, created.client.id, None, &ada)).await.unwrap();
     stage.follow().await;
     assert_refused(&stage.answer(token).await, 401, "INVALID_CLIENT");
+}
+
+#[tokio::test]
+async fn clients_that_are_created_together_are_refused_together() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let merchant = merchants::create(&admin, shop("Shop"), &ada).await.unwrap().id;
+    let created = clients::create(&admin, new_client(Some(merchant)), &ada).await.unwrap().client.id;
+    let deleted = clients::create(&admin, new_client(Some(merchant)), &ada).await.unwrap().client.id;
+    clients::delete(&admin, deleted, None, &ada).await.unwrap();
+    let fresh = new_client(Some(merchant));
+    let with = |id| NewClient { id: Some(id), ..fresh.clone() };
+    let twice = ClientId::from_bytes([7; 16]);
+    let lost = MerchantId::from_bytes([7; 16]);
+    let unknown = NewClient { audiences: vec!["ledger".parse().unwrap()], ..fresh.clone() };
+    let cases: [(&[NewClient], String); 5] = [
+        (&[with(created)], AdminError::ClientExists(created).to_string()),
+        (&[with(deleted)], AdminError::ClientDeleted(deleted).to_string()),
+        (&[with(twice), with(twice)], AdminError::ClientExists(twice).to_string()),
+        (&[new_client(Some(lost))], AdminError::UnknownMerchant(lost).to_string()),
+        (&[unknown], AdminError::UnknownAudience("ledger".parse().unwrap()).to_string()),
+    ];
+    let before = clients::list(&admin, None, None, 100).await.unwrap();
+    for (new, expected) in cases {
+        let drawn = many::draw(&admin, &[std::slice::from_ref(&fresh), new].concat());
+        let refused = sent(many::create(&admin, &drawn, &ada)).await.unwrap_err();
+        assert_eq!(refused.to_string(), expected);
+    }
+    assert_eq!(clients::list(&admin, None, None, 100).await.unwrap(), before);
+    let drawn = many::draw(&admin, &[fresh.clone(), fresh]);
+    let created = many::create(&admin, &drawn, &ada).await.unwrap();
+    stage.follow().await;
+    for (client, drawn) in created.iter().zip(&drawn) {
+        let login =
+            serde_json::json!({"client_id": client.id, "client_secret": drawn.secret.expose_secret()});
+        assert_eq!(stage.answer(Call::post(TOKEN).json(&login)).await.status(), 200);
+    }
 }
 
 #[tokio::test]

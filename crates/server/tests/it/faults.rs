@@ -150,6 +150,8 @@ delegated! {
     }
     Clients {
         create_client(client: &Client, act: &Act) -> bool;
+        create_clients(clients: &[Client], act: &Act) -> bool;
+        existing_clients(ids: &[ClientId]) -> Vec<ClientId>;
         client(id: ClientId) -> Option<Client>;
         clients(merchant: Option<MerchantId>, after: Option<ClientId>, limit: u32) -> Vec<Client>;
         client_ids(after: Option<ClientId>, limit: u32) -> Vec<ClientId>;

@@ -35,7 +35,17 @@ macro_rules! select {
 #[async_trait]
 impl Clients for Postgres {
     async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError> {
-        Ok(create(self, client, &Key::default(), act).await? == Completed::Created)
+        self.create_clients(std::slice::from_ref(client), act).await
+    }
+
+    async fn create_clients(&self, clients: &[Client], act: &Act) -> Result<bool, StoreError> {
+        Ok(clients.is_empty() || create(self, clients, &Key::default(), act).await? == Completed::Created)
+    }
+
+    async fn existing_clients(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|client| id(client.as_bytes())).collect();
+        let rows = self.read("SELECT id FROM clients WHERE id = ANY ($1)", params![ids]).await?;
+        rows.iter().map(|row| id_bytes(row, 0).map(ClientId::from_bytes)).collect()
     }
 
     async fn client(&self, client: ClientId) -> Result<Option<Client>, StoreError> {
@@ -231,7 +241,7 @@ impl Clients for Postgres {
     }
 }
 
-/// Adds a client whose merchant exists, with its secrets.
+/// Adds clients whose merchants all exist, with their secrets.
 const CREATE: &str = recorded!(
                 concat!(
                     held!(),
@@ -239,30 +249,39 @@ const CREATE: &str = recorded!(
                          INSERT INTO clients
                              (id, merchant_id, name, environment, scope, addresses, audiences, disabled, generation,
                               created_at, version, access_ttl, refresh_ttl, quota, labels)
-                         SELECT $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25
-                         WHERE ($12 IS NULL OR EXISTS (SELECT FROM merchants WHERE id = $12)) AND ",
+                         SELECT given.*
+                         FROM unnest($11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25) AS given
+                         WHERE NOT EXISTS (
+                                 SELECT FROM unnest($12) AS its (merchant)
+                                 WHERE merchant IS NOT NULL AND NOT EXISTS (SELECT FROM merchants WHERE id = merchant)
+                             ) AND ",
                     may_create!(),
                     " RETURNING id
                      ), secret AS (
                          INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
-                         SELECT done.id, s.* FROM done, unnest($26, $27, $28, $29, $30) s
+                         SELECT given.*
+                         FROM unnest($26, $27, $28, $29, $30, $31) AS given (client_id, secret, hash, created, expires, revoked)
+                         WHERE client_id IN (SELECT id FROM done)
                      )",
                     kept_answer!()
                 ),
-                // A server may have cached that it does not exist.
-                "SELECT 1, 'client', id, NULL::bigint, $31, false FROM done",
-                "$32, $33, $34",
+                // A server may have cached that they do not exist.
+                "SELECT row_number() OVER (), 'client', id, NULL::bigint, $32, false FROM done",
+                "$33, $34, $35",
                 completed!()
             );
 
-/// Adds a client, and keeps the answer under the key of the request if it has one.
+/// Adds clients, and keeps the answer under the key of the request if it has one.
 pub(super) async fn create(
     store: &Postgres,
-    client: &Client,
+    clients: &[Client],
     key: &Key<'_>,
     act: &Act,
 ) -> Result<Completed, StoreError> {
-    let (secrets, by) = (&client.secrets, By::of(act.actor()));
+    let by = By::of(act.actor());
+    let secrets =
+        || clients.iter().flat_map(|client| client.secrets.iter().map(|secret| (client.id, secret)));
+    let newest = clients.iter().map(|client| client.created_at).max().unwrap_or(Timestamp::from_millis(0));
     create_keyed(
         store,
         act,
@@ -270,33 +289,39 @@ pub(super) async fn create(
         None,
         CREATE,
         keyed_params![key;
-            id(client.id.as_bytes()),
-            client.merchant_id.as_ref().map(|merchant| id(merchant.as_bytes())),
-            client.name.as_bytes(),
-            client.environment.as_str(),
-            client.scope.as_str(),
-            networks_text(&client.addresses),
-            audiences_text(&client.audiences),
-            client.status == Status::Disabled,
-            number(client.generation.number()),
-            millis(client.created_at),
-            number(client.version.number()),
-            client.terms.access_ttl.map(length),
-            client.terms.refresh_ttl.map(length),
-            client.terms.quota.map(|quota| quota.to_string()),
-            client.terms.labels.to_string().as_bytes(),
-            secrets.iter().map(|secret| id(secret.id.as_bytes())).collect::<Vec<Uuid>>(),
-            secrets.iter().map(|secret| secret.hash.as_bytes().as_slice()).collect::<Vec<&[u8]>>(),
-            secrets.iter().map(|secret| millis(secret.created_at)).collect::<Vec<i64>>(),
-            secrets.iter().map(|secret| secret.expires_at.map(millis)).collect::<Vec<Option<i64>>>(),
-            secrets.iter().map(|secret| secret.revoked_at.map(millis)).collect::<Vec<Option<i64>>>(),
-            kept(client.created_at),
+            each(clients, |client| id(client.id.as_bytes())),
+            each(clients, |client| client.merchant_id.as_ref().map(|merchant| id(merchant.as_bytes()))),
+            each(clients, |client| client.name.as_bytes()),
+            each(clients, |client| client.environment.as_str()),
+            each(clients, |client| client.scope.as_str()),
+            each(clients, |client| networks_text(&client.addresses)),
+            each(clients, |client| audiences_text(&client.audiences)),
+            each(clients, |client| client.status == Status::Disabled),
+            each(clients, |client| number(client.generation.number())),
+            each(clients, |client| millis(client.created_at)),
+            each(clients, |client| number(client.version.number())),
+            each(clients, |client| client.terms.access_ttl.map(length)),
+            each(clients, |client| client.terms.refresh_ttl.map(length)),
+            each(clients, |client| client.terms.quota.map(|quota| quota.to_string())),
+            each(&each(clients, |client| client.terms.labels.to_string()), String::as_bytes),
+            secrets().map(|(client, _)| id(client.as_bytes())).collect::<Vec<Uuid>>(),
+            secrets().map(|(_, secret)| id(secret.id.as_bytes())).collect::<Vec<Uuid>>(),
+            secrets().map(|(_, secret)| secret.hash.as_bytes().as_slice()).collect::<Vec<&[u8]>>(),
+            secrets().map(|(_, secret)| millis(secret.created_at)).collect::<Vec<i64>>(),
+            secrets().map(|(_, secret)| secret.expires_at.map(millis)).collect::<Vec<Option<i64>>>(),
+            secrets().map(|(_, secret)| secret.revoked_at.map(millis)).collect::<Vec<Option<i64>>>(),
+            kept(newest),
             by.who(),
             by.from(),
             by.why(),
         ],
     )
     .await
+}
+
+/// A column of a row for each.
+fn each<'a, T, C>(of: &'a [T], column: impl Fn(&'a T) -> C) -> Vec<C> {
+    of.iter().map(column).collect()
 }
 
 /// Runs a `select!`.

@@ -55,7 +55,9 @@ impl Idempotency for Postgres {
         let key = Key::of(lease, answer, now, self.clock);
         let completed = match creation {
             Creation::Merchant(merchant) => merchants::create(self, merchant, &key, act).await?,
-            Creation::Client(client) => clients::create(self, client, &key, act).await?,
+            Creation::Client(client) => {
+                clients::create(self, std::slice::from_ref(client.as_ref()), &key, act).await?
+            }
             Creation::Secret { client, secret, others_expire_at } => {
                 let new = NewSecret { client: *client, secret, others_expire_at: *others_expire_at };
                 add_secret(self, new, &key, now, act).await?

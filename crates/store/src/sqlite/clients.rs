@@ -37,6 +37,35 @@ impl Clients for Sqlite {
         self.act(act, move |connection| create(connection, &client, &actor)).await
     }
 
+    async fn create_clients(&self, clients: &[Client], act: &Act) -> Result<bool, StoreError> {
+        let (clients, actor) = (clients.to_vec(), act.actor().clone());
+        self.act(act, move |connection| {
+            for client in &clients {
+                if !has_merchant(connection, client)? {
+                    return Ok(false);
+                }
+            }
+            clients.iter().try_for_each(|client| insert(connection, client, &actor))?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn existing_clients(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError> {
+        let ids = ids.to_vec();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?;
+            let mut existing = Vec::new();
+            for id in ids {
+                if statement.exists([id.as_bytes()])? {
+                    existing.push(id);
+                }
+            }
+            Ok(existing)
+        })
+        .await
+    }
+
     async fn client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
         let sql = select!("(SELECT * FROM clients WHERE id = ?1)");
         self.read(move |connection| Ok(query(connection, sql, [id.as_bytes()])?.into_iter().next())).await
@@ -256,13 +285,20 @@ pub(super) fn add_secret(
 
 /// Adds a client, in the transaction of whoever asks. `false` if its merchant does not exist.
 pub(super) fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<bool> {
-    if let Some(merchant) = client.merchant_id
-        && !connection
-            .prepare_cached("SELECT 1 FROM merchants WHERE id = ?1")?
-            .exists([merchant.as_bytes()])?
-    {
+    if !has_merchant(connection, client)? {
         return Ok(false);
     }
+    insert(connection, client, actor)?;
+    Ok(true)
+}
+
+/// Says whether the merchant of a client exists, if it is to have one.
+fn has_merchant(connection: &Connection, client: &Client) -> Result<bool> {
+    let Some(merchant) = client.merchant_id else { return Ok(true) };
+    connection.prepare_cached("SELECT 1 FROM merchants WHERE id = ?1")?.exists([merchant.as_bytes()])
+}
+
+fn insert(connection: &Connection, client: &Client, actor: &Actor) -> Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO clients
@@ -291,8 +327,7 @@ pub(super) fn create(connection: &Connection, client: &Client, actor: &Actor) ->
         insert_secret(connection, client.id, secret)?;
     }
     // A server may have cached that it does not exist.
-    changes::record(connection, Changed::Client(client.id), client.created_at, actor)?;
-    Ok(true)
+    changes::record(connection, Changed::Client(client.id), client.created_at, actor)
 }
 
 fn insert_secret(connection: &Connection, client: ClientId, secret: &Secret) -> Result<()> {

@@ -9,30 +9,36 @@ use crate::playground::claims::Decoded;
 use crate::playground::credentials::Credentials;
 use crate::playground::curl::Shell;
 use crate::playground::request_checks::{Form, Refused};
-use crate::playground::session::{Session, Tokens};
+use crate::playground::session::{Field, Session, SignInProblem, Tokens, is_secret};
 
 impl Actions {
-    /// Takes credentials of the test environment. A client proves itself as it does at the token endpoint.
-    pub(super) async fn sign_in(&self, session: &mut Session, form: &Form) -> Result<Report, Refused> {
-        let said = |lead: &str| Ok((lead.to_owned(), Vec::new()));
-        if form.client_secret.trim().starts_with("tg_live_") {
-            return said(LIVE);
-        }
+    /// Takes credentials of the test environment, or says what is wrong with them. A client proves itself as it does at
+    /// the token endpoint.
+    pub(super) async fn sign_in(
+        &self,
+        session: &mut Session,
+        form: &Form,
+    ) -> Result<Option<SignInProblem>, Refused> {
         let (id, secret) = (form.client_id.trim(), form.client_secret.trim());
-        let exchange = self.caller.send(calls::token(id, secret)).await?;
-        let Some(token) = exchange.granted("access_token") else { return said(&exchange.refusal()) };
-        let environment = Decoded::of(&token).and_then(|token| token.environment());
-        match (environment, id.parse()) {
-            (Some(Environment::Test), Ok(client_id)) => {
-                session.start_over();
-                let client_secret = Zeroizing::new(secret.to_owned());
-                session.credentials = Some(Credentials { client_id, client_secret });
-                said(
-                    "The client is known, and the secret is its own. It stays on the server, for this visit.",
-                )
-            }
-            _ => said(LIVE),
+        let problem = |field, message: &str| Ok(Some(SignInProblem::new(id, field, message)));
+        let Ok(client_id) = id.parse() else { return problem(Field::ClientId, id_problem(id)) };
+        if secret.is_empty() {
+            return problem(Field::ClientSecret, "The secret is missing.");
         }
+        if secret.starts_with("tg_live_") {
+            return problem(Field::ClientSecret, LIVE);
+        }
+        let exchange = self.caller.send(calls::token(id, secret)).await?;
+        let Some(token) = exchange.granted("access_token") else {
+            return problem(Field::ClientSecret, &exchange.refusal());
+        };
+        if Decoded::of(&token).and_then(|token| token.environment()) != Some(Environment::Test) {
+            return problem(Field::ClientSecret, LIVE);
+        }
+        session.start_over();
+        let client_secret = Zeroizing::new(secret.to_owned());
+        session.credentials = Some(Credentials { client_id, client_secret });
+        Ok(None)
     }
 
     pub(super) async fn issue(
@@ -144,6 +150,17 @@ impl Actions {
 
 const LIVE: &str = "These are live credentials. The playground takes those of the test environment only, and has kept \
                     nothing.";
+
+/// What is wrong with a text that is no client id.
+fn id_problem(text: &str) -> &'static str {
+    if text.is_empty() {
+        "The client id is missing."
+    } else if is_secret(text) {
+        "This is a secret, and was not kept. It belongs into the field below; here the client id is wanted."
+    } else {
+        "A client id is a UUID, such as 0b8f6a52-6c1e-4c57-9a51-6f1f5d6f7a10."
+    }
+}
 
 /// The token with another first character of its signature.
 fn changed(token: &str) -> String {

@@ -1,0 +1,244 @@
+//! `tollgate apply`: merchants and clients as a file says.
+
+mod file;
+mod plan;
+mod progress;
+mod secrets_file;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use tollgate_core::Actor;
+use tollgate_server::admin::apply::{self, Misfit, Others, Plan, Step, Wanted};
+use tollgate_server::admin::clients::{self, CreatedClient, NewClient};
+use tollgate_server::admin::{Administration, many, merchants, scopes};
+use tollgate_store::{Access, Status};
+
+use self::plan::{COLUMNS, shown, shown_before, shown_created};
+use self::progress::Progress;
+use self::secrets_file::SecretsFile;
+use crate::actor::actor_because;
+use crate::args::{ApplyArgs, Format};
+use crate::confirm::ask;
+use crate::failure::Failure;
+use crate::output::List;
+use crate::{open, say};
+
+/// How many clients are created in one transaction.
+const AT_ONCE: usize = 1_000;
+
+/// The most misfits of a file that are listed.
+const LISTED: usize = 50;
+
+pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> {
+    let wanted = file::read(&args.file)?;
+    let access = if args.dry_run { Access::Read } else { Access::Change };
+    let opened = open::installation(&args.store, access).await?;
+    let admin = opened.administration();
+    let plan = planned(&admin, &wanted, &args).await?;
+    warn_of_unknown(&wanted);
+    if args.dry_run {
+        return dry_run(&plan, format);
+    }
+    if plan.steps.is_empty() {
+        say::note(&format!("nothing to do: {}", as_wanted(plan.unchanged)));
+        return List::start(format, COLUMNS)?.end();
+    }
+    let creates = plan.steps.iter().any(|step| matches!(step, Step::CreateClient(_)));
+    if creates && args.secrets_to.is_none() && !args.show_secrets {
+        return Err(Failure::new(
+            "there are clients to be created, and their secrets are shown once: say where to, by --secrets-to FILE, or by \
+             --show-secrets on standard output",
+        ));
+    }
+    confirm(&plan, &args)?;
+    let secrets = args.secrets_to.as_deref().filter(|_| creates).map(SecretsFile::create).transpose()?;
+    let progress = Progress::of(plan.steps.len());
+    let list = List::start(format, COLUMNS)?;
+    let actor = actor_because(args.why);
+    let mut work = Work { admin, actor, secrets, show_secrets: args.show_secrets, progress, list, done: 0 };
+    let outcome = work.carry_out(plan.steps).await;
+    work.end(outcome, plan.unchanged, args.secrets_to.as_deref())
+}
+
+/// Makes the plan of what is wanted and what there is. A file that would end everything by mistake is none.
+async fn planned(admin: &Administration<'_>, wanted: &Wanted, args: &ApplyArgs) -> Result<Plan, Failure> {
+    if args.prune && wanted.merchants.is_empty() {
+        return Err(Failure::new(format!(
+            "{} has no merchant, and --prune would delete all there are: nothing was done. `tollgate merchant delete` deletes one",
+            args.file.display()
+        )));
+    }
+    let found = apply::find(admin).await?;
+    let others = if args.prune { Others::End } else { Others::Stay };
+    let fits = |client: &_| apply::check_client(admin, client).map_err(|error| error.to_string());
+    apply::plan(wanted, &found, others, fits).map_err(|misfits| unfit(&args.file, &misfits))
+}
+
+fn unfit(file: &Path, misfits: &[Misfit]) -> Failure {
+    let listed = misfits.iter().take(LISTED);
+    let mut problems: Vec<String> =
+        listed.map(|Misfit { place, problem }| format!("{}: {place}: {problem}", file.display())).collect();
+    if misfits.len() > LISTED {
+        problems.push(format!("{}: and {} more", file.display(), misfits.len() - LISTED));
+    }
+    Failure::of_several(problems)
+}
+
+fn dry_run(plan: &Plan, format: Format) -> Result<(), Failure> {
+    let mut list = List::start(format, COLUMNS)?;
+    for step in &plan.steps {
+        list.item(&shown_before(step, &plan.drawn))?;
+    }
+    list.end()?;
+    say::note(&format!("nothing was done; {} to do, {}", steps(plan.steps.len()), as_wanted(plan.unchanged)));
+    Ok(())
+}
+
+/// Asks before anything ends that works.
+fn confirm(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
+    let count = |is: fn(&Step) -> bool| plan.steps.iter().filter(|step| is(step)).count();
+    let ends = count(Step::ends_something);
+    if ends == 0 || !args.confirm.asks() {
+        return Ok(());
+    }
+    ask(&format!(
+        "Delete {} merchants with all that is theirs and {} clients, disable {}, and refuse every token they have?",
+        count(|step| matches!(step, Step::DeleteMerchant(_))),
+        count(|step| matches!(step, Step::DeleteClient(_))),
+        count(|step| matches!(
+            step,
+            Step::SetMerchantStatus(_, _, Status::Disabled)
+                | Step::SetClientStatus(_, _, _, Status::Disabled)
+        )),
+    ))
+}
+
+/// Warns of each scope that nothing here asks for, once.
+fn warn_of_unknown(wanted: &Wanted) {
+    let clients = wanted.merchants.iter().flat_map(|merchant| &merchant.clients).chain(&wanted.operators);
+    let unknown: BTreeSet<String> = clients
+        .flat_map(|client| scopes::unknown(&client.scope))
+        .map(|unknown| unknown.to_string())
+        .collect();
+    for unknown in unknown {
+        say::warning(&unknown);
+    }
+}
+
+fn steps(count: usize) -> String {
+    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
+}
+
+fn as_wanted(unchanged: usize) -> String {
+    format!("{unchanged} merchants and clients are as the file says already")
+}
+
+/// The steps as they are done.
+struct Work<'a> {
+    admin: Administration<'a>,
+    actor: Actor,
+    secrets: Option<SecretsFile>,
+    show_secrets: bool,
+    progress: Progress,
+    list: List,
+    done: usize,
+}
+
+impl Work<'_> {
+    /// Does the steps in their order, those that create clients many at once.
+    async fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), Failure> {
+        let mut new: Vec<NewClient> = Vec::new();
+        for step in steps {
+            if let Step::CreateClient(client) = step {
+                new.push(client);
+                if new.len() == AT_ONCE {
+                    self.create(&std::mem::take(&mut new)).await?;
+                }
+                continue;
+            }
+            self.create(&std::mem::take(&mut new)).await?;
+            self.step(&step).await?;
+            self.progress.hide();
+            self.list.item(&shown(&step))?;
+            self.count(1);
+        }
+        self.create(&new).await
+    }
+
+    /// Creates clients. Their secrets are kept before: one that is kept for nothing does no harm, and one that is lost would.
+    async fn create(&mut self, new: &[NewClient]) -> Result<(), Failure> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let drawn = many::draw(&self.admin, new);
+        if let Some(secrets) = &mut self.secrets {
+            secrets.keep(&drawn)?;
+        }
+        many::create(&self.admin, &drawn, &self.actor).await?;
+        self.progress.hide();
+        for CreatedClient { client, secret } in &drawn {
+            self.list.item(&shown_created(client, self.show_secrets.then_some(secret)))?;
+        }
+        self.count(drawn.len());
+        Ok(())
+    }
+
+    async fn step(&self, step: &Step) -> Result<(), Failure> {
+        let (admin, actor) = (&self.admin, &self.actor);
+        match step {
+            Step::CreateMerchant(new) => drop(merchants::create(admin, new.clone(), actor).await?),
+            Step::RenameMerchant(merchant, name) => {
+                let only = [merchant.version];
+                drop(merchants::rename(admin, merchant.id, name.clone(), Some(&only), actor).await?);
+            }
+            Step::UpdateClient(client, update) => {
+                let only = [client.version];
+                drop(clients::update(admin, client.id, update, Some(&only), actor).await?);
+            }
+            Step::SetMerchantStatus(id, _, Status::Enabled) => {
+                drop(merchants::enable(admin, *id, actor).await?);
+            }
+            Step::SetMerchantStatus(id, _, Status::Disabled) => {
+                drop(merchants::disable(admin, *id, actor).await?);
+            }
+            Step::SetClientStatus(id, _, _, Status::Enabled) => {
+                drop(clients::enable(admin, *id, actor).await?);
+            }
+            Step::SetClientStatus(id, _, _, Status::Disabled) => {
+                drop(clients::disable(admin, *id, actor).await?);
+            }
+            Step::DeleteClient(client) => clients::delete(admin, client.id, None, actor).await?,
+            Step::DeleteMerchant(merchant) => merchants::delete(admin, merchant.id, None, actor).await?,
+            Step::CreateClient(_) => unreachable!("they are created many at once"),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, done: usize) {
+        self.done += done;
+        self.progress.show(self.done);
+    }
+
+    /// Ends the list, and says what was done. What was done stands, whatever has stopped the rest.
+    fn end(
+        self,
+        outcome: Result<(), Failure>,
+        unchanged: usize,
+        secrets: Option<&Path>,
+    ) -> Result<(), Failure> {
+        self.progress.hide();
+        self.list.end()?;
+        match &outcome {
+            Ok(()) => say::note(&format!("{} done; {}", steps(self.done), as_wanted(unchanged))),
+            Err(_) => say::note(&format!(
+                "{} done: what was done stands, and another run does the rest",
+                steps(self.done)
+            )),
+        }
+        if let (Some(path), Some(true)) = (secrets, self.secrets.map(|secrets| secrets.end())) {
+            say::note(&format!("the secrets of new clients are in {}, and nowhere else", path.display()));
+        }
+        outcome
+    }
+}

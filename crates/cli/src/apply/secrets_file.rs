@@ -1,0 +1,99 @@
+//! The file for the secrets of new clients.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tollgate_server::admin::clients::CreatedClient;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// The longest line, in bytes: a name of 255 characters, each of which may be written as an escape, two ids and a secret.
+const LONGEST_LINE: usize = 4096;
+
+/// A file that was not there before and that only its owner can read, with a line of JSON for each client.
+pub(super) struct SecretsFile {
+    path: PathBuf,
+    file: File,
+    is_used: bool,
+}
+
+impl SecretsFile {
+    /// Makes the file, before anything else is done.
+    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+        // It must be new, so no link is followed and nobody has it open (POSIX open, O_EXCL).
+        let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = created.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::new(format!(
+                "{} is there already: --secrets-to wants the name of a new file",
+                path.display()
+            )),
+            _ => unwritten(path, &error),
+        })?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let made = Self { path: path.to_owned(), file, is_used: false };
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unwritten(path, &error))?;
+        Ok(made)
+    }
+
+    /// Writes the secrets of clients, and has them on the disk when it returns.
+    pub(super) fn keep(&mut self, clients: &[CreatedClient]) -> Result<(), Failure> {
+        self.is_used = true;
+        // A buffer that grows would leave copies behind.
+        let mut lines = Zeroizing::new(Vec::with_capacity(clients.len() * LONGEST_LINE));
+        for CreatedClient { client, secret } in clients {
+            let line = json!({
+                "client_id": client.id,
+                "client_secret": secret.expose_secret(),
+                "secret_id": client.secrets.first().map(|secret| secret.id),
+                "merchant_id": client.merchant_id,
+                "name": client.name,
+            });
+            serde_json::to_writer(&mut *lines, &line).expect("a value can be written to memory");
+            lines.push(b'\n');
+        }
+        let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
+        written.map_err(|error| unwritten(&self.path, &error))
+    }
+
+    /// Says whether secrets are in it.
+    pub(super) fn end(&self) -> bool {
+        self.is_used
+    }
+}
+
+/// Without a secret in it the file goes.
+impl Drop for SecretsFile {
+    fn drop(&mut self) {
+        if !self.is_used {
+            // Best effort: an empty file does no harm.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("{} can't be written: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_there_or_a_link_is_refused_and_one_without_secrets_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets");
+        drop(SecretsFile::create(&path).unwrap());
+        assert!(!path.exists());
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
+        assert!(SecretsFile::create(&path).is_err());
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "kept").unwrap();
+        assert!(SecretsFile::create(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+    }
+}

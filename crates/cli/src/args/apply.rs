@@ -1,0 +1,48 @@
+//! Merchants and clients as code.
+
+use std::path::PathBuf;
+
+use super::administration::{StoreArgs, Why};
+use crate::confirm::Confirm;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = FORM)]
+pub(crate) struct ApplyArgs {
+    /// What is wanted: a file whose name ends in .toml, .json, .yaml or .yml.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Shows what would be done, and does nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Deletes what is not in the file: merchants with their clients, clients of merchants that are in it, and operators' clients if
+    /// it has any.
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// A new file for the secrets of new clients, a line of JSON each, which only its owner can read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets_to: Option<PathBuf>,
+    /// Prints the secrets of new clients.
+    #[arg(long, conflicts_with_all = ["secrets_to", "dry_run"])]
+    pub(crate) show_secrets: bool,
+    #[command(flatten)]
+    pub(crate) confirm: Confirm,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+const FORM: &str = "\
+The file lists merchants with their clients, and operators' clients, as in
+
+  [[merchants]]
+  name = \"Shop\"
+  [[merchants.clients]]
+  name = \"till\"
+  scope = \"payments:read payments:write\"
+  [[operators]]
+  name = \"desk\"
+  scope = \"admin:read\"
+
+Without an id something is known by its name. A client may have environment, allow_from, audiences, access_ttl, refresh_ttl, quota and \
+labels, which are none where they are left out; whatever has a status is enabled or disabled.";

@@ -1,0 +1,124 @@
+//! A guard that knows the authority's URL alone answers as the table of all mounts says.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, DATE};
+use http::{HeaderValue, Request, Response};
+use serde_json::{Value, json};
+use tollgate_client::{Secret, SecretError, SecretSource, Sending, Transport};
+use tollgate_core::{
+    Algorithm, Clock, Jwk, KeyId, PrivateKey, Revoked, RsaBits, SigningKey, SigningRing, Timestamp, Uptime,
+};
+use tollgate_guard::{GuardLayer, Verifier};
+
+use super::table::{AUDIENCE, Authority, ENVIRONMENT, TIMES, cases, revocations};
+use super::{NOW, answer, key, policy, requirement};
+
+/// An authority that publishes one key and the revocations of the table.
+struct Published {
+    keys: Value,
+}
+
+impl Published {
+    fn answer(&self, path: &str) -> Value {
+        let issuer = policy().issuer;
+        match path {
+            "/.well-known/oauth-authorization-server" => {
+                json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/oauth2/jwks") })
+            }
+            "/oauth2/jwks" => self.keys.clone(),
+            "/oauth2/token" => json!({ "access_token": "guard", "token_type": "Bearer", "expires_in": 900 }),
+            _ => {
+                let list: Vec<_> =
+                    revocations(NOW).iter().map(|revocation| entry(&revocation.subject)).collect();
+                json!({ "position": "1", "complete": true, "revocations": list })
+            }
+        }
+    }
+}
+
+fn entry(subject: &Revoked) -> Value {
+    match subject {
+        Revoked::Token(id) => json!({ "kind": "token", "id": id.to_string() }),
+        Revoked::Secret(id) => json!({ "kind": "secret", "id": id.to_string() }),
+        Revoked::Client(id, before) => {
+            json!({ "kind": "client", "id": id.to_string(), "before_generation": before.number() })
+        }
+        Revoked::Merchant(id, before) => {
+            json!({ "kind": "merchant", "id": id.to_string(), "before_generation": before.number() })
+        }
+    }
+}
+
+impl Transport for Published {
+    fn send(&self, request: Request<Bytes>) -> Sending<'_> {
+        let asks_for_news = request.uri().query().is_some();
+        let body = self.answer(request.uri().path()).to_string();
+        Box::pin(async move {
+            if asks_for_news {
+                // There is none.
+                std::future::pending::<()>().await;
+            }
+            let mut response = Response::new(Bytes::from(body));
+            let date = httpdate::fmt_http_date(NOW.into()).parse().expect("a date is a value");
+            response.headers_mut().insert(DATE, date);
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
+            Ok(response)
+        })
+    }
+}
+
+struct Given(&'static str);
+
+impl SecretSource for Given {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
+        Box::pin(async { Ok(Secret::from(self.0.to_owned())) })
+    }
+}
+
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: [0; 16], elapsed: Duration::ZERO }
+    }
+}
+
+fn public_key(id: u8) -> SigningKey {
+    let private = PrivateKey::generate(Algorithm::Es256, RsaBits::Bits2048).expect("the system draws a key");
+    SigningKey::asymmetric(KeyId::from_bytes([id; 16]), private, Timestamp::from_seconds(0), None)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_in_another_process_answers_as_the_table_says() {
+    let (signs, foreign) = (public_key(2), public_key(9));
+    let known = signs.verifying_key();
+    let jwk = Jwk::of(known.public_key().unwrap(), known.id().to_string());
+    let published = Published { keys: json!({ "keys": [jwk] }) };
+    let verifier = Verifier::remote(&policy().issuer, AUDIENCE)
+        .client(Given("guard"), Given("s3cret"))
+        .environment(ENVIRONMENT)
+        .exp_leeway(Duration::ZERO)
+        .transport(published)
+        .clock(Arc::new(Fixed))
+        .start()
+        .unwrap();
+    verifier.ready().await;
+    let guard = GuardLayer::new(Arc::new(verifier)).require(requirement());
+    let keys = SigningRing::new(&policy().issuer, vec![key(), signs]);
+    let authority = Authority { policy: policy(), algorithm: Algorithm::Es256, keys, foreign };
+    let cases = cases(&authority, NOW);
+    let mut differences = Vec::new();
+    for case in cases.iter().flat_map(|case| [case; TIMES]) {
+        differences.extend(case.check(&answer(&guard, case).await).err());
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+    assert!(cases.len() > 3_000, "{} cases", cases.len());
+}
