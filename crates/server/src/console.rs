@@ -12,7 +12,9 @@ mod frame;
 mod merchants;
 mod overview;
 mod page;
+mod paths;
 mod refused;
+mod routes;
 mod secrets;
 mod session;
 mod shown_once;
@@ -23,14 +25,12 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{any, get, post};
 
-use self::visit::page;
+use self::routes::{Route, only};
+use self::visit::{Outcome, Visit, page};
 use crate::error::Error;
 use crate::state::State;
-
-/// A path of the console, and what answers there.
-type Route = (&'static str, MethodRouter<Arc<State>>);
 
 /// The routes of the console.
 pub(crate) fn router() -> Router<Arc<State>> {
@@ -42,14 +42,14 @@ fn own_routes() -> Vec<Route> {
     let sign_in = get(sign_in::show).post(sign_in::post);
     vec![
         ("/console", only("GET, HEAD", get(page(None, overview::show)))),
-        (sign_in::PATH, only("GET, HEAD, POST", sign_in)),
-        ("/console/sign-out", only("POST", axum::routing::post(page(None, sign_in::end)))),
+        (paths::SIGN_IN, only("GET, HEAD, POST", sign_in)),
+        ("/console/sign-out", only("POST", post(page(None, sign_in::end)))),
         ("/console/assets/{name}", only("GET, HEAD", get(asset::get))),
-        ("/console/{*path}", axum::routing::any(page(None, refused::no_page))),
+        ("/console/{*path}", any(page(None, no_page))),
     ]
 }
 
-/// Refuses every other method.
-fn only(allow: &'static str, methods: MethodRouter<Arc<State>>) -> MethodRouter<Arc<State>> {
-    methods.fallback(async move || refused::alone(Error::MethodNotAllowed { allow }))
+/// Answers at every path below the console's that leads nowhere.
+async fn no_page(_: Visit) -> Outcome {
+    Err(Error::NotFound)
 }

@@ -4,8 +4,8 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 
-use super::only;
 use super::page::{Fact, Field, Form, Look, Page, Section, moved};
+use super::routes::only;
 use super::view;
 use super::visit::{Outcome, Visit, page};
 use crate::admin::Operation;

@@ -6,17 +6,15 @@ mod lists;
 mod state;
 
 use axum::routing::get;
-use tollgate_core::ClientId;
 
 use self::state::Act;
 use super::act::asked;
+use super::paths::CLIENTS as PATH;
+use super::routes::{Route, only};
 use super::visit::page;
-use super::{Route, only};
 use crate::admin::Operation;
 
 pub(super) use lists::of_merchant;
-
-const PATH: &str = "/console/clients";
 
 /// The routes of clients.
 pub(super) fn routes() -> Vec<Route> {
@@ -31,9 +29,4 @@ pub(super) fn routes() -> Vec<Route> {
         (act.path(), asked(act.operation(), ask, move |visit| state::perform(visit, act)))
     }));
     routes
-}
-
-/// Where a client is.
-pub(super) fn path(id: ClientId) -> String {
-    format!("{PATH}/{id}")
 }

@@ -6,16 +6,16 @@ use tollgate_store::{Merchant, Status};
 use super::act::{Ask, again, asked, done, id, notice};
 use super::clients;
 use super::page::{Cell, Field, Form, Link, Look, Page, Section, Table, fact};
+use super::paths::{self, MERCHANTS as PATH};
+use super::routes::{Route, only};
 use super::view::{self, STATUSES};
 use super::visit::{Outcome, Visit, page};
-use super::{Route, only};
 use crate::admin::merchants::{self, MerchantFilter, NewMerchant};
 use crate::admin::{AdminError, Name, Operation, tokens};
 use crate::error::Error;
 use axum::routing::get;
 use tollgate_http::Problem;
 
-const PATH: &str = "/console/merchants";
 /// How many a page has.
 const LIMIT: u32 = 50;
 
@@ -33,11 +33,6 @@ pub(super) fn routes() -> Vec<Route> {
         (act.path(), asked(act.operation(), ask, move |visit| perform(visit, act)))
     }));
     routes
-}
-
-/// Where a merchant is.
-pub(super) fn path(id: MerchantId) -> String {
-    format!("{PATH}/{id}")
 }
 
 async fn list(visit: Visit) -> Outcome {
@@ -66,7 +61,7 @@ async fn list(visit: Visit) -> Outcome {
 
 fn row(merchant: &Merchant) -> Vec<Cell> {
     vec![
-        view::link(path(merchant.id), merchant.name.clone()),
+        view::link(paths::merchant(merchant.id), merchant.name.clone()),
         Cell::Tag(view::status(merchant.status)),
         view::code(&merchant.id),
         view::time(merchant.created_at),
@@ -79,7 +74,7 @@ async fn show(visit: Visit) -> Outcome {
     let mut page = Page::new(visit.frame(), merchant.name.clone()).below(above());
     page.tag = Some(view::status(merchant.status));
     page.notice = notice(&visit)?;
-    let rename = Link::new(format!("{}/rename", path(merchant.id)), "Rename", Look::Secondary);
+    let rename = Link::new(format!("{}/rename", paths::merchant(merchant.id)), "Rename", Look::Secondary);
     let mut links: Vec<_> = visit.may(Operation::RenameMerchant).then_some(rename).into_iter().collect();
     links.extend(
         Act::of(merchant.status)
@@ -128,13 +123,13 @@ async fn create(visit: Visit) -> Outcome {
     };
     let new = NewMerchant { id: None, name };
     let merchant = merchants::create(&visit.administration(), new, visit.actor()).await?;
-    Ok(done(&path(merchant.id), "created"))
+    Ok(done(&paths::merchant(merchant.id), "created"))
 }
 
 async fn rename(visit: Visit) -> Outcome {
     let merchant = merchants::find(&visit.administration(), visit.id("id")?).await?;
     let title = format!("Rename {}", merchant.name);
-    Ok(name_page(&visit, title, &merchant.name, "Rename", path(merchant.id)).response())
+    Ok(name_page(&visit, title, &merchant.name, "Rename", paths::merchant(merchant.id)).response())
 }
 
 async fn renamed(visit: Visit) -> Outcome {
@@ -142,10 +137,16 @@ async fn renamed(visit: Visit) -> Outcome {
     match name_of(&visit) {
         Ok(name) => {
             merchants::rename(&visit.administration(), id, name, None, visit.actor()).await?;
-            Ok(done(&path(id), "renamed"))
+            Ok(done(&paths::merchant(id), "renamed"))
         }
         Err(error) => {
-            let page = name_page(&visit, "Rename".to_owned(), visit.form().text("name"), "Rename", path(id));
+            let page = name_page(
+                &visit,
+                "Rename".to_owned(),
+                visit.form().text("name"),
+                "Rename",
+                paths::merchant(id),
+            );
             again(page, error)
         }
     }
@@ -223,9 +224,9 @@ async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
         facts: vec![id("Merchant id", &merchant.id)],
         button: act.button(),
         confirmation: matches!(act, Act::Delete).then_some("Delete it with everything that is its own"),
-        above: path(merchant.id),
+        above: paths::merchant(merchant.id),
     };
-    Ok(ask.page(visit).below(Link::new(path(merchant.id), merchant.name, Look::Secondary)))
+    Ok(ask.page(visit).below(Link::new(paths::merchant(merchant.id), merchant.name, Look::Secondary)))
 }
 
 async fn ask(visit: Visit, act: Act) -> Outcome {
@@ -240,7 +241,7 @@ async fn perform(visit: Visit, act: Act) -> Outcome {
     }
     let id = visit.id("id")?;
     let what = done_to(&visit, act, id).await?;
-    Ok(done(if matches!(act, Act::Delete) { PATH.to_owned() } else { path(id) }.as_str(), what))
+    Ok(done(if matches!(act, Act::Delete) { PATH.to_owned() } else { paths::merchant(id) }.as_str(), what))
 }
 
 async fn done_to(visit: &Visit, act: Act, id: MerchantId) -> Result<&'static str, AdminError> {

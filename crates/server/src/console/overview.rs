@@ -3,7 +3,7 @@
 use super::act::notice;
 use super::page::{Cell, Fact, Page, Section, Table, Tag, fact};
 use super::visit::{Outcome, Visit};
-use super::{clients, view};
+use super::{paths, view};
 use crate::admin::Role;
 use crate::process::machine;
 use crate::refusals::Refusal;
@@ -59,7 +59,7 @@ fn refused(visit: &Visit) -> Section {
 fn row(refusal: &Refusal) -> Vec<Cell> {
     let client = refusal
         .client
-        .map_or(Cell::Nothing("none that exists"), |id| view::link(clients::path(id), id.to_string()));
+        .map_or(Cell::Nothing("none that exists"), |id| view::link(paths::client(id), id.to_string()));
     let sources = refusal.sources.iter().map(|source| Cell::Code(source.to_string())).collect();
     vec![
         client,

@@ -9,8 +9,7 @@ use tollgate_http::refusal::Reason;
 
 use super::frame::Frame;
 use super::page::html;
-use super::sign_in;
-use super::visit::{Outcome, Visit};
+use super::paths;
 use crate::admin::Role;
 use crate::error::Error;
 
@@ -41,7 +40,7 @@ impl Refused {
         let nothing = "Nothing was done.";
         match self {
             Self::SignedOut(method) if method != Method::POST => {
-                let headers = [(LOCATION, HeaderValue::from_static(sign_in::PATH))];
+                let headers = [(LOCATION, HeaderValue::from_static(paths::SIGN_IN))];
                 (StatusCode::SEE_OTHER, headers).into_response()
             }
             Self::SignedOut(_) => forbidden(None, "You are signed out", nothing),
@@ -65,11 +64,6 @@ impl Refused {
             Self::Error(error) => alone(error),
         }
     }
-}
-
-/// Answers at every path below the console's that leads nowhere.
-pub(super) async fn no_page(_: Visit) -> Outcome {
-    Err(Error::NotFound)
 }
 
 /// Says what went wrong to whoever has signed in.

@@ -8,9 +8,10 @@ use tollgate_store::{Client, Secret, SecretUses};
 
 use super::act::{Ask, again, asked, done, id};
 use super::page::{Cell, Field, Form, Link, Look, Page, Section, Table, Tag};
+use super::routes::Route;
 use super::shown_once::{self, Shown, once};
 use super::visit::{Outcome, Visit};
-use super::{Route, clients, view};
+use super::{paths, view};
 use crate::admin::secrets::{self, CreatedSecret, Identified, SecretStatus};
 use crate::admin::{AdminError, Operation, clients as client_acts};
 use crate::config::parse_duration;
@@ -42,7 +43,7 @@ pub(super) async fn of_client(visit: &Visit, client: &Client, now: Timestamp) ->
     let lead = "When a secret was last used is known within a minute.".to_owned();
     let mut section = Section { lead, ..Section::new("Its secrets") };
     if visit.may(Operation::CreateSecret) {
-        let new = format!("{}/secrets/new", clients::path(client.id));
+        let new = format!("{}/secrets/new", paths::client(client.id));
         section.links.push(Link::new(new, "New secret", Look::Primary));
     }
     let uses = secrets::uses(&visit.administration(), client.id).await?;
@@ -74,7 +75,7 @@ fn row(
         None => view::maybe_time(secret.expires_at, "never"),
     };
     let end = if may_revoke && status == SecretStatus::Active {
-        let path = format!("{}/secrets/{}/revoke", clients::path(client), secret.id);
+        let path = format!("{}/secrets/{}/revoke", paths::client(client), secret.id);
         Cell::Many(vec![expires, view::link(path, format!("Revoke {}", short(secret.id)))])
     } else {
         expires
@@ -96,7 +97,7 @@ fn short(id: SecretId) -> String {
 
 async fn new_page(visit: &Visit) -> Result<Page, Error> {
     let client = client_acts::find(&visit.administration(), visit.id("id")?).await?;
-    let above = clients::path(client.id);
+    let above = paths::client(client.id);
     let others = visit.form().text("others_expire_in");
     let form = Form::post(visit.path(), "Create", above.clone())
         .field(Field::choice("others_expire_in", "The other secrets stay good", others, &OVERLAPS))
@@ -149,13 +150,13 @@ async fn ask(visit: Visit) -> Outcome {
         facts: vec![id("Secret id", &secret), id("Client id", &client)],
         button: "Revoke",
         confirmation: None,
-        above: clients::path(client),
+        above: paths::client(client),
     };
-    Ok(ask.page(&visit).below(Link::new(clients::path(client), found.name, Look::Secondary)).response())
+    Ok(ask.page(&visit).below(Link::new(paths::client(client), found.name, Look::Secondary)).response())
 }
 
 async fn revoke(visit: Visit) -> Outcome {
     let client = visit.id("id")?;
     secrets::revoke(&visit.administration(), client, visit.id("secret_id")?, visit.actor()).await?;
-    Ok(done(&clients::path(client), "revoked-secret"))
+    Ok(done(&paths::client(client), "revoked-secret"))
 }

@@ -21,8 +21,6 @@ use crate::admin::{AdminError, console};
 use crate::error::Error;
 use crate::state::{Arrival, State};
 
-/// Where people sign in.
-pub(crate) const PATH: &str = "/console/sign-in";
 /// A link is shorter than this, in bytes.
 const MAX_LINK: usize = 8 * 1024;
 

@@ -42,7 +42,7 @@ impl Browser {
     }
 
     async fn sign_in(&mut self, token: &str) -> Reply {
-        let form = form_urlencoded(&[("link", token)]);
+        let form = encoded(&[("link", token)]);
         self.send(Call::post("/console/sign-in").form(&form)).await
     }
 
@@ -71,7 +71,7 @@ impl Browser {
         assert_eq!(page.status(), 200, "{path}: {}", page.text());
         let mut all = hidden(page.text(), path);
         all.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        self.send(Call::post(path).form(&form_urlencoded(&all))).await
+        self.send(Call::post(path).form(&encoded(&all))).await
     }
 
     /// What every form of this session carries.
@@ -89,11 +89,8 @@ async fn link(stage: &Stage, roles: &[Role]) -> String {
     link.token.to_string()
 }
 
-fn form_urlencoded(pairs: &[(impl AsRef<str>, impl AsRef<str>)]) -> String {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let pairs =
-        pairs.iter().map(|(name, value)| format!("{}={}", encode(name.as_ref()), encode(value.as_ref())));
-    pairs.collect::<Vec<_>>().join("&")
+fn encoded(pairs: &[(impl AsRef<str>, impl AsRef<str>)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// The hidden fields of the form that a page sends to this path.

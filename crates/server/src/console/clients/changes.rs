@@ -3,10 +3,10 @@
 use tollgate_store::Version;
 
 use super::fields::{Values, update};
-use super::{PATH, path};
 use crate::admin::clients::{self, CreatedClient, Identified};
 use crate::console::act::{again, done};
 use crate::console::page::{Field, Form, Link, Look, Page, Section};
+use crate::console::paths::{self, CLIENTS as PATH};
 use crate::console::shown_once::{self, Shown, once};
 use crate::console::visit::{Outcome, Visit};
 use crate::error::Error;
@@ -59,7 +59,7 @@ pub(super) async fn change(visit: Visit) -> Outcome {
 }
 
 fn change_page(visit: &Visit, values: &Values, name: String, version: String) -> Result<Page, Error> {
-    let path = path(visit.id("id")?);
+    let path = paths::client(visit.id("id")?);
     let form = values.fields(Form::post(visit.path(), "Change", path.clone()), visit.state().config());
     let form = form.field(Field::hidden("version", version));
     let section = Section { form: Some(form), ..Section::new("What is different") };
@@ -82,7 +82,7 @@ pub(super) async fn changed(visit: Visit) -> Outcome {
     };
     let only = [Version::from_number(version)];
     match clients::update(&admin, id, &update(new), Some(&only), visit.actor()).await {
-        Ok(_) => Ok(done(&path(id), "changed")),
+        Ok(_) => Ok(done(&paths::client(id), "changed")),
         Err(error) => again(page()?, error.into()),
     }
 }

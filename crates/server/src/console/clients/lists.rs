@@ -3,13 +3,12 @@
 use tollgate_core::MerchantId;
 use tollgate_store::{Client, Labels};
 
-use super::{PATH, path};
 use crate::admin::Operation;
 use crate::admin::clients::{self, ClientFilter};
 use crate::console::act::notice;
 use crate::console::form::Fields;
-use crate::console::merchants;
 use crate::console::page::{Cell, Field, Form, Link, Look, Page, Section, Table};
+use crate::console::paths::{self, CLIENTS as PATH};
 use crate::console::view::{self, STATUSES};
 use crate::console::visit::{Outcome, Visit};
 use crate::error::Error;
@@ -80,10 +79,10 @@ fn filter_form(query: &Fields) -> Form {
 
 fn row(client: &Client) -> Vec<Cell> {
     let acts_for = client.merchant_id.map_or(Cell::Nothing("every merchant"), |merchant| {
-        view::link(merchants::path(merchant), merchant.to_string())
+        view::link(paths::merchant(merchant), merchant.to_string())
     });
     vec![
-        view::link(path(client.id), client.name.clone()),
+        view::link(paths::client(client.id), client.name.clone()),
         Cell::Tag(view::status(client.status)),
         view::text(client.environment.as_str()),
         acts_for,
@@ -92,7 +91,7 @@ fn row(client: &Client) -> Vec<Cell> {
 }
 
 /// The clients of a merchant, as far as whoever has signed in may see them.
-pub(in crate::console) async fn of_merchant(visit: &Visit, merchant: MerchantId) -> Result<Section, Error> {
+pub(crate) async fn of_merchant(visit: &Visit, merchant: MerchantId) -> Result<Section, Error> {
     let mut section = Section::new("Its clients");
     if visit.may(Operation::CreateClient) {
         let new = format!("/console/clients/new?merchant_id={merchant}");

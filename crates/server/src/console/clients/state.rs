@@ -3,14 +3,14 @@
 use tollgate_core::{Audience, ClientId};
 use tollgate_store::{Client, Status};
 
-use super::{PATH, path};
 use crate::admin::clients;
 use crate::admin::{AdminError, Operation, tokens};
 use crate::config::{Config, duration_text};
 use crate::console::act::{Ask, again, done, id, notice};
 use crate::console::page::{Cell, Fact, Link, Look, Page, Section, fact};
+use crate::console::paths::{self, CLIENTS as PATH};
 use crate::console::visit::{Outcome, Visit};
-use crate::console::{merchants, secrets, view};
+use crate::console::{secrets, view};
 use crate::error::Error;
 
 pub(super) async fn show(visit: Visit) -> Outcome {
@@ -23,7 +23,7 @@ pub(super) async fn show(visit: Visit) -> Outcome {
     if client.status == Status::Enabled && client.merchant_status == Status::Disabled {
         page = page.lead("Its merchant is disabled, so it is refused.");
     }
-    let change = Link::new(format!("{}/change", path(client.id)), "Change", Look::Secondary);
+    let change = Link::new(format!("{}/change", paths::client(client.id)), "Change", Look::Secondary);
     let mut links: Vec<_> = visit.may(Operation::UpdateClient).then_some(change).into_iter().collect();
     let acts = Act::of(client.status).into_iter().filter(|act| visit.may(act.operation()));
     links.extend(acts.map(|act| act.link(client.id)));
@@ -44,7 +44,7 @@ fn facts(client: &Client, config: &Config) -> Vec<Fact> {
     let ttl = |own: Option<_>, configured| view::text(duration_text(own.unwrap_or(configured)));
     let labels = terms.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let merchant = client.merchant_id.map_or(Cell::Nothing("every merchant: it is an operator's"), |id| {
-        view::link(merchants::path(id), id.to_string())
+        view::link(paths::merchant(id), id.to_string())
     });
     vec![
         id("Client id", &client.id),
@@ -138,9 +138,9 @@ async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
         facts: vec![id("Client id", &client.id)],
         button: act.button(),
         confirmation: matches!(act, Act::Delete).then_some("Delete it with its secrets"),
-        above: path(client.id),
+        above: paths::client(client.id),
     };
-    Ok(ask.page(visit).below(Link::new(path(client.id), client.name, Look::Secondary)))
+    Ok(ask.page(visit).below(Link::new(paths::client(client.id), client.name, Look::Secondary)))
 }
 
 pub(super) async fn ask(visit: Visit, act: Act) -> Outcome {
@@ -155,7 +155,7 @@ pub(super) async fn perform(visit: Visit, act: Act) -> Outcome {
     }
     let id = visit.id("id")?;
     let what = done_to(&visit, act, id).await?;
-    Ok(done(if matches!(act, Act::Delete) { PATH.to_owned() } else { path(id) }.as_str(), what))
+    Ok(done(if matches!(act, Act::Delete) { PATH.to_owned() } else { paths::client(id) }.as_str(), what))
 }
 
 async fn done_to(visit: &Visit, act: Act, id: ClientId) -> Result<&'static str, AdminError> {

@@ -3,7 +3,7 @@
 use tollgate_core::ClientId;
 use tollgate_server::admin::Role;
 
-use super::{Browser, ORIGIN, form_urlencoded, last_record, stage};
+use super::{Browser, ORIGIN, encoded, last_record, stage};
 use crate::call::{Call, TOKEN};
 use crate::stage::Credentials;
 
@@ -15,7 +15,7 @@ async fn a_form_of_another_site_or_another_session_does_nothing() {
     let cookie = format!("{}={}", super::COOKIE, browser.cookie.clone().unwrap());
     let before = last_record(&stage).await;
     let post = |token: &str| {
-        let form = form_urlencoded(&[("form_token", token), ("name", "Shop")]);
+        let form = encoded(&[("form_token", token), ("name", "Shop")]);
         Call::post("/console/merchants/new")
             .form(&form)
             .header("host", "localhost:9090")
@@ -95,7 +95,7 @@ async fn a_client_is_created_once_however_often_the_form_is_sent_and_its_secret_
     ];
     let mut form = super::hidden(page.text(), path);
     form.extend(fields.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let call = Call::post(path).form(&form_urlencoded(&form));
+    let call = Call::post(path).form(&encoded(&form));
     let created = browser.send(call.clone()).await;
     assert_eq!(created.status(), 201, "{}", created.text());
     let again = browser.send(call).await;
@@ -156,7 +156,7 @@ async fn a_client_is_changed_unless_somebody_else_has_changed_it_meanwhile() {
     assert_eq!(browser.submit(&path, &fields).await.status(), 303);
     let found = stage.elsewhere.client(stage.shop.id).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.terms.access_ttl.unwrap().as_secs()), ("till 2", 300));
-    let reply = browser.send(Call::post(&path).form(&form_urlencoded(&old))).await;
+    let reply = browser.send(Call::post(&path).form(&encoded(&old))).await;
     assert_eq!(reply.status(), 412, "{}", reply.text());
     assert!(reply.text().contains("It was changed meanwhile"));
     let long = [("name", "x"), ("scope", "payments:read"), ("access_ttl", "400d")];

@@ -2,7 +2,7 @@
 
 use tollgate_server::admin::{Operation as O, Operation, Role as R, Role};
 
-use super::{Browser, form_urlencoded, last_record, stage};
+use super::{Browser, encoded, last_record, stage};
 use crate::call::Call;
 
 const NOBODY: &str = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
@@ -39,7 +39,7 @@ fn table() -> Vec<(Operation, Role, Vec<Asked>)> {
 
 fn call((method, path, fields): &Asked, form_token: &str) -> Call {
     let call = Call::new(method, &path.replace("{id}", NOBODY));
-    let form = form_urlencoded(&[("form_token", form_token)]);
+    let form = encoded(&[("form_token", form_token)]);
     if *method == "POST" { call.form(&format!("{form}&{fields}")) } else { call }
 }
 
@@ -81,7 +81,10 @@ async fn whoever_has_not_signed_in_is_shown_nothing_and_does_nothing() {
             let reply = Browser::at(&stage).send(call(&asked, "x")).await;
             match asked.0 {
                 "GET" => {
-                    assert_eq!((reply.status().as_u16(), reply.header("location")), (303, "/console/sign-in"))
+                    assert_eq!(
+                        (reply.status().as_u16(), reply.header("location")),
+                        (303, "/console/sign-in")
+                    );
                 }
                 _ => assert_eq!(reply.status(), 403, "{asked:?}"),
             }

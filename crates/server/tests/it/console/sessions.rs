@@ -7,7 +7,7 @@ use tollgate_core::{Actor, ActorKind, Clock as _};
 use tollgate_server::admin::{Role, console};
 use tollgate_store::TimePassed;
 
-use super::{Browser, COOKIE, HERE, form_urlencoded, last_record, link, stage};
+use super::{Browser, COOKIE, HERE, encoded, last_record, link, stage};
 use crate::call::Call;
 use crate::stage::{PEER, Stage};
 
@@ -49,7 +49,7 @@ async fn of_many_who_use_a_link_at_once_on_two_servers_one_is_let_in() {
     let other = stage.node(stage.clock.clone()).await;
     let token = link(&stage, &Role::ALL).await;
     let call = || {
-        let form = form_urlencoded(&[("link", &token)]);
+        let form = encoded(&[("link", &token)]);
         Call::post("/console/sign-in").form(&form).header("sec-fetch-site", "same-origin")
     };
     let mut let_in = 0;
@@ -122,7 +122,7 @@ async fn signing_out_ends_the_session_at_once_on_every_server() {
     let with = |call: Call| call.header("cookie", format!("{COOKIE}={cookie}"));
     let shown = crate::stage::answer(&other.server, HERE, with(Call::get(OVERVIEW)).whole()).await;
     assert_eq!(shown.status(), 200, "a session is good on every server");
-    let form = form_urlencoded(&[("form_token", browser.form_token().await)]);
+    let form = encoded(&[("form_token", browser.form_token().await)]);
     let reply = browser.send(Call::post("/console/sign-out").form(&form)).await;
     assert_eq!(reply.header("location"), "/console/sign-in?signed-out=yes");
     assert!(reply.header("set-cookie").contains("Max-Age=0"));
@@ -158,7 +158,7 @@ async fn each_sign_in_is_a_session_of_its_own() {
     assert_ne!(one.cookie, other.cookie);
     let (token, others) = (one.form_token().await, other.form_token().await);
     assert_ne!(token, others);
-    let form = form_urlencoded(&[("form_token", others.as_str()), ("name", "Shop")]);
+    let form = encoded(&[("form_token", others.as_str()), ("name", "Shop")]);
     assert_eq!(one.send(Call::post("/console/merchants/new").form(&form)).await.status(), 403);
 }
 
@@ -168,7 +168,7 @@ async fn over_plain_http_from_another_machine_nobody_signs_in_or_is_let_in() {
     let browser = Browser::signed_in(&stage, &Role::ALL).await;
     let token = link(&stage, &Role::ALL).await;
     let cookie = format!("{COOKIE}={}", browser.cookie.unwrap());
-    let form = form_urlencoded(&[("link", &token)]);
+    let form = encoded(&[("link", &token)]);
     for call in [
         Call::get(OVERVIEW),
         Call::get("/console/sign-in"),
