@@ -7,6 +7,3 @@ pub(crate) mod keys;
 pub(crate) mod merchants;
 pub(crate) mod secrets;
 pub(crate) mod tokens;
-
-/// How many rows are read at once.
-const PAGE: u32 = 1_000;

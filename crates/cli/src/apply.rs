@@ -8,24 +8,21 @@ mod secrets_file;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tollgate_core::Actor;
+use serde_json::Value;
 use tollgate_server::admin::apply::{self, Misfit, Others, Plan, Step, Wanted};
-use tollgate_server::admin::clients::{self, CreatedClient, NewClient};
-use tollgate_server::admin::{Administration, many, merchants, scopes};
+use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Status};
 
 use self::plan::{COLUMNS, shown, shown_before, shown_created};
 use self::progress::Progress;
 use self::secrets_file::SecretsFile;
-use crate::actor::actor_because;
 use crate::args::{ApplyArgs, Format};
 use crate::confirm::ask;
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::List;
-use crate::{open, say};
-
-/// How many clients are created in one transaction.
-const AT_ONCE: usize = 1_000;
+use crate::say;
 
 /// The most misfits of a file that are listed.
 const LISTED: usize = 50;
@@ -33,9 +30,8 @@ const LISTED: usize = 50;
 pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> {
     let wanted = file::read(&args.file)?;
     let access = if args.dry_run { Access::Read } else { Access::Change };
-    let opened = open::installation(&args.store, access).await?;
-    let admin = opened.administration();
-    let plan = planned(&admin, &wanted, &args).await?;
+    let desk = Desk::open_because(&args.on, access, args.why.clone()).await?;
+    let plan = planned(&desk, &wanted, &args).await?;
     warn_of_unknown(&wanted);
     if args.dry_run {
         return dry_run(&plan, format);
@@ -55,24 +51,23 @@ pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> 
     let secrets = args.secrets_to.as_deref().filter(|_| creates).map(SecretsFile::create).transpose()?;
     let progress = Progress::of(plan.steps.len());
     let list = List::start(format, COLUMNS)?;
-    let actor = actor_because(args.why);
-    let mut work = Work { admin, actor, secrets, show_secrets: args.show_secrets, progress, list, done: 0 };
+    let mut work = Work { desk, secrets, show_secrets: args.show_secrets, progress, list, done: 0 };
     let outcome = work.carry_out(plan.steps).await;
     work.end(outcome, plan.unchanged, args.secrets_to.as_deref())
 }
 
 /// Makes the plan of what is wanted and what there is. A file that would end everything by mistake is none.
-async fn planned(admin: &Administration<'_>, wanted: &Wanted, args: &ApplyArgs) -> Result<Plan, Failure> {
+async fn planned(desk: &Desk, wanted: &Wanted, args: &ApplyArgs) -> Result<Plan, Failure> {
     if args.prune && wanted.merchants.is_empty() {
         return Err(Failure::new(format!(
             "{} has no merchant, and --prune would delete all there are: nothing was done. `tollgate merchant delete` deletes one",
             args.file.display()
         )));
     }
-    let found = apply::find(admin).await?;
+    let found = desk.found().await?;
     let others = if args.prune { Others::End } else { Others::Stay };
-    let fits = |client: &_| apply::check_client(admin, client).map_err(|error| error.to_string());
-    apply::plan(wanted, &found, others, fits).map_err(|misfits| unfit(&args.file, &misfits))
+    apply::plan(wanted, &found, others, |client| desk.check_client(client))
+        .map_err(|misfits| unfit(&args.file, &misfits))
 }
 
 fn unfit(file: &Path, misfits: &[Misfit]) -> Failure {
@@ -135,9 +130,8 @@ fn as_wanted(unchanged: usize) -> String {
 }
 
 /// The steps as they are done.
-struct Work<'a> {
-    admin: Administration<'a>,
-    actor: Actor,
+struct Work {
+    desk: Desk,
     secrets: Option<SecretsFile>,
     show_secrets: bool,
     progress: Progress,
@@ -145,14 +139,14 @@ struct Work<'a> {
     done: usize,
 }
 
-impl Work<'_> {
+impl Work {
     /// Does the steps in their order, those that create clients many at once.
     async fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), Failure> {
         let mut new: Vec<NewClient> = Vec::new();
         for step in steps {
             if let Step::CreateClient(client) = step {
                 new.push(client);
-                if new.len() == AT_ONCE {
+                if new.len() == self.desk.at_once() {
                     self.create(&std::mem::take(&mut new)).await?;
                 }
                 continue;
@@ -166,50 +160,34 @@ impl Work<'_> {
         self.create(&new).await
     }
 
-    /// Creates clients. Their secrets are kept before: one that is kept for nothing does no harm, and one that is lost would.
+    /// Creates clients. Their secrets are kept at once: one that is kept for nothing does no harm, and one that is lost would.
     async fn create(&mut self, new: &[NewClient]) -> Result<(), Failure> {
         if new.is_empty() {
             return Ok(());
         }
-        let drawn = many::draw(&self.admin, new);
-        if let Some(secrets) = &mut self.secrets {
-            secrets.keep(&drawn)?;
-        }
-        many::create(&self.admin, &drawn, &self.actor).await?;
+        let secrets = &mut self.secrets;
+        let mut keep = |created: &[Value]| secrets.as_mut().map_or(Ok(()), |secrets| secrets.keep(created));
+        let created = self.desk.create_clients(new, &mut keep).await?;
         self.progress.hide();
-        for CreatedClient { client, secret } in &drawn {
-            self.list.item(&shown_created(client, self.show_secrets.then_some(secret)))?;
+        for client in &created {
+            self.list.item(&shown_created(client, self.show_secrets))?;
         }
-        self.count(drawn.len());
+        self.count(created.len());
         Ok(())
     }
 
     async fn step(&self, step: &Step) -> Result<(), Failure> {
-        let (admin, actor) = (&self.admin, &self.actor);
+        let desk = &self.desk;
         match step {
-            Step::CreateMerchant(new) => drop(merchants::create(admin, new.clone(), actor).await?),
+            Step::CreateMerchant(new) => drop(desk.create_merchant(new.clone()).await?),
             Step::RenameMerchant(merchant, name) => {
-                let only = [merchant.version];
-                drop(merchants::rename(admin, merchant.id, name.clone(), Some(&only), actor).await?);
+                drop(desk.rename_merchant(merchant.id, name.clone()).await?);
             }
-            Step::UpdateClient(client, update) => {
-                let only = [client.version];
-                drop(clients::update(admin, client.id, update, Some(&only), actor).await?);
-            }
-            Step::SetMerchantStatus(id, _, Status::Enabled) => {
-                drop(merchants::enable(admin, *id, actor).await?);
-            }
-            Step::SetMerchantStatus(id, _, Status::Disabled) => {
-                drop(merchants::disable(admin, *id, actor).await?);
-            }
-            Step::SetClientStatus(id, _, _, Status::Enabled) => {
-                drop(clients::enable(admin, *id, actor).await?);
-            }
-            Step::SetClientStatus(id, _, _, Status::Disabled) => {
-                drop(clients::disable(admin, *id, actor).await?);
-            }
-            Step::DeleteClient(client) => clients::delete(admin, client.id, None, actor).await?,
-            Step::DeleteMerchant(merchant) => merchants::delete(admin, merchant.id, None, actor).await?,
+            Step::UpdateClient(client, update) => drop(desk.update_client(client.id, update).await?),
+            Step::SetMerchantStatus(id, _, status) => drop(desk.set_merchant_status(*id, *status).await?),
+            Step::SetClientStatus(id, _, _, status) => drop(desk.set_client_status(*id, *status).await?),
+            Step::DeleteClient(client) => drop(desk.delete_client(client.id).await?),
+            Step::DeleteMerchant(merchant) => drop(desk.delete_merchant(merchant.id).await?),
             Step::CreateClient(_) => unreachable!("they are created many at once"),
         }
         Ok(())

@@ -4,6 +4,8 @@ mod administration;
 mod apply;
 mod audit;
 mod caller;
+mod client_update;
+mod common;
 mod console;
 mod terms;
 mod unrepeated;
@@ -15,12 +17,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use administration::{
-    ClientArgs, ClientCommand, ConfigCommand, KeyCommand, MerchantArgs, MerchantCommand, RevokeArgs,
-    SecretCommand, StoreArgs, StoreCommand, TransferArgs, Why, network,
+    ClientCommand, ConfigCommand, KeyCommand, MerchantCommand, RevokeArgs, SecretCommand, StoreCommand,
+    TransferArgs,
 };
 pub(crate) use apply::ApplyArgs;
 pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
+pub(crate) use client_update::ClientUpdateArgs;
+pub(crate) use common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
 pub(crate) use console::ConsoleCommand;
 
 use crate::say;

@@ -13,6 +13,7 @@ mod certificate;
 mod client_kit;
 mod confirm;
 mod credentials;
+mod desk;
 mod dev;
 mod failure;
 mod hardening;

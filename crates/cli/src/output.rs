@@ -143,6 +143,11 @@ pub(crate) fn time(time: Timestamp) -> String {
     humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
 }
 
+/// Returns a time likewise, in milliseconds.
+pub(crate) fn exact_time(time: Timestamp) -> String {
+    humantime::format_rfc3339_millis(SystemTime::from(time)).to_string()
+}
+
 /// Returns a merchant as it is printed.
 pub(crate) fn merchant(merchant: &Merchant) -> Value {
     json!({

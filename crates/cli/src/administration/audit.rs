@@ -7,15 +7,18 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tollgate_core::{Link, Timestamp, TrailKey};
 use tollgate_server::admin::Administration;
-use tollgate_server::admin::audit::{self, Anchor, Chain, Flaw, Line, Query};
+use tollgate_server::admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_store::{Access, RecordFilter, RecordOrder};
 
-use super::PAGE;
 use crate::actor::actor_because;
 use crate::args::{AuditCommand, AuditListArgs, Format, Since, StoreArgs, Why};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 use crate::{open, say};
+
+/// How many records are read at once.
+const PAGE: u32 = 1_000;
 
 pub(crate) async fn run(command: AuditCommand, format: Format) -> Result<(), Failure> {
     match command {
@@ -30,9 +33,8 @@ pub(crate) async fn run(command: AuditCommand, format: Format) -> Result<(), Fai
 }
 
 async fn list(args: AuditListArgs, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(&args.store, Access::Change).await?;
-    let (admin, actor) = (opened.administration(), actor_because(args.why));
-    let now = admin.now().await?;
+    let desk = Desk::open_because(&args.on, Access::Change, args.why).await?;
+    let now = desk.now().await?;
     let filter = RecordFilter {
         since: args.since.map(|since| time(since, now)),
         until: args.until.map(|until| time(until, now)),
@@ -43,7 +45,6 @@ async fn list(args: AuditListArgs, format: Format) -> Result<(), Failure> {
         merchant: args.merchant,
     };
     let order = if args.reverse { RecordOrder::NewestFirst } else { RecordOrder::OldestFirst };
-    let (mut query, mut left) = (Query { filter, order, after: None, limit: PAGE }, args.limit);
     let columns = &[
         ("seq", 7),
         ("at", 24),
@@ -54,18 +55,19 @@ async fn list(args: AuditListArgs, format: Format) -> Result<(), Failure> {
         ("source", 15),
         ("reason", 0),
     ];
+    let mut left = args.limit;
+    let mut page = desk.records(&filter, order, None, left.unwrap_or(PAGE).min(PAGE)).await?;
     let mut list = List::start(format, columns)?;
     loop {
-        query.limit = left.unwrap_or(PAGE).min(PAGE);
-        let page = audit::list(&admin, &query, &actor).await?;
-        for record in &page {
-            if list.item(&audit::shown(record))? == Reader::Gone {
+        for record in &page.items {
+            if list.item(record)? == Reader::Gone {
                 return Ok(());
             }
         }
         left = left.map(|left| left.saturating_sub(PAGE));
-        match page.last() {
-            Some(last) if left != Some(0) => query.after = Some(last.link.seq),
+        let limit = left.unwrap_or(PAGE).min(PAGE);
+        match page.next {
+            Some(next) if limit > 0 => page = desk.records(&filter, order, Some(&next), limit).await?,
             _ => return list.end(),
         }
     }

@@ -1,21 +1,20 @@
 //! `tollgate client`.
 
-use serde_json::json;
-use tollgate_core::{Audience, MerchantId, Scope};
-use tollgate_server::admin::clients::{self, NewClient};
+use serde_json::Value;
+use tollgate_core::{ClientId, MerchantId, Scope};
+use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::scopes;
-use tollgate_store::{Access, Client, ClientUpdate, LabelsError};
+use tollgate_store::{Access, LabelsError, Status};
 
-use super::PAGE;
-use crate::actor::actor_because;
-use crate::args::{ClientArgs, ClientCommand, Format, StoreArgs, Why};
+use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
-use crate::{open, say};
+use crate::say;
 
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
-    let print = |client: &Client, now| output::object(format, &output::client(client, now));
+    let print = |client: &Value| output::object(format, client);
     match command {
         ClientCommand::Create {
             merchant,
@@ -27,7 +26,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             allow_from,
             audience,
             terms,
-            store,
+            on,
             why,
         } => {
             let new = NewClient {
@@ -40,37 +39,27 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 id,
                 terms: terms.terms().map_err(wrong_labels)?,
             };
-            create(new, &store, why, format).await
+            create(new, &on, why, format).await
         }
-        ClientCommand::List { merchant, store } => list(&store, merchant, format).await,
-        ClientCommand::Show(ClientArgs { client, store }) => {
-            let opened = open::installation(&store, Access::Read).await?;
-            let admin = opened.administration();
-            print(&clients::find(&admin, client).await?, admin.now().await?)
+        ClientCommand::List { merchant, on } => list(&on, merchant, format).await,
+        ClientCommand::Show(ClientArgs { client, on }) => {
+            print(&Desk::open(&on, Access::Read).await?.client(client).await?)
         }
-        ClientCommand::Update {
-            client,
-            name,
-            scope,
-            allow_from,
-            allow_from_anywhere,
-            audience,
-            terms,
-            why,
-        } => {
-            let name = name.map(String::from);
-            let addresses = (allow_from_anywhere || !allow_from.is_empty()).then_some(allow_from);
-            let audiences = (!audience.is_empty()).then_some(audience);
-            let changes = ClientUpdate { name, scope, addresses, audiences, ..ClientUpdate::default() };
-            update(&client, &terms.add_to(changes).map_err(wrong_labels)?, why, format).await
+        ClientCommand::Update(args) => update(args, format).await,
+        ClientCommand::Disable { client: ClientArgs { client, on }, confirm, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            confirm_for(confirm, &desk, client, "Disable", "").await?;
+            print(&desk.set_client_status(client, Status::Disabled).await?)
         }
-        ClientCommand::Disable { client, confirm, why } => disable(&client, confirm, why, format).await,
-        ClientCommand::Enable { client: ClientArgs { client, store }, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            let admin = opened.administration();
-            print(&clients::enable(&admin, client, &actor_because(why)).await?, admin.now().await?)
+        ClientCommand::Enable { client: ClientArgs { client, on }, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            print(&desk.set_client_status(client, Status::Enabled).await?)
         }
-        ClientCommand::Delete { client, confirm, why } => delete(&client, confirm, why, format).await,
+        ClientCommand::Delete { client: ClientArgs { client, on }, confirm, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            confirm_for(confirm, &desk, client, "Delete", " for ever").await?;
+            print(&desk.delete_client(client).await?)
+        }
     }
 }
 
@@ -78,79 +67,71 @@ fn wrong_labels(error: LabelsError) -> Failure {
     Failure::new(format!("--label: {error}"))
 }
 
-async fn disable(args: &ClientArgs, confirm: Confirm, why: Why, format: Format) -> Result<(), Failure> {
-    let (opened, client) = (open::installation(&args.store, Access::Change).await?, args.client);
-    let admin = opened.administration();
-    if confirm.asks() {
-        let name = clients::find(&admin, client).await?.name;
-        ask(&format!("Disable client {client} ({name}), and refuse every token it has?"))?;
+/// Asks before a client ends.
+async fn confirm_for(
+    confirm: Confirm,
+    desk: &Desk,
+    id: ClientId,
+    act: &str,
+    how: &str,
+) -> Result<(), Failure> {
+    if !confirm.asks() {
+        return Ok(());
     }
-    let disabled = clients::disable(&admin, client, &actor_because(why)).await?;
-    output::object(format, &output::client(&disabled, admin.now().await?))
+    let client = desk.client(id).await?;
+    let name = client["name"].as_str().unwrap_or_default();
+    ask(&format!("{act} client {id} ({name}){how}, and refuse every token it has?"))
 }
 
-async fn delete(args: &ClientArgs, confirm: Confirm, why: Why, format: Format) -> Result<(), Failure> {
-    let (opened, client) = (open::installation(&args.store, Access::Change).await?, args.client);
-    let admin = opened.administration();
-    if confirm.asks() {
-        let name = clients::find(&admin, client).await?.name;
-        ask(&format!("Delete client {client} ({name}) for ever, and refuse every token it has?"))?;
-    }
-    clients::delete(&admin, client, None, &actor_because(why)).await?;
-    output::object(format, &json!({ "client_id": client, "status": "deleted" }))
-}
-
-async fn create(new: NewClient, store: &StoreArgs, why: Why, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Change).await?;
+async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Result<(), Failure> {
+    let desk = Desk::open_because(on, Access::Change, why).await?;
     warn_of_unknown(&new.scope);
-    let created = clients::create(&opened.administration(), new, &actor_because(why)).await?;
-    let client = &created.client;
-    output::object(
-        format,
-        &json!({
-            "client_id": client.id,
-            "client_secret": created.secret.expose_secret(),
-            "secret_id": client.secrets.first().map(|secret| secret.id),
-            "merchant_id": client.merchant_id,
-            "name": client.name,
-            "environment": client.environment,
-            "scope": client.scope.as_str(),
-            "allow_from": output::networks(&client.addresses),
-            "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
-        }),
-    )?;
+    output::object(format, &desk.create_client(new).await?)?;
     say::note(super::secrets::SHOWN_ONCE);
     Ok(())
 }
 
-async fn update(args: &ClientArgs, update: &ClientUpdate, why: Why, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(&args.store, Access::Change).await?;
-    let admin = opened.administration();
+async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
+    let ClientUpdateArgs { client: ClientArgs { client: id, on }, why, .. } = &args;
+    let (id, why) = (*id, why.clone());
+    let desk = Desk::open_because(on, Access::Change, why).await?;
+    let update = args.changes().map_err(wrong_labels)?;
     if let Some(scope) = &update.scope {
         warn_of_unknown(scope);
     }
-    let before = clients::find(&admin, args.client).await?;
-    let client = clients::update(&admin, args.client, update, None, &actor_because(why)).await?;
-    output::object(format, &output::client(&client, admin.now().await?))?;
-    let has_lost_scope = !before.scope.is_subset_of(&client.scope);
-    let default = opened.config.default_access_tokens().audience;
-    let may_still_have = |audience: &str| match &*client.audiences {
-        [] => audience == default,
-        chosen => chosen.iter().any(|one| one.as_str() == audience),
-    };
-    let had_default = before.audiences.is_empty().then_some(default);
-    let mut had = before.audiences.iter().map(Audience::as_str).chain(had_default);
-    let has_lost_audience = !had.all(may_still_have);
-    for (kept, is_kept) in [("scope", has_lost_scope), ("audience", has_lost_audience)] {
-        if is_kept {
-            say::note(&format!(
-                "tokens that were issued before keep their {kept} until they expire: to end them, `tollgate client disable {}` \
-                 and enable it again",
-                args.client
-            ));
-        }
+    // Whoever may change a client over HTTP may not see it, unless they have that role, too.
+    let reaches_new_tokens = update.scope.is_some() || update.audiences.is_some();
+    let before = if reaches_new_tokens { Some(desk.client(id).await?) } else { None };
+    let client = desk.update_client(id, &update).await?;
+    output::object(format, &client)?;
+    let Some(before) = before else { return Ok(()) };
+    let lost = [
+        ("scope", has_lost(&words(&before), &words(&client))),
+        ("audience", has_lost(&audiences(&before, &desk), &audiences(&client, &desk))),
+    ];
+    for (kept, _) in lost.iter().filter(|(_, is_lost)| *is_lost) {
+        say::note(&format!(
+            "tokens that were issued before keep their {kept} until they expire: to end them, `tollgate client disable {id}` \
+             and enable it again"
+        ));
     }
     Ok(())
+}
+
+fn has_lost(before: &[&str], after: &[&str]) -> bool {
+    before.iter().any(|word| !after.contains(word))
+}
+
+/// The words of a client's scope.
+fn words(client: &Value) -> Vec<&str> {
+    client["scope"].as_str().unwrap_or_default().split(' ').collect()
+}
+
+/// The audiences that a client's tokens may be for.
+fn audiences<'a>(client: &'a Value, desk: &'a Desk) -> Vec<&'a str> {
+    let own: Vec<&str> =
+        client["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if own.is_empty() { vec![desk.default_audience().unwrap_or_default()] } else { own }
 }
 
 /// Warns of scopes that nothing here asks for: other APIs may, but a typing error is more likely.
@@ -160,22 +141,19 @@ fn warn_of_unknown(scope: &Scope) {
     }
 }
 
-async fn list(store: &StoreArgs, merchant: Option<MerchantId>, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Read).await?;
-    let admin = opened.administration();
-    let now = admin.now().await?;
+async fn list(on: &WhereArgs, merchant: Option<MerchantId>, format: Format) -> Result<(), Failure> {
+    let desk = Desk::open(on, Access::Read).await?;
     let columns = &[("client_id", 36), ("merchant_id", 36), ("environment", 11), ("status", 8), ("name", 0)];
+    let mut page = desk.clients(merchant, None).await?;
     let mut list = List::start(format, columns)?;
-    let mut after = None;
     loop {
-        let page = clients::list(&admin, merchant, after, PAGE).await?;
-        for client in &page {
-            if list.item(&output::client(client, now))? == Reader::Gone {
+        for client in &page.items {
+            if list.item(client)? == Reader::Gone {
                 return Ok(());
             }
         }
-        match page.last() {
-            Some(last) => after = Some(last.id),
+        match page.next {
+            Some(next) => page = desk.clients(merchant, Some(&next)).await?,
             None => return list.end(),
         }
     }

@@ -1,61 +1,54 @@
 //! `tollgate key`: listing, rotating and publishing the signing keys.
 
-use serde_json::{Value, json};
-use tollgate_core::{Algorithm, Jwk, Phase};
-use tollgate_server::admin::keys::{self, AddedKey};
+use serde_json::json;
+use tollgate_core::Algorithm;
+use tollgate_server::admin::keys;
 use tollgate_store::Access;
 
-use crate::actor::actor_because;
-use crate::args::{Format, KeyCommand, StoreArgs, Why};
+use crate::args::{Format, KeyCommand, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
+use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::open;
 use crate::output::{self, List};
 
 pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failure> {
     match command {
-        KeyCommand::List { store } => list(&store, format).await,
-        KeyCommand::Rotate { compromised, algorithm, confirm, store, why } => {
-            rotate(&store, algorithm, compromised, (confirm, why), format).await
+        KeyCommand::List { on } => list(&on, format).await,
+        KeyCommand::Rotate { compromised, algorithm, confirm, on, why } => {
+            rotate(&on, algorithm, compromised, (confirm, why), format).await
         }
-        KeyCommand::Create { algorithm, store, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            let added = keys::create(&opened.administration(), algorithm, &actor_because(why)).await?;
-            output::object(format, &shown(&added))
+        KeyCommand::Create { algorithm, on, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            output::object(format, &desk.create_key(algorithm).await?)
         }
-        KeyCommand::Export { public: _, pem, store } => export(&store, pem).await,
+        KeyCommand::Export { public: _, pem, on } => export(&on, pem).await,
     }
 }
 
 /// Prints the public keys: a JSON Web Key Set, or PEM for programs that know no other form.
-async fn export(store: &StoreArgs, pem: bool) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Read).await?;
-    let keys = keys::public_keys(&opened.administration()).await?;
+async fn export(on: &WhereArgs, pem: bool) -> Result<(), Failure> {
+    let desk = Desk::open(on, Access::Read).await?;
+    let keys = desk.public_keys().await?;
     if keys.is_empty() {
         return Err(Failure::new(
             "there is no public key: every key is of HS256. Name another algorithm in the configuration, or add a key by \
              `tollgate key create --algorithm ES256`",
         ));
     }
-    if pem {
-        let all: Vec<_> = keys.iter().map(|(_, key)| key.to_pem()).collect();
-        return output::lines(&all.concat());
+    match (&desk, pem) {
+        (_, false) => output::object(Format::Json, &json!({ "keys": keys })),
+        (Desk::Store(opened, _), true) => {
+            let keys = keys::public_keys(&opened.administration()).await?;
+            output::lines(&keys.iter().map(|(_, key)| key.to_pem()).collect::<String>())
+        }
+        (Desk::Server(_), true) => Err(Failure::new(
+            "a server shows its keys as a JSON Web Key Set: leave out --pem, or name the store",
+        )),
     }
-    let keys: Vec<_> = keys.iter().map(|(id, key)| Jwk::of(key, id.to_string())).collect();
-    output::object(Format::Json, &json!({ "keys": keys }))
 }
 
-fn shown(added: &AddedKey) -> Value {
-    json!({
-        "key_id": added.id,
-        "algorithm": added.algorithm.as_str(),
-        "activates_at": output::time(added.activates_at),
-        "others_retire_at": output::time(added.others_retire_at),
-    })
-}
-
-async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Read).await?;
+async fn list(on: &WhereArgs, format: Format) -> Result<(), Failure> {
+    let desk = Desk::open(on, Access::Read).await?;
     let columns = &[
         ("key_id", 36),
         ("phase", 11),
@@ -64,51 +57,31 @@ async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
         ("retires_at", 20),
         ("advances_at", 20),
     ];
-    let listed = keys::list(&opened.administration()).await?;
+    let listed = desk.keys().await?;
     let mut list = List::start(format, columns)?;
-    for keys::ListedKey { key, phase, advances_at } in listed {
-        list.item(&json!({
-            "key_id": key.id,
-            "phase": phase.map(Phase::as_str),
-            "algorithm": key.algorithm.as_str(),
-            "created_at": output::time(key.created_at),
-            "activates_at": output::time(key.activates_at),
-            "retires_at": key.retires_at.map(output::time),
-            "advances_at": advances_at.map(output::time),
-        }))?;
+    for key in &listed {
+        list.item(key)?;
     }
     list.end()
 }
 
 /// Rotates the keys of one algorithm, or of all. With several, what became of the further ones stands in `further`.
 async fn rotate(
-    store: &StoreArgs,
+    on: &WhereArgs,
     algorithm: Option<Algorithm>,
     compromised: bool,
     (confirm, why): (Confirm, Why),
     format: Format,
 ) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Change).await?;
-    let admin = opened.administration();
+    let desk = Desk::open_because(on, Access::Change, why).await?;
     if compromised && confirm.asks() {
         let which = algorithm
             .map_or_else(|| "every signing key".to_owned(), |of| format!("the signing keys of {of}"));
         ask(&format!("End {which} of this store, and refuse every token that they have signed?"))?;
     }
-    let algorithms = match algorithm {
-        Some(algorithm) => vec![algorithm],
-        None => keys::algorithms(&admin).await?,
-    };
-    let (mut added, actor) = (Vec::new(), actor_because(why));
-    for algorithm in algorithms {
-        added.push(shown(&if compromised {
-            keys::replace_compromised(&admin, algorithm, &actor).await?
-        } else {
-            keys::rotate(&admin, algorithm, &actor).await?
-        }));
-    }
-    let further = added.split_off(1);
-    let mut first = added.pop().expect("HS256 is always among them");
+    let mut added = desk.rotate_keys(algorithm, compromised).await?.into_iter();
+    let mut first = added.next().ok_or_else(|| Failure::new("the server has added no key"))?;
+    let further: Vec<_> = added.collect();
     if !further.is_empty() {
         first["further"] = further.into();
     }

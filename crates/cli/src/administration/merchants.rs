@@ -1,99 +1,80 @@
 //! `tollgate merchant`.
 
-use serde_json::json;
-use tollgate_server::admin::merchants::{self, NewMerchant};
-use tollgate_server::admin::{Administration, clients};
-use tollgate_store::{Access, Merchant};
+use serde_json::Value;
+use tollgate_core::MerchantId;
+use tollgate_server::admin::merchants::NewMerchant;
+use tollgate_store::{Access, Status};
 
-use super::PAGE;
-use crate::actor::actor_because;
-use crate::args::{Format, MerchantArgs, MerchantCommand, StoreArgs};
+use crate::args::{Format, MerchantArgs, MerchantCommand, WhereArgs};
 use crate::confirm::{Confirm, ask};
+use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::open;
 use crate::output::{self, List, Reader};
 
 pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), Failure> {
-    let print = |merchant: &Merchant| output::object(format, &output::merchant(merchant));
+    let print = |merchant: &Value| output::object(format, merchant);
     match command {
-        MerchantCommand::Create { id, name, store, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            print(
-                &merchants::create(&opened.administration(), NewMerchant { id, name }, &actor_because(why))
-                    .await?,
-            )
+        MerchantCommand::Create { id, name, on, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            print(&desk.create_merchant(NewMerchant { id, name }).await?)
         }
-        MerchantCommand::List { store } => list(&store, format).await,
-        MerchantCommand::Show(MerchantArgs { merchant, store }) => {
-            let opened = open::installation(&store, Access::Read).await?;
-            print(&merchants::find(&opened.administration(), merchant).await?)
+        MerchantCommand::List { on } => list(&on, format).await,
+        MerchantCommand::Show(MerchantArgs { merchant, on }) => {
+            print(&Desk::open(&on, Access::Read).await?.merchant(merchant).await?)
         }
-        MerchantCommand::Rename { merchant: MerchantArgs { merchant, store }, name, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            print(
-                &merchants::rename(&opened.administration(), merchant, name, None, &actor_because(why))
-                    .await?,
-            )
+        MerchantCommand::Rename { merchant: MerchantArgs { merchant, on }, name, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            print(&desk.rename_merchant(merchant, name).await?)
         }
-        MerchantCommand::Disable { merchant: MerchantArgs { merchant, store }, confirm, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            let admin = opened.administration();
-            confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Disable").await?;
-            print(&merchants::disable(&admin, merchant, &actor_because(why)).await?)
+        MerchantCommand::Disable { merchant: MerchantArgs { merchant, on }, confirm, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            confirm_for(confirm, &desk, merchant, "Disable").await?;
+            print(&desk.set_merchant_status(merchant, Status::Disabled).await?)
         }
-        MerchantCommand::Enable { merchant: MerchantArgs { merchant, store }, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            print(&merchants::enable(&opened.administration(), merchant, &actor_because(why)).await?)
+        MerchantCommand::Enable { merchant: MerchantArgs { merchant, on }, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            print(&desk.set_merchant_status(merchant, Status::Enabled).await?)
         }
-        MerchantCommand::Delete { merchant: MerchantArgs { merchant, store }, confirm, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
-            let admin = opened.administration();
-            confirm_for(confirm, &admin, &merchants::find(&admin, merchant).await?, "Delete").await?;
-            merchants::delete(&admin, merchant, None, &actor_because(why)).await?;
-            output::object(format, &json!({ "merchant_id": merchant, "status": "deleted" }))
+        MerchantCommand::Delete { merchant: MerchantArgs { merchant, on }, confirm, why } => {
+            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            confirm_for(confirm, &desk, merchant, "Delete").await?;
+            print(&desk.delete_merchant(merchant).await?)
         }
     }
 }
 
 /// Asks before something is done to a merchant and all its clients.
-async fn confirm_for(
-    confirm: Confirm,
-    admin: &Administration<'_>,
-    merchant: &Merchant,
-    act: &str,
-) -> Result<(), Failure> {
+async fn confirm_for(confirm: Confirm, desk: &Desk, id: MerchantId, act: &str) -> Result<(), Failure> {
     if !confirm.asks() {
         return Ok(());
     }
+    let merchant = desk.merchant(id).await?;
     let (mut count, mut after) = (0, None);
     loop {
-        let page = clients::list(admin, Some(merchant.id), after, PAGE).await?;
-        count += page.len();
-        match page.last() {
-            Some(last) => after = Some(last.id),
-            None => break,
+        let page = desk.clients(Some(id), after.as_deref()).await?;
+        count += page.items.len();
+        after = page.next;
+        if after.is_none() {
+            break;
         }
     }
-    ask(&format!(
-        "{act} merchant {} ({}), and refuse its {count} clients and every token they have?",
-        merchant.id, merchant.name
-    ))
+    let name = merchant["name"].as_str().unwrap_or_default();
+    ask(&format!("{act} merchant {id} ({name}), and refuse its {count} clients and every token they have?"))
 }
 
-async fn list(store: &StoreArgs, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Read).await?;
+async fn list(on: &WhereArgs, format: Format) -> Result<(), Failure> {
+    let desk = Desk::open(on, Access::Read).await?;
     let columns = &[("merchant_id", 36), ("status", 8), ("created_at", 20), ("name", 0)];
+    let mut page = desk.merchants(None).await?;
     let mut list = List::start(format, columns)?;
-    let mut after = None;
     loop {
-        let page = merchants::list(&opened.administration(), after, PAGE).await?;
-        for merchant in &page {
-            if list.item(&output::merchant(merchant))? == Reader::Gone {
+        for merchant in &page.items {
+            if list.item(merchant)? == Reader::Gone {
                 return Ok(());
             }
         }
-        match page.last() {
-            Some(last) => after = Some(last.id),
+        match page.next {
+            Some(next) => page = desk.merchants(Some(&next)).await?,
             None => return list.end(),
         }
     }

@@ -1,45 +1,48 @@
 //! `tollgate revoke`.
 
 use serde_json::{Value, json};
-use tollgate_core::{ClientId, MerchantId, TokenId};
-use tollgate_server::admin::{clients, merchants, tokens};
 use tollgate_store::Access;
 
-use crate::actor::actor_because;
 use crate::args::{Format, RevokeArgs};
 use crate::confirm::ask;
+use crate::desk::{Desk, Tokens};
 use crate::failure::Failure;
-use crate::{open, output};
+use crate::output;
 
 pub(crate) async fn run(args: RevokeArgs, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(&args.store, Access::Change).await?;
-    let (admin, actor) = (opened.administration(), actor_because(args.why));
-    let asks = args.confirm.asks();
-    if let (Some(id), true) = (args.client, asks) {
-        let name = clients::find(&admin, id).await?.name;
-        ask(&format!("Revoke every token of client {id} ({name})?"))?;
+    let which = match (args.token_id, args.client, args.merchant) {
+        (Some(id), _, _) => Tokens::One(id),
+        (None, Some(id), _) => Tokens::OfClient(id),
+        (None, None, Some(id)) => Tokens::OfMerchant(id),
+        (None, None, None) => unreachable!("one of them is required"),
+    };
+    let desk = Desk::open_because(&args.on, Access::Change, args.why).await?;
+    if args.confirm.asks() {
+        confirm(&desk, which).await?;
     }
-    if let (Some(id), true) = (args.merchant, asks) {
-        let name = merchants::find(&admin, id).await?.name;
-        ask(&format!("Revoke every token of the clients of merchant {id} ({name})?"))?;
-    }
-    if let Some(id) = args.token_id {
-        tokens::revoke(&admin, id, &actor).await?;
-    }
-    if let Some(id) = args.client {
-        tokens::revoke_all_of_client(&admin, id, &actor).await?;
-    }
-    if let Some(id) = args.merchant {
-        tokens::revoke_all_of_merchant(&admin, id, &actor).await?;
-    }
-    output::object(format, &shown(args.token_id, args.client, args.merchant))
+    desk.revoke(which).await?;
+    output::object(format, &shown(which))
 }
 
-fn shown(token: Option<TokenId>, client: Option<ClientId>, merchant: Option<MerchantId>) -> Value {
-    let (kind, id) = match (token, client, merchant) {
-        (Some(id), _, _) => ("token", id.to_string()),
-        (None, Some(id), _) => ("client", id.to_string()),
-        (None, None, id) => ("merchant", id.map(|id| id.to_string()).unwrap_or_default()),
+async fn confirm(desk: &Desk, which: Tokens) -> Result<(), Failure> {
+    let name = |found: Value| found["name"].as_str().unwrap_or_default().to_owned();
+    match which {
+        Tokens::One(_) => Ok(()),
+        Tokens::OfClient(id) => {
+            ask(&format!("Revoke every token of client {id} ({})?", name(desk.client(id).await?)))
+        }
+        Tokens::OfMerchant(id) => {
+            let name = name(desk.merchant(id).await?);
+            ask(&format!("Revoke every token of the clients of merchant {id} ({name})?"))
+        }
+    }
+}
+
+fn shown(which: Tokens) -> Value {
+    let (kind, id) = match which {
+        Tokens::One(id) => ("token", id.to_string()),
+        Tokens::OfClient(id) => ("client", id.to_string()),
+        Tokens::OfMerchant(id) => ("merchant", id.to_string()),
     };
     json!({ "kind": kind, "id": id, "status": "revoked" })
 }

@@ -1,9 +1,8 @@
 //! The steps of a plan as they are printed.
 
 use serde_json::{Value, json};
-use tollgate_core::ClientSecret;
 use tollgate_server::admin::apply::{Drawn, Step};
-use tollgate_store::{Client, Status};
+use tollgate_store::Status;
 
 /// The columns of the list of steps.
 pub(super) const COLUMNS: &[(&str, usize)] =
@@ -65,16 +64,16 @@ pub(super) fn shown(step: &Step) -> Value {
 }
 
 /// Returns the creation of a client as it is printed, with its secret if that is asked for.
-pub(super) fn shown_created(client: &Client, secret: Option<&ClientSecret>) -> Value {
+pub(super) fn shown_created(client: &Value, with_secret: bool) -> Value {
     let mut shown = json!({
         "act": "client.create",
-        "merchant_id": client.merchant_id,
-        "client_id": client.id,
-        "name": client.name,
+        "merchant_id": client["merchant_id"],
+        "client_id": client["client_id"],
+        "name": client["name"],
         "changes": null,
     });
-    if let Some(secret) = secret {
-        shown["client_secret"] = secret.expose_secret().into();
+    if with_secret {
+        shown["client_secret"] = client["client_secret"].clone();
     }
     shown
 }

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-use tollgate_server::admin::clients::CreatedClient;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -40,17 +39,17 @@ impl SecretsFile {
     }
 
     /// Writes the secrets of clients, and has them on the disk when it returns.
-    pub(super) fn keep(&mut self, clients: &[CreatedClient]) -> Result<(), Failure> {
+    pub(super) fn keep(&mut self, clients: &[Value]) -> Result<(), Failure> {
         self.is_used = true;
         // A buffer that grows would leave copies behind.
         let mut lines = Zeroizing::new(Vec::with_capacity(clients.len() * LONGEST_LINE));
-        for CreatedClient { client, secret } in clients {
+        for client in clients {
             let line = json!({
-                "client_id": client.id,
-                "client_secret": secret.expose_secret(),
-                "secret_id": client.secrets.first().map(|secret| secret.id),
-                "merchant_id": client.merchant_id,
-                "name": client.name,
+                "client_id": client["client_id"],
+                "client_secret": client["client_secret"],
+                "secret_id": client["secret_id"],
+                "merchant_id": client["merchant_id"],
+                "name": client["name"],
             });
             serde_json::to_writer(&mut *lines, &line).expect("a value can be written to memory");
             lines.push(b'\n');

@@ -1,6 +1,5 @@
 //! Commands that administer an installation or its store.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,37 +7,14 @@ use std::time::Duration;
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
 use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId, TokenId};
-use tollgate_server::admin::{Name, Reason};
+use tollgate_server::admin::Name;
 use tollgate_server::config::{Database, SecretSource, parse_duration};
 
-use super::terms::{TermsArgs, TermsUpdateArgs};
+use super::client_update::ClientUpdateArgs;
+use super::common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
+use super::terms::TermsArgs;
 use super::unrepeated::Unrepeated;
 use crate::confirm::Confirm;
-
-/// Which store a command acts on.
-#[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("store").args(["config", "data"])), after_help = WHICH_STORE)]
-pub(crate) struct StoreArgs {
-    /// The configuration file that names the store.
-    #[arg(long, value_name = "FILE", global = true)]
-    pub(crate) config: Option<PathBuf>,
-    /// A folder of `tollgate dev`.
-    #[arg(long, value_name = "DIR", global = true)]
-    pub(crate) data: Option<PathBuf>,
-}
-
-const WHICH_STORE: &str = "\
-Which store: that of the configuration that --config or TOLLGATE_CONFIG names; or else of ./tollgate.toml; or else the one \
-that the environment configures, if TOLLGATE_DATABASE__URL or TOLLGATE_MASTER_KEY is set; or else the dev folder ./.tollgate. \
-Standard error says which it was.";
-
-/// Why something is done.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Why {
-    /// Why this is done, for the audit trail: up to 500 characters, such as the number of a ticket.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<Reason>,
-}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MerchantCommand {
@@ -51,14 +27,14 @@ pub(crate) enum MerchantCommand {
         #[arg(long, value_name = "NAME")]
         name: Name,
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
         #[command(flatten)]
         why: Why,
     },
     /// Shows every merchant.
     List {
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
     },
     /// Shows a merchant.
     Show(MerchantArgs),
@@ -99,15 +75,6 @@ pub(crate) enum MerchantCommand {
     },
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct MerchantArgs {
-    /// The merchant.
-    #[arg(value_name = "MERCHANT_ID")]
-    pub(crate) merchant: MerchantId,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
     /// Creates a client with a secret, and shows the secret once: it is not kept.
@@ -141,7 +108,7 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         terms: TermsArgs,
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
         #[command(flatten)]
         why: Why,
     },
@@ -151,39 +118,13 @@ pub(crate) enum ClientCommand {
         #[arg(long, value_name = "MERCHANT_ID")]
         merchant: Option<MerchantId>,
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
     },
     /// Shows a client.
     Show(ClientArgs),
     /// Changes the name, the scope, the networks, the audiences, the lifetimes, the quota or the labels of a client. Tokens that
     /// it has keep their scope, their audience and their lifetime until they expire.
-    #[command(group(ArgGroup::new("change").required(true).multiple(true)
-        .args(["name", "scope", "allow_from", "allow_from_anywhere", "audience", "access_ttl", "refresh_ttl", "quota",
-            "label", "no_labels"])))]
-    Update {
-        #[command(flatten)]
-        client: ClientArgs,
-        /// Its new name.
-        #[arg(long, value_name = "NAME")]
-        name: Option<Name>,
-        /// The most its tokens may allow from now on, separated by spaces.
-        #[arg(long)]
-        scope: Option<Scope>,
-        /// A CIDR block that it may call from, in place of all it has; may be repeated.
-        #[arg(long = "allow-from", value_name = "CIDR", value_parser = network)]
-        allow_from: Vec<IpNet>,
-        /// It may call from anywhere.
-        #[arg(long, conflicts_with = "allow_from")]
-        allow_from_anywhere: bool,
-        /// An API that its tokens may be for from now on, in place of all it has; may be repeated. The first is the one that it
-        /// gets without asking.
-        #[arg(long, value_name = "AUDIENCE")]
-        audience: Vec<Audience>,
-        #[command(flatten)]
-        terms: TermsUpdateArgs,
-        #[command(flatten)]
-        why: Why,
-    },
+    Update(ClientUpdateArgs),
     /// Refuses a client everywhere, and every token it has, until it is enabled again.
     Disable {
         #[command(flatten)]
@@ -209,21 +150,6 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         why: Why,
     },
-}
-
-/// Parses a CIDR block, or a single address.
-pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
-    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or("expected a CIDR block such as 10.0.0.0/8, or an address")
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ClientArgs {
-    /// The client.
-    #[arg(value_name = "CLIENT_ID")]
-    pub(crate) client: ClientId,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -269,7 +195,7 @@ pub(crate) struct RevokeArgs {
     #[command(flatten)]
     pub(crate) confirm: Confirm,
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) on: WhereArgs,
     #[command(flatten)]
     pub(crate) why: Why,
 }
@@ -279,7 +205,7 @@ pub(crate) enum KeyCommand {
     /// Shows the signing keys and their phases.
     List {
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
     },
     /// Adds the first signing key of an algorithm, so that verifiers can read it before anything is signed with it.
     Create {
@@ -287,7 +213,7 @@ pub(crate) enum KeyCommand {
         #[arg(long)]
         algorithm: Algorithm,
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
         #[command(flatten)]
         why: Why,
     },
@@ -300,7 +226,7 @@ pub(crate) enum KeyCommand {
         #[arg(long)]
         pem: bool,
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
     },
     /// Adds a signing key of each algorithm, which signs once whoever verifies can know it. No valid token is refused.
     Rotate {
@@ -313,7 +239,7 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         confirm: Confirm,
         #[command(flatten)]
-        store: StoreArgs,
+        on: WhereArgs,
         #[command(flatten)]
         why: Why,
     },

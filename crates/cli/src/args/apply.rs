@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::administration::{StoreArgs, Why};
+use super::common::{WhereArgs, Why};
 use crate::confirm::Confirm;
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) confirm: Confirm,
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) on: WhereArgs,
     #[command(flatten)]
     pub(crate) why: Why,
 }

@@ -9,7 +9,7 @@ use tollgate_core::{ClientId, MerchantId, Timestamp};
 use tollgate_server::admin::audit::Anchor;
 use tollgate_server::config::parse_duration;
 
-use super::administration::{StoreArgs, Why};
+use super::common::{StoreArgs, WhereArgs, Why};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -65,12 +65,12 @@ pub(crate) struct AuditListArgs {
     #[arg(long)]
     pub(crate) reverse: bool,
     /// At most so many.
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
     #[command(flatten)]
     pub(crate) why: Why,
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) on: WhereArgs,
 }
 
 /// A time that is given as such, or as how long ago it was.

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use tollgate_server::admin::{Name, Role};
 
-use super::administration::{StoreArgs, Why};
+use super::common::{StoreArgs, Why};
 use crate::confirm::Confirm;
 
 #[derive(Debug, Subcommand)]

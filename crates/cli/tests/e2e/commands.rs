@@ -96,6 +96,7 @@ fn wrong_usage_is_exit_code_2_and_prints_nothing_on_stdout() {
         "merchant create --name",
         "merchant list --format xml",
         "merchant list --config a --data b",
+        "merchant list --server https://a --data b",
         "client create --name till",
         "client create --name till --merchant shop",
         "client create --name till --operator --merchant 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",

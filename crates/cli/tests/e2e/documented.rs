@@ -176,6 +176,23 @@ fn the_file_of_merchants_and_clients_of_the_documentation_is_applied_as_it_says(
 }
 
 #[test]
+fn a_server_is_told_what_to_do_as_the_documentation_says() {
+    let machine = configured();
+    let (client, _) = machine.install();
+    let create =
+        ["client", "create", "--operator", "--name", "desk", "--scope", "admin:read", "--format", "json"];
+    let desk = machine.tollgate(&create).succeeded().json();
+    let serve = machine.serve();
+    let secret = desk["client_secret"].as_str().unwrap();
+    machine.run(&format!("umask 077; echo {secret} > /etc/tollgate/operator.secret")).succeeded();
+    let block = blocks("### Over HTTP, by roles", "sh")[0]
+        .replace("https://pay.example.com", &format!("http://{}", serve.api.0))
+        .replace("https://admin.example.com:9090", &format!("http://{}", serve.admin.0))
+        .replace("bcc3bbb4-f5f2-4067-ab3f-ebe3736f342b", desk["client_id"].as_str().unwrap());
+    assert!(machine.run(&block).succeeded().stdout.contains(&client));
+}
+
+#[test]
 fn completions_and_man_pages_go_where_the_documentation_puts_them() {
     let machine = Machine::new();
     machine.run(&blocks("## The program", "sh")[0]).succeeded();

@@ -14,6 +14,7 @@ mod agreement;
 mod apply;
 mod audiences;
 mod audit;
+mod by_server;
 mod call;
 mod caller;
 mod canary;

@@ -3,10 +3,12 @@
 //! Ids, times, secrets and numbers are others each time; everything else is compared.
 
 use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::blocks;
-use crate::harness::{Dev, PATIENCE, Process, Serve, eventually, finish, payment, shell, tollgate};
+use crate::harness::{Dev, PATIENCE, Process, Serve, eventually, fails, finish, payment, shell, tollgate};
 use crate::postgres_server::Database;
 
 /// A line without what is different each time.
@@ -170,4 +172,58 @@ fn the_agent_is_started_and_called_as_shown() {
     let listed = finish(&mut shell(folder.path(), &format!("curl -s{}", call.strip_prefix("curl").unwrap())));
     assert!(listed.succeeded().stdout.contains("AGENT"));
     drop(running);
+}
+
+/// What a command says of a store that it can't use, but for where PostgreSQL listens.
+fn complaint(folder: &Path, url: &str, args: &[&str]) -> String {
+    let mut command = tollgate(folder, args);
+    let env = [("TOLLGATE_DATABASE__URL", url), ("TOLLGATE_MASTER_KEY", "file:master.key")];
+    command.envs(env).env("TOLLGATE_PUBLIC_URL", "https://pay.example.com");
+    let said = fails(&mut command);
+    match said.split_once("PostgreSQL at ") {
+        Some((before, after)) => {
+            let (_, after) = after.split_once(' ').unwrap();
+            format!("{before}PostgreSQL at HERE {after}").trim().to_owned()
+        }
+        None => said.trim().to_owned(),
+    }
+}
+
+#[test]
+fn a_store_that_can_not_be_used_is_complained_of_as_shown() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
+    Serve::install(folder.path(), "");
+    let path = |name: &str| folder.path().join(name);
+    let store = fs::read(path("tollgate.db")).unwrap();
+    let keep = |name: &str, bytes: &[u8]| {
+        fs::write(path(name), bytes).unwrap();
+        fs::set_permissions(path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    keep("bad.db", &vec![b'x'; 8192]);
+    // The first page says which others there are; what they hold contradicts it.
+    let mut torn = store.clone();
+    torn[4096..].fill(0xff);
+    keep("torn.db", &torn);
+    let (server, name) = database.url.rsplit_once('/').unwrap();
+    let (scheme, host) = server.split_once("://").unwrap();
+    let (_, host) = host.split_once('@').unwrap();
+    let table =
+        finish(&mut shell(folder.path(), &format!("psql '{}' -c 'CREATE TABLE users ()'", database.url)));
+    assert_eq!(table.code, Some(0), "{table:?}");
+    // A port that nobody listens on: whoever took it has let it go.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let list = &["merchant", "list"][..];
+    let migrate = &["store", "migrate"][..];
+    let said = [
+        complaint(folder.path(), "sqlite:bad.db", list),
+        complaint(folder.path(), "sqlite:torn.db", list),
+        complaint(folder.path(), "sqlite:nowhere/x.db", migrate),
+        complaint(folder.path(), &format!("postgres://tollgate@{closed}/tollgate"), list),
+        complaint(folder.path(), &format!("{server}/none"), list),
+        complaint(folder.path(), &database.url, migrate),
+        complaint(folder.path(), &format!("{scheme}://none@{host}/{name}"), list),
+    ];
+    let shown = only("## What can fail", "text").replace("\ndatabase.url", " database.url");
+    let shown = shown.replace("PostgreSQL at 127.0.0.1:5432 ", "PostgreSQL at HERE ");
+    assert_eq!(said.to_vec(), shown.lines().collect::<Vec<_>>());
 }

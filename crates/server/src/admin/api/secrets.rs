@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tollgate_core::{ClientId, SecretId};
 use tollgate_http::fields::{Fields, FromFields, read};
+use tollgate_store::Secret;
 
 use super::call::{Call, Outcome};
 use super::once;
@@ -30,8 +31,11 @@ impl FromFields for NewSecret {
 pub(super) async fn list(call: Call) -> Outcome {
     call.query().end()?;
     let admin = call.administration();
-    let (found, now) = (secrets::list(&admin, call.id("id")?).await?, admin.now().await?);
-    let shown: Vec<_> = found.iter().map(|secret| SecretView::of(secret, now)).collect();
+    let client = call.id("id")?;
+    let (found, now) = (secrets::list(&admin, client).await?, admin.now().await?);
+    let uses = secrets::uses(&admin, client).await?;
+    let used = |secret: &Secret| uses.iter().find(|uses| uses.secret == secret.id);
+    let shown: Vec<_> = found.iter().map(|secret| SecretView::of(secret, used(secret), now)).collect();
     Ok(view::list(&shown))
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tollgate_core::{
     Audience, ClientId, Environment, Generation, Jwk, KeyId, MerchantId, Phase, Revoked, SecretId, Timestamp,
 };
-use tollgate_store::{Client, Merchant, Secret, Status, Version};
+use tollgate_store::{Client, Merchant, Secret, SecretUses, Status, Version};
 
 use super::cursor::Cursor;
 use super::listing::Listing;
@@ -180,10 +180,12 @@ pub(super) struct SecretView {
     created_at: String,
     expires_at: Option<String>,
     revoked_at: Option<String>,
+    last_used_at: Option<String>,
+    sources: usize,
 }
 
 impl SecretView {
-    pub(super) fn of(secret: &Secret, now: Timestamp) -> Self {
+    pub(super) fn of(secret: &Secret, used: Option<&SecretUses>, now: Timestamp) -> Self {
         let status = match SecretStatus::at(now, secret) {
             SecretStatus::Active => "active",
             SecretStatus::Expired => "expired",
@@ -195,6 +197,8 @@ impl SecretView {
             created_at: time(secret.created_at),
             expires_at: secret.expires_at.map(time),
             revoked_at: secret.revoked_at.map(time),
+            last_used_at: used.map(|used| time(used.last_at)),
+            sources: used.map_or(0, |used| used.sources.len()),
         }
     }
 }

@@ -1,0 +1,250 @@
+//! Acts on clients.
+
+use ipnet::IpNet;
+use serde_json::{Map, Value, json};
+use tollgate_core::{Audience, ClientId, MerchantId};
+use tollgate_server::admin::clients::{self, CreatedClient, NewClient};
+use tollgate_server::admin::many;
+use tollgate_server::config::duration_text;
+use tollgate_store::{ClientUpdate, Labels, Status};
+
+use super::values::{Page, given, pick};
+use super::{Desk, PAGE};
+use crate::failure::Failure;
+use crate::output;
+
+const PATH: &str = "/admin/v1/clients";
+
+/// What is printed of a client.
+const SHOWN: &[&str] = &[
+    "client_id",
+    "merchant_id",
+    "name",
+    "environment",
+    "scope",
+    "allow_from",
+    "audiences",
+    "access_ttl",
+    "refresh_ttl",
+    "quota",
+    "labels",
+    "status",
+    "active_secrets",
+    "created_at",
+];
+
+/// What is printed of a client that was created.
+const CREATED: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "secret_id",
+    "merchant_id",
+    "name",
+    "environment",
+    "scope",
+    "allow_from",
+    "audiences",
+];
+
+impl Desk {
+    /// Creates a client, and returns it with its secret.
+    pub(crate) async fn create_client(&self, new: NewClient) -> Result<Value, Failure> {
+        match self {
+            Self::Store(opened, actor) => {
+                Ok(created(&clients::create(&opened.administration(), new, actor).await?))
+            }
+            Self::Server(api) => Ok(shown(api.post(PATH, &body(&new)).await?, CREATED)),
+        }
+    }
+
+    /// Creates clients: on a store all of them or none, by a server one by one. `keep` is given each with its secret, by a store before it is
+    /// created. Returns them likewise.
+    pub(crate) async fn create_clients(
+        &self,
+        new: &[NewClient],
+        keep: &mut dyn FnMut(&[Value]) -> Result<(), Failure>,
+    ) -> Result<Vec<Value>, Failure> {
+        match self {
+            Self::Store(opened, actor) => {
+                let admin = opened.administration();
+                let drawn = many::draw(&admin, new);
+                let shown: Vec<Value> = drawn.iter().map(created).collect();
+                keep(&shown)?;
+                many::create(&admin, &drawn, actor).await?;
+                Ok(shown)
+            }
+            Self::Server(api) => {
+                let mut all = Vec::new();
+                for new in new {
+                    let created = shown(api.post(PATH, &body(new)).await?, CREATED);
+                    keep(std::slice::from_ref(&created))?;
+                    all.push(created);
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    /// How many clients are created together: by a store in one transaction.
+    pub(crate) fn at_once(&self) -> usize {
+        const BY_A_STORE: usize = 1_000;
+        match self {
+            Self::Store(..) => BY_A_STORE,
+            Self::Server(_) => 1,
+        }
+    }
+
+    /// Returns a page of all clients, or of a merchant's.
+    pub(crate) async fn clients(
+        &self,
+        merchant: Option<MerchantId>,
+        after: Option<&str>,
+    ) -> Result<Page, Failure> {
+        match self {
+            Self::Store(opened, _) => {
+                let (admin, after) = (opened.administration(), after.and_then(|id| id.parse().ok()));
+                let now = admin.now().await?;
+                let page = clients::list(&admin, merchant, after, PAGE).await?;
+                let next = page.last().map(|last| last.id.to_string());
+                Ok(Page { items: page.iter().map(|client| output::client(client, now)).collect(), next })
+            }
+            Self::Server(api) => {
+                let of: Vec<_> = merchant.iter().map(|id| ("merchant_id", id.to_string())).collect();
+                let Page { items, next } = api.page(PATH, &of, after, PAGE).await?;
+                Ok(Page { items: items.into_iter().map(|client| shown(client, SHOWN)).collect(), next })
+            }
+        }
+    }
+
+    pub(crate) async fn client(&self, id: ClientId) -> Result<Value, Failure> {
+        match self {
+            Self::Store(opened, _) => {
+                let admin = opened.administration();
+                Ok(output::client(&clients::find(&admin, id).await?, admin.now().await?))
+            }
+            Self::Server(api) => Ok(shown(api.get(&format!("{PATH}/{id}")).await?, SHOWN)),
+        }
+    }
+
+    pub(crate) async fn update_client(&self, id: ClientId, update: &ClientUpdate) -> Result<Value, Failure> {
+        match self {
+            Self::Store(opened, actor) => {
+                let admin = opened.administration();
+                let client = clients::update(&admin, id, update, None, actor).await?;
+                Ok(output::client(&client, admin.now().await?))
+            }
+            Self::Server(api) => {
+                Ok(shown(api.patch(&format!("{PATH}/{id}"), &changes(update)).await?, SHOWN))
+            }
+        }
+    }
+
+    pub(crate) async fn set_client_status(&self, id: ClientId, status: Status) -> Result<Value, Failure> {
+        match self {
+            Self::Store(opened, actor) => {
+                let admin = opened.administration();
+                let client = match status {
+                    Status::Enabled => clients::enable(&admin, id, actor).await?,
+                    Status::Disabled => clients::disable(&admin, id, actor).await?,
+                };
+                Ok(output::client(&client, admin.now().await?))
+            }
+            Self::Server(api) => {
+                let act = if status == Status::Enabled { "enable" } else { "disable" };
+                Ok(shown(api.order(&format!("{PATH}/{id}/{act}")).await?, SHOWN))
+            }
+        }
+    }
+
+    pub(crate) async fn delete_client(&self, id: ClientId) -> Result<Value, Failure> {
+        match self {
+            Self::Store(opened, actor) => {
+                clients::delete(&opened.administration(), id, None, actor).await?;
+                Ok(json!({ "client_id": id, "status": "deleted" }))
+            }
+            Self::Server(api) => api.delete(&format!("{PATH}/{id}")).await,
+        }
+    }
+
+    /// The audience of clients that have none of their own; of a server nobody here knows it.
+    pub(crate) fn default_audience(&self) -> Option<&str> {
+        match self {
+            Self::Store(opened, _) => Some(opened.config.default_access_tokens().audience),
+            Self::Server(_) => None,
+        }
+    }
+}
+
+/// Returns a client as it is printed, from what the server shows of it.
+fn shown(mut client: Value, members: &[&str]) -> Value {
+    let mut shown = pick(&mut client, members);
+    if let Value::Array(networks) = &shown["allow_from"] {
+        let texts: Vec<&str> = networks.iter().filter_map(Value::as_str).collect();
+        shown["allow_from"] = texts.join(" ").into();
+    }
+    shown
+}
+
+/// Returns a client that was created as it is printed, with its secret.
+fn created(CreatedClient { client, secret }: &CreatedClient) -> Value {
+    json!({
+        "client_id": client.id,
+        "client_secret": secret.expose_secret(),
+        "secret_id": client.secrets.first().map(|secret| secret.id),
+        "merchant_id": client.merchant_id,
+        "name": client.name,
+        "environment": client.environment,
+        "scope": client.scope.as_str(),
+        "allow_from": output::networks(&client.addresses),
+        "audiences": texts(&client.audiences),
+    })
+}
+
+/// Writes a new client as the server reads it.
+fn body(new: &NewClient) -> Value {
+    let mut body = given(json!({
+        "client_id": new.id,
+        "name": new.name.as_str(),
+        "environment": new.environment,
+        "scope": new.scope.as_str(),
+        "allow_from": networks(&new.addresses),
+        "audiences": texts(&new.audiences),
+        "access_ttl": new.terms.access_ttl.map(duration_text),
+        "refresh_ttl": new.terms.refresh_ttl.map(duration_text),
+        "quota": new.terms.quota.map(|quota| quota.to_string()),
+        "labels": labels(&new.terms.labels),
+    }));
+    // `null` says that it is an operator's client.
+    body["merchant_id"] = json!(new.merchant_id);
+    body
+}
+
+/// Writes changes as the server reads them: `null` takes back what the client has of its own.
+fn changes(update: &ClientUpdate) -> Value {
+    let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels: of } =
+        update;
+    let members = [
+        ("name", name.as_ref().map(|name| json!(name))),
+        ("scope", scope.as_ref().map(|scope| json!(scope.as_str()))),
+        ("allow_from", addresses.as_deref().map(networks)),
+        ("audiences", audiences.as_deref().map(texts)),
+        ("access_ttl", access_ttl.map(|ttl| json!(ttl.map(duration_text)))),
+        ("refresh_ttl", refresh_ttl.map(|ttl| json!(ttl.map(duration_text)))),
+        ("quota", quota.map(|quota| json!(quota.map(|quota| quota.to_string())))),
+        ("labels", of.as_ref().map(labels)),
+    ];
+    let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(given.collect::<Map<_, _>>())
+}
+
+fn networks(networks: &[IpNet]) -> Value {
+    networks.iter().map(ToString::to_string).collect()
+}
+
+fn texts(audiences: &[Audience]) -> Value {
+    audiences.iter().map(Audience::as_str).collect()
+}
+
+fn labels(labels: &Labels) -> Value {
+    Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+}

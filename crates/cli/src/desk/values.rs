@@ -1,0 +1,35 @@
+//! What acts are asked for with, and what they return.
+
+use serde_json::{Map, Value};
+use tollgate_core::{ClientId, MerchantId, TokenId};
+
+/// A page of a list, and after what the next one begins; `None` on the last.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Value>,
+    pub(crate) next: Option<String>,
+}
+
+/// Which tokens are revoked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tokens {
+    /// This one.
+    One(TokenId),
+    /// Every one of a client.
+    OfClient(ClientId),
+    /// Every one of a merchant's clients.
+    OfMerchant(MerchantId),
+}
+
+/// Takes members of an object, in this order. One that is not there is `null`.
+pub(super) fn pick(from: &mut Value, members: &[&str]) -> Value {
+    let picked = members.iter().map(|name| ((*name).to_owned(), from[*name].take()));
+    Value::Object(picked.collect::<Map<_, _>>())
+}
+
+/// Takes the members that are `null` out of an object: the server is not asked for what is not given.
+pub(super) fn given(mut object: Value) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.retain(|_, value| !value.is_null());
+    }
+    object
+}
