@@ -12,6 +12,7 @@
 //! - [`IdempotencyKey`] is the key of a request that may come again.
 //! - [`SharedText`] is a text for everybody, sent compressed to who takes it so.
 //! - [`Media`] is the type of a body; [`json`] and [`fields`] read one strictly.
+//! - [`pages`] is what pages in a browser have in common.
 //!
 //! With the feature `forward`, `forward` sends requests on to an upstream.
 
@@ -23,6 +24,8 @@ pub mod fields;
 pub mod forward;
 #[cfg(feature = "server")]
 pub mod json;
+#[cfg(feature = "server")]
+pub mod pages;
 pub mod refusal;
 
 mod client_address;

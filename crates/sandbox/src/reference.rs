@@ -21,10 +21,9 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
-use tollgate_http::{Coding, SharedText};
+use tollgate_http::{Coding, SharedText, pages};
 
 use crate::error::Error;
-use crate::pages;
 use crate::reference::audience::is_for_operators;
 use crate::reference::examples::Example;
 use crate::reference::fields::{Field, Fields};

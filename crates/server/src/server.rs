@@ -43,7 +43,7 @@ use crate::route::{Route, Routes};
 use crate::routed::Routed;
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{health, limits, log, openapi};
+use crate::{console, health, limits, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -132,7 +132,9 @@ impl Server {
         let edge_limits = limits::changing(config);
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let not_found = async || Error::NotFound;
-        let administration = || health::router().merge(api::router()).with_state(state.clone());
+        let console = || if state.config().console.enabled { console::router() } else { Router::new() };
+        let administration =
+            || health::router().merge(api::router()).merge(console()).with_state(state.clone());
         let beside = if health { administration() } else { Router::new() };
         let own = oauth::router(state.config()).with_state(state.clone()).merge(beside);
         let unknown = mounted.unknown.unwrap_or_else(|| any(not_found));
@@ -155,6 +157,7 @@ impl Server {
         let is_served = |route: &Route| match route {
             Route::Unknown => false,
             Route::Admin(_) => routes.has_admin(),
+            Route::Console => routes.has_admin() && self.state.config().console.enabled,
             route => authz || route.asks().is_none(),
         };
         routes.all().filter(is_served).map(|route| routes.path(route)).collect()
