@@ -4,13 +4,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 
 use serde_json::Value;
 
 use crate::documented::{Machine, blocks};
-use crate::harness::{Api, Serve, finish, shell, tollgate};
+use crate::harness::{Api, PATIENCE, Serve, eventually, finish, shell, tollgate};
 use crate::postgres_server::Database;
 
 const MADE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/upgrade");
@@ -40,7 +39,7 @@ fn is_as_it_was(folder: &Path, made: &Value) {
     assert_eq!(serve.api.token(&gone, &its_secret).status, 401);
     let administer = |args: &[&str]| finish(&mut tollgate(folder, args)).succeeded().stdout;
     administer(&["client", "enable", &gone]);
-    crate::harness::eventually("it may again", crate::harness::SEEN_WITHIN, || {
+    eventually("it may again", crate::harness::SEEN_WITHIN, || {
         (serve.api.token(&gone, &its_secret).status == 200).then_some(())
     });
     assert!(administer(&["merchant", "list"]).contains("Example Shop"));
@@ -78,15 +77,20 @@ fn the_steps_of_the_documentation_upgrade_a_store_of_0_1_0_and_keep_what_it_was(
     assert_eq!(serve.api.list_all(&access)[0]["payment_reference"], "KEPT");
 }
 
-/// A call, from when to when, and its status where there was an answer.
-struct Made(Instant, Instant, Option<u16>);
+/// Who serves.
+const OLD: u8 = 0;
+const NOBODY: u8 = 1;
+const NEW: u8 = 2;
+
+/// A call: who served when it began, who when it ended, and its status where there was an answer.
+type Made = (u8, u8, Option<u16>);
 
 /// Calls with a token, one after the other, until told to stop.
-fn call_on(api: Api, access: &str, stop: &AtomicBool, calls: &Mutex<Vec<Made>>) {
+fn call_on(api: Api, access: &str, (phase, stop): (&AtomicU8, &AtomicBool), calls: &Mutex<Vec<Made>>) {
     while !stop.load(SeqCst) {
-        let began = Instant::now();
+        let began = phase.load(SeqCst);
         let status = api.try_list(access, "").ok().map(|answer| answer.status);
-        calls.lock().unwrap().push(Made(began, Instant::now(), status));
+        calls.lock().unwrap().push((began, phase.load(SeqCst), status));
     }
 }
 
@@ -98,36 +102,31 @@ fn while_the_servers_are_replaced_requests_fail_no_longer_than_nobody_serves() {
     let (id, secret) = machine.install();
     let old = machine.serve();
     let (api, (access, _)) = (old.api, old.api.tokens(&id, &secret));
-    let (stop, calls) = (AtomicBool::new(false), Mutex::new(Vec::new()));
-    let count =
-        |wanted: &dyn Fn(&Made) -> bool| calls.lock().unwrap().iter().filter(|made| wanted(made)).count();
+    let (phase, stop, calls) = (AtomicU8::new(OLD), AtomicBool::new(false), Mutex::new(Vec::new()));
+    let made = |wanted: &Made| calls.lock().unwrap().iter().filter(|made| *made == wanted).count();
+    let seen = |wanted: Made| {
+        eventually("calls are made", PATIENCE, || (made(&wanted) > 50).then_some(()));
+    };
     // The new server goes on until the last call is answered.
-    let (ended, serving, _new) = std::thread::scope(|scope| {
+    let _new = std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| call_on(api, &access, &stop, &calls));
+            scope.spawn(|| call_on(api, &access, (&phase, &stop), &calls));
         }
-        let seen = |what: &str, wanted: &dyn Fn(&Made) -> bool| {
-            crate::harness::eventually(what, crate::harness::PATIENCE, || (count(wanted) > 50).then_some(()));
-        };
-        seen("calls by the old server", &|made| made.2 == Some(200));
-        let ended = Instant::now();
+        seen((OLD, OLD, Some(200)));
+        phase.store(NOBODY, SeqCst);
         old.process.signal("TERM");
         old.process.finish().succeeded();
-        seen("calls that find nobody", &|made| made.2.is_none());
+        seen((NOBODY, NOBODY, None));
         machine.run(&steps()).succeeded();
         let new = machine.serve_at(&api.0.to_string());
-        let serving = Instant::now();
-        seen("calls by the new server", &|made| made.0 > serving);
+        phase.store(NEW, SeqCst);
+        seen((NEW, NEW, Some(200)));
         stop.store(true, SeqCst);
-        (ended, serving, new)
+        new
     });
-    let calls = calls.into_inner().unwrap();
-    for Made(began, answered, status) in &calls {
-        let beside = *answered < ended || *began > serving;
-        assert!(
-            *status == Some(200) || (status.is_none() && !beside),
-            "{status:?}, {began:?} to {answered:?}"
-        );
+    for (began, ended, status) in calls.into_inner().unwrap() {
+        let nobody_served = began != NEW && ended != OLD;
+        assert!(status == Some(200) || (status.is_none() && nobody_served), "{began} to {ended}: {status:?}");
     }
 }
 
