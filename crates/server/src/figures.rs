@@ -9,7 +9,6 @@ use tokio::time::MissedTickBehavior;
 use tollgate_core::Timestamp;
 
 use crate::metrics::{BUCKETS, Totals};
-use crate::state::State;
 
 /// How often what was counted is noted.
 pub(crate) const EVERY: Duration = Duration::from_secs(10);
@@ -107,13 +106,20 @@ fn precise(count: u64) -> f64 {
     count as f64
 }
 
-/// Notes what is counted, until `stopped` has no sender any more.
-pub(crate) async fn run(figures: Arc<Figures>, state: Arc<State>, mut stopped: watch::Receiver<()>) {
+/// Notes what is counted, as `counted` says, until `stopped` has no sender any more.
+pub(crate) async fn run(
+    figures: Arc<Figures>,
+    counted: impl Fn() -> (Timestamp, Totals),
+    mut stopped: watch::Receiver<()>,
+) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => figures.note(state.installation().now(), state.metrics().totals()),
+            _ = ticks.tick() => {
+                let (now, totals) = counted();
+                figures.note(now, totals);
+            }
             _ = stopped.changed() => return,
         }
     }

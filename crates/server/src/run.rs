@@ -197,7 +197,9 @@ impl Beside {
         ];
         let noting = uses::run(state.uses().clone(), installation.clone(), stopped.clone());
         finishing.push(spawn(Task::Uses, Box::pin(noting)));
-        let keeping = figures::run(state.figures().clone(), state.clone(), stopped.clone());
+        let counting = state.clone();
+        let counted = move || (counting.installation().now(), counting.metrics().totals());
+        let keeping = figures::run(state.figures().clone(), counted, stopped.clone());
         finishing.push(spawn(Task::Figures, Box::pin(keeping)));
         if let Some(streaming) = Streaming::new(installation.clone()) {
             finishing.push(spawn(Task::Streaming, Box::pin(streaming.run(stopped.clone()))));

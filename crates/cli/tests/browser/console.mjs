@@ -37,8 +37,6 @@ const visits = [
   async function everyPageInEveryLook(browser) {
     for (const [look, options] of Object.entries({
       light: {},
-      dark: { colorScheme: "dark" },
-      phone: { viewport: { width: 320, height: 640 } },
       "phone-dark": { viewport: { width: 320, height: 640 }, colorScheme: "dark" },
     })) {
       const visit = await begin(browser, options);

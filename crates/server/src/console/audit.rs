@@ -108,7 +108,7 @@ fn row(record: &Record) -> Vec<Cell> {
         Cell::Code(record.act.clone()),
         Cell::Code(record.object.clone()),
         view::text(record.actor.clone()),
-        record.reason.clone().map_or(Cell::Nothing("none given"), view::text),
+        record.reason.clone().map_or(Cell::Nothing("none"), view::text),
     ]
 }
 
@@ -128,7 +128,7 @@ async fn show(visit: Visit) -> Outcome {
         fact("Object", Cell::Code(record.object.clone())),
         fact("Who", view::text(record.actor.clone())),
         fact("From", text(&record.source, "not known")),
-        fact("Reason", record.reason.clone().map_or(Cell::Nothing("none given"), view::text)),
+        fact("Reason", record.reason.clone().map_or(Cell::Nothing("none"), view::text)),
         fact("Client", client.unwrap_or(Cell::Nothing("none"))),
         fact("Merchant", merchant.unwrap_or(Cell::Nothing("none"))),
         fact("Before", text(&record.before, "nothing")),

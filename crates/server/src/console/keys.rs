@@ -15,7 +15,7 @@ use crate::admin::{AdminError, Operation};
 use crate::error::Error;
 
 const PATH: &str = "/console/keys";
-const COLUMNS: [&str; 7] = ["Algorithm", "Phase", "Timeline", "Signs from", "Retires", "Next phase", "Id"];
+const COLUMNS: [&str; 6] = ["Algorithm", "Phase", "Timeline", "Signs from", "Next phase", "Id"];
 
 /// The routes of signing keys.
 pub(super) fn routes() -> Vec<Route> {
@@ -57,7 +57,6 @@ fn row(listed: &ListedKey, keys: &[ListedKey], scale: Scale) -> Vec<Cell> {
         Cell::Tag(phase),
         Cell::Track(Track::of(listed, keys, scale)),
         view::time(key.activates_at),
-        view::maybe_time(key.retires_at, "not yet known"),
         view::maybe_time(listed.advances_at, "not yet known"),
         view::code(&key.id),
     ]
