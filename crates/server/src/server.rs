@@ -4,6 +4,7 @@
 //! Around both, once: the request id, the headers that every answer has, one line in the log, the counters, and a
 //! panic that answers 500.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
@@ -319,13 +320,18 @@ impl Server {
     }
 
     /// Counts a refusal, and returns why it was one.
-    fn count_refusal(&self, response: &Response<Body>, caller: &Caller, arrival: Arrival) -> Option<String> {
+    fn count_refusal<'a>(
+        &self,
+        response: &'a Response<Body>,
+        caller: &Caller,
+        arrival: Arrival,
+    ) -> Option<Cow<'a, str>> {
         let extensions = response.extensions();
         let (code, why, token) = match (extensions.get::<Denial>(), extensions.get::<Reason>()) {
-            (Some(denial), _) => (Some(denial.code()), denial.to_string(), token_error(denial)),
+            (Some(denial), _) => (Some(denial.code()), denial.to_string().into(), token_error(denial)),
             (None, Some(Reason { code, text })) => {
                 let code = Code::ALL.into_iter().find(|known| known.as_str() == *code);
-                (code, text.clone(), extensions.get::<TokenError>().copied())
+                (code, text.as_str().into(), extensions.get::<TokenError>().copied())
             }
             (None, None) => return None,
         };

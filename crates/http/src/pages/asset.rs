@@ -1,9 +1,13 @@
 //! What pages load beside themselves: embedded, and each under an address that changes with what is in it.
 
 use std::fmt;
+use std::sync::OnceLock;
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response};
+
+use crate::{Coding, SharedText};
 
 /// A file that a page loads. Shown, it is its path, such as `/assets/tollgate.0123456789abcdef.css`.
 pub struct Asset {
@@ -12,6 +16,8 @@ pub struct Asset {
     kind: Kind,
     content: &'static str,
     hash: u64,
+    /// Compressed when it is first asked for.
+    shared: OnceLock<SharedText>,
 }
 
 /// The kinds of assets.
@@ -31,7 +37,7 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 impl Asset {
     /// Makes an asset below `folder`, which ends with a slash.
     pub const fn new(folder: &'static str, stem: &'static str, kind: Kind, content: &'static str) -> Self {
-        Self { folder, stem, kind, content, hash: fnv1a(content.as_bytes()) }
+        Self { folder, stem, kind, content, hash: fnv1a(content.as_bytes()), shared: OnceLock::new() }
     }
 
     /// Returns what is in it.
@@ -39,22 +45,28 @@ impl Asset {
         self.content
     }
 
-    /// Returns its media type.
-    pub const fn media_type(&self) -> &'static str {
+    /// Answers a request for it, which says what it takes by these headers.
+    pub fn response<B: From<Bytes>>(&self, asked: &HeaderMap) -> Response<B> {
+        self.response_kept(FOR_EVER, asked)
+    }
+
+    /// Answers a request for it at an address that stays when it changes, with the `Cache-Control` that such a one can have.
+    pub fn response_kept<B: From<Bytes>>(&self, kept: &'static str, asked: &HeaderMap) -> Response<B> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type()));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+        let shared = self.shared.get_or_init(|| SharedText::new(Bytes::from_static(self.content.as_bytes())));
+        let mut response = Response::new(B::from(shared.body(Coding::taken(asked), &mut headers)));
+        *response.headers_mut() = headers;
+        response
+    }
+
+    const fn media_type(&self) -> &'static str {
         match self.kind {
             Kind::Css => "text/css; charset=utf-8",
             Kind::Script => "text/javascript; charset=utf-8",
             Kind::Svg => "image/svg+xml",
         }
-    }
-
-    /// Answers a request for it.
-    pub fn response<B: From<&'static str>>(&self) -> Response<B> {
-        let mut response = Response::new(B::from(self.content));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type()));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(FOR_EVER));
-        response
     }
 }
 

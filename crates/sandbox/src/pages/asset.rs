@@ -1,9 +1,7 @@
 //! What the pages of the sandbox load beside themselves.
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Uri};
+use axum::response::Response;
+use http::{HeaderMap, Uri};
 use tollgate_http::pages::{self, Asset, Kind};
 
 use crate::error::Error;
@@ -32,19 +30,23 @@ pub(crate) static PLAYGROUND_SCRIPT: Asset =
 pub(crate) static REFERENCE_STYLE: Asset =
     Asset::new(FOLDER, "reference", Kind::Css, include_str!("../../assets/reference.css"));
 
+/// What makes the reference handier. It works without.
+pub(crate) static REFERENCE_SCRIPT: Asset =
+    Asset::new(FOLDER, "reference", Kind::Script, include_str!("../../assets/reference.js"));
+
 /// All of them.
-static ALL: [&Asset; 6] = [&STYLE, &PANELS, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE];
+static ALL: [&Asset; 7] =
+    [&STYLE, &PANELS, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE, &REFERENCE_SCRIPT];
 
 /// `GET /assets/{name}`.
-pub(crate) async fn get(uri: Uri) -> Result<Response, Error> {
+pub(crate) async fn get(uri: Uri, asked: HeaderMap) -> Result<Response, Error> {
     let asset = ALL.into_iter().find(|asset| asset.to_string() == uri.path()).ok_or(Error::NotFound)?;
-    Ok(asset.response::<Body>())
+    Ok(asset.response(&asked))
 }
 
 /// `GET /favicon.ico`: what asks for it by this name takes the icon as it is.
-pub(crate) async fn icon() -> Response {
-    let headers = [(CONTENT_TYPE, ICON.media_type()), (CACHE_CONTROL, "public, max-age=86400")];
-    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), ICON.content()).into_response()
+pub(crate) async fn icon(asked: HeaderMap) -> Response {
+    ICON.response_kept("public, max-age=86400", &asked)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! What the pages of the console load beside themselves.
 
-use axum::body::Body;
 use axum::response::Response;
-use http::Uri;
+use http::{HeaderMap, Uri};
 use tollgate_http::pages::{self, Asset, Kind};
 
 use super::refused;
@@ -32,9 +31,9 @@ pub(crate) static ICON: Asset = Asset::new(FOLDER, "icon", Kind::Svg, pages::ICO
 static ALL: [&Asset; 5] = [&STYLE, &PANELS, &CONSOLE_STYLE, &CONSOLE_SCRIPT, &ICON];
 
 /// `GET /console/assets/{name}`. They are no secret, so nobody need have signed in.
-pub(super) async fn get(uri: Uri) -> Response {
+pub(super) async fn get(uri: Uri, asked: HeaderMap) -> Response {
     match ALL.into_iter().find(|asset| asset.to_string() == uri.path()) {
-        Some(asset) => asset.response::<Body>(),
+        Some(asset) => asset.response(&asked),
         None => refused::alone(Error::NotFound),
     }
 }
