@@ -6,21 +6,28 @@
 
 mod act;
 mod asset;
+mod audit;
+mod charts;
 mod clients;
 mod form;
 mod frame;
+mod keys;
 mod merchants;
 mod overview;
 mod page;
 mod paths;
 mod refused;
+mod revocations;
 mod routes;
 mod secrets;
+mod servers;
 mod session;
 mod shown_once;
 mod sign_in;
+mod timeline;
 mod view;
 mod visit;
+mod why;
 
 use std::sync::Arc;
 
@@ -34,14 +41,17 @@ use crate::state::State;
 
 /// The routes of the console.
 pub(crate) fn router() -> Router<Arc<State>> {
-    let routes = [own_routes(), merchants::routes(), clients::routes(), secrets::routes()];
-    routes.into_iter().flatten().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+    let of_things = [merchants::routes(), clients::routes(), secrets::routes(), keys::routes()];
+    let of_what_happens = [revocations::routes(), why::routes(), audit::routes(), servers::routes()];
+    let routes = [own_routes()].into_iter().chain(of_things).chain(of_what_happens);
+    routes.flatten().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
 }
 
 fn own_routes() -> Vec<Route> {
     let sign_in = get(sign_in::show).post(sign_in::post);
     vec![
         ("/console", only("GET, HEAD", get(page(None, overview::show)))),
+        ("/console/figures", only("GET, HEAD", get(page(None, overview::figures)))),
         (paths::SIGN_IN, only("GET, HEAD, POST", sign_in)),
         ("/console/sign-out", only("POST", post(page(None, sign_in::end)))),
         ("/console/assets/{name}", only("GET, HEAD", get(asset::get))),

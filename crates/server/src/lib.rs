@@ -17,6 +17,7 @@ mod document;
 pub mod error;
 mod events;
 mod exposition;
+mod figures;
 mod follower;
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -15,7 +15,7 @@ use crate::route::{Route, Routes};
 use crate::why::Why;
 
 /// Upper bounds of the latency buckets, in microseconds.
-const BUCKETS: [u64; 12] =
+pub(crate) const BUCKETS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
 /// The statuses that are answered; others are counted as 500.
 const STATUSES: [u16; 22] = [
@@ -32,6 +32,17 @@ pub(crate) struct Metrics {
     refusals: [AtomicU64; Code::ALL.len()],
     token_refusals: [AtomicU64; TokenError::ALL.len()],
     reasons: [AtomicU64; Why::ALL.len()],
+}
+
+/// What was counted so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Requests by how long they took, at most each of [`BUCKETS`], and longer.
+    pub(crate) buckets: [u64; BUCKETS.len() + 1],
+    /// Grants answered with tokens.
+    pub(crate) tokens: u64,
+    /// Clients refused, by the reason, at its place among all.
+    pub(crate) reasons: [u64; Why::ALL.len()],
 }
 
 struct RouteMetrics {
@@ -95,6 +106,20 @@ impl Metrics {
     /// Counts a refusal by what the caller is told less of.
     pub(crate) fn refused_for(&self, why: Why) {
         self.reasons[why as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Returns what was counted so far, over all routes but those for operators.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for route in self.routes.all().filter(|route| route.is_for_callers()) {
+            let counted = &self.by_route[route.place()];
+            for (total, bucket) in totals.buckets.iter_mut().zip(&counted.buckets) {
+                *total += bucket.load(Relaxed);
+            }
+        }
+        totals.tokens = self.tokens.iter().map(|count| count.load(Relaxed)).sum();
+        totals.reasons = std::array::from_fn(|place| self.reasons[place].load(Relaxed));
+        totals
     }
 
     /// Writes what was counted; `exceeded` says how often each limit was exceeded.

@@ -41,6 +41,8 @@ pub enum Task {
     Streaming,
     /// Notes when secrets are used.
     Uses,
+    /// Keeps what was counted over the last hour.
+    Figures,
 }
 
 impl Task {
@@ -55,6 +57,7 @@ impl Task {
             Self::Events => "recording events in the audit trail",
             Self::Streaming => "streaming the audit trail",
             Self::Uses => "noting when secrets are used",
+            Self::Figures => "keeping the figures of the last hour",
         }
     }
 }

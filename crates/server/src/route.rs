@@ -168,6 +168,11 @@ impl Route {
         }
     }
 
+    /// Says whether callers use it, and not those who operate the server.
+    pub(crate) const fn is_for_callers(self) -> bool {
+        !matches!(self, Self::Admin(_) | Self::Console | Self::Health | Self::Ready | Self::Metrics)
+    }
+
     /// Its place among all routes of a server.
     pub(crate) fn place(self) -> usize {
         match self {

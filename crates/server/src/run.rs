@@ -18,6 +18,7 @@ use tollgate_store::Outcome;
 
 use crate::background;
 use crate::config::Config;
+use crate::figures;
 use crate::follower::{Follower, Following};
 use crate::installation::Installation;
 use crate::limits::limits;
@@ -181,7 +182,7 @@ struct Beside {
 
 impl Beside {
     /// Starts it, to go on until `stopped` has no sender any more.
-    fn start(state: &State, stopped: &watch::Receiver<()>) -> Self {
+    fn start(state: &Arc<State>, stopped: &watch::Receiver<()>) -> Self {
         let installation = state.installation();
         let spawn = |task, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
             background::spawn(task, installation.clone(), work)
@@ -196,6 +197,10 @@ impl Beside {
         ];
         let noting = uses::run(state.uses().clone(), installation.clone(), stopped.clone());
         finishing.push(spawn(Task::Uses, Box::pin(noting)));
+        let counting = state.clone();
+        let counted = move || (counting.installation().now(), counting.metrics().totals());
+        let keeping = figures::run(state.figures().clone(), counted, stopped.clone());
+        finishing.push(spawn(Task::Figures, Box::pin(keeping)));
         if let Some(streaming) = Streaming::new(installation.clone()) {
             finishing.push(spawn(Task::Streaming, Box::pin(streaming.run(stopped.clone()))));
         }

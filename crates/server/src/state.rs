@@ -13,6 +13,7 @@ use tollgate_http::ClientAddress;
 use tollgate_http::edge::{Limits, OpenConnections};
 
 use crate::config::Config;
+use crate::figures::Figures;
 use crate::installation::Installation;
 use crate::limiters::Limiters;
 use crate::metrics::Metrics;
@@ -39,6 +40,7 @@ pub(crate) struct State {
     limiters: Limiters,
     metrics: Metrics,
     refusals: Refusals,
+    figures: Arc<Figures>,
     uses: Arc<Uses>,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
@@ -62,6 +64,7 @@ impl State {
             limiters: Limiters::new(installation.config(), Instant::now()),
             metrics: Metrics::of(routes),
             refusals: Refusals::default(),
+            figures: Arc::default(),
             uses: Arc::default(),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
@@ -113,6 +116,11 @@ impl State {
     /// Who was refused, and why.
     pub(crate) fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    /// What was counted over the last hour.
+    pub(crate) fn figures(&self) -> &Arc<Figures> {
+        &self.figures
     }
 
     /// The uses of secrets that are not in the store yet.

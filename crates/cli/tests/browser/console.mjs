@@ -37,8 +37,6 @@ const visits = [
   async function everyPageInEveryLook(browser) {
     for (const [look, options] of Object.entries({
       light: {},
-      dark: { colorScheme: "dark" },
-      phone: { viewport: { width: 320, height: 640 } },
       "phone-dark": { viewport: { width: 320, height: 640 }, colorScheme: "dark" },
     })) {
       const visit = await begin(browser, options);
@@ -78,6 +76,18 @@ const visits = [
     await page.keyboard.press("Enter");
     await page.waitForURL(/done=deleted/);
     await visit.end([]);
+  },
+
+  async function figuresAreRenewed(browser) {
+    const visit = await begin(browser);
+    const renewed = visit.page.waitForResponse(`${visit.url}/console/figures`);
+    await visit.page.clock.install();
+    await visit.page.goto(`${visit.url}/console`);
+    await visit.page.clock.runFor(11_000);
+    assert.equal((await renewed).status(), 200);
+    await visit.page.locator("#figures svg").first().waitFor();
+    await lookAt(visit, "renewed");
+    await signOut(visit);
   },
 
   async function aLinkIsGoodOnce(browser) {
@@ -140,11 +150,35 @@ async function administer(visit) {
   await change(visit, "Revoke all tokens", async () => {}, "Every token of before");
   const merchant = page.url().replace(/\?.*/, "");
   await client(visit);
+  await tokens(visit);
   await page.goto(merchant);
   await page.getByRole("link", { name: "Delete" }).click();
   await page.getByLabel("Delete it with everything that is its own").check();
   await lookAt(visit, "delete");
   await send(visit, "Delete", "It was deleted.");
+}
+
+/** Rotates the keys, revokes a token, asks why one is refused, and finds all of it in the trail. */
+async function tokens(visit) {
+  const { page } = visit;
+  await page.getByRole("link", { name: "Keys" }).click();
+  await change(visit, "Rotate", async () => page.getByLabel("Reason").fill("T-3"), "The key was added.");
+  await lookAt(visit, "rotated");
+  await page.getByRole("link", { name: "Revocations" }).click();
+  await page.getByRole("link", { name: "Revoke a token" }).click();
+  await page.getByLabel("Token id").fill("Vb3L9RACLcjNhEcGzdRnXg");
+  await send(visit, "Revoke", "The token was revoked");
+  await lookAt(visit, "token-revoked");
+  await page.getByRole("link", { name: "Why refused" }).click();
+  await page.getByLabel("Token or request id").fill("eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.");
+  await page.getByRole("button", { name: "Find out" }).click();
+  await page.getByText("Anybody may have written this").waitFor();
+  await lookAt(visit, "why-refused");
+  await page.getByRole("link", { name: "Audit trail" }).click();
+  await page.getByRole("textbox", { name: "Act begins with" }).fill("key.rotate");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByText("T-3").first().waitFor();
+  await lookAt(visit, "trail");
 }
 
 /** Does every act on a new client of the merchant that is shown. */
@@ -211,6 +245,13 @@ async function pages(visit) {
   const [merchant, aClient] = [await first("/console/merchants"), await first("/console/clients")];
   return Object.entries({
     overview: "/console",
+    keys: "/console/keys",
+    "keys-compromised": "/console/keys/compromised",
+    revocations: "/console/revocations",
+    why: "/console/why",
+    audit: "/console/audit",
+    record: "/console/audit/1",
+    servers: "/console/servers",
     merchants: "/console/merchants",
     "no-merchants": "/console/merchants?name=nowhere",
     merchant,

@@ -66,7 +66,7 @@ pub(super) fn notice(visit: &Visit) -> Result<Option<&'static str>, Error> {
     Ok(known.map(|(_, text)| *text))
 }
 
-const NOTICES: [(&str, &str); 9] = [
+const NOTICES: [(&str, &str); 11] = [
     ("created", "It was created."),
     ("renamed", "It has its new name."),
     ("changed", "It was changed."),
@@ -75,7 +75,9 @@ const NOTICES: [(&str, &str); 9] = [
     ("deleted", "It was deleted."),
     ("revoked-tokens", "Every token of before is refused from now on."),
     ("revoked-secret", "The secret was revoked, and every token that was obtained with it."),
-    ("unchanged", "Nothing was to be changed."),
+    ("revoked-token", "The token was revoked, and those that were made with it."),
+    ("added", "The key was added. It signs once everybody can know it."),
+    ("replaced", "A new key signs now. Every token of the others is refused."),
 ];
 
 /// Shows the form again with what is wrong in it, or says what else went wrong.

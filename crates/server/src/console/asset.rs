@@ -20,11 +20,15 @@ pub(crate) static PANELS: Asset = Asset::new(FOLDER, "panels", Kind::Css, pages:
 pub(crate) static CONSOLE_STYLE: Asset =
     Asset::new(FOLDER, "console", Kind::Css, include_str!("../../assets/console.css"));
 
+/// What renews the figures of the overview. It works without.
+pub(crate) static CONSOLE_SCRIPT: Asset =
+    Asset::new(FOLDER, "console", Kind::Script, include_str!("../../assets/console.js"));
+
 /// The icon of all pages.
 pub(crate) static ICON: Asset = Asset::new(FOLDER, "icon", Kind::Svg, pages::ICON);
 
 /// All of them.
-static ALL: [&Asset; 4] = [&STYLE, &PANELS, &CONSOLE_STYLE, &ICON];
+static ALL: [&Asset; 5] = [&STYLE, &PANELS, &CONSOLE_STYLE, &CONSOLE_SCRIPT, &ICON];
 
 /// `GET /console/assets/{name}`. They are no secret, so nobody need have signed in.
 pub(super) async fn get(uri: Uri, asked: HeaderMap) -> Response {

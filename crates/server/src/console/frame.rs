@@ -24,10 +24,15 @@ pub(super) struct Part {
 }
 
 /// Every part, and what whoever sees it must be allowed to do.
-const PARTS: [(&str, &str, Option<Operation>); 3] = [
+const PARTS: [(&str, &str, Option<Operation>); 8] = [
     ("Overview", "/console", None),
     ("Merchants", "/console/merchants", Some(Operation::ListMerchants)),
     ("Clients", "/console/clients", Some(Operation::ListClients)),
+    ("Keys", "/console/keys", Some(Operation::ListKeys)),
+    ("Revocations", "/console/revocations", Some(Operation::ListRevocations)),
+    ("Why refused", "/console/why", Some(Operation::ListRevocations)),
+    ("Audit trail", "/console/audit", Some(Operation::ListRecords)),
+    ("Servers", "/console/servers", Some(Operation::ListKeys)),
 ];
 
 impl Frame {

@@ -1,12 +1,18 @@
 //! The page that comes first: how this server stands, and who is refused most.
 
+use askama::Template;
+use http::StatusCode;
+
 use super::act::notice;
-use super::page::{Cell, Fact, Page, Section, Table, Tag, fact};
+use super::charts::{self, Chart, RENEWED_EVERY};
+use super::page::{Cell, Fact, Page, Section, Table, Tag, fact, html};
 use super::visit::{Outcome, Visit};
 use super::{paths, view};
 use crate::admin::Role;
+use crate::error::Error;
 use crate::process::machine;
 use crate::refusals::Refusal;
+use crate::why::Why;
 
 /// How many refusals are listed.
 const MOST: usize = 20;
@@ -15,13 +21,36 @@ const COLUMNS: [&str; 6] = ["Client", "Why", "Times", "First", "Last", "From"];
 pub(super) async fn show(visit: Visit) -> Outcome {
     let mut page = Page::new(visit.frame(), "Overview");
     page.notice = notice(&visit)?;
-    let page = page.section(Section { facts: standing(&visit), ..Section::new("This server") });
-    let page = if visit.session().signed_in.scope.contains(Role::Read.scope()) {
-        page.section(refused(&visit))
+    let about = Section { facts: standing(&visit), ..Section::new("This server") };
+    let page = if sees_figures(&visit) {
+        page.is_live = true;
+        let lead = format!("By this server, over the last hour. Renewed every {RENEWED_EVERY} seconds.");
+        let figures = charts::all(&visit.state().figures().intervals());
+        let section = Section { lead, charts: figures, ..Section::new("What goes on") };
+        page.section(section).section(by_reason(&visit)).section(refused(&visit)).section(about)
     } else {
-        page.lead("Your sign-in does not let you see figures: that needs the role read.")
+        page.section(about).lead("Your sign-in does not let you see figures: that needs the role read.")
     };
     Ok(page.response())
+}
+
+/// The charts of the overview by themselves, for the script that renews them.
+pub(super) async fn figures(visit: Visit) -> Outcome {
+    if !sees_figures(&visit) {
+        return Err(Error::NotFound);
+    }
+    let charts = charts::all(&visit.state().figures().intervals());
+    Ok(html(StatusCode::OK, &Figures { charts }))
+}
+
+#[derive(Template)]
+#[template(path = "console/figures.html")]
+struct Figures {
+    charts: Vec<Chart>,
+}
+
+fn sees_figures(visit: &Visit) -> bool {
+    visit.session().signed_in.scope.contains(Role::Read.scope())
 }
 
 fn standing(visit: &Visit) -> Vec<Fact> {
@@ -40,6 +69,29 @@ fn standing(visit: &Visit) -> Vec<Fact> {
         fact("Issuer", Cell::Code(state.config().public_url.clone())),
         fact("Clock", view::time(state.installation().store_time())),
     ]
+}
+
+/// How often clients were refused for each reason.
+fn by_reason(visit: &Visit) -> Section {
+    let state = visit.state();
+    let (intervals, totals) = (state.figures().intervals(), state.metrics().totals());
+    let lately =
+        |why: Why| intervals.iter().map(|interval| interval.counted.reasons[why as usize]).sum::<u64>();
+    let mut counted: Vec<_> =
+        Why::ALL.into_iter().map(|why| (lately(why), totals.reasons[why as usize], why)).collect();
+    counted.retain(|(_, total, _)| *total > 0);
+    counted.sort_by_key(|(lately, total, _)| std::cmp::Reverse((*lately, *total)));
+    let row = |(lately, total, why): (u64, u64, Why)| {
+        vec![view::text(words(why)), view::text(lately.to_string()), view::text(total.to_string())]
+    };
+    let rows = counted.into_iter().map(row).collect();
+    let columns = ["Reason", "In the last hour", "Since the start"];
+    let table = Table::new(&columns, "Nobody was refused since this server was started.", rows);
+    Section { table: Some(table), ..Section::new("Refusals by reason") }
+}
+
+fn words(why: Why) -> String {
+    why.as_str().replace('_', " ")
 }
 
 /// Who was refused here most often.
@@ -63,7 +115,7 @@ fn row(refusal: &Refusal) -> Vec<Cell> {
     let sources = refusal.sources.iter().map(|source| Cell::Code(source.to_string())).collect();
     vec![
         client,
-        view::text(refusal.why.as_str().replace('_', " ")),
+        view::text(words(refusal.why)),
         view::text(refusal.count.to_string()),
         view::time(refusal.first_at),
         view::time(refusal.last_at),

@@ -8,7 +8,9 @@ use http::{HeaderValue, StatusCode};
 use tollgate_http::pages::{Policy, headers};
 use tollgate_http::{Problem, Problems};
 
+use super::charts::Chart;
 use super::frame::Frame;
+use super::timeline::Track;
 
 /// A page.
 #[derive(Template)]
@@ -26,6 +28,8 @@ pub(super) struct Page {
     pub(super) problems: Vec<Problem>,
     pub(super) links: Vec<Link>,
     pub(super) sections: Vec<Section>,
+    /// Whether a script renews its figures.
+    pub(super) is_live: bool,
 }
 
 impl Page {
@@ -41,6 +45,7 @@ impl Page {
             problems: Vec::new(),
             links: Vec::new(),
             sections: Vec::new(),
+            is_live: false,
         }
     }
 
@@ -79,7 +84,7 @@ impl Page {
     /// Answers with it.
     pub(super) fn response(&self) -> Response {
         let status = if self.problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-        html(status, self)
+        html_with(status, self, Policy { scripts: self.is_live, ..Policy::default() })
     }
 
     /// The label of the field that a problem is about, and where it is in the page.
@@ -96,6 +101,7 @@ pub(super) struct Section {
     pub(super) title: String,
     pub(super) lead: String,
     pub(super) facts: Vec<Fact>,
+    pub(super) charts: Vec<Chart>,
     pub(super) filter: Option<Form>,
     pub(super) table: Option<Table>,
     pub(super) form: Option<Form>,
@@ -171,6 +177,7 @@ pub(super) enum Cell {
     Link(Link),
     /// A time, as people and as programs read it.
     Time(String, String),
+    Track(Track),
     Many(Vec<Cell>),
     Nothing(&'static str),
 }
@@ -314,10 +321,14 @@ impl Field {
     }
 }
 
-/// Answers with a page.
+/// Answers with a page that has no script.
 pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
+    html_with(status, page, Policy::default())
+}
+
+fn html_with(status: StatusCode, page: &impl Template, policy: Policy<'_>) -> Response {
     let html = page.render().expect("a template writes into a string, which never fails");
-    let mut headers = headers(Policy::default());
+    let mut headers = headers(policy);
     // Without one of its own, a form would have no origin, by which another site's is told apart.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     (status, headers, Body::from(html)).into_response()

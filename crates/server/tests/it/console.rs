@@ -4,6 +4,7 @@ mod forms;
 mod pages;
 mod roles;
 mod sessions;
+mod tokens;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

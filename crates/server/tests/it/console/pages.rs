@@ -15,6 +15,10 @@ async fn a_page_loads_nothing_from_elsewhere_is_kept_nowhere_and_is_shown_in_no_
     for path in [
         "/console",
         "/console/sign-in",
+        "/console/keys",
+        "/console/audit",
+        "/console/servers",
+        "/console/why",
         "/console/merchants",
         "/console/clients/new",
         &client,
@@ -118,6 +122,30 @@ async fn what_is_not_there_is_a_page_that_says_so() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_overview_alone_may_run_the_consoles_script_which_fetches_the_figures() {
+    let stage = stage().await;
+    let mut browser = Browser::signed_in(&stage, &[Role::Read]).await;
+    let page = browser.get("/console").await;
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.contains("script-src 'self'; connect-src 'self'; ") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    assert!(
+        page.text().contains("<script type=\"module\" src=\"/console/assets/console."),
+        "{}",
+        page.text()
+    );
+    let figures = browser.get("/console/figures").await;
+    assert_eq!(figures.status(), 200);
+    assert!(figures.text().contains("aria-label=\"Requests and tokens, a second, in the last hour:"));
+    assert!(!figures.text().contains("<main"), "{}", figures.text());
+    let mut other = Browser::signed_in(&stage, &[Role::Support]).await;
+    assert_eq!(other.get("/console/figures").await.status(), 404);
+    assert!(!other.get("/console").await.header("content-security-policy").contains("script-src"));
 }
 
 #[tokio::test]

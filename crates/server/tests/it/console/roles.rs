@@ -32,6 +32,20 @@ fn table() -> Vec<(Operation, Role, Vec<Asked>)> {
         (O::DeleteClient, R::Write, both("/console/clients/{id}/delete", "confirm=yes")),
         (O::CreateSecret, R::Write, both("/console/clients/{id}/secrets/new", "once=")),
         (O::RevokeSecret, R::Support, both("/console/clients/{id}/secrets/{id}/revoke", "")),
+        (O::ListKeys, R::Read, get("/console/keys")),
+        (O::ListKeys, R::Read, get("/console/servers")),
+        (O::CreateKey, R::Keys, both("/console/keys/new", "algorithm=ES256")),
+        (O::RotateKeys, R::Keys, both("/console/keys/rotate", "algorithm=HS256")),
+        (
+            O::ReplaceCompromisedKeys,
+            R::Keys,
+            both("/console/keys/compromised", "algorithm=ES256&confirm=yes"),
+        ),
+        (O::ListRevocations, R::Read, get("/console/revocations")),
+        (O::ListRevocations, R::Read, both("/console/why", "about=x")),
+        (O::ListRecords, R::Audit, get("/console/audit")),
+        (O::ListRecords, R::Audit, get("/console/audit/1")),
+        (O::RevokeTokens, R::Support, both("/console/revocations/new", "token_id=Vb3L9RACLcjNhEcGzdRnXg")),
         (O::RevokeTokens, R::Support, both("/console/clients/{id}/revoke-tokens", "")),
         (O::RevokeTokens, R::Support, both("/console/merchants/{id}/revoke-tokens", "")),
     ]
@@ -41,6 +55,17 @@ fn call((method, path, fields): &Asked, form_token: &str) -> Call {
     let call = Call::new(method, &path.replace("{id}", NOBODY));
     let form = encoded(&[("form_token", form_token)]);
     if *method == "POST" { call.form(&format!("{form}&{fields}")) } else { call }
+}
+
+/// Secrets are listed on the page of their client.
+const PART_OF_ANOTHER: [Operation; 1] = [O::ListSecrets];
+
+#[test]
+fn every_operation_is_in_the_console() {
+    let listed: Vec<_> = table().into_iter().map(|(operation, _, _)| operation).collect();
+    for operation in Operation::ALL {
+        assert!(listed.contains(operation) != PART_OF_ANOTHER.contains(operation), "{operation:?}");
+    }
 }
 
 #[tokio::test]
