@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod clients;
+pub(crate) mod console;
 pub(crate) mod keys;
 pub(crate) mod merchants;
 pub(crate) mod secrets;

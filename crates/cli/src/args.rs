@@ -6,6 +6,7 @@ mod audit;
 mod caller;
 mod client_update;
 mod common;
+mod console;
 mod terms;
 mod unrepeated;
 
@@ -24,6 +25,7 @@ pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
 pub(crate) use client_update::ClientUpdateArgs;
 pub(crate) use common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
+pub(crate) use console::ConsoleCommand;
 
 use crate::say;
 
@@ -99,6 +101,9 @@ pub(crate) enum Command {
     /// Shows, verifies and exports the audit trail: who did what, when, from where and why.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Lets people sign in to the console, and signs them out.
+    #[command(subcommand)]
+    Console(ConsoleCommand),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

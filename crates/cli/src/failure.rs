@@ -79,6 +79,10 @@ impl From<AdminError> for Failure {
             | AdminError::BeyondAuthority(_)
             | AdminError::Oneself
             | AdminError::Lifetime { .. }
+            | AdminError::UnknownLink
+            | AdminError::ExpiredLink
+            | AdminError::UsedLink
+            | AdminError::SessionEnded
             | AdminError::KeyReused
             | AdminError::InProgress
             | AdminError::KeyNotKept(_)

@@ -39,7 +39,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::administration::{audit, clients, keys, merchants, secrets, tokens};
+use crate::administration::{audit, clients, console, keys, merchants, secrets, tokens};
 use crate::args::{Args, Command, ConfigCommand};
 use crate::failure::Failure;
 
@@ -65,6 +65,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Apply(args) => on_this_thread(apply::run(args, format)),
         Command::Key(command) => on_this_thread(keys::run(command, format)),
         Command::Audit(command) => on_this_thread(audit::run(command, format)),
+        Command::Console(command) => on_this_thread(console::run(command, format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Agent(args) => hardened(agent::run(args, format)),

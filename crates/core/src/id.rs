@@ -83,6 +83,10 @@ id!(
     KeyId
 );
 id!(
+    /// Names a session of the console, and the link that it begins by. Unguessable.
+    SessionId
+);
+id!(
     /// Names a payment request of the sandbox Payment API. Unguessable: it is also the address of the payment page.
     PaymentRequestId
 );

@@ -16,6 +16,7 @@ const SIGNING_KEYS: &str = "tollgate v1 signing keys";
 const SECRETS_KEY: &str = "tollgate v1 secrets key";
 const ANSWERS: &str = "tollgate v1 answers";
 const TRAIL_KEY: &str = "tollgate v1 trail key";
+const CONSOLE: &str = "tollgate v1 console";
 
 /// 256 random bits from which every key of an installation is derived or by which it is sealed.
 ///
@@ -138,6 +139,17 @@ impl MasterKey {
         unseal(&self.aead(ANSWERS), identity, sealed)
     }
 
+    /// Seals what the console gives to browsers and has come back: a link to sign in by, a session. It opens only as what it was
+    /// sealed as.
+    pub fn seal_console(&self, what: &str, content: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
+        seal(&self.aead(CONSOLE), what.as_bytes(), content, rng)
+    }
+
+    /// Opens what [`MasterKey::seal_console`] sealed.
+    pub fn unseal_console(&self, what: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        unseal(&self.aead(CONSOLE), what.as_bytes(), sealed)
+    }
+
     fn aead(&self, label: &str) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&(*self.derived(label)).into())
     }
@@ -183,62 +195,6 @@ impl SecretsKey {
     }
 }
 
-/// The master keys of an installation, one at least. The first is to seal, and all open.
-pub struct MasterKeys(Vec<MasterKey>);
-
-impl MasterKeys {
-    /// Takes the keys in their order; `None` if there is none.
-    pub fn new(keys: Vec<MasterKey>) -> Option<Self> {
-        (!keys.is_empty()).then_some(Self(keys))
-    }
-
-    /// The key that `store rekey` seals everything with.
-    pub fn first(&self) -> &MasterKey {
-        &self.0[0]
-    }
-
-    /// Says whether these are the same keys in the same order.
-    pub fn are(&self, others: &Self) -> bool {
-        self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
-    }
-
-    /// The key of this check value, which an installation is sealed with.
-    pub fn with_check(&self, check: &[u8]) -> Option<&MasterKey> {
-        self.0.iter().find(|key| key.check_value() == check)
-    }
-
-    /// Opens the material of a signing key with whichever key has sealed it.
-    pub fn unseal(
-        &self,
-        id: KeyId,
-        algorithm: Algorithm,
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
-        self.0.iter().find_map(|key| key.unseal(id, algorithm, sealed).ok()).ok_or(UnsealError)
-    }
-
-    /// Opens an answer, likewise.
-    pub fn unseal_answer(&self, identity: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
-        self.0.iter().find_map(|key| key.unseal_answer(identity, sealed).ok()).ok_or(UnsealError)
-    }
-
-    /// Opens the key that secrets are hashed with, likewise.
-    pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
-        self.0.iter().find_map(|key| key.unseal_secrets_key(sealed).ok()).ok_or(UnsealError)
-    }
-
-    /// Opens the key of the audit trail, likewise.
-    pub fn unseal_trail_key(&self, sealed: &[u8]) -> Result<TrailKey, UnsealError> {
-        self.0.iter().find_map(|key| key.unseal_trail_key(sealed).ok()).ok_or(UnsealError)
-    }
-}
-
-impl From<MasterKey> for MasterKeys {
-    fn from(key: MasterKey) -> Self {
-        Self(vec![key])
-    }
-}
-
 impl FromStr for MasterKey {
     type Err = MasterKeyError;
 
@@ -269,6 +225,7 @@ fn is_random(key: &[u8; 32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MasterKeys;
 
     const HS256: Algorithm = Algorithm::Hs256;
 
@@ -364,6 +321,16 @@ mod tests {
         assert_eq!(**keys.unseal_answer(b"request", &sealed).unwrap(), *b"tg_live_secret");
         assert_eq!(keys.unseal_answer(b"another", &sealed), Err(UnsealError));
         assert_eq!(MasterKeys::from(key('b')).unseal_answer(b"request", &sealed), Err(UnsealError));
+    }
+
+    #[test]
+    fn what_the_console_seals_opens_as_what_it_is_only() {
+        let sealed = key('a').seal_console("link", b"ada", &mut rand::rng());
+        let keys = MasterKeys::new(vec![key('b'), key('a')]).unwrap();
+        assert_eq!(**keys.unseal_console("link", &sealed).unwrap(), *b"ada");
+        assert_eq!(keys.unseal_console("session", &sealed), Err(UnsealError));
+        assert_eq!(keys.unseal_answer(b"link", &sealed), Err(UnsealError), "it is no answer");
+        assert_eq!(MasterKeys::from(key('b')).unseal_console("link", &sealed), Err(UnsealError));
     }
 
     #[test]

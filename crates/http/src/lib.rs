@@ -10,7 +10,9 @@
 //! - [`client_address()`] finds the address of the caller when proxies stand in between.
 //! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed.
 //! - [`IdempotencyKey`] is the key of a request that may come again.
+//! - [`SharedText`] is a text for everybody, sent compressed to who takes it so.
 //! - [`Media`] is the type of a body; [`json`] and [`fields`] read one strictly.
+//! - [`pages`] is what pages in a browser have in common.
 //!
 //! With the feature `forward`, `forward` sends requests on to an upstream.
 
@@ -22,6 +24,8 @@ pub mod fields;
 pub mod forward;
 #[cfg(feature = "server")]
 pub mod json;
+#[cfg(feature = "server")]
+pub mod pages;
 pub mod refusal;
 
 mod client_address;
@@ -36,6 +40,8 @@ mod media;
 mod problems;
 #[cfg(feature = "server")]
 mod request_id;
+#[cfg(feature = "server")]
+mod shared_text;
 #[cfg(feature = "server")]
 mod source;
 #[cfg(feature = "server")]
@@ -53,6 +59,8 @@ pub use media::Media;
 pub use problems::{Problem, Problems};
 #[cfg(feature = "server")]
 pub use request_id::{RequestId, X_REQUEST_ID};
+#[cfg(feature = "server")]
+pub use shared_text::{Coding, SharedText};
 #[cfg(feature = "server")]
 pub use source::Source;
 #[cfg(feature = "server")]

@@ -1,63 +1,7 @@
-//! The room for pages: what everything that people see in a browser has in common.
+//! The pages of the sandbox: what everything that people see in a browser has in common is [`tollgate_http::pages`].
 //!
-//! A page extends `templates/base.html`, is rendered by a template that the compiler has checked, and is served with
-//! the [`headers`] from here. What it loads is an [`asset`], embedded in the program.
+//! A page extends `templates/base.html`. What it loads is an [`asset`], embedded in the program.
 
 pub(crate) mod asset;
 pub(crate) mod start;
 pub(crate) mod unknown;
-
-use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderValue};
-
-/// Says whether whoever asks is a browser: it names HTML among what it accepts.
-pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT).iter().any(|line| line.to_str().is_ok_and(|line| line.contains("text/html")))
-}
-
-/// What a page may do in the browser, beyond showing itself with the assets of this server.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Policy<'a> {
-    /// Whether it has a script, an asset like any other, which may ask this server.
-    pub(crate) scripts: bool,
-    /// Where the answer to a form may lead the browser to, beside this server: it applies `form-action` to that
-    /// redirect as well.
-    pub(crate) form_origins: &'a [String],
-}
-
-/// The headers of a page. Its Content Security Policy allows no script and no style in the page itself, no frame, and
-/// nothing from elsewhere.
-pub(crate) fn headers(policy: Policy<'_>) -> HeaderMap {
-    let scripts = if policy.scripts { "script-src 'self'; connect-src 'self'; " } else { "" };
-    let form_action =
-        policy.form_origins.iter().fold("'self'".to_owned(), |list, origin| list + " " + origin);
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; {scripts}form-action {form_action}; \
-         base-uri 'none'; frame-ancestors 'none'"
-    );
-    let policy = HeaderValue::try_from(policy).expect("an origin is made of visible ASCII characters");
-    HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (CONTENT_SECURITY_POLICY, policy),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_script_is_allowed_only_to_a_page_that_says_so() {
-        let policy = |policy| headers(policy)[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
-        let quiet = policy(Policy::default());
-        assert!(quiet.starts_with("default-src 'none';") && !quiet.contains("script-src"), "{quiet}");
-        let lively = policy(Policy { scripts: true, ..Policy::default() });
-        assert!(lively.contains("script-src 'self'; connect-src 'self';"), "{lively}");
-        assert!(!lively.contains("unsafe"), "{lively}");
-    }
-}

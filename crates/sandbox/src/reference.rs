@@ -3,10 +3,14 @@
 //! Nothing is written here that is not in the description: the page shows its operations, fields, answers and refusals in an
 //! order for people.
 
+mod audience;
 mod curl;
+mod examples;
 mod fields;
+mod headers;
 mod json;
 mod prose;
+mod refusals;
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,22 +18,26 @@ use askama::Template;
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
+use tollgate_http::{Coding, SharedText, pages};
 
 use crate::error::Error;
-use crate::pages;
+use crate::reference::audience::is_for_operators;
+use crate::reference::examples::Example;
 use crate::reference::fields::{Field, Fields};
+use crate::reference::headers::{Header, headers};
 use crate::reference::json::{members, object, resolved, text};
-use crate::reference::prose::{Piece, paragraphs, pieces};
+use crate::reference::prose::{Piece, block, paragraphs, pieces};
+use crate::reference::refusals::{Common, Refusal};
 
 /// The page as it is served; composed when it is first asked for.
 struct Reference {
     /// Whether it leads to the playground.
     has_playground: bool,
     document: Document,
-    page: OnceLock<Bytes>,
+    page: OnceLock<SharedText>,
 }
 
 /// Makes the description of the HTTP API that the page shows.
@@ -39,17 +47,19 @@ pub type Document = Box<dyn Fn() -> Value + Send + Sync>;
 pub(crate) fn routes(has_playground: bool, document: Document) -> Vec<(&'static str, MethodRouter)> {
     let reference = Arc::new(Reference { has_playground, document, page: OnceLock::new() });
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
-    let show = async move || reference.answer();
+    let show = async move |headers: HeaderMap| reference.answer(&headers);
     vec![("/docs", get(show).fallback(only))]
 }
 
 impl Reference {
     /// Answers a request for it.
-    fn answer(&self) -> Response<Full<Bytes>> {
-        let render = || render(&(self.document)(), self.has_playground).into();
-        let body = self.page.get_or_init(render);
-        let mut response = Response::new(Full::new(body.clone()));
-        *response.headers_mut() = pages::headers(pages::Policy::default());
+    fn answer(&self, asked: &HeaderMap) -> Response<Full<Bytes>> {
+        let render = || SharedText::new(render(&(self.document)(), self.has_playground).into());
+        let page = self.page.get_or_init(render);
+        let mut headers = pages::headers(pages::Policy { scripts: true, ..Default::default() });
+        let body = page.body(Coding::taken(asked), &mut headers);
+        let mut response = Response::new(Full::new(body));
+        *response.headers_mut() = headers;
         // Nothing in it is anybody's own.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
         response
@@ -67,7 +77,9 @@ struct Page<'a> {
     base_url: &'a str,
     version: &'a str,
     introduction: Vec<Vec<Piece<'a>>>,
+    examples: [Example; 5],
     groups: Vec<Group<'a>>,
+    common: Vec<Refusal<'a>>,
     codes: Vec<Code<'a>>,
     oauth_errors: Vec<Code<'a>>,
 }
@@ -94,6 +106,8 @@ struct Operation<'a> {
     curl: Option<String>,
     answers: Vec<Answer<'a>>,
     refusals: Vec<Refusal<'a>>,
+    /// The statuses of the refusals that are described once for all operations.
+    common: Vec<StatusCode>,
 }
 
 /// An answer that is no refusal.
@@ -103,18 +117,6 @@ struct Answer<'a> {
     headers: Vec<Header<'a>>,
     fields: Vec<Fields<'a>>,
     example: Option<String>,
-}
-
-struct Header<'a> {
-    name: &'a str,
-    value: Option<&'a str>,
-}
-
-/// What is refused under one status.
-struct Refusal<'a> {
-    status: StatusCode,
-    lines: Vec<Vec<Piece<'a>>>,
-    headers: Vec<Header<'a>>,
 }
 
 /// A code and when it is answered.
@@ -127,16 +129,19 @@ struct Code<'a> {
 impl<'a> Page<'a> {
     fn of(document: &'a Value, has_playground: bool) -> Self {
         let schemas = &document["components"]["schemas"];
+        let common = Common::of(document);
         let described = |schema: &'a Value| schema["description"].as_str().unwrap_or_default();
         Self {
             has_playground,
             base_url: text(&document["servers"][0]["url"]),
             version: text(&document["info"]["version"]),
             introduction: paragraphs(text(&document["info"]["description"])),
+            examples: examples::ALL,
             groups: members(document, "tags")
-                .map(|tag| Group::of(document, tag))
-                .filter(|group| !group.is_for_operators())
+                .map(|tag| Group::of(document, tag, &common))
+                .filter(|group| !group.operations.is_empty())
                 .collect(),
+            common: common.refusals(document),
             codes: codes(described(&schemas["ErrorCode"])),
             oauth_errors: codes(described(&schemas["OAuthError"]["properties"]["error"])),
         }
@@ -144,19 +149,14 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// Whether callers of the API have no use for it: it is on the listener of the administration.
-    fn is_for_operators(&self) -> bool {
-        self.operations.iter().all(|operation| operation.path.starts_with("/admin/"))
-    }
-
-    fn of(document: &'a Value, tag: &'a Value) -> Self {
+    fn of(document: &'a Value, tag: &'a Value, common: &Common<'_>) -> Self {
         let name = text(&tag["name"]);
         let mut operations = Vec::new();
-        for (path, methods) in object(&document["paths"]) {
+        for (path, methods) in object(&document["paths"]).filter(|(path, _)| !is_for_operators(path)) {
             for (method, operation) in
                 object(methods).filter(|(_, operation)| operation["tags"][0] == tag["name"])
             {
-                operations.push(Operation::of(document, path, method, operation));
+                operations.push(Operation::of(document, path, method, operation, common));
             }
         }
         let anchor = name.to_lowercase().replace(' ', "-");
@@ -165,7 +165,13 @@ impl<'a> Group<'a> {
 }
 
 impl<'a> Operation<'a> {
-    fn of(document: &'a Value, path: &'a str, method: &str, operation: &'a Value) -> Self {
+    fn of(
+        document: &'a Value,
+        path: &'a str,
+        method: &str,
+        operation: &'a Value,
+        common: &Common<'_>,
+    ) -> Self {
         let responses = || {
             object(&operation["responses"]).map(|(status, response)| (status, resolved(document, response)))
         };
@@ -193,9 +199,16 @@ impl<'a> Operation<'a> {
                 .next()
                 .map_or_else(Vec::new, |(_, body)| Fields::of(document, &body["schema"])),
             media: object(content).map(|(media, _)| media.as_str()).collect(),
-            curl: curl::example(document, path, method, operation),
+            curl: curl::example(document, path, method, operation).map(|curl| block(&curl)),
             answers: responses().filter_map(|(status, it)| Answer::of(document, status, it)).collect(),
-            refusals: responses().filter_map(|(status, it)| Refusal::of(document, status, it)).collect(),
+            refusals: responses()
+                .filter(|(status, it)| !common.has(status, it))
+                .filter_map(|(status, it)| Refusal::of(document, status, it))
+                .collect(),
+            common: responses()
+                .filter(|(status, it)| common.has(status, it))
+                .filter_map(|(status, _)| status.parse().ok())
+                .collect(),
         }
     }
 }
@@ -210,27 +223,9 @@ impl<'a> Answer<'a> {
             description: pieces(text(&response["description"])),
             headers: headers(document, response),
             fields: body.map_or_else(Vec::new, |body| Fields::of(document, &body["schema"])),
-            example: example.map(|example| format!("{example:#}")),
+            example: example.map(|example| block(&format!("{example:#}"))),
         })
     }
-}
-
-impl<'a> Refusal<'a> {
-    fn of(document: &'a Value, status: &str, response: &'a Value) -> Option<Self> {
-        let status: StatusCode = status.parse().ok().filter(|status: &StatusCode| status.as_u16() >= 400)?;
-        let lines = paragraphs(text(&response["description"]));
-        Some(Self { status, lines, headers: headers(document, response) })
-    }
-}
-
-/// The headers that tell an answer from others: not those that every answer has.
-fn headers<'a>(document: &'a Value, response: &'a Value) -> Vec<Header<'a>> {
-    let own = object(&response["headers"]).filter(|(_, header)| header.get("$ref").is_none());
-    let said = own.map(|(name, header)| {
-        let schema = &resolved(document, header)["schema"];
-        Header { name, value: schema["const"].as_str() }
-    });
-    said.filter(|header| !matches!(header.name, "Cache-Control" | "Pragma")).collect()
 }
 
 /// The list in a description: "- `CODE` (status): when".

@@ -1,6 +1,6 @@
 //! What administrators do: one function for each act, in one module for each subject.
 //!
-//! The command line and the HTTP API call them. Each function that changes something takes the [`Actor`], who stands in the
+//! The command line, the HTTP API and the console call them. Each function that changes something takes the [`Actor`], who stands in the
 //! record of the audit trail that is written with the change, or with the refusal of it. None of them prints, asks or ends the
 //! process.
 
@@ -12,8 +12,9 @@ mod authority;
 pub mod check;
 pub mod clients;
 pub mod configuration;
+pub mod console;
 pub mod copy;
-mod creation;
+pub(crate) mod creation;
 mod error;
 pub mod keys;
 pub mod many;
@@ -41,7 +42,7 @@ pub use error::AdminError;
 use name::is_line;
 pub use name::{Name, NameError, Reason, ReasonError};
 pub use page::Page;
-pub use role::{Operation, Role};
+pub use role::{Operation, Role, RoleError};
 pub use tollgate_core::Actor;
 
 /// The installation that is administered.

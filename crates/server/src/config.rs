@@ -51,7 +51,8 @@ pub use self::{
     layers::DEFAULTS,
     safety::Unsafe,
     settings::{
-        Admin, Authz, Config, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage, Shutdown, Tokens,
+        Admin, Authz, Config, Console, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage,
+        Shutdown, Tokens,
     },
     stream::StreamTarget,
     values::{

@@ -3,14 +3,22 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use sha2::{Digest, Sha256};
+use tollgate_http::{Coding, SharedText};
 
 /// A document and its entity tag (RFC 9110 §8.8.3).
 pub(crate) struct Document {
     body: Bytes,
+    tag: HeaderValue,
+    compressed: Option<Compressed>,
+}
+
+/// Both forms of a document, and the tag of the compressed one: each form has its own.
+struct Compressed {
+    text: SharedText,
     tag: HeaderValue,
 }
 
@@ -19,25 +27,46 @@ impl Document {
     pub(crate) fn new(json: Vec<u8>) -> Self {
         let digest = Sha256::digest(&json);
         let half: u128 = digest.iter().take(16).fold(0, |tag, byte| tag << 8 | u128::from(*byte));
-        let tag = HeaderValue::try_from(format!("\"{half:032x}\""));
-        Self { body: json.into(), tag: tag.expect("digits between quotes are visible ASCII") }
+        Self { body: json.into(), tag: tag(&format!("{half:032x}")), compressed: None }
+    }
+
+    /// Compresses it for who takes it so, which is worth it for what is long and asked for often.
+    pub(crate) fn compressed(self) -> Self {
+        let own = self.tag.to_str().unwrap_or_default().trim_matches('"');
+        let (text, tag) = (SharedText::new(self.body.clone()), tag(&format!("{own}-gzip")));
+        Self { compressed: Some(Compressed { text, tag }), ..self }
     }
 
     /// Answers a request for it. Whoever gets it may keep it for `kept`.
     pub(crate) fn answer(&self, headers: &HeaderMap, kept: Duration) -> Response<Full<Bytes>> {
-        let known = headers.get_all(IF_NONE_MATCH).iter().any(|line| names(line, &self.tag));
-        let mut response = Response::new(Full::new(if known { Bytes::new() } else { self.body.clone() }));
+        let mut answered = HeaderMap::new();
+        let (body, tag) = match &self.compressed {
+            None => (self.body.clone(), &self.tag),
+            Some(compressed) => {
+                let coding = Coding::taken(headers);
+                let tag = if coding == Coding::Gzip { &compressed.tag } else { &self.tag };
+                (compressed.text.body(coding, &mut answered), tag)
+            }
+        };
+        let known = headers.get_all(IF_NONE_MATCH).iter().any(|line| names(line, tag));
+        let mut response = Response::new(Full::new(if known { Bytes::new() } else { body }));
+        *response.headers_mut() = answered;
         if known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response.headers_mut().remove(CONTENT_ENCODING);
         } else {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let keep = HeaderValue::try_from(format!("public, max-age={}", kept.as_secs()));
         let keep = keep.expect("a directive with a number is visible ASCII");
         response.headers_mut().insert(CACHE_CONTROL, keep);
-        response.headers_mut().insert(ETAG, self.tag.clone());
+        response.headers_mut().insert(ETAG, tag.clone());
         response
     }
+}
+
+fn tag(opaque: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{opaque}\"")).expect("a tag is visible ASCII")
 }
 
 /// Whether a list of tags has this one, weak or strong, or `*` for any.

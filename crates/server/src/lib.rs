@@ -12,6 +12,7 @@ mod catch_up;
 mod change_log;
 mod client_id_filter;
 pub mod config;
+mod console;
 mod document;
 pub mod error;
 mod events;

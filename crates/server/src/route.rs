@@ -24,6 +24,8 @@ pub(crate) enum Route {
     Health,
     Ready,
     Metrics,
+    /// The console, whatever is below it.
+    Console,
     /// A path that leads nowhere.
     Unknown,
     /// A route of the administration, by its place among them.
@@ -55,7 +57,7 @@ impl Routes {
     /// The route of a path on the listener of the administration.
     pub(crate) fn of_admin(path: &str) -> Route {
         match Route::of(path) {
-            route @ (Route::Health | Route::Ready | Route::Metrics) => route,
+            route @ (Route::Health | Route::Ready | Route::Metrics | Route::Console) => route,
             _ => paths::place_of(path).map_or(Route::Unknown, Route::Admin),
         }
     }
@@ -68,6 +70,7 @@ impl Routes {
                 let place = self.mounted.iter().position(|template| template.leads_to(path));
                 place.map_or(Route::Unknown, Route::Mounted)
             }
+            Route::Console if !self.admin => Route::Unknown,
             route if route.asks().is_some() && !self.authz => Route::Unknown,
             route => route,
         }
@@ -111,7 +114,7 @@ impl Template {
 }
 
 /// The authority's own routes.
-const OWN: [(Route, &str); 17] = [
+const OWN: [(Route, &str); 18] = [
     (Route::Token, "/api/v1/oauth2/token"),
     (Route::Refresh, "/api/v1/oauth2/refresh"),
     (Route::StandardToken, "/oauth2/token"),
@@ -128,6 +131,7 @@ const OWN: [(Route, &str); 17] = [
     (Route::Health, "/healthz"),
     (Route::Ready, "/readyz"),
     (Route::Metrics, "/metrics"),
+    (Route::Console, "/console"),
     (Route::Unknown, "unknown"),
 ];
 
@@ -139,6 +143,7 @@ impl Route {
             // An issuer with a path is described below it (RFC 8414 §3.1).
             None if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
             None if path.starts_with("/authz/envoy/") => Self::AuthzEnvoy,
+            None if path.starts_with("/console/") => Self::Console,
             None if path.starts_with("/.well-known/openid-configuration/")
                 || path.ends_with("/.well-known/openid-configuration") =>
             {
@@ -221,6 +226,11 @@ mod tests {
             assert_eq!(Routes::of_admin(path), Route::Unknown, "{path}");
         }
         assert_eq!(Routes::of_admin("/healthz"), Route::Health);
+        for path in ["/console", "/console/", "/console/clients/x/delete"] {
+            assert_eq!(Routes::of_admin(path), Route::Console, "{path}");
+            assert_eq!((apart.path(apart.of(path)), beside.path(beside.of(path))), ("unknown", "/console"));
+        }
+        assert_eq!(Routes::of_admin("/consoles"), Route::Unknown);
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Routed {
             Route::Mounted(_) => extensions.insert(arrival.from).is_some(),
             _ => extensions.insert(arrival).is_some(),
         };
-        if let Route::Admin(_) = route {
+        if let Route::Admin(_) | Route::Console = route {
             extensions.insert(id.clone());
         }
         // A router is always ready.

@@ -4,6 +4,7 @@
 //! Around both, once: the request id, the headers that every answer has, one line in the log, the counters, and a
 //! panic that answers 500.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
@@ -42,7 +43,7 @@ use crate::route::{Route, Routes};
 use crate::routed::Routed;
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{health, limits, log, openapi};
+use crate::{console, health, limits, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -131,7 +132,9 @@ impl Server {
         let edge_limits = limits::changing(config);
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let not_found = async || Error::NotFound;
-        let administration = || health::router().merge(api::router()).with_state(state.clone());
+        let console = || if state.config().console.enabled { console::router() } else { Router::new() };
+        let administration =
+            || health::router().merge(api::router()).merge(console()).with_state(state.clone());
         let beside = if health { administration() } else { Router::new() };
         let own = oauth::router(state.config()).with_state(state.clone()).merge(beside);
         let unknown = mounted.unknown.unwrap_or_else(|| any(not_found));
@@ -154,6 +157,7 @@ impl Server {
         let is_served = |route: &Route| match route {
             Route::Unknown => false,
             Route::Admin(_) => routes.has_admin(),
+            Route::Console => routes.has_admin() && self.state.config().console.enabled,
             route => authz || route.asks().is_none(),
         };
         routes.all().filter(is_served).map(|route| routes.path(route)).collect()
@@ -316,13 +320,18 @@ impl Server {
     }
 
     /// Counts a refusal, and returns why it was one.
-    fn count_refusal(&self, response: &Response<Body>, caller: &Caller, arrival: Arrival) -> Option<String> {
+    fn count_refusal<'a>(
+        &self,
+        response: &'a Response<Body>,
+        caller: &Caller,
+        arrival: Arrival,
+    ) -> Option<Cow<'a, str>> {
         let extensions = response.extensions();
         let (code, why, token) = match (extensions.get::<Denial>(), extensions.get::<Reason>()) {
-            (Some(denial), _) => (Some(denial.code()), denial.to_string(), token_error(denial)),
+            (Some(denial), _) => (Some(denial.code()), denial.to_string().into(), token_error(denial)),
             (None, Some(Reason { code, text })) => {
                 let code = Code::ALL.into_iter().find(|known| known.as_str() == *code);
-                (code, text.clone(), extensions.get::<TokenError>().copied())
+                (code, text.as_str().into(), extensions.get::<TokenError>().copied())
             }
             (None, None) => return None,
         };

@@ -270,6 +270,55 @@ const visits = [
     await visit.end([DEV_SECRET]);
   },
 
+  async function theReference(browser) {
+    for (const [where, look] of [
+      ["desk", {}],
+      ["dark phone", { colorScheme: "dark", viewport: { width: 320, height: 640 } }],
+    ]) {
+      const page = await browser.newPage({ ...look, reducedMotion: "reduce" });
+      const complaints = [];
+      page.on("console", (message) => complaints.push(message.text()));
+      page.on("pageerror", (error) => complaints.push(error.message));
+      await page.goto(`${DEV_URL}/docs`);
+      const visit = Object.assign(new Visit(), { page, context: page.context(), url: DEV_URL });
+      await visit.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: DEV_URL });
+      await visit.isAccessible(`reference, ${where}`);
+      await visit.fits(`reference, ${where}`);
+      await shot(visit, `docs-${where}`);
+      const contents = page.getByRole("link", { name: "Errors", exact: true });
+      assert.equal(await contents.isVisible(), where === "desk", "the contents are folded where they would be in the way");
+      if (where !== "desk") await page.locator("summary", { hasText: "Contents" }).click();
+      await contents.click();
+      assert.equal(await contents.isVisible(), where === "desk");
+      await page.locator('.contents [aria-current="location"]', { hasText: "Errors" }).waitFor({ state: "attached" });
+      await searched(page, where);
+      await page.locator("summary", { hasText: "Python" }).click();
+      const python = page.locator("details", { has: page.locator("summary", { hasText: "Python" }) });
+      const copied = await visit.copy(python.getByRole("button"));
+      assert.equal(copied, readFileSync(join(SNIPPETS, "first.py"), "utf8"));
+      for (const summary of await page.locator("main summary").all()) await summary.click();
+      await visit.isAccessible(`reference, all open, ${where}`);
+      await visit.fits(`reference, all open, ${where}`);
+      assert.deepEqual(complaints, []);
+      await page.context().close();
+    }
+  },
+
+  async function theReferenceWithoutScripts(browser) {
+    const page = await browser.newPage({ javaScriptEnabled: false });
+    await page.goto(`${DEV_URL}/docs`);
+    assert.ok(await page.getByRole("link", { name: "Introspect a token" }).first().isVisible());
+    assert.equal(await page.getByRole("button").count(), 0);
+    assert.ok(!(await page.locator("#search").isVisible()), "what takes a script is not there");
+    await page.setViewportSize({ width: 320, height: 640 });
+    const contents = page.getByRole("link", { name: "Errors", exact: true });
+    assert.ok(!(await contents.isVisible()));
+    await page.locator("summary", { hasText: "Contents" }).click();
+    await contents.click();
+    assert.ok(page.url().endsWith("#errors"));
+    await page.context().close();
+  },
+
   async function light(browser) {
     const page = await browser.newPage();
     const network = await page.context().newCDPSession(page);
@@ -341,6 +390,26 @@ const kitSteps = [
   "11. It falls back to the secret, and gets both tokens anew.",
   "12. It sends the request once more, with the new token.",
 ];
+
+/** Finds a field, a code and nothing; what is found is gone to, and opened where it is folded. */
+async function searched(page, where) {
+  const [field, hits] = [page.getByRole("searchbox"), page.locator("#search ul a")];
+  for (const [words, first, place] of [
+    ["idempotency_key_reused", "IDEMPOTENCY_KEY_REUSED", "Errors"],
+    ["postal code", "billing_address.postal_code", "Create a payment request"],
+    ["rfc 7009", "Revoke a token (RFC 7009)", ""],
+  ]) {
+    await field.fill(words);
+    assert.equal((await hits.first().innerText()).replace(/\s+/g, " "), `${first} ${place}`.trim(), words);
+    await field.press("Enter");
+    await page.waitForFunction((text) => document.activeElement.textContent.includes(text), first);
+    assert.ok(await isInSight(page, ":focus"), `${words}, ${where}`);
+  }
+  await field.fill("nothing has these words");
+  assert.equal(await hits.count(), 0);
+  assert.equal(await page.locator("#search [role=status]").innerText(), "0 found");
+  await field.fill("");
+}
 
 /** Approves one payment and declines another, on their pages. */
 async function payments(visit) {

@@ -59,9 +59,11 @@ class Tap {
   }
 }
 
+const told = ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`;
+
 /** A visit: a browser with no past, a page in it, and what was noticed. */
 export class Visit {
-  static async begin(browser, target, options = {}) {
+  static async begin(browser, target, options = {}, path = "/playground") {
     const visit = new Visit();
     visit.tap = await Tap.open(target);
     visit.url = visit.tap.url;
@@ -70,15 +72,19 @@ export class Visit {
     visit.context = await browser.newContext({ ...calm, ...options });
     await visit.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: visit.url });
     visit.problems = [];
+    visit.expected = [];
     visit.page = await visit.context.newPage();
     visit.watch(visit.page);
-    await visit.page.goto(`${visit.url}/playground`);
+    await visit.page.goto(visit.url + path);
     return visit;
   }
 
   watch(page) {
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) this.problems.push(`console: ${message.text()}`);
+      const isExpected = this.expected.some((text) => message.text().includes(text));
+      if (["error", "warning"].includes(message.type()) && !isExpected) {
+        this.problems.push(`console: ${message.text()}`);
+      }
     });
     page.on("pageerror", (error) => this.problems.push(`script: ${error.message}`));
     page.on("requestfailed", (request) => {
@@ -134,11 +140,18 @@ export class Visit {
 
   /** What axe-core finds must be neither serious nor critical. */
   async isAccessible(where) {
+    const grave = (await this.violations()).filter(({ impact }) => ["serious", "critical"].includes(impact));
+    assert.deepEqual(grave.map(told), [], where);
+  }
+
+  /** axe-core finds nothing at all. */
+  async isSpotless(where) {
+    assert.deepEqual((await this.violations()).map(told), [], where);
+  }
+
+  async violations() {
     await this.page.evaluate(axe);
-    const { violations } = await this.page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-    const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-    const told = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-    assert.deepEqual(told, [], where);
+    return (await this.page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }))).violations;
   }
 
   /** No part of the page is wider than the screen. */

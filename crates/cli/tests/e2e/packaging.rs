@@ -182,6 +182,16 @@ fn the_configuration_of_the_package_is_safe() {
     let mut check = tollgate(folder.path(), &["config", "check", "--config", config.to_str().unwrap()]);
     let checked = finish(check.env("TOLLGATE_MASTER_KEY", "file:master.key")).succeeded();
     assert!(checked.stdout.contains("https://tollgate.example.com"), "{checked:?}");
+
+    // What it says is to be done before the first start, but for the user.
+    let text = fs::read_to_string(&config).unwrap();
+    let as_user = "#   runuser -u tollgate -- tollgate ";
+    let steps: Vec<_> = text.lines().filter_map(|line| line.strip_prefix(as_user)).collect();
+    assert_eq!(steps, ["store migrate --config /etc/tollgate/tollgate.toml"]);
+    let mut migrate = tollgate(folder.path(), &["store", "migrate", "--config", config.to_str().unwrap()]);
+    migrate.env("TOLLGATE_MASTER_KEY", "file:master.key");
+    finish(migrate.env("TOLLGATE_DATABASE__URL", "sqlite:tollgate.db")).succeeded();
+    assert!(folder.path().join("tollgate.db").exists());
 }
 
 /// What a chart makes of settings, or why it refuses.

@@ -25,7 +25,7 @@ fn people_visit_the_playground_in_every_way() {
     let (live_id, live_secret) = live_client(&production);
     let serve = Serve::start(&production);
 
-    let said = visits()
+    let said = visits("visits.mjs")
         .env("TMPDIR", folder.path())
         .env("DEV_URL", &dev.base_url)
         .env("DEV_ID", dev.client_id())
@@ -75,8 +75,8 @@ fn live_client(folder: &Path) -> (String, String) {
     (text("client_id"), text("client_secret"))
 }
 
-/// The program that visits, with the browser that it drives and the folder of the binary.
-fn visits() -> Command {
+/// A program that visits, with the browser that it drives and the folder of the binary.
+pub(crate) fn visits(program: &str) -> Command {
     let chromium = Command::new("sh").args(["-c", "command -v chromium"]).output().unwrap();
     assert!(
         chromium.status.success(),
@@ -84,10 +84,7 @@ fn visits() -> Command {
     );
     let chromium = String::from_utf8(chromium.stdout).unwrap();
     let mut command = Command::new("node");
-    command
-        .arg(installed().join("visits.mjs"))
-        .env("CHROMIUM", chromium.trim_end())
-        .env("SNIPPETS", SNIPPETS);
+    command.arg(installed().join(program)).env("CHROMIUM", chromium.trim_end()).env("SNIPPETS", SNIPPETS);
     command.env("BINARIES", Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap());
     command
 }

@@ -56,6 +56,8 @@ impl Connection {
         }
         let mut response = Response { status, headers, body: String::new() };
         let length = response.header("content-length").and_then(|length| length.parse().ok());
+        // What is not modified has no body (RFC 9110 §15.4.5).
+        let length = length.or((status == 304).then_some(0));
         let mut body = vec![0; length.ok_or_else(|| broken("no content-length"))?];
         self.stream.read_exact(&mut body)?;
         response.body = String::from_utf8(body).map_err(|_| broken("not UTF-8"))?;

@@ -1,104 +1,52 @@
-//! What pages load beside themselves: embedded, and each under an address that changes with what is in it.
+//! What the pages of the sandbox load beside themselves.
 
-use std::fmt;
-
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Uri};
+use axum::response::Response;
+use http::{HeaderMap, Uri};
+use tollgate_http::pages::{self, Asset, Kind};
 
 use crate::error::Error;
 
-/// A file that is served below `/assets/`. Shown, it is its path, such as `/assets/tollgate.0123456789abcdef.css`.
-pub(crate) struct Asset {
-    stem: &'static str,
-    kind: Kind,
-    content: &'static str,
-    hash: u64,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Css,
-    Script,
-    Svg,
-}
+/// Where they are.
+const FOLDER: &str = "/assets/";
 
 /// What all pages look like.
-pub(crate) static STYLE: Asset = Asset::new("tollgate", Kind::Css, include_str!("../../assets/tollgate.css"));
+pub(crate) static STYLE: Asset = Asset::new(FOLDER, "tollgate", Kind::Css, pages::STYLE);
+
+/// What pages of panels look like, beyond that.
+pub(crate) static PANELS: Asset = Asset::new(FOLDER, "panels", Kind::Css, pages::PANELS);
 
 /// The icon of all pages.
-pub(crate) static ICON: Asset = Asset::new("icon", Kind::Svg, include_str!("../../assets/icon.svg"));
+pub(crate) static ICON: Asset = Asset::new(FOLDER, "icon", Kind::Svg, pages::ICON);
 
 /// What the playground looks like, beyond that.
 pub(crate) static PLAYGROUND_STYLE: Asset =
-    Asset::new("playground", Kind::Css, include_str!("../../assets/playground.css"));
+    Asset::new(FOLDER, "playground", Kind::Css, include_str!("../../assets/playground.css"));
 
 /// What makes the playground lively. It works without.
 pub(crate) static PLAYGROUND_SCRIPT: Asset =
-    Asset::new("playground", Kind::Script, include_str!("../../assets/playground.js"));
+    Asset::new(FOLDER, "playground", Kind::Script, include_str!("../../assets/playground.js"));
 
 /// What the reference looks like, beyond that.
 pub(crate) static REFERENCE_STYLE: Asset =
-    Asset::new("reference", Kind::Css, include_str!("../../assets/reference.css"));
+    Asset::new(FOLDER, "reference", Kind::Css, include_str!("../../assets/reference.css"));
+
+/// What makes the reference handier. It works without.
+pub(crate) static REFERENCE_SCRIPT: Asset =
+    Asset::new(FOLDER, "reference", Kind::Script, include_str!("../../assets/reference.js"));
 
 /// All of them.
-static ALL: [&Asset; 5] = [&STYLE, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE];
-
-/// A change of a file changes its address, so what is there may be kept for ever (RFC 8246).
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+static ALL: [&Asset; 7] =
+    [&STYLE, &PANELS, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE, &REFERENCE_SCRIPT];
 
 /// `GET /assets/{name}`.
-pub(crate) async fn get(uri: Uri) -> Result<Response, Error> {
+pub(crate) async fn get(uri: Uri, asked: HeaderMap) -> Result<Response, Error> {
     let asset = ALL.into_iter().find(|asset| asset.to_string() == uri.path()).ok_or(Error::NotFound)?;
-    let headers = [(CONTENT_TYPE, asset.kind.media_type()), (CACHE_CONTROL, FOR_EVER)];
-    Ok((headers.map(|(name, value)| (name, HeaderValue::from_static(value))), asset.content).into_response())
+    Ok(asset.response(&asked))
 }
 
 /// `GET /favicon.ico`: what asks for it by this name takes the icon as it is.
-pub(crate) async fn icon() -> Response {
-    let headers = [(CONTENT_TYPE, ICON.kind.media_type()), (CACHE_CONTROL, "public, max-age=86400")];
-    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), ICON.content).into_response()
-}
-
-impl Asset {
-    const fn new(stem: &'static str, kind: Kind, content: &'static str) -> Self {
-        Self { stem, kind, content, hash: fnv1a(content.as_bytes()) }
-    }
-}
-
-impl fmt::Display for Asset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/assets/{}.{:016x}.{}", self.stem, self.hash, self.kind.extension())
-    }
-}
-
-impl Kind {
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Css => "css",
-            Self::Script => "js",
-            Self::Svg => "svg",
-        }
-    }
-
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Css => "text/css; charset=utf-8",
-            Self::Script => "text/javascript; charset=utf-8",
-            Self::Svg => "image/svg+xml",
-        }
-    }
-}
-
-/// FNV-1a in 64 bits: it tells versions of a file apart, which is all that is asked of it.
-const fn fnv1a(bytes: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut at = 0;
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
-    }
-    hash
+pub(crate) async fn icon(asked: HeaderMap) -> Response {
+    ICON.response_kept("public, max-age=86400", &asked)
 }
 
 #[cfg(test)]
@@ -106,17 +54,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_carries_the_hash_of_the_content() {
-        let hash = fnv1a(STYLE.content.as_bytes());
-        assert_eq!(STYLE.to_string(), format!("/assets/tollgate.{hash:016x}.css"));
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-    }
-
-    #[test]
     fn an_asset_asks_for_nothing_from_elsewhere() {
         for asset in ALL {
-            let content = asset.content.replace("http://www.w3.org/2000/svg", "");
+            let content = asset.content().replace("http://www.w3.org/2000/svg", "");
             for word in ["url(", "@import", "http:", "https:", "import(", "eval("] {
                 assert!(!content.contains(word), "{word} in {asset}");
             }

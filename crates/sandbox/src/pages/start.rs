@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 
 use crate::error::Error;
-use crate::pages::{Policy, headers, wants_html};
+use tollgate_http::pages::{Policy, headers, wants_html};
 
 /// The page: what this is, and where things are.
 #[derive(Template, Clone)]

@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, any};
 use http::HeaderMap;
 
 use crate::error::Error;
-use crate::pages::{Policy, headers, wants_html};
+use tollgate_http::pages::{Policy, headers, wants_html};
 
 #[derive(Template)]
 #[template(path = "unknown.html")]

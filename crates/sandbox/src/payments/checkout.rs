@@ -13,13 +13,13 @@ use tollgate_http::edge::read_body;
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::pages::wants_html;
 use crate::payments::decision::{Decision, Status};
 use crate::payments::page::{Checkout, Page, next, render};
 use crate::payments::payment_in_path::PaymentInPath;
 use crate::payments::reading::Reading;
 use crate::payments::record::PaymentRequest;
 use crate::payments::request::MAX_BODY;
+use tollgate_http::pages::wants_html;
 
 pub(super) async fn get(
     State(host): State<Arc<Host>>,

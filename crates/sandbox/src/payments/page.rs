@@ -8,8 +8,8 @@ use tollgate_core::Timestamp;
 use super::decision::{Decision, Status};
 use super::redirect_url::RedirectUrl;
 use super::stored_payment::StoredPayment;
-use crate::pages::{self, Policy};
 use crate::time_format::rfc3339;
+use tollgate_http::pages::{self, Policy};
 
 /// What the person is shown.
 #[derive(Debug, Clone, Copy)]

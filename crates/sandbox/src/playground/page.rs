@@ -17,7 +17,7 @@ use super::snippets::{self, Snippet};
 use super::timeline::Timeline;
 use crate::error::Error;
 use crate::host::Host;
-use crate::pages::{self, Policy};
+use tollgate_http::pages::{self, Policy};
 
 /// Renders the page of a session.
 pub(super) async fn render(

@@ -18,9 +18,19 @@ pub(super) fn paragraphs(text: &str) -> Vec<Vec<Piece<'_>>> {
     text.split("\n\n").map(pieces).filter(|paragraph| !paragraph.is_empty()).collect()
 }
 
+/// A text as the content of an element: a quote needs no escape there, and examples are full of them.
+pub(super) fn block(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_begins_no_element() {
+        assert_eq!(block("a <b> && \"c\""), "a &lt;b&gt; &amp;&amp; \"c\"");
+    }
 
     #[test]
     fn every_second_part_between_backticks_is_code() {

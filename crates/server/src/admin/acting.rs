@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(crate) struct Order {
     act: &'static str,
     object: Object,
     merchant: Option<MerchantId>,
@@ -51,6 +51,11 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// The number of the newest record when it began: whatever is recorded later has a greater one.
+    pub(super) const fn begun_behind(&self) -> u64 {
+        self.newest.seq
+    }
+
     /// Lets the act concern a merchant, which was not known before.
     pub(super) fn of(mut self, merchant: Option<MerchantId>) -> Self {
         self.order.merchant = self.order.merchant.or(merchant);

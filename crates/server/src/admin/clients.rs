@@ -98,7 +98,7 @@ pub async fn create(
 }
 
 /// A client that is to be created, under the id that it will have.
-pub(super) struct Identified {
+pub(crate) struct Identified {
     id: ClientId,
     new: NewClient,
 }

@@ -11,7 +11,7 @@ use super::acting::{Attempt, Order};
 use super::{AdminError, Administration};
 
 /// Something that can be created.
-pub(super) trait New: Sync {
+pub(crate) trait New: Sync {
     /// What whoever creates it is shown.
     type Created: Send + Sync;
 
@@ -27,48 +27,48 @@ pub(super) trait New: Sync {
 }
 
 /// Something that is not created yet.
-pub(super) struct Draft<T> {
+pub(crate) struct Draft<T> {
     /// What is to be created.
-    pub(super) creation: Creation,
+    pub(crate) creation: Creation,
     /// The merchant that it is of.
-    pub(super) merchant: Option<MerchantId>,
+    pub(crate) merchant: Option<MerchantId>,
     /// What the audit trail says of it.
-    pub(super) recorded: Value,
+    pub(crate) recorded: Value,
     /// What whoever creates it is shown.
-    pub(super) created: T,
+    pub(crate) created: T,
 }
 
 /// A request that may come again.
-pub(super) struct Request {
+pub(crate) struct Request {
     /// Its idempotency key, and where it counts.
-    pub(super) scope: IdempotencyScope,
+    pub(crate) scope: IdempotencyScope,
     /// What tells it from another request: all of its content.
-    pub(super) content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
     /// Its idempotency key counts for that long from when it was taken.
-    pub(super) clock: RequestClock,
+    pub(crate) clock: RequestClock,
 }
 
 /// The time of a server that takes idempotency keys.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RequestClock {
+pub(crate) struct RequestClock {
     /// How far time has come, whatever the clock is set to.
-    pub(super) steady_now: Timestamp,
+    pub(crate) steady_now: Timestamp,
     /// The time that has passed for certain.
-    pub(super) passed: Timestamp,
+    pub(crate) passed: Timestamp,
 }
 
 /// The answer to a request. It may show a secret.
-pub(super) struct Given {
+pub(crate) struct Given {
     /// Its status.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Its body.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// Whether it was given before.
-    pub(super) replayed: bool,
+    pub(crate) replayed: bool,
 }
 
 /// Creates something.
-pub(super) async fn create<N: New>(
+pub(crate) async fn create<N: New>(
     admin: &Administration<'_>,
     new: &N,
     actor: &Actor,
@@ -93,7 +93,7 @@ pub(super) async fn create<N: New>(
 
 /// Creates something, or returns the answer that was given when it was asked for with the same key before. The answer is
 /// sealed while it is kept: it may show a secret.
-pub(super) async fn create_once<N: New>(
+pub(crate) async fn create_once<N: New>(
     admin: &Administration<'_>,
     new: &N,
     request: Request,
@@ -122,7 +122,7 @@ pub(super) async fn create_once<N: New>(
 }
 
 /// Says whether a key is taken, so that a request that can't be read was not the one that took it.
-pub(super) async fn is_taken(
+pub(crate) async fn is_taken(
     admin: &Administration<'_>,
     scope: &IdempotencyScope,
     clock: RequestClock,

@@ -58,6 +58,18 @@ pub enum AdminError {
         /// The longest, as a duration is written.
         longest: String,
     },
+    /// A link to sign in by was not made for this installation, or is cut short.
+    #[error("this link was not made here, or is not whole")]
+    UnknownLink,
+    /// A link to sign in by is too old.
+    #[error("this link has expired")]
+    ExpiredLink,
+    /// Somebody has signed in by this link before.
+    #[error("this link was used before")]
+    UsedLink,
+    /// A session of the console has ended.
+    #[error("the session has ended")]
+    SessionEnded,
     /// An idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -100,7 +112,12 @@ impl AdminError {
             | Self::BeyondAuthority(_)
             | Self::Oneself
             | Self::Lifetime { .. } => true,
-            Self::KeyReused
+            // Anybody can try, so what is noted of these is bounded.
+            Self::UnknownLink
+            | Self::ExpiredLink
+            | Self::UsedLink
+            | Self::SessionEnded
+            | Self::KeyReused
             | Self::KeyNotKept(_)
             | Self::InProgress
             | Self::SealedAnswer

@@ -20,7 +20,7 @@ pub struct NewMerchant {
 }
 
 /// A merchant that is to be created, under the id that it will have.
-pub(super) struct Identified {
+pub(crate) struct Identified {
     id: MerchantId,
     new: NewMerchant,
 }

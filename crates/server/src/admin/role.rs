@@ -1,6 +1,8 @@
 //! Who may do what: every operation of the administration, and the scope that it needs. Whatever administration is mounted on asks
 //! this table, and nothing else.
 
+use std::str::FromStr;
+
 use tollgate_core::Scope;
 
 /// A right of an operator. Each is a scope of its own, and none includes another.
@@ -33,9 +35,33 @@ impl Role {
         }
     }
 
+    /// Its name on the command line, such as `read`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Support => "support",
+            Self::Write => "write",
+            Self::Keys => "keys",
+            Self::Audit => "audit",
+        }
+    }
+
     /// Says whether a word of a scope gives a role.
     pub fn is_given_by(word: &str) -> bool {
         Self::ALL.iter().any(|role| role.scope() == word)
+    }
+}
+
+/// A text that names no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a role is read, support, write, keys or audit")]
+pub struct RoleError;
+
+impl FromStr for Role {
+    type Err = RoleError;
+
+    fn from_str(text: &str) -> Result<Self, RoleError> {
+        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(RoleError)
     }
 }
 
@@ -132,6 +158,15 @@ impl Operation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_read_by_its_name() {
+        for role in Role::ALL {
+            assert_eq!(role.name().parse(), Ok(role));
+            assert_eq!(role.scope(), format!("admin:{}", role.name()));
+        }
+        assert_eq!("admin:read".parse::<Role>(), Err(RoleError));
+    }
 
     #[test]
     fn each_role_allows_its_own_acts_and_no_other() {

@@ -53,14 +53,14 @@ pub async fn create(
 }
 
 /// A secret that is to be created for a client, under the id that it will have.
-pub(super) struct Identified {
+pub(crate) struct Identified {
     client: ClientId,
     id: SecretId,
     others_expire_in: Option<Duration>,
 }
 
 impl Identified {
-    pub(super) fn new(client: ClientId, others_expire_in: Option<Duration>) -> Self {
+    pub(crate) fn new(client: ClientId, others_expire_in: Option<Duration>) -> Self {
         Self { client, id: SecretId::random(&mut rand::rng()), others_expire_in }
     }
 }

@@ -97,6 +97,8 @@ settings! {
         tls: Option<Tls> = tls,
         /// `[admin]`.
         admin: Admin = section,
+        /// `[console]`.
+        console: Console = section,
         /// `[admin_tls]`; `None` speaks plain HTTP.
         admin_tls: Option<Tls> = admin_tls,
         /// `[log]`.
@@ -237,6 +239,18 @@ settings! {
         requests: Option<Rate> = rate_or_off,
         /// Connections open at the same time.
         max_connections: usize = count,
+    }
+}
+
+settings! {
+    /// The console, on the listener of the administration.
+    Console in "console." {
+        /// Whether `/console` is served.
+        enabled: bool = boolean,
+        /// How long a session lasts in which nothing is done.
+        idle: Duration = duration,
+        /// How long a session lasts, whatever is done; no longer than `audit.keep`, which remembers that it was ended.
+        session: Duration = duration,
     }
 }
 

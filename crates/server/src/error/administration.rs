@@ -15,7 +15,11 @@ pub(super) const fn code_of(error: &AdminError) -> Code {
         | AdminError::ClientDeleted(_)
         | AdminError::Oneself => Code::Conflict,
         AdminError::Changed => Code::PreconditionFailed,
-        AdminError::BeyondAuthority(_) => Code::Forbidden,
+        AdminError::BeyondAuthority(_)
+        | AdminError::UnknownLink
+        | AdminError::ExpiredLink
+        | AdminError::UsedLink
+        | AdminError::SessionEnded => Code::Forbidden,
         AdminError::UnknownAudience(_) | AdminError::Lifetime { .. } => Code::ValidationError,
         AdminError::KeyReused => Code::IdempotencyKeyReused,
         AdminError::InProgress => Code::IdempotentRequestInProgress,

@@ -10,7 +10,7 @@ use tollgate_http::ClientAddress;
 use tollgate_store::{Act, Draft, Object, Outcome};
 
 use super::Installation;
-use crate::admin::{audit, recorded};
+use crate::admin::{AdminError, audit, recorded};
 use crate::process::machine;
 
 impl Installation {
@@ -37,6 +37,21 @@ impl Installation {
             outcome: Outcome::Refused,
             after: Some(json!({ "limit": "limits.auth_failures" }).to_string()),
             ..Draft::new(self.store_time(), actor, "client.throttle", Object::Client(client))
+        };
+        self.auditing.events().note(event, Instant::now());
+    }
+
+    /// Notes that somebody was not let in to the console. Anybody can try, so there is a bound to how many are noted.
+    pub(crate) fn note_sign_in_refused(&self, by: &Actor, why: &AdminError) {
+        let event = Draft {
+            outcome: Outcome::Refused,
+            after: Some(json!({ "refused": why.to_string() }).to_string()),
+            ..Draft::new(
+                self.store_time(),
+                by.clone(),
+                "console.sign-in",
+                Object::Route("/console/sign-in".to_owned()),
+            )
         };
         self.auditing.events().note(event, Instant::now());
     }

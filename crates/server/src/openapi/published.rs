@@ -33,5 +33,5 @@ pub(crate) fn router(state: Arc<State>, health: bool) -> Router {
 }
 
 fn compose(surface: &Surface<'_>) -> Document {
-    Document::new(serde_json::to_vec(&document(surface)).expect("a document serialises"))
+    Document::new(serde_json::to_vec(&document(surface)).expect("a document serialises")).compressed()
 }

@@ -14,6 +14,7 @@ mod background;
 mod call;
 mod canary;
 mod clock;
+mod console;
 mod exchanges;
 mod failing;
 mod faults;

@@ -62,7 +62,7 @@ async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
 }
 
 /// The paths that a server answers at, whatever is mounted beside it.
-const OWN: [&str; 28] = [
+const OWN: [&str; 29] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
     "/admin/v1/audit",
@@ -82,6 +82,7 @@ const OWN: [&str; 28] = [
     "/admin/v1/revocations",
     "/api/v1/oauth2/refresh",
     "/api/v1/oauth2/token",
+    "/console",
     "/healthz",
     "/metrics",
     "/oauth2/introspect",

@@ -4,14 +4,19 @@ use crate::call::{Call, assert_refused};
 use crate::stage::Stage;
 
 #[tokio::test]
-async fn the_reference_is_a_page_without_scripts_for_everybody() {
+async fn the_reference_is_a_page_for_everybody_with_no_script_but_an_asset_of_this_server() {
     let stage = Stage::open().await;
     let reply = stage.answer(Call::get("/docs")).await;
     assert_eq!(reply.status(), 200);
     assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(reply.header("cache-control"), "public, max-age=3600");
     assert!(reply.header("content-security-policy").starts_with("default-src 'none'"));
-    assert!(!reply.text().contains("<script") && !reply.text().contains("style=\""));
+    assert!(reply.header("content-security-policy").contains("script-src 'self'"));
+    let scripts: Vec<&str> = reply.text().split("<script").skip(1).collect();
+    assert_eq!(scripts.len(), 1);
+    assert!(scripts[0].starts_with(" type=\"module\" src=\"/assets/reference."), "{}", &scripts[0][..60]);
+    assert!(scripts[0].split_once('>').unwrap().1.starts_with("</script>"));
+    assert!(!reply.text().contains("style=\""));
     assert!(reply.text().contains("http://127.0.0.1:8080/api/v1/payment-requests:redirect"));
     assert_eq!(stage.answer(Call::new("HEAD", "/docs")).await.text(), "");
     let refused = stage.answer(Call::post("/docs")).await;

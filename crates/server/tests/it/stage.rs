@@ -217,7 +217,7 @@ impl Stage {
         Node { server, installation, follower, rotation, clock }
     }
 
-    async fn create_merchant(&mut self, id: MerchantId, name: &str) {
+    pub(crate) async fn create_merchant(&mut self, id: MerchantId, name: &str) {
         let merchant = Merchant {
             id,
             name: name.to_owned(),

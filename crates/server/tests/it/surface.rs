@@ -110,6 +110,10 @@ fn errors_of_administration() -> Vec<AdminError> {
         | AdminError::BeyondAuthority(_)
         | AdminError::Oneself
         | AdminError::Lifetime { .. }
+        | AdminError::UnknownLink
+        | AdminError::ExpiredLink
+        | AdminError::UsedLink
+        | AdminError::SessionEnded
         | AdminError::KeyReused
         | AdminError::InProgress
         | AdminError::KeyNotKept(_)
@@ -133,6 +137,10 @@ fn errors_of_administration() -> Vec<AdminError> {
         AdminError::BeyondAuthority("admin:keys".to_owned()),
         AdminError::Oneself,
         AdminError::Lifetime { field: "access_ttl", longest: "15m".to_owned() },
+        AdminError::UnknownLink,
+        AdminError::ExpiredLink,
+        AdminError::UsedLink,
+        AdminError::SessionEnded,
         AdminError::KeyReused,
         AdminError::InProgress,
         AdminError::KeyNotKept(StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned())),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tollgate_core::{Algorithm, ClientId, KeyId, MerchantId, SecretId, TokenId};
+use tollgate_core::{Algorithm, ClientId, KeyId, MerchantId, SecretId, SessionId, TokenId};
 
 /// What a record is about. The text form is what a store keeps, such as `client:0191e0a1-5c3b-7def-8123-456789abcdef`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub enum Object {
     Trail,
     /// A server, by the name of its machine.
     Server(String),
+    /// The console: every session of it.
+    Console,
+    /// A session of the console, from the link that it begins by on.
+    ConsoleSession(SessionId),
     /// A route of the HTTP API, where a request was refused before it was known what it is about.
     Route(String),
 }
@@ -62,6 +66,8 @@ impl fmt::Display for Object {
             Self::Store => f.write_str("store"),
             Self::Trail => f.write_str("trail"),
             Self::Server(name) => write!(f, "server:{name}"),
+            Self::Console => f.write_str("console"),
+            Self::ConsoleSession(id) => write!(f, "console-session:{id}"),
             Self::Route(route) => write!(f, "route:{route}"),
         }
     }

@@ -1,0 +1,91 @@
+//! `tollgate console`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use serde_json::json;
+use tollgate_core::Actor;
+use tollgate_server::admin::{Administration, Name, Role, console};
+use tollgate_server::config::Config;
+use tollgate_server::unix_user;
+use tollgate_store::Access;
+
+use crate::actor::actor_because;
+use crate::args::{ConsoleCommand, Format};
+use crate::confirm::ask;
+use crate::failure::Failure;
+use crate::{open, output, say};
+
+pub(crate) async fn run(command: ConsoleCommand, format: Format) -> Result<(), Failure> {
+    match command {
+        ConsoleCommand::Link { user, role, url, store, why } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            let base = url.unwrap_or_else(|| base(&opened.config));
+            link(&opened.administration(), user, &role, &base, &actor_because(why), format).await
+        }
+        ConsoleCommand::SignOut { confirm, store, why } => {
+            let opened = open::installation(&store, Access::Change).await?;
+            if confirm.asks() {
+                ask("Sign everybody out of the console?")?;
+            }
+            console::sign_out_all(&opened.administration(), &actor_because(why)).await?;
+            output::object(format, &json!({ "sessions": "ended" }))
+        }
+    }
+}
+
+async fn link(
+    admin: &Administration<'_>,
+    user: Option<Name>,
+    roles: &[Role],
+    base: &str,
+    actor: &Actor,
+    format: Format,
+) -> Result<(), Failure> {
+    if !admin.config.console.enabled {
+        return Err(Failure::new(
+            "the console is not served: set console.enabled = true and restart the server",
+        ));
+    }
+    let user = match user {
+        Some(user) => user,
+        None => {
+            unix_user().parse().map_err(|_| Failure::new("nobody knows who you are: give --user NAME"))?
+        }
+    };
+    let roles = if roles.is_empty() { &Role::ALL } else { roles };
+    let link = console::link(admin, &user, roles, actor).await?;
+    let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
+    output::object(
+        format,
+        &json!({
+            "url": format!("{base}/console/sign-in?link={}", *link.token),
+            "user": user.as_str(),
+            "roles": roles.join(" "),
+            "expires_at": output::time(link.expires_at),
+        }),
+    )?;
+    say::note("whoever has the link can sign in: it is good once");
+    Ok(())
+}
+
+/// Where the browser reaches the console by what the configuration says.
+fn base(config: &Config) -> String {
+    match config.admin_listen {
+        Some(address) => {
+            let scheme = if config.admin_tls.is_some() { "https" } else { "http" };
+            format!("{scheme}://{}", here(address))
+        }
+        // Next to the API, as `dev` has it.
+        None => config.public_url.clone(),
+    }
+}
+
+/// An address of this machine in place of all that it has.
+fn here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,60 @@
+//! The console: links to sign in by, and a real browser in it.
+
+use std::path::Path;
+
+use crate::documented::blocks_of;
+use crate::harness::{Dev, finish, shell, tollgate};
+use crate::playground::visits;
+
+const OPERATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+
+/// One start of the browser for all visits. `TOLLGATE_TEST_BROWSER=skip` leaves it out.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it chooses what is tested and is no setting")]
+fn people_administer_in_a_browser_in_every_way() {
+    if std::env::var("TOLLGATE_TEST_BROWSER").is_ok_and(|wish| wish == "skip") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = Dev::start(&data);
+    let mut console = visits("console.mjs");
+    console.env("TMPDIR", folder.path()).env("CONSOLE_URL", &dev.base_url).env("DATA", &data);
+    let said = console.output().expect("node can be run: scripts/test installs it");
+    let (stdout, stderr) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.status.success() && stdout.ends_with(" visits\n"), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_link_is_made_as_the_manual_says_and_stands_in_the_trail_without_its_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(&folder.path().join(".tollgate"));
+    let binaries = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
+    let [block] = &blocks_of(OPERATIONS, "### In a browser", "sh")[..] else {
+        panic!("there is one command")
+    };
+    let script = format!("set -e; PATH={}:$PATH\n{block}", binaries.display());
+    let said = finish(&mut shell(folder.path(), &script)).succeeded().stdout;
+    let url = said.lines().find_map(|line| line.strip_prefix("url ")).unwrap().trim().to_owned();
+    assert!(url.starts_with(&format!("{}/console/sign-in?link=", dev.base_url)), "{said}");
+    assert!(said.contains("ada@example.com") && said.contains("read support"), "{said}");
+
+    let end = ["console", "sign-out", "--yes", "--reason", "T-1", "--data", ".tollgate"];
+    finish(&mut tollgate(folder.path(), &end)).succeeded();
+    let list = ["audit", "list", "--act", "console.", "--data", ".tollgate", "--format", "json"];
+    let trail = finish(&mut tollgate(folder.path(), &list)).succeeded().stdout;
+    let (_, secret) = url.split_once("link=").unwrap();
+    assert!(!trail.contains(secret), "{trail}");
+    for part in [
+        r#""act":"console.link""#,
+        r#""scope":"admin:read admin:support""#,
+        r#""act":"console.sign-out""#,
+        "T-1",
+    ] {
+        assert!(trail.contains(part), "{part}: {trail}");
+    }
+    for wrong in [&["--role", "admin"][..], &["--url", "example.com"], &["--url", "https://example.com/x"]] {
+        let words = [&["console", "link", "--data", ".tollgate"], wrong].concat();
+        assert_eq!(finish(&mut tollgate(folder.path(), &words)).code, Some(2), "{wrong:?}");
+    }
+}

@@ -1,0 +1,180 @@
+//! Signing in to the console, and out of it.
+//!
+//! The audit trail says who is signed in: a session is one that a record says was begun, and none says was ended. So every server
+//! of a store knows it at once, and a link is good once: whoever signs in by it adds a record that no other may follow. What a
+//! session is beyond that stands in the browser, sealed.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tollgate_core::{Actor, ActorKind, MasterKeys, Scope, SessionId, Timestamp};
+use tollgate_store::{Object, RecordFilter, RecordOrder};
+use zeroize::Zeroizing;
+
+use super::acting::{Attempt, Order};
+use super::{AdminError, Administration, Name, Role, recorded};
+
+/// How long a link can be signed in by.
+pub const LINK_TTL: Duration = Duration::from_secs(5 * 60);
+
+const SIGN_IN: &str = "console.sign-in";
+const SIGN_OUT: &str = "console.sign-out";
+/// What a link is sealed as.
+const LINK: &str = "link";
+
+/// A link that somebody can sign in to the console by, once.
+pub struct Link {
+    /// The session that it begins.
+    pub id: SessionId,
+    /// The text that shows who may sign in: the part of the link that is a secret.
+    pub token: Zeroizing<String>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// Who has signed in to the console, and what they may do there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignedIn {
+    /// The session.
+    pub(crate) id: SessionId,
+    /// The name of the user.
+    pub(crate) user: String,
+    /// The roles.
+    pub(crate) scope: Scope,
+    /// The number of a record before which the session did not exist.
+    pub(crate) behind: u64,
+}
+
+/// What stands in a link.
+#[derive(Serialize, Deserialize)]
+struct Ticket {
+    id: SessionId,
+    user: String,
+    scope: String,
+    until: u64,
+    /// The number of a record before which the link did not exist.
+    behind: u64,
+}
+
+/// Makes a link by which `user` can sign in to the console with these roles, within [`LINK_TTL`].
+pub async fn link(
+    admin: &Administration<'_>,
+    user: &Name,
+    roles: &[Role],
+    actor: &Actor,
+) -> Result<Link, AdminError> {
+    let (id, scope) = (SessionId::random(&mut rand::rng()), scope_of(roles));
+    let scope = &scope;
+    let attempt = |attempt: Attempt| async move {
+        let expires_at = attempt.now.after(LINK_TTL);
+        let user = user.as_str();
+        let what = json!({ "user": user, "scope": scope.as_str(), "expires_at": recorded::time(expires_at) });
+        admin.store.record(&attempt.makes(&what)).await?;
+        let (user, until, behind) = (user.to_owned(), expires_at.millis(), attempt.begun_behind());
+        let ticket = Ticket { id, user, scope: scope.to_string(), until, behind };
+        Ok(Link { id, token: sealed(admin.unlocked.master_keys(), LINK, &ticket), expires_at })
+    };
+    admin.act(actor, Order::new("console.link", Object::ConsoleSession(id)), attempt).await
+}
+
+/// Returns the scope that gives these roles.
+pub(crate) fn scope_of(roles: &[Role]) -> Scope {
+    let words: Vec<_> = roles.iter().map(|role| role.scope()).collect();
+    words.join(" ").parse().expect("the scopes of roles are words of a scope")
+}
+
+/// Signs in by a link, from the place and by the request that `by` names.
+pub(crate) async fn sign_in(
+    admin: &Administration<'_>,
+    token: &str,
+    by: &Actor,
+) -> Result<SignedIn, AdminError> {
+    let ticket: Ticket = opened(admin.unlocked.master_keys(), LINK, token).ok_or(AdminError::UnknownLink)?;
+    let scope: Scope = ticket.scope.parse().map_err(|_| AdminError::UnknownLink)?;
+    let (ticket, scope) = (&ticket, &scope);
+    let attempt = |attempt: Attempt| async move {
+        if attempt.now >= Timestamp::from_millis(ticket.until) {
+            return Err(AdminError::ExpiredLink);
+        }
+        if is_recorded(admin, Object::ConsoleSession(ticket.id), SIGN_IN, None).await? {
+            return Err(AdminError::UsedLink);
+        }
+        let Ticket { id, user, behind, .. } = ticket;
+        admin.store.record(&attempt.makes(&json!({ "scope": scope.as_str() }))).await?;
+        let (user, scope) = (user.clone(), scope.clone());
+        let session = SignedIn { id: *id, user, scope, behind: *behind };
+        check(admin, &session).await?;
+        Ok(session)
+    };
+    let order = Order::new(SIGN_IN, Object::ConsoleSession(ticket.id));
+    admin.act(&console_user(&ticket.user, by), order, attempt).await
+}
+
+/// Makes the actor of what a user of the console does, from the place and by the request that `by` names.
+pub(crate) fn console_user(name: &str, by: &Actor) -> Actor {
+    Actor {
+        from: by.from.clone(),
+        request_id: by.request_id.clone(),
+        ..Actor::new(ActorKind::Console(name.to_owned()))
+    }
+}
+
+/// Refuses a session that has been ended, on whichever server.
+pub(crate) async fn check(admin: &Administration<'_>, session: &SignedIn) -> Result<(), AdminError> {
+    let has_ended = is_recorded(admin, Object::ConsoleSession(session.id), SIGN_OUT, None).await?
+        || is_recorded(admin, Object::Console, SIGN_OUT, Some(session.behind)).await?;
+    if has_ended { Err(AdminError::SessionEnded) } else { Ok(()) }
+}
+
+/// Ends a session.
+pub(crate) async fn sign_out(
+    admin: &Administration<'_>,
+    session: SessionId,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    end(admin, Object::ConsoleSession(session), actor).await
+}
+
+/// Ends every session of the console.
+pub async fn sign_out_all(admin: &Administration<'_>, actor: &Actor) -> Result<(), AdminError> {
+    end(admin, Object::Console, actor).await
+}
+
+async fn end(admin: &Administration<'_>, object: Object, actor: &Actor) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        Ok(admin.store.record(&attempt.makes(&json!({ "signed_out": true }))).await?)
+    };
+    admin.act(actor, Order::new(SIGN_OUT, object), attempt).await
+}
+
+/// Says whether an act on something is recorded, behind a record.
+async fn is_recorded(
+    admin: &Administration<'_>,
+    object: Object,
+    act: &str,
+    behind: Option<u64>,
+) -> Result<bool, AdminError> {
+    let filter = RecordFilter {
+        act: Some(act.to_owned()),
+        object: Some(object.to_string()),
+        ..RecordFilter::default()
+    };
+    Ok(!admin.store.records(&filter, RecordOrder::OldestFirst, behind, 1).await?.is_empty())
+}
+
+/// Seals something for a browser.
+pub(crate) fn sealed(keys: &MasterKeys, what: &str, content: &impl Serialize) -> Zeroizing<String> {
+    let content = Zeroizing::new(serde_json::to_vec(content).expect("texts and numbers serialise"));
+    let sealed = keys.first().seal_console(what, &content, &mut rand::rng());
+    Zeroizing::new(URL_SAFE_NO_PAD.encode(sealed))
+}
+
+/// Opens what comes back from a browser; `None` if it was not sealed here as what it should be.
+pub(crate) fn opened<T: DeserializeOwned>(keys: &MasterKeys, what: &str, text: &str) -> Option<T> {
+    let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+    serde_json::from_slice(&keys.unseal_console(what, &sealed).ok()?).ok()
+}

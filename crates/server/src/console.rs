@@ -1,0 +1,55 @@
+//! The console: the administration as pages in a browser, for people who have signed in.
+//!
+//! Who visits, whether they may, and whether a form is the console's own is decided in [`visit`], once for every page. The pages
+//! below it read a request, call the act in `server/admin` as the API does, and show what it returns; no rule is theirs. Every
+//! act is a form that is answered by a redirect, so that all of it works without a script.
+
+mod act;
+mod asset;
+mod clients;
+mod form;
+mod frame;
+mod merchants;
+mod overview;
+mod page;
+mod paths;
+mod refused;
+mod routes;
+mod secrets;
+mod session;
+mod shown_once;
+mod sign_in;
+mod view;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+
+use self::routes::{Route, only};
+use self::visit::{Outcome, Visit, page};
+use crate::error::Error;
+use crate::state::State;
+
+/// The routes of the console.
+pub(crate) fn router() -> Router<Arc<State>> {
+    let routes = [own_routes(), merchants::routes(), clients::routes(), secrets::routes()];
+    routes.into_iter().flatten().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+fn own_routes() -> Vec<Route> {
+    let sign_in = get(sign_in::show).post(sign_in::post);
+    vec![
+        ("/console", only("GET, HEAD", get(page(None, overview::show)))),
+        (paths::SIGN_IN, only("GET, HEAD, POST", sign_in)),
+        ("/console/sign-out", only("POST", post(page(None, sign_in::end)))),
+        ("/console/assets/{name}", only("GET, HEAD", get(asset::get))),
+        ("/console/{*path}", any(page(None, no_page))),
+    ]
+}
+
+/// Answers at every path below the console's that leads nowhere.
+async fn no_page(_: Visit) -> Outcome {
+    Err(Error::NotFound)
+}

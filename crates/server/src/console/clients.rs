@@ -1,0 +1,32 @@
+//! Clients.
+
+mod changes;
+mod fields;
+mod lists;
+mod state;
+
+use axum::routing::get;
+
+use self::state::Act;
+use super::act::asked;
+use super::paths::CLIENTS as PATH;
+use super::routes::{Route, only};
+use super::visit::page;
+use crate::admin::Operation;
+
+pub(super) use lists::of_merchant;
+
+/// The routes of clients.
+pub(super) fn routes() -> Vec<Route> {
+    let mut routes = vec![
+        (PATH, only("GET, HEAD", get(page(Some(Operation::ListClients), lists::list)))),
+        ("/console/clients/new", asked(Operation::CreateClient, changes::new, changes::create)),
+        ("/console/clients/{id}", only("GET, HEAD", get(page(Some(Operation::ShowClient), state::show)))),
+        ("/console/clients/{id}/change", asked(Operation::UpdateClient, changes::change, changes::changed)),
+    ];
+    routes.extend(Act::ALL.map(|act| {
+        let ask = move |visit| state::ask(visit, act);
+        (act.path(), asked(act.operation(), ask, move |visit| state::perform(visit, act)))
+    }));
+    routes
+}

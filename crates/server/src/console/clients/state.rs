@@ -1,0 +1,169 @@
+//! A client as it is, and what can be done to it as a whole.
+
+use tollgate_core::{Audience, ClientId};
+use tollgate_store::{Client, Status};
+
+use crate::admin::clients;
+use crate::admin::{AdminError, Operation, tokens};
+use crate::config::{Config, duration_text};
+use crate::console::act::{Ask, again, done, id, notice};
+use crate::console::page::{Cell, Fact, Link, Look, Page, Section, fact};
+use crate::console::paths::{self, CLIENTS as PATH};
+use crate::console::visit::{Outcome, Visit};
+use crate::console::{secrets, view};
+use crate::error::Error;
+
+pub(super) async fn show(visit: Visit) -> Outcome {
+    let admin = visit.administration();
+    let client = clients::find(&admin, visit.id("id")?).await?;
+    let mut page =
+        Page::new(visit.frame(), client.name.clone()).below(Link::new(PATH, "Clients", Look::Secondary));
+    page.tag = Some(view::status(client.status));
+    page.notice = notice(&visit)?;
+    if client.status == Status::Enabled && client.merchant_status == Status::Disabled {
+        page = page.lead("Its merchant is disabled, so it is refused.");
+    }
+    let change = Link::new(format!("{}/change", paths::client(client.id)), "Change", Look::Secondary);
+    let mut links: Vec<_> = visit.may(Operation::UpdateClient).then_some(change).into_iter().collect();
+    let acts = Act::of(client.status).into_iter().filter(|act| visit.may(act.operation()));
+    links.extend(acts.map(|act| act.link(client.id)));
+    let about = Section { facts: facts(&client, admin.config), links, ..Section::new("This client") };
+    let secrets = secrets::of_client(&visit, &client, admin.now().await?).await?;
+    Ok(page.section(about).section(secrets).response())
+}
+
+fn facts(client: &Client, config: &Config) -> Vec<Fact> {
+    let terms = &client.terms;
+    let lines = |items: Vec<String>, none| {
+        if items.is_empty() {
+            Cell::Nothing(none)
+        } else {
+            Cell::Many(items.into_iter().map(Cell::Code).collect())
+        }
+    };
+    let ttl = |own: Option<_>, configured| view::text(duration_text(own.unwrap_or(configured)));
+    let labels = terms.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let merchant = client.merchant_id.map_or(Cell::Nothing("every merchant: it is an operator's"), |id| {
+        view::link(paths::merchant(id), id.to_string())
+    });
+    vec![
+        id("Client id", &client.id),
+        fact("Acts for", merchant),
+        fact("Environment", view::text(client.environment.as_str())),
+        fact("Scope", lines(client.scope.words().map(str::to_owned).collect(), "nothing")),
+        fact("May call from", lines(client.addresses.iter().map(ToString::to_string).collect(), "anywhere")),
+        fact("APIs", lines(client.audiences.iter().map(Audience::to_string).collect(), "the default one")),
+        fact("Access tokens last", ttl(terms.access_ttl, config.tokens.access_ttl)),
+        fact("Refresh tokens last", ttl(terms.refresh_ttl, config.tokens.refresh_ttl)),
+        fact(
+            "Quota of tokens",
+            terms.quota.map_or(Cell::Nothing("none"), |quota| view::text(quota.to_string())),
+        ),
+        fact("Labels", lines(labels, "none")),
+        fact("Created", view::time(client.created_at)),
+    ]
+}
+
+/// What can be done to a client.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act {
+    Disable,
+    Enable,
+    Revoke,
+    Delete,
+}
+
+impl Act {
+    pub(super) const ALL: [Self; 4] = [Self::Disable, Self::Enable, Self::Revoke, Self::Delete];
+
+    /// Those that make sense.
+    const fn of(status: Status) -> [Self; 3] {
+        match status {
+            Status::Enabled => [Self::Disable, Self::Revoke, Self::Delete],
+            Status::Disabled => [Self::Enable, Self::Revoke, Self::Delete],
+        }
+    }
+
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Disable => "/console/clients/{id}/disable",
+            Self::Enable => "/console/clients/{id}/enable",
+            Self::Revoke => "/console/clients/{id}/revoke-tokens",
+            Self::Delete => "/console/clients/{id}/delete",
+        }
+    }
+
+    pub(super) const fn operation(self) -> Operation {
+        match self {
+            Self::Disable => Operation::DisableClient,
+            Self::Enable => Operation::EnableClient,
+            Self::Revoke => Operation::RevokeTokens,
+            Self::Delete => Operation::DeleteClient,
+        }
+    }
+
+    fn link(self, id: ClientId) -> Link {
+        let look = if matches!(self, Self::Delete) { Look::Danger } else { Look::Secondary };
+        Link::new(self.path().replace("{id}", &id.to_string()), self.button(), look)
+    }
+
+    const fn button(self) -> &'static str {
+        match self {
+            Self::Disable => "Disable",
+            Self::Enable => "Enable",
+            Self::Revoke => "Revoke all tokens",
+            Self::Delete => "Delete",
+        }
+    }
+
+    const fn lead(self) -> &'static str {
+        match self {
+            Self::Disable => {
+                "It is refused everywhere, and so is every token that it has, until it is enabled again."
+            }
+            Self::Enable => "It is accepted again. The tokens that it had stay refused.",
+            Self::Revoke => "Every token that it has is refused. It can obtain new ones at once.",
+            Self::Delete => {
+                "It is deleted with its secrets, and every token that it has is refused. This can't be undone."
+            }
+        }
+    }
+}
+
+async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
+    let client = clients::find(&visit.administration(), visit.id("id")?).await?;
+    let ask = Ask {
+        title: format!("{}: {}", act.button(), client.name),
+        lead: act.lead(),
+        facts: vec![id("Client id", &client.id)],
+        button: act.button(),
+        confirmation: matches!(act, Act::Delete).then_some("Delete it with its secrets"),
+        above: paths::client(client.id),
+    };
+    Ok(ask.page(visit).below(Link::new(paths::client(client.id), client.name, Look::Secondary)))
+}
+
+pub(super) async fn ask(visit: Visit, act: Act) -> Outcome {
+    Ok(ask_page(&visit, act).await?.response())
+}
+
+pub(super) async fn perform(visit: Visit, act: Act) -> Outcome {
+    if matches!(act, Act::Delete)
+        && let Err(error) = visit.form().check_confirmed()
+    {
+        return again(ask_page(&visit, act).await?, error);
+    }
+    let id = visit.id("id")?;
+    let what = done_to(&visit, act, id).await?;
+    Ok(done(if matches!(act, Act::Delete) { PATH.to_owned() } else { paths::client(id) }.as_str(), what))
+}
+
+async fn done_to(visit: &Visit, act: Act, id: ClientId) -> Result<&'static str, AdminError> {
+    let (admin, actor) = (visit.administration(), visit.actor());
+    match act {
+        Act::Disable => clients::disable(&admin, id, actor).await.map(|_| "disabled"),
+        Act::Enable => clients::enable(&admin, id, actor).await.map(|_| "enabled"),
+        Act::Revoke => tokens::revoke_all_of_client(&admin, id, actor).await.map(|()| "revoked-tokens"),
+        Act::Delete => clients::delete(&admin, id, None, actor).await.map(|()| "deleted"),
+    }
+}

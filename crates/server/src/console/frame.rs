@@ -1,0 +1,53 @@
+//! What is around every page: the way through the console, and who has signed in.
+
+use super::session::Session;
+use crate::admin::Operation;
+
+/// What is around a page.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    /// Who has signed in.
+    pub(super) user: String,
+    /// What every form carries.
+    pub(super) form_token: String,
+    /// The parts of the console that they may see.
+    pub(super) parts: Vec<Part>,
+}
+
+/// A part of the console.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) path: &'static str,
+    /// Whether the page is in it.
+    pub(super) is_here: bool,
+}
+
+/// Every part, and what whoever sees it must be allowed to do.
+const PARTS: [(&str, &str, Option<Operation>); 3] = [
+    ("Overview", "/console", None),
+    ("Merchants", "/console/merchants", Some(Operation::ListMerchants)),
+    ("Clients", "/console/clients", Some(Operation::ListClients)),
+];
+
+impl Frame {
+    /// Makes the frame of the page at `path`.
+    pub(super) fn of(session: &Session, path: &str) -> Self {
+        let scope = &session.signed_in.scope;
+        let may_see =
+            |operation: &Option<Operation>| operation.is_none_or(|operation| operation.is_allowed_by(scope));
+        let is_below = |above: &str| {
+            path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let parts = PARTS.iter().filter(|(_, _, operation)| may_see(operation));
+        let parts = parts.map(|(name, part, _)| {
+            let is_here = if *part == "/console" { path == *part } else { is_below(part) };
+            Part { name, path: part, is_here }
+        });
+        Self {
+            user: session.signed_in.user.clone(),
+            form_token: session.form_token().to_owned(),
+            parts: parts.collect(),
+        }
+    }
+}

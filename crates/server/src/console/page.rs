@@ -1,0 +1,330 @@
+//! A page, as it is put together: what is said in it, whatever it is about. The template gives it its look.
+
+use askama::Template;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{LOCATION, REFERRER_POLICY};
+use http::{HeaderValue, StatusCode};
+use tollgate_http::pages::{Policy, headers};
+use tollgate_http::{Problem, Problems};
+
+use super::frame::Frame;
+
+/// A page.
+#[derive(Template)]
+#[template(path = "console/page.html")]
+pub(super) struct Page {
+    pub(super) frame: Frame,
+    pub(super) title: String,
+    pub(super) tag: Option<Tag>,
+    pub(super) lead: String,
+    /// Where the page belongs: the page above it.
+    pub(super) above: Option<Link>,
+    /// What has just been done.
+    pub(super) notice: Option<&'static str>,
+    /// What is wrong with the form.
+    pub(super) problems: Vec<Problem>,
+    pub(super) links: Vec<Link>,
+    pub(super) sections: Vec<Section>,
+}
+
+impl Page {
+    /// Makes a page with nothing in it.
+    pub(super) fn new(frame: Frame, title: impl Into<String>) -> Self {
+        Self {
+            frame,
+            title: title.into(),
+            tag: None,
+            lead: String::new(),
+            above: None,
+            notice: None,
+            problems: Vec::new(),
+            links: Vec::new(),
+            sections: Vec::new(),
+        }
+    }
+
+    /// Says below which page it is.
+    pub(super) fn below(mut self, above: Link) -> Self {
+        self.above = Some(above);
+        self
+    }
+
+    /// Says what it is about.
+    pub(super) fn lead(mut self, lead: impl Into<String>) -> Self {
+        self.lead = lead.into();
+        self
+    }
+
+    /// Adds a section.
+    pub(super) fn section(mut self, section: Section) -> Self {
+        self.sections.push(section);
+        self
+    }
+
+    /// Puts what is wrong with its form beside the fields, and on top what is about none of them.
+    pub(super) fn problems(mut self, problems: &Problems) -> Self {
+        for problem in problems {
+            let forms = self.sections.iter_mut().filter_map(|section| section.form.as_mut());
+            let field =
+                forms.flat_map(|form| form.fields.iter_mut()).find(|field| field.name == problem.field);
+            if let Some(field) = field {
+                field.problem = Some(problem.message.clone());
+            }
+            self.problems.push(problem.clone());
+        }
+        self
+    }
+
+    /// Answers with it.
+    pub(super) fn response(&self) -> Response {
+        let status = if self.problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        html(status, self)
+    }
+
+    /// The label of the field that a problem is about, and where it is in the page.
+    fn place_of(&self, problem: &Problem) -> Option<(&'static str, String)> {
+        let mut fields = self.sections.iter().filter_map(|section| section.form.as_ref());
+        let field = fields.find_map(|form| form.fields.iter().find(|field| field.name == problem.field))?;
+        Some((field.label, field.id()))
+    }
+}
+
+/// A part of a page.
+#[derive(Default)]
+pub(super) struct Section {
+    pub(super) title: String,
+    pub(super) lead: String,
+    pub(super) facts: Vec<Fact>,
+    pub(super) filter: Option<Form>,
+    pub(super) table: Option<Table>,
+    pub(super) form: Option<Form>,
+    pub(super) links: Vec<Link>,
+}
+
+impl Section {
+    /// Makes a section with nothing in it.
+    pub(super) fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..Self::default() }
+    }
+}
+
+/// Something that is so.
+pub(super) struct Fact {
+    pub(super) name: &'static str,
+    pub(super) value: Cell,
+}
+
+/// Makes a fact.
+pub(super) fn fact(name: &'static str, value: Cell) -> Fact {
+    Fact { name, value }
+}
+
+/// A link, which looks like a button where it leads to something that is done.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) href: String,
+    pub(super) text: String,
+    pub(super) look: Look,
+}
+
+/// How a link or a button looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    Primary,
+    Secondary,
+    Danger,
+}
+
+impl Look {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+            Self::Danger => "danger",
+        }
+    }
+}
+
+impl Link {
+    /// Makes a link.
+    pub(super) fn new(href: impl Into<String>, text: impl Into<String>, look: Look) -> Self {
+        Self { href: href.into(), text: text.into(), look }
+    }
+}
+
+/// A word that says how something stands.
+#[derive(Debug, Clone)]
+pub(super) struct Tag {
+    pub(super) text: &'static str,
+    /// Whether that is as it should be.
+    pub(super) is_good: bool,
+}
+
+/// What is in a cell of a table, or the value of a fact.
+#[derive(Template)]
+#[template(path = "console/cell.html")]
+pub(super) enum Cell {
+    Text(String),
+    Code(String),
+    Tag(Tag),
+    Link(Link),
+    /// A time, as people and as programs read it.
+    Time(String, String),
+    Many(Vec<Cell>),
+    Nothing(&'static str),
+}
+
+/// A table.
+pub(super) struct Table {
+    pub(super) columns: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<Cell>>,
+    /// What is said if it is empty.
+    pub(super) empty: &'static str,
+    /// Where the first and the next page of it are.
+    pub(super) first: Option<String>,
+    pub(super) next: Option<String>,
+}
+
+impl Table {
+    /// Makes a table.
+    pub(super) fn new(columns: &[&'static str], empty: &'static str, rows: Vec<Vec<Cell>>) -> Self {
+        Self { columns: columns.to_vec(), rows, empty, first: None, next: None }
+    }
+}
+
+/// A form.
+pub(super) struct Form {
+    pub(super) action: String,
+    /// Whether it changes something. Otherwise it filters a list.
+    pub(super) is_post: bool,
+    pub(super) fields: Vec<Field>,
+    pub(super) button: &'static str,
+    pub(super) look: Look,
+    /// Where else to go.
+    pub(super) cancel: Option<String>,
+}
+
+impl Form {
+    /// Makes a form that changes something, unless one goes back to `cancel`.
+    pub(super) fn post(action: impl Into<String>, button: &'static str, cancel: impl Into<String>) -> Self {
+        let cancel = Some(cancel.into());
+        Self { action: action.into(), is_post: true, fields: Vec::new(), button, look: Look::Primary, cancel }
+    }
+
+    /// Makes a form that filters a list.
+    pub(super) fn filter(action: impl Into<String>) -> Self {
+        let (fields, button, look) = (Vec::new(), "Filter", Look::Secondary);
+        Self { action: action.into(), is_post: false, fields, button, look, cancel: None }
+    }
+
+    /// Adds a field.
+    pub(super) fn field(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
+}
+
+/// A field of a form.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) hint: String,
+    pub(super) value: String,
+    pub(super) kind: FieldKind,
+    pub(super) is_required: bool,
+    pub(super) problem: Option<String>,
+}
+
+/// The kinds of fields.
+pub(super) enum FieldKind {
+    Line,
+    Lines,
+    Hidden,
+    Box,
+    /// Values, each with what people read.
+    Choice(Vec<(&'static str, &'static str)>),
+}
+
+impl Field {
+    /// Makes a field of one line.
+    pub(super) fn line(name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        let (hint, kind) = (String::new(), FieldKind::Line);
+        Self { name, label, hint, value: value.into(), kind, is_required: false, problem: None }
+    }
+
+    /// Makes a field of several lines.
+    pub(super) fn lines(name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        Self { kind: FieldKind::Lines, ..Self::line(name, label, value) }
+    }
+
+    /// Makes a field that goes along and is not seen.
+    pub(super) fn hidden(name: &'static str, value: impl Into<String>) -> Self {
+        Self { kind: FieldKind::Hidden, ..Self::line(name, "", value) }
+    }
+
+    /// Makes a box that must be ticked.
+    pub(super) fn confirmation(label: &'static str) -> Self {
+        Self { kind: FieldKind::Box, ..Self::line("confirm", label, "yes") }.required()
+    }
+
+    /// Makes a choice.
+    pub(super) fn choice(
+        name: &'static str,
+        label: &'static str,
+        value: impl Into<String>,
+        of: &[(&'static str, &'static str)],
+    ) -> Self {
+        Self { kind: FieldKind::Choice(of.to_vec()), ..Self::line(name, label, value) }
+    }
+
+    /// Makes the field of a reason.
+    pub(super) fn reason(value: impl Into<String>) -> Self {
+        let hint = "For the audit trail, such as the number of a ticket. Write no personal data.";
+        Self::line("reason", "Reason", value).hint(hint)
+    }
+
+    /// Says what belongs into it.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Asks for it.
+    pub(super) fn required(mut self) -> Self {
+        self.is_required = true;
+        self
+    }
+
+    fn id(&self) -> String {
+        format!("field-{}", self.name.replace('_', "-"))
+    }
+
+    /// Whether a choice says this.
+    fn has(&self, value: &str) -> bool {
+        self.value == value
+    }
+
+    /// What describes it: its hint and its problem.
+    fn described_by(&self) -> String {
+        let id = self.id();
+        let hint = (!self.hint.is_empty()).then(|| format!("{id}-hint"));
+        let problem = self.problem.as_ref().map(|_| format!("{id}-problem"));
+        [problem, hint].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Answers with a page.
+pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
+    let html = page.render().expect("a template writes into a string, which never fails");
+    let mut headers = headers(Policy::default());
+    // Without one of its own, a form would have no origin, by which another site's is told apart.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    (status, headers, Body::from(html)).into_response()
+}
+
+/// Leads the browser to another page of the console.
+pub(super) fn moved(to: &str) -> Response {
+    let to = HeaderValue::from_str(to).expect("a path is visible ASCII");
+    (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
+}

@@ -1,0 +1,119 @@
+//! Signing in, and out.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, Request, State as Shared};
+use axum::response::Response;
+use http::StatusCode;
+use http::header::SET_COOKIE;
+use tollgate_core::wire::Code;
+use tollgate_http::edge::read_body;
+use tollgate_http::refusal::Reason;
+use zeroize::Zeroizing;
+
+use super::form::{Fields, check_origin};
+use super::page::{html, moved};
+use super::refused::{self, Refused};
+use super::session::{Session, no_cookie};
+use super::visit::{Outcome, Visit, whence};
+use crate::admin::{AdminError, console};
+use crate::error::Error;
+use crate::state::{Arrival, State};
+
+/// A link is shorter than this, in bytes.
+const MAX_LINK: usize = 8 * 1024;
+
+#[derive(Template)]
+#[template(path = "console/sign-in.html")]
+struct SignIn<'a> {
+    /// The token of the link that led here.
+    link: Option<&'a str>,
+    /// Why it did not work.
+    problem: Option<&'a str>,
+    has_signed_out: bool,
+}
+
+/// Shows how to sign in, and the button that does where a link has led here. Opening a link is not enough, or whoever looks
+/// at it beforehand (a chat, a mail scanner) would use it up.
+pub(super) async fn show(
+    Shared(state): Shared<Arc<State>>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Response {
+    let (head, _) = request.into_parts();
+    if !state.is_private(arrival.peer) {
+        return refused::alone(Error::PlainAdministration);
+    }
+    let query = match Fields::of_query(&head) {
+        Ok(query) => query,
+        Err(error) => return refused::alone(error),
+    };
+    let has_signed_out = query.given("signed-out").is_some();
+    html(StatusCode::OK, &SignIn { link: query.given("link"), problem: None, has_signed_out })
+}
+
+/// Signs in by a link.
+pub(super) async fn post(
+    Shared(state): Shared<Arc<State>>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Response {
+    sign_in(&state, arrival, request).await.unwrap_or_else(Refused::response)
+}
+
+async fn sign_in(state: &State, arrival: Arrival, request: Request) -> Result<Response, Refused> {
+    let (head, body) = request.into_parts();
+    if !state.is_private(arrival.peer) {
+        return Err(Error::PlainAdministration.into());
+    }
+    check_origin(&head)?;
+    let body = read_body(body, MAX_LINK, state.body_timeout()).await.map_err(Error::from)?;
+    let form = Fields::of_body(&head.headers, &Zeroizing::new(body.to_vec()))?;
+    let installation = state.installation();
+    let (admin, by) = (installation.administration(), whence(arrival, &head));
+    match console::sign_in(&admin, form.text("link"), &by).await {
+        Ok(signed_in) => {
+            let now = installation.store_time();
+            let session = Session::new(signed_in, now);
+            let mut response = moved("/console");
+            let cookie = session.set_cookie(admin.unlocked.master_keys(), now);
+            response.headers_mut().insert(SET_COOKIE, cookie);
+            Ok(response)
+        }
+        Err(
+            error @ (AdminError::UnknownLink
+            | AdminError::ExpiredLink
+            | AdminError::UsedLink
+            | AdminError::SessionEnded),
+        ) => {
+            installation.note_sign_in_refused(&by, &error);
+            Ok(refused_link(&error))
+        }
+        Err(error) => Err(Error::from(error).into()),
+    }
+}
+
+fn refused_link(error: &AdminError) -> Response {
+    let problem = match error {
+        AdminError::ExpiredLink => "This link has expired: it is good for five minutes.",
+        AdminError::UsedLink => {
+            "This link was used before: it is good once. If that was not you, end all sessions: tollgate console sign-out."
+        }
+        AdminError::SessionEnded => "All sessions were ended since this link was made.",
+        _ => "This is no link of this installation, or it was cut short.",
+    };
+    let page = SignIn { link: None, problem: Some(problem), has_signed_out: false };
+    let mut response = html(StatusCode::FORBIDDEN, &page);
+    let refusal = Reason { code: Code::Forbidden.as_str(), text: format!("console: {error}") };
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// Signs out: the session ends, on every server.
+pub(super) async fn end(visit: Visit) -> Outcome {
+    console::sign_out(&visit.administration(), visit.session().signed_in.id, visit.actor()).await?;
+    let mut response = moved("/console/sign-in?signed-out=yes");
+    response.headers_mut().insert(SET_COOKIE, no_cookie());
+    Ok(response)
+}
