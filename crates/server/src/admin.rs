@@ -27,6 +27,7 @@ mod role;
 pub mod scopes;
 pub mod secrets;
 pub mod tokens;
+mod unused;
 
 use std::time::Duration;
 

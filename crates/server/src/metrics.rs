@@ -122,6 +122,16 @@ impl Metrics {
         totals
     }
 
+    /// How many tokens were issued by a grant.
+    pub(crate) fn tokens_issued(&self, grant: Grant) -> u64 {
+        self.tokens[grant as usize].load(Relaxed)
+    }
+
+    /// How many refusals there were for each reason of which callers are told less.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = (Why, u64)> {
+        Why::ALL.into_iter().map(|why| (why, self.reasons[why as usize].load(Relaxed)))
+    }
+
     /// Writes what was counted; `exceeded` says how often each limit was exceeded.
     pub(crate) fn write(&self, exceeded: &[(&str, u64)], out: &mut Exposition) {
         self.write_requests(out);

@@ -44,6 +44,9 @@ pub trait Uses: Send + Sync {
     /// Returns the uses of a client's secrets. A secret that was not used, or not since uses are noted, is not among them.
     async fn uses(&self, client: ClientId) -> Result<Vec<SecretUses>, StoreError>;
 
+    /// Returns when each secret of these clients was last used. One that was not, or not since uses are noted, is not among them.
+    async fn last_uses(&self, clients: &[ClientId]) -> Result<Vec<(SecretId, Timestamp)>, StoreError>;
+
     /// Forgets the sources that secrets were last used from before this time. When a secret was last used stays known. Returns the
     /// number of rows.
     async fn forget_sources(&self, before: Timestamp) -> Result<u64, StoreError>;

@@ -244,23 +244,39 @@ const KILLS: usize = 5;
 
 #[test]
 fn an_act_and_its_record_are_never_apart_whatever_is_killed() {
-    kill(KILLS);
+    kill(KILLS, None);
+}
+
+#[test]
+fn an_act_and_its_record_are_never_apart_on_postgresql_whatever_is_killed() {
+    kill(KILLS, Some(&Database::create()));
 }
 
 #[test]
 #[ignore = "takes minutes: scripts/soak-audit"]
 fn an_act_and_its_record_are_never_apart_over_200_kills() {
-    kill(200);
+    kill(200, None);
 }
 
-fn kill(times: usize) {
+#[test]
+#[ignore = "takes minutes: scripts/soak-audit"]
+fn an_act_and_its_record_are_never_apart_over_200_kills_on_postgresql() {
+    kill(200, Some(&Database::create()));
+}
+
+fn kill(times: usize, database: Option<&Database>) {
     let folder = tempfile::tempdir().unwrap();
-    let (client, secret) = Serve::install(folder.path(), "");
+    let store = database.map(|database| format!("database.url = \"{}\"", database.url)).unwrap_or_default();
+    let (client, secret) = Serve::install(folder.path(), &store);
     let mut server = Serve::start(folder.path());
     let mut acknowledged = BTreeSet::new();
     for _ in 0..times {
         let (told, asked) = revoke_until_killed(&mut server, &client, &secret);
         kill_the_command_line(folder.path());
+        // What was sent to PostgreSQL before a kill may be committed after it.
+        if let Some(database) = database {
+            eventually("the sessions of the killed end", PATIENCE, || is_left_alone(database).then_some(()));
+        }
         server = Serve::start(folder.path());
         let recorded: BTreeSet<String> = listed(folder.path(), &["--act", "token.revoke"])
             .iter()
@@ -283,6 +299,12 @@ fn kill(times: usize) {
         run(folder.path(), &["audit", "verify"]);
     }
     assert!(!acknowledged.is_empty());
+}
+
+fn is_left_alone(database: &Database) -> bool {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+               AND backend_type = 'client backend'";
+    database.psql(sql).trim() == "0"
 }
 
 /// Several callers obtain tokens and revoke them until the server is killed. Returns the tokens whose revocation was acknowledged, and

@@ -14,6 +14,7 @@ mod once;
 pub(crate) mod paths;
 mod revocations;
 mod secrets;
+mod stats;
 mod values;
 mod view;
 
@@ -94,6 +95,7 @@ fn key_routes() -> Vec<Route> {
         (paths::ROTATE_KEYS, only("POST", rotate)),
         (paths::COMPROMISED_KEYS, only("POST", compromised)),
         (paths::REVOCATIONS, only("GET, HEAD, POST", revocations.merge(revoke))),
+        (paths::STATS, only("GET, HEAD", get(endpoint(Operation::ShowStats, stats::show)))),
         (paths::AUDIT, only("GET, HEAD", get(endpoint(Operation::ListRecords, audit::list)))),
     ]
 }

@@ -11,6 +11,7 @@ use tollgate_store::{Client, ClientUpdate, Creation, Object, Status, Terms, Vers
 use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};
 use super::page::Reading;
+use super::unused::Uses;
 use super::{
     AdminError, Administration, Name, Page, check_version, creation, merchants, recorded, secrets,
     wait_if_enabled_again,
@@ -63,15 +64,19 @@ pub struct ClientFilter {
     pub environment: Option<Environment>,
     /// Those with this label, and this value of it if there is one.
     pub label: Option<(String, Option<String>)>,
+    /// Those with a secret that is accepted, was there before this time, and has not been used since.
+    pub secret_last_used_before: Option<Timestamp>,
 }
 
 impl ClientFilter {
-    fn is_met_by(&self, client: &Client) -> bool {
-        let Self { merchant_id, operator, name, scope, status, environment, label } = self;
+    fn is_met_by(&self, client: &Client, uses: Option<&Uses>) -> bool {
+        let Self { merchant_id, operator, name, scope, status, environment, label, secret_last_used_before } =
+            self;
         let has_label = |(name, value): &(String, Option<String>)| {
             let found = client.terms.labels.get(name);
             found.is_some_and(|found| value.as_ref().is_none_or(|value| found == value))
         };
+        let is_unused = |before| uses.is_some_and(|uses| uses.has_unused(client, before));
         merchant_id.is_none_or(|merchant| client.merchant_id == Some(merchant))
             && operator.is_none_or(|operator| client.merchant_id.is_none() == operator)
             && name.as_ref().is_none_or(|name| merchants::has(&client.name, name))
@@ -79,6 +84,7 @@ impl ClientFilter {
             && status.is_none_or(|status| client.status == status)
             && environment.is_none_or(|environment| client.environment == environment)
             && label.as_ref().is_none_or(has_label)
+            && secret_last_used_before.is_none_or(is_unused)
     }
 }
 
@@ -234,7 +240,11 @@ pub async fn search(
     let mut reading = Reading::new(after, limit);
     while let Some((after, at_once)) = reading.wants() {
         let rows = list(admin, filter.merchant_id, after, at_once).await?;
-        reading.take(rows, |client| filter.is_met_by(client), |client| client.id);
+        let uses = match filter.secret_last_used_before {
+            Some(_) => Some(Uses::of(admin, &rows).await?),
+            None => None,
+        };
+        reading.take(rows, |client| filter.is_met_by(client, uses.as_ref()), |client| client.id);
     }
     Ok(reading.end())
 }

@@ -142,6 +142,8 @@ operations! {
     ListRevocations: Read, "revocation.list";
     /// Revokes a token, or all tokens of a client or a merchant.
     RevokeTokens: Support, "token.revoke";
+    /// Shows who is refused and why, and what was counted.
+    ShowStats: Read, "stats.show";
     /// Reads the audit trail.
     ListRecords: Audit, "trail.list";
 }

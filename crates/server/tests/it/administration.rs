@@ -4,6 +4,7 @@ mod creation;
 mod lists;
 mod records;
 mod roles;
+mod stats;
 mod terms;
 mod versions;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tollgate_server::{Listeners, NotReady, Server, Task, Tls, run};
+use tollgate_store::{RecordFilter, RecordOrder};
 
 use crate::call::{Call, LIST, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
@@ -65,7 +66,7 @@ async fn a_rotation_that_panics_makes_the_server_not_ready() {
     let listen = [("TOLLGATE_LISTEN", "127.0.0.1:0"), ("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0")];
     let stage = Stage::with(&listen, |store| faults.in_front_of(store)).await;
     faults.set("lead", Fault::Panics);
-    let listeners = Listeners::bind(&stage.config).unwrap();
+    let (listeners, elsewhere) = (Listeners::bind(&stage.config).unwrap(), stage.elsewhere.clone());
     let (server, _, _folder) = stage.into_parts();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(run(server.clone(), listeners, Tls::default(), async {
@@ -77,6 +78,14 @@ async fn a_rotation_that_panics_makes_the_server_not_ready() {
     assert_eq!(server.readiness(), Err(NotReady::Panicked(Task::Rotation)));
     stop.send(()).unwrap();
     running.await.unwrap();
+    // It stands in the audit trail, too.
+    let wanted = RecordFilter { act: Some("server.task-panic".to_owned()), ..RecordFilter::default() };
+    let records = elsewhere.records(&wanted, RecordOrder::OldestFirst, None, 10).await.unwrap();
+    let [record] = &records[..] else { panic!("once: {records:?}") };
+    assert_eq!(
+        (record.outcome.as_str(), record.after.as_deref()),
+        ("failed", Some(r#"{"task":"rotating the signing keys"}"#))
+    );
 }
 
 /// A token that was signed by another server's new key: the sooner that key is known here, and what it replaced is not

@@ -268,6 +268,7 @@ delegated! {
     Uses {
         note_uses(uses: &[SecretUse]) -> ();
         uses(client: ClientId) -> Vec<SecretUses>;
+        last_uses(clients: &[ClientId]) -> Vec<(SecretId, Timestamp)>;
         forget_sources(before: Timestamp) -> u64;
     }
     Transfer {

@@ -33,11 +33,16 @@ pub async fn the_last_use_of_each_secret_is_known_with_its_sources(store: Shared
         "there is no seventh secret"
     );
     assert_eq!(store.uses(client_id(2)).await.unwrap(), []);
+    let mut last = store.last_uses(&[client_id(2), client_id(1)]).await.unwrap();
+    last.sort_unstable();
+    assert_eq!(last, [(secret_id(1), later), (secret_id(2), NOW)]);
+    assert_eq!(store.last_uses(&[client_id(2)]).await.unwrap(), []);
     // Sources are forgotten before the secret is.
     assert_eq!(store.forget_sources(NOW.after(HOUR)).await.unwrap(), 2);
     let left = store.uses(client_id(1)).await.unwrap();
     assert_eq!(left[0], SecretUses { sources: vec![source("192.0.2.8", later)], ..first });
     assert_eq!((left[1].last_at, left[1].sources.len()), (NOW, 0));
+    assert_eq!(store.last_uses(&[client_id(1)]).await.unwrap().len(), 2);
 }
 
 pub async fn the_sources_of_a_secret_are_bounded(store: Shared) {

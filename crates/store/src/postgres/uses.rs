@@ -47,6 +47,13 @@ impl Uses for Postgres {
         }))
     }
 
+    async fn last_uses(&self, clients: &[ClientId]) -> Result<Vec<(SecretId, Timestamp)>, StoreError> {
+        let clients: Vec<Uuid> = clients.iter().map(|client| id(client.as_bytes())).collect();
+        let sql = "SELECT secret_id, last_at FROM secret_uses WHERE client_id = ANY ($1) AND source = ''";
+        let rows = self.read(sql, params![clients]).await?;
+        rows.iter().map(|row| Ok((SecretId::from_bytes(id_bytes(row, 0)?), time(row, 1)?))).collect()
+    }
+
     async fn forget_sources(&self, before: Timestamp) -> Result<u64, StoreError> {
         let sql = "WITH gone AS (
                        DELETE FROM secret_uses u WHERE last_at < $1 AND (source <> '' OR NOT EXISTS (

@@ -37,6 +37,26 @@ impl Uses for Sqlite {
         .await
     }
 
+    async fn last_uses(&self, clients: &[ClientId]) -> Result<Vec<(SecretId, Timestamp)>, StoreError> {
+        let clients = clients.to_vec();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT secret_id, last_at FROM secret_uses WHERE client_id = ?1 AND source = ''",
+            )?;
+            let mut uses = Vec::new();
+            for client in clients {
+                let rows = statement.query_map([client.as_bytes()], |row| {
+                    Ok((SecretId::from_bytes(row.get(0)?), time(row, 1)?))
+                })?;
+                for row in rows {
+                    uses.push(row?);
+                }
+            }
+            Ok(uses)
+        })
+        .await
+    }
+
     async fn forget_sources(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.write(Durability::Process, move |connection| {
             connection

@@ -7,7 +7,7 @@ use tollgate_store::{ClientUpdate, Quota, Terms};
 
 use super::call::{Call, Outcome};
 use super::listing::Query;
-use super::values::{LabelObject, LabelText, Length, Network, Part, StatusText, Text, Texts};
+use super::values::{LabelObject, LabelText, Length, Network, Part, StatusText, Text, Texts, Time};
 use super::view::{self, ClientView, CreatedClientView};
 use super::{once, paths};
 use crate::admin::Name;
@@ -78,6 +78,7 @@ fn filter(query: &mut Query) -> ClientFilter {
         status: query.filter::<StatusText>("status").map(|StatusText(status)| status),
         environment: query.filter("environment"),
         label: query.filter::<LabelText>("label").map(|LabelText(label)| label),
+        secret_last_used_before: query.filter::<Time>("secret_last_used_before").map(|Time(time)| time),
     }
 }
 

@@ -14,13 +14,14 @@ pub(crate) const KEYS: &str = "/admin/v1/keys";
 pub(crate) const ROTATE_KEYS: &str = "/admin/v1/keys/rotate";
 pub(crate) const COMPROMISED_KEYS: &str = "/admin/v1/keys/compromised";
 pub(crate) const REVOCATIONS: &str = "/admin/v1/revocations";
+pub(crate) const STATS: &str = "/admin/v1/stats";
 pub(crate) const AUDIT: &str = "/admin/v1/audit";
 
 /// What every path begins with.
 pub(crate) const ABOVE: &str = "/admin/v1/";
 
 /// Every path.
-pub(crate) const ALL: [&str; 15] = [
+pub(crate) const ALL: [&str; 16] = [
     MERCHANTS,
     MERCHANT,
     DISABLE_MERCHANT,
@@ -35,6 +36,7 @@ pub(crate) const ALL: [&str; 15] = [
     ROTATE_KEYS,
     COMPROMISED_KEYS,
     REVOCATIONS,
+    STATS,
     AUDIT,
 ];
 

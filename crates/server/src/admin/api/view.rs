@@ -80,7 +80,7 @@ pub(super) fn list<V: Serialize>(items: &[V]) -> Response {
     shown(&Shown { items })
 }
 
-fn time(time: Timestamp) -> String {
+pub(super) fn time(time: Timestamp) -> String {
     humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
 }
 

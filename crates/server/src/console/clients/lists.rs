@@ -51,6 +51,7 @@ fn filter(query: &Fields) -> Result<ClientFilter, Error> {
         status: view::status_of(query.given("status"))?,
         environment: query.parsed("environment", "must be live or test")?,
         label: query.given("label").map(label).transpose()?,
+        secret_last_used_before: None,
     })
 }
 

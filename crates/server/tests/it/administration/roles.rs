@@ -49,6 +49,7 @@ fn table() -> Vec<(Operation, Role, Vec<Asked>)> {
         (O::ReplaceCompromisedKeys, R::Keys, post("/admin/v1/keys/compromised", algorithm())),
         (O::ListRevocations, R::Read, path("/admin/v1/revocations")("GET", None)),
         (O::RevokeTokens, R::Support, ["token_id", "client_id", "merchant_id"].map(revoked).to_vec()),
+        (O::ShowStats, R::Read, path("/admin/v1/stats")("GET", None)),
         (O::ListRecords, R::Audit, path("/admin/v1/audit")("GET", None)),
     ]
 }

@@ -55,6 +55,7 @@ fn operations() -> Vec<Operation> {
             &["replace_signing_keys"],
         ),
         ("GET", "/admin/v1/revocations", None, &["revocations_after"]),
+        ("GET", "/admin/v1/stats", None, &[]),
         ("GET", "/admin/v1/audit", None, &["records", "record"]),
         ("POST", "/admin/v1/revocations", Some(json!({"token_id": "Vb3L9RACLcjNhEcGzdRnXg"})), &["revoke"]),
     ]
