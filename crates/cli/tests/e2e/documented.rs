@@ -12,7 +12,7 @@ use crate::postgres_server::Database;
 const OPERATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
 
 /// The blocks of a language under a heading of docs/operations.md.
-fn blocks(heading: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(heading: &str, language: &str) -> Vec<String> {
     blocks_of(OPERATIONS, heading, language)
 }
 
@@ -62,7 +62,7 @@ impl Machine {
     }
 
     /// Writes the configuration, with a store in its documented place.
-    fn configure(&self, master_key: &str) {
+    pub(crate) fn configure(&self, master_key: &str) {
         let config = format!(
             "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"https://pay.example.com\"\n\
              sandbox = true\n{master_key}\ndatabase.url = \"sqlite:{}\"\n",
@@ -79,13 +79,17 @@ impl Machine {
     }
 
     pub(crate) fn serve(&self) -> Serve {
+        self.serve_at("127.0.0.1:0")
+    }
+
+    pub(crate) fn serve_at(&self, listen: &str) -> Serve {
         let config = self.path("etc/tollgate/tollgate.toml");
         let mut command = tollgate(self.0.path(), &["serve", "--config", config.to_str().unwrap()]);
-        Serve::run(crate::harness::Process::spawn(&mut command))
+        Serve::run(crate::harness::Process::spawn(command.env("TOLLGATE_LISTEN", listen)))
     }
 
     /// Makes the store, and a client in it.
-    fn install(&self) -> (String, String) {
+    pub(crate) fn install(&self) -> (String, String) {
         let json = |args: &[&str]| self.tollgate(&[args, &["--format", "json"]].concat()).succeeded().json();
         json(&["store", "migrate"]);
         let merchant = json(&["merchant", "create", "--name", "Shop"]);

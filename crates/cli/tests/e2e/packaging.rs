@@ -257,10 +257,23 @@ fn the_chart_refers_to_secrets_and_its_configuration_is_safe() {
 }
 
 #[test]
-fn image_and_chart_are_of_this_version() {
+fn image_chart_description_and_packages_are_of_this_version() {
     let version = env!("CARGO_PKG_VERSION");
     let chart = read("packaging/helm/tollgate/Chart.yaml");
     assert!(chart.contains(&format!("\nversion: {version}\nappVersion: {version}\n")), "{chart}");
     let compose = read("packaging/container/compose.yaml");
     assert!(compose.contains(&format!("image: tollgate:{version}\n")), "{compose}");
+    assert!(read("docs/openapi.yaml").contains(&format!("\n  version: {version}\n")));
+    // The packages for other languages have the same version.
+    for (file, line) in [
+        ("packages/node/package.json", format!("\"version\": \"{version}\",")),
+        ("packages/java/pom.xml", format!("<version>{version}</version>")),
+        ("packages/java/README.md", format!("<version>{version}</version>")),
+        ("packages/python/src/tollgate_client/__init__.py", format!("__version__ = \"{version}\"")),
+    ] {
+        assert!(read(file).contains(&line), "{file}: {line}");
+    }
+    let latest = read("CHANGELOG.md");
+    let latest = latest.lines().find(|line| line.starts_with("## ")).unwrap();
+    assert!(latest == "## Unreleased" || latest.starts_with(&format!("## {version} (20")), "{latest}");
 }

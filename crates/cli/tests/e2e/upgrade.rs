@@ -3,10 +3,13 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 
 use serde_json::Value;
 
-use crate::harness::{Serve, finish, shell, tollgate};
+use crate::documented::{Machine, blocks};
+use crate::harness::{Api, PATIENCE, Serve, eventually, finish, shell, tollgate};
 use crate::postgres_server::Database;
 
 const MADE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/upgrade");
@@ -36,22 +39,102 @@ fn is_as_it_was(folder: &Path, made: &Value) {
     assert_eq!(serve.api.token(&gone, &its_secret).status, 401);
     let administer = |args: &[&str]| finish(&mut tollgate(folder, args)).succeeded().stdout;
     administer(&["client", "enable", &gone]);
-    crate::harness::eventually("it may again", crate::harness::SEEN_WITHIN, || {
+    eventually("it may again", crate::harness::SEEN_WITHIN, || {
         (serve.api.token(&gone, &its_secret).status == 200).then_some(())
     });
     assert!(administer(&["merchant", "list"]).contains("Example Shop"));
     administer(&["key", "rotate"]);
 }
 
-#[test]
-fn a_store_on_sqlite_of_0_1_0_is_taken_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = made("sqlite", folder.path());
+/// Makes `tollgate.db` in a folder as 0.1.0 left it.
+fn load_sqlite(folder: &Path) {
     let load = format!(
         "umask 077; python3 -c 'import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(open(sys.argv[2]).read())' \
          tollgate.db {MADE}/0.1.0-sqlite.sql"
     );
-    finish(&mut shell(folder.path(), &load)).succeeded();
+    finish(&mut shell(folder, &load)).succeeded();
+}
+
+/// What the operations page has an operator do between the end of the old servers and the start of the new ones.
+fn steps() -> String {
+    let blocks = blocks("### From 0.1.0 to 0.2.0", "sh");
+    assert_eq!(blocks.len(), 1);
+    blocks.concat()
+}
+
+#[test]
+fn the_steps_of_the_documentation_upgrade_a_store_of_0_1_0_and_keep_what_it_was() {
+    let machine = Machine::new();
+    let made = made("sqlite", &machine.path("etc/tollgate"));
+    load_sqlite(&machine.path("var/lib/tollgate"));
+    let before = fs::read(machine.path("var/lib/tollgate/tollgate.db")).unwrap();
+    machine.configure("master_key = \"file:/etc/tollgate/master.key\"");
+    machine.run(&steps()).succeeded();
+    assert!(fs::read(machine.path("backup/tollgate-0.1.0/tollgate.db")).unwrap() == before);
+    let serve = machine.serve();
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let (access, _) = serve.api.tokens(&text("client_id"), &text("client_secret"));
+    assert_eq!(serve.api.list_all(&access)[0]["payment_reference"], "KEPT");
+}
+
+/// Who serves.
+const OLD: u8 = 0;
+const NOBODY: u8 = 1;
+const NEW: u8 = 2;
+
+/// A call: who served when it began, who when it ended, and its status where there was an answer.
+type Made = (u8, u8, Option<u16>);
+
+/// Calls with a token, one after the other, until told to stop.
+fn call_on(api: Api, access: &str, (phase, stop): (&AtomicU8, &AtomicBool), calls: &Mutex<Vec<Made>>) {
+    while !stop.load(SeqCst) {
+        let began = phase.load(SeqCst);
+        let status = api.try_list(access, "").ok().map(|answer| answer.status);
+        calls.lock().unwrap().push((began, phase.load(SeqCst), status));
+    }
+}
+
+#[test]
+fn while_the_servers_are_replaced_requests_fail_no_longer_than_nobody_serves() {
+    let machine = Machine::new();
+    machine.run(&blocks("## The master key", "sh")[0]).succeeded();
+    machine.configure("master_key = \"file:/etc/tollgate/master.key\"");
+    let (id, secret) = machine.install();
+    let old = machine.serve();
+    let (api, (access, _)) = (old.api, old.api.tokens(&id, &secret));
+    let (phase, stop, calls) = (AtomicU8::new(OLD), AtomicBool::new(false), Mutex::new(Vec::new()));
+    let made = |wanted: &Made| calls.lock().unwrap().iter().filter(|made| *made == wanted).count();
+    let seen = |wanted: Made| {
+        eventually("calls are made", PATIENCE, || (made(&wanted) > 50).then_some(()));
+    };
+    // The new server goes on until the last call is answered.
+    let _new = std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| call_on(api, &access, (&phase, &stop), &calls));
+        }
+        seen((OLD, OLD, Some(200)));
+        phase.store(NOBODY, SeqCst);
+        old.process.signal("TERM");
+        old.process.finish().succeeded();
+        seen((NOBODY, NOBODY, None));
+        machine.run(&steps()).succeeded();
+        let new = machine.serve_at(&api.0.to_string());
+        phase.store(NEW, SeqCst);
+        seen((NEW, NEW, Some(200)));
+        stop.store(true, SeqCst);
+        new
+    });
+    for (began, ended, status) in calls.into_inner().unwrap() {
+        let nobody_served = began != NEW && ended != OLD;
+        assert!(status == Some(200) || (status.is_none() && nobody_served), "{began} to {ended}: {status:?}");
+    }
+}
+
+#[test]
+fn a_store_on_sqlite_of_0_1_0_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = made("sqlite", folder.path());
+    load_sqlite(folder.path());
     Serve::write_config(folder.path(), "");
     is_as_it_was(folder.path(), &made);
 }

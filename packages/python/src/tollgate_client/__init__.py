@@ -28,7 +28,7 @@ from concurrent.futures import TimeoutError as NotInTime
 from typing import Any, Callable, Mapping, NamedTuple, Union
 
 __all__ = ["Tollgate", "TollgateError", "ConfigurationError", "OriginError", "Unavailable", "Refused"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # All times are in seconds.
 LEAD, JITTER, MARGIN, SHORTEST_LIFE, DEFAULT_LIFE, REFRESH_LIFE = 60, 30, 2, 2, 300, 86_400
