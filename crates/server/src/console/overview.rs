@@ -8,7 +8,7 @@ use super::charts::{self, Chart, RENEWED_EVERY};
 use super::page::{Cell, Fact, Page, Section, Table, Tag, fact, html};
 use super::visit::{Outcome, Visit};
 use super::{paths, view};
-use crate::admin::Role;
+use crate::admin::Operation;
 use crate::error::Error;
 use crate::process::machine;
 use crate::refusals::Refusal;
@@ -50,7 +50,7 @@ struct Figures {
 }
 
 fn sees_figures(visit: &Visit) -> bool {
-    visit.session().signed_in.scope.contains(Role::Read.scope())
+    Operation::ShowStats.is_allowed_by(&visit.session().signed_in.scope)
 }
 
 fn standing(visit: &Visit) -> Vec<Fact> {

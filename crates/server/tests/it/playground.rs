@@ -150,9 +150,9 @@ impl Visitor {
     async fn press_with(&mut self, act: &str, more: &str) -> String {
         let call = self.form(act, more).await.header("sec-fetch-site", "same-origin");
         let sent = self.send(call).await;
-        // Credentials that are refused lead back to their field.
+        // Credentials that are refused lead back to their fields.
         let leads_to = |place: &str| sent.header("location") == format!("/playground#{place}");
-        let is_led = leads_to("result") || act == "sign-in" && leads_to("client_secret");
+        let is_led = ["result", "client_id", "client_secret"].into_iter().any(leads_to);
         assert!(sent.status() == 303 && is_led, "{act}: {sent:?}");
         self.look().await.text().to_owned()
     }

@@ -62,7 +62,7 @@ async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
 }
 
 /// The paths that a server answers at, whatever is mounted beside it.
-const OWN: [&str; 29] = [
+const OWN: [&str; 30] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
     "/admin/v1/audit",
@@ -80,6 +80,7 @@ const OWN: [&str; 29] = [
     "/admin/v1/merchants/{id}/disable",
     "/admin/v1/merchants/{id}/enable",
     "/admin/v1/revocations",
+    "/admin/v1/stats",
     "/api/v1/oauth2/refresh",
     "/api/v1/oauth2/token",
     "/console",

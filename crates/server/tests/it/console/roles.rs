@@ -57,8 +57,8 @@ fn call((method, path, fields): &Asked, form_token: &str) -> Call {
     if *method == "POST" { call.form(&format!("{form}&{fields}")) } else { call }
 }
 
-/// Secrets are listed on the page of their client.
-const PART_OF_ANOTHER: [Operation; 1] = [O::ListSecrets];
+/// Secrets are listed on the page of their client, and figures on the first page, which everybody sees.
+const PART_OF_ANOTHER: [Operation; 2] = [O::ListSecrets, O::ShowStats];
 
 #[test]
 fn every_operation_is_in_the_console() {

@@ -156,9 +156,15 @@ async fn who_guesses_credentials_is_held_off_as_at_the_token_endpoint() {
     let mut visitor = Visitor::of_production(&stage).await;
     let id = stage.shop.id.to_string();
     let unknown = "00000000-0000-4000-8000-000000000000";
-    for (id, secret) in [(id.as_str(), "wrong"), (unknown, "wrong"), ("no-id", ""), ("", "")] {
+    for (id, secret, problem) in [
+        (id.as_str(), "wrong", "its secret is wrong or no longer valid"),
+        (unknown, "wrong", "its secret is wrong or no longer valid"),
+        (unknown, "", "The secret is missing."),
+        ("no-id", "wrong", "A client id is a UUID"),
+        ("", "", "The client id is missing."),
+    ] {
         let page = visitor.sign_in(id, secret).await;
-        assert!(page.contains("its secret is wrong or no longer valid"), "{id}: {page}");
+        assert!(page.contains(problem), "{id}: {page}");
     }
     for _ in 0..30 {
         visitor.sign_in(&id, "wrong").await;
