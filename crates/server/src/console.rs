@@ -27,6 +27,7 @@ mod sign_in;
 mod timeline;
 mod view;
 mod visit;
+mod whole;
 mod why;
 
 use std::sync::Arc;

@@ -7,11 +7,11 @@ mod state;
 
 use axum::routing::get;
 
-use self::state::Act;
 use super::act::asked;
 use super::paths::CLIENTS as PATH;
 use super::routes::{Route, only};
 use super::visit::page;
+use super::whole::Act;
 use crate::admin::Operation;
 
 pub(super) use lists::of_merchant;
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
     ];
     routes.extend(Act::ALL.map(|act| {
         let ask = move |visit| state::ask(visit, act);
-        (act.path(), asked(act.operation(), ask, move |visit| state::perform(visit, act)))
+        (state::path(act), asked(state::operation(act), ask, move |visit| state::perform(visit, act)))
     }));
     routes
 }

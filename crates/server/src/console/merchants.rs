@@ -1,7 +1,7 @@
 //! Merchants.
 
 use tollgate_core::MerchantId;
-use tollgate_store::{Merchant, Status};
+use tollgate_store::Merchant;
 
 use super::act::{Ask, again, asked, done, id, notice};
 use super::clients;
@@ -10,6 +10,7 @@ use super::paths::{self, MERCHANTS as PATH};
 use super::routes::{Route, only};
 use super::view::{self, STATUSES};
 use super::visit::{Outcome, Visit, page};
+use super::whole::Act;
 use crate::admin::merchants::{self, MerchantFilter, NewMerchant};
 use crate::admin::{AdminError, Name, Operation, tokens};
 use crate::error::Error;
@@ -27,10 +28,9 @@ pub(super) fn routes() -> Vec<Route> {
         ("/console/merchants/{id}", only("GET, HEAD", get(page(Some(Operation::ShowMerchant), show)))),
         ("/console/merchants/{id}/rename", asked(Operation::RenameMerchant, rename, renamed)),
     ];
-    let acts = [Act::Disable, Act::Enable, Act::Revoke, Act::Delete];
-    routes.extend(acts.map(|act| {
+    routes.extend(Act::ALL.map(|act| {
         let ask = move |visit| ask(visit, act);
-        (act.path(), asked(act.operation(), ask, move |visit| perform(visit, act)))
+        (path(act), asked(operation(act), ask, move |visit| perform(visit, act)))
     }));
     routes
 }
@@ -79,8 +79,8 @@ async fn show(visit: Visit) -> Outcome {
     links.extend(
         Act::of(merchant.status)
             .into_iter()
-            .filter(|act| visit.may(act.operation()))
-            .map(|act| act.link(merchant.id)),
+            .filter(|act| visit.may(operation(*act)))
+            .map(|act| act.link(path(act), &merchant.id)),
     );
     let about = Section { facts, links, ..Section::new("This merchant") };
     Ok(page.section(about).section(clients::of_merchant(&visit, merchant.id).await?).response())
@@ -152,66 +152,36 @@ async fn renamed(visit: Visit) -> Outcome {
     }
 }
 
-/// What can be done to a merchant.
-#[derive(Debug, Clone, Copy)]
-enum Act {
-    Disable,
-    Enable,
-    Revoke,
-    Delete,
+/// Where it is asked whether an act is to be done to a merchant.
+const fn path(act: Act) -> &'static str {
+    match act {
+        Act::Disable => "/console/merchants/{id}/disable",
+        Act::Enable => "/console/merchants/{id}/enable",
+        Act::Revoke => "/console/merchants/{id}/revoke-tokens",
+        Act::Delete => "/console/merchants/{id}/delete",
+    }
 }
 
-impl Act {
-    /// Those that make sense.
-    const fn of(status: Status) -> [Self; 3] {
-        match status {
-            Status::Enabled => [Self::Disable, Self::Revoke, Self::Delete],
-            Status::Disabled => [Self::Enable, Self::Revoke, Self::Delete],
+/// The operation that the act is.
+const fn operation(act: Act) -> Operation {
+    match act {
+        Act::Disable => Operation::DisableMerchant,
+        Act::Enable => Operation::EnableMerchant,
+        Act::Revoke => Operation::RevokeTokens,
+        Act::Delete => Operation::DeleteMerchant,
+    }
+}
+
+/// What will happen.
+const fn lead(act: Act) -> &'static str {
+    match act {
+        Act::Disable => {
+            "Every client of it is refused, and every token that they have, until it is enabled again."
         }
-    }
-
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Disable => "/console/merchants/{id}/disable",
-            Self::Enable => "/console/merchants/{id}/enable",
-            Self::Revoke => "/console/merchants/{id}/revoke-tokens",
-            Self::Delete => "/console/merchants/{id}/delete",
-        }
-    }
-
-    const fn operation(self) -> Operation {
-        match self {
-            Self::Disable => Operation::DisableMerchant,
-            Self::Enable => Operation::EnableMerchant,
-            Self::Revoke => Operation::RevokeTokens,
-            Self::Delete => Operation::DeleteMerchant,
-        }
-    }
-
-    fn link(self, id: MerchantId) -> Link {
-        let look = if matches!(self, Self::Delete) { Look::Danger } else { Look::Secondary };
-        Link::new(self.path().replace("{id}", &id.to_string()), self.button(), look)
-    }
-
-    const fn button(self) -> &'static str {
-        match self {
-            Self::Disable => "Disable",
-            Self::Enable => "Enable",
-            Self::Revoke => "Revoke all tokens",
-            Self::Delete => "Delete",
-        }
-    }
-
-    const fn lead(self) -> &'static str {
-        match self {
-            Self::Disable => {
-                "Every client of it is refused, and every token that they have, until it is enabled again."
-            }
-            Self::Enable => "Its clients are accepted again. The tokens that they had stay refused.",
-            Self::Revoke => "Every token that its clients have is refused. They can obtain new ones at once.",
-            Self::Delete => {
-                "It is deleted with its clients and their secrets, and every token that they have is refused. This can't be undone."
-            }
+        Act::Enable => "Its clients are accepted again. The tokens that they had stay refused.",
+        Act::Revoke => "Every token that its clients have is refused. They can obtain new ones at once.",
+        Act::Delete => {
+            "It is deleted with its clients and their secrets, and every token that they have is refused. This can't be undone."
         }
     }
 }
@@ -220,7 +190,7 @@ async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
     let merchant = merchants::find(&visit.administration(), visit.id("id")?).await?;
     let ask = Ask {
         title: format!("{}: {}", act.button(), merchant.name),
-        lead: act.lead(),
+        lead: lead(act),
         facts: vec![id("Merchant id", &merchant.id)],
         button: act.button(),
         confirmation: matches!(act, Act::Delete).then_some("Delete it with everything that is its own"),

@@ -10,6 +10,7 @@ use crate::console::act::{Ask, again, done, id, notice};
 use crate::console::page::{Cell, Fact, Link, Look, Page, Section, fact};
 use crate::console::paths::{self, CLIENTS as PATH};
 use crate::console::visit::{Outcome, Visit};
+use crate::console::whole::Act;
 use crate::console::{secrets, view};
 use crate::error::Error;
 
@@ -25,8 +26,8 @@ pub(super) async fn show(visit: Visit) -> Outcome {
     }
     let change = Link::new(format!("{}/change", paths::client(client.id)), "Change", Look::Secondary);
     let mut links: Vec<_> = visit.may(Operation::UpdateClient).then_some(change).into_iter().collect();
-    let acts = Act::of(client.status).into_iter().filter(|act| visit.may(act.operation()));
-    links.extend(acts.map(|act| act.link(client.id)));
+    let acts = Act::of(client.status).into_iter().filter(|act| visit.may(operation(*act)));
+    links.extend(acts.map(|act| act.link(path(act), &client.id)));
     let about = Section { facts: facts(&client, admin.config), links, ..Section::new("This client") };
     let secrets = secrets::of_client(&visit, &client, admin.now().await?).await?;
     Ok(page.section(about).section(secrets).response())
@@ -64,68 +65,36 @@ fn facts(client: &Client, config: &Config) -> Vec<Fact> {
     ]
 }
 
-/// What can be done to a client.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Act {
-    Disable,
-    Enable,
-    Revoke,
-    Delete,
+/// Where it is asked whether an act is to be done to a client.
+pub(super) const fn path(act: Act) -> &'static str {
+    match act {
+        Act::Disable => "/console/clients/{id}/disable",
+        Act::Enable => "/console/clients/{id}/enable",
+        Act::Revoke => "/console/clients/{id}/revoke-tokens",
+        Act::Delete => "/console/clients/{id}/delete",
+    }
 }
 
-impl Act {
-    pub(super) const ALL: [Self; 4] = [Self::Disable, Self::Enable, Self::Revoke, Self::Delete];
+/// The operation that the act is.
+pub(super) const fn operation(act: Act) -> Operation {
+    match act {
+        Act::Disable => Operation::DisableClient,
+        Act::Enable => Operation::EnableClient,
+        Act::Revoke => Operation::RevokeTokens,
+        Act::Delete => Operation::DeleteClient,
+    }
+}
 
-    /// Those that make sense.
-    const fn of(status: Status) -> [Self; 3] {
-        match status {
-            Status::Enabled => [Self::Disable, Self::Revoke, Self::Delete],
-            Status::Disabled => [Self::Enable, Self::Revoke, Self::Delete],
+/// What will happen.
+const fn lead(act: Act) -> &'static str {
+    match act {
+        Act::Disable => {
+            "It is refused everywhere, and so is every token that it has, until it is enabled again."
         }
-    }
-
-    pub(super) const fn path(self) -> &'static str {
-        match self {
-            Self::Disable => "/console/clients/{id}/disable",
-            Self::Enable => "/console/clients/{id}/enable",
-            Self::Revoke => "/console/clients/{id}/revoke-tokens",
-            Self::Delete => "/console/clients/{id}/delete",
-        }
-    }
-
-    pub(super) const fn operation(self) -> Operation {
-        match self {
-            Self::Disable => Operation::DisableClient,
-            Self::Enable => Operation::EnableClient,
-            Self::Revoke => Operation::RevokeTokens,
-            Self::Delete => Operation::DeleteClient,
-        }
-    }
-
-    fn link(self, id: ClientId) -> Link {
-        let look = if matches!(self, Self::Delete) { Look::Danger } else { Look::Secondary };
-        Link::new(self.path().replace("{id}", &id.to_string()), self.button(), look)
-    }
-
-    const fn button(self) -> &'static str {
-        match self {
-            Self::Disable => "Disable",
-            Self::Enable => "Enable",
-            Self::Revoke => "Revoke all tokens",
-            Self::Delete => "Delete",
-        }
-    }
-
-    const fn lead(self) -> &'static str {
-        match self {
-            Self::Disable => {
-                "It is refused everywhere, and so is every token that it has, until it is enabled again."
-            }
-            Self::Enable => "It is accepted again. The tokens that it had stay refused.",
-            Self::Revoke => "Every token that it has is refused. It can obtain new ones at once.",
-            Self::Delete => {
-                "It is deleted with its secrets, and every token that it has is refused. This can't be undone."
-            }
+        Act::Enable => "It is accepted again. The tokens that it had stay refused.",
+        Act::Revoke => "Every token that it has is refused. It can obtain new ones at once.",
+        Act::Delete => {
+            "It is deleted with its secrets, and every token that it has is refused. This can't be undone."
         }
     }
 }
@@ -134,7 +103,7 @@ async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
     let client = clients::find(&visit.administration(), visit.id("id")?).await?;
     let ask = Ask {
         title: format!("{}: {}", act.button(), client.name),
-        lead: act.lead(),
+        lead: lead(act),
         facts: vec![id("Client id", &client.id)],
         button: act.button(),
         confirmation: matches!(act, Act::Delete).then_some("Delete it with its secrets"),
