@@ -8,7 +8,7 @@ use tollgate_store::{Access, LabelsError, Status};
 
 use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
-use crate::desk::Desk;
+use crate::desk::{Desk, name_of};
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 use crate::say;
@@ -79,7 +79,7 @@ async fn confirm_for(
         return Ok(());
     }
     let client = desk.client(id).await?;
-    let name = client["name"].as_str().unwrap_or_default();
+    let name = name_of(&client)?;
     ask(&format!("{act} client {id} ({name}){how}, and refuse every token it has?"))
 }
 

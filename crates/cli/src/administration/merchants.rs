@@ -7,7 +7,7 @@ use tollgate_store::{Access, Status};
 
 use crate::args::{Format, MerchantArgs, MerchantCommand, WhereArgs};
 use crate::confirm::{Confirm, ask};
-use crate::desk::Desk;
+use crate::desk::{Desk, name_of};
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 
@@ -58,7 +58,7 @@ async fn confirm_for(confirm: Confirm, desk: &Desk, id: MerchantId, act: &str) -
             break;
         }
     }
-    let name = merchant["name"].as_str().unwrap_or_default();
+    let name = name_of(&merchant)?;
     ask(&format!("{act} merchant {id} ({name}), and refuse its {count} clients and every token they have?"))
 }
 

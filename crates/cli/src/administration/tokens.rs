@@ -5,7 +5,7 @@ use tollgate_store::Access;
 
 use crate::args::{Format, RevokeArgs};
 use crate::confirm::ask;
-use crate::desk::{Desk, Tokens};
+use crate::desk::{Desk, Tokens, name_of};
 use crate::failure::Failure;
 use crate::output;
 
@@ -25,15 +25,14 @@ pub(crate) async fn run(args: RevokeArgs, format: Format) -> Result<(), Failure>
 }
 
 async fn confirm(desk: &Desk, which: Tokens) -> Result<(), Failure> {
-    let name = |found: Value| found["name"].as_str().unwrap_or_default().to_owned();
     match which {
         Tokens::One(_) => Ok(()),
         Tokens::OfClient(id) => {
-            ask(&format!("Revoke every token of client {id} ({})?", name(desk.client(id).await?)))
+            ask(&format!("Revoke every token of client {id} ({})?", name_of(&desk.client(id).await?)?))
         }
         Tokens::OfMerchant(id) => {
-            let name = name(desk.merchant(id).await?);
-            ask(&format!("Revoke every token of the clients of merchant {id} ({name})?"))
+            let merchant = desk.merchant(id).await?;
+            ask(&format!("Revoke every token of the clients of merchant {id} ({})?", name_of(&merchant)?))
         }
     }
 }

@@ -9,6 +9,7 @@ use tollgate_server::config::parse_duration;
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
 use super::Desk;
+use super::values::unreadable;
 use crate::failure::Failure;
 
 impl Desk {
@@ -50,10 +51,6 @@ impl Desk {
             Self::Server(_) => Ok(()),
         }
     }
-}
-
-fn unreadable() -> Failure {
-    Failure::new("the server shows something that this program can't read: is it of another version?")
 }
 
 /// Reads a merchant as it is printed.

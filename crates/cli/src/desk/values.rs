@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 use tollgate_core::{ClientId, MerchantId, TokenId};
 
+use crate::failure::Failure;
+
 /// A page of a list, and after what the next one begins; `None` on the last.
 pub(crate) struct Page {
     pub(crate) items: Vec<Value>,
@@ -18,6 +20,15 @@ pub(crate) enum Tokens {
     OfClient(ClientId),
     /// Every one of a merchant's clients.
     OfMerchant(MerchantId),
+}
+
+/// What a merchant or client is called that is shown. Nobody is asked about a thing whose name can't be read.
+pub(crate) fn name_of(shown: &Value) -> Result<&str, Failure> {
+    shown["name"].as_str().ok_or_else(unreadable)
+}
+
+pub(super) fn unreadable() -> Failure {
+    Failure::new("the server shows something that this program can't read: is it of another version?")
 }
 
 /// Takes members of an object, in this order. One that is not there is `null`.
