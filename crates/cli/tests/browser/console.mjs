@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { Visit, launch } from "./watched.mjs";
+import { Visit, focused, makeAll } from "./watched.mjs";
 
 const { CONSOLE_URL, DATA, BINARIES, SHOTS } = process.env;
 const run = promisify(execFile);
@@ -293,20 +293,4 @@ async function tabToField(page, name) {
   assert.fail(`the field ${name} is not reached by Tab`);
 }
 
-function focused(page) {
-  return page.evaluate(() => document.activeElement?.textContent.trim());
-}
-
-const browser = await launch(folder);
-let passed = 0;
-try {
-  for (const visit of visits) {
-    const began = performance.now();
-    await visit(browser);
-    passed += 1;
-    console.log(`${visit.name}: ${Math.round(performance.now() - began)} ms`);
-  }
-} finally {
-  await browser.close();
-}
-console.log(`${passed} visits`);
+await makeAll(folder, visits);

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { Visit, launch } from "./watched.mjs";
+import { Visit, focused, makeAll } from "./watched.mjs";
 
 const { DEV_URL, DEV_ID, DEV_SECRET, SHORT_URL, SHORT_ID, SHORT_SECRET, SERVE_URL, SERVE_ID, SERVE_SECRET } =
   process.env;
@@ -540,24 +540,8 @@ async function tabTo(page, name) {
   assert.fail(`${name} is not reached by Tab`);
 }
 
-function focused(page) {
-  return page.evaluate(() => document.activeElement?.textContent.trim());
-}
-
 async function shot(visit, name) {
   if (SHOTS) await visit.page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
-const browser = await launch(folder);
-let passed = 0;
-try {
-  for (const visit of visits) {
-    const began = performance.now();
-    await visit(browser);
-    passed += 1;
-    console.log(`${visit.name}: ${Math.round(performance.now() - began)} ms`);
-  }
-} finally {
-  await browser.close();
-}
-console.log(`${passed} visits`);
+await makeAll(folder, visits);

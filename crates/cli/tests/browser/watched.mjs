@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Starts the system's browser. It talks to nobody but the pages that it is led to. */
-export function launch(home) {
+function launch(home) {
   const args = [
     "--headless",
     "--disable-gpu",
@@ -25,6 +25,28 @@ export function launch(home) {
   if (process.getuid() === 0) args.push("--no-sandbox");
   // What it keeps beside its profile goes with the folder.
   return chromium.launch({ executablePath: process.env.CHROMIUM, args, env: { ...process.env, HOME: home } });
+}
+
+/** Makes each visit with a browser whose home is a folder, and says in the last line how many went well. */
+export async function makeAll(home, visits) {
+  const browser = await launch(home);
+  let passed = 0;
+  try {
+    for (const visit of visits) {
+      const began = performance.now();
+      await visit(browser);
+      passed += 1;
+      console.log(`${visit.name}: ${Math.round(performance.now() - began)} ms`);
+    }
+  } finally {
+    await browser.close();
+  }
+  console.log(`${passed} visits`);
+}
+
+/** What is written on what has the focus. */
+export function focused(page) {
+  return page.evaluate(() => document.activeElement?.textContent.trim());
 }
 
 /** Stands between a browser and a server, and keeps every byte of every answer that the browser gets. */
