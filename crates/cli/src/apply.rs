@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> 
     work.end(outcome, plan.unchanged, args.secrets_to.as_deref())
 }
 
-/// Makes the plan of what is wanted and what there is. A file that would end everything by mistake is none.
+/// Makes the plan of what is wanted and what there is. Refuses a file that would end everything by mistake.
 async fn planned(desk: &Desk, wanted: &Wanted, args: &ApplyArgs) -> Result<Plan, Failure> {
     if args.prune && wanted.merchants.is_empty() {
         return Err(Failure::new(format!(

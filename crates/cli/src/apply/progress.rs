@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-/// A line on standard error that is written over again. Where that is no terminal there is none.
+/// A line on standard error that is written over again. It is shown at a terminal alone.
 pub(super) struct Progress {
     total: usize,
     is_shown: bool,

@@ -179,7 +179,7 @@ fn wait(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds)).filter(|wait| *wait <= LONGEST_WAIT)
 }
 
-/// Reads the data of a success, or why there is none.
+/// Reads the data of a success, or says why the request was refused.
 async fn data(mut response: Response) -> Result<Value, Failure> {
     let status = response.status();
     let request_id =
