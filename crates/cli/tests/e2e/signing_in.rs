@@ -114,7 +114,10 @@ fn people_sign_in_by_a_provider_as_the_manual_says_and_their_groups_say_what_the
     assert_eq!(end, format!("200 {CALLBACK}"), "{page}");
     let (end, page) = curl.load("http://127.0.0.1:9/console");
     assert_eq!(end, "200 http://127.0.0.1:9/console");
-    assert!(page.contains("ada") && page.contains("/console/merchants") && !page.contains("/console/audit"), "{page}");
+    assert!(
+        page.contains("ada") && page.contains("/console/merchants") && !page.contains("/console/audit"),
+        "{page}"
+    );
     let (end, page) = curl.sign_in("bob");
     assert_eq!(end, format!("403 {CALLBACK}"));
     assert!(page.contains("none of your groups has a role"), "{page}");
@@ -124,7 +127,13 @@ fn people_sign_in_by_a_provider_as_the_manual_says_and_their_groups_say_what_the
 
     let list = ["audit", "list", "--act", "console.sign-in", "--config", "tollgate.toml", "--format", "json"];
     let trail = finish(&mut tollgate(folder.path(), &list)).succeeded().stdout;
-    for part in ["console:ada", "console:bob", "admin:read admin:support", "\"subject\":\"ada\"", "no group has a role"] {
+    for part in [
+        "console:ada",
+        "console:bob",
+        "admin:read admin:support",
+        "\"subject\":\"ada\"",
+        "no group has a role",
+    ] {
         assert!(trail.contains(part), "{part}: {trail}");
     }
     drop(provider);

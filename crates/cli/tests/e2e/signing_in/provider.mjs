@@ -17,8 +17,8 @@ await once(server, "listening");
 // Another site than the console, which is at 127.0.0.1.
 const url = `http://localhost:${server.address().port}`;
 
-// It warns of what matters in production.
-console.warn = () => {};
+// It tells of what matters in production.
+console.info = console.warn = () => {};
 
 const provider = new Provider(url, {
   clients: [
@@ -67,7 +67,8 @@ async function who(request, response) {
   if (answer === "nobody") {
     await provider.interactionFinished(request, response, { error: "access_denied" });
   } else if (answer) {
-    await provider.interactionFinished(request, response, { login: { accountId: answer } });
+    // A client that may be anywhere on a machine is one that its user must agree to.
+    await provider.interactionFinished(request, response, { login: { accountId: answer }, consent: {} });
   } else {
     const links = ["ada", "bob", "nobody"].map((name) => `<a href="/who/${uid}/${name}">${name}</a>`);
     response.setHeader("content-type", "text/html").end(`<!doctype html><title>Who are you?</title>${links.join(" ")}`);
