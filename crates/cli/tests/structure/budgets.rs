@@ -43,8 +43,8 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("guard", 2_360),
     ("http", 3_900),
     ("sandbox", 4_330),
-    ("server", 17_160),
-    ("store", 7_700),
+    ("server", 17_200),
+    ("store", 7_970),
 ];
 
 #[test]
