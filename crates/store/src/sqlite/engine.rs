@@ -28,7 +28,8 @@ const READERS: usize = 2;
 pub struct Sqlite {
     writes: Arc<Queue<Box<dyn Job>>>,
     reads: Arc<Queue<Read>>,
-    readers: Vec<JoinHandle<()>>,
+    /// Each gives its connection back when it ends.
+    readers: Vec<JoinHandle<Connection>>,
     /// `None` where the store was opened to read only.
     writer: Option<JoinHandle<()>>,
     measures: Arc<Measures>,
@@ -83,8 +84,10 @@ impl Sqlite {
         };
         for connection in connections {
             let (queue, measures) = (Arc::clone(&store.reads), Arc::clone(&store.measures));
-            let run = move || reader::run(&connection, &queue, &measures);
-            store.readers.push(spawn("store-reader", run)?);
+            store.readers.push(spawn("store-reader", move || {
+                reader::run(&connection, &queue, &measures);
+                connection
+            })?);
         }
         Ok(store)
     }
@@ -176,17 +179,21 @@ impl Measured for Sqlite {
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StoreError> {
     let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
 }
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        // The writer is the last: SQLite removes the files beside the database when the last connection closes.
+        // SQLite removes the files beside the database when the last connection closes. Of two that close at the same time each
+        // takes the other for one that stays: they close here, one after another, and the writer's is the last.
         self.reads.close();
         for reader in self.readers.drain(..) {
-            let _ = reader.join();
+            drop(reader.join());
         }
         self.writes.close();
         if let Some(writer) = self.writer.take() {
