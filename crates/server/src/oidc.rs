@@ -24,7 +24,7 @@ pub(crate) use self::problem::{Fault, Problem};
 
 use self::calls::Document;
 use self::discovery::Metadata;
-use self::exchange::{Code, exchange};
+use self::exchange::{Grant, exchange};
 use self::id_token::Expected;
 use self::keys::KeySet;
 use self::problem::ErrorCode;
@@ -107,13 +107,13 @@ impl Provider {
         let metadata = self.metadata().await?;
         self.check_sender(&metadata, callback)?;
         let code = code_of(callback)?;
-        let code = Code {
+        let grant = Grant {
             code,
             verifier: drawn.verifier,
             redirect_uri: &self.redirect_uri,
             client_id: &self.settings.client_id,
         };
-        let tokens = exchange(&self.access, &metadata, &code).await?;
+        let tokens = exchange(&self.access, &metadata, &grant).await?;
         let keys: KeySet = self.access.json(Document::Keys, &metadata.jwks_uri).await?;
         let expected = Expected {
             issuer: &self.settings.issuer,

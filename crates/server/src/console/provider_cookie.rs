@@ -25,7 +25,7 @@ pub(super) struct Begun {
     pub(super) id: SessionId,
     /// The number of a record before which it was not yet.
     pub(super) behind: u64,
-    begun_at: u64,
+    since: u64,
     state: String,
     nonce: String,
     verifier: String,
@@ -37,7 +37,7 @@ impl Begun {
         Self {
             id: SessionId::random(&mut rand::rng()),
             behind,
-            begun_at: now.millis(),
+            since: now.millis(),
             state: drawn(),
             nonce: drawn(),
             verifier: drawn(),
@@ -51,13 +51,13 @@ impl Begun {
 
     /// Until when somebody must have come back.
     pub(super) fn until(&self) -> Timestamp {
-        Timestamp::from_millis(self.begun_at).after(TTL)
+        Timestamp::from_millis(self.since).after(TTL)
     }
 
     /// What must come back.
     pub(super) fn drawn(&self) -> Drawn<'_> {
-        let Self { state, nonce, verifier, begun_at, .. } = self;
-        Drawn { state, nonce, verifier, begun_at: Timestamp::from_millis(*begun_at) }
+        let Self { state, nonce, verifier, since, .. } = self;
+        Drawn { state, nonce, verifier, begun_at: Timestamp::from_millis(*since) }
     }
 
     /// The cookie, for as long as it is good.

@@ -13,8 +13,8 @@ use super::calls::{Access, Document};
 use super::discovery::Metadata;
 use super::problem::Problem;
 
-/// A code, and what has to go with it.
-pub(super) struct Code<'a> {
+/// What goes to the provider: a code, and what has to be there with it.
+pub(super) struct Grant<'a> {
     pub(super) code: &'a str,
     pub(super) verifier: &'a str,
     pub(super) redirect_uri: &'a str,
@@ -37,9 +37,9 @@ struct Answer {
 pub(super) async fn exchange(
     access: &Access,
     metadata: &Metadata,
-    code: &Code<'_>,
+    grant: &Grant<'_>,
 ) -> Result<Tokens, Problem> {
-    let request = request(access, metadata, code)?;
+    let request = request(access, metadata, grant)?;
     let answer = access.ask(Document::Tokens, request).await?;
     let answer: Answer = serde_json::from_slice(&answer).map_err(|_| Problem::Malformed(Document::Tokens))?;
     let access_token = answer.access_token.map(Zeroizing::new);
@@ -47,21 +47,21 @@ pub(super) async fn exchange(
     Ok(Tokens { id_token, access_token })
 }
 
-fn request(access: &Access, metadata: &Metadata, code: &Code<'_>) -> Result<Request<Bytes>, Problem> {
+fn request(access: &Access, metadata: &Metadata, grant: &Grant<'_>) -> Result<Request<Bytes>, Problem> {
     let secret = (access.secret)().map_err(Problem::Secret)?;
     let secret = secret.trim_end_matches(['\r', '\n']);
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "authorization_code")
-        .append_pair("code", code.code)
-        .append_pair("redirect_uri", code.redirect_uri)
-        .append_pair("code_verifier", code.verifier);
+        .append_pair("code", grant.code)
+        .append_pair("redirect_uri", grant.redirect_uri)
+        .append_pair("code_verifier", grant.verifier);
     let request = Request::post(&metadata.token_endpoint)
         .header(ACCEPT, HeaderValue::from_static("application/json"))
         .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     let request = match Authentication::of(metadata)? {
-        Authentication::Basic => request.header(AUTHORIZATION, basic(code.client_id, secret)),
+        Authentication::Basic => request.header(AUTHORIZATION, basic(grant.client_id, secret)),
         Authentication::Post => {
-            form.append_pair("client_id", code.client_id).append_pair("client_secret", secret);
+            form.append_pair("client_id", grant.client_id).append_pair("client_secret", secret);
             request
         }
     };
