@@ -21,6 +21,7 @@ mod authz;
 mod changes;
 mod console;
 mod layers;
+mod provider;
 mod reader;
 mod redaction;
 mod safety;
@@ -44,14 +45,14 @@ use thiserror::Error;
 use tollgate_core::Policy;
 
 pub(crate) use self::authz::without_trailing_slash;
-pub(crate) use self::safety::is_loopback_host;
+pub(crate) use self::texts::is_loopback_host;
 pub use self::{
     access_tokens::AccessTokens,
     audiences::AudienceSettings,
     authz::AuthzRoute,
     changes::Changes,
-    console::GroupRoles,
     layers::DEFAULTS,
+    provider::GroupRoles,
     safety::Unsafe,
     settings::{
         Admin, Authz, Config, Console, DatabaseSettings, Idempotency, Keys, Limits, Log, Oidc, PaymentPage,

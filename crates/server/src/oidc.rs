@@ -5,6 +5,7 @@
 
 mod calls;
 mod discovery;
+mod document;
 mod exchange;
 mod id_token;
 mod identity;
@@ -18,12 +19,13 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tollgate_core::Timestamp;
 
-pub use self::calls::{Access, Calls, LONGEST_ANSWER, PATIENCE, ReadSecret};
+pub use self::calls::{Access, Calls, ReadSecret};
+pub use self::document::{LONGEST_ANSWER, PATIENCE};
 pub(crate) use self::identity::Identity;
 pub(crate) use self::problem::{Fault, Problem};
 
-use self::calls::Document;
 use self::discovery::Metadata;
+use self::document::Document;
 use self::exchange::{Grant, exchange};
 use self::id_token::Expected;
 use self::keys::KeySet;

@@ -48,6 +48,9 @@ impl Drop for Provider {
     }
 }
 
+/// Where the provider sends people back to.
+const CALLBACK: &str = "http://127.0.0.1:9/console/sign-in/oidc/callback";
+
 /// A server that is configured as the manual says, but for where things are.
 fn serve(folder: &Path, issuer: &str) -> Serve {
     let [block] = &blocks_of(OPERATIONS, "#### By an OpenID provider", "toml")[..] else {
@@ -108,7 +111,6 @@ fn people_sign_in_by_a_provider_as_the_manual_says_and_their_groups_say_what_the
     let provider = Provider::start();
     let serve = serve(folder.path(), &provider.url);
     let curl = Curl { folder: folder.path(), serve: &serve };
-    const CALLBACK: &str = "http://127.0.0.1:9/console/sign-in/oidc/callback";
 
     let (end, page) = curl.sign_in("ada");
     assert_eq!(end, format!("200 {CALLBACK}"), "{page}");

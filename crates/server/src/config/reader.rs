@@ -10,7 +10,6 @@ use toml::Value;
 
 use super::{
     audiences::AudienceSettings,
-    authz::AuthzRoute,
     layers::{Layers, Origin, kind},
     stream::StreamTarget,
     texts::{Parsed, duration, in_whole_seconds, network, optional, public_url, references},
@@ -191,13 +190,8 @@ impl Reader {
         self.elements(key, "an array of tables ([[audiences]])", AudienceSettings::read)
     }
 
-    /// The table of routes for forward authorization.
-    pub(super) fn authz_routes(&mut self, key: &'static str) -> Vec<AuthzRoute> {
-        self.elements(key, "an array of tables ([[authz.routes]])", AuthzRoute::read)
-    }
-
     /// The elements of an array. Each that is wrong is a problem of its own.
-    fn elements<T>(
+    pub(super) fn elements<T>(
         &mut self,
         key: &'static str,
         expected: &'static str,

@@ -9,7 +9,7 @@ use tollgate_core::{Algorithm, RsaBits};
 use super::{
     audiences::AudienceSettings,
     authz::AuthzRoute,
-    console::GroupRoles,
+    provider::GroupRoles,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     stream::StreamTarget,

@@ -1,8 +1,5 @@
 //! Calls to the provider: bounded in time and in length, and made by whatever the program gives for it.
 
-use std::fmt;
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -12,12 +9,8 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt as _};
 use zeroize::Zeroizing;
 
+use super::document::{Document, LONGEST_ANSWER, PATIENCE};
 use super::problem::{ErrorCode, Problem};
-
-/// How long the provider may take for an answer.
-pub const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an answer of the provider may be, in bytes.
-pub const LONGEST_ANSWER: usize = 256 * 1024;
 
 /// Sends a request to its URI and nowhere else, follows no redirect, and returns the whole answer. Errors say nothing of what was
 /// sent.
@@ -32,24 +25,6 @@ pub struct Access {
     pub calls: Calls,
     /// Where the secret comes from, which is read for each sign-in.
     pub secret: ReadSecret,
-}
-
-/// What the provider is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Document {
-    Discovery,
-    Tokens,
-    Keys,
-}
-
-impl fmt::Display for Document {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Discovery => "the discovery document",
-            Self::Tokens => "the token response",
-            Self::Keys => "the key set",
-        })
-    }
 }
 
 impl Access {

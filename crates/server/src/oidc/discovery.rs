@@ -3,7 +3,8 @@
 use http::Uri;
 use serde::Deserialize;
 
-use super::calls::{Access, Document};
+use super::calls::Access;
+use super::document::Document;
 use super::problem::Problem;
 use crate::config::is_loopback_host;
 

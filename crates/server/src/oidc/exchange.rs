@@ -9,8 +9,9 @@ use http::{HeaderValue, Request};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::calls::{Access, Document};
+use super::calls::Access;
 use super::discovery::Metadata;
+use super::document::Document;
 use super::problem::Problem;
 
 /// What goes to the provider: a code, and what has to be there with it.

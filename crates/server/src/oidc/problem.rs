@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::calls::{Document, LONGEST_ANSWER, PATIENCE};
+use super::document::{Document, LONGEST_ANSWER, PATIENCE};
 
 /// Why somebody could not be signed in by the provider.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -69,6 +69,9 @@ pub(super) fn assembled(header: &Value, claims: &Value, signature: &[u8]) -> Str
     format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode(signature))
 }
 
+/// Makes an ID token of its claims.
+pub(super) type Sign = Box<dyn Fn(Value) -> String + Send>;
+
 /// What the provider was asked.
 #[derive(Clone)]
 pub(super) struct Asked {
@@ -86,7 +89,7 @@ pub(super) struct Script {
     /// The time by the provider's clock, in seconds.
     pub(super) now: u64,
     /// Makes an ID token of its claims.
-    pub(super) sign: Box<dyn Fn(Value) -> String + Send>,
+    pub(super) sign: Sign,
     /// What is answered at a path instead; `None` is no answer at all.
     pub(super) instead: BTreeMap<&'static str, Option<(u16, Vec<u8>)>>,
     /// Whether a code can be used again.
