@@ -52,6 +52,7 @@ mod server;
 mod state;
 mod steady_time;
 mod store_clock;
+mod store_load;
 mod streaming;
 mod suspension;
 mod trail;
