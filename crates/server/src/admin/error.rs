@@ -74,11 +74,11 @@ pub enum AdminError {
     /// A link to sign in by was not made for this installation, or is cut short.
     #[error("this link was not made here, or is not whole")]
     UnknownLink,
-    /// A link to sign in by is too old, or what a provider said.
-    #[error("this link or sign-in has expired")]
+    /// A link to sign in by is too old.
+    #[error("this link has expired")]
     ExpiredLink,
-    /// Somebody has signed in by this link before, or by what a provider said.
-    #[error("this link or sign-in was used before")]
+    /// Somebody has signed in by this link before.
+    #[error("this link was used before")]
     UsedLink,
     /// A session of the console has ended.
     #[error("the session has ended")]

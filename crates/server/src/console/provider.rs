@@ -70,11 +70,20 @@ enum Failure {
     #[error("no group of the user has a role")]
     NoRole,
     /// It is too late, or the second time.
-    #[error("{0}")]
+    #[error("{}", over(.0))]
     Over(AdminError),
     /// It has nothing to do with who they are.
     #[error("{}", .0.message())]
     Error(Error),
+}
+
+/// What the errors of links mean for a sign-in by the provider, which the trail lets begin once, too.
+fn over(error: &AdminError) -> String {
+    match error {
+        AdminError::ExpiredLink => "this sign-in took longer than ten minutes".to_owned(),
+        AdminError::UsedLink => "this sign-in was completed before".to_owned(),
+        error => error.to_string(),
+    }
 }
 
 impl From<AdminError> for Failure {

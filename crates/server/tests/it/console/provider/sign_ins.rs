@@ -134,7 +134,7 @@ async fn what_was_drawn_is_good_once_and_for_ten_minutes() {
     let mut again = copy.clone();
     assert_eq!(copy.come_back(&query).await.status(), 200);
     let reply = again.come_back(&query).await;
-    assert_refused(&reply, 403, "this link or sign-in was used before", Location::caller());
+    assert_refused(&reply, 403, "this sign-in was completed before", Location::caller());
 
     let mut slow = Browser::at(&scene.stage);
     let query = slow.go_to(&scene.provider).await;
@@ -142,7 +142,7 @@ async fn what_was_drawn_is_good_once_and_for_ten_minutes() {
     assert_refused(
         &slow.come_back(&query).await,
         403,
-        "this link or sign-in has expired",
+        "this sign-in took longer than ten minutes",
         Location::caller(),
     );
 }
