@@ -41,6 +41,7 @@ mod panics;
 mod process;
 mod readiness;
 mod refusals;
+mod refused_requests;
 mod registry;
 mod reload;
 mod response;
