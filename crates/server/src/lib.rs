@@ -34,6 +34,7 @@ pub mod log;
 mod membership;
 mod metrics;
 mod oauth;
+pub mod oidc;
 mod open_files;
 pub mod openapi;
 mod opening;

@@ -43,7 +43,7 @@ use crate::route::{Route, Routes};
 use crate::routed::Routed;
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{console, health, limits, log, openapi};
+use crate::{console, health, limits, log, oidc, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -166,6 +166,12 @@ impl Server {
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
     pub fn log_requests(&self, log: log::Requests) {
         let _ = self.requests.set(log);
+    }
+
+    /// From now on people can sign in to the console by the provider of the configuration, which is asked in this way. Only the
+    /// first way counts.
+    pub fn sign_in_by(&self, access: oidc::Access) {
+        self.state.set_provider(access);
     }
 
     /// Returns up to `limit` clients and reasons that were refused here, the most frequent first.
