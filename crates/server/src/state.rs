@@ -21,6 +21,7 @@ use crate::readiness::NotReady;
 use crate::refusals::Refusals;
 use crate::registry::Registered;
 use crate::route::Routes;
+use crate::slow_hashes::SlowHashes;
 use crate::uses::Uses;
 
 /// What is known of a request before its handler is called.
@@ -42,6 +43,7 @@ pub(crate) struct State {
     refusals: Refusals,
     figures: Arc<Figures>,
     uses: Arc<Uses>,
+    slow_hashes: SlowHashes,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
     connections: OpenConnections,
@@ -66,6 +68,7 @@ impl State {
             refusals: Refusals::default(),
             figures: Arc::default(),
             uses: Arc::default(),
+            slow_hashes: SlowHashes::new(),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             connections: OpenConnections::default(),
@@ -126,6 +129,11 @@ impl State {
     /// The uses of secrets that are not in the store yet.
     pub(crate) fn uses(&self) -> &Arc<Uses> {
         &self.uses
+    }
+
+    /// Where slow hashes of imported secrets are computed.
+    pub(crate) fn slow_hashes(&self) -> &SlowHashes {
+        &self.slow_hashes
     }
 
     /// The client that an unknown one is compared with, so that both take the same time.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use tollgate_core::{ClientId, MerchantId, Scope};
 use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::scopes;
 use tollgate_store::{Access, LabelsError, Status};
 
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 audiences: audience,
                 id,
                 terms: terms.terms().map_err(wrong_labels)?,
+                secrets: ImportedSecrets::default(),
             };
             create(new, &on, why, format).await
         }

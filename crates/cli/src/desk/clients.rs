@@ -186,10 +186,11 @@ fn shown(mut client: Value, members: &[&str]) -> Value {
 }
 
 /// Returns a client that was created as it is printed, with its secret.
-fn created(CreatedClient { client, secret }: &CreatedClient) -> Value {
+fn created(created: &CreatedClient) -> Value {
+    let client = &created.client;
     json!({
         "client_id": client.id,
-        "client_secret": secret.expose_secret(),
+        "client_secret": created.expose_secret(),
         "secret_id": client.secrets.first().map(|secret| secret.id),
         "merchant_id": client.merchant_id,
         "name": client.name,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tollgate_core::{Algorithm, MasterKey, MasterKeys};
 use tollgate_server::admin::clients::{self, NewClient};
+use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::keys;
 use tollgate_server::admin::rekey::{self, Resealed};
 use tollgate_server::{Installation, OpenError, Server};
@@ -56,11 +57,12 @@ async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() 
             audiences: Vec::new(),
             id: None,
             terms: tollgate_store::Terms::default(),
+            secrets: ImportedSecrets::default(),
         },
         &SYSTEM,
     );
     let created = created.await.unwrap();
-    let hash = new.hasher().hash(created.client.id, created.secret.expose_secret().as_bytes());
+    let hash = new.hasher().hash(created.client.id, created.expose_secret().unwrap().as_bytes());
     assert!(created.client.secrets[0].hash.matches(&hash));
     keys::rotate(&new.administration(), Algorithm::Es256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, vec![other_key()]).await.is_ok());

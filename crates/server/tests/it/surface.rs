@@ -42,6 +42,7 @@ const fn known(error: &Error) {
         | Error::NoRandomBytes
         | Error::TokenTooLong
         | Error::Stale
+        | Error::SlowHashesBusy
         | Error::NotReady(_)
         | Error::Admin(_)
         | Error::NoSuchThing
@@ -77,6 +78,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::NoRandomBytes,
         Error::TokenTooLong,
         Error::Stale,
+        Error::SlowHashesBusy,
         Error::NotReady(NotReady::Draining),
         Error::NotReady(NotReady::NoSigningKey),
         Error::NotReady(NotReady::Stale),
