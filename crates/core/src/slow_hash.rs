@@ -190,6 +190,15 @@ impl fmt::Display for SlowHash {
 }
 
 impl ForeignHash {
+    /// Shows it as the other authority writes it. The name is long so that its uses are found.
+    pub fn expose_text(&self) -> String {
+        let Self { function, digest } = self;
+        match function {
+            SlowHash::Bcrypt { .. } => format!("{function}{}", OF_BCRYPT.encode(digest)),
+            SlowHash::Pbkdf2 { .. } => format!("{function}${}", STANDARD_NO_PAD.encode(digest)),
+        }
+    }
+
     /// Borrows what the function gives for the right secret.
     pub fn digest(&self) -> &[u8] {
         &self.digest
@@ -245,6 +254,8 @@ mod tests {
         let pbkdf2 = foreign(SHA256).unwrap();
         assert_eq!(pbkdf2.function.to_string(), SHA256.rsplit_once('$').unwrap().0);
         assert_eq!(pbkdf2.digest().len(), 32);
+        assert_eq!(pbkdf2.expose_text(), SHA256);
+        assert_eq!(bcrypt.expose_text(), BCRYPT_TEXT.replace("$2a$", "$2b$"));
         assert_eq!(format!("{pbkdf2:?} {bcrypt:?}"), "ForeignHash(pbkdf2-sha256) ForeignHash(bcrypt)");
     }
 

@@ -11,6 +11,7 @@ use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs
 use crate::confirm::{Confirm, ask};
 use crate::desk::{Desk, name_of};
 use crate::failure::Failure;
+use crate::import;
 use crate::output::{self, List, Reader};
 use crate::say;
 
@@ -43,6 +44,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             };
             create(new, &on, why, format).await
         }
+        ClientCommand::Import(args) => import::run(*args, format).await,
         ClientCommand::List { merchant, on } => list(&on, merchant, format).await,
         ClientCommand::Show(ClientArgs { client, on }) => {
             print(&Desk::open(&on, Access::Read).await?.client(client).await?)

@@ -205,8 +205,16 @@ pub(super) fn drawn(
     CreatedClient { client, secret: drawn }
 }
 
+/// Says whether an id stands for something else than a client: that of zeros for whatever is no id, that of ones for a request.
+pub(super) fn is_reserved(id: ClientId) -> bool {
+    [[0; 16], [0xff; 16]].contains(id.as_bytes())
+}
+
 /// Refuses an id that a client can't have: somebody has it, or a token of one who had it is refused still.
 async fn check_unused(admin: &Administration<'_>, id: ClientId, now: Timestamp) -> Result<(), AdminError> {
+    if is_reserved(id) {
+        return Err(AdminError::ReservedId(id));
+    }
     if admin.store.client(id).await?.is_some() {
         return Err(AdminError::ClientExists(id));
     }

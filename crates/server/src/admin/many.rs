@@ -6,7 +6,7 @@ use tollgate_core::{Actor, ClientId, Revoked, Timestamp};
 use tollgate_store::{Client, Draft as Record, Object, Secret};
 
 use super::acting::{Attempt, Order};
-use super::clients::{CreatedClient, NewClient, check, drawn};
+use super::clients::{CreatedClient, NewClient, check, drawn, is_reserved};
 use super::{AdminError, Administration};
 
 /// Draws the ids and the secrets of clients, which are not created yet: whoever creates them can keep the secrets first, so that
@@ -60,6 +60,9 @@ async fn check_all(admin: &Administration<'_>, clients: &[Client], now: Timestam
     let mut seen = HashSet::new();
     if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
         return Err(AdminError::ClientExists(*twice));
+    }
+    if let Some(reserved) = ids.iter().find(|id| is_reserved(**id)) {
+        return Err(AdminError::ReservedId(*reserved));
     }
     if let Some(existing) = admin.store.existing_clients(&ids).await?.first() {
         return Err(AdminError::ClientExists(*existing));

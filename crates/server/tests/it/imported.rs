@@ -183,7 +183,7 @@ async fn what_is_disabled_expired_or_revoked_is_refused_and_stays_as_it_is() {
     stage.follow().await;
     for client in [&disabled, &expired, &revoked] {
         assert_refused(&stage.answer(grant(client)).await, 401, "INVALID_CLIENT");
-        assert!(kept(&stage, client.id).await[0].slow_hash.is_some());
+        assert!(kept(&stage, client.id).await.iter().any(|secret| secret.slow_hash.is_some()));
     }
     stage.tokens(&with_secret(&expired, &value)).await;
     store.set_client_status(disabled.id, Status::Enabled, now, &ACT).await.unwrap();

@@ -108,6 +108,7 @@ fn errors_of_administration() -> Vec<AdminError> {
         | AdminError::MerchantExists(_)
         | AdminError::ClientExists(_)
         | AdminError::ClientDeleted(_)
+        | AdminError::ReservedId(_)
         | AdminError::Changed
         | AdminError::BeyondAuthority(_)
         | AdminError::Oneself
@@ -135,6 +136,7 @@ fn errors_of_administration() -> Vec<AdminError> {
         AdminError::MerchantExists(merchant),
         AdminError::ClientExists(client),
         AdminError::ClientDeleted(client),
+        AdminError::ReservedId(ClientId::from_bytes([0; 16])),
         AdminError::Changed,
         AdminError::BeyondAuthority("admin:keys".to_owned()),
         AdminError::Oneself,

@@ -48,7 +48,7 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     drop(open(&database.url).await);
     database.psql("UPDATE tollgate_schema SET version = 14");
     open(&database.url).await.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
-    database.psql("UPDATE tollgate_schema SET oldest = 13");
+    database.psql("UPDATE tollgate_schema SET oldest = 14");
     let refused = Postgres::open(options(&database.url)).await.err();
     assert!(matches!(refused, Some(StoreError::Newer { found: 14, known: 13 })), "{refused:?}");
 }

@@ -71,7 +71,7 @@ async fn what_is_wrong_with_the_file_and_the_schema_is_listed() {
              DROP INDEX changes_by_until; CREATE INDEX changes_by_until ON changes (kind);
              PRAGMA foreign_keys = OFF;
              INSERT INTO secrets VALUES (x'00000009000000000000000000000000',
-                 x'00000001000000000000000000000000', zeroblob(32), 0, NULL, NULL)",
+                 x'00000001000000000000000000000000', zeroblob(32), 0, NULL, NULL, NULL)",
         )
         .unwrap();
     let damage = Sqlite::open_to_read(&path).unwrap().damage().await.unwrap();
