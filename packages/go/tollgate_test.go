@@ -177,7 +177,9 @@ func TestDriver(t *testing.T) {
 		t.Skip("packages/test plays the scenarios")
 	}
 	d := &driver{}
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 1<<20) // A line may have a long body.
+	for lines.Scan() {
 		var c command
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatal(err)

@@ -88,7 +88,8 @@ impl Installation {
     }
 
     /// Asks `judge` likewise about a client that brings a secret. Where it is none that the client is known to have, and the client has
-    /// imported ones, their slow hashes are asked first: what is known here is enough to accept it, and the store need not be there.
+    /// imported ones, their slow hashes are asked first: what is known here is enough to accept it, and the store need not be there. What
+    /// takes long is boxed, so that it costs nothing where it isn't asked.
     pub(crate) async fn judge_secret<T>(
         &self,
         proof: &Proof<'_>,
@@ -103,7 +104,7 @@ impl Installation {
         };
         let asked = is_wrong_secret(&refusal).then(|| registry.cached(id)).flatten();
         let refusal = match &asked {
-            Some(client) if slow_hashes.prove(client, proof).await? => match judge(asked.clone()) {
+            Some(client) if Box::pin(slow_hashes.prove(client, proof)).await? => match judge(asked.clone()) {
                 Ok(good) => return Ok(good),
                 Err(refusal) => refusal,
             },
@@ -121,7 +122,7 @@ impl Installation {
         // What was asked before says the same again.
         let news = client.filter(|client| asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, client)));
         match &news {
-            Some(client) if slow_hashes.prove(client, proof).await? => judge(Some(client.clone())),
+            Some(client) if Box::pin(slow_hashes.prove(client, proof)).await? => judge(Some(client.clone())),
             _ => Err(refusal),
         }
     }

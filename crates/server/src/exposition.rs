@@ -74,6 +74,29 @@ impl Exposition {
         let _ = writeln!(self.text, "{name}{{{labels}}} {value}");
     }
 
+    /// Adds a histogram of durations to its family, with labels or none. `buckets` counts those up to each of `bounds`, and those
+    /// beyond; `micros` is their sum. Both times are microseconds.
+    pub(crate) fn durations(
+        &mut self,
+        name: &str,
+        labels: impl Display,
+        bounds: &[u64],
+        buckets: &[u64],
+        micros: u64,
+    ) {
+        let labels = labels.to_string();
+        let comma = if labels.is_empty() { "" } else { "," };
+        let mut count = 0;
+        let bounds = bounds.iter().map(|micros| seconds(*micros)).chain(["+Inf".to_owned()]);
+        for (bound, bucket) in bounds.zip(buckets) {
+            count += bucket;
+            let _ = writeln!(self.text, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}");
+        }
+        let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+        let sum = seconds(micros);
+        let _ = writeln!(self.text, "{name}_sum{labels} {sum}\n{name}_count{labels} {count}");
+    }
+
     /// Adds a family of one value.
     pub(crate) fn single(&mut self, name: &str, kind: Kind, help: &str, value: impl Display) {
         self.family(name, kind, help);
@@ -87,6 +110,10 @@ impl Exposition {
         }
         self.text
     }
+}
+
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 #[cfg(test)]
@@ -107,6 +134,22 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]);
             assert_eq!(Format::accepted(&headers), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn durations_are_a_histogram_with_labels_and_without() {
+        for (labels, expected) in [
+            ("", "d_bucket{le=\"0.000050\"} 1\nd_bucket{le=\"+Inf\"} 3\nd_sum 2.500000\nd_count 3\n"),
+            (
+                "a=\"b\"",
+                "d_bucket{a=\"b\",le=\"0.000050\"} 1\nd_bucket{a=\"b\",le=\"+Inf\"} 3\n\
+                 d_sum{a=\"b\"} 2.500000\nd_count{a=\"b\"} 3\n",
+            ),
+        ] {
+            let mut exposition = Exposition::new(Format::Prometheus);
+            exposition.durations("d", labels, &[50], &[1, 2], 2_500_000);
+            assert_eq!(exposition.end(), expected);
         }
     }
 

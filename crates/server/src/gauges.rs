@@ -5,6 +5,7 @@ use tollgate_core::Algorithm;
 use crate::exposition::{Exposition, Kind};
 use crate::limits::limits;
 use crate::state::State;
+use crate::store_load;
 
 const AGE: &str = "tollgate_signing_key_age_seconds";
 
@@ -14,6 +15,7 @@ pub(crate) fn write(state: &State, out: &mut Exposition) {
     out.labelled("tollgate_build_info", format_args!("version=\"{}\"", env!("CARGO_PKG_VERSION")), 1);
     of_the_server(state, out);
     of_its_store(state, out);
+    store_load::write(state.installation().store(), out);
     of_the_process(out);
 }
 

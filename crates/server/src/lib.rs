@@ -53,6 +53,7 @@ mod slow_hashes;
 mod state;
 mod steady_time;
 mod store_clock;
+mod store_load;
 mod streaming;
 mod suspension;
 mod trail;

@@ -178,7 +178,10 @@ impl Metrics {
         }
         out.family(DURATIONS, Kind::Histogram, "Time from a request's head to its answer.");
         for route in self.routes.all() {
-            self.by_route[route.place()].write_durations(out, self.routes.path(route));
+            let counted = &self.by_route[route.place()];
+            let labels = format_args!("route=\"{}\"", self.routes.path(route));
+            let buckets = counted.buckets.each_ref().map(|bucket| bucket.load(Relaxed));
+            out.durations(DURATIONS, labels, &BUCKETS, &buckets, counted.micros.load(Relaxed));
         }
     }
 }
@@ -202,26 +205,6 @@ impl RouteMetrics {
             micros: AtomicU64::new(0),
         }
     }
-
-    fn write_durations(&self, out: &mut Exposition, route: &str) {
-        let mut count = 0;
-        let bounds = BUCKETS.iter().map(|micros| seconds(*micros)).chain(["+Inf".to_owned()]);
-        for (bound, bucket) in bounds.zip(&self.buckets) {
-            count += bucket.load(Relaxed);
-            out.labelled(BUCKET, format_args!("route=\"{route}\",le=\"{bound}\""), count);
-        }
-        let sum = seconds(self.micros.load(Relaxed));
-        out.labelled(SUM, format_args!("route=\"{route}\""), sum);
-        out.labelled(COUNT, format_args!("route=\"{route}\""), count);
-    }
-}
-
-const BUCKET: &str = "tollgate_request_duration_seconds_bucket";
-const SUM: &str = "tollgate_request_duration_seconds_sum";
-const COUNT: &str = "tollgate_request_duration_seconds_count";
-
-fn seconds(micros: u64) -> String {
-    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl SlowHashes {
         for (function, kept) in client.unproved(proof.now) {
             let digest = self.compute(function.clone(), proof.secret).await?;
             let slow = digest.map(|digest| proof.hasher.hash_slow(proof.client, function, &digest));
-            if slow.is_some_and(|slow| kept.prove(&slow, proof.hash)) {
+            if slow.is_some_and(|slow| kept.prove(&slow, &proof.hash)) {
                 return Ok(true);
             }
         }
@@ -76,11 +76,18 @@ impl SlowHashes {
 /// What a client would prove itself with.
 pub(crate) struct Proof<'a> {
     pub(crate) client: ClientId,
-    pub(crate) secret: &'a [u8],
+    secret: &'a [u8],
     /// The keyed hash of the secret.
-    pub(crate) hash: &'a SecretHash,
-    pub(crate) hasher: &'a SecretHasher,
-    pub(crate) now: Timestamp,
+    pub(crate) hash: SecretHash,
+    hasher: &'a SecretHasher,
+    now: Timestamp,
+}
+
+impl<'a> Proof<'a> {
+    /// Hashes a secret, whatever it is and whoever is named.
+    pub(crate) fn of(hasher: &'a SecretHasher, client: ClientId, secret: &'a [u8], now: Timestamp) -> Self {
+        Self { client, secret, hash: hasher.hash(client, secret), hasher, now }
+    }
 }
 
 /// Computes a slow hash. `None` where other secrets have the same: bcrypt repeats a secret with a NUL behind it and hashes no more than

@@ -18,6 +18,7 @@ mod installation;
 mod integrity;
 mod keys;
 mod labels;
+mod measures;
 mod merchants;
 mod postgres;
 mod purge;
@@ -39,6 +40,7 @@ pub use installation::{Installation, Seal};
 pub use integrity::Integrity;
 pub use keys::{Keys, RETIRED_KEPT, SigningKey};
 pub use labels::{Labels, LabelsError, Quota, QuotaError};
+pub use measures::{BOUNDS, Connections, Durations, Ended, Measured, Measures, Observed, Operation, Queued};
 pub use merchants::{Merchant, Merchants, Status, Version};
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use purge::Purge;
@@ -59,6 +61,7 @@ pub trait Store:
     + Installation
     + Integrity
     + Keys
+    + Measured
     + Merchants
     + Purge
     + Revocations
@@ -80,6 +83,7 @@ impl<T> Store for T where
         + Installation
         + Integrity
         + Keys
+        + Measured
         + Merchants
         + Purge
         + Revocations
@@ -87,7 +91,6 @@ impl<T> Store for T where
         + Time
         + Trail
         + Transfer
-        + Uses
         + Uses
         + 'static
 {

@@ -4,27 +4,15 @@ mod csv;
 mod hydra;
 mod json;
 mod keycloak;
+mod line;
 
 use std::fs;
 
-use tollgate_server::admin::Name;
-use tollgate_server::admin::import::OldClient;
-use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
 use zeroize::Zeroizing;
 
+pub(super) use self::line::Line;
 use crate::args::{ImportArgs, ImportSource};
 use crate::failure::Failure;
-
-/// A client in the file.
-#[derive(Debug)]
-pub(super) struct Line {
-    /// Where it stands, such as `clients[3]` or `line 4`.
-    pub(super) at: String,
-    /// The id that it has there; empty if it has none.
-    pub(super) id: String,
-    /// What it is, or why it is left out.
-    pub(super) client: Result<OldClient, String>,
-}
 
 /// Reads a file. An error is about all of it.
 pub(super) fn read(args: &ImportArgs) -> Result<Vec<Line>, Failure> {
@@ -42,27 +30,10 @@ pub(super) fn read(args: &ImportArgs) -> Result<Vec<Line>, Failure> {
     lines.map_err(|problem| Failure::new(format!("{shown}: {problem}")))
 }
 
-/// Chooses the name of a client: the one that it has, or else its id.
-fn name(given: Option<&str>, id: &str) -> Result<Name, String> {
-    let given = given.and_then(|name| name.parse().ok());
-    given.map_or_else(|| id.parse().map_err(|error| format!("its id {error}")), Ok)
-}
-
-/// Takes a secret that is known.
-fn known(secret: &str) -> Result<ImportedSecrets, String> {
-    let secret = secret.parse().map_err(|error| format!("its secret {error}"))?;
-    Ok([ImportedSecret::Known(secret)].into())
-}
-
-/// Takes a secret that is known by its slow hash.
-fn hashed(hash: &str) -> Result<ImportedSecrets, String> {
-    let hash = hash.parse().map_err(|error| format!("its hash {error}"))?;
-    Ok([ImportedSecret::Hashed(hash)].into())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use tollgate_server::admin::import::OldClient;
 
     use super::*;
 
@@ -79,7 +50,7 @@ mod tests {
         line.client.as_ref().unwrap()
     }
 
-    fn keycloak_client(change: Value) -> Value {
+    fn keycloak_client(change: &Value) -> Value {
         let mut client = json!({
             "id": "5f0c1a52-7d0e-4c1b-9a55-0b3f1f6f2c11", "clientId": "shop-till", "name": "Till", "enabled": true,
             "clientAuthenticatorType": "client-secret", "secret": "IEOHp0cJ7Xw4jv2kO9mA3zLq8RrTtYyU",
@@ -110,7 +81,7 @@ mod tests {
             json!({"secret": "short"}),
             json!({"clientId": null}),
         ];
-        let clients: Vec<Value> = clients.map(keycloak_client).into();
+        let clients: Vec<Value> = clients.each_ref().map(keycloak_client).into();
         let export = json!({"realm": "shops", "clients": clients}).to_string();
         let lines = keycloak::read(&export, Some("attributes.merchant"), false).unwrap();
         assert_eq!(
@@ -153,7 +124,7 @@ mod tests {
 
     #[test]
     fn of_the_rows_of_hydra_those_that_obtain_tokens_by_a_secret_are_taken() {
-        let row = |change: Value| {
+        let row = |change: &Value| {
             let mut row = json!({
                 "id": "0191e0a1-5c3b-7def-8123-456789abcdef", "client_name": "", "client_secret": HASH,
                 "scope": "payments:read offline", "owner": "Shop", "grant_types": ["client_credentials"],
@@ -175,7 +146,7 @@ mod tests {
             json!({"client_secret": "$argon2id$v=19$m=32,t=2,p=4$c2FsdA$aGFzaA"}),
             json!({"id": null}),
         ];
-        let rows: Vec<Value> = rows.map(row).into();
+        let rows: Vec<Value> = rows.each_ref().map(row).into();
         let array = json!(rows).to_string();
         let lines = hydra::read(&array, Some("metadata.merchant.id")).unwrap();
         let id = "0191e0a1-5c3b-7def-8123-456789abcdef";

@@ -33,6 +33,9 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
     named.map(str::to_owned).collect()
 }
 
+/// What there is besides where the store is PostgreSQL.
+const OF_POSTGRESQL: [&str; 2] = ["tollgate_store_connections", "tollgate_store_connections_limit"];
+
 /// A server that has all there is to measure.
 fn measured(folder: &Path) -> Serve {
     make_certificate(folder);
@@ -68,7 +71,7 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are_and_the_page_lists_them_a
     let serve = measured(folder.path());
     let metrics = serve.admin.get("/metrics").body;
     let families = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
-    let families: BTreeSet<_> = families.map(str::to_owned).collect();
+    let families: BTreeSet<_> = families.chain(OF_POSTGRESQL).map(str::to_owned).collect();
     for file in ["alerts.yml", "dashboard.json"] {
         let asked = metrics_in(&fs::read_to_string(packaging("monitoring").join(file)).unwrap());
         let unknown: Vec<_> = asked

@@ -14,9 +14,11 @@ pub(super) const fn code_of(error: &AdminError) -> Code {
         | AdminError::ClientExists(_)
         | AdminError::ClientDeleted(_)
         | AdminError::ReservedId(_)
-        | AdminError::Oneself => Code::Conflict,
+        | AdminError::Oneself
+        | AdminError::SecondPerson { .. } => Code::Conflict,
         AdminError::Changed => Code::PreconditionFailed,
         AdminError::BeyondAuthority(_)
+        | AdminError::MakesOperators
         | AdminError::UnknownLink
         | AdminError::ExpiredLink
         | AdminError::UsedLink

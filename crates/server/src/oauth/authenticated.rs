@@ -116,11 +116,10 @@ impl<'a> Credentials<'a> {
         })?;
 
         let Credential::Secret(secret) = &self.credential;
-        let (secret, hasher) = (secret.as_bytes(), installation.hasher());
-        let proof = Proof { client: id, secret, hash: &hasher.hash(id, secret), hasher, now };
+        let proof = Proof::of(installation.hasher(), id, secret.as_bytes(), now);
         let authenticated = installation.judge_secret(&proof, state.slow_hashes(), |client| {
             let client = client.unwrap_or_else(|| state.dummy_client().clone());
-            let secret_id = client.authenticate(proof.hash, now).map_err(Error::InvalidClient)?;
+            let secret_id = client.authenticate(&proof.hash, now).map_err(Error::InvalidClient)?;
             if !client.allows(from) {
                 return Err(Error::Address);
             }
@@ -133,7 +132,7 @@ impl<'a> Credentials<'a> {
                 caller.authenticated(id, by.secret_id, &by.client);
                 if by.client.notes_use(by.secret_id, from, now) {
                     state.uses().note(id, by.secret_id, from, now);
-                    rehash(installation, by).await;
+                    keep_proved(installation, by).await;
                 }
             }
             Err(error) => {
@@ -154,14 +153,14 @@ impl<'a> Credentials<'a> {
 
 /// Has a secret that was imported, and proved here, kept by its keyed hash. The client need not wait for a store that is slow, nor
 /// fail with one that is away: it has proved itself, and the next news of its use tries again.
-async fn rehash(installation: &Arc<Installation>, by: &Authenticated) {
+async fn keep_proved(installation: &Arc<Installation>, by: &Authenticated) {
     /// How long the client waits.
     const PATIENCE: Duration = Duration::from_secs(1);
     let Some(hash) = by.client.proved(by.secret_id).cloned() else { return };
     let (installation, id, secret) = (installation.clone(), by.id, by.secret_id);
     let rehashing = tokio::spawn(async move { installation.rehash(id, secret, &hash).await });
-    // It goes on by itself, and says by itself if it fails.
-    let _ = timeout(PATIENCE, rehashing).await;
+    // It goes on by itself, and says by itself if it fails. Boxed, because hardly anybody comes here, and everybody moves this future.
+    let _ = Box::pin(timeout(PATIENCE, rehashing)).await;
 }
 
 /// Notes what is known of a client that was refused.

@@ -11,10 +11,11 @@ use tollgate_core::{
 };
 use tollgate_store::{
     Act, Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate,
-    Clients, Completed, Creation, Document, Documents, Idempotency, IdempotencyScope, Installation,
-    Integrity, Keys, LeaderLease, Lease, Merchant, Merchants, Part, Position, Purge, Record, RecordFilter,
-    RecordOrder, Revocations, RunningServer, Seal, Secret, SecretUse, SecretUses, Servers, SigningKey,
-    Sqlite, Status, Store, StoreError, Time, TimePassed, Trail, TrailEnds, Transfer, Uses, Version,
+    Clients, Completed, Connections, Creation, Document, Documents, Idempotency, IdempotencyScope,
+    Installation, Integrity, Keys, LeaderLease, Lease, Measured, Measures, Merchant, Merchants, Part,
+    Position, Purge, Queued, Record, RecordFilter, RecordOrder, Revocations, RunningServer, Seal, Secret,
+    SecretUse, SecretUses, Servers, SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed, Trail,
+    TrailEnds, Transfer, Uses, Version,
 };
 
 /// How a method fails.
@@ -103,6 +104,20 @@ impl Faulty {
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::Panics) => panic!("{FAILED}"),
         }
+    }
+}
+
+impl Measured for Faulty {
+    fn measures(&self) -> &Measures {
+        self.store.measures()
+    }
+
+    fn queued(&self) -> Vec<Queued> {
+        self.store.queued()
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        self.store.connections()
     }
 }
 

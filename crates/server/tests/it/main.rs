@@ -45,6 +45,7 @@ mod rollout;
 mod sandbox;
 mod stage;
 mod stale;
+mod store_load;
 mod surface;
 mod suspension;
 mod token;

@@ -13,7 +13,7 @@ use super::column::{column, id, id_bytes, millis, never_written, number, params,
 use super::engine::Postgres;
 use crate::changes::{CHANGES_KEPT, Columns};
 use crate::purge::PURGED_AT_ONCE;
-use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
+use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError};
 
 /// Until when a change made at `now` stays in the log.
 pub(super) fn kept(now: Timestamp) -> i64 {
@@ -82,19 +82,23 @@ pub(super) use recorded;
 impl ChangeLog for Postgres {
     async fn last_change(&self) -> Result<Position, StoreError> {
         let row = self
-            .read_one(
+            .read_for(
+                Operation::ChangeLog,
                 "SELECT last_change, coalesce(mark, purged_mark)
                  FROM installation LEFT JOIN changes ON seq = last_change",
                 params![],
             )
             .await?
+            .into_iter()
+            .next()
             .ok_or_else(never_written)?;
         Ok(Position { seq: unsigned(&row, 0)?, mark: id_bytes(&row, 1)? })
     }
 
     async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
         let rows = self
-            .read(
+            .read_for(
+                Operation::ChangeLog,
                 "SELECT purged_change,
                      coalesce(
                          (SELECT mark FROM changes WHERE seq = $1),

@@ -11,8 +11,8 @@ use super::column::{Param, unsigned};
 use super::complete::Complete;
 use super::group::Group;
 use super::migrate;
-use super::pool::{Pool, PostgresOptions, Statement, Transaction};
-use crate::{Access, StoreError};
+use super::pool::{Pool, PostgresOptions, QUEUE, Statement, Transaction};
+use crate::{Access, Connections, Measured, Measures, Operation, Queued, StoreError};
 
 /// A store in a PostgreSQL database, which any number of processes on any number of machines may have open.
 ///
@@ -60,8 +60,18 @@ impl Postgres {
 
     /// Runs a statement that reads. It is sent again if the connection breaks.
     pub(super) async fn read(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let statements = &[Statement { sql, params }];
-        self.pool.run(Transaction { statements, repeatable: true }).await.map(last)
+        self.read_for(Operation::Read, sql, params).await
+    }
+
+    /// Reads likewise, for an operation of another kind.
+    pub(super) async fn read_for(
+        &self,
+        operation: Operation,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let (running, statements) = (self.measures().start(operation), &[Statement { sql, params }]);
+        running.end(self.pool.run(Transaction { statements, repeatable: true }).await.map(last))
     }
 
     /// Runs a statement that reads, and returns the first row.
@@ -81,7 +91,28 @@ impl Postgres {
 
     /// Runs several statements that are committed together. Returns the rows of each.
     pub(super) async fn write_all(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, StoreError> {
-        self.pool.run(Transaction { statements, repeatable: false }).await
+        let running = self.measures().start(Operation::Write);
+        running.end(self.pool.run(Transaction { statements, repeatable: false }).await)
+    }
+}
+
+impl Measured for Postgres {
+    fn measures(&self) -> &Measures {
+        self.pool.measures()
+    }
+
+    fn queued(&self) -> Vec<Queued> {
+        let (connection, (begins, completions)) =
+            (self.pool.queued(), (self.begins.waiting(), self.completions.waiting()));
+        vec![
+            connection,
+            Queued { queue: "idempotency_begin", waiting: begins, limit: QUEUE },
+            Queued { queue: "idempotency_complete", waiting: completions, limit: QUEUE },
+        ]
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        Some(self.pool.connections())
     }
 }
 

@@ -85,6 +85,11 @@ impl<J: Job> Group<J> {
         answer.await.unwrap_or_else(lost)
     }
 
+    /// How many jobs wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
     /// Works until nothing waits.
     async fn work(self: Arc<Self>, engine: Arc<J::Engine>) {
         let mut lane = Lane { group: &self, free: false };

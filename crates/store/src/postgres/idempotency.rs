@@ -17,8 +17,8 @@ use super::merchants;
 use super::secrets::{NewSecret, add_secret};
 use crate::purge::PURGED_AT_ONCE;
 use crate::{
-    Act, Alone, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease,
-    StoreError,
+    Act, Alone, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, Measured,
+    Operation, StoreError,
 };
 
 /// How often expired keys are deleted in one call of [`purge`], each time in a transaction of its own: a vacuum can
@@ -29,7 +29,8 @@ const PURGES: u32 = 20;
 impl Idempotency for Postgres {
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
         let job = Begin { lease: lease.clone(), now, witness: self.clock.instead(now) };
-        self.begins.run(job, &self.pool, self.pool.deadline()).await?
+        let running = self.measures().start(Operation::Idempotency);
+        running.end(self.begins.run(job, &self.pool, self.pool.deadline()).await.flatten())
     }
 
     async fn complete(
@@ -41,7 +42,8 @@ impl Idempotency for Postgres {
         let (document, lease, answer) = (document.clone(), lease.clone(), answer.clone());
         let witness = self.clock.instead(document.created_at);
         let job = Complete { document, lease, answer, witness };
-        self.completions.run(job, &self.pool, self.pool.deadline()).await
+        let running = self.measures().start(Operation::Idempotency);
+        running.end(self.completions.run(job, &self.pool, self.pool.deadline()).await)
     }
 
     async fn complete_creation(

@@ -5,6 +5,7 @@
 //! transaction open.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::column::Param;
 use super::error::{self, Outcome};
 use super::members::{self, Refused};
 use super::tls::Tls;
-use crate::StoreError;
+use crate::{Connections, Measures, Queued, StoreError};
 
 /// The most callers that wait for a connection; one more is refused.
 pub(super) const QUEUE: usize = 4096;
@@ -73,6 +74,11 @@ pub(super) struct Pool {
     /// A permit for each caller that may wait.
     queue: Semaphore,
     idle: Mutex<Vec<Session>>,
+    /// How many callers wait for a connection.
+    waiting: AtomicUsize,
+    /// How many connections are on loan, or being made.
+    busy: AtomicUsize,
+    measures: Measures,
 }
 
 /// A connection that is open.
@@ -99,7 +105,31 @@ impl Pool {
         config.keepalives_idle(SILENCE).tcp_user_timeout(options.statement_timeout);
         let tls = Tls::new(options.address.roots.as_deref())?;
         let free = Arc::new(Semaphore::new(options.pool_size));
-        Ok(Self { options, tls, free, queue: Semaphore::new(QUEUE), idle: Mutex::default() })
+        Ok(Self {
+            options,
+            tls,
+            free,
+            queue: Semaphore::new(QUEUE),
+            idle: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            measures: Measures::default(),
+        })
+    }
+
+    pub(super) fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    /// The callers that wait for a connection.
+    pub(super) fn queued(&self) -> Queued {
+        Queued { queue: "connection", waiting: self.waiting.load(Relaxed), limit: QUEUE }
+    }
+
+    /// The connections, open or on loan.
+    pub(super) fn connections(&self) -> Connections {
+        let (idle, busy) = (self.idle().len(), self.busy.load(Relaxed));
+        Connections { idle, busy, limit: self.options.pool_size }
     }
 
     /// Runs a transaction, again where it had no effect, until the statement timeout. Returns the rows of each statement.
@@ -183,16 +213,18 @@ impl Pool {
         let mut crowded = None;
         loop {
             let busy = |_| StoreError::Unavailable("all connections to PostgreSQL are busy".to_owned());
-            let permit = timeout_at(deadline, self.free.acquire()).await;
+            let permit = timeout_at(deadline, self.wait()).await;
             let permit = permit.map_err(|late| crowded.take().unwrap_or_else(|| busy(late)))?;
-            let permit = permit.expect("the semaphore is never closed");
+            let loan = Loan::of(self);
             if let Some(session) = self.take_idle(repeatable) {
-                return Ok(Leased { pool: self, session: Some(session), _permit: permit });
+                return Ok(Leased { pool: self, session: Some(session), _loan: loan, _permit: permit });
             }
             let late =
                 |_| StoreError::Unavailable(format!("{} does not answer", self.options.address.place()));
             match timeout_at(deadline, self.open(repeatable)).await.map_err(late)? {
-                Ok(session) => return Ok(Leased { pool: self, session: Some(session), _permit: permit }),
+                Ok(session) => {
+                    return Ok(Leased { pool: self, session: Some(session), _loan: loan, _permit: permit });
+                }
                 Err(Refused::Crowded(error)) => {
                     crowded = Some(error);
                     self.close_for_a_while(permit);
@@ -200,6 +232,12 @@ impl Pool {
                 Err(refused) => return Err(refused.error()),
             }
         }
+    }
+
+    /// Waits until one connection more may be on loan, and notes how long.
+    async fn wait(&self) -> SemaphorePermit<'_> {
+        let _waiting = Waiting::of(self);
+        self.free.acquire().await.expect("the semaphore is never closed")
     }
 
     /// Withholds one permit for a while: as long as the server allows no more connections, fewer callers may hold one.
@@ -227,10 +265,47 @@ impl Pool {
     }
 }
 
+/// A caller that waits for a connection.
+struct Waiting<'a> {
+    pool: &'a Pool,
+    since: Instant,
+}
+
+impl<'a> Waiting<'a> {
+    fn of(pool: &'a Pool) -> Self {
+        pool.waiting.fetch_add(1, Relaxed);
+        Self { pool, since: Instant::now() }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.pool.waiting.fetch_sub(1, Relaxed);
+        self.pool.measures.waits().note(self.since.elapsed());
+    }
+}
+
+/// Counts a connection among those on loan.
+struct Loan<'a>(&'a Pool);
+
+impl<'a> Loan<'a> {
+    fn of(pool: &'a Pool) -> Self {
+        pool.busy.fetch_add(1, Relaxed);
+        Self(pool)
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Relaxed);
+    }
+}
+
 /// A connection on loan. Dropping it returns the connection, even if an answer is still on its way.
 struct Leased<'a> {
     pool: &'a Pool,
     session: Option<Session>,
+    _loan: Loan<'a>,
     _permit: SemaphorePermit<'a>,
 }
 

@@ -16,7 +16,7 @@ use super::column::{
 };
 use super::engine::{Postgres, last};
 use super::pool::{Statement, Transaction};
-use crate::{Act, Record, RecordFilter, RecordOrder, StoreError, Trail, TrailEnds};
+use crate::{Act, Measured, Operation, Record, RecordFilter, RecordOrder, StoreError, Trail, TrailEnds};
 
 const ENDS: &str =
     "SELECT purged_audit, purged_audit_mac, audit_seq, audit_mac, last_change FROM installation";
@@ -176,7 +176,17 @@ impl Postgres {
         statements: &[Statement<'_>],
         if_changed: bool,
     ) -> Result<Vec<Row>, StoreError> {
-        let deadline = self.pool.deadline();
+        let running = self.measures().start(Operation::Write);
+        running.end(self.act_by(self.pool.deadline(), act, statements, if_changed).await)
+    }
+
+    async fn act_by(
+        &self,
+        deadline: Instant,
+        act: &Act,
+        statements: &[Statement<'_>],
+        if_changed: bool,
+    ) -> Result<Vec<Row>, StoreError> {
         let Ok(_turn) = timeout_at(deadline, self.turn.lock()).await else {
             return Err(StoreError::Unavailable("too many acts are waiting for it".to_owned()));
         };

@@ -9,16 +9,16 @@ use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
 use super::column::time;
 use super::engine::Sqlite;
 use crate::changes::{CHANGES_KEPT, Columns};
-use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations, StoreError};
+use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError};
 
 #[async_trait]
 impl ChangeLog for Sqlite {
     async fn last_change(&self) -> Result<Position, StoreError> {
-        self.read(last).await
+        self.read_for(Operation::ChangeLog, last).await
     }
 
     async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError> {
-        self.read(move |connection| since(connection, after, limit)).await
+        self.read_for(Operation::ChangeLog, move |connection| since(connection, after, limit)).await
     }
 }
 

@@ -14,7 +14,7 @@ use super::reader::Read;
 use super::serving::Serving;
 use super::writer::{Durability, Job, Write, Writer};
 use super::{leftover, open, reader};
-use crate::{Access, StoreError};
+use crate::{Access, Connections, Measured, Measures, Operation, Queued, StoreError};
 
 /// The most jobs that wait, for the writer and for the readers; one more is refused.
 const QUEUE: usize = 4096;
@@ -28,9 +28,11 @@ const READERS: usize = 2;
 pub struct Sqlite {
     writes: Arc<Queue<Box<dyn Job>>>,
     reads: Arc<Queue<Read>>,
-    readers: Vec<JoinHandle<()>>,
+    /// Each gives its connection back when it ends.
+    readers: Vec<JoinHandle<Connection>>,
     /// `None` where the store was opened to read only.
     writer: Option<JoinHandle<()>>,
+    measures: Arc<Measures>,
     pub(super) place: Place,
     /// Held for as long as this process serves.
     pub(super) serving: Serving,
@@ -61,7 +63,8 @@ impl Sqlite {
     fn with(path: &Path, connection: Connection) -> Result<Self, StoreError> {
         let mut store = Self::without_writer(path, open::to_read)?;
         let (thread, writes) = (Writer::new(store.place.clone(), connection), Arc::clone(&store.writes));
-        store.writer = Some(spawn("store-writer", move || thread.run(&writes))?);
+        let measures = Arc::clone(&store.measures);
+        store.writer = Some(spawn("store-writer", move || thread.run(&writes, &measures))?);
         Ok(store)
     }
 
@@ -75,18 +78,40 @@ impl Sqlite {
             reads: Arc::new(Queue::new(QUEUE)),
             readers: Vec::new(),
             writer: None,
+            measures: Arc::default(),
             place: Place::of(path)?,
             serving: Serving::beside(path),
         };
         for connection in connections {
-            let queue = Arc::clone(&store.reads);
-            store.readers.push(spawn("store-reader", move || reader::run(&connection, &queue))?);
+            let (queue, measures) = (Arc::clone(&store.reads), Arc::clone(&store.measures));
+            store.readers.push(spawn("store-reader", move || {
+                reader::run(&connection, &queue, &measures);
+                connection
+            })?);
         }
         Ok(store)
     }
 
     /// Runs `work` on a thread that reads, and waits for its result.
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.read_for(Operation::Read, work).await
+    }
+
+    /// Reads for an operation of another kind.
+    pub(super) async fn read_for<T, F>(&self, operation: Operation, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let running = self.measures.start(operation);
+        running.end(self.ask_reader(work).await)
+    }
+
+    async fn ask_reader<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -105,6 +130,29 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.write_for(Operation::Write, durability, work).await
+    }
+
+    /// Writes for an operation of another kind.
+    pub(super) async fn write_for<T, F>(
+        &self,
+        operation: Operation,
+        durability: Durability,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let running = self.measures.start(operation);
+        running.end(self.ask_writer(durability, work).await)
+    }
+
+    async fn ask_writer<T, F>(&self, durability: Durability, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
         if self.writer.is_none() {
             return Err(StoreError::Misconfigured("it was opened to read only".to_owned()));
         }
@@ -116,17 +164,36 @@ impl Sqlite {
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+impl Measured for Sqlite {
+    fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    fn queued(&self) -> Vec<Queued> {
+        let queues = [("reader", self.reads.waiting()), ("writer", self.writes.waiting())];
+        queues.into_iter().map(|(queue, (waiting, limit))| Queued { queue, waiting, limit }).collect()
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        None
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StoreError> {
     let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|_| StoreError::Unavailable("no thread could be started".to_owned()))
 }
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        // The writer is the last: SQLite removes the files beside the database when the last connection closes.
+        // SQLite removes the files beside the database when the last connection closes. Of two that close at the same time each
+        // takes the other for one that stays: they close here, one after another, and the writer's is the last.
         self.reads.close();
         for reader in self.readers.drain(..) {
-            let _ = reader.join();
+            drop(reader.join());
         }
         self.writes.close();
         if let Some(writer) = self.writer.take() {

@@ -9,14 +9,18 @@ use super::engine::Sqlite;
 use super::writer::Durability;
 use super::{clients, documents, merchants, secrets};
 use crate::{
-    Act, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, StoreError,
+    Act, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, Operation,
+    StoreError,
 };
 
 #[async_trait]
 impl Idempotency for Sqlite {
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
         let lease = lease.clone();
-        self.write(Durability::Process, move |connection| begin(connection, &lease, now)).await
+        self.write_for(Operation::Idempotency, Durability::Process, move |connection| {
+            begin(connection, &lease, now)
+        })
+        .await
     }
 
     async fn complete(
@@ -26,7 +30,7 @@ impl Idempotency for Sqlite {
         document: &Document,
     ) -> Result<bool, StoreError> {
         let (lease, answer, document) = (lease.clone(), answer.clone(), document.clone());
-        self.write(Durability::Power, move |connection| {
+        self.write_for(Operation::Idempotency, Durability::Power, move |connection| {
             let held = keep(connection, &lease, &answer)?;
             if held {
                 documents::add(connection, &document)?;

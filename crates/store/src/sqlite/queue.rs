@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::StoreError;
+use tokio::time::Instant;
+
+use crate::{Durations, StoreError};
 
 /// Jobs that wait for a thread. A caller never waits for room: a full queue refuses, so that overload is answered at
 /// once instead of growing.
@@ -14,7 +16,8 @@ pub(super) struct Queue<T> {
 }
 
 struct State<T> {
-    waiting: VecDeque<T>,
+    /// With the time at which each came.
+    waiting: VecDeque<(Instant, T)>,
     closed: bool,
 }
 
@@ -30,22 +33,31 @@ impl<T> Queue<T> {
         if state.waiting.len() >= self.capacity {
             return Err(StoreError::Unavailable("too many requests are waiting for it".to_owned()));
         }
-        state.waiting.push_back(job);
+        state.waiting.push_back((Instant::now(), job));
         drop(state);
         self.arrived.notify_one();
         Ok(())
     }
 
-    /// Waits for a job, then moves it and those behind it, `most` in all, to `jobs`. `false` once the queue is
-    /// closed and empty.
-    pub(super) fn take(&self, jobs: &mut Vec<T>, most: usize) -> bool {
+    /// Waits for a job, then moves it and those behind it, `most` in all, to `jobs`, and notes how long each waited. `false` once
+    /// the queue is closed and empty.
+    pub(super) fn take(&self, jobs: &mut Vec<T>, most: usize, waits: &Durations) -> bool {
         let mut state = self
             .arrived
             .wait_while(self.state(), |state| state.waiting.is_empty() && !state.closed)
             .unwrap_or_else(PoisonError::into_inner);
         let count = state.waiting.len().min(most);
-        jobs.extend(state.waiting.drain(..count));
+        let now = Instant::now();
+        jobs.extend(state.waiting.drain(..count).map(|(since, job)| {
+            waits.note(now.saturating_duration_since(since));
+            job
+        }));
         count > 0
+    }
+
+    /// How many jobs wait, and how many may.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.state().waiting.len(), self.capacity)
     }
 
     /// Lets the threads end once nothing waits any more.
@@ -79,11 +91,13 @@ mod tests {
             queue.push(job).unwrap();
         }
         queue.close();
-        let mut jobs = Vec::new();
-        assert!(queue.take(&mut jobs, 3));
+        let (mut jobs, waits) = (Vec::new(), Durations::default());
+        assert!(queue.take(&mut jobs, 3, &waits));
         assert_eq!(jobs, [0, 1, 2]);
-        assert!(queue.take(&mut jobs, 3));
-        assert!(!queue.take(&mut jobs, 3));
+        assert_eq!(queue.waiting(), (2, 9));
+        assert!(queue.take(&mut jobs, 3, &waits));
+        assert!(!queue.take(&mut jobs, 3, &waits));
         assert_eq!(jobs, [0, 1, 2, 3, 4]);
+        assert_eq!(waits.buckets().iter().sum::<u64>(), 5);
     }
 }

@@ -10,7 +10,7 @@ use super::error::failed_inside;
 use super::open;
 use super::place::Place;
 use super::queue::Queue;
-use crate::{Access, StoreError};
+use crate::{Access, Measures, StoreError};
 
 /// The most jobs in one transaction: it bounds what waits behind it, here and in other processes.
 const BATCH: usize = 256;
@@ -85,9 +85,9 @@ impl Writer {
     }
 
     /// Works until the queue is closed, then moves the WAL into the database as far as readers allow.
-    pub(super) fn run(mut self, queue: &Queue<Box<dyn Job>>) {
+    pub(super) fn run(mut self, queue: &Queue<Box<dyn Job>>, measures: &Measures) {
         let mut jobs = Vec::with_capacity(BATCH);
-        while queue.take(&mut jobs, BATCH) {
+        while queue.take(&mut jobs, BATCH, measures.waits()) {
             // A panic is a bug in one job. Its batch is rolled back with the connection, and the callers learn that nothing
             // was done. The thread goes on with the next batch.
             let committed = catch_unwind(AssertUnwindSafe(|| self.commit(&mut jobs)));

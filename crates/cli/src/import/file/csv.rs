@@ -4,7 +4,7 @@ use csv::{Position, Reader, StringRecord};
 use tollgate_core::EnvironmentError;
 use tollgate_server::admin::import::OldClient;
 
-use super::{Line, hashed, known, name};
+use super::line::{Line, hashed, known, name};
 
 /// Reads the lines.
 pub(super) fn read(file: &str, merchant_from: Option<&str>) -> Result<Vec<Line>, String> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tollgate_server::admin::import::OldClient;
 
 use super::json::{find, text, texts};
-use super::{Line, hashed, name};
+use super::line::{Line, hashed, name};
 
 /// Reads rows: a JSON array, or a line of JSON for each.
 pub(super) fn read(file: &str, merchant_from: Option<&str>) -> Result<Vec<Line>, String> {

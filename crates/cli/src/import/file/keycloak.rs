@@ -4,7 +4,7 @@ use serde_json::Value;
 use tollgate_server::admin::import::OldClient;
 
 use super::json::{find, text, texts};
-use super::{Line, known, name};
+use super::line::{Line, known, name};
 
 /// Reads an export: one realm, several, or the clients of one.
 pub(super) fn read(

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use super::server::{Database, Server};
 use super::{NOW, SYSTEM, merchant, open, open_with, options, revocation};
-use crate::{ChangeLog, Changed, Merchants, Position, Revocations, StoreError};
+use crate::{
+    ChangeLog, Changed, Connections, Measured, Merchants, Operation, Position, Queued, Revocations,
+    StoreError,
+};
 
 /// A role that serves the tables of a database, with a limit of its connections if one is given.
 struct Role<'a> {
@@ -81,6 +85,29 @@ async fn when_no_connection_is_granted_in_time_the_limit_is_named() {
     let granted = async { while store.merchants(None, 1).await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(60), granted).await.expect("it is asked again");
     drop(store);
+}
+
+#[tokio::test]
+async fn connections_are_counted_and_who_waits_for_one() {
+    let database = Database::create();
+    let mut single = options(&database.url);
+    single.pool_size = 1;
+    let store = open_with(single).await;
+    store.merchants(None, 1).await.unwrap();
+    assert_eq!(store.connections(), Some(Connections { idle: 1, busy: 0, limit: 1 }));
+    let (mut first, mut second) = (store.merchants(None, 1), store.merchants(None, 1));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert_eq!(store.connections(), Some(Connections { idle: 0, busy: 1, limit: 1 }));
+    let waiting = |store: &dyn Measured| store.queued()[0];
+    assert_eq!(waiting(&store), Queued { queue: "connection", waiting: 1, limit: 4096 });
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!(store.connections(), Some(Connections { idle: 1, busy: 0, limit: 1 }));
+    assert_eq!(waiting(&store).waiting, 0);
+    let count = store.measures().durations(Operation::Read).buckets().iter().sum::<u64>();
+    assert_eq!((count, store.measures().failures(Operation::Read)), (3, 0));
 }
 
 /// As a managed server is when its disk is full.

@@ -13,7 +13,10 @@ use super::{
     Fixture, KIND, NOW, SYSTEM, answer, beside, child, document, fixture, given_path, lease, merchant, raw,
 };
 use crate::sqlite::writer::Durability;
-use crate::{Begun, ChangeLog, Documents, Idempotency, Merchants, Position, Sqlite, StoreError};
+use crate::{
+    Begun, ChangeLog, Documents, Idempotency, Measured, Merchants, Operation, Position, Queued, Sqlite,
+    StoreError,
+};
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -265,4 +268,36 @@ async fn child_writes_until_killed() {
         store.complete(&lease(number), &answer(), &document(number)).await.unwrap();
         println!("done {number}");
     }
+}
+
+#[tokio::test]
+async fn what_waits_for_the_writer_is_counted_and_for_how_long() {
+    let Fixture { store, _folder, .. } = fixture();
+    let (started, busy) = std::sync::mpsc::channel();
+    let (go, going) = std::sync::mpsc::channel::<()>();
+    let waited = || store.measures().waits().buckets().iter().sum::<u64>();
+    let done = || store.measures().durations(Operation::Write).buckets().iter().sum::<u64>();
+    let (waited_before, done_before) = (waited(), done());
+    let mut first: Asked<'_, ()> = Box::pin(store.write(Durability::Process, move |_| {
+        started.send(()).unwrap();
+        going.recv().unwrap();
+        Ok(())
+    }));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    busy.recv().unwrap();
+    let mut behind: Vec<Asked<'_, ()>> =
+        (0..3).map(|_| Box::pin(store.write(Durability::Process, |_| Ok(()))) as Asked<'_, ()>).collect();
+    for one in &mut behind {
+        assert!(one.as_mut().poll(&mut context).is_pending());
+    }
+    let writer = store.queued().into_iter().find(|queued| queued.queue == "writer");
+    assert_eq!(writer, Some(Queued { queue: "writer", waiting: 3, limit: 4096 }));
+    go.send(()).unwrap();
+    first.await.unwrap();
+    for one in behind {
+        one.await.unwrap();
+    }
+    assert_eq!((waited() - waited_before, done() - done_before), (4, 4));
+    assert_eq!(store.measures().failures(Operation::Write), 0);
 }

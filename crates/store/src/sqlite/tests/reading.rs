@@ -32,6 +32,17 @@ async fn reading_makes_nothing_changes_nothing_and_leaves_nothing() {
     assert_eq!(names(folder.path()), before.1);
 }
 
+#[test]
+fn threads_that_end_together_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollgate.db");
+    drop(Sqlite::open(&path).unwrap());
+    for _ in 0..1000 {
+        drop(Sqlite::open_to_read(&path).unwrap());
+        assert_eq!(names(folder.path()), ["tollgate.db"]);
+    }
+}
+
 #[tokio::test]
 async fn reading_sees_what_a_server_writes_meanwhile() {
     let fixture = fixture();
