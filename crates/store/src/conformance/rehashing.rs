@@ -38,7 +38,7 @@ pub async fn an_imported_secret_keeps_its_slow_hash_until_it_is_hashed_anew(stor
     let expires_at = Some(NOW.after(HOUR));
     let expected = [
         Secret { expires_at, ..imported(1, BCRYPT) },
-        Secret { expires_at, hash, ..secret(2) },
+        Secret { hash, expires_at, ..secret(2) },
         Secret { expires_at, ..secret(3) },
         imported(4, BCRYPT),
     ];

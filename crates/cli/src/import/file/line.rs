@@ -6,13 +6,13 @@ use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
 
 /// A client in the file.
 #[derive(Debug)]
-pub(in crate::import) struct Line {
+pub(crate) struct Line {
     /// Where it stands, such as `clients[3]` or `line 4`.
-    pub(in crate::import) at: String,
+    pub(crate) at: String,
     /// The id that it has there; empty if it has none.
-    pub(in crate::import) id: String,
+    pub(crate) id: String,
     /// What it is, or why it is left out.
-    pub(in crate::import) client: Result<OldClient, String>,
+    pub(crate) client: Result<OldClient, String>,
 }
 
 /// Chooses the name of a client: the one that it has, or else its id.
