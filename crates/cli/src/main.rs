@@ -23,6 +23,7 @@ mod openapi;
 mod output;
 mod printable;
 mod private_file;
+mod provider;
 mod reload;
 mod sandbox;
 mod say;
