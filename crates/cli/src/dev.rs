@@ -12,6 +12,7 @@ use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_server::admin::{Administration, Authority, Name, clients, configuration};
 use tollgate_server::config::Config;
@@ -200,13 +201,14 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
         audiences: Vec::new(),
         id: None,
         terms: Terms::default(),
+        secrets: ImportedSecrets::default(),
     };
     let created = clients::create(admin, new, &actor()).await?;
     Ok(Credentials {
         base_url: base_url.to_owned(),
         merchant_id: merchant.id,
         client_id: created.client.id,
-        client_secret: created.secret.expose_secret().to_owned(),
+        client_secret: created.expose_secret().expect("a secret was drawn for it").to_owned(),
     })
 }
 

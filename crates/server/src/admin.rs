@@ -16,6 +16,8 @@ pub mod console;
 pub mod copy;
 pub(crate) mod creation;
 mod error;
+pub mod import;
+pub mod imported;
 pub mod keys;
 pub mod many;
 pub mod merchants;

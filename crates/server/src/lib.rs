@@ -51,6 +51,7 @@ mod route;
 mod routed;
 mod run;
 mod server;
+mod slow_hashes;
 mod state;
 mod steady_time;
 mod store_clock;

@@ -23,6 +23,7 @@ use crate::refusals::Refusals;
 use crate::refused_requests::RefusedRequests;
 use crate::registry::Registered;
 use crate::route::Routes;
+use crate::slow_hashes::SlowHashes;
 use crate::uses::Uses;
 
 /// What is known of a request before its handler is called.
@@ -45,6 +46,7 @@ pub(crate) struct State {
     refused: RefusedRequests,
     figures: Arc<Figures>,
     uses: Arc<Uses>,
+    slow_hashes: SlowHashes,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
     connections: OpenConnections,
@@ -72,6 +74,7 @@ impl State {
             refused: RefusedRequests::default(),
             figures: Arc::default(),
             uses: Arc::default(),
+            slow_hashes: SlowHashes::new(),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             connections: OpenConnections::default(),
@@ -138,6 +141,11 @@ impl State {
     /// The uses of secrets that are not in the store yet.
     pub(crate) fn uses(&self) -> &Arc<Uses> {
         &self.uses
+    }
+
+    /// Where slow hashes of imported secrets are computed.
+    pub(crate) fn slow_hashes(&self) -> &SlowHashes {
+        &self.slow_hashes
     }
 
     /// The client that an unknown one is compared with, so that both take the same time.

@@ -37,6 +37,7 @@ mod hardening;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod health;
+mod import;
 mod inspect;
 mod kept;
 mod limits;
