@@ -24,7 +24,7 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, private_file, sandbox, serve};
+use crate::{open, output, private_file, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -62,11 +62,13 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
+    let delivering = telemetry::of_server(installation.config(), &server)?;
     output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {
         _ = tollgate_server::run(server, listeners, Tls::default(), signals.end()) => {}
         never = said_at_hangup(&mut signals) => match never {},
     }
+    telemetry::end(delivering).await;
     drop(log);
     Ok(())
 }

@@ -25,6 +25,7 @@ mod redaction;
 mod safety;
 mod settings;
 mod stream;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -52,9 +53,11 @@ pub use self::{
     safety::Unsafe,
     settings::{
         Admin, Authz, Config, Console, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage,
-        Shutdown, Tokens,
+        Shutdown, Telemetry, Tokens,
     },
     stream::StreamTarget,
+    telemetry::{HeaderSource, ResourceAttribute, Sample},
+    texts::public_url as parse_base_url,
     values::{
         Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
         parse_duration,
@@ -200,7 +203,8 @@ impl Config {
             config.public_url = format!("http://{}", config.listen);
         }
         config.check_together(&mut reader);
-        let secrets = config.master_key.iter().chain(&config.database.password);
+        let headers = config.telemetry.headers.iter().map(|header| &header.value);
+        let secrets = config.master_key.iter().chain(&config.database.password).chain(headers);
         // What hangs on a value that is wrong itself can't be told.
         let mut unsafe_ones = config.check_production();
         unsafe_ones.retain(|found| !found.hangs_on().any(|key| reader.is_unknown(key)));

@@ -1,8 +1,8 @@
 //! What the handlers of a running server share. It knows none of them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tollgate_core::Timestamp;
 use tollgate_http::ClientAddress;
 use tollgate_http::edge::{Limits, OpenConnections};
+use tollgate_telemetry::Trust;
 
 use crate::config::Config;
 use crate::figures::Figures;
@@ -21,6 +22,7 @@ use crate::readiness::NotReady;
 use crate::refusals::Refusals;
 use crate::registry::Registered;
 use crate::route::Routes;
+use crate::spans::Recording;
 use crate::uses::Uses;
 
 /// What is known of a request before its handler is called.
@@ -50,6 +52,7 @@ pub(crate) struct State {
     edge_limits: watch::Sender<Limits>,
     /// When the served certificate expires, in seconds since 1970; 0 without one.
     certificate_expiry: AtomicI64,
+    recording: OnceLock<Recording>,
 }
 
 impl State {
@@ -72,6 +75,7 @@ impl State {
             settings: ArcSwap::from_pointee(installation.config().clone()),
             edge_limits,
             certificate_expiry: AtomicI64::new(0),
+            recording: OnceLock::new(),
             installation,
         }
     }
@@ -141,12 +145,32 @@ impl State {
     /// Says whether nobody on the way of a request from this peer reads along: it speaks TLS, or comes from this machine, or
     /// from a proxy that is trusted to speak TLS with whoever it is for.
     pub(crate) fn is_private(&self, peer: Option<IpAddr>) -> bool {
-        let is_trusted = |peer: IpAddr| {
-            let peer = peer.to_canonical();
-            peer.is_loopback()
-                || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
-        };
-        self.config().admin_tls.is_some() || peer.is_none_or(is_trusted)
+        self.config().admin_tls.is_some() || peer.is_none_or(|peer| self.is_trusted(peer))
+    }
+
+    /// What a peer may decide about what is recorded of its request.
+    pub(crate) fn trust(&self, peer: Option<IpAddr>) -> Trust {
+        match peer {
+            None => Trust::Inside,
+            Some(peer) if self.is_trusted(peer) => Trust::Trusted,
+            Some(_) => Trust::Stranger,
+        }
+    }
+
+    /// Says whether a peer is on this machine, or a proxy that is trusted.
+    fn is_trusted(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        peer.is_loopback() || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    /// What is recorded and sent by OTLP, if anything is.
+    pub(crate) fn recording(&self) -> Option<&Recording> {
+        self.recording.get()
+    }
+
+    /// From now on requests are recorded. Only the first recording counts.
+    pub(crate) fn record(&self, recording: Recording) {
+        let _ = self.recording.set(recording);
     }
 
     /// When the served certificate expires, in seconds since 1970.

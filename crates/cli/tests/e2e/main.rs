@@ -60,6 +60,7 @@ mod secret_files;
 mod signals;
 mod snippets;
 mod store_file;
+mod telemetry;
 mod terminal;
 mod tls;
 mod transfer;
