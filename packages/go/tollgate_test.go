@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -88,6 +89,14 @@ func (d *driver) play(c command) answer {
 		errors := d.errors
 		d.errors = nil
 		return answer{"outcomes": found, "slept": d.clock.sleptSeconds() - before, "errors": errors[:min(len(errors), 1)]}
+	case "cost":
+		token, _ := d.kit.Token(context.Background())
+		url := d.kit.config.BaseURL + c.Path
+		bare, _ := http.NewRequest("GET", url, nil)
+		bare.Header.Set("Authorization", "Bearer "+token)
+		with, _ := http.NewRequest("GET", url, nil)
+		plain := &http.Client{Timeout: 30 * time.Second, CheckRedirect: dontFollow}
+		return answer{"bare": spent(c.N, plain, bare), "kit": spent(c.N, d.client, with)}
 	case "storm":
 		token, _ := d.kit.Token(context.Background())
 		return answer{"outcomes": d.together(c, func() string {
@@ -110,6 +119,25 @@ func (d *driver) play(c command) answer {
 		return answer{"shown": fmt.Sprintf("%v %+v %#v %s %q %v %+v %#v", kit, kit, kit, kit, kit, d.client, d.client.Transport, d.client.Transport)}
 	}
 	return answer{}
+}
+
+// spent is the processor time of one call, in microseconds.
+func spent(n int, client *http.Client, request *http.Request) float64 {
+	var before, after syscall.Rusage
+	for i := range n + 1 {
+		if i == 1 {
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			panic(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	nanos := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	return float64(nanos) / float64(n) / 1000
 }
 
 func content(file string) string {
@@ -177,7 +205,9 @@ func TestDriver(t *testing.T) {
 		t.Skip("packages/test plays the scenarios")
 	}
 	d := &driver{}
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 1<<20) // A line may have a long body.
+	for lines.Scan() {
 		var c command
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatal(err)

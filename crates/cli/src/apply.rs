@@ -140,9 +140,10 @@ struct Work {
 }
 
 impl Work {
-    /// Does the steps in their order, those that create clients many at once.
+    /// Does the steps in their order, those that create clients many at once. A deletion that can't be done as things are stops
+    /// no other.
     async fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), Failure> {
-        let mut new: Vec<NewClient> = Vec::new();
+        let (mut new, mut refused): (Vec<NewClient>, Vec<Failure>) = Default::default();
         for step in steps {
             if let Step::CreateClient(client) = step {
                 new.push(client);
@@ -152,12 +153,21 @@ impl Work {
                 continue;
             }
             self.create(&std::mem::take(&mut new)).await?;
-            self.step(&step).await?;
+            if let Err(failure) = self.step(&step).await {
+                let is_deletion = matches!(step, Step::DeleteClient(_) | Step::DeleteMerchant(_));
+                if !is_deletion || !failure.is_of_one_act() {
+                    return Err(failure);
+                }
+                refused.push(failure);
+                continue;
+            }
             self.progress.hide();
             self.list.item(&shown(&step))?;
             self.count(1);
         }
-        self.create(&new).await
+        self.create(&new).await?;
+        let Some(first) = refused.first() else { return Ok(()) };
+        Err(Failure::new(format!("{} of these can't be done now: {first}", refused.len())))
     }
 
     /// Creates clients. Their secrets are kept at once: one that is kept for nothing does no harm, and one that is lost would.

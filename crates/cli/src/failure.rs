@@ -13,7 +13,18 @@ use crate::printable::printable;
 #[derive(Debug)]
 pub(crate) struct Failure {
     problems: Vec<String>,
-    passing: bool,
+    kind: Kind,
+}
+
+/// What else may come of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing.
+    Final,
+    /// The store could not be reached, so the command may succeed later.
+    Passing,
+    /// The one act was refused as things are; another one may be done.
+    OfOneAct,
 }
 
 impl Failure {
@@ -24,7 +35,7 @@ impl Failure {
 
     /// Makes a failure for several reasons.
     pub(crate) fn of_several(problems: Vec<String>) -> Self {
-        Self { problems, passing: false }
+        Self { problems, kind: Kind::Final }
     }
 
     /// Lists the reasons.
@@ -34,7 +45,17 @@ impl Failure {
 
     /// Says whether the store could not be reached, so that the command may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
-        self.passing
+        self.kind == Kind::Passing
+    }
+
+    /// Makes the failure of an act that can't be done as things are.
+    pub(crate) fn of_one_act(message: impl Into<String>) -> Self {
+        Self { kind: Kind::OfOneAct, ..Self::new(message) }
+    }
+
+    /// Says whether another act may be done.
+    pub(crate) fn is_of_one_act(&self) -> bool {
+        self.kind == Kind::OfOneAct
     }
 }
 
@@ -50,7 +71,7 @@ impl fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let passing = matches!(error, StoreError::Unavailable(_));
+        let kind = if matches!(error, StoreError::Unavailable(_)) { Kind::Passing } else { Kind::Final };
         let text = match error {
             StoreError::OutcomeUnknown(_) => format!("{error}; look at what there is before you repeat it"),
             StoreError::Unavailable(_)
@@ -59,7 +80,7 @@ impl From<StoreError> for Failure {
             | StoreError::Corrupt(_)
             | StoreError::Newer { .. } => error.to_string(),
         };
-        Self { passing, ..Self::new(text) }
+        Self { kind, ..Self::new(text) }
     }
 }
 
@@ -78,6 +99,7 @@ impl From<AdminError> for Failure {
             | AdminError::Changed
             | AdminError::BeyondAuthority(_)
             | AdminError::Oneself
+            | AdminError::MakesOperators
             | AdminError::Lifetime { .. }
             | AdminError::UnknownLink
             | AdminError::ExpiredLink
@@ -88,6 +110,7 @@ impl From<AdminError> for Failure {
             | AdminError::KeyNotKept(_)
             | AdminError::SealedAnswer
             | AdminError::UnknownAudience(_) => return Self::new(error.to_string()),
+            AdminError::SecondPerson { .. } => return Self::of_one_act(error.to_string()),
             AdminError::Open(error) => return Self::new(error.to_string()),
             AdminError::Store(error) => return error.clone().into(),
         };

@@ -25,13 +25,14 @@ pub(crate) mod recorded;
 pub mod rekey;
 mod role;
 pub mod scopes;
+pub(crate) mod second;
 pub mod secrets;
 pub mod tokens;
 mod unused;
 
 use std::time::Duration;
 
-use tollgate_core::Timestamp;
+use tollgate_core::{Scope, Timestamp};
 use tollgate_store::{Status, Store, StoreError, Version};
 
 use crate::config::Config;
@@ -59,6 +60,15 @@ pub struct Administration<'a> {
 }
 
 impl Administration<'_> {
+    /// Refuses to give a role to somebody if whoever administers may not.
+    fn check_gives(&self, scope: &Scope) -> Result<(), AdminError> {
+        self.authority.check_gives(scope)?;
+        if self.config.admin.second_person_within.is_some() {
+            self.authority.check_makes_operators(scope)?;
+        }
+        Ok(())
+    }
+
     /// Returns the time by the store's clock, which no clock of another machine decides. A clock that is behind what has
     /// certainly passed is wrong.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {

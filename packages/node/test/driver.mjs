@@ -8,7 +8,7 @@ import * as esm from "../src/index.mjs";
 
 const kits = { esm, cjs: createRequire(import.meta.url)("../src/index.cjs") };
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
-let kit, clock, errors, Refused, OriginError, ConfigurationError, Unavailable, TollgateError;
+let base, kit, clock, errors, Refused, OriginError, ConfigurationError, Unavailable, TollgateError;
 
 // Stands still unless it is told otherwise, or somebody sleeps.
 class Clock {
@@ -40,8 +40,18 @@ function note(error) {
   return kindOf(error);
 }
 
+/** Processor time of one call, in microseconds. */
+async function spent(n, call) {
+  await (await call()).arrayBuffer();
+  const before = process.cpuUsage();
+  for (let i = 0; i < n; i++) await (await call()).arrayBuffer();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / n;
+}
+
 const ops = {
   async new({ environment, face, variant, callback }) {
+    base = environment.TOLLGATE_BASE_URL;
     ({ Refused, OriginError, ConfigurationError, Unavailable, TollgateError } = kits[variant]);
     [clock, errors] = [new Clock(), []];
     const options = { face, clock };
@@ -73,6 +83,11 @@ const ops = {
     if (hold) say({ started: true });
     const outcomes = count(await Promise.all(calls));
     return { outcomes, slept: clock.slept - before, errors: errors.splice(0).slice(0, 1) };
+  },
+  async cost({ n, path }) {
+    const headers = { Authorization: `Bearer ${await kit.token()}` };
+    const bare = () => fetch(base + path, { headers });
+    return { bare: await spent(n, bare), kit: await spent(n, () => kit.fetch(path)) };
   },
   async storm({ n }) {
     const token = await kit.token();

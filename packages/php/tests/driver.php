@@ -99,6 +99,31 @@ final class Driver
         });
     }
 
+    public function cost(array $c): array
+    {
+        $guzzle = new GuzzleHttp\Client(['http_errors' => false, 'allow_redirects' => false, 'proxy' => '']);
+        $client = new Client($this->kit, $guzzle);
+        $bare = new Request('GET', $this->kit->baseUrl . $c['path'], ['Authorization' => 'Bearer ' . $this->kit->token()]);
+        $with = new Request('GET', $this->kit->baseUrl . $c['path']);
+        return [
+            'bare' => $this->spent($c['n'], fn () => $guzzle->sendRequest($bare)),
+            'kit' => $this->spent($c['n'], fn () => $client->sendRequest($with)),
+        ];
+    }
+
+    /** Processor time of one call, in microseconds. */
+    private function spent(int $n, callable $call): float
+    {
+        $call();
+        $time = fn (array $used): float => ($used['ru_utime.tv_sec'] + $used['ru_stime.tv_sec']) * 1e6
+            + $used['ru_utime.tv_usec'] + $used['ru_stime.tv_usec'];
+        $before = getrusage();
+        for ($i = 0; $i < $n; $i++) {
+            $call();
+        }
+        return ($time(getrusage()) - $time($before)) / $n;
+    }
+
     public function storm(array $c): array
     {
         $token = $this->kit->token();

@@ -19,6 +19,7 @@ from tollgate_client.httpx import TollgateAuth
 KINDS = {ConfigurationError: "configuration", OriginError: "origin", Refused: "refused", Unavailable: "unavailable"}
 threading.stack_size(256 * 1024)
 TLS = ssl.create_default_context()  # Once: it takes 50 ms.
+LIMITS = httpx.Limits(max_connections=64)
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 for noisy in ("httpcore", "asyncio"):
     logging.getLogger(noisy).setLevel(logging.INFO)
@@ -60,7 +61,7 @@ class Driver:
         self.session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=64))
         self.session.auth = self.kit
         self.session.trust_env = False
-        self.client = httpx.Client(auth=TollgateAuth(self.kit), trust_env=False, verify=TLS, limits=httpx.Limits(max_connections=64))
+        self.client = httpx.Client(auth=TollgateAuth(self.kit), trust_env=False, verify=TLS, limits=LIMITS)
         return {}
 
     def call(self, n, method, path, body=None, stream=False, hold=False):
@@ -96,6 +97,19 @@ class Driver:
                 await asyncio.sleep(0)  # Each has begun.
                 say({"started": True})
             return await asyncio.gather(*tasks)
+
+    def cost(self, n, path, **_):
+        url, headers = self.kit.base_url + path, {"Authorization": f"Bearer {self.kit.token()}"}
+        if self.variant == "requests":
+            bare = requests.Session()
+            bare.trust_env = False
+            clients = {"bare": bare, "kit": self.session}
+        else:
+            clients = {"bare": httpx.Client(trust_env=False, verify=TLS, limits=LIMITS), "kit": self.client}
+        return {
+            name: spent(n, lambda: client.get(url, headers=headers if name == "bare" else None))
+            for name, client in clients.items()
+        }
 
     def storm(self, n, hold):
         async def play():
@@ -169,6 +183,15 @@ class Driver:
         return found
 
 
+def spent(n, call):
+    """Processor time of one call, in microseconds."""
+    call()
+    before = time.process_time_ns()
+    for _ in range(n):
+        call()
+    return (time.process_time_ns() - before) / n / 1000
+
+
 def say(answer):
     print(json.dumps(answer), flush=True)
 
@@ -177,7 +200,7 @@ driver = Driver()
 for line in sys.stdin:
     command = json.loads(line)
     op = getattr(driver, command.pop("op"))
-    if op.__name__ in ("new", "advance", "settle", "show"):
+    if op.__name__ in ("new", "advance", "settle", "show", "cost"):
         command.pop("hold")
     try:
         say(op(**command))

@@ -221,7 +221,7 @@ fn refused(status: StatusCode, error: &Value, request_id: Option<&str>) -> Failu
         let _ = write!(said, ", request id {id}");
     }
     said.push(')');
-    Failure::new(said)
+    if status == StatusCode::CONFLICT { Failure::of_one_act(said) } else { Failure::new(said) }
 }
 
 /// Makes a sentence fit into a line: without its capital and its full stop.

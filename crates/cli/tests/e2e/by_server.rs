@@ -20,8 +20,12 @@ struct Place {
 
 impl Place {
     fn open(scope: &str) -> Self {
+        Self::with("", scope)
+    }
+
+    fn with(config: &str, scope: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Serve::write_config(folder.path(), "");
+        Serve::write_config(folder.path(), config);
         Serve::make_store(folder.path());
         let operator = operator(folder.path(), scope);
         let serve = Serve::start(folder.path());
@@ -302,4 +306,35 @@ fn each_role_allows_its_own_commands_and_no_others() {
         assert_eq!(done.code, Some(0), "{role}: {command}: {done:?}");
     }
     assert!(!place.on_store(&["merchant", "show", NOBODY]).stderr.is_empty());
+}
+
+#[test]
+fn what_takes_two_people_is_done_when_the_second_asks_wherever_each_of_them_is() {
+    let place = Place::with("admin.second_person_within = \"24h\"", EVERY_ROLE);
+    let create = ["merchant", "create", "--format", "json", "--name"];
+    let mut merchants = ["One", "Two", "Three"].map(|name| {
+        text(&place.on_store(&[&create[..], &[name]].concat()).succeeded().json(), "merchant_id")
+    });
+    let delete = ["merchant", "delete", merchants[0].as_str(), "--yes"];
+    for _ in 0..2 {
+        let asked = place.by_server(&delete);
+        assert_eq!(asked.code, Some(1));
+        assert!(asked.stderr.contains("is done when another one asks for the same within 24h"), "{asked:?}");
+    }
+    place.on_store(&["merchant", "show", &merchants[0]]).succeeded();
+    place.on_store(&delete).succeeded();
+
+    // A run of `apply` asks for all that it would delete.
+    merchants.sort();
+    let wanted = "[[merchants]]\nname = \"Kept\"\n";
+    fs::write(place.folder.path().join("wanted.toml"), wanted).unwrap();
+    let prune = ["apply", "-f", "wanted.toml", "--prune", "--yes", "--format", "json"];
+    let asked = place.on_store(&prune);
+    assert_eq!(asked.code, Some(1), "{asked:?}");
+    assert!(asked.stderr.contains("2 of these can't be done now: it takes two people"), "{asked:?}");
+    assert_eq!(asked.json().as_array().unwrap().len(), 1, "the merchant that is wanted was created");
+    let done = place.by_server(&prune).succeeded().json();
+    assert_eq!(done.as_array().unwrap().len(), 2);
+    let left = place.on_store(&["merchant", "list", "--format", "json"]).succeeded().json();
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["name"]), (1, &Value::from("Kept")));
 }

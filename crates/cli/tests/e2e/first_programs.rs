@@ -1,4 +1,5 @@
-//! The programs of the reference, as it shows them, with the packages that they are for, against `tollgate dev`.
+//! The programs of the reference and of the playground, as they show them, with the packages that they are for, against
+//! `tollgate dev`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -31,23 +32,57 @@ fn the_program_by_curl_creates_a_payment_request() {
     creates_and_lists(folder.path(), Command::new("sh").arg(repository("examples/snippets/call.sh")));
 }
 
+/// Runs a program of the playground by the commands beside it, in a folder that is beside the repository as they say.
+fn runs_by_its_commands(file: &str, commands: impl FnOnce(String) -> String, language: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    symlink(fs::canonicalize(ROOT).unwrap(), folder.path().join("tollgate")).unwrap();
+    let own = folder.path().join("program");
+    fs::create_dir(&own).unwrap();
+    fs::copy(repository(&format!("examples/snippets/{file}")), own.join(file)).unwrap();
+    let shown = fs::read_to_string(repository(&format!("examples/snippets/{language}.sh"))).unwrap();
+    // What they export is what the test has set.
+    let commands = commands(shown)
+        .replace("=http://127.0.0.1:8080", "=\"$TOLLGATE_BASE_URL\"")
+        .replace("=00000000-0000-0000-0000-000000000000", "=\"$TOLLGATE_CLIENT_ID\"");
+    let (setup, run) = commands.trim_end().rsplit_once('\n').unwrap();
+    // What the tools say while they set up is shown if they fail.
+    let script = format!(
+        "set -eu; exec 3>&1 4>&2 >setup.log 2>&1; trap '[ $? = 0 ] || cat setup.log >&4' EXIT\n{setup}\n\
+         exec >&3 2>&4\n{run}"
+    );
+    let mut program = shell(&own, &script);
+    program.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("npm_config_offline", "true");
+    creates_and_lists(folder.path(), &mut program);
+}
+
+/// With the one file that can be copied: packages/test installs the package.
 #[test]
 fn the_program_in_python_creates_a_payment_request() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut python = Command::new(PYTHON);
-    python.env("PYTHONPATH", repository("packages/python/src")).env("PYTHONDONTWRITEBYTECODE", "1");
-    creates_and_lists(folder.path(), python.arg(repository("examples/snippets/first.py")));
+    let with_the_file = |commands: String| {
+        let (copy, rest) = commands.split_once('\n').unwrap();
+        let (_, copy) = copy.split_once(": ").unwrap();
+        let (install, rest) = rest.split_once('\n').unwrap();
+        assert!(install.starts_with("pip install "), "{install}");
+        format!("{copy}\n{}", rest.replace("python3 ", &format!("{PYTHON} ")))
+    };
+    runs_by_its_commands("first.py", with_the_file, "python");
 }
 
 #[test]
 fn the_program_in_node_creates_a_payment_request() {
+    runs_by_its_commands("first.mjs", |commands| commands, "node");
+}
+
+/// The name in quotes is that of the file, as the comment beside the commands says.
+#[test]
+fn the_program_in_node_runs_with_one_file_in_place_of_the_package() {
     let folder = tempfile::tempdir().unwrap();
-    let modules = folder.path().join("node_modules");
-    fs::create_dir(&modules).unwrap();
-    symlink(repository("packages/node"), modules.join("tollgate-auth-client")).unwrap();
-    let program = folder.path().join("first.mjs");
-    fs::copy(repository("examples/snippets/first.mjs"), &program).unwrap();
-    creates_and_lists(folder.path(), Command::new("node").arg(program));
+    let program = fs::read_to_string(repository("examples/snippets/first.mjs")).unwrap();
+    let program = program.replace("\"tollgate-auth-client\"", "\"./tollgate-auth-client.cjs\"");
+    fs::write(folder.path().join("first.mjs"), program).unwrap();
+    fs::copy(repository("packages/node/src/index.cjs"), folder.path().join("tollgate-auth-client.cjs"))
+        .unwrap();
+    creates_and_lists(folder.path(), Command::new("node").arg(folder.path().join("first.mjs")));
 }
 
 #[test]
@@ -55,17 +90,7 @@ fn the_program_in_go_creates_a_payment_request() {
     if is_left_out("go", "TOLLGATE_TEST_CALLERS") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let package = fs::canonicalize(repository("packages/go")).unwrap();
-    let module = format!(
-        "module first\n\ngo 1.22\n\nrequire github.com/tollgate-auth/client-go v0.0.0\n\
-         replace github.com/tollgate-auth/client-go => {}\n",
-        package.display()
-    );
-    fs::write(folder.path().join("go.mod"), module).unwrap();
-    fs::copy(repository("examples/snippets/first.go"), folder.path().join("first.go")).unwrap();
-    finish(shell(folder.path(), "go build -o first .").env("GOFLAGS", "-mod=mod")).succeeded();
-    creates_and_lists(folder.path(), &mut Command::new(folder.path().join("first")));
+    runs_by_its_commands("first.go", |commands| commands, "go");
 }
 
 #[test]
@@ -73,14 +98,5 @@ fn the_program_in_java_creates_a_payment_request() {
     if is_left_out("javac", "TOLLGATE_TEST_CALLERS") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let package = repository("packages/java/src/main/java/io/github/tollgateauth/client");
-    let program = repository("examples/snippets/First.java");
-    let files = ["Tollgate", "TollgateException", "TollgateHttpClient"];
-    let files = files.map(|file| format!("'{package}/{file}.java'")).join(" ");
-    finish(&mut shell(folder.path(), &format!("javac -d classes {files} '{program}'"))).succeeded();
-    creates_and_lists(
-        folder.path(),
-        Command::new("java").arg("-cp").arg(folder.path().join("classes")).arg("First"),
-    );
+    runs_by_its_commands("First.java", |commands| commands, "java");
 }

@@ -13,7 +13,7 @@ use super::inspect::{Inspect, Verdict};
 use super::redaction::Outcome;
 use super::request_checks::Refused;
 use super::session::{Done, Field, Payment, Session, SignInProblem, Tokens};
-use super::snippets::{self, Snippet};
+use super::snippets::{self, Setup, Snippet};
 use super::timeline::Timeline;
 use crate::error::Error;
 use crate::host::Host;
@@ -107,7 +107,7 @@ struct Page<'a> {
     sign_in_problem: Option<&'a SignInProblem>,
     outcome: Option<&'a Outcome>,
     history: Vec<&'a Done>,
-    snippets: Vec<Snippet>,
+    snippets: [Snippet; 6],
 }
 
 impl Page<'_> {

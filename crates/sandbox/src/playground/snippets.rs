@@ -8,57 +8,93 @@ pub(super) struct Snippet {
     pub(super) language: &'static str,
     /// Names it in the page.
     pub(super) id: &'static str,
-    /// What it is run by.
-    pub(super) run: &'static str,
+    /// The file that it belongs in.
+    pub(super) file: &'static str,
     pub(super) text: String,
-    /// What its package depends on, where it has to be a package.
-    pub(super) manifest: Option<&'static str>,
+    pub(super) setup: Setup,
+}
+
+/// What runs a program.
+pub(super) enum Setup {
+    /// One command.
+    Command(&'static str),
+    /// A command, where this `Cargo.toml` is beside the program.
+    Manifest(&'static str, &'static str),
+    /// Commands, of which the first obtain the package of its language.
+    Commands(String),
 }
 
 const BASE_URL: &str = "http://127.0.0.1:8080";
 const CLIENT_ID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The `Cargo.toml` of the program in Rust, for a folder beside a clone of the repository.
-const MANIFEST: &str = include_str!("../../../../examples/snippets/call.toml");
-
-const FILES: [(&str, &str, &str, &str); 4] = [
-    ("curl", "snippet-curl", "sh call.sh", include_str!("../../../../examples/snippets/call.sh")),
-    ("Rust", "snippet-rust", "cargo run", include_str!("../../../../examples/snippets/call.rs")),
-    ("Python", "snippet-python", "python3 call.py", include_str!("../../../../examples/snippets/call.py")),
-    ("Node", "snippet-node", "node call.mjs", include_str!("../../../../examples/snippets/call.mjs")),
-];
+/// A file of `examples/snippets`.
+macro_rules! file {
+    ($name:literal) => {
+        include_str!(concat!("../../../../examples/snippets/", $name))
+    };
+}
 
 /// The programs, for this server and this client.
-pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> Vec<Snippet> {
+pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> [Snippet; 6] {
     let client_id = client_id.map(|id| id.to_string());
     let filled = |text: &str| {
         let text = text.replace(BASE_URL, base_url);
         client_id.as_ref().map_or_else(|| text.clone(), |id| text.replace(CLIENT_ID, id))
     };
-    let snippet = |(language, id, run, text)| {
-        let manifest = (language == "Rust").then_some(MANIFEST);
-        Snippet { language, id, run, text: filled(text), manifest }
+    let packaged = |language, id, file, text: &str, commands: &str| Snippet {
+        language,
+        id,
+        file,
+        text: text.to_owned(),
+        setup: Setup::Commands(filled(commands)),
     };
-    FILES.map(snippet).into()
+    [
+        Snippet {
+            language: "curl",
+            id: "snippet-curl",
+            file: "call.sh",
+            text: filled(file!("call.sh")),
+            setup: Setup::Command("sh call.sh"),
+        },
+        Snippet {
+            language: "Rust",
+            id: "snippet-rust",
+            file: "src/main.rs",
+            text: filled(file!("call.rs")),
+            setup: Setup::Manifest("cargo run", file!("call.toml")),
+        },
+        packaged("Python", "snippet-python", "first.py", file!("first.py"), file!("python.sh")),
+        packaged("Node", "snippet-node", "first.mjs", file!("first.mjs"), file!("node.sh")),
+        packaged("Go", "snippet-go", "first.go", file!("first.go"), file!("go.sh")),
+        packaged("Java", "snippet-java", "First.java", file!("First.java"), file!("java.sh")),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// All that is shown of a program.
+    fn shown(snippet: &Snippet) -> String {
+        let setup = match &snippet.setup {
+            Setup::Command(command) | Setup::Manifest(command, _) => command,
+            Setup::Commands(commands) => commands.as_str(),
+        };
+        format!("{}{setup}", snippet.text)
+    }
+
     #[test]
     fn each_program_has_a_place_for_the_address_and_the_client() {
-        for (language, _, _, text) in FILES {
-            assert_eq!(
-                (text.matches(BASE_URL).count(), text.matches(CLIENT_ID).count()),
-                (1, 1),
-                "{language}"
-            );
+        for snippet in all(BASE_URL, None) {
+            let text = shown(&snippet);
+            let places = (text.matches(BASE_URL).count(), text.matches(CLIENT_ID).count());
+            assert_eq!(places, (1, 1), "{}", snippet.language);
         }
         let client = ClientId::from_bytes([7; 16]);
         for snippet in all("https://pay.example.com", Some(client)) {
-            assert!(snippet.text.contains("https://pay.example.com") && !snippet.text.contains(BASE_URL));
-            assert!(snippet.text.contains(&client.to_string()) && !snippet.text.contains(CLIENT_ID));
+            let text = shown(&snippet);
+            assert!(text.contains("https://pay.example.com") && !text.contains(BASE_URL));
+            assert!(text.contains(&client.to_string()) && !text.contains(CLIENT_ID));
         }
     }
 }

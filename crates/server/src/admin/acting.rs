@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use tollgate_core::{Actor, Link, MerchantId, Timestamp};
+use tollgate_core::{Actor, ActorKind, Link, MerchantId, Timestamp};
 use tollgate_store::{Act, Draft, Object, Outcome, Status, StoreError};
 
 use super::{AdminError, Administration, recorded};
@@ -56,6 +56,16 @@ impl Attempt {
         self.newest.seq
     }
 
+    /// What is asked for, as the trail calls it.
+    pub(super) const fn what(&self) -> &'static str {
+        self.order.act
+    }
+
+    /// Who asks for it.
+    pub(super) const fn by(&self) -> &ActorKind {
+        &self.actor.kind
+    }
+
     /// Lets the act concern a merchant, which was not known before.
     pub(super) fn of(mut self, merchant: Option<MerchantId>) -> Self {
         self.order.merchant = self.order.merchant.or(merchant);
@@ -85,9 +95,16 @@ impl Attempt {
         self.act(Draft { before: Some(status(before)), after: Some(status(after)), ..self.draft() })
     }
 
-    /// The act of deleting something.
-    pub(super) fn deletes(&self, before: &Value) -> Act {
-        self.act(Draft { before: Some(before.to_string()), ..self.draft() })
+    /// The act of deleting something, and what else is to be said of it.
+    pub(super) fn deletes(&self, before: &Value, what: Option<&Value>) -> Act {
+        let after = what.map(Value::to_string);
+        self.act(Draft { before: Some(before.to_string()), after, ..self.draft() })
+    }
+
+    /// Asking for an act on `object`, which is not done yet.
+    pub(super) fn asks(&self, object: &Object, what: &Value) -> Act {
+        let (outcome, after) = (Outcome::Asked, Some(what.to_string()));
+        self.act(Draft { outcome, after, object: object.clone(), ..self.draft() })
     }
 
     /// Makes the record of something else that the same act does.

@@ -31,6 +31,14 @@ impl Authority<'_> {
         }
     }
 
+    /// Refuses to make an operator, or to be one under another name, to whoever is only one: who could would be two people.
+    pub(super) fn check_makes_operators(self, scope: &Scope) -> Result<(), AdminError> {
+        match self {
+            Self::Operator { .. } if scope.words().any(Role::is_given_by) => Err(AdminError::MakesOperators),
+            Self::Operator { .. } | Self::MasterKey => Ok(()),
+        }
+    }
+
     /// Refuses to change a client that has a role which they don't have: who could add a secret to it could take its place.
     pub(super) fn check_changes(self, client: &Client) -> Result<(), AdminError> {
         if client.merchant_id.is_some() { Ok(()) } else { self.check_gives(&client.scope) }

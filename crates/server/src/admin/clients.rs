@@ -13,7 +13,7 @@ use super::creation::{Draft, New};
 use super::page::Reading;
 use super::unused::Uses;
 use super::{
-    AdminError, Administration, Name, Page, check_version, creation, merchants, recorded, secrets,
+    AdminError, Administration, Name, Page, check_version, creation, merchants, recorded, second, secrets,
     wait_if_enabled_again,
 };
 use crate::config::duration_text;
@@ -143,7 +143,7 @@ pub(super) fn check(
     audiences: &[Audience],
     terms: &Terms,
 ) -> Result<(), AdminError> {
-    admin.authority.check_gives(scope)?;
+    admin.check_gives(scope)?;
     check_audiences(admin, audiences)?;
     check_lifetimes(admin, terms.access_ttl, terms.refresh_ttl)
 }
@@ -280,7 +280,7 @@ fn check_update(
     admin.authority.check_changes(before)?;
     if let Some(scope) = &update.scope {
         admin.authority.check_is_another(before.id)?;
-        admin.authority.check_gives(scope)?;
+        admin.check_gives(scope)?;
     }
     check_audiences(admin, update.audiences.as_deref().unwrap_or_default())?;
     check_lifetimes(admin, update.access_ttl.flatten(), update.refresh_ttl.flatten())
@@ -317,6 +317,7 @@ pub async fn enable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> 
 }
 
 /// Deletes a client with its secrets, if it is of one of the versions `only`, where they are given. Every token that it has is refused.
+/// Takes two people where the configuration says so.
 pub async fn delete(
     admin: &Administration<'_>,
     id: ClientId,
@@ -329,7 +330,9 @@ pub async fn delete(
         admin.authority.check_is_another(id)?;
         admin.authority.check_changes(&before)?;
         let only = check_version(only, before.version)?;
-        let act = attempt.of(before.merchant_id).deletes(&recorded::client(&before));
+        let attempt = attempt.of(before.merchant_id);
+        let asked = second::check(admin, &attempt, &Object::Client(id)).await?;
+        let act = attempt.deletes(&recorded::client(&before), asked.map(|asked| asked.recorded()).as_ref());
         let found = admin.store.delete_client(id, only, now, &act).await?;
         found.then_some(()).ok_or(AdminError::UnknownClient(id))
     };

@@ -50,6 +50,19 @@ pub enum AdminError {
     /// Somebody would lock themselves out.
     #[error("an operator's client can't do this to itself: let another one do it")]
     Oneself,
+    /// It takes two people, and one has asked for it now.
+    #[error(
+        "it takes two people: it is done when another one asks for the same within {within} of the first"
+    )]
+    SecondPerson {
+        /// How long, as a duration is written.
+        within: String,
+    },
+    /// An operator would make an operator, where acts take two of them.
+    #[error(
+        "where acts take two people, operators are made with the master key only: use the command line on the store"
+    )]
+    MakesOperators,
     /// A lifetime of a client's tokens is too long, or is none.
     #[error("{field} must be whole seconds from 1s to {longest}, the configured lifetime")]
     Lifetime {
@@ -111,9 +124,12 @@ impl AdminError {
             | Self::Changed
             | Self::BeyondAuthority(_)
             | Self::Oneself
+            | Self::MakesOperators
             | Self::Lifetime { .. } => true,
+            // That it was asked for is recorded.
+            Self::SecondPerson { .. }
             // Anybody can try, so what is noted of these is bounded.
-            Self::UnknownLink
+            | Self::UnknownLink
             | Self::ExpiredLink
             | Self::UsedLink
             | Self::SessionEnded

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{Algorithm, KeyId, Phase, PublicKey, SigningKey, SigningRing, Timestamp, VerifyingRing};
-use tollgate_store::{Object, RETIRED_KEPT, SigningKey as SealedKey};
+use tollgate_store::{Draft, Object, RETIRED_KEPT, SigningKey as SealedKey};
 
 use super::acting::{Attempt, Order};
-use super::{Actor, AdminError, Administration, recorded};
+use super::{Actor, AdminError, Administration, recorded, second};
 use crate::agreement::KEYS_KNOWN_WITHIN;
 use crate::key_times::{KEY_SET_KEPT, newest, next_activation, others_retire_at};
 use crate::opening::{NewKey, open_signing_keys};
@@ -91,7 +91,7 @@ pub async fn rotate(
 }
 
 /// Replaces the signing keys of an algorithm that are in the wrong hands: the new one signs at once, and every token of the
-/// others is refused from now on.
+/// others is refused from now on. Takes two people where the configuration says so.
 pub async fn replace_compromised(
     admin: &Administration<'_>,
     algorithm: Algorithm,
@@ -100,9 +100,17 @@ pub async fn replace_compromised(
     let now = admin.now().await?;
     let key = &new_key(admin, algorithm, now, now).await?;
     let attempt = |attempt: Attempt| async move {
+        let keys = Object::Algorithm(algorithm);
+        let asked = second::check(admin, &attempt, &keys).await?;
+        // What was asked for is of the algorithm, and that it was done must be found there.
+        let done = asked.map(|asked| Draft {
+            after: Some(asked.recorded().to_string()),
+            ..attempt.also(attempt.what(), keys)
+        });
         let replaced = admin.store.signing_keys().await?.into_iter().filter(|one| one.algorithm == algorithm);
         let replaced: Vec<_> = replaced.map(|one| one.id.to_string()).collect();
-        let act = attempt.changes(&json!({ "compromised": replaced }), &recorded::signing_key(key, now));
+        let act =
+            attempt.changes(&json!({ "compromised": replaced }), &recorded::signing_key(key, now)).with(done);
         admin.store.replace_signing_keys(key, &act).await?;
         Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
     };
@@ -128,11 +136,16 @@ pub async fn replace_all_compromised(
     algorithm: Option<Algorithm>,
     actor: &Actor,
 ) -> Result<Vec<AddedKey>, AdminError> {
-    let mut added = Vec::new();
+    let (mut added, mut asked) = (Vec::new(), None);
     for algorithm in chosen(admin, algorithm).await? {
-        added.push(replace_compromised(admin, algorithm, actor).await?);
+        match replace_compromised(admin, algorithm, actor).await {
+            Ok(key) => added.push(key),
+            // Another person can then ask for all of them.
+            Err(error @ AdminError::SecondPerson { .. }) => asked = Some(error),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(added)
+    asked.map_or(Ok(added), Err)
 }
 
 async fn chosen(

@@ -7,7 +7,7 @@ use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};
 use super::page::Reading;
 use super::{
-    AdminError, Administration, Name, Page, check_version, creation, recorded, wait_if_enabled_again,
+    AdminError, Administration, Name, Page, check_version, creation, recorded, second, wait_if_enabled_again,
 };
 
 /// A merchant that is to be created.
@@ -156,7 +156,7 @@ pub async fn rename(
 }
 
 /// Deletes a merchant with all that is its own, if it is of one of the versions `only`, where they are given. Every token that its
-/// clients have is refused.
+/// clients have is refused. Takes two people where the configuration says so.
 pub async fn delete(
     admin: &Administration<'_>,
     id: MerchantId,
@@ -167,13 +167,16 @@ pub async fn delete(
     let attempt = |attempt: Attempt| async move {
         let before = find(admin, id).await?;
         let only = check_version(only, before.version)?;
+        let asked = second::check(admin, &attempt, &Object::Merchant(id)).await?;
         // Whoever asks what became of a client finds a record of it.
         let clients = all_clients(admin, id).await?;
         let gone = clients.iter().map(|client| Record {
             before: Some(recorded::client(client).to_string()),
             ..attempt.also("client.delete", Object::Client(client.id))
         });
-        let act = attempt.deletes(&recorded::merchant(&before)).with(gone);
+        let act = attempt
+            .deletes(&recorded::merchant(&before), asked.map(|asked| asked.recorded()).as_ref())
+            .with(gone);
         let found = admin.store.delete_merchant(id, only, attempt.now, &act).await?;
         found.then_some(()).ok_or(AdminError::UnknownMerchant(id))
     };

@@ -79,6 +79,9 @@ impl New for Identified {
     ) -> Result<Draft<CreatedSecret>, AdminError> {
         let of = find(admin, self.client).await?;
         admin.authority.check_changes(&of)?;
+        if of.merchant_id.is_none() {
+            admin.check_gives(&of.scope)?;
+        }
         let (secret, value) = draw(admin.unlocked.hasher(), self.client, of.environment, now);
         let secret = Secret { id: self.id, ..secret };
         let others_expire_at = self.others_expire_in.map(|time| now.after(time));

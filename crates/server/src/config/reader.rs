@@ -22,6 +22,9 @@ use super::{
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 const STALENESS: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(15 * 60);
+/// How long a second person may have.
+const SECOND_PERSON: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 60 * 60);
 /// Longer than it takes to make a key known everywhere, whatever `tokens.stale_after` is.
 const SHORTEST_ROTATION: Duration = Duration::from_secs(60 * 60);
 /// Keys whose value may hold a secret, even by mistake: no message repeats it.
@@ -237,6 +240,15 @@ impl Reader {
             Duration::ZERO => Ok(None),
             duration if duration >= SHORTEST_ROTATION => Ok(Some(duration)),
             _ => Err("at least 1h, or 0s for no rotation"),
+        })
+    }
+
+    /// How long somebody else may ask for what one person has asked for; `None` if nobody else must.
+    pub(super) fn second_person(&mut self, key: &'static str) -> Option<Duration> {
+        self.span(key, |duration| match duration {
+            Duration::ZERO => Ok(None),
+            duration if SECOND_PERSON.contains(&duration) => Ok(Some(duration)),
+            _ => Err("1m to 30d, or 0s if one person is enough"),
         })
     }
 

@@ -242,6 +242,8 @@ settings! {
         requests: Option<Rate> = rate_or_off,
         /// Connections open at the same time.
         max_connections: usize = count,
+        /// How long a second person may ask for what can't be undone; `None` if one person can have it done.
+        second_person_within: Option<Duration> = second_person,
     }
 }
 

@@ -3,12 +3,13 @@
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
+use tollgate_store::Object;
 
-use super::page::{Fact, Field, Form, Look, Page, Section, moved};
+use super::page::{Cell, Fact, Field, Form, Look, Page, Section, moved};
 use super::routes::only;
 use super::view;
 use super::visit::{Outcome, Visit, page};
-use crate::admin::Operation;
+use crate::admin::{AdminError, Operation, second};
 use crate::error::Error;
 use crate::state::State;
 
@@ -54,6 +55,34 @@ where
     only("GET, HEAD, POST", get(page(operation, ask)).post(page(operation, perform)))
 }
 
+/// Says of an act that takes two people that the first has asked for it.
+pub(super) fn done_or_asked(
+    outcome: Result<(), AdminError>,
+    done: &'static str,
+) -> Result<&'static str, AdminError> {
+    match outcome {
+        Ok(()) => Ok(done),
+        Err(AdminError::SecondPerson { .. }) => Ok(ASKED),
+        Err(error) => Err(error),
+    }
+}
+
+/// Shows who has asked for an act that takes two people.
+pub(super) async fn asked_before(
+    visit: &Visit,
+    operation: Operation,
+    object: &Object,
+) -> Result<Vec<Fact>, AdminError> {
+    let admin = visit.administration();
+    let asked = second::waiting(&admin, operation.name(), object, admin.now().await?).await?;
+    let facts = asked.into_iter().flat_map(|asked| {
+        let why = asked.why.map(|why| super::page::fact("Because", view::text(why)));
+        let by = super::page::fact("Asked for by", Cell::Code(asked.by));
+        [Some(by), why, Some(super::page::fact("Waits for another person until", view::time(asked.until)))]
+    });
+    Ok(facts.flatten().collect())
+}
+
 /// Leads to a page that says what was done.
 pub(super) fn done(path: &str, what: &str) -> Response {
     moved(&format!("{path}?done={what}"))
@@ -66,13 +95,17 @@ pub(super) fn notice(visit: &Visit) -> Result<Option<&'static str>, Error> {
     Ok(known.map(|(_, text)| *text))
 }
 
-const NOTICES: [(&str, &str); 11] = [
+/// The word of what waits for another person.
+pub(super) const ASKED: &str = "asked";
+
+const NOTICES: [(&str, &str); 12] = [
     ("created", "It was created."),
     ("renamed", "It has its new name."),
     ("changed", "It was changed."),
     ("disabled", "It is disabled: it is refused everywhere, within a second."),
     ("enabled", "It is enabled again. The tokens of before stay refused."),
     ("deleted", "It was deleted."),
+    (ASKED, "You have asked for it. It is done when another person asks for the same."),
     ("revoked-tokens", "Every token of before is refused from now on."),
     ("revoked-secret", "The secret was revoked, and every token that was obtained with it."),
     ("revoked-token", "The token was revoked, and those that were made with it."),

@@ -94,6 +94,7 @@ fn outcome(record: &Record) -> Cell {
         "done" => Tag { text: "done", is_good: true },
         "refused" => Tag { text: "refused", is_good: false },
         "failed" => Tag { text: "failed", is_good: false },
+        "asked" => Tag { text: "asked", is_good: false },
         // What another program wrote is shown as it is on the page of the record.
         _ => Tag { text: "unknown", is_good: false },
     })

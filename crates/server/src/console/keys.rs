@@ -3,8 +3,9 @@
 use axum::routing::get;
 use tollgate_core::{Algorithm, Phase};
 use tollgate_http::Problem;
+use tollgate_store::Object;
 
-use super::act::{again, asked, done, notice};
+use super::act::{again, asked, asked_before, done, done_or_asked, notice};
 use super::page::{Cell, Field, Form, Link, Look, Page, Section, Table, Tag};
 use super::routes::{Route, only};
 use super::timeline::{Scale, Track};
@@ -127,7 +128,13 @@ async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
         form = form.field(Field::confirmation("Refuse every token that was signed so far"));
         form.look = Look::Danger;
     }
-    let section = Section { form: Some(form), ..Section::new("Are you sure?") };
+    let mut facts = Vec::new();
+    if matches!(act, Act::Compromised) {
+        for algorithm in there {
+            facts.extend(asked_before(visit, act.operation(), &Object::Algorithm(algorithm)).await?);
+        }
+    }
+    let section = Section { facts, form: Some(form), ..Section::new("Are you sure?") };
     let above = Link::new(PATH, "Keys", Look::Secondary);
     Ok(Page::new(visit.frame(), act.title()).below(above).lead(act.lead()).section(section))
 }
@@ -138,10 +145,7 @@ async fn ask(visit: Visit, act: Act) -> Outcome {
 
 async fn perform(visit: Visit, act: Act) -> Outcome {
     match checked(&visit, act) {
-        Ok(algorithm) => {
-            done_with(&visit, act, algorithm).await?;
-            Ok(done(PATH, if matches!(act, Act::Compromised) { "replaced" } else { "added" }))
-        }
+        Ok(algorithm) => Ok(done(PATH, done_with(&visit, act, algorithm).await?)),
         Err(error) => again(ask_page(&visit, act).await?, error),
     }
 }
@@ -158,14 +162,19 @@ fn checked(visit: &Visit, act: Act) -> Result<Option<Algorithm>, Error> {
     Ok(algorithm)
 }
 
-async fn done_with(visit: &Visit, act: Act, algorithm: Option<Algorithm>) -> Result<(), AdminError> {
+async fn done_with(
+    visit: &Visit,
+    act: Act,
+    algorithm: Option<Algorithm>,
+) -> Result<&'static str, AdminError> {
     let (admin, actor) = (visit.administration(), visit.actor());
     match (act, algorithm) {
-        (Act::Create, Some(algorithm)) => keys::create(&admin, algorithm, actor).await.map(drop),
-        (Act::Create, None) => Ok(()),
-        (Act::Rotate, algorithm) => keys::rotate_all(&admin, algorithm, actor).await.map(drop),
+        (Act::Create, Some(algorithm)) => keys::create(&admin, algorithm, actor).await.map(|_| "added"),
+        (Act::Create, None) => Ok("added"),
+        (Act::Rotate, algorithm) => keys::rotate_all(&admin, algorithm, actor).await.map(|_| "added"),
         (Act::Compromised, algorithm) => {
-            keys::replace_all_compromised(&admin, algorithm, actor).await.map(drop)
+            let replaced = keys::replace_all_compromised(&admin, algorithm, actor).await;
+            done_or_asked(replaced.map(drop), "replaced")
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Merchants.
 
 use tollgate_core::MerchantId;
-use tollgate_store::Merchant;
+use tollgate_store::{Merchant, Object};
 
-use super::act::{Ask, again, asked, done, id, notice};
+use super::act::{ASKED, Ask, again, asked, asked_before, done, done_or_asked, id, notice};
 use super::clients;
 use super::page::{Cell, Field, Form, Link, Look, Page, Section, Table, fact};
 use super::paths::{self, MERCHANTS as PATH};
@@ -188,10 +188,12 @@ const fn lead(act: Act) -> &'static str {
 
 async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
     let merchant = merchants::find(&visit.administration(), visit.id("id")?).await?;
+    let mut facts = vec![id("Merchant id", &merchant.id)];
+    facts.extend(asked_before(visit, operation(act), &Object::Merchant(merchant.id)).await?);
     let ask = Ask {
         title: format!("{}: {}", act.button(), merchant.name),
         lead: lead(act),
-        facts: vec![id("Merchant id", &merchant.id)],
+        facts,
         button: act.button(),
         confirmation: matches!(act, Act::Delete).then_some("Delete it with everything that is its own"),
         above: paths::merchant(merchant.id),
@@ -211,7 +213,8 @@ async fn perform(visit: Visit, act: Act) -> Outcome {
     }
     let id = visit.id("id")?;
     let what = done_to(&visit, act, id).await?;
-    Ok(done(if matches!(act, Act::Delete) { PATH.to_owned() } else { paths::merchant(id) }.as_str(), what))
+    let is_gone = matches!(act, Act::Delete) && what != ASKED;
+    Ok(done(if is_gone { PATH.to_owned() } else { paths::merchant(id) }.as_str(), what))
 }
 
 async fn done_to(visit: &Visit, act: Act, id: MerchantId) -> Result<&'static str, AdminError> {
@@ -220,6 +223,6 @@ async fn done_to(visit: &Visit, act: Act, id: MerchantId) -> Result<&'static str
         Act::Disable => merchants::disable(&admin, id, actor).await.map(|_| "disabled"),
         Act::Enable => merchants::enable(&admin, id, actor).await.map(|_| "enabled"),
         Act::Revoke => tokens::revoke_all_of_merchant(&admin, id, actor).await.map(|()| "revoked-tokens"),
-        Act::Delete => merchants::delete(&admin, id, None, actor).await.map(|()| "deleted"),
+        Act::Delete => done_or_asked(merchants::delete(&admin, id, None, actor).await, "deleted"),
     }
 }

@@ -13,9 +13,11 @@ pub(super) const fn code_of(error: &AdminError) -> Code {
         | AdminError::MerchantExists(_)
         | AdminError::ClientExists(_)
         | AdminError::ClientDeleted(_)
-        | AdminError::Oneself => Code::Conflict,
+        | AdminError::Oneself
+        | AdminError::SecondPerson { .. } => Code::Conflict,
         AdminError::Changed => Code::PreconditionFailed,
         AdminError::BeyondAuthority(_)
+        | AdminError::MakesOperators
         | AdminError::UnknownLink
         | AdminError::ExpiredLink
         | AdminError::UsedLink

@@ -6,6 +6,7 @@ mod records;
 mod roles;
 mod stats;
 mod terms;
+mod two_people;
 mod versions;
 
 use std::net::{IpAddr, Ipv4Addr};

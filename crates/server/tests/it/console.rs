@@ -35,8 +35,13 @@ impl Browser {
 
     /// A browser in which ada has signed in with these roles.
     async fn signed_in(stage: &Arc<Stage>, roles: &[Role]) -> Self {
+        Self::signed_in_as(stage, "ada", roles).await
+    }
+
+    /// A browser in which somebody else has.
+    async fn signed_in_as(stage: &Arc<Stage>, user: &str, roles: &[Role]) -> Self {
         let mut browser = Self::at(stage);
-        let token = link(stage, roles).await;
+        let token = link_for(stage, user, roles).await;
         let reply = browser.sign_in(&token).await;
         assert_eq!((reply.status().as_u16(), reply.header("location")), (303, "/console"));
         browser
@@ -84,9 +89,13 @@ impl Browser {
 
 /// Makes a link for ada.
 async fn link(stage: &Stage, roles: &[Role]) -> String {
+    link_for(stage, "ada", roles).await
+}
+
+async fn link_for(stage: &Stage, user: &str, roles: &[Role]) -> String {
     let actor = Actor::new(ActorKind::CommandLine { user: "root".to_owned(), host: "gateway-1".to_owned() });
     let admin = stage.installation.administration();
-    let link = console::link(&admin, &"ada".parse().unwrap(), roles, &actor).await.unwrap();
+    let link = console::link(&admin, &user.parse().unwrap(), roles, &actor).await.unwrap();
     link.token.to_string()
 }
 

@@ -109,6 +109,8 @@ fn errors_of_administration() -> Vec<AdminError> {
         | AdminError::Changed
         | AdminError::BeyondAuthority(_)
         | AdminError::Oneself
+        | AdminError::SecondPerson { .. }
+        | AdminError::MakesOperators
         | AdminError::Lifetime { .. }
         | AdminError::UnknownLink
         | AdminError::ExpiredLink
@@ -136,6 +138,8 @@ fn errors_of_administration() -> Vec<AdminError> {
         AdminError::Changed,
         AdminError::BeyondAuthority("admin:keys".to_owned()),
         AdminError::Oneself,
+        AdminError::SecondPerson { within: "1h".to_owned() },
+        AdminError::MakesOperators,
         AdminError::Lifetime { field: "access_ttl", longest: "15m".to_owned() },
         AdminError::UnknownLink,
         AdminError::ExpiredLink,

@@ -11,6 +11,8 @@ pub enum Outcome {
     Refused,
     /// It was tried and failed.
     Failed,
+    /// It was asked for, and is done when somebody else asks for it too.
+    Asked,
 }
 
 impl Outcome {
@@ -20,6 +22,7 @@ impl Outcome {
             Self::Done => "done",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Asked => "asked",
         }
     }
 }
@@ -37,7 +40,7 @@ pub struct Record {
     pub source: Option<String>,
     /// What was done, such as `client.disable`.
     pub act: String,
-    /// What became of it: `done`, `refused` or `failed`.
+    /// What became of it: `done`, `refused`, `failed` or `asked`.
     pub outcome: String,
     /// To what, as an [`Object`](super::Object) is written.
     pub object: String,

@@ -128,6 +128,18 @@ fn a_refused_token_is_explained_as_shown() {
 }
 
 #[test]
+fn what_takes_two_people_waits_for_the_second_as_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, _) = Serve::install(folder.path(), "admin.second_person_within = \"24h\"");
+    let block = only("### By two people", "console");
+    let (command, shown) = block.trim().split_once('\n').unwrap();
+    let args: Vec<_> =
+        command.split(' ').skip(2).map(|word| if word.len() == 36 { &client } else { word }).collect();
+    let done = finish(&mut tollgate(folder.path(), &args));
+    assert_eq!((done.code, done.stderr.trim()), (Some(1), shown));
+}
+
+#[test]
 fn servers_are_told_of_another_configuration_as_shown() {
     let folder = tempfile::tempdir().unwrap();
     Serve::install(folder.path(), "");

@@ -1,12 +1,12 @@
 //! A client as it is, and what can be done to it as a whole.
 
 use tollgate_core::{Audience, ClientId};
-use tollgate_store::{Client, Status};
+use tollgate_store::{Client, Object, Status};
 
 use crate::admin::clients;
 use crate::admin::{AdminError, Operation, tokens};
 use crate::config::{Config, duration_text};
-use crate::console::act::{Ask, again, done, id, notice};
+use crate::console::act::{ASKED, Ask, again, asked_before, done, done_or_asked, id, notice};
 use crate::console::page::{Cell, Fact, Link, Look, Page, Section, fact};
 use crate::console::paths::{self, CLIENTS as PATH};
 use crate::console::visit::{Outcome, Visit};
@@ -101,10 +101,12 @@ const fn lead(act: Act) -> &'static str {
 
 async fn ask_page(visit: &Visit, act: Act) -> Result<Page, Error> {
     let client = clients::find(&visit.administration(), visit.id("id")?).await?;
+    let mut facts = vec![id("Client id", &client.id)];
+    facts.extend(asked_before(visit, operation(act), &Object::Client(client.id)).await?);
     let ask = Ask {
         title: format!("{}: {}", act.button(), client.name),
         lead: lead(act),
-        facts: vec![id("Client id", &client.id)],
+        facts,
         button: act.button(),
         confirmation: matches!(act, Act::Delete).then_some("Delete it with its secrets"),
         above: paths::client(client.id),
@@ -124,7 +126,8 @@ pub(super) async fn perform(visit: Visit, act: Act) -> Outcome {
     }
     let id = visit.id("id")?;
     let what = done_to(&visit, act, id).await?;
-    Ok(done(if matches!(act, Act::Delete) { PATH.to_owned() } else { paths::client(id) }.as_str(), what))
+    let is_gone = matches!(act, Act::Delete) && what != ASKED;
+    Ok(done(if is_gone { PATH.to_owned() } else { paths::client(id) }.as_str(), what))
 }
 
 async fn done_to(visit: &Visit, act: Act, id: ClientId) -> Result<&'static str, AdminError> {
@@ -133,6 +136,6 @@ async fn done_to(visit: &Visit, act: Act, id: ClientId) -> Result<&'static str, 
         Act::Disable => clients::disable(&admin, id, actor).await.map(|_| "disabled"),
         Act::Enable => clients::enable(&admin, id, actor).await.map(|_| "enabled"),
         Act::Revoke => tokens::revoke_all_of_client(&admin, id, actor).await.map(|()| "revoked-tokens"),
-        Act::Delete => clients::delete(&admin, id, None, actor).await.map(|()| "deleted"),
+        Act::Delete => done_or_asked(clients::delete(&admin, id, None, actor).await, "deleted"),
     }
 }

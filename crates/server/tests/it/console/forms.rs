@@ -1,11 +1,13 @@
 //! Forms: whose they are, what they do, and what is wrong in them.
 
+use std::sync::Arc;
+
 use tollgate_core::ClientId;
 use tollgate_server::admin::Role;
 
 use super::{Browser, ORIGIN, encoded, last_record, stage};
 use crate::call::{Call, TOKEN};
-use crate::stage::Credentials;
+use crate::stage::{Credentials, Stage};
 
 #[tokio::test]
 async fn a_form_of_another_site_or_another_session_does_nothing() {
@@ -184,4 +186,39 @@ async fn a_secret_is_added_with_an_overlap_and_revoked() {
     assert!(!browser.get(&client).await.text().contains(&revoke), "there is nothing left to revoke of it");
     let wrong = browser.submit(&format!("{client}/secrets/new"), &[("others_expire_in", "soon")]).await;
     assert_eq!(wrong.status(), 400);
+}
+
+#[tokio::test]
+async fn what_takes_two_people_waits_for_the_second_and_says_for_whom() {
+    let settings = [("TOLLGATE_ADMIN__SECOND_PERSON_WITHIN", "1h")];
+    let stage = Arc::new(Stage::with(&settings, |store| Arc::new(store)).await);
+    let (mut ada, mut bob) = (
+        Browser::signed_in(&stage, &Role::ALL).await,
+        Browser::signed_in_as(&stage, "bob", &Role::ALL).await,
+    );
+    let merchant = format!("/console/merchants/{}", stage.rival_merchant);
+    let client = format!("/console/clients/{}", stage.shop.id);
+    for path in [&client, &merchant] {
+        let delete = format!("{path}/delete");
+        let confirmed = [("confirm", "yes"), ("reason", "closed")];
+        for _ in 0..2 {
+            let reply = ada.submit(&delete, &confirmed).await;
+            assert_eq!(reply.header("location"), format!("{path}?done=asked"));
+        }
+        let page = ada.get(&format!("{path}?done=asked")).await;
+        assert!(page.text().contains("It is done when another person asks for the same."), "{}", page.text());
+        let page = bob.get(&delete).await;
+        for said in ["Asked for by", "console:ada", "closed", "Waits for another person until"] {
+            assert!(page.text().contains(said), "{said}: {}", page.text());
+        }
+        let reply = bob.submit(&delete, &confirmed).await;
+        assert!(reply.header("location").ends_with("?done=deleted"), "{}", reply.header("location"));
+        assert_eq!(ada.get(path).await.status(), 404);
+    }
+    let compromised = [("algorithm", "HS256"), ("confirm", "yes")];
+    let path = "/console/keys/compromised";
+    assert_eq!(ada.submit(path, &compromised).await.header("location"), "/console/keys?done=asked");
+    assert!(bob.get(path).await.text().contains("console:ada"));
+    assert_eq!(bob.submit(path, &compromised).await.header("location"), "/console/keys?done=replaced");
+    assert!(!bob.get(path).await.text().contains("console:ada"), "nothing waits any more");
 }

@@ -1,12 +1,14 @@
 //! The answers of the administration.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{Broken, Stuck, Watched};
 use crate::administration::{EVERY_ROLE, HERE};
 use crate::call::{Call, Reply};
 use crate::faults::Fault;
-use crate::stage::{Kind, create};
+use crate::stage::{Kind, Stage, create};
 
 /// What no merchant, client or secret has.
 const NOBODY: &str = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
@@ -105,6 +107,7 @@ impl Watched {
         }
         self.strangers().await;
         self.conflicts(&scene).await;
+        self.second_people().await;
         self.greed().await;
     }
 
@@ -258,6 +261,25 @@ impl Watched {
         let revoke = "/admin/v1/clients/{id}/secrets/{secret_id}/revoke";
         self.administer("POST", revoke, call("POST", &format!("{own}/secrets/{operators_secret}/revoke")))
             .await;
+    }
+
+    /// What takes two people, where it does.
+    async fn second_people(&mut self) {
+        let settings = [("TOLLGATE_ADMIN__SECOND_PERSON_WITHIN", "1h")];
+        let mut stage = Stage::with(&settings, |store| Arc::new(store)).await;
+        let first = stage.client(Kind { merchant: None, scope: EVERY_ROLE, ..stage.kind() }).await;
+        let token = stage.tokens(&first).await.access;
+        let (client, merchant) = (stage.shop.id.to_string(), stage.merchant.to_string());
+        for (method, path, id) in [
+            ("DELETE", "/admin/v1/clients/{id}", client.as_str()),
+            ("DELETE", "/admin/v1/merchants/{id}", &merchant),
+            ("POST", "/admin/v1/keys/compromised", ""),
+        ] {
+            let call = Call::new(method, &path.replace("{id}", id)).bearer(&token);
+            let call = if method == "POST" { call.json(&json!({})) } else { call };
+            let reply = stage.answer_from(HERE, call).await;
+            self.seen.add(method, path, &reply);
+        }
     }
 
     /// Somebody who makes more requests than they may.

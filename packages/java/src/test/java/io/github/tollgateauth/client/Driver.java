@@ -115,6 +115,10 @@ final class Driver {
                 errors.clear();
                 var first = noted.subList(0, Math.min(noted.size(), 1));
                 return Map.of("outcomes", outcomes, "slept", clock.slept() - before, "errors", first);
+            case "cost":
+                var bare = HttpRequest.newBuilder(uri(c)).header("Authorization", "Bearer " + tollgate.token()).build();
+                var with = HttpRequest.newBuilder(uri(c)).build();
+                return Map.of("bare", spent(c.n, plain, bare), "kit", spent(c.n, client, with));
             case "storm":
                 String token = tollgate.token();
                 var renewals = new ArrayList<CompletableFuture<String>>();
@@ -149,6 +153,15 @@ final class Driver {
         spring = new RestTemplate(new JdkClientHttpRequestFactory(plain));
         spring.setInterceptors(List.of(new TollgateInterceptor(tollgate)));
         return Map.of();
+    }
+
+    /** Processor time of one call, in microseconds. */
+    private static double spent(int n, HttpClient client, HttpRequest request) throws Exception {
+        var process = (com.sun.management.OperatingSystemMXBean) java.lang.management.ManagementFactory.getOperatingSystemMXBean();
+        client.send(request, HttpResponse.BodyHandlers.ofString());
+        long before = process.getProcessCpuTime();
+        for (int i = 0; i < n; i++) client.send(request, HttpResponse.BodyHandlers.ofString());
+        return (process.getProcessCpuTime() - before) / 1e3 / n;
     }
 
     private static String content(String file) throws IOException {
