@@ -5,30 +5,35 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::spans::RequestSpan;
+use crate::spans::{RequestSpan, current};
 
 pin_project! {
     /// Runs a future within a span, or as it is where there is none.
-    pub struct InContext<'a, F> {
+    pub struct InContext<F> {
         #[pin]
         inner: F,
-        span: Option<&'a RequestSpan>,
+        context: Option<opentelemetry::Context>,
     }
 }
 
-impl<'a, F> InContext<'a, F> {
+impl<F> InContext<F> {
     /// What happens in `inner` happens in the span.
-    pub fn new(inner: F, span: Option<&'a RequestSpan>) -> Self {
-        Self { inner, span }
+    pub fn new(inner: F, span: Option<&RequestSpan>) -> Self {
+        Self { inner, context: span.map(|span| span.context().clone()) }
+    }
+
+    /// What happens in `inner`, on whatever task, happens in the span that this is called in.
+    pub fn inherited(inner: F) -> Self {
+        Self { inner, context: current() }
     }
 }
 
-impl<F: Future> Future for InContext<'_, F> {
+impl<F: Future> Future for InContext<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _attached = this.span.map(|span| span.context().clone().attach());
+        let _attached = this.context.clone().map(opentelemetry::Context::attach);
         this.inner.poll(context)
     }
 }

@@ -38,6 +38,12 @@ impl RequestSpan {
     }
 }
 
+/// The context that this happens in, if that is a span that is recorded.
+pub(crate) fn current() -> Option<Context> {
+    let is_within = Context::map_current(|context| context.span().is_recording());
+    is_within.then(Context::current)
+}
+
 /// A call of another server, which is recorded.
 pub struct CallSpan {
     pub(crate) context: Context,

@@ -11,7 +11,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
 
 use crate::context;
-use crate::spans::{CallSpan, RequestSpan};
+use crate::spans::{CallSpan, RequestSpan, current};
 
 /// Makes spans.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ impl Traces {
     pub fn received(&self, request: Received<'_>) -> Option<RequestSpan> {
         let parent = match request.trust {
             // What begins within this process is part of something, or of nothing that is recorded.
-            Trust::Inside => is_within().then(Context::current)?,
+            Trust::Inside => current()?,
             trust => {
                 let parent = context::read(request.headers).map(|parent| self.allowed(parent, trust));
                 parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent))
@@ -129,16 +129,14 @@ impl Traces {
 
     /// Records work that has just ended, if it was within a request that is recorded.
     pub fn worked(&self, work: Work) {
-        if !is_within() {
-            return;
-        }
+        let Some(context) = current() else { return };
         let attributes = work.attributes.into_iter().map(|(name, value)| KeyValue::new(name, value));
         let ended = now();
         let span = SpanBuilder::from_name(work.name)
             .with_kind(SpanKind::Client)
             .with_start_time(ended.checked_sub(work.took).unwrap_or(ended))
             .with_attributes(attributes);
-        let mut span = Context::map_current(|context| self.tracer.build_with_context(span, context));
+        let mut span = self.tracer.build_with_context(span, &context);
         if work.failed {
             span.set_status(Status::error(""));
         }
@@ -155,11 +153,6 @@ impl Traces {
         let flags = if is_recorded { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
         SpanContext::new(parent.trace_id(), parent.span_id(), flags, true, TraceState::NONE)
     }
-}
-
-/// Whether this happens within a span that is recorded.
-fn is_within() -> bool {
-    Context::map_current(|context| context.span().is_recording())
 }
 
 #[expect(
