@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import threading
+import time
 import urllib.parse
 import uuid
 from collections import Counter
@@ -133,7 +134,18 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(text[: len(text) // 2])
             self.close_connection = True
             return None
+        if what == "drip":
+            return self.drip(json.dumps(answer).encode())
         return self.answer(200, answer)
+
+    def drip(self, text):
+        """An answer that would take a minute and more, and that no pause between two bytes gives away."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        for byte in text:
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.5)
 
     def api(self, path, body):
         stage, key = self.stage, self.headers.get("Idempotency-Key")

@@ -9,6 +9,7 @@ use tokio::time::MissedTickBehavior;
 use tollgate_core::Timestamp;
 
 use crate::metrics::{BUCKETS, Totals};
+use crate::why::Why;
 
 /// How often what was counted is noted.
 pub(crate) const EVERY: Duration = Duration::from_secs(10);
@@ -75,9 +76,9 @@ impl Interval {
         self.rate(self.counted.tokens)
     }
 
-    /// How many clients were refused in a second.
-    pub(crate) fn refusals(&self) -> f64 {
-        self.rate(self.counted.reasons.iter().sum())
+    /// How many clients were refused in a second for these reasons.
+    pub(crate) fn refusals(&self, reasons: &[Why]) -> f64 {
+        self.rate(reasons.iter().map(|why| self.counted.reasons[*why as usize]).sum())
     }
 
     /// The time within which this share of the requests was answered, in milliseconds: the bound of the bucket that it is in. 0

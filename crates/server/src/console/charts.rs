@@ -1,8 +1,12 @@
 //! Charts of the last hour, drawn as SVG.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
+use super::view;
 use crate::figures::{EVERY, Interval};
+use crate::why::Why;
 
 /// The width and the height of the area that is drawn on.
 const WIDTH: f64 = 600.0;
@@ -24,7 +28,7 @@ pub(super) struct Chart {
 
 /// A line of a chart.
 struct Line {
-    name: &'static str,
+    name: Cow<'static, str>,
     class: &'static str,
     points: String,
     now: String,
@@ -32,29 +36,53 @@ struct Line {
 }
 
 /// What is drawn as a line: its name, its look, and its value in an interval.
-type Drawn<'a> = (&'static str, &'static str, &'a dyn Fn(&Interval) -> f64);
+type Drawn<'a> = (Cow<'static, str>, &'static str, &'a dyn Fn(&Interval) -> f64);
+
+/// How the lines of the most frequent reasons look.
+const OF_REASONS: [&str; 3] = ["warn", "first", "second"];
 
 /// The charts of what happened in these intervals.
 pub(super) fn all(intervals: &[Interval]) -> Vec<Chart> {
     let rates = Chart::of(
         ("rates", "Requests and tokens", "a second"),
         intervals,
-        &[("requests", "first", &Interval::requests), ("tokens issued", "second", &Interval::tokens)],
-    );
-    let refused = Chart::of(
-        ("refused", "Refusals", "a second"),
-        intervals,
-        &[("refused", "warn", &Interval::refusals)],
+        &[
+            ("requests".into(), "first", &Interval::requests),
+            ("tokens issued".into(), "second", &Interval::tokens),
+        ],
     );
     let latency = Chart::of(
         ("latency", "Time to answer", "ms at most"),
         intervals,
         &[
-            ("half of the requests", "first", &|interval| interval.latency(0.5)),
-            ("99 of 100", "second", &|interval| interval.latency(0.99)),
+            ("half of the requests".into(), "first", &|interval| interval.latency(0.5)),
+            ("99 of 100".into(), "second", &|interval| interval.latency(0.99)),
         ],
     );
-    vec![rates, refused, latency]
+    vec![rates, refusals(intervals), latency]
+}
+
+/// The refusals by their reasons: a line for each of the most frequent ones, and one for all others.
+fn refusals(intervals: &[Interval]) -> Chart {
+    let count =
+        |why: Why| intervals.iter().map(|interval| interval.counted.reasons[why as usize]).sum::<u64>();
+    let mut reasons = Why::ALL.to_vec();
+    reasons.retain(|why| count(*why) > 0);
+    reasons.sort_by_key(|why| std::cmp::Reverse(count(*why)));
+    let (most, others) = reasons.split_at(reasons.len().min(OF_REASONS.len()));
+    let of_most: Vec<_> =
+        most.iter().map(|why| move |interval: &Interval| interval.refusals(&[*why])).collect();
+    let of_others = |interval: &Interval| interval.refusals(others);
+    let mut lines: Vec<Drawn<'_>> = Vec::new();
+    for ((why, class), drawn) in most.iter().zip(OF_REASONS).zip(&of_most) {
+        lines.push((view::reason(*why).into(), class, drawn));
+    }
+    match (most, others) {
+        ([], []) => lines.push(("refused".into(), "rest", &of_others)),
+        (_, []) => {}
+        _ => lines.push(("all others".into(), "rest", &of_others)),
+    }
+    Chart::of(("refused", "Refusals", "a second"), intervals, &lines)
 }
 
 impl Chart {
@@ -68,7 +96,7 @@ impl Chart {
         let most = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
         let top = ceiling(values.iter().map(|values| most(values)).fold(0.0, f64::max));
         let lines = lines.iter().zip(&values).map(|((name, class, _), values)| Line {
-            name,
+            name: name.clone(),
             class,
             points: points(values, top),
             now: number(values.last().copied().unwrap_or_default()),
@@ -148,6 +176,22 @@ mod tests {
             assert!((ceiling(most) - top).abs() < top / 1e6, "{most}");
         }
         assert_eq!([number(0.0), number(0.25), number(12.34), number(250.4)], ["0", "0.25", "12.3", "250"]);
+    }
+
+    #[test]
+    fn refusals_are_drawn_by_their_reasons_the_most_frequent_first() {
+        let drawn = |counts: &[u64]| {
+            let mut counted = Totals::default();
+            counted.reasons[..counts.len()].copy_from_slice(counts);
+            let (until, length) = (Timestamp::from_seconds(1_764_000_000), Duration::from_secs(10));
+            let chart = refusals(&[Interval { until, length, counted }]);
+            chart.lines.into_iter().map(|line| (line.name.into_owned(), line.now)).collect::<Vec<_>>()
+        };
+        let line = |why: usize, now: &str| (view::reason(Why::ALL[why]), now.to_owned());
+        assert_eq!(drawn(&[]), [("refused".to_owned(), "0".to_owned())]);
+        assert_eq!(drawn(&[0, 20, 0, 50]), [line(3, "5"), line(1, "2")]);
+        let others = ("all others".to_owned(), "0.3".to_owned());
+        assert_eq!(drawn(&[2, 40, 1, 50, 30]), [line(3, "5"), line(1, "4"), line(4, "3"), others]);
     }
 
     #[test]

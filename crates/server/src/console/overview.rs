@@ -82,16 +82,12 @@ fn by_reason(visit: &Visit) -> Section {
     counted.retain(|(_, total, _)| *total > 0);
     counted.sort_by_key(|(lately, total, _)| std::cmp::Reverse((*lately, *total)));
     let row = |(lately, total, why): (u64, u64, Why)| {
-        vec![view::text(words(why)), view::text(lately.to_string()), view::text(total.to_string())]
+        vec![view::text(view::reason(why)), view::text(lately.to_string()), view::text(total.to_string())]
     };
     let rows = counted.into_iter().map(row).collect();
     let columns = ["Reason", "In the last hour", "Since the start"];
     let table = Table::new(&columns, "Nobody was refused since this server was started.", rows);
     Section { table: Some(table), ..Section::new("Refusals by reason") }
-}
-
-fn words(why: Why) -> String {
-    why.as_str().replace('_', " ")
 }
 
 /// Who was refused here most often.
@@ -115,7 +111,7 @@ fn row(refusal: &Refusal) -> Vec<Cell> {
     let sources = refusal.sources.iter().map(|source| Cell::Code(source.to_string())).collect();
     vec![
         client,
-        view::text(words(refusal.why)),
+        view::text(view::reason(refusal.why)),
         view::text(refusal.count.to_string()),
         view::time(refusal.first_at),
         view::time(refusal.last_at),

@@ -1,10 +1,13 @@
 //! Lists of clients.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use tollgate_core::MerchantId;
 use tollgate_store::{Client, Labels};
 
-use crate::admin::Operation;
 use crate::admin::clients::{self, ClientFilter};
+use crate::admin::{AdminError, Operation, merchants};
 use crate::console::act::notice;
 use crate::console::form::Fields;
 use crate::console::page::{Cell, Field, Form, Link, Look, Page, Section, Table};
@@ -28,7 +31,9 @@ pub(super) async fn list(visit: Visit) -> Outcome {
     let filter = filter(&query)?;
     let after = query.parsed("after", "must be the id of a client")?;
     let found = clients::search(&visit.administration(), &filter, after, LIMIT).await?;
-    let mut table = Table::new(&COLUMNS, "No client is like that.", found.items.iter().map(row).collect());
+    let merchants = merchants_of(&visit, &found.items).await?;
+    let rows = found.items.iter().map(|client| row(client, &merchants)).collect();
+    let mut table = Table::new(&COLUMNS, "No client is like that.", rows);
     table.first = after.map(|_| format!("{PATH}?{}", query.query_with("after", "")));
     table.next = found.next.map(|next| format!("{PATH}?{}", query.query_with("after", &next.to_string())));
     let section =
@@ -78,9 +83,28 @@ fn filter_form(query: &Fields) -> Form {
         .field(Field::choice("environment", "Environment", query.text("environment"), &ENVIRONMENTS))
 }
 
-fn row(client: &Client) -> Vec<Cell> {
-    let acts_for = client.merchant_id.map_or(Cell::Nothing("every merchant"), |merchant| {
-        view::link(paths::merchant(merchant), merchant.to_string())
+/// The names of the merchants that clients act for, as far as whoever has signed in may see them.
+async fn merchants_of(visit: &Visit, clients: &[Client]) -> Result<BTreeMap<MerchantId, String>, Error> {
+    let mut names = BTreeMap::new();
+    if !visit.may(Operation::ShowMerchant) {
+        return Ok(names);
+    }
+    for id in clients.iter().filter_map(|client| client.merchant_id) {
+        if let Entry::Vacant(name) = names.entry(id) {
+            // It may be deleted while the page is made.
+            match merchants::find(&visit.administration(), id).await {
+                Ok(merchant) => _ = name.insert(merchant.name),
+                Err(AdminError::UnknownMerchant(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn row(client: &Client, merchants: &BTreeMap<MerchantId, String>) -> Vec<Cell> {
+    let acts_for = client.merchant_id.map_or(Cell::Nothing("every merchant"), |id| {
+        view::link(paths::merchant(id), merchants.get(&id).cloned().unwrap_or_else(|| id.to_string()))
     });
     vec![
         view::link(paths::client(client.id), client.name.clone()),
@@ -105,6 +129,8 @@ pub(crate) async fn of_merchant(visit: &Visit, merchant: MerchantId) -> Result<S
     section.links.push(Link::new(all, "All its clients", Look::Secondary));
     let filter = ClientFilter { merchant_id: Some(merchant), ..ClientFilter::default() };
     let found = clients::search(&visit.administration(), &filter, None, A_FEW).await?;
-    let table = Table::new(&COLUMNS, "It has no client yet.", found.items.iter().map(row).collect());
+    let merchants = merchants_of(visit, &found.items).await?;
+    let rows = found.items.iter().map(|client| row(client, &merchants)).collect();
+    let table = Table::new(&COLUMNS, "It has no client yet.", rows);
     Ok(Section { table: Some(table), ..section })
 }

@@ -1,7 +1,7 @@
 //! Pages: their headers, their size, and lists.
 
 use tollgate_core::{ClientId, MerchantId};
-use tollgate_server::admin::Role;
+use tollgate_server::admin::{Role, merchants};
 
 use super::{Browser, HERE, stage};
 use crate::call::Call;
@@ -161,4 +161,17 @@ async fn the_overview_says_who_is_refused_and_why() {
     let page = auditor.get("/console").await;
     assert_eq!(page.status(), 200);
     assert!(!page.text().contains(&stage.shop.id.to_string()), "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_list_of_clients_says_by_name_whom_they_act_for() {
+    let stage = stage().await;
+    let admin = stage.installation.administration();
+    let name = merchants::find(&admin, stage.merchant).await.unwrap().name;
+    let link = format!("<a href=\"/console/merchants/{}\">", stage.merchant);
+    let mut browser = Browser::signed_in(&stage, &[Role::Read]).await;
+    for path in ["/console/clients", &format!("/console/merchants/{}", stage.merchant)] {
+        let page = browser.get(path).await;
+        assert!(page.text().contains(&format!("{link}{name}</a>")), "{path}: {}", page.text());
+    }
 }

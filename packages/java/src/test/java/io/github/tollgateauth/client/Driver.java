@@ -157,11 +157,19 @@ final class Driver {
 
     /** Processor time of one call, in microseconds. */
     private static double spent(int n, HttpClient client, HttpRequest request) throws Exception {
-        var process = (com.sun.management.OperatingSystemMXBean) java.lang.management.ManagementFactory.getOperatingSystemMXBean();
         client.send(request, HttpResponse.BodyHandlers.ofString());
-        long before = process.getProcessCpuTime();
+        long before = processorTime();
         for (int i = 0; i < n; i++) client.send(request, HttpResponse.BodyHandlers.ofString());
-        return (process.getProcessCpuTime() - before) / 1e3 / n;
+        return (processorTime() - before) / 1e3 / n;
+    }
+
+    /** Of all threads, in nanoseconds: what the JDK says is in hundredths of a second. */
+    private static long processorTime() throws IOException {
+        long sum = 0;
+        try (var threads = Files.list(Path.of("/proc/self/task"))) {
+            for (Path thread : threads.toList()) sum += Long.parseLong(Files.readString(thread.resolve("schedstat")).split(" ")[0]);
+        }
+        return sum;
     }
 
     private static String content(String file) throws IOException {
