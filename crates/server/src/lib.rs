@@ -42,6 +42,7 @@ mod panics;
 mod process;
 mod readiness;
 mod refusals;
+mod refused_requests;
 mod registry;
 mod reload;
 mod response;

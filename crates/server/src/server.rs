@@ -276,27 +276,29 @@ impl Server {
         if let Some(span) = span {
             span.answered(response.status().as_u16(), id.as_str());
         }
-        if let Some(log) = self.requests.get() {
-            let settings = self.state.settings();
-            let is_logged = match settings.log.source {
-                LogSource::All => true,
-                LogSource::Refused => refusal.is_some(),
-                LogSource::Off => false,
-            };
-            if settings.log.requests {
-                log.write(&log::Request {
-                    at: now.after(took),
-                    id: id.as_str(),
-                    trace_id: trace_id.as_ref().map(TraceIdText::as_str),
-                    method: method.as_str(),
-                    route: self.state.metrics().routes().path(route),
-                    status: response.status().as_u16(),
-                    micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                    caller,
-                    source: arrival.from.known().filter(|_| is_logged),
-                    reason: refusal.as_deref(),
-                });
-            }
+        let settings = self.state.settings();
+        let is_source_told = match settings.log.source {
+            LogSource::All => true,
+            LogSource::Refused => refusal.is_some(),
+            LogSource::Off => false,
+        };
+        let told = log::Request {
+            at: now.after(took),
+            id: id.as_str(),
+            trace_id: trace_id.as_ref().map(TraceIdText::as_str),
+            method: method.as_str(),
+            route: self.state.metrics().routes().path(route),
+            status: response.status().as_u16(),
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            caller,
+            source: arrival.from.known().filter(|_| is_source_told),
+            reason: refusal.as_deref(),
+        };
+        if let Some(reason) = told.reason {
+            self.state.refused().note(&told, reason);
+        }
+        if let Some(log) = self.requests.get().filter(|_| settings.log.requests) {
+            log.write(&told);
         }
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

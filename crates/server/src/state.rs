@@ -20,6 +20,7 @@ use crate::limiters::Limiters;
 use crate::metrics::Metrics;
 use crate::readiness::NotReady;
 use crate::refusals::Refusals;
+use crate::refused_requests::RefusedRequests;
 use crate::registry::Registered;
 use crate::route::Routes;
 use crate::spans::Recording;
@@ -42,6 +43,7 @@ pub(crate) struct State {
     limiters: Limiters,
     metrics: Metrics,
     refusals: Refusals,
+    refused: RefusedRequests,
     figures: Arc<Figures>,
     uses: Arc<Uses>,
     dummy_client: Arc<Registered>,
@@ -67,6 +69,7 @@ impl State {
             limiters: Limiters::new(installation.config(), Instant::now()),
             metrics: Metrics::of(routes),
             refusals: Refusals::default(),
+            refused: RefusedRequests::default(),
             figures: Arc::default(),
             uses: Arc::default(),
             dummy_client: Arc::new(Registered::dummy()),
@@ -120,6 +123,11 @@ impl State {
     /// Who was refused, and why.
     pub(crate) fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    /// The requests that were refused last.
+    pub(crate) fn refused(&self) -> &RefusedRequests {
+        &self.refused
     }
 
     /// What was counted over the last hour.
