@@ -86,6 +86,7 @@ fn draw(args: &Args, hasher: &SecretHasher, now: Timestamp) -> (Vec<Client>, Vec
             let secret = Secret {
                 id: SecretId::random(&mut rng),
                 hash: hasher.hash(*id, value.expose_secret().as_bytes()),
+                slow_hash: None,
                 created_at: now,
                 expires_at: None,
                 revoked_at: None,

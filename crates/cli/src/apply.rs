@@ -2,7 +2,6 @@
 
 mod file;
 mod plan;
-mod progress;
 mod secrets_file;
 
 use std::collections::BTreeSet;
@@ -15,13 +14,13 @@ use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Status};
 
 use self::plan::{COLUMNS, shown, shown_before, shown_created};
-use self::progress::Progress;
 use self::secrets_file::SecretsFile;
 use crate::args::{ApplyArgs, Format};
 use crate::confirm::ask;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::List;
+use crate::progress::Progress;
 use crate::say;
 
 /// The most misfits of a file that are listed.

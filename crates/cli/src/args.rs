@@ -7,6 +7,7 @@ mod caller;
 mod client_update;
 mod common;
 mod console;
+mod import;
 mod terms;
 mod unrepeated;
 
@@ -26,6 +27,7 @@ pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs, TelemetryArgs};
 pub(crate) use client_update::ClientUpdateArgs;
 pub(crate) use common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
 pub(crate) use console::ConsoleCommand;
+pub(crate) use import::{ImportArgs, ImportSource};
 
 use crate::say;
 

@@ -12,6 +12,7 @@ use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_server::admin::{Administration, Authority, Name, clients, configuration};
 use tollgate_server::config::Config;
@@ -24,7 +25,7 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, private_file, sandbox, serve, telemetry};
+use crate::{open, output, private_file, provider, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -62,6 +63,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
+    provider::sign_in_by(&server, installation.config());
     let delivering = telemetry::of_server(installation.config(), &server)?;
     output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {
@@ -201,13 +203,14 @@ async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credent
         audiences: Vec::new(),
         id: None,
         terms: Terms::default(),
+        secrets: ImportedSecrets::default(),
     };
     let created = clients::create(admin, new, &actor()).await?;
     Ok(Credentials {
         base_url: base_url.to_owned(),
         merchant_id: merchant.id,
         client_id: created.client.id,
-        client_secret: created.secret.expose_secret().to_owned(),
+        client_secret: created.expose_secret().expect("a secret was drawn for it").to_owned(),
     })
 }
 

@@ -96,6 +96,7 @@ impl From<AdminError> for Failure {
             | AdminError::MerchantExists(_)
             | AdminError::ClientExists(_)
             | AdminError::ClientDeleted(_)
+            | AdminError::ReservedId(_)
             | AdminError::Changed
             | AdminError::BeyondAuthority(_)
             | AdminError::Oneself

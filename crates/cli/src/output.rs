@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use tollgate_core::{Audience, Timestamp};
+use tollgate_server::admin::imported::hashed_by;
 use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_server::config::duration_text;
 use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
@@ -188,6 +189,7 @@ pub(crate) fn secret(secret: &Secret, used: Option<&SecretUses>, now: Timestamp)
     let mut shown = Map::new();
     shown.insert("secret_id".into(), json!(secret.id));
     shown.insert("status".into(), json!(secret_status(SecretStatus::at(now, secret))));
+    shown.insert("hashed_by".into(), json!(hashed_by(secret)));
     shown.insert("created_at".into(), json!(time(secret.created_at)));
     shown.insert("expires_at".into(), json!(secret.expires_at.map(time)));
     shown.insert("revoked_at".into(), json!(secret.revoked_at.map(time)));

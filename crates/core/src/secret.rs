@@ -1,13 +1,14 @@
 //! Client secrets: 256 random bits in a form that scanners find, kept only as a keyed hash.
 
 use std::fmt;
+use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{ClientId, Environment, constant_time};
+use crate::{ClientId, Environment, ForeignHash, SlowHash, constant_time};
 
 /// 43 base62 digits hold 256 bits.
 const DIGITS: usize = 43;
@@ -79,10 +80,36 @@ fn check_digits(text: &[u8]) -> [u8; CHECK_DIGITS] {
     digits
 }
 
+/// A secret that a client has been given elsewhere: any visible ASCII text (RFC 6749 appendix A.2) that is long enough. It is wiped
+/// from memory when dropped.
+pub struct GivenSecret(Zeroizing<String>);
+
+/// The error for a text that no secret may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 16 to 512 characters, all of them visible ASCII or spaces")]
+pub struct GivenSecretError;
+
+impl GivenSecret {
+    /// Borrows it. The name is long so that its uses are found.
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for GivenSecret {
+    type Err = GivenSecretError;
+
+    fn from_str(text: &str) -> Result<Self, GivenSecretError> {
+        let is_good =
+            (16..=512).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        is_good.then(|| Self(Zeroizing::new(text.to_owned()))).ok_or(GivenSecretError)
+    }
+}
+
 /// The keyed hash of a client's secret, as a store keeps it.
 ///
 /// Secrets have 256 bits, so a fast hash is as strong as a slow one; the key makes a stolen store useless
-/// without the master key.
+/// without the master key. One that was imported is hashed by a slow function first, until it is used.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretHash([u8; 32]);
 
@@ -128,6 +155,29 @@ impl SecretHasher {
         mac.update(secret);
         SecretHash(mac.finalize().into_bytes().into())
     }
+
+    /// Hashes what a slow function gives for a secret of `client`. With it go the function, its cost and its salt, so that they can't be
+    /// exchanged in a row.
+    ///
+    /// The key is another one: whoever has the digest, from the authority that the secret was imported from, must not pass with it as if
+    /// it were the secret.
+    pub fn hash_slow(&self, client: ClientId, function: &SlowHash, digest: &[u8]) -> SecretHash {
+        let mut key = self.0.clone();
+        key.update(b"tollgate v1 imported secrets");
+        let key = Zeroizing::<[u8; 32]>::new(key.finalize().into_bytes().into());
+        let mut mac: Hmac<Sha256> =
+            Hmac::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length");
+        mac.update(client.as_bytes());
+        mac.update(function.to_string().as_bytes());
+        mac.update(&[0]);
+        mac.update(digest);
+        SecretHash(mac.finalize().into_bytes().into())
+    }
+
+    /// Hashes a secret of `client` that is known by its slow hash alone.
+    pub fn hash_foreign(&self, client: ClientId, foreign: &ForeignHash) -> SecretHash {
+        self.hash_slow(client, &foreign.function, foreign.digest())
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +205,40 @@ mod tests {
         }
         assert!(ClientSecret::parse(&text[1..]).is_err());
         assert!(ClientSecret::parse("").is_err());
+    }
+
+    #[test]
+    fn a_given_secret_is_long_enough_and_can_be_sent() {
+        for good in ["0123456789abcdef", "with spaces, and #+%~!", &"x".repeat(512)] {
+            assert_eq!(good.parse::<GivenSecret>().unwrap().expose_secret(), good);
+        }
+        for bad in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdef\n",
+            "0123456789abcdé",
+            "0123456789abcdef\u{7f}",
+            &"x".repeat(513),
+        ] {
+            assert!(bad.parse::<GivenSecret>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_no_secret_and_belongs_to_its_client_and_its_function() {
+        let hasher = SecretHasher::new(&[7; 32]);
+        let (a, b) = (ClientId::from_bytes([1; 16]), ClientId::from_bytes([2; 16]));
+        let function = |cost| SlowHash::Bcrypt { cost, salt: [3; 16] };
+        let hash = hasher.hash_slow(a, &function(10), b"digest");
+        assert!(hash.matches(&hasher.hash_slow(a, &function(10), b"digest")));
+        for other in [
+            hasher.hash(a, b"digest"),
+            hasher.hash_slow(b, &function(10), b"digest"),
+            hasher.hash_slow(a, &function(4), b"digest"),
+            hasher.hash_slow(a, &function(10), b"digesu"),
+        ] {
+            assert!(!hash.matches(&other));
+        }
     }
 
     #[test]

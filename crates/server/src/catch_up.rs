@@ -20,6 +20,8 @@ use crate::error::Error;
 use crate::installation::Installation;
 use crate::opening::OpenError;
 use crate::registry::Registered;
+use crate::slow_hashes::{Proof, SlowHashes};
+use crate::why::Unproved;
 
 /// How many changes are read at once.
 const BATCH: u32 = 1_000;
@@ -85,6 +87,46 @@ impl Installation {
         if registry.version() == version { Err(refusal) } else { judge(registry.client(id).await?) }
     }
 
+    /// Asks `judge` likewise about a client that brings a secret. Where it is none that the client is known to have, and the client has
+    /// imported ones, their slow hashes are asked first: what is known here is enough to accept it, and the store need not be there. What
+    /// takes long is boxed, so that it costs nothing where it isn't asked.
+    pub(crate) async fn judge_secret<T>(
+        &self,
+        proof: &Proof<'_>,
+        slow_hashes: &SlowHashes,
+        judge: impl Fn(Option<Arc<Registered>>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (registry, id) = (self.registry(), proof.client);
+        let version = registry.version();
+        let refusal = match judge(registry.client(id).await?) {
+            Ok(good) => return Ok(good),
+            Err(refusal) => refusal,
+        };
+        let asked = is_wrong_secret(&refusal).then(|| registry.cached(id)).flatten();
+        let refusal = match &asked {
+            Some(client) if Box::pin(slow_hashes.prove(client, proof)).await? => match judge(asked.clone()) {
+                Ok(good) => return Ok(good),
+                Err(refusal) => refusal,
+            },
+            _ => refusal,
+        };
+        self.catch_up().await?;
+        if registry.version() == version {
+            return Err(refusal);
+        }
+        let client = registry.client(id).await?;
+        let refusal = match judge(client.clone()) {
+            Err(refusal) if is_wrong_secret(&refusal) => refusal,
+            outcome => return outcome,
+        };
+        // What was asked before says the same again.
+        let news = client.filter(|client| asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, client)));
+        match &news {
+            Some(client) if Box::pin(slow_hashes.prove(client, proof)).await? => judge(Some(client.clone())),
+            _ => Err(refusal),
+        }
+    }
+
     /// Verifies a token as one of `kind`. A refusal for what may have changed meanwhile counts only by what the store
     /// says now.
     pub(crate) async fn verify<'b>(
@@ -103,6 +145,10 @@ impl Installation {
         let second = second.insert(Box::new(PayloadBuffer::new()));
         Ok(self.verifier().verify(kind, token, now, second)?)
     }
+}
+
+const fn is_wrong_secret(refusal: &Error) -> bool {
+    matches!(refusal, Error::InvalidClient(Unproved::WrongSecret))
 }
 
 /// Applies every change that has been written so far, from `place` on.

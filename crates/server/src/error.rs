@@ -106,6 +106,9 @@ pub enum Error {
     /// What is known of clients, keys and revocations is too old to decide by it, or the server is suspended.
     #[error("clients, keys and revocations can't be relied on here: the server is not ready")]
     Stale,
+    /// More imported secrets are being checked than there is room for.
+    #[error("too many imported secrets are being checked: their slow hashes take long")]
+    SlowHashesBusy,
     /// The server would rather not be sent any work.
     #[error("not ready: {0}")]
     NotReady(NotReady),
@@ -160,7 +163,11 @@ impl Error {
             Self::MediaType { .. } => Code::UnsupportedMediaType,
             Self::TooMany { .. } | Self::TooManyActs { .. } | Self::OverQuota { .. } => Code::TooManyRequests,
             Self::Store(error) => error.code(),
-            Self::NoSigningKey | Self::NoRandomBytes | Self::Stale | Self::NotReady(_) => Code::Unavailable,
+            Self::NoSigningKey
+            | Self::NoRandomBytes
+            | Self::Stale
+            | Self::SlowHashesBusy
+            | Self::NotReady(_) => Code::Unavailable,
             Self::TokenTooLong | Self::Internal(_) => Code::InternalError,
         }
     }
@@ -189,6 +196,7 @@ impl Error {
             | Self::NoRandomBytes
             | Self::TokenTooLong
             | Self::Stale
+            | Self::SlowHashesBusy
             | Self::NotReady(_)
             | Self::Admin(_)
             | Self::NoSuchThing
@@ -245,6 +253,7 @@ impl Error {
             | Self::NoSigningKey
             | Self::NoRandomBytes
             | Self::Stale
+            | Self::SlowHashesBusy
             | Self::TokenTooLong
             | Self::Internal(_) => self.code().message().into(),
         }
@@ -266,6 +275,7 @@ impl Error {
             | Self::NoSigningKey
             | Self::NoRandomBytes
             | Self::Stale
+            | Self::SlowHashesBusy
             | Self::NotReady(_) => refusal.retry_after(SOON),
             // What is left of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {

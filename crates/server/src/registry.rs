@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tollgate_core::{
-    Audience, Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp,
-    is_allowed,
+    Audience, Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, SlowHash,
+    Timestamp, is_allowed,
 };
 use tollgate_http::ClientAddress;
 use tollgate_store::{Client, Clients, Quota, Secret, Status, StoreError};
@@ -69,13 +69,22 @@ enum Standing {
     Absent,
 }
 
-struct KnownSecret {
+pub(crate) struct KnownSecret {
     id: SecretId,
     hash: SecretHash,
+    /// Of one that was imported.
+    slow: Option<Box<Slow>>,
     expires_at: Timestamp,
     /// It is refused, and known only to say why.
     is_revoked: bool,
     last_use: LastUse,
+}
+
+/// What a secret has that is known by a slow hash.
+struct Slow {
+    function: SlowHash,
+    /// Its keyed hash, once a client has proved itself with it here.
+    proved: OnceLock<SecretHash>,
 }
 
 /// How many revoked secrets of a client are known, the newest ones.
@@ -87,6 +96,7 @@ impl Registered {
         let secret = KnownSecret {
             id: SecretId::from_bytes([0; 16]),
             hash: SecretHash::from_bytes([0; 32]),
+            slow: None,
             expires_at: Timestamp::MAX,
             is_revoked: false,
             last_use: LastUse::default(),
@@ -107,11 +117,12 @@ impl Registered {
         }
     }
 
-    /// The live secret with this hash, or why there is none. Every secret is compared, in constant time.
+    /// The live secret with this hash, or why there is none. Every secret is compared, in constant time; one that is known by a slow
+    /// hash once it was proved here.
     pub fn authenticate(&self, hash: &SecretHash, now: Timestamp) -> Result<SecretId, Unproved> {
         let (mut live, mut ended) = (None, None);
         for secret in &self.secrets {
-            if secret.hash.matches(hash) {
+            if secret.matches(hash) {
                 let slot = if secret.is_live(now) { &mut live } else { &mut ended };
                 *slot = Some(secret);
             }
@@ -145,6 +156,21 @@ impl Registered {
         used.is_some_and(|secret| secret.last_use.note(from, now))
     }
 
+    /// The live secrets that only a slow hash can tell from others.
+    pub(crate) fn unproved(&self, now: Timestamp) -> impl Iterator<Item = (&SlowHash, &KnownSecret)> {
+        let live = self.secrets.iter().filter(move |secret| secret.is_live(now));
+        live.filter_map(|secret| {
+            let slow = secret.slow.as_deref().filter(|slow| slow.proved.get().is_none())?;
+            Some((&slow.function, secret))
+        })
+    }
+
+    /// The keyed hash of a secret that was proved here, and is kept by its slow hash still.
+    pub(crate) fn proved(&self, secret: SecretId) -> Option<&SecretHash> {
+        let found = self.secrets.iter().find(|known| known.id == secret)?;
+        found.slow.as_deref()?.proved.get()
+    }
+
     /// Says whether its tokens may be for `audience`. `default` is the API of a client that none was chosen for.
     pub fn may_have(&self, audience: &str, default: &str) -> bool {
         match &*self.audiences {
@@ -172,6 +198,23 @@ impl Standing {
 }
 
 impl KnownSecret {
+    fn matches(&self, hash: &SecretHash) -> bool {
+        match &self.slow {
+            None => self.hash.matches(hash),
+            Some(slow) => slow.proved.get().is_some_and(|proved| proved.matches(hash)),
+        }
+    }
+
+    /// Says whether `slow` is what is kept of it. Then `keyed` is its hash as well from now on.
+    pub(crate) fn prove(&self, slow: &SecretHash, keyed: &SecretHash) -> bool {
+        let is_proved = self.hash.matches(slow);
+        if let (true, Some(slow)) = (is_proved, &self.slow) {
+            // Of two at once the first has said the same.
+            let _ = slow.proved.set(keyed.clone());
+        }
+        is_proved
+    }
+
     fn is_live(&self, now: Timestamp) -> bool {
         !self.is_revoked && self.expires_at > now
     }
@@ -192,6 +235,7 @@ fn known_secrets(secrets: Vec<Secret>) -> Box<[KnownSecret]> {
         .map(|secret| KnownSecret {
             id: secret.id,
             hash: secret.hash,
+            slow: secret.slow_hash.map(|function| Box::new(Slow { function, proved: OnceLock::new() })),
             expires_at: secret.expires_at.unwrap_or(Timestamp::MAX),
             is_revoked: secret.revoked_at.is_some(),
             last_use: LastUse::default(),

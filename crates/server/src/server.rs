@@ -47,7 +47,7 @@ use crate::routed::Routed;
 use crate::spans::Recording;
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{console, health, limits, log, openapi};
+use crate::{console, health, limits, log, oidc, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -171,6 +171,12 @@ impl Server {
     /// Returns what `/metrics` shows, in the text format of Prometheus.
     pub fn metrics(&self) -> String {
         health::metrics(&self.state, Format::Prometheus)
+    }
+
+    /// From now on people can sign in to the console by the provider of the configuration, which is asked in this way. Only the
+    /// first way counts.
+    pub fn sign_in_by(&self, access: oidc::Access) {
+        self.state.set_provider(access);
     }
 
     /// Returns up to `limit` clients and reasons that were refused here, the most frequent first.

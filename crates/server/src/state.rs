@@ -18,11 +18,13 @@ use crate::figures::Figures;
 use crate::installation::Installation;
 use crate::limiters::Limiters;
 use crate::metrics::Metrics;
+use crate::oidc::{Access, CALLBACK, Provider};
 use crate::readiness::NotReady;
 use crate::refusals::Refusals;
 use crate::refused_requests::RefusedRequests;
 use crate::registry::Registered;
 use crate::route::Routes;
+use crate::slow_hashes::SlowHashes;
 use crate::spans::Recording;
 use crate::uses::Uses;
 
@@ -46,6 +48,7 @@ pub(crate) struct State {
     refused: RefusedRequests,
     figures: Arc<Figures>,
     uses: Arc<Uses>,
+    slow_hashes: SlowHashes,
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
     connections: OpenConnections,
@@ -55,6 +58,8 @@ pub(crate) struct State {
     /// When the served certificate expires, in seconds since 1970; 0 without one.
     certificate_expiry: AtomicI64,
     recording: OnceLock<Recording>,
+    /// By which people can sign in to the console.
+    provider: OnceLock<Provider>,
 }
 
 impl State {
@@ -72,6 +77,7 @@ impl State {
             refused: RefusedRequests::default(),
             figures: Arc::default(),
             uses: Arc::default(),
+            slow_hashes: SlowHashes::new(),
             dummy_client: Arc::new(Registered::dummy()),
             draining: AtomicBool::new(false),
             connections: OpenConnections::default(),
@@ -79,6 +85,7 @@ impl State {
             edge_limits,
             certificate_expiry: AtomicI64::new(0),
             recording: OnceLock::new(),
+            provider: OnceLock::new(),
             installation,
         }
     }
@@ -140,6 +147,11 @@ impl State {
         &self.uses
     }
 
+    /// Where slow hashes of imported secrets are computed.
+    pub(crate) fn slow_hashes(&self) -> &SlowHashes {
+        &self.slow_hashes
+    }
+
     /// The client that an unknown one is compared with, so that both take the same time.
     pub(crate) fn dummy_client(&self) -> &Arc<Registered> {
         &self.dummy_client
@@ -188,6 +200,21 @@ impl State {
 
     pub(crate) fn set_certificate_expiry(&self, seconds: i64) {
         self.certificate_expiry.store(seconds, Relaxed);
+    }
+
+    /// The OpenID provider by which people can sign in to the console.
+    pub(crate) fn provider(&self) -> Option<&Provider> {
+        self.provider.get()
+    }
+
+    /// Has the configured provider asked in this way, if one is configured.
+    pub(crate) fn set_provider(&self, access: Access) {
+        let config = self.config();
+        if config.console.oidc.is_set() {
+            let redirect_uri = format!("{}{CALLBACK}", config.console_url());
+            // Only the first way counts.
+            let _ = self.provider.set(Provider::new(config.console.oidc.clone(), redirect_uri, access));
+        }
     }
 
     /// Makes the server not ready, so that no new work is sent to it.

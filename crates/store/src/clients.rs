@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use tollgate_core::{
     Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId,
-    Timestamp,
+    SlowHash, Timestamp,
 };
 
 use crate::{Act, Labels, Quota, Status, StoreError, Version};
@@ -66,6 +66,8 @@ pub struct Secret {
     pub id: SecretId,
     /// HMAC-SHA-256 of the secret and the client's id.
     pub hash: SecretHash,
+    /// The slow hash that the secret goes through before, if it was imported and has not been used since.
+    pub slow_hash: Option<SlowHash>,
     /// When it was created.
     pub created_at: Timestamp,
     /// From when on it is refused, if it expires.
@@ -173,6 +175,17 @@ pub trait Clients: Send + Sync {
         &self,
         client: ClientId,
         secret: SecretId,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes the slow hash from a secret that has one and is not revoked, and keeps this hash in place of its own. `false` if the
+    /// client has no such secret.
+    async fn rehash_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        hash: &SecretHash,
         now: Timestamp,
         act: &Act,
     ) -> Result<bool, StoreError>;

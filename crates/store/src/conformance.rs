@@ -17,6 +17,7 @@ mod documents;
 mod idempotency;
 mod leading;
 mod many;
+mod rehashing;
 mod trail;
 mod transfer;
 mod uses;
@@ -42,6 +43,7 @@ pub use documents::*;
 pub use idempotency::*;
 pub use leading::*;
 pub use many::*;
+pub use rehashing::*;
 pub use trail::*;
 pub use transfer::*;
 pub use uses::*;
@@ -114,6 +116,9 @@ macro_rules! conformance_tests {
             ending_tokens_leaves_the_rest_as_it_is
             clients_that_are_created_together_have_a_record_and_a_change_each
             of_clients_that_are_created_together_either_all_are_or_none
+            an_imported_secret_keeps_its_slow_hash_until_it_is_hashed_anew
+            a_secret_is_hashed_anew_once_and_by_its_client_only
+            of_many_servers_one_hashes_a_secret_anew
 
             a_key_is_fresh_then_in_progress_then_answered
             another_request_with_the_key_is_a_mismatch
@@ -264,6 +269,7 @@ fn secret(number: u32) -> Secret {
     Secret {
         id: secret_id(number),
         hash: SecretHash::from_bytes(hash),
+        slow_hash: None,
         created_at: NOW,
         expires_at: None,
         revoked_at: None,

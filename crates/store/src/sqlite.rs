@@ -24,6 +24,7 @@ mod place;
 mod purge;
 mod queue;
 mod reader;
+mod secrets;
 mod servers;
 mod serving;
 mod status;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use tollgate_core::{Algorithm, Environment, Generation, Scope, Timestamp};
+use tollgate_core::{Algorithm, Environment, Generation, Scope, SlowHash, Timestamp};
 
 use crate::changes::{Changed, Columns};
 use crate::clients::networks;
@@ -186,6 +186,7 @@ const SECRETS: &[Column] = &[
     Column("created_at", Number),
     Column("expires_at", Number),
     Column("revoked_at", Number),
+    Column("slow_hash", Text),
 ];
 
 const IDEMPOTENCY_KEYS: &[Column] = &[
@@ -295,7 +296,9 @@ pub fn is_understood(table: Table, row: &[Value]) -> bool {
                 && matches!(row, [.., quota, labels] if (*quota == Value::Null || parses::<Quota>(quota)) && parses::<Labels>(labels))
                 && text(addresses).is_some_and(|text| networks(text).is_ok())
         }
-        (Table::Secrets, [_, _, Value::Bytes(hash), ..]) => hash.len() == 32,
+        (Table::Secrets, [_, _, Value::Bytes(hash), .., slow_hash]) => {
+            hash.len() == 32 && (*slow_hash == Value::Null || parses::<SlowHash>(slow_hash))
+        }
         (Table::IdempotencyKeys, [_, environment, _, _, _, Value::Bytes(fingerprint), ..]) => {
             parses::<Environment>(environment) && fingerprint.len() == 32
         }

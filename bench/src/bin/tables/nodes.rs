@@ -206,6 +206,7 @@ impl Propagation {
         let secret = Secret {
             id: SecretId::random(&mut rng),
             hash,
+            slow_hash: None,
             created_at: now,
             expires_at: None,
             revoked_at: None,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use tollgate_core::{ClientId, MerchantId, Scope};
 use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::scopes;
 use tollgate_store::{Access, LabelsError, Status};
 
@@ -10,6 +11,7 @@ use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs
 use crate::confirm::{Confirm, ask};
 use crate::desk::{Desk, name_of};
 use crate::failure::Failure;
+use crate::import;
 use crate::output::{self, List, Reader};
 use crate::say;
 
@@ -38,9 +40,11 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 audiences: audience,
                 id,
                 terms: terms.terms().map_err(wrong_labels)?,
+                secrets: ImportedSecrets::default(),
             };
             create(new, &on, why, format).await
         }
+        ClientCommand::Import(args) => import::run(*args, format).await,
         ClientCommand::List { merchant, on } => list(&on, merchant, format).await,
         ClientCommand::Show(ClientArgs { client, on }) => {
             print(&Desk::open(&on, Access::Read).await?.client(client).await?)

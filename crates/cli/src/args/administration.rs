@@ -12,6 +12,7 @@ use tollgate_server::config::{Database, SecretSource, parse_duration};
 
 use super::client_update::ClientUpdateArgs;
 use super::common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
+use super::import::ImportArgs;
 use super::terms::TermsArgs;
 use super::unrepeated::Unrepeated;
 use crate::confirm::Confirm;
@@ -112,6 +113,8 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         why: Why,
     },
+    /// Creates clients that another authority has, with their ids and their secrets, so that their owners need not change anything.
+    Import(Box<ImportArgs>),
     /// Shows every client, or those of a merchant.
     List {
         /// Only the clients of this merchant.

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use tollgate_core::{Audience, ClientId, MerchantId};
 use tollgate_server::admin::clients::{self, CreatedClient, NewClient};
+use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
 use tollgate_server::admin::many;
 use tollgate_server::config::duration_text;
 use tollgate_store::{ClientUpdate, Labels, Status};
@@ -186,10 +187,11 @@ fn shown(mut client: Value, members: &[&str]) -> Value {
 }
 
 /// Returns a client that was created as it is printed, with its secret.
-fn created(CreatedClient { client, secret }: &CreatedClient) -> Value {
+fn created(created: &CreatedClient) -> Value {
+    let client = &created.client;
     json!({
         "client_id": client.id,
-        "client_secret": secret.expose_secret(),
+        "client_secret": created.expose_secret(),
         "secret_id": client.secrets.first().map(|secret| secret.id),
         "merchant_id": client.merchant_id,
         "name": client.name,
@@ -213,10 +215,20 @@ fn body(new: &NewClient) -> Value {
         "refresh_ttl": new.terms.refresh_ttl.map(duration_text),
         "quota": new.terms.quota.map(|quota| quota.to_string()),
         "labels": labels(&new.terms.labels),
+        "secrets": secrets(&new.secrets),
     }));
     // `null` says that it is an operator's client.
     body["merchant_id"] = json!(new.merchant_id);
     body
+}
+
+/// Writes the secrets that a client brings along; without any `null`.
+fn secrets(secrets: &ImportedSecrets) -> Value {
+    let one = |secret: &ImportedSecret| match secret {
+        ImportedSecret::Known(secret) => json!({ "value": secret.expose_secret() }),
+        ImportedSecret::Hashed(hash) => json!({ "hash": hash.expose_text() }),
+    };
+    if secrets.is_empty() { Value::Null } else { secrets.iter().map(one).collect() }
 }
 
 /// Writes changes as the server reads them: `null` takes back what the client has of its own.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use serde_json::Value;
 use tollgate_core::{Audience, Generation, Timestamp};
 use tollgate_server::admin::apply::{self, Found, WantedClient};
+use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::import;
 use tollgate_server::config::parse_duration;
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
@@ -47,6 +49,16 @@ impl Desk {
         match self {
             Self::Store(opened, _) => {
                 apply::check_client(&opened.administration(), wanted).map_err(|error| error.to_string())
+            }
+            Self::Server(_) => Ok(()),
+        }
+    }
+
+    /// Says likewise why a client that is imported could not be created.
+    pub(crate) fn check_new_client(&self, new: &NewClient) -> Result<(), String> {
+        match self {
+            Self::Store(opened, _) => {
+                import::check_client(&opened.administration(), new).map_err(|error| error.to_string())
             }
             Self::Server(_) => Ok(()),
         }

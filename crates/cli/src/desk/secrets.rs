@@ -13,8 +13,16 @@ use crate::failure::Failure;
 use crate::output;
 
 /// What is printed of a secret.
-const SHOWN: &[&str] =
-    &["secret_id", "status", "created_at", "expires_at", "revoked_at", "last_used_at", "sources"];
+const SHOWN: &[&str] = &[
+    "secret_id",
+    "status",
+    "hashed_by",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+    "sources",
+];
 
 fn path(client: ClientId) -> String {
     format!("/admin/v1/clients/{client}/secrets")

@@ -137,6 +137,10 @@ const COMMANDS: &[&str] = &[
     "apply -f wanted.toml --dry-run",
     "apply -f wanted.toml --secrets-to secrets",
     "apply -f wanted.toml",
+    "client import --from csv moved.csv --merchant {merchant} --dry-run",
+    "client import --from csv moved.csv --merchant {merchant} --scope a:b",
+    "client import --from csv moved.csv --merchant {merchant} --map map.csv",
+    "client import --from csv moved.csv --merchant {merchant} --map map.csv",
     "client delete {client}",
     "merchant delete {merchant}",
     "merchant show {merchant}",
@@ -156,6 +160,10 @@ fn run_all(place: &Place, run: impl Fn(&[&str]) -> Finished) -> Vec<(Option<i32>
                   labels = { team = \"south\" }\n[[merchants.clients]]\nname = \"new\"\nscope = \"payments:read\"\n\
                   status = \"disabled\"\n";
     fs::write(place.folder.path().join("wanted.toml"), wanted).unwrap();
+    let moved = "client_id,secret,secret_hash,scope\nold-till,IEOHp0cJ7Xw4jv2kO9mA3zLq8RrTtYyU,,payments:read\n\
+                 0191e0a1-5c3b-7def-8123-456789abcdef,,$2b$04$Sh2MGIWw806iKiJ.2K5YaejQXiY8f9apN0hH8hMb0MoF66V1fRv8y,payments:read\n\
+                 short,x,,payments:read\n";
+    fs::write(place.folder.path().join("moved.csv"), moved).unwrap();
     let (mut merchant, mut client, mut secret) = (String::new(), String::new(), String::new());
     let mut said = Vec::new();
     for template in COMMANDS {
@@ -199,7 +207,7 @@ fn every_command_says_the_same_of_a_store_and_of_a_server() {
         assert_eq!(by_server, on_store);
     }
     let failed: Vec<_> = on_store.iter().filter(|(code, ..)| *code != Some(0)).collect();
-    assert_eq!(failed.len(), 12, "{failed:#?}");
+    assert_eq!(failed.len(), 13, "{failed:#?}");
     let kept = fs::read_to_string(server.folder.path().join("secrets")).unwrap();
     assert_eq!(kept.lines().count(), 1);
 }

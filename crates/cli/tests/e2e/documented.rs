@@ -100,7 +100,7 @@ impl Machine {
     }
 }
 
-fn configured() -> Machine {
+pub(crate) fn configured() -> Machine {
     let machine = Machine::new();
     let key = blocks("## The master key", "sh");
     machine.run(&key[0]).succeeded();

@@ -37,6 +37,7 @@ mod hardening;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod health;
+mod import;
 mod inspect;
 mod kept;
 mod limits;
@@ -58,6 +59,7 @@ mod remote_guards;
 mod rust_libraries;
 mod secret_files;
 mod signals;
+mod signing_in;
 mod snippets;
 mod store_file;
 mod telemetry;

@@ -59,7 +59,7 @@ fn what_can_not_be_copied_says_why() {
     Serve::write_config(folder.path(), &format!("database.url = \"{}\"", database.url));
     let migrated = store(folder.path(), &["migrate"]).succeeded().json();
     assert_eq!(migrated["schema"], "up to date");
-    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "12");
+    assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "13");
     for (args, what) in [
         (["--to", "sqlite:new.db"], "holds no installation"),
         (["--to", "postgres://u:CANARY@127.0.0.1/d"], "--to has a password in it"),

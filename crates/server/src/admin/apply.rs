@@ -18,6 +18,7 @@ use self::matching::{Match, Matching};
 pub use self::wanted::{Found, Place, Wanted, WantedClient, WantedMerchant};
 use super::acting::differing;
 use super::clients::{NewClient, check, updated};
+use super::imported::ImportedSecrets;
 use super::merchants::NewMerchant;
 use super::{AdminError, Administration, Name, recorded};
 
@@ -297,6 +298,7 @@ fn new_client(id: ClientId, merchant_id: Option<MerchantId>, wanted: &WantedClie
         addresses: wanted.addresses.clone(),
         audiences: wanted.audiences.clone(),
         terms: wanted.terms.clone(),
+        secrets: ImportedSecrets::default(),
     }
 }
 

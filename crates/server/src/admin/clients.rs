@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde_json::Value;
 use tollgate_core::{
     Actor, Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Revoked, Scope, Timestamp,
 };
@@ -10,6 +11,7 @@ use tollgate_store::{Client, ClientUpdate, Creation, Object, Status, Terms, Vers
 
 use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};
+use super::imported::{ImportedSecrets, hashed_by};
 use super::page::Reading;
 use super::unused::Uses;
 use super::{
@@ -37,14 +39,33 @@ pub struct NewClient {
     pub audiences: Vec<Audience>,
     /// What is different about its tokens, and what else is known of it.
     pub terms: Terms,
+    /// The secrets that it has elsewhere; none, and one is drawn.
+    pub secrets: ImportedSecrets,
 }
 
 /// A client that was created, and its secret, which is shown now or never.
 pub struct CreatedClient {
     /// The client.
     pub client: Client,
-    /// Its only secret.
-    pub secret: ClientSecret,
+    /// The secret that was drawn for it; `None` if it has brought its own.
+    pub secret: Option<ClientSecret>,
+}
+
+impl CreatedClient {
+    /// Shows the secret that was drawn for it.
+    pub fn expose_secret(&self) -> Option<&str> {
+        self.secret.as_ref().map(ClientSecret::expose_secret)
+    }
+
+    /// Describes it for the audit trail, with what the secrets are hashed by that it has brought along.
+    pub(super) fn recorded(&self) -> Value {
+        let mut recorded = recorded::client(&self.client);
+        if self.secret.is_none() {
+            let secrets = self.client.secrets.iter();
+            recorded["imported"] = secrets.map(|secret| (secret.id.to_string(), hashed_by(secret))).collect();
+        }
+        recorded
+    }
 }
 
 /// Which clients are listed.
@@ -130,7 +151,7 @@ impl New for Identified {
         Ok(Draft {
             creation: Creation::Client(Box::new(created.client.clone())),
             merchant: None,
-            recorded: recorded::client(&created.client),
+            recorded: created.recorded(),
             created,
         })
     }
@@ -148,7 +169,7 @@ pub(super) fn check(
     check_lifetimes(admin, terms.access_ttl, terms.refresh_ttl)
 }
 
-/// Draws the secret of a client that is to be created.
+/// Draws the secret of a client that is to be created, unless it brings its own.
 pub(super) fn drawn(
     admin: &Administration<'_>,
     id: ClientId,
@@ -157,7 +178,13 @@ pub(super) fn drawn(
 ) -> CreatedClient {
     let default = if admin.config.sandbox { Environment::Test } else { Environment::Live };
     let environment = new.environment.unwrap_or(default);
-    let (secret, value) = secrets::draw(admin.unlocked.hasher(), id, environment, now);
+    let hasher = admin.unlocked.hasher();
+    let (kept, drawn) = if new.secrets.is_empty() {
+        let (secret, value) = secrets::draw(hasher, id, environment, now);
+        (vec![secret], Some(value))
+    } else {
+        (new.secrets.iter().map(|secret| secret.kept(hasher, id, now)).collect(), None)
+    };
     let client = Client {
         id,
         merchant_id: new.merchant_id,
@@ -173,13 +200,21 @@ pub(super) fn drawn(
         created_at: now,
         version: Version::default(),
         terms: new.terms.clone(),
-        secrets: vec![secret],
+        secrets: kept,
     };
-    CreatedClient { client, secret: value }
+    CreatedClient { client, secret: drawn }
+}
+
+/// Says whether an id stands for something else than a client: that of zeros for whatever is no id, that of ones for a request.
+pub(super) fn is_reserved(id: ClientId) -> bool {
+    [[0; 16], [0xff; 16]].contains(id.as_bytes())
 }
 
 /// Refuses an id that a client can't have: somebody has it, or a token of one who had it is refused still.
 async fn check_unused(admin: &Administration<'_>, id: ClientId, now: Timestamp) -> Result<(), AdminError> {
+    if is_reserved(id) {
+        return Err(AdminError::ReservedId(id));
+    }
     if admin.store.client(id).await?.is_some() {
         return Err(AdminError::ClientExists(id));
     }

@@ -3,8 +3,7 @@
 
 use rand::Rng;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use tollgate_core::{Actor, MerchantId, Timestamp};
+use tollgate_core::{Actor, ClientId, MerchantId, Timestamp};
 use tollgate_store::{Answer, Begun, Completed, Creation, IdempotencyScope, Lease, StoreError};
 
 use super::acting::{Attempt, Order};
@@ -104,7 +103,9 @@ pub(crate) async fn create_once<N: New>(
     let mut owner = [0; 16];
     rand::rng().fill_bytes(&mut owner);
     let until = clock.steady_now.after(admin.config.idempotency.lease);
-    let lease = Lease { scope, fingerprint: Sha256::digest(&content).into(), owner, until };
+    // Keyed, because it stays in the store, and the content may have a secret that somebody could guess.
+    let hash = admin.unlocked.hasher().hash(OF_REQUESTS, &content);
+    let lease = Lease { scope, fingerprint: *hash.as_bytes(), owner, until };
     match admin.store.begin(&lease, clock.passed).await.map_err(AdminError::KeyNotKept)? {
         Begun::Fresh => {
             let outcome = first(admin, new, &lease, clock, answer, actor).await;
@@ -120,6 +121,9 @@ pub(crate) async fn create_once<N: New>(
         Begun::Mismatch => Err(AdminError::KeyReused),
     }
 }
+
+/// Stands for the client where a request is hashed: no client has it, so no secret's hash is that of a request.
+const OF_REQUESTS: ClientId = ClientId::from_bytes([0xff; 16]);
 
 /// Says whether a key is taken, so that a request that can't be read was not the one that took it.
 pub(crate) async fn is_taken(

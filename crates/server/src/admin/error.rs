@@ -41,6 +41,9 @@ pub enum AdminError {
         "a client {0} was deleted not long ago: tokens under this id are refused for now, so choose another id"
     )]
     ClientDeleted(ClientId),
+    /// No client can have this id.
+    #[error("no client can have the id {0}, which stands for none: choose another one")]
+    ReservedId(ClientId),
     /// It has been changed since it was read.
     #[error("it has been changed since you read it: read it again")]
     Changed,
@@ -121,6 +124,7 @@ impl AdminError {
             | Self::MerchantExists(_)
             | Self::ClientExists(_)
             | Self::ClientDeleted(_)
+            | Self::ReservedId(_)
             | Self::Changed
             | Self::BeyondAuthority(_)
             | Self::Oneself

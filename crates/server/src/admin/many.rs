@@ -6,8 +6,8 @@ use tollgate_core::{Actor, ClientId, Revoked, Timestamp};
 use tollgate_store::{Client, Draft as Record, Object, Secret};
 
 use super::acting::{Attempt, Order};
-use super::clients::{CreatedClient, NewClient, check, drawn};
-use super::{AdminError, Administration, recorded};
+use super::clients::{CreatedClient, NewClient, check, drawn, is_reserved};
+use super::{AdminError, Administration};
 
 /// Draws the ids and the secrets of clients, which are not created yet: whoever creates them can keep the secrets first, so that
 /// no client is there whose secret nobody has.
@@ -31,13 +31,12 @@ pub async fn create(
     let attempt = |attempt: Attempt| async move {
         let clients: Vec<Client> = drawn.iter().map(|one| created_at(&one.client, attempt.now)).collect();
         check_all(admin, &clients, attempt.now).await?;
-        let recorded = |client: &Client| recorded::client(client);
-        let more = clients.iter().skip(1).map(|client| Record {
-            merchant: client.merchant_id,
-            after: Some(recorded(client).to_string()),
-            ..attempt.also("client.create", Object::Client(client.id))
+        let more = drawn.iter().skip(1).map(|one| Record {
+            merchant: one.client.merchant_id,
+            after: Some(one.recorded().to_string()),
+            ..attempt.also("client.create", Object::Client(one.client.id))
         });
-        let act = attempt.makes(&recorded(&clients[0])).with(more);
+        let act = attempt.makes(&first.recorded()).with(more);
         if admin.store.create_clients(&clients, &act).await? {
             Ok(clients)
         } else {
@@ -61,6 +60,9 @@ async fn check_all(admin: &Administration<'_>, clients: &[Client], now: Timestam
     let mut seen = HashSet::new();
     if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
         return Err(AdminError::ClientExists(*twice));
+    }
+    if let Some(reserved) = ids.iter().find(|id| is_reserved(**id)) {
+        return Err(AdminError::ReservedId(*reserved));
     }
     if let Some(existing) = admin.store.existing_clients(&ids).await?.first() {
         return Err(AdminError::ClientExists(*existing));

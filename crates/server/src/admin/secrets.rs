@@ -141,7 +141,6 @@ pub(super) fn draw(
     let mut rng = rand::rng();
     let value = ClientSecret::generate(environment, &mut rng);
     let hash = hasher.hash(client, value.expose_secret().as_bytes());
-    let secret =
-        Secret { id: SecretId::random(&mut rng), hash, created_at: now, expires_at: None, revoked_at: None };
-    (secret, value)
+    let id = SecretId::random(&mut rng);
+    (Secret { id, hash, slow_hash: None, created_at: now, expires_at: None, revoked_at: None }, value)
 }

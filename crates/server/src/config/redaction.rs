@@ -101,6 +101,12 @@ impl Redacted for Vec<SecretSource> {
     }
 }
 
+impl Redacted for Vec<String> {
+    fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
+    }
+}
+
 macro_rules! each_by_display {
     ($($kind:ty),*) => {$(
         impl Redacted for Vec<$kind> {

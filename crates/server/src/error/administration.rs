@@ -13,6 +13,7 @@ pub(super) const fn code_of(error: &AdminError) -> Code {
         | AdminError::MerchantExists(_)
         | AdminError::ClientExists(_)
         | AdminError::ClientDeleted(_)
+        | AdminError::ReservedId(_)
         | AdminError::Oneself
         | AdminError::SecondPerson { .. } => Code::Conflict,
         AdminError::Changed => Code::PreconditionFailed,

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tollgate_core::{Actor, ActorKind, ClientId, KeyId, Timestamp};
+use tollgate_core::{Actor, ActorKind, ClientId, KeyId, SecretHash, SecretId, Timestamp};
 use tollgate_http::ClientAddress;
 use tollgate_store::{Act, Draft, Object, Outcome};
 
 use super::Installation;
-use crate::admin::{AdminError, audit, recorded};
+use crate::admin::{audit, imported, recorded};
 use crate::process::machine;
 
 impl Installation {
@@ -42,10 +42,10 @@ impl Installation {
     }
 
     /// Notes that somebody was not let in to the console. Anybody can try, so there is a bound to how many are noted.
-    pub(crate) fn note_sign_in_refused(&self, by: &Actor, why: &AdminError) {
+    pub(crate) fn note_sign_in_refused(&self, by: &Actor, why: &str) {
         let event = Draft {
             outcome: Outcome::Refused,
-            after: Some(json!({ "refused": why.to_string() }).to_string()),
+            after: Some(json!({ "refused": why }).to_string()),
             ..Draft::new(
                 self.store_time(),
                 by.clone(),
@@ -54,6 +54,19 @@ impl Installation {
             )
         };
         self.auditing.events().note(event, Instant::now());
+    }
+
+    /// Keeps the keyed hash of an imported secret that has been used, in place of the slow one.
+    pub(crate) async fn rehash(&self, client: ClientId, secret: SecretId, hash: &SecretHash) {
+        let actor = self.membership.actor();
+        match imported::rehash(&self.administration(), client, secret, hash, &actor).await {
+            Ok(true) => tracing::info!(%client, %secret, "an imported secret was used, and hashed anew"),
+            // Another server was faster, or it is gone.
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%error, %client, %secret, "an imported secret could not be hashed anew yet");
+            }
+        }
     }
 
     /// Records events until `stopped` has no sender any more.

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tollgate_core::{ClientId, Credential, Scope, SecretId};
 use tollgate_http::{Problem, Problems, Source};
 use zeroize::Zeroizing;
@@ -17,6 +18,7 @@ use crate::error::Error;
 use crate::installation::Installation;
 use crate::oauth::parameters::{Parameters, present, required};
 use crate::registry::Registered;
+use crate::slow_hashes::Proof;
 use crate::state::{Arrival, State};
 use crate::why::Unproved;
 
@@ -84,9 +86,9 @@ impl<'a> Credentials<'a> {
     /// hashed for whatever client was named, and compared with the secrets of that client or of the dummy client.
     ///
     /// `requested` is the scope that is asked for, if any: one beyond the client's is refused here, to a client that has
-    /// authenticated. No refusal goes by what is known here alone, see [`Installation::judge`].
+    /// authenticated. No refusal goes by what is known here alone, see [`Installation::judge_secret`].
     ///
-    /// [`Installation::judge`]: crate::installation::Installation
+    /// [`Installation::judge_secret`]: crate::installation::Installation
     pub(crate) async fn authenticate(
         &self,
         state: &State,
@@ -113,12 +115,11 @@ impl<'a> Credentials<'a> {
             error
         })?;
 
-        let hash = match &self.credential {
-            Credential::Secret(secret) => installation.hasher().hash(id, secret.as_bytes()),
-        };
-        let authenticated = installation.judge(id, |client| {
+        let Credential::Secret(secret) = &self.credential;
+        let proof = Proof::of(installation.hasher(), id, secret.as_bytes(), now);
+        let authenticated = installation.judge_secret(&proof, state.slow_hashes(), |client| {
             let client = client.unwrap_or_else(|| state.dummy_client().clone());
-            let secret_id = client.authenticate(&hash, now).map_err(Error::InvalidClient)?;
+            let secret_id = client.authenticate(&proof.hash, now).map_err(Error::InvalidClient)?;
             if !client.allows(from) {
                 return Err(Error::Address);
             }
@@ -131,6 +132,7 @@ impl<'a> Credentials<'a> {
                 caller.authenticated(id, by.secret_id, &by.client);
                 if by.client.notes_use(by.secret_id, from, now) {
                     state.uses().note(id, by.secret_id, from, now);
+                    keep_proved(installation, by).await;
                 }
             }
             Err(error) => {
@@ -147,6 +149,18 @@ impl<'a> Credentials<'a> {
         }
         outcome
     }
+}
+
+/// Has a secret that was imported, and proved here, kept by its keyed hash. The client need not wait for a store that is slow, nor
+/// fail with one that is away: it has proved itself, and the next news of its use tries again.
+async fn keep_proved(installation: &Arc<Installation>, by: &Authenticated) {
+    /// How long the client waits.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let Some(hash) = by.client.proved(by.secret_id).cloned() else { return };
+    let (installation, id, secret) = (installation.clone(), by.id, by.secret_id);
+    let rehashing = tokio::spawn(async move { installation.rehash(id, secret, &hash).await });
+    // It goes on by itself, and says by itself if it fails. Boxed, because hardly anybody comes here, and everybody moves this future.
+    let _ = Box::pin(timeout(PATIENCE, rehashing)).await;
 }
 
 /// Notes what is known of a client that was refused.

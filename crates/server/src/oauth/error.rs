@@ -50,6 +50,7 @@ impl Error {
             | Self::NoSigningKey
             | Self::NoRandomBytes
             | Self::Stale
+            | Self::SlowHashesBusy
             | Self::NotReady(_) => "temporarily_unavailable",
             // No act of administration is spoken to in this dialect.
             Self::TokenTooLong | Self::Admin(_) | Self::Internal(_) => "server_error",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, MerchantId, Phase, SecretId};
 use tollgate_server::admin::clients::NewClient;
+use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_server::admin::secrets::SecretStatus;
 use tollgate_server::admin::{AdminError, clients, copy, keys, many, secrets};
@@ -32,6 +33,7 @@ fn new_client(merchant_id: Option<MerchantId>) -> NewClient {
         audiences: Vec::new(),
         id: None,
         terms: Terms::default(),
+        secrets: ImportedSecrets::default(),
     }
 }
 
@@ -68,7 +70,7 @@ async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
     stage.follow().await;
     let login = serde_json::json!({
         "client_id": created.client.id,
-        "client_secret": created.secret.expose_secret(),
+        "client_secret": created.expose_secret(),
     });
     let token = Call::post(TOKEN).json(&login);
     assert_eq!(stage.answer(token.clone()).await.status(), 200);
@@ -116,8 +118,7 @@ async fn clients_that_are_created_together_are_refused_together() {
     let created = many::create(&admin, &drawn, &ada).await.unwrap();
     stage.follow().await;
     for (client, drawn) in created.iter().zip(&drawn) {
-        let login =
-            serde_json::json!({"client_id": client.id, "client_secret": drawn.secret.expose_secret()});
+        let login = serde_json::json!({"client_id": client.id, "client_secret": drawn.expose_secret()});
         assert_eq!(stage.answer(Call::post(TOKEN).json(&login)).await.status(), 200);
     }
 }

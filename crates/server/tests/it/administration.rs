@@ -1,6 +1,7 @@
 //! The administration over HTTP.
 
 mod creation;
+mod imports;
 mod lists;
 mod records;
 mod roles;

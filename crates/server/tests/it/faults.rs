@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{ClientId, Environment, KeyId, Link, MerchantId, Revocation, SecretId, Timestamp};
+use tollgate_core::{
+    ClientId, Environment, KeyId, Link, MerchantId, Revocation, SecretHash, SecretId, Timestamp,
+};
 use tollgate_store::{
     Act, Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate,
     Clients, Completed, Connections, Creation, Document, Documents, Idempotency, IdempotencyScope,
@@ -188,6 +190,13 @@ delegated! {
             act: &Act
         ) -> bool;
         revoke_secret(client: ClientId, secret: SecretId, now: Timestamp, act: &Act) -> bool;
+        rehash_secret(
+            client: ClientId,
+            secret: SecretId,
+            hash: &SecretHash,
+            now: Timestamp,
+            act: &Act
+        ) -> bool;
     }
     Documents {
         add_document(document: &Document) -> ();

@@ -192,6 +192,7 @@ impl World {
         let secret = Secret {
             id: SecretId::random(&mut self.rng),
             hash,
+            slow_hash: None,
             created_at,
             expires_at: None,
             revoked_at: None,

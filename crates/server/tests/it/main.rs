@@ -21,6 +21,7 @@ mod faults;
 mod guard;
 mod histories;
 mod idempotency;
+mod imported;
 mod keys;
 mod limits;
 mod nodes;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tollgate_core::{Algorithm, MasterKey, MasterKeys};
 use tollgate_server::admin::clients::{self, NewClient};
+use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
 use tollgate_server::admin::keys;
 use tollgate_server::admin::rekey::{self, Resealed};
 use tollgate_server::{Installation, OpenError, Server};
@@ -23,10 +24,28 @@ fn other_key() -> MasterKey {
     "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee17".parse().unwrap()
 }
 
+fn new_client(secrets: ImportedSecrets) -> NewClient {
+    NewClient {
+        merchant_id: None,
+        name: "till".parse().unwrap(),
+        environment: None,
+        scope: "a".parse().unwrap(),
+        addresses: Vec::new(),
+        audiences: Vec::new(),
+        id: None,
+        terms: tollgate_store::Terms::default(),
+        secrets,
+    }
+}
+
 #[tokio::test]
 async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() {
     let stage = Stage::open().await;
     let tokens = stage.tokens(&stage.shop).await;
+    let hash = "$2b$04$Sh2MGIWw806iKiJ.2K5YaejQXiY8f9apN0hH8hMb0MoF66V1fRv8y".parse().unwrap();
+    let imported = new_client([ImportedSecret::Hashed(hash)].into());
+    let imported = clients::create(&stage.installation.administration(), imported, &SYSTEM).await.unwrap();
+    let imported = json!({ "client_id": imported.client.id, "client_secret": "a-client-secret-of-hydra" });
     let rekeying = with_keys(&stage, vec![other_key(), master_key()]).await.unwrap();
     let done = rekey::rekey(&rekeying.administration(), &SYSTEM).await.unwrap();
     assert_eq!(done, Resealed { signing_keys: 1, changed: true });
@@ -40,27 +59,15 @@ async fn another_master_key_costs_no_merchant_a_new_secret_and_nobody_a_token() 
         Call::get(LIST).bearer(&tokens.access),
         Call::post(REFRESH).json(&json!({ "refresh_token": tokens.refresh })),
     );
-    for call in [list, refresh, Call::post(TOKEN).json(&stage.shop.body())] {
+    let logins = [stage.shop.body(), imported].map(|body| Call::post(TOKEN).json(&body));
+    for call in [list, refresh].into_iter().chain(logins) {
         assert_eq!(answer(&server, PEER, call.whole()).await.status(), 200);
     }
     // What is made now hangs on neither, and opens with the new one.
     let admin = new.administration();
-    let created = clients::create(
-        &admin,
-        NewClient {
-            merchant_id: None,
-            name: "till".parse().unwrap(),
-            environment: None,
-            scope: "a".parse().unwrap(),
-            addresses: Vec::new(),
-            audiences: Vec::new(),
-            id: None,
-            terms: tollgate_store::Terms::default(),
-        },
-        &SYSTEM,
-    );
+    let created = clients::create(&admin, new_client(ImportedSecrets::default()), &SYSTEM);
     let created = created.await.unwrap();
-    let hash = new.hasher().hash(created.client.id, created.secret.expose_secret().as_bytes());
+    let hash = new.hasher().hash(created.client.id, created.expose_secret().unwrap().as_bytes());
     assert!(created.client.secrets[0].hash.matches(&hash));
     keys::rotate(&new.administration(), Algorithm::Es256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, vec![other_key()]).await.is_ok());

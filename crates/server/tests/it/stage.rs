@@ -277,7 +277,10 @@ impl Stage {
         let value = value.unwrap_or(drawn.expose_secret()).to_owned();
         let hash = master_key().secret_hasher().hash(client, value.as_bytes());
         let id = SecretId::random(&mut self.rng);
-        (Secret { id, hash, created_at: self.now(), expires_at: None, revoked_at: None }, value)
+        (
+            Secret { id, hash, slow_hash: None, created_at: self.now(), expires_at: None, revoked_at: None },
+            value,
+        )
     }
 
     pub(crate) async fn answer(&self, call: Call) -> Reply {

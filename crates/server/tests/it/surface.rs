@@ -1,16 +1,17 @@
 //! The whole surface of errors: status, headers and body of each, in one snapshot.
 
+mod administration;
+
 use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use serde_json::json;
-use tollgate_core::{Algorithm, ClientId, MerchantId, SecretId, TokenError};
+use tollgate_core::TokenError;
 use tollgate_guard::{Denial, Realm};
-use tollgate_server::admin::AdminError;
 use tollgate_server::error::Error;
-use tollgate_server::{NotReady, OpenError, Task, Unproved};
+use tollgate_server::{NotReady, Task, Unproved};
 use tollgate_store::StoreError;
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
@@ -42,6 +43,7 @@ const fn known(error: &Error) {
         | Error::NoRandomBytes
         | Error::TokenTooLong
         | Error::Stale
+        | Error::SlowHashesBusy
         | Error::NotReady(_)
         | Error::Admin(_)
         | Error::NoSuchThing
@@ -77,6 +79,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::NoRandomBytes,
         Error::TokenTooLong,
         Error::Stale,
+        Error::SlowHashesBusy,
         Error::NotReady(NotReady::Draining),
         Error::NotReady(NotReady::NoSigningKey),
         Error::NotReady(NotReady::Stale),
@@ -90,69 +93,7 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::Internal("a handler panicked".to_owned()),
     ];
     let errors: Vec<_> =
-        errors.into_iter().chain(errors_of_administration().into_iter().map(Error::Admin)).collect();
-    errors.iter().for_each(known);
-    errors
-}
-
-/// Every variant of the errors of administration but that of the store, which becomes an error of its own.
-fn errors_of_administration() -> Vec<AdminError> {
-    let known = |error: &AdminError| match error {
-        AdminError::UnknownMerchant(_)
-        | AdminError::UnknownClient(_)
-        | AdminError::UnknownSecret { .. }
-        | AdminError::KeyExists(_)
-        | AdminError::UnknownAudience(_)
-        | AdminError::MerchantExists(_)
-        | AdminError::ClientExists(_)
-        | AdminError::ClientDeleted(_)
-        | AdminError::Changed
-        | AdminError::BeyondAuthority(_)
-        | AdminError::Oneself
-        | AdminError::SecondPerson { .. }
-        | AdminError::MakesOperators
-        | AdminError::Lifetime { .. }
-        | AdminError::UnknownLink
-        | AdminError::ExpiredLink
-        | AdminError::UsedLink
-        | AdminError::SessionEnded
-        | AdminError::KeyReused
-        | AdminError::InProgress
-        | AdminError::KeyNotKept(_)
-        | AdminError::SealedAnswer
-        | AdminError::NoInstallation
-        | AdminError::TargetNotEmpty
-        | AdminError::Open(_)
-        | AdminError::Store(_) => (),
-    };
-    let (merchant, client) = (MerchantId::from_bytes([1; 16]), ClientId::from_bytes([2; 16]));
-    let errors = vec![
-        AdminError::UnknownMerchant(merchant),
-        AdminError::UnknownClient(client),
-        AdminError::UnknownSecret { client, secret: SecretId::from_bytes([3; 16]) },
-        AdminError::KeyExists(Algorithm::Hs256),
-        AdminError::UnknownAudience("https://ledger.example.com".parse().unwrap()),
-        AdminError::MerchantExists(merchant),
-        AdminError::ClientExists(client),
-        AdminError::ClientDeleted(client),
-        AdminError::Changed,
-        AdminError::BeyondAuthority("admin:keys".to_owned()),
-        AdminError::Oneself,
-        AdminError::SecondPerson { within: "1h".to_owned() },
-        AdminError::MakesOperators,
-        AdminError::Lifetime { field: "access_ttl", longest: "15m".to_owned() },
-        AdminError::UnknownLink,
-        AdminError::ExpiredLink,
-        AdminError::UsedLink,
-        AdminError::SessionEnded,
-        AdminError::KeyReused,
-        AdminError::InProgress,
-        AdminError::KeyNotKept(StoreError::Unavailable("/var/lib/tollgate.db is full".to_owned())),
-        AdminError::SealedAnswer,
-        AdminError::NoInstallation,
-        AdminError::TargetNotEmpty,
-        AdminError::Open(OpenError::WrongMasterKey),
-    ];
+        errors.into_iter().chain(administration::errors().into_iter().map(Error::Admin)).collect();
     errors.iter().for_each(known);
     errors
 }

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::changes::{By, kept, outlasts, recorded};
 use super::column::{
-    Param, array, column, generation, id, id_bytes, length, millis, never_written, number, optional_length,
-    optional_parsed, optional_time, params, parsed, status, text, time, version,
+    Param, column, generation, id, id_bytes, length, millis, never_written, number, optional_length,
+    optional_parsed, params, parsed, status, text, time, version,
 };
 use super::engine::Postgres;
 use super::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params, may_create};
-use super::secrets::{NewSecret, add_secret};
+use super::secrets::{NewSecret, add_secret, rehash_secret, secret};
 use super::status::set_status;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
 use crate::{Act, Client, ClientUpdate, Clients, Completed, Secret, Status, StoreError, Terms, Version};
@@ -24,7 +24,7 @@ macro_rules! select {
             "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.audiences, c.disabled, m.disabled,
                     c.generation, coalesce(m.generation, 0), c.created_at,
                     s.id, s.hash, s.created_at, s.expires_at, s.revoked_at,
-                    c.version, c.access_ttl, c.refresh_ttl, c.quota, c.labels
+                    c.version, c.access_ttl, c.refresh_ttl, c.quota, c.labels, s.slow_hash
              FROM ",
             $clients,
             " c LEFT JOIN merchants m ON m.id = c.merchant_id LEFT JOIN secrets s ON s.client_id = c.id ORDER BY c.id"
@@ -239,6 +239,17 @@ impl Clients for Postgres {
             .await?;
         Ok(!found.is_empty())
     }
+
+    async fn rehash_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        hash: &SecretHash,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
+        rehash_secret(self, client, secret, hash, now, act).await
+    }
 }
 
 /// Adds clients whose merchants all exist, with their secrets.
@@ -258,9 +269,10 @@ const CREATE: &str = recorded!(
                     may_create!(),
                     " RETURNING id
                      ), secret AS (
-                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
+                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at, slow_hash)
                          SELECT given.*
-                         FROM unnest($26, $27, $28, $29, $30, $31) AS given (client_id, secret, hash, created, expires, revoked)
+                         FROM unnest($26, $27, $28, $29, $30, $31, $36)
+                             AS given (client_id, secret, hash, created, expires, revoked, slow)
                          WHERE client_id IN (SELECT id FROM done)
                      )",
                     kept_answer!()
@@ -314,6 +326,9 @@ pub(super) async fn create(
             by.who(),
             by.from(),
             by.why(),
+            secrets()
+                .map(|(_, secret)| secret.slow_hash.as_ref().map(ToString::to_string))
+                .collect::<Vec<Option<String>>>(),
         ],
     )
     .await
@@ -353,15 +368,4 @@ fn client(row: &Row) -> Result<Client, StoreError> {
         },
         secrets: Vec::new(),
     })
-}
-
-fn secret(row: &Row) -> Result<Option<Secret>, StoreError> {
-    let Some(id) = column::<Option<Uuid>>(row, 12)? else { return Ok(None) };
-    Ok(Some(Secret {
-        id: SecretId::from_bytes(id.into_bytes()),
-        hash: SecretHash::from_bytes(array(row, 13)?),
-        created_at: time(row, 14)?,
-        expires_at: optional_time(row, 15)?,
-        revoked_at: optional_time(row, 16)?,
-    }))
 }

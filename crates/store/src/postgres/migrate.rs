@@ -44,6 +44,8 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("trail.sql"), oldest: 11, made: Some("audit, secret_uses") },
     // An older program would issue tokens that live for longer than a client's may, and count no change.
     Step { sql: include_str!("terms.sql"), oldest: 12, made: None },
+    // An older program refuses imported secrets until a newer one has hashed them anew.
+    Step { sql: include_str!("slow_hashes.sql"), oldest: 12, made: None },
 ];
 
 /// How long all steps may take, including the wait for other processes that take them.

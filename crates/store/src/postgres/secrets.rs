@@ -1,9 +1,11 @@
-//! Adding secrets to clients.
+//! The secrets of clients.
 
-use tollgate_core::{ClientId, Timestamp};
+use tokio_postgres::Row;
+use tollgate_core::{ClientId, SecretHash, SecretId, Timestamp};
+use uuid::Uuid;
 
 use super::changes::{By, kept, recorded};
-use super::column::{id, millis, params};
+use super::column::{array, column, id, millis, optional_parsed, optional_time, params, time};
 use super::engine::Postgres;
 use super::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params, may_create};
 use super::pool::Statement;
@@ -41,8 +43,8 @@ pub(super) async fn add_secret(
                          WHERE client_id = $11 AND revoked_at IS NULL AND $17 IS NOT NULL AND ",
                 may_create!(),
                 "), done AS (
-                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
-                         SELECT id, $12, $13, $14, $15, $16 FROM clients WHERE id = $11 AND ",
+                         INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at, slow_hash)
+                         SELECT id, $12, $13, $14, $15, $16, $22 FROM clients WHERE id = $11 AND ",
                 may_create!(),
                 " RETURNING client_id
                      )",
@@ -64,7 +66,58 @@ pub(super) async fn add_secret(
             by.who(),
             by.from(),
             by.why(),
+            secret.slow_hash.as_ref().map(ToString::to_string),
         ],
     )
     .await
+}
+
+/// Takes the slow hash from a secret. `false` if the client has none that is good and has one.
+pub(super) async fn rehash_secret(
+    store: &Postgres,
+    client: ClientId,
+    secret: SecretId,
+    hash: &SecretHash,
+    now: Timestamp,
+    act: &Act,
+) -> Result<bool, StoreError> {
+    let by = By::of(act.actor());
+    let done = store
+        .write_by(
+            act,
+            recorded!(
+                "done AS (
+                     UPDATE secrets SET hash = $3, slow_hash = NULL
+                     WHERE client_id = $1 AND id = $2 AND slow_hash IS NOT NULL AND revoked_at IS NULL
+                     RETURNING client_id
+                 )",
+                "SELECT 1, 'client', client_id, NULL::bigint, $4, false FROM done",
+                "$5, $6, $7",
+                "SELECT FROM done"
+            ),
+            params![
+                id(client.as_bytes()),
+                id(secret.as_bytes()),
+                hash.as_bytes().as_slice(),
+                kept(now),
+                by.who(),
+                by.from(),
+                by.why(),
+            ],
+        )
+        .await?;
+    Ok(!done.is_empty())
+}
+
+/// Reads the secret in a row that a client's `select!` gives, if it has one.
+pub(super) fn secret(row: &Row) -> Result<Option<Secret>, StoreError> {
+    let Some(id) = column::<Option<Uuid>>(row, 12)? else { return Ok(None) };
+    Ok(Some(Secret {
+        id: SecretId::from_bytes(id.into_bytes()),
+        hash: SecretHash::from_bytes(array(row, 13)?),
+        created_at: time(row, 14)?,
+        expires_at: optional_time(row, 15)?,
+        revoked_at: optional_time(row, 16)?,
+        slow_hash: optional_parsed(row, 22)?,
+    }))
 }

@@ -7,10 +7,9 @@ use tollgate_core::{
 };
 
 use super::changes;
-use super::column::{
-    generation, millis, optional_length, optional_parsed, optional_time, parsed, status, time, version,
-};
+use super::column::{generation, millis, optional_length, optional_parsed, parsed, status, time, version};
 use super::engine::Sqlite;
+use super::secrets::{add_secret, insert_secret, rehash_secret, revoke_secret, secret};
 use super::status::Subject;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
 use crate::{Act, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version};
@@ -22,7 +21,7 @@ macro_rules! select {
             "SELECT c.id, c.merchant_id, c.name, c.environment, c.scope, c.addresses, c.audiences, c.disabled, m.disabled,
                     c.generation, ifnull(m.generation, 0), c.created_at,
                     s.id, s.hash, s.created_at, s.expires_at, s.revoked_at,
-                    c.version, c.access_ttl, c.refresh_ttl, c.quota, c.labels
+                    c.version, c.access_ttl, c.refresh_ttl, c.quota, c.labels, s.slow_hash
              FROM ",
             $clients,
             " c LEFT JOIN merchants m ON m.id = c.merchant_id LEFT JOIN secrets s ON s.client_id = c.id ORDER BY c.id"
@@ -206,22 +205,19 @@ impl Clients for Sqlite {
         act: &Act,
     ) -> Result<bool, StoreError> {
         let actor = act.actor().clone();
-        self.act(act, move |connection| {
-            let revoked = connection
-                .prepare_cached(
-                    "UPDATE secrets SET revoked_at = ?3 WHERE client_id = ?1 AND id = ?2 AND revoked_at IS NULL",
-                )?
-                .execute(params![client.as_bytes(), secret.as_bytes(), now.millis()])?;
-            if revoked == 0 {
-                return connection
-                    .prepare_cached("SELECT 1 FROM secrets WHERE client_id = ?1 AND id = ?2")?
-                    .exists([client.as_bytes(), secret.as_bytes()]);
-            }
-            changes::record(connection, Changed::Client(client), now, &actor)?;
-            changes::revoke(connection, Revoked::Secret(secret), now, &actor)?;
-            Ok(true)
-        })
-        .await
+        self.act(act, move |connection| revoke_secret(connection, client, secret, now, &actor)).await
+    }
+
+    async fn rehash_secret(
+        &self,
+        client: ClientId,
+        secret: SecretId,
+        hash: &SecretHash,
+        now: Timestamp,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
+        let (hash, actor) = (hash.clone(), act.actor().clone());
+        self.act(act, move |connection| rehash_secret(connection, client, secret, &hash, now, &actor)).await
     }
 }
 
@@ -256,31 +252,6 @@ fn update_row(
             quota.flatten().map(|quota| quota.to_string()),
             labels.as_ref().map(ToString::to_string),
         ])
-}
-
-/// Adds a secret, in the transaction of whoever asks. `false` if there is no such client.
-pub(super) fn add_secret(
-    connection: &Connection,
-    client: ClientId,
-    secret: &Secret,
-    others_expire_at: Option<Timestamp>,
-    now: Timestamp,
-    actor: &Actor,
-) -> Result<bool> {
-    if !connection.prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?.exists([client.as_bytes()])? {
-        return Ok(false);
-    }
-    if let Some(at) = others_expire_at {
-        connection
-            .prepare_cached(
-                "UPDATE secrets SET expires_at = min(ifnull(expires_at, ?2), ?2)
-                 WHERE client_id = ?1 AND revoked_at IS NULL",
-            )?
-            .execute(params![client.as_bytes(), at.millis()])?;
-    }
-    insert_secret(connection, client, secret)?;
-    changes::record(connection, Changed::Client(client), now, actor)?;
-    Ok(true)
 }
 
 /// Adds a client, in the transaction of whoever asks. `false` if its merchant does not exist.
@@ -330,23 +301,6 @@ fn insert(connection: &Connection, client: &Client, actor: &Actor) -> Result<()>
     changes::record(connection, Changed::Client(client.id), client.created_at, actor)
 }
 
-fn insert_secret(connection: &Connection, client: ClientId, secret: &Secret) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO secrets (client_id, id, hash, created_at, expires_at, revoked_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            client.as_bytes(),
-            secret.id.as_bytes(),
-            secret.hash.as_bytes(),
-            secret.created_at.millis(),
-            secret.expires_at.map(Timestamp::millis),
-            secret.revoked_at.map(Timestamp::millis),
-        ])
-        .map(drop)
-}
-
 /// Runs a `select!`.
 fn query(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<Client>> {
     gather(connection.prepare_cached(sql)?.query_map(params, |row| Ok((client(row)?, secret(row)?)))?)
@@ -375,15 +329,4 @@ fn client(row: &Row<'_>) -> Result<Client> {
         },
         secrets: Vec::new(),
     })
-}
-
-fn secret(row: &Row<'_>) -> Result<Option<Secret>> {
-    let Some(id) = row.get::<_, Option<_>>(12)?.map(SecretId::from_bytes) else { return Ok(None) };
-    Ok(Some(Secret {
-        id,
-        hash: SecretHash::from_bytes(row.get(13)?),
-        created_at: time(row, 14)?,
-        expires_at: optional_time(row, 15)?,
-        revoked_at: optional_time(row, 16)?,
-    }))
 }

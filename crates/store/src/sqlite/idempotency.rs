@@ -7,7 +7,7 @@ use tollgate_core::{Actor, Timestamp};
 use super::column::time;
 use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{clients, documents, merchants};
+use super::{clients, documents, merchants, secrets};
 use crate::{
     Act, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, Operation,
     StoreError,
@@ -99,7 +99,7 @@ fn create(connection: &Connection, creation: &Creation, now: Timestamp, actor: &
         Creation::Merchant(merchant) => merchants::create(connection, merchant, actor).map(|()| true),
         Creation::Client(client) => clients::create(connection, client, actor),
         Creation::Secret { client, secret, others_expire_at } => {
-            clients::add_secret(connection, *client, secret, *others_expire_at, now, actor)
+            secrets::add_secret(connection, *client, secret, *others_expire_at, now, actor)
         }
     }
 }

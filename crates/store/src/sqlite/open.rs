@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("audiences.sql"),
     include_str!("trail.sql"),
     include_str!("terms.sql"),
+    include_str!("slow_hashes.sql"),
 ];
 
 /// The oldest usable version. Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.

@@ -7,7 +7,9 @@ use tollgate_store::{ClientUpdate, Quota, Terms};
 
 use super::call::{Call, Outcome};
 use super::listing::Query;
-use super::values::{LabelObject, LabelText, Length, Network, Part, StatusText, Text, Texts, Time};
+use super::values::{
+    GivenSecrets, LabelObject, LabelText, Length, Network, Part, StatusText, Text, Texts, Time,
+};
 use super::view::{self, ClientView, CreatedClientView};
 use super::{once, paths};
 use crate::admin::Name;
@@ -32,6 +34,7 @@ impl FromFields for NewClient {
             quota: fields.optional::<Text<Quota>>("quota").map(|Text(quota)| quota),
             labels: fields.optional("labels").map(|LabelObject(labels)| labels).unwrap_or_default(),
         };
+        let secrets = fields.optional("secrets").map(|GivenSecrets(secrets)| secrets);
         Some(Self {
             id: id.map(|Text(id)| id),
             merchant_id: merchant_id?.map(|Text(id)| id),
@@ -41,6 +44,7 @@ impl FromFields for NewClient {
             addresses: networks(addresses).unwrap_or_default(),
             audiences: audiences.map(|Texts(audiences)| audiences).unwrap_or_default(),
             terms,
+            secrets: secrets.unwrap_or_default(),
         })
     }
 }

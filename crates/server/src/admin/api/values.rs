@@ -14,6 +14,7 @@ use tollgate_http::fields::{FromJson, Refused};
 use tollgate_http::json::Json;
 use tollgate_store::{Labels, RecordOrder, Status, Version};
 
+use crate::admin::imported::{self, ImportedSecret, ImportedSecrets};
 use crate::admin::is_line;
 use crate::config::{duration_text, parse_duration};
 
@@ -194,6 +195,34 @@ impl FromJson for LabelObject {
         });
         let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
         Labels::new(pairs).map(Self).map_err(|error| Refused::from(error.to_string()))
+    }
+}
+
+/// The secrets that a client brings along: a JSON array of objects with a secret or the slow hash of one.
+pub(super) struct GivenSecrets(pub(super) ImportedSecrets);
+
+impl FromJson for GivenSecrets {
+    fn from_json(json: &Json) -> Result<Self, Refused> {
+        let Json::Array(items) = json else { return Err(Refused::ill_typed("an array", json)) };
+        if !(1..=imported::MOST).contains(&items.len()) {
+            return Err(format!("must have 1 to {} elements", imported::MOST).into());
+        }
+        let secrets = items.iter().enumerate().map(|(place, item)| {
+            given_secret(item).map_err(|error| Refused::from(format!("{error} (element {place})")))
+        });
+        secrets.collect::<Result<Vec<_>, _>>().map(|secrets| Self(secrets.into()))
+    }
+}
+
+/// No refusal repeats what was given.
+fn given_secret(json: &Json) -> Result<ImportedSecret, Refused> {
+    const FORM: &str = "must be objects with one member, value or hash";
+    let Json::Object(members) = json else { return Err(FORM.into()) };
+    let [(name, value)] = members.as_slice() else { return Err(FORM.into()) };
+    match name.as_str() {
+        "value" => Text::from_json(value).map(|Text(secret)| ImportedSecret::Known(secret)),
+        "hash" => Text::from_json(value).map(|Text(hash)| ImportedSecret::Hashed(hash)),
+        _ => Err(FORM.into()),
     }
 }
 

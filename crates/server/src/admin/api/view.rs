@@ -18,6 +18,7 @@ use super::listing::Listing;
 use super::values::{Length, etag};
 use crate::admin::Page;
 use crate::admin::clients::CreatedClient;
+use crate::admin::imported::hashed_by;
 use crate::admin::keys::{AddedKey, ListedKey};
 use crate::admin::secrets::{CreatedSecret, SecretStatus};
 use crate::admin::tokens::Listed;
@@ -153,22 +154,22 @@ impl ClientView {
     }
 }
 
-/// A client that was created, with the secret that is shown once.
+/// A client that was created, with the secret that is shown once if it was drawn here.
 #[derive(Serialize)]
 pub(super) struct CreatedClientView<'a> {
     #[serde(flatten)]
     client: ClientView,
     secret_id: Option<SecretId>,
-    client_secret: &'a str,
+    client_secret: Option<&'a str>,
 }
 
 impl<'a> CreatedClientView<'a> {
     pub(super) fn of(created: &'a CreatedClient) -> Self {
-        let CreatedClient { client, secret } = created;
+        let client = &created.client;
         Self {
             client: ClientView::of(client, client.created_at),
             secret_id: client.secrets.first().map(|secret| secret.id),
-            client_secret: secret.expose_secret(),
+            client_secret: created.expose_secret(),
         }
     }
 }
@@ -177,6 +178,7 @@ impl<'a> CreatedClientView<'a> {
 pub(super) struct SecretView {
     secret_id: SecretId,
     status: &'static str,
+    hashed_by: &'static str,
     created_at: String,
     expires_at: Option<String>,
     revoked_at: Option<String>,
@@ -194,6 +196,7 @@ impl SecretView {
         Self {
             secret_id: secret.id,
             status,
+            hashed_by: hashed_by(secret),
             created_at: time(secret.created_at),
             expires_at: secret.expires_at.map(time),
             revoked_at: secret.revoked_at.map(time),

@@ -44,11 +44,11 @@ pub(super) async fn create(visit: Visit) -> Outcome {
 }
 
 fn shown(created: &CreatedClient) -> Shown {
-    let CreatedClient { client, secret } = created;
+    let client = &created.client;
     Shown {
         client_id: client.id.to_string(),
         secret_id: client.secrets.first().map(|secret| secret.id.to_string()).unwrap_or_default(),
-        client_secret: secret.expose_secret().to_owned(),
+        client_secret: created.expose_secret().unwrap_or_default().to_owned(),
     }
 }
 

@@ -69,6 +69,9 @@ async fn a_given_id_is_taken_once() {
     desk.delete(&client_path(&created)).await.data();
     // Tokens of the one before are refused by its id, so another one can't have it.
     assert_refused(&desk.post(CLIENTS, &client).await, 409, "CONFLICT");
+    // Whatever is no id at all is looked for under that of zeros.
+    let nil = json!({"client_id": "00000000-0000-0000-0000-000000000000", "merchant_id": NOBODY, "name": "till", "scope": ""});
+    assert_refused(&desk.post(CLIENTS, &nil).await, 409, "CONFLICT");
 }
 
 #[tokio::test]

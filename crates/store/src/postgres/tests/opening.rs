@@ -25,7 +25,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
         start.await.unwrap().unwrap().create_merchant(&merchant(number), &SYSTEM).await.unwrap();
     }
     assert_eq!(open(&database.url).await.merchants(None, 100).await.unwrap().len(), 10);
-    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "12|12");
+    assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "13|12");
 }
 
 /// A mistyped name of a database that exists.
@@ -46,11 +46,11 @@ async fn a_database_without_tables_is_no_store_until_somebody_makes_it_one() {
 async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let database = Database::create();
     drop(open(&database.url).await);
-    database.psql("UPDATE tollgate_schema SET version = 13");
+    database.psql("UPDATE tollgate_schema SET version = 14");
     open(&database.url).await.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
-    database.psql("UPDATE tollgate_schema SET oldest = 13");
+    database.psql("UPDATE tollgate_schema SET oldest = 14");
     let refused = Postgres::open(options(&database.url)).await.err();
-    assert!(matches!(refused, Some(StoreError::Newer { found: 13, known: 12 })), "{refused:?}");
+    assert!(matches!(refused, Some(StoreError::Newer { found: 14, known: 13 })), "{refused:?}");
 }
 
 /// What stands in `database.url` of a command that only shows something.
@@ -67,7 +67,7 @@ async fn whoever_only_reads_changes_no_schema() {
     says(reading().await, "no tables of Tollgate");
     assert_eq!(database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
     earlier(&database, 3);
-    says(reading().await, "the schema has version 3, and 12 is needed");
+    says(reading().await, "the schema has version 3, and 13 is needed");
     assert_eq!(database.psql("SELECT version FROM tollgate_schema"), "3");
     drop(open(&database.url).await);
     let store = Postgres::open_to_read(options(&database.url)).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
         assert_eq!(store.merchant(merchant(1).id).await.unwrap().unwrap().name, "Shop");
         let key = store.signing_keys().await.unwrap().remove(0);
         assert_eq!((key.algorithm, key.public_key, key.sealed), (Algorithm::Hs256, None, vec![7]));
-        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "12|12");
+        assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "13|12");
     }
 }
 

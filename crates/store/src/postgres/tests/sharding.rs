@@ -114,6 +114,7 @@ async fn a_deleted_client_takes_its_secrets_along_even_one_that_is_being_added()
     let secret = |number: u32| Secret {
         id: SecretId::from_bytes(super::bytes(number)),
         hash: SecretHash::from_bytes([7; 32]),
+        slow_hash: None,
         created_at: NOW,
         expires_at: None,
         revoked_at: None,

@@ -207,7 +207,7 @@ async fn a_value_that_is_none_of_ours_is_damage() {
 fn a_newer_schema_is_refused() {
     let fixture = fixture();
     raw(&fixture.path).pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 10 }));
+    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 11 }));
 }
 
 #[test]

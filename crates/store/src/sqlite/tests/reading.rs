@@ -65,7 +65,7 @@ fn a_schema_of_an_earlier_version_is_left_as_it_is() {
     drop(connection);
     let before = fs::read(&path).unwrap();
     let refused = Sqlite::open_to_read(&path).err();
-    let text = "its schema has version 1, and 10 is needed";
+    let text = "its schema has version 1, and 11 is needed";
     assert!(matches!(&refused, Some(StoreError::Misconfigured(said)) if said.contains(text)), "{refused:?}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
@@ -82,7 +82,7 @@ async fn what_is_wrong_with_the_file_and_the_schema_is_listed() {
              DROP INDEX changes_by_until; CREATE INDEX changes_by_until ON changes (kind);
              PRAGMA foreign_keys = OFF;
              INSERT INTO secrets VALUES (x'00000009000000000000000000000000',
-                 x'00000001000000000000000000000000', zeroblob(32), 0, NULL, NULL)",
+                 x'00000001000000000000000000000000', zeroblob(32), 0, NULL, NULL, NULL)",
         )
         .unwrap();
     let damage = Sqlite::open_to_read(&path).unwrap().damage().await.unwrap();

@@ -1,0 +1,46 @@
+//! What is read of JSON that others have written.
+
+use serde_json::Value;
+
+/// Reads a member that is a text.
+pub(super) fn text<'a>(of: &'a Value, member: &str) -> Option<&'a str> {
+    of[member].as_str().filter(|text| !text.is_empty())
+}
+
+/// Finds a member by a path, such as `attributes.merchant`. A name may have dots itself. A number is a text as well, and a list of one
+/// what is in it.
+pub(super) fn find(of: &Value, path: &str) -> Option<String> {
+    if let Some(found) = of.get(path) {
+        return shown(found);
+    }
+    path.match_indices('.').find_map(|(dot, _)| {
+        let (member, rest) = (&of[&path[..dot]], &path[dot + 1..]);
+        // Some columns of databases hold JSON as a text.
+        let parsed: Option<Value> = member.as_str().and_then(|text| serde_json::from_str(text).ok());
+        find(parsed.as_ref().unwrap_or(member), rest)
+    })
+}
+
+fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(items) => match items.as_slice() {
+            [one] => shown(one),
+            _ => None,
+        },
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Object(_) => None,
+    }
+}
+
+/// Lists the texts in an array, or in a text that holds one.
+pub(super) fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(array @ Value::Array(_)) => texts(&array),
+            _ => text.split('|').filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    }
+}
