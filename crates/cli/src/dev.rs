@@ -25,7 +25,7 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, private_file, sandbox, serve};
+use crate::{open, output, private_file, provider, sandbox, serve};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -63,6 +63,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
+    provider::sign_in_by(&server, installation.config());
     output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {
         _ = tollgate_server::run(server, listeners, Tls::default(), signals.end()) => {}

@@ -25,6 +25,7 @@ mod output;
 mod printable;
 mod private_file;
 mod progress;
+mod provider;
 mod reload;
 mod sandbox;
 mod say;

@@ -201,6 +201,14 @@ pub(crate) fn database_password(config: &Config) -> Result<(), Failure> {
     secret(source, "the password file", "database.password", sharing(config)).map(drop)
 }
 
+/// Reads the secret by which the console authenticates with its OpenID provider, if the configuration says where it is.
+pub(crate) fn provider_secret(config: &Config) -> Result<Zeroizing<String>, Failure> {
+    const KEY: &str = "console.oidc.client_secret";
+    let source = config.console.oidc.client_secret.as_ref();
+    let source = source.ok_or_else(|| Failure::new(format!("{KEY} is not set")))?;
+    secret(source, "the file of the client secret", KEY, sharing(config))
+}
+
 /// Refuses a configuration that is not fit for production.
 pub(crate) fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
     let problems: Vec<String> = unsafe_ones(&config.check_production()).collect();

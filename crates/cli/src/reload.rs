@@ -79,6 +79,11 @@ impl Reload<'_> {
         if let Err(failure) = open::database_password(new) {
             tracing::error!(reason = %failure, "the password of the database can't be read anew");
         }
+        if new.console.oidc.is_set()
+            && let Err(failure) = open::provider_secret(new)
+        {
+            tracing::error!(reason = %failure, "the secret of the console's provider can't be read anew");
+        }
         match open::master_keys(new) {
             Ok(keys) if self.server.has_master_keys(&keys) => {}
             Ok(_) => tracing::warn!("the master key is another one, and counts after a restart only"),

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
-use crate::{open, output, sandbox, say, supervisor};
+use crate::{open, output, provider, sandbox, say, supervisor};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -51,6 +51,7 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
         sandbox::routes(&installation, loopback, false, None)
     });
     server.log_requests(log.requests());
+    provider::sign_in_by(&server, &config);
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
     let memory_locked = is_memory_locked();

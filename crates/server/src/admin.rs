@@ -25,7 +25,7 @@ mod name;
 mod page;
 pub(crate) mod recorded;
 pub mod rekey;
-mod role;
+pub(crate) mod role;
 pub mod scopes;
 pub(crate) mod second;
 pub mod secrets;

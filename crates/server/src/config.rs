@@ -19,7 +19,9 @@ mod access_tokens;
 mod audiences;
 mod authz;
 mod changes;
+mod console;
 mod layers;
+mod provider;
 mod reader;
 mod redaction;
 mod safety;
@@ -43,15 +45,17 @@ use thiserror::Error;
 use tollgate_core::Policy;
 
 pub(crate) use self::authz::without_trailing_slash;
+pub(crate) use self::texts::is_loopback_host;
 pub use self::{
     access_tokens::AccessTokens,
     audiences::AudienceSettings,
     authz::AuthzRoute,
     changes::Changes,
     layers::DEFAULTS,
+    provider::GroupRoles,
     safety::Unsafe,
     settings::{
-        Admin, Authz, Config, Console, DatabaseSettings, Idempotency, Keys, Limits, Log, PaymentPage,
+        Admin, Authz, Config, Console, DatabaseSettings, Idempotency, Keys, Limits, Log, Oidc, PaymentPage,
         Shutdown, Tokens,
     },
     stream::StreamTarget,
@@ -201,6 +205,7 @@ impl Config {
         }
         config.check_together(&mut reader);
         let secrets = config.master_key.iter().chain(&config.database.password);
+        let secrets = secrets.chain(&config.console.oidc.client_secret);
         // What hangs on a value that is wrong itself can't be told.
         let mut unsafe_ones = config.check_production();
         unsafe_ones.retain(|found| !found.hangs_on().any(|key| reader.is_unknown(key)));
@@ -239,6 +244,7 @@ impl Config {
             );
         }
         self.check_audiences(reader);
+        self.check_oidc(reader);
         if let Err(problem) = authz::check(&self.authz.routes) {
             reader.problem_of("authz.routes", &problem);
         }

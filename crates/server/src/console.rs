@@ -16,6 +16,8 @@ mod merchants;
 mod overview;
 mod page;
 mod paths;
+mod provider;
+mod provider_cookie;
 mod refused;
 mod revocations;
 mod routes;
@@ -38,6 +40,7 @@ use axum::routing::{any, get, post};
 use self::routes::{Route, only};
 use self::visit::{Outcome, Visit, page};
 use crate::error::Error;
+use crate::oidc::CALLBACK;
 use crate::state::State;
 
 /// The routes of the console.
@@ -54,6 +57,8 @@ fn own_routes() -> Vec<Route> {
         ("/console", only("GET, HEAD", get(page(None, overview::show)))),
         ("/console/figures", only("GET, HEAD", get(page(None, overview::figures)))),
         (paths::SIGN_IN, only("GET, HEAD, POST", sign_in)),
+        (paths::SIGN_IN_BY_PROVIDER, only("GET, HEAD", get(provider::begin))),
+        (CALLBACK, only("GET, HEAD", get(provider::end))),
         ("/console/sign-out", only("POST", post(page(None, sign_in::end)))),
         ("/console/assets/{name}", only("GET, HEAD", get(asset::get))),
         ("/console/{*path}", any(page(None, no_page))),

@@ -43,7 +43,7 @@ use crate::route::{Route, Routes};
 use crate::routed::Routed;
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{console, health, limits, log, openapi};
+use crate::{console, health, limits, log, oidc, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -168,6 +168,12 @@ impl Server {
         let _ = self.requests.set(log);
     }
 
+    /// From now on people can sign in to the console by the provider of the configuration, which is asked in this way. Only the
+    /// first way counts.
+    pub fn sign_in_by(&self, access: oidc::Access) {
+        self.state.set_provider(access);
+    }
+
     /// Returns up to `limit` clients and reasons that were refused here, the most frequent first.
     pub fn refusals(&self, limit: usize) -> Vec<Refusal> {
         let now = self.state.installation().now();
@@ -265,26 +271,28 @@ impl Server {
         let refusal = self.count_refusal(&response, caller, arrival);
         let took = start.elapsed();
         self.state.metrics().request(route, response.status(), took);
-        if let Some(log) = self.requests.get() {
-            let settings = self.state.settings();
-            let is_logged = match settings.log.source {
-                LogSource::All => true,
-                LogSource::Refused => refusal.is_some(),
-                LogSource::Off => false,
-            };
-            if settings.log.requests {
-                log.write(&log::Request {
-                    at: now.after(took),
-                    id: id.as_str(),
-                    method: method.as_str(),
-                    route: self.state.metrics().routes().path(route),
-                    status: response.status().as_u16(),
-                    micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                    caller,
-                    source: arrival.from.known().filter(|_| is_logged),
-                    reason: refusal.as_deref(),
-                });
-            }
+        let settings = self.state.settings();
+        let is_source_told = match settings.log.source {
+            LogSource::All => true,
+            LogSource::Refused => refusal.is_some(),
+            LogSource::Off => false,
+        };
+        let told = log::Request {
+            at: now.after(took),
+            id: id.as_str(),
+            method: method.as_str(),
+            route: self.state.metrics().routes().path(route),
+            status: response.status().as_u16(),
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            caller,
+            source: arrival.from.known().filter(|_| is_source_told),
+            reason: refusal.as_deref(),
+        };
+        if let Some(reason) = told.reason {
+            self.state.refused().note(&told, reason);
+        }
+        if let Some(log) = self.requests.get().filter(|_| settings.log.requests) {
+            log.write(&told);
         }
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -1,8 +1,8 @@
 //! What the handlers of a running server share. It knows none of them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,8 +17,10 @@ use crate::figures::Figures;
 use crate::installation::Installation;
 use crate::limiters::Limiters;
 use crate::metrics::Metrics;
+use crate::oidc::{Access, CALLBACK, Provider};
 use crate::readiness::NotReady;
 use crate::refusals::Refusals;
+use crate::refused_requests::RefusedRequests;
 use crate::registry::Registered;
 use crate::route::Routes;
 use crate::slow_hashes::SlowHashes;
@@ -41,6 +43,7 @@ pub(crate) struct State {
     limiters: Limiters,
     metrics: Metrics,
     refusals: Refusals,
+    refused: RefusedRequests,
     figures: Arc<Figures>,
     uses: Arc<Uses>,
     slow_hashes: SlowHashes,
@@ -52,6 +55,8 @@ pub(crate) struct State {
     edge_limits: watch::Sender<Limits>,
     /// When the served certificate expires, in seconds since 1970; 0 without one.
     certificate_expiry: AtomicI64,
+    /// By which people can sign in to the console.
+    provider: OnceLock<Provider>,
 }
 
 impl State {
@@ -66,6 +71,7 @@ impl State {
             limiters: Limiters::new(installation.config(), Instant::now()),
             metrics: Metrics::of(routes),
             refusals: Refusals::default(),
+            refused: RefusedRequests::default(),
             figures: Arc::default(),
             uses: Arc::default(),
             slow_hashes: SlowHashes::new(),
@@ -75,6 +81,7 @@ impl State {
             settings: ArcSwap::from_pointee(installation.config().clone()),
             edge_limits,
             certificate_expiry: AtomicI64::new(0),
+            provider: OnceLock::new(),
             installation,
         }
     }
@@ -121,6 +128,11 @@ impl State {
         &self.refusals
     }
 
+    /// The requests that were refused last.
+    pub(crate) fn refused(&self) -> &RefusedRequests {
+        &self.refused
+    }
+
     /// What was counted over the last hour.
     pub(crate) fn figures(&self) -> &Arc<Figures> {
         &self.figures
@@ -164,6 +176,21 @@ impl State {
 
     pub(crate) fn set_certificate_expiry(&self, seconds: i64) {
         self.certificate_expiry.store(seconds, Relaxed);
+    }
+
+    /// The OpenID provider by which people can sign in to the console.
+    pub(crate) fn provider(&self) -> Option<&Provider> {
+        self.provider.get()
+    }
+
+    /// Has the configured provider asked in this way, if one is configured.
+    pub(crate) fn set_provider(&self, access: Access) {
+        let config = self.config();
+        if config.console.oidc.is_set() {
+            let redirect_uri = format!("{}{CALLBACK}", config.console_url());
+            // Only the first way counts.
+            let _ = self.provider.set(Provider::new(config.console.oidc.clone(), redirect_uri, access));
+        }
     }
 
     /// Makes the server not ready, so that no new work is sent to it.

@@ -132,6 +132,11 @@ impl Why {
         }
     }
 
+    /// Its name for people.
+    pub(crate) fn words(self) -> String {
+        self.as_str().replace('_', " ")
+    }
+
     /// Why the guard denies a request; `None` if it can't decide.
     pub(crate) const fn of_denial(denial: &Denial) -> Option<Self> {
         Some(match denial {

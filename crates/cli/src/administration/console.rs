@@ -1,11 +1,8 @@
 //! `tollgate console`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
 use serde_json::json;
 use tollgate_core::Actor;
 use tollgate_server::admin::{Administration, Name, Role, console};
-use tollgate_server::config::Config;
 use tollgate_server::unix_user;
 use tollgate_store::Access;
 
@@ -19,7 +16,7 @@ pub(crate) async fn run(command: ConsoleCommand, format: Format) -> Result<(), F
     match command {
         ConsoleCommand::Link { user, role, url, store, why } => {
             let opened = open::installation(&store, Access::Change).await?;
-            let base = url.unwrap_or_else(|| base(&opened.config));
+            let base = url.unwrap_or_else(|| opened.config.console_url());
             link(&opened.administration(), user, &role, &base, &actor_because(why), format).await
         }
         ConsoleCommand::SignOut { confirm, store, why } => {
@@ -66,26 +63,4 @@ async fn link(
     )?;
     say::note("whoever has the link can sign in: it is good once");
     Ok(())
-}
-
-/// Where the browser reaches the console by what the configuration says.
-fn base(config: &Config) -> String {
-    match config.admin_listen {
-        Some(address) => {
-            let scheme = if config.admin_tls.is_some() { "https" } else { "http" };
-            format!("{scheme}://{}", here(address))
-        }
-        // Next to the API, as `dev` has it.
-        None => config.public_url.clone(),
-    }
-}
-
-/// An address of this machine in place of all that it has.
-fn here(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

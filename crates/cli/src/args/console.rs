@@ -16,7 +16,7 @@ pub(crate) enum ConsoleCommand {
         /// What they may do: read, support, write, keys or audit; may be repeated. Without it: everything.
         #[arg(long, value_name = "ROLE")]
         role: Vec<Role>,
-        /// Where the browser reaches the console, if that is not `admin_listen`: `https://admin.example.com`, or the near end of
+        /// Where the browser reaches the console, if that is not `console.url`: `https://admin.example.com`, or the near end of
         /// a tunnel.
         #[arg(long, value_name = "URL", value_parser = base)]
         url: Option<String>,

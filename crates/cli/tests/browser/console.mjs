@@ -1,6 +1,7 @@
 // Visits the console as people do: by mouse, by keyboard, without scripts, on a phone, in the dark.
 //
-// CONSOLE_URL is where it is, and DATA the folder of the `dev` that serves it. The last line says how many visits went well.
+// CONSOLE_URL is where it is, DATA the folder of the `dev` that serves it, and PROVIDER the OpenID provider that people can sign in by.
+// The last line says how many visits went well.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -11,7 +12,7 @@ import { promisify } from "node:util";
 
 import { Visit, focused, makeAll } from "./watched.mjs";
 
-const { CONSOLE_URL, DATA, BINARIES, SHOTS } = process.env;
+const { CONSOLE_URL, DATA, PROVIDER, BINARIES, SHOTS } = process.env;
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "tollgate-console-"));
 /** What the browser says of an answer that is no success, whose page is shown all the same. */
@@ -90,6 +91,42 @@ const visits = [
     await signOut(visit);
   },
 
+  async function byTheProviderWithAndWithoutScripts(browser) {
+    for (const javaScriptEnabled of [true, false]) {
+      const visit = await beginBetweenSites(browser, { javaScriptEnabled });
+      const { context, page, problems } = visit;
+      await signInByProvider(visit, "ada");
+      await page.waitForURL(`${CONSOLE_URL}/console`);
+      await page.getByText("ada@example.com").first().waitFor();
+      const cookies = (await context.cookies()).filter(({ name }) => name.startsWith("__Host-"));
+      assert.deepEqual(
+        cookies.map(({ name, httpOnly, secure, sameSite }) => [name, httpOnly, secure, sameSite]),
+        [["__Host-tollgate-console", true, true, "Strict"]],
+      );
+      await page.getByRole("link", { name: "Merchants" }).click();
+      await page.getByRole("heading", { name: "Merchants", exact: true }).waitFor();
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("status").filter({ hasText: "You are signed out" }).waitFor();
+      assert.deepEqual(problems, []);
+      await context.close();
+    }
+  },
+
+  async function whoIsNotLetInIsToldWhy(browser) {
+    for (const [who, told] of Object.entries({
+      bob: "none of your groups has a role here",
+      nobody: "The provider did not sign you in",
+    })) {
+      const visit = await beginBetweenSites(browser, { viewport: { width: 320, height: 640 }, colorScheme: "dark" });
+      await signInByProvider(visit, who);
+      await visit.page.getByRole("alert").filter({ hasText: told }).waitFor();
+      assert.equal((await visit.context.cookies()).filter(({ name }) => name.startsWith("__Host-")).length, 0);
+      if (SHOTS) await visit.page.screenshot({ path: join(SHOTS, `console-provider-${who}.png`), fullPage: true });
+      assert.deepEqual(visit.problems, []);
+      await visit.context.close();
+    }
+  },
+
   async function aLinkIsGoodOnce(browser) {
     const visit = await begin(browser);
     const used = await link(visit);
@@ -106,6 +143,27 @@ const visits = [
     await visit.end([]);
   },
 ];
+
+/** Begins a visit straight at the console: what leads from one site to another, and back, is what matters. */
+async function beginBetweenSites(browser, options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const visit = { context, page, problems: [], hasScripts: options?.javaScriptEnabled !== false };
+  page.on("console", (message) => {
+    const isExpected = message.text().includes(REFUSED);
+    if (["error", "warning"].includes(message.type()) && !isExpected) visit.problems.push(message.text());
+  });
+  await page.goto(`${CONSOLE_URL}/console/sign-in`);
+  return visit;
+}
+
+/** Signs in by the provider, as somebody there. */
+async function signInByProvider(visit, who) {
+  const { page } = visit;
+  await page.getByRole("link", { name: "Sign in by Example login" }).click();
+  await page.waitForURL(`${PROVIDER}/who/*`);
+  await page.getByRole("link", { name: who }).click();
+}
 
 /** Begins a visit, and signs in. */
 async function begin(browser, options) {

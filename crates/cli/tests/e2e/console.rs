@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::documented::blocks_of;
 use crate::harness::{Dev, finish, shell, tollgate};
 use crate::playground::visits;
+use crate::signing_in::{Provider, SECRET};
 
 const OPERATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
 
@@ -17,9 +18,19 @@ fn people_administer_in_a_browser_in_every_way() {
     }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let dev = Dev::start(&data);
+    let provider = Provider::start();
+    let settings = [
+        ("TOLLGATE_CONSOLE__OIDC__ISSUER", provider.url.as_str()),
+        ("TOLLGATE_CONSOLE__OIDC__CLIENT_ID", "tollgate-console"),
+        ("TOLLGATE_CONSOLE__OIDC__CLIENT_SECRET", "env:OIDC_SECRET"),
+        ("OIDC_SECRET", SECRET),
+        ("TOLLGATE_CONSOLE__OIDC__NAME", "Example login"),
+        ("TOLLGATE_CONSOLE__OIDC__ROLES", "payments-operations=read support"),
+    ];
+    let dev = Dev::start_with(&data, &settings);
     let mut console = visits("console.mjs");
     console.env("TMPDIR", folder.path()).env("CONSOLE_URL", &dev.base_url).env("DATA", &data);
+    console.env("PROVIDER", &provider.url);
     let said = console.output().expect("node can be run: scripts/test installs it");
     let (stdout, stderr) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert!(said.status.success() && stdout.ends_with(" visits\n"), "{stdout}{stderr}");

@@ -59,6 +59,7 @@ mod remote_guards;
 mod rust_libraries;
 mod secret_files;
 mod signals;
+mod signing_in;
 mod snippets;
 mod store_file;
 mod terminal;

@@ -10,9 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tollgate_core::{Actor, ActorKind, MasterKeys, Scope, SessionId, Timestamp};
-use tollgate_store::{Object, RecordFilter, RecordOrder};
+use tollgate_store::{Object, Outcome, RecordFilter, RecordOrder};
 use zeroize::Zeroizing;
 
 use super::acting::{Attempt, Order};
@@ -95,23 +95,77 @@ pub(crate) async fn sign_in(
 ) -> Result<SignedIn, AdminError> {
     let ticket: Ticket = opened(admin.unlocked.master_keys(), LINK, token).ok_or(AdminError::UnknownLink)?;
     let scope: Scope = ticket.scope.parse().map_err(|_| AdminError::UnknownLink)?;
-    let (ticket, scope) = (&ticket, &scope);
+    let Ticket { id, user, until, behind, .. } = ticket;
+    let what = json!({ "scope": scope.as_str() });
+    begin(admin, SignedIn { id, user, scope, behind }, Timestamp::from_millis(until), &what, by).await
+}
+
+/// Somebody whom an OpenID provider has named.
+pub(crate) struct Named {
+    /// The session that was drawn for them when they were sent to the provider.
+    pub(crate) id: SessionId,
+    /// The number of a record before which that was not yet.
+    pub(crate) behind: u64,
+    /// Until when they can sign in by what the provider said.
+    pub(crate) until: Timestamp,
+    /// What the trail calls them.
+    pub(crate) user: Name,
+    /// What they may do.
+    pub(crate) roles: Vec<Role>,
+    /// Who says so.
+    pub(crate) issuer: String,
+    /// What the provider knows them by.
+    pub(crate) subject: String,
+}
+
+/// Signs in somebody whom the provider has named, once.
+pub(crate) async fn sign_in_named(
+    admin: &Administration<'_>,
+    named: Named,
+    by: &Actor,
+) -> Result<SignedIn, AdminError> {
+    let Named { id, behind, until, user, roles, issuer, subject } = named;
+    let scope = scope_of(&roles);
+    let what = json!({ "scope": scope.as_str(), "issuer": issuer, "subject": subject });
+    begin(admin, SignedIn { id, user: user.into(), scope, behind }, until, &what, by).await
+}
+
+/// Records that a session was begun, if none was before under its id.
+async fn begin(
+    admin: &Administration<'_>,
+    session: SignedIn,
+    until: Timestamp,
+    what: &Value,
+    by: &Actor,
+) -> Result<SignedIn, AdminError> {
+    let (session, object) = (&session, Object::ConsoleSession(session.id));
     let attempt = |attempt: Attempt| async move {
-        if attempt.now >= Timestamp::from_millis(ticket.until) {
+        if attempt.now >= until {
             return Err(AdminError::ExpiredLink);
         }
-        if is_recorded(admin, Object::ConsoleSession(ticket.id), SIGN_IN, None).await? {
+        if is_recorded(admin, Object::ConsoleSession(session.id), SIGN_IN, None).await? {
             return Err(AdminError::UsedLink);
         }
-        let Ticket { id, user, behind, .. } = ticket;
-        admin.store.record(&attempt.makes(&json!({ "scope": scope.as_str() }))).await?;
-        let (user, scope) = (user.clone(), scope.clone());
-        let session = SignedIn { id: *id, user, scope, behind: *behind };
-        check(admin, &session).await?;
-        Ok(session)
+        admin.store.record(&attempt.makes(what)).await?;
+        check(admin, session).await?;
+        Ok(session.clone())
     };
-    let order = Order::new(SIGN_IN, Object::ConsoleSession(ticket.id));
-    admin.act(&console_user(&ticket.user, by), order, attempt).await
+    admin.act(&console_user(&session.user, by), Order::new(SIGN_IN, object), attempt).await
+}
+
+/// Records that somebody whom the provider has named was not let in: none of their groups has a role.
+pub(crate) async fn refuse_named(
+    admin: &Administration<'_>,
+    named: &Named,
+    by: &Actor,
+) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        let Named { issuer, subject, .. } = named;
+        let what = json!({ "refused": "no group has a role", "issuer": issuer, "subject": subject });
+        Ok(admin.store.record(&attempt.happens(Outcome::Refused, &what)).await?)
+    };
+    let order = Order::new(SIGN_IN, Object::ConsoleSession(named.id));
+    admin.act(&console_user(named.user.as_str(), by), order, attempt).await
 }
 
 /// Makes the actor of what a user of the console does, from the place and by the request that `by` names.

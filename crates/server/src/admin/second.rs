@@ -87,6 +87,10 @@ fn may_be_one(first: &str, second: &ActorKind) -> bool {
     use ActorKind::{CommandLine, Console, OperatorClient};
     let Ok(first) = first.parse::<ActorKind>() else { return true };
     match (&first, second) {
+        // By a link as `ada`, who is `ada@example.com` to the provider.
+        (Console(one), Console(two)) if one.contains('@') != two.contains('@') => {
+            is_same(first_part(one), first_part(two))
+        }
         (Console(one), Console(two)) | (CommandLine { user: one, .. }, CommandLine { user: two, .. }) => {
             is_same(one, two)
         }
@@ -124,6 +128,8 @@ mod tests {
             ("command-line:ada@gateway-1", "console:bob@example.com", false),
             ("console:ada@example.com", "console:ADA@example.com", true),
             ("console:ada@example.com", "console:ada@example.org", false),
+            ("console:ada@example.com", "console:ada", true),
+            ("console:ada@example.com", "console:bob", false),
             (client, client, true),
             (client, other, false),
             (client, "console:ada", false),

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use tollgate_core::{Audience, Environment, Scope};
 use toml::{Table, Value};
 
+use super::reader::Reader;
 use super::redaction::Redacted;
 
 /// What a route of the API behind a proxy requires.
@@ -31,7 +32,7 @@ impl AuthzRoute {
     }
 
     /// Reads an element of the array; says what is wrong with it.
-    pub(super) fn read(value: &Value) -> Result<Self, String> {
+    fn read(value: &Value) -> Result<Self, String> {
         let table = value.as_table().ok_or_else(|| format!("expected {EXPECTED}"))?;
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(format!("unknown key {unknown:?}; expected {EXPECTED}"));
@@ -52,6 +53,13 @@ impl AuthzRoute {
             audience: parsed(table, "audience")?,
             environment: parsed(table, "env")?,
         })
+    }
+}
+
+impl Reader {
+    /// The table of routes for forward authorization.
+    pub(super) fn authz_routes(&mut self, key: &'static str) -> Vec<AuthzRoute> {
+        self.elements(key, "an array of tables ([[authz.routes]])", AuthzRoute::read)
     }
 }
 

@@ -87,7 +87,8 @@ impl Config {
 
 fn collect(prefix: &str, one: &Value, two: &Value, keys: &mut Vec<String>) {
     match (one, two) {
-        (Value::Object(ones), Value::Object(twos)) => {
+        // A table whose keys are for whoever writes it to choose is one setting.
+        (Value::Object(ones), Value::Object(twos)) if ones.keys().eq(twos.keys()) => {
             let dot = if prefix.is_empty() { "" } else { "." };
             for (name, one) in ones {
                 collect(&format!("{prefix}{dot}{name}"), one, &twos[name], keys);

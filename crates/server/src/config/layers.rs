@@ -53,20 +53,24 @@ impl Layers {
             file_is_read: true,
             unknown_variables: Vec::new(),
         };
+        layers.add_defaults("", table);
+        layers
+    }
+
+    /// An empty table is a value, whose keys are for whoever writes it to choose; any other one is a section.
+    fn add_defaults(&mut self, prefix: &str, table: Table) {
         for (name, value) in table {
+            let key = format!("{prefix}{name}");
             match value {
-                Value::Table(section) => {
-                    for (key, value) in section {
-                        layers.values.insert(format!("{name}.{key}"), (value, Origin::Default));
-                    }
-                    layers.sections.push(name);
+                Value::Table(section) if !section.is_empty() => {
+                    self.add_defaults(&format!("{key}."), section);
+                    self.sections.push(key);
                 }
                 value => {
-                    layers.values.insert(name, (value, Origin::Default));
+                    self.values.insert(key, (value, Origin::Default));
                 }
             }
         }
-        layers
     }
 
     /// Lays a file over what is there.

@@ -10,7 +10,6 @@ use toml::Value;
 
 use super::{
     audiences::AudienceSettings,
-    authz::AuthzRoute,
     layers::{Layers, Origin, kind},
     stream::StreamTarget,
     texts::{Parsed, duration, in_whole_seconds, network, optional, public_url, references},
@@ -26,10 +25,10 @@ const SECOND_PERSON: RangeInclusive<Duration> =
 /// Longer than it takes to make a key known everywhere, whatever `tokens.stale_after` is.
 const SHORTEST_ROTATION: Duration = Duration::from_secs(60 * 60);
 /// Keys whose value may hold a secret, even by mistake: no message repeats it.
-const SECRET: [&str; 3] = ["master_key", "database.url", "database.password"];
+const SECRET: [&str; 4] = ["master_key", "database.url", "database.password", "console.oidc.client_secret"];
 
 /// What is wrong with a value.
-struct Wrong {
+pub(super) struct Wrong {
     expected: Cow<'static, str>,
     /// The part of it that is wrong, if it is not the whole.
     found: Option<Value>,
@@ -191,13 +190,8 @@ impl Reader {
         self.elements(key, "an array of tables ([[audiences]])", AudienceSettings::read)
     }
 
-    /// The table of routes for forward authorization.
-    pub(super) fn authz_routes(&mut self, key: &'static str) -> Vec<AuthzRoute> {
-        self.elements(key, "an array of tables ([[authz.routes]])", AuthzRoute::read)
-    }
-
     /// The elements of an array. Each that is wrong is a problem of its own.
-    fn elements<T>(
+    pub(super) fn elements<T>(
         &mut self,
         key: &'static str,
         expected: &'static str,
@@ -351,7 +345,11 @@ impl Reader {
         self.text(key, |text| check(duration(text)?))
     }
 
-    fn text<T, E: Into<Wrong>>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, E>) -> T {
+    pub(super) fn text<T, E: Into<Wrong>>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> T {
         self.parse(key, |value| match value.as_str() {
             Some(text) => parse(text).map_err(Into::into),
             // Whatever the text must hold, it isn't even one: the parser knows how to say what it wants.
@@ -359,7 +357,11 @@ impl Reader {
         })
     }
 
-    fn parse<T, E: Into<Wrong>>(&mut self, key: &'static str, parse: impl Fn(&Value) -> Result<T, E>) -> T {
+    pub(super) fn parse<T, E: Into<Wrong>>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&Value) -> Result<T, E>,
+    ) -> T {
         self.read.insert(key);
         let (value, origin) = self.layers.value(key);
         let Wrong { expected, found } = match parse(value) {

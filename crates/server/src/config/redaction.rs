@@ -100,6 +100,12 @@ impl Redacted for Vec<SecretSource> {
     }
 }
 
+impl Redacted for Vec<String> {
+    fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
+    }
+}
+
 impl Redacted for Vec<IpNet> {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter().map(ToString::to_string))

@@ -1,11 +1,12 @@
 //! What production refuses, and what it only mentions.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, time::Duration};
 
 use http::Uri;
 
 use super::{
     settings::Config,
+    texts::{is_loopback, is_loopback_host},
     values::{WhenStale, duration_text},
 };
 
@@ -158,13 +159,4 @@ fn too_long(key: &'static str, ttl: Duration, longest: Duration, limit: &str) ->
             duration_text(ttl)
         ),
     })
-}
-
-fn is_loopback(ip: IpAddr) -> bool {
-    ip.to_canonical().is_loopback()
-}
-
-fn is_loopback_host(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.trim_start_matches('[').trim_end_matches(']').parse().is_ok_and(is_loopback)
 }

@@ -9,6 +9,7 @@ use tollgate_core::{Algorithm, RsaBits};
 use super::{
     audiences::AudienceSettings,
     authz::AuthzRoute,
+    provider::GroupRoles,
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     stream::StreamTarget,
@@ -249,10 +250,36 @@ settings! {
     Console in "console." {
         /// Whether `/console` is served.
         enabled: bool = boolean,
+        /// The origin under which browsers reach it; empty if that follows from `admin_listen`: see [`Config::console_url`].
+        url: String = origin,
         /// How long a session lasts in which nothing is done.
         idle: Duration = duration,
         /// How long a session lasts, whatever is done; no longer than `audit.keep`, which remembers that it was ended.
         session: Duration = duration,
+        /// `[console.oidc]`.
+        oidc: Oidc = section,
+    }
+}
+
+settings! {
+    /// Signing in to the console by an OpenID provider.
+    Oidc in "console.oidc." {
+        /// The provider, letter by letter as its tokens say it; empty if there is none.
+        issuer: String = issuer,
+        /// The id that the provider knows the console by.
+        client_id: String = line,
+        /// Where the secret of that client is.
+        client_secret: Option<SecretSource> = secret,
+        /// What the provider is called on the page; empty for the issuer's host.
+        name: String = line,
+        /// The scopes that are asked for; `openid` is one of them.
+        scopes: Vec<String> = scopes,
+        /// The claim that names the user.
+        user: String = claim,
+        /// The claim that holds the groups of the user.
+        groups: String = claim,
+        /// What the members of each group may do.
+        roles: GroupRoles = group_roles,
     }
 }
 

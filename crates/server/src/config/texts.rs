@@ -67,3 +67,20 @@ pub(super) fn public_url(text: &str) -> Parsed<String> {
         _ => Err(PUBLIC_URL),
     }
 }
+
+/// Whether nobody on the way to a URL can read along.
+pub(super) fn is_private(url: &str) -> bool {
+    url.parse::<Uri>()
+        .is_ok_and(|uri| uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback_host))
+}
+
+/// Whether an address is of this machine.
+pub(super) fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+/// Whether a host is this machine.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.trim_start_matches('[').trim_end_matches(']').parse().is_ok_and(is_loopback)
+}

@@ -106,6 +106,10 @@ fn names_a_password(name: &str) -> bool {
     name.contains("pass") || name.contains("secret")
 }
 
+/// The variables of settings that are references themselves.
+const NAMES_OF_SETTINGS: [&str; 3] =
+    ["TOLLGATE_MASTER_KEY", "TOLLGATE_DATABASE__PASSWORD", "TOLLGATE_CONSOLE__OIDC__CLIENT_SECRET"];
+
 /// Where a secret is: a reference, never the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
@@ -123,7 +127,7 @@ impl FromStr for SecretSource {
             Some(("file", path)) if !path.is_empty() && !path.contains(char::is_control) => {
                 Ok(Self::File(path.into()))
             }
-            Some(("env", "TOLLGATE_MASTER_KEY" | "TOLLGATE_DATABASE__PASSWORD")) => {
+            Some(("env", name)) if NAMES_OF_SETTINGS.contains(&name) => {
                 Err("env:NAME with another name, as this one is that of a setting")
             }
             Some(("env", name)) if is_variable_name(name) => Ok(Self::Env(name.into())),

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::view;
 use crate::figures::{EVERY, Interval};
 use crate::why::Why;
 
@@ -75,7 +74,7 @@ fn refusals(intervals: &[Interval]) -> Chart {
     let of_others = |interval: &Interval| interval.refusals(others);
     let mut lines: Vec<Drawn<'_>> = Vec::new();
     for ((why, class), drawn) in most.iter().zip(OF_REASONS).zip(&of_most) {
-        lines.push((view::reason(*why).into(), class, drawn));
+        lines.push((why.words().into(), class, drawn));
     }
     match (most, others) {
         ([], []) => lines.push(("refused".into(), "rest", &of_others)),
@@ -187,7 +186,7 @@ mod tests {
             let chart = refusals(&[Interval { until, length, counted }]);
             chart.lines.into_iter().map(|line| (line.name.into_owned(), line.now)).collect::<Vec<_>>()
         };
-        let line = |why: usize, now: &str| (view::reason(Why::ALL[why]), now.to_owned());
+        let line = |why: usize, now: &str| (Why::ALL[why].words(), now.to_owned());
         assert_eq!(drawn(&[]), [("refused".to_owned(), "0".to_owned())]);
         assert_eq!(drawn(&[0, 20, 0, 50]), [line(3, "5"), line(1, "2")]);
         let others = ("all others".to_owned(), "0.3".to_owned());

@@ -82,7 +82,7 @@ fn by_reason(visit: &Visit) -> Section {
     counted.retain(|(_, total, _)| *total > 0);
     counted.sort_by_key(|(lately, total, _)| std::cmp::Reverse((*lately, *total)));
     let row = |(lately, total, why): (u64, u64, Why)| {
-        vec![view::text(view::reason(why)), view::text(lately.to_string()), view::text(total.to_string())]
+        vec![view::text(why.words()), view::text(lately.to_string()), view::text(total.to_string())]
     };
     let rows = counted.into_iter().map(row).collect();
     let columns = ["Reason", "In the last hour", "Since the start"];
@@ -111,7 +111,7 @@ fn row(refusal: &Refusal) -> Vec<Cell> {
     let sources = refusal.sources.iter().map(|source| Cell::Code(source.to_string())).collect();
     vec![
         client,
-        view::text(view::reason(refusal.why)),
+        view::text(refusal.why.words()),
         view::text(refusal.count.to_string()),
         view::time(refusal.first_at),
         view::time(refusal.last_at),

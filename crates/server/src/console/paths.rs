@@ -2,8 +2,12 @@
 
 use tollgate_core::{ClientId, MerchantId};
 
+/// The page that everything begins with.
+pub(super) const OVERVIEW: &str = "/console";
 /// Where people sign in.
 pub(super) const SIGN_IN: &str = "/console/sign-in";
+/// Where a sign-in by the provider begins.
+pub(super) const SIGN_IN_BY_PROVIDER: &str = "/console/sign-in/oidc";
 /// The list of merchants.
 pub(super) const MERCHANTS: &str = "/console/merchants";
 /// The list of clients.

@@ -64,7 +64,7 @@ impl Session {
         config: &Config,
         now: Timestamp,
     ) -> Option<Self> {
-        let session = Self::unsealed(opened(keys, SESSION, cookie(headers)?)?)?;
+        let session = Self::unsealed(opened(keys, SESSION, cookie(headers, COOKIE_NAME)?)?)?;
         let life = config.console.session.min(config.audit.keep);
         let is_new = session.seen_at <= now.after(CLOCKS_DIFFER);
         let is_live = now.since(session.seen_at) < config.console.idle && now.since(session.begun_at) < life;
@@ -120,11 +120,11 @@ fn cookie_of(value: &str, more: &str) -> HeaderValue {
     HeaderValue::try_from(cookie).expect("base64url is visible ASCII")
 }
 
-/// The cookie's value. Where there are two, one was put there by somebody else, and neither counts.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie. Where there are two, one was put there by somebody else, and neither counts.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut own = pairs.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value);
+    let mut own = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value);
     own.next().filter(|_| own.next().is_none())
 }
 

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::form::{Fields, check_origin};
 use super::page::{html, moved};
+use super::paths;
 use super::refused::{self, Refused};
 use super::session::{Session, no_cookie};
 use super::visit::{Outcome, Visit, whence};
@@ -24,14 +25,38 @@ use crate::state::{Arrival, State};
 /// A link is shorter than this, in bytes.
 const MAX_LINK: usize = 8 * 1024;
 
+/// The page that shows how to sign in.
 #[derive(Template)]
 #[template(path = "console/sign-in.html")]
-struct SignIn<'a> {
+pub(super) struct SignIn<'a> {
     /// The token of the link that led here.
     link: Option<&'a str>,
     /// Why it did not work.
     problem: Option<&'a str>,
     has_signed_out: bool,
+    /// Who else can say who somebody is.
+    provider: Option<ByProvider<'a>>,
+}
+
+/// A provider that people can sign in by.
+struct ByProvider<'a> {
+    name: &'a str,
+    /// Where that begins: at the origin that the provider sends people back to, whose cookies come with them.
+    href: String,
+}
+
+impl<'a> SignIn<'a> {
+    /// Makes the page of this server.
+    pub(super) fn new(state: &'a State) -> Self {
+        let href = || format!("{}{}", state.config().console_url(), paths::SIGN_IN_BY_PROVIDER);
+        let provider = state.provider().map(|provider| ByProvider { name: provider.name(), href: href() });
+        Self { link: None, problem: None, has_signed_out: false, provider }
+    }
+
+    /// Says why it did not work.
+    pub(super) fn problem(self, problem: &'a str) -> Self {
+        Self { problem: Some(problem), ..self }
+    }
 }
 
 /// Shows how to sign in, and the button that does where a link has led here. Opening a link is not enough, or whoever looks
@@ -50,7 +75,7 @@ pub(super) async fn show(
         Err(error) => return refused::alone(error),
     };
     let has_signed_out = query.given("signed-out").is_some();
-    html(StatusCode::OK, &SignIn { link: query.given("link"), problem: None, has_signed_out })
+    html(StatusCode::OK, &SignIn { link: query.given("link"), has_signed_out, ..SignIn::new(&state) })
 }
 
 /// Signs in by a link.
@@ -76,7 +101,7 @@ async fn sign_in(state: &State, arrival: Arrival, request: Request) -> Result<Re
         Ok(signed_in) => {
             let now = installation.store_time();
             let session = Session::new(signed_in, now);
-            let mut response = moved("/console");
+            let mut response = moved(paths::OVERVIEW);
             let cookie = session.set_cookie(admin.unlocked.master_keys(), now);
             response.headers_mut().insert(SET_COOKIE, cookie);
             Ok(response)
@@ -87,14 +112,14 @@ async fn sign_in(state: &State, arrival: Arrival, request: Request) -> Result<Re
             | AdminError::UsedLink
             | AdminError::SessionEnded),
         ) => {
-            installation.note_sign_in_refused(&by, &error);
-            Ok(refused_link(&error))
+            installation.note_sign_in_refused(&by, &error.to_string());
+            Ok(refused_link(state, &error))
         }
         Err(error) => Err(Error::from(error).into()),
     }
 }
 
-fn refused_link(error: &AdminError) -> Response {
+fn refused_link(state: &State, error: &AdminError) -> Response {
     let problem = match error {
         AdminError::ExpiredLink => "This link has expired: it is good for five minutes.",
         AdminError::UsedLink => {
@@ -103,8 +128,7 @@ fn refused_link(error: &AdminError) -> Response {
         AdminError::SessionEnded => "All sessions were ended since this link was made.",
         _ => "This is no link of this installation, or it was cut short.",
     };
-    let page = SignIn { link: None, problem: Some(problem), has_signed_out: false };
-    let mut response = html(StatusCode::FORBIDDEN, &page);
+    let mut response = html(StatusCode::FORBIDDEN, &SignIn::new(state).problem(problem));
     let refusal = Reason { code: Code::Forbidden.as_str(), text: format!("console: {error}") };
     response.extensions_mut().insert(refusal);
     response

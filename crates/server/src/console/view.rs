@@ -8,7 +8,6 @@ use tollgate_store::Status;
 
 use super::page::{Cell, Link, Look, Tag};
 use crate::error::Error;
-use crate::why::Why;
 
 /// Shows a time: `2026-11-24 13:30:00 UTC`.
 pub(super) fn time(time: Timestamp) -> Cell {
@@ -20,11 +19,6 @@ pub(super) fn time(time: Timestamp) -> Cell {
 /// Shows a time that there may be.
 pub(super) fn maybe_time(at: Option<Timestamp>, otherwise: &'static str) -> Cell {
     at.map_or(Cell::Nothing(otherwise), time)
-}
-
-/// Why a client was refused, in words.
-pub(super) fn reason(why: Why) -> String {
-    why.as_str().replace('_', " ")
 }
 
 /// Shows a status.

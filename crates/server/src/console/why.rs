@@ -11,10 +11,14 @@ use super::routes::{Route, only};
 use super::visit::{Outcome, Visit, page};
 use super::{paths, view};
 use crate::admin::Operation;
+use crate::caller::Caller;
 use crate::inspection::inspect;
+use crate::refused_requests::{KEPT, RefusedRequest};
 
 const PATH: &str = "/console/why";
 const COLUMNS: [&str; 2] = ["Claim", "Value"];
+const REFUSED: [&str; 9] =
+    ["When", "Request", "Status", "Why", "Client", "Merchant", "Secret", "Token", "From"];
 
 /// The route. Whoever may see what is revoked may see what it does to a token.
 pub(super) fn routes() -> Vec<Route> {
@@ -42,7 +46,7 @@ async fn answer(visit: Visit) -> Outcome {
     let answer = if about.is_empty() {
         None
     } else if is_request_id(about) {
-        Some(of_request(about))
+        Some((of_request(&visit, about), None))
     } else {
         Some(of_token(&visit, about).await?)
     };
@@ -62,15 +66,51 @@ fn is_request_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(is_of_one) && text.matches('.').count() < 2
 }
 
-/// Where to look for a request: what was asked is in the log, and nowhere else.
-fn of_request(id: &str) -> (Section, Option<Section>) {
-    let lead = "Requests are kept in the log of the server that answered, not here. Its line says the client, the token, and the \
-                reason that the caller was not told. An act of administration has its request id in the audit trail, too.";
+/// Why a request was refused, if this server did so lately; otherwise where to look.
+fn of_request(visit: &Visit, id: &str) -> Section {
+    let found = visit.state().refused().with_id(id);
+    if found.is_empty() {
+        return of_the_log(id);
+    }
+    let rows = found.iter().map(refused).collect();
+    let table = Table::new(&REFUSED, "Nothing.", rows);
+    let lead = "By this server. The caller was told less.".to_owned();
+    Section { lead, table: Some(table), ..Section::new("Why it was refused") }
+}
+
+fn refused(request: &RefusedRequest) -> Vec<Cell> {
+    let Caller { claimed, verified, exists: _, merchant, secret, token } = request.caller;
+    let client = match (request.caller.known(), claimed) {
+        (Some(id), _) => view::link(paths::client(id), id.to_string()),
+        (None, Some(id)) => view::code(&id),
+        (None, None) => Cell::Nothing("none named"),
+    };
+    let or_nothing = |id: Option<String>| id.map_or(Cell::Nothing("unknown"), Cell::Code);
+    let proof = if verified.is_some() { "proved" } else { "not proved" };
+    vec![
+        view::time(request.at),
+        Cell::Code(format!("{} {}", request.method, request.route)),
+        view::text(request.status.to_string()),
+        view::text(request.reason.clone()),
+        Cell::Many(vec![client, view::text(proof)]),
+        merchant.map_or(Cell::Nothing("unknown"), |id| view::link(paths::merchant(id), id.to_string())),
+        or_nothing(secret.map(|id| id.to_string())),
+        or_nothing(token.map(|id| id.to_string())),
+        or_nothing(request.source.map(|source| source.to_string())),
+    ]
+}
+
+/// Where to look for a request that is not among those that were refused here lately.
+fn of_the_log(id: &str) -> Section {
+    let lead = format!(
+        "It is not among the {KEPT} requests that this server refused last. The log of the server that answered has it: its line says the \
+         client, the token, and the reason that the caller was not told. An act of administration has its request id in the audit trail, too."
+    );
     let facts = vec![
         fact("With systemd", Cell::Code(format!("journalctl -u tollgate -g {id}"))),
         fact("In a file", Cell::Code(format!("grep {id} LOG"))),
     ];
-    (Section { lead: lead.to_owned(), facts, ..Section::new("Find it in the log") }, None)
+    Section { lead, facts, ..Section::new("Find it in the log") }
 }
 
 async fn of_token(visit: &Visit, token: &str) -> Result<(Section, Option<Section>), crate::error::Error> {

@@ -10,7 +10,7 @@ use tollgate_http::ClientAddress;
 use tollgate_store::{Act, Draft, Object, Outcome};
 
 use super::Installation;
-use crate::admin::{AdminError, audit, imported, recorded};
+use crate::admin::{audit, imported, recorded};
 use crate::process::machine;
 
 impl Installation {
@@ -42,10 +42,10 @@ impl Installation {
     }
 
     /// Notes that somebody was not let in to the console. Anybody can try, so there is a bound to how many are noted.
-    pub(crate) fn note_sign_in_refused(&self, by: &Actor, why: &AdminError) {
+    pub(crate) fn note_sign_in_refused(&self, by: &Actor, why: &str) {
         let event = Draft {
             outcome: Outcome::Refused,
-            after: Some(json!({ "refused": why.to_string() }).to_string()),
+            after: Some(json!({ "refused": why }).to_string()),
             ..Draft::new(
                 self.store_time(),
                 by.clone(),

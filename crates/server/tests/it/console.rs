@@ -2,6 +2,7 @@
 
 mod forms;
 mod pages;
+mod provider;
 mod roles;
 mod sessions;
 mod tokens;

@@ -3,7 +3,7 @@
 use tollgate_server::admin::Role;
 
 use super::{Browser, last_record, stage};
-use crate::call::{Call, LIST};
+use crate::call::{Call, LIST, TOKEN};
 
 #[tokio::test]
 async fn keys_are_rotated_and_shown_with_their_phases() {
@@ -61,6 +61,32 @@ async fn why_a_token_is_refused_is_said_with_what_it_says() {
     let request = browser.submit("/console/why", &[("about", "0191e0a1-5c3b-7def-8123-456789abcdef")]).await;
     assert!(request.text().contains("journalctl -u tollgate -g 0191e0a1"), "{}", request.text());
     assert_eq!(browser.submit("/console/why", &[("about", " ")]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn why_a_request_was_refused_is_said_by_its_id() {
+    let stage = stage().await;
+    let mut browser = Browser::signed_in(&stage, &[Role::Read]).await;
+    let token = stage.tokens(&stage.shop).await.access;
+    let mut wrong = stage.shop.body();
+    wrong["client_secret"] = stage.rival.secret.clone().into();
+    let calls = [
+        (Call::post(TOKEN).json(&wrong), "wrong secret", "not proved"),
+        (Call::get("/api/v1/payment-requests?limit=0").bearer(&token), "1 problems in the request", "proved"),
+    ];
+    for (number, (call, why, proof)) in calls.into_iter().enumerate() {
+        let id = format!("r-{number}");
+        let reply = stage.answer(call.header("x-request-id", &id)).await;
+        assert!((400..500).contains(&reply.status().as_u16()));
+        let page = browser.submit("/console/why", &[("about", &id)]).await;
+        for said in [why, proof, &format!("href=\"/console/clients/{}\"", stage.shop.id)] {
+            assert!(page.text().contains(said), "{said}: {}", page.text());
+        }
+    }
+    // What was not refused is not kept.
+    stage.answer(Call::get("/api/v1/payment-requests").bearer(&token).header("x-request-id", "r-9")).await;
+    let page = browser.submit("/console/why", &[("about", "r-9")]).await;
+    assert!(page.text().contains("not among the 4096 requests"), "{}", page.text());
 }
 
 #[tokio::test]

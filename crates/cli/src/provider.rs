@@ -1,0 +1,48 @@
+//! How the OpenID provider is asked by which people sign in to the console.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+use tollgate_client::{HttpTransport, Transport as _};
+use tollgate_server::Server;
+use tollgate_server::config::Config;
+use tollgate_server::oidc::{Access, Calls, LONGEST_ANSWER, PATIENCE};
+use tower::service_fn;
+
+use crate::failure::Failure;
+use crate::open;
+
+/// Lets people sign in by the provider of the configuration, if there is one. That it can't be asked keeps no server from issuing
+/// tokens: it is said in the log, and there are still links.
+pub(crate) fn sign_in_by(server: &Server, config: &Config) {
+    if !config.console.oidc.is_set() {
+        return;
+    }
+    if let Err(failure) = open::provider_secret(config) {
+        tracing::error!(reason = %failure, "nobody can sign in to the console by the provider yet");
+    }
+    match calls(&config.console.oidc.issuer) {
+        Ok(calls) => {
+            let config = config.clone();
+            let secret = move || open::provider_secret(&config).map_err(|failure| failure.to_string());
+            server.sign_in_by(Access { calls, secret: Box::new(secret) });
+        }
+        Err(failure) => {
+            tracing::error!(reason = %failure, "nobody can sign in to the console by the provider");
+        }
+    }
+}
+
+/// Calls over https, or within this machine, as those of clients are: no redirect is followed, and the proxy of the environment is
+/// used.
+fn calls(issuer: &str) -> Result<Calls, Failure> {
+    let transport = HttpTransport::new(issuer, PATIENCE, LONGEST_ANSWER);
+    let transport =
+        Arc::new(transport.map_err(|error| Failure::new(format!("console.oidc.issuer: {error}")))?);
+    let send = move |request: Request<Bytes>| {
+        let transport = transport.clone();
+        async move { transport.send(request).await.map_err(Into::into) }
+    };
+    Ok(Calls::new(service_fn(send)))
+}

@@ -1,0 +1,77 @@
+//! What a browser keeps while its user is at the provider: sealed, for this host alone, and for a few minutes.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use serde::{Deserialize, Serialize};
+use tollgate_core::{MasterKeys, SessionId, Timestamp};
+
+use super::session::{cookie, drawn};
+use crate::admin::console::{opened, sealed};
+use crate::oidc::Drawn;
+
+/// Within which time somebody must come back from the provider.
+pub(super) const TTL: Duration = Duration::from_secs(10 * 60);
+
+/// The cookie. Unlike that of a session it comes along when another site, the provider, leads the browser here.
+const COOKIE_NAME: &str = "__Host-tollgate-console-oidc";
+/// What it is sealed as.
+const BEGUN: &str = "oidc";
+
+/// A sign-in that was begun in a browser.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Begun {
+    /// The session that it is to begin.
+    pub(super) id: SessionId,
+    /// The number of a record before which it was not yet.
+    pub(super) behind: u64,
+    since: u64,
+    state: String,
+    nonce: String,
+    verifier: String,
+}
+
+impl Begun {
+    /// Begins a sign-in.
+    pub(super) fn new(behind: u64, now: Timestamp) -> Self {
+        Self {
+            id: SessionId::random(&mut rand::rng()),
+            behind,
+            since: now.millis(),
+            state: drawn(),
+            nonce: drawn(),
+            verifier: drawn(),
+        }
+    }
+
+    /// Reads what a browser has kept; `None` if it was given nothing.
+    pub(super) fn of(headers: &HeaderMap, keys: &MasterKeys) -> Option<Self> {
+        opened(keys, BEGUN, cookie(headers, COOKIE_NAME)?)
+    }
+
+    /// Until when somebody must have come back.
+    pub(super) fn until(&self) -> Timestamp {
+        Timestamp::from_millis(self.since).after(TTL)
+    }
+
+    /// What must come back.
+    pub(super) fn drawn(&self) -> Drawn<'_> {
+        let Self { state, nonce, verifier, since, .. } = self;
+        Drawn { state, nonce, verifier, begun_at: Timestamp::from_millis(*since) }
+    }
+
+    /// The cookie, for as long as it is good.
+    pub(super) fn set_cookie(&self, keys: &MasterKeys) -> HeaderValue {
+        cookie_of(&sealed(keys, BEGUN, self), TTL.as_secs())
+    }
+}
+
+/// The cookie that takes it from the browser.
+pub(super) fn no_cookie() -> HeaderValue {
+    cookie_of("", 0)
+}
+
+fn cookie_of(value: &str, seconds: u64) -> HeaderValue {
+    let cookie = format!("{COOKIE_NAME}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
+    HeaderValue::try_from(cookie).expect("base64url is visible ASCII")
+}

@@ -1,0 +1,115 @@
+//! The requests that were refused last, so that whoever is given the id of one can say why. The log has all of them.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tollgate_core::Timestamp;
+
+use crate::caller::Caller;
+use crate::log::Request;
+
+/// How many are kept.
+pub(crate) const KEPT: usize = 4_096;
+/// How much of a reason is kept, in bytes.
+const LONGEST_REASON: usize = 256;
+
+/// The requests that were refused last, in memory of a bounded size.
+#[derive(Default)]
+pub(crate) struct RefusedRequests(Mutex<VecDeque<RefusedRequest>>);
+
+/// A request that was refused.
+#[derive(Clone)]
+pub(crate) struct RefusedRequest {
+    id: String,
+    /// When it was answered.
+    pub(crate) at: Timestamp,
+    pub(crate) method: String,
+    pub(crate) route: &'static str,
+    pub(crate) status: u16,
+    /// Who sent it, as far as it is known.
+    pub(crate) caller: Caller,
+    /// Where it came from, if that is logged.
+    pub(crate) source: Option<IpAddr>,
+    /// Why, as the log has it.
+    pub(crate) reason: String,
+}
+
+impl RefusedRequests {
+    /// Keeps a request that was refused, in place of the oldest one.
+    pub(crate) fn note(&self, request: &Request<'_>, reason: &str) {
+        let mut kept = self.kept();
+        // What holds the oldest one is used again, so that a storm of refusals allocates nothing.
+        let oldest = if kept.len() == KEPT { kept.pop_front() } else { None };
+        let (mut id, mut method, mut text) =
+            oldest.map(|oldest| (oldest.id, oldest.method, oldest.reason)).unwrap_or_default();
+        set(&mut id, request.id);
+        set(&mut method, request.method);
+        set(&mut text, beginning(reason));
+        kept.push_back(RefusedRequest {
+            id,
+            at: request.at,
+            method,
+            route: request.route,
+            status: request.status,
+            caller: *request.caller,
+            source: request.source,
+            reason: text,
+        });
+    }
+
+    /// Returns those with this id, the latest first. A caller that chooses its ids can give several the same one.
+    pub(crate) fn with_id(&self, id: &str) -> Vec<RefusedRequest> {
+        self.kept().iter().rev().filter(|request| request.id == id).cloned().collect()
+    }
+
+    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    fn kept(&self) -> MutexGuard<'_, VecDeque<RefusedRequest>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As much of a reason as is kept.
+fn beginning(reason: &str) -> &str {
+    let fits = (0..=LONGEST_REASON).rev().find_map(|end| reason.get(..end));
+    if reason.len() <= LONGEST_REASON { reason } else { fits.unwrap_or_default() }
+}
+
+fn set(text: &mut String, value: &str) {
+    text.clear();
+    text.push_str(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(kept: &RefusedRequests, id: &str, reason: &str) {
+        let request = Request {
+            at: Timestamp::from_seconds(1_764_000_000),
+            id,
+            method: "GET",
+            route: "/api/v1/payment-requests",
+            status: 401,
+            micros: 50,
+            caller: &Caller::default(),
+            source: None,
+            reason: Some(reason),
+        };
+        kept.note(&request, reason);
+    }
+
+    #[test]
+    fn the_latest_are_kept_and_however_long_a_reason_is_a_part_of_it() {
+        let kept = RefusedRequests::default();
+        for number in 0..KEPT + 10 {
+            note(&kept, &format!("r-{number}"), "it has expired");
+        }
+        note(&kept, "r-100", &"é".repeat(10_000));
+        assert_eq!(kept.with_id("r-10").len(), 0, "the oldest ones are gone");
+        assert_eq!(kept.with_id("r-11").len(), 1);
+        let [again, first] = &kept.with_id("r-100")[..] else { panic!("two have this id") };
+        assert_eq!((again.reason.len(), first.reason.as_str()), (LONGEST_REASON, "it has expired"));
+        assert_eq!(kept.kept().len(), KEPT);
+    }
+}
