@@ -77,7 +77,7 @@ struct Page<'a> {
     base_url: &'a str,
     version: &'a str,
     introduction: Vec<Vec<Piece<'a>>>,
-    examples: [Example; 5],
+    examples: [Example; 6],
     groups: Vec<Group<'a>>,
     common: Vec<Refusal<'a>>,
     codes: Vec<Code<'a>>,

@@ -66,6 +66,8 @@ pub(crate) struct Callback<'a> {
 impl Provider {
     /// Takes the settings of a provider that sends people back to `redirect_uri`.
     pub(crate) fn new(settings: Oidc, redirect_uri: String, access: Access) -> Self {
+        // Said once, so that it does not hang on the features that others in a program ask for; it was said before, if it fails.
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         Self { settings, redirect_uri, access }
     }
 

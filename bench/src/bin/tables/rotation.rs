@@ -233,6 +233,8 @@ struct Library {
 
 impl Library {
     fn new(server: &Tollgate, audience: &str, algorithm: Algorithm) -> io::Result<Self> {
+        // The server has it use another library; this one was said before, if it fails.
+        let _ = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
         let mut validation = Validation::new(algorithm);
         validation.set_audience(&[audience]);
         validation.set_issuer(&[format!("http://{}", server.api)]);

@@ -516,6 +516,7 @@ async function programs(visit) {
     ["Node", "first.mjs", "node.sh"],
     ["Go", "first.go", "go.sh"],
     ["Java", "First.java", "java.sh"],
+    ["PHP", "first.php", "php.sh"],
   ]) {
     const summary = visit.page.locator("details[name=program] summary", { hasText: language });
     await summary.click();

@@ -100,3 +100,30 @@ fn the_program_in_java_creates_a_payment_request() {
     }
     runs_by_its_commands("First.java", |commands| commands, "java");
 }
+
+/// By composer, with the package from its folder. What that needs is the system's, so that nothing comes from a registry.
+#[test]
+fn the_program_in_php_creates_a_payment_request() {
+    if is_left_out("composer", "TOLLGATE_TEST_CALLERS") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let of_the_system = ["psr/http-client", "psr/http-message", "guzzlehttp/guzzle"];
+    let of_the_system = of_the_system.map(|name| {
+        let version = if name == "guzzlehttp/guzzle" { "7.4.5" } else { "1.0.1" };
+        serde_json::json!({ "name": name, "version": version, "type": "metapackage" })
+    });
+    let repositories = serde_json::json!({
+        "repositories": [{ "packagist.org": false }, { "type": "package", "package": of_the_system }],
+    });
+    fs::write(home.path().join("config.json"), repositories.to_string()).unwrap();
+    let guzzle = "auto_prepend_file=/usr/share/php/GuzzleHttp/autoload.php\n";
+    fs::write(home.path().join("guzzle.ini"), guzzle).unwrap();
+    let own = home.path().display();
+    let with_the_system = |commands| {
+        format!(
+            "export COMPOSER_HOME='{own}' COMPOSER_ALLOW_SUPERUSER=1 PHP_INI_SCAN_DIR=':{own}' TMPDIR='{own}'\n{commands}"
+        )
+    };
+    runs_by_its_commands("first.php", with_the_system, "php");
+}

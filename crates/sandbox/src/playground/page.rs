@@ -107,7 +107,7 @@ struct Page<'a> {
     sign_in_problem: Option<&'a SignInProblem>,
     outcome: Option<&'a Outcome>,
     history: Vec<&'a Done>,
-    snippets: [Snippet; 6],
+    snippets: [Snippet; 7],
 }
 
 impl Page<'_> {

@@ -35,7 +35,7 @@ macro_rules! file {
 }
 
 /// The programs, for this server and this client.
-pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> [Snippet; 6] {
+pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> [Snippet; 7] {
     let client_id = client_id.map(|id| id.to_string());
     let filled = |text: &str| {
         let text = text.replace(BASE_URL, base_url);
@@ -67,6 +67,7 @@ pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> [Snippet; 6] {
         packaged("Node", "snippet-node", "first.mjs", file!("first.mjs"), file!("node.sh")),
         packaged("Go", "snippet-go", "first.go", file!("first.go"), file!("go.sh")),
         packaged("Java", "snippet-java", "First.java", file!("First.java"), file!("java.sh")),
+        packaged("PHP", "snippet-php", "first.php", file!("first.php"), file!("php.sh")),
     ]
 }
 

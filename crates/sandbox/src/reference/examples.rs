@@ -18,7 +18,7 @@ impl Example {
 }
 
 /// A program in each language, with the package of that language where there is one.
-pub(super) const ALL: [Example; 5] = [
+pub(super) const ALL: [Example; 6] = [
     Example {
         language: "curl",
         needs: "A shell and curl. Run by sh call.sh.",
@@ -43,5 +43,10 @@ pub(super) const ALL: [Example; 5] = [
         language: "Java",
         needs: "Java 17, packages/java of the source, and nothing else.",
         text: include_str!("../../../../examples/snippets/First.java"),
+    },
+    Example {
+        language: "PHP",
+        needs: "Guzzle, and packages/php of the source, by composer.",
+        text: include_str!("../../../../examples/snippets/first.php"),
     },
 ];

@@ -1,7 +1,7 @@
 use super::*;
 
 /// How large the page may be, without its stylesheet.
-const BUDGET: usize = 100_000;
+const BUDGET: usize = 100 * 1024;
 
 #[test]
 fn every_operation_field_and_code_of_the_document_is_on_the_page() {
