@@ -14,6 +14,7 @@ use tollgate_client::{
 };
 use tollgate_http::edge::Inbound;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
+use tollgate_telemetry::{RequestSpan, Traces};
 
 use crate::admission;
 use crate::admission::MARKER;
@@ -24,6 +25,7 @@ use crate::limits::Limits;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::serve::{AnswerBody, Handler};
 use crate::telemetry::Counters;
+use crate::traced::{self, Within};
 use crate::upstream::Upstream;
 
 /// Forwards requests to one upstream, with the token.
@@ -35,6 +37,8 @@ pub(crate) struct Forward {
     counters: Counters,
     /// The last request to the upstream failed, which has been logged.
     failing: AtomicBool,
+    /// What requests are recorded in.
+    traces: Option<Traces>,
 }
 
 /// The body that is sent.
@@ -52,11 +56,16 @@ impl Forward {
             names: Vec::new(),
             counters: Counters::new(),
             failing: AtomicBool::new(false),
+            traces: None,
         })
     }
 
     pub(crate) fn allow(&mut self, names: Vec<HostName>) {
         self.names = names;
+    }
+
+    pub(crate) fn trace(&mut self, traces: Traces) {
+        self.traces = Some(traces);
     }
 
     pub(crate) fn names(&self) -> &[HostName] {
@@ -71,13 +80,15 @@ impl Forward {
         &self,
         mut request: Request<Inbound>,
         door: Door,
+        span: Option<&RequestSpan>,
     ) -> Result<Response<Incoming>, Refusal> {
         admission::forward(&request, door, &self.names)?;
         // Only the agent decides whose token is sent.
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(MARKER);
         let mut key = None;
-        let sending = Sending { upstream: &self.upstream, key: &mut key };
+        let within = self.traces.as_ref().zip(span).map(|(traces, span)| Within { traces, span });
+        let sending = Sending { upstream: &self.upstream, key: &mut key, within, sent: 0 };
         let send = |request: Request<_>| self.authorizer.send(request.map(Replay::new), sending);
         let error = match self.upstream.forward(request, send).await {
             Ok(mut response) => {
@@ -132,6 +143,10 @@ struct Sending<'a> {
     upstream: &'a forward::Upstream<Body>,
     /// The `Idempotency-Key` that it was sent with.
     key: &'a mut Option<HeaderValue>,
+    /// Where it is recorded, if it is.
+    within: Option<Within<'a>>,
+    /// How often it was sent so far.
+    sent: u32,
 }
 
 impl Sender<Request<Body>> for Sending<'_> {
@@ -140,16 +155,25 @@ impl Sender<Request<Body>> for Sending<'_> {
 
     async fn send(
         &mut self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         spare: Option<&Spare<Request<Body>>>,
     ) -> Result<Response<Incoming>, SendError> {
         *self.key = request.headers().get(IDEMPOTENCY_KEY).cloned();
+        let sent = self.within.map(|within| within.sending(&mut request, self.sent));
+        self.sent += 1;
         let again = || {
-            let again = spare?.request()?;
+            let mut again = spare?.request()?;
             counter!("tollgate_agent_resent_total").increment(1);
+            if let Some(sent) = &sent {
+                sent.write(again.headers_mut());
+            }
             Some(again)
         };
-        self.upstream.send(request, spare.is_some_and(Spare::may_arrive_twice), again).await
+        let answered = self.upstream.send(request, spare.is_some_and(Spare::may_arrive_twice), again).await;
+        if let Some(sent) = sent {
+            sent.end(&answered);
+        }
+        answered
     }
 }
 
@@ -157,7 +181,8 @@ impl Handler for Forward {
     async fn handle(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
         let began = Instant::now();
         let request_id = request_id(request.headers(), self.cached().clock());
-        let answered = self.forward(request, door).await;
+        let span = traced::received(self.traces.as_ref(), &request);
+        let answered = self.forward(request, door, span.as_ref()).await;
         let (status, kind) = match &answered {
             Ok(response) => (Some(response.status()), None),
             Err(refusal) => (None, Some(refusal.kind)),
@@ -165,15 +190,21 @@ impl Handler for Forward {
         let took = began.elapsed();
         self.counters.answered(status, kind, took);
         tracing::debug!(
+            trace_id = span.as_ref().map(|span| tracing::field::display(span.trace_id())),
             status = status.map(|status| status.as_u16()),
             kind = kind.map(Kind::label),
             ?took,
             "request"
         );
-        match answered {
+        let id = span.is_some().then(|| request_id.clone());
+        let response = match answered {
             Ok(response) => response.map(Either::Left),
             Err(refusal) => refusal.response(request_id).map(own),
+        };
+        if let (Some(span), Some(id)) = (span, id) {
+            span.answered(response.status().as_u16(), id.as_str());
         }
+        response
     }
 }
 

@@ -69,6 +69,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tollgate_client::Cached;
+use tollgate_telemetry::Traces;
 
 mod admin;
 mod admission;
@@ -82,6 +83,7 @@ mod refusal;
 mod serve;
 mod telemetry;
 mod token_file;
+mod traced;
 mod unix;
 mod upstream;
 
@@ -114,6 +116,13 @@ impl Agent {
     #[must_use]
     pub fn allow_hosts(mut self, names: Vec<HostName>) -> Self {
         self.forward.allow(names);
+        self
+    }
+
+    /// Records requests in these traces, and passes them on to the upstream. Without it the caller's go there as they came.
+    #[must_use]
+    pub fn trace(mut self, traces: Traces) -> Self {
+        self.forward.trace(traces);
         self
     }
 

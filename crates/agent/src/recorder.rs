@@ -7,6 +7,7 @@ use std::time::Duration;
 use metrics::SetRecorderError;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tokio::time::sleep;
+use tollgate_telemetry::Counts;
 
 use crate::telemetry::describe;
 
@@ -20,22 +21,30 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Records metrics. The labels of this crate and of the client's come from closed sets, so that it does not grow.
 #[derive(Clone)]
 pub struct Recorder {
-    recorder: Arc<PrometheusRecorder>,
+    prometheus: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    further: Option<Arc<Counts>>,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
         let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets");
         let recorder = builder.build_recorder();
-        Self { handle: recorder.handle(), recorder: Arc::new(recorder) }
+        Self { handle: recorder.handle(), prometheus: Arc::new(recorder), further: None }
     }
 }
 
 impl Recorder {
+    /// Shows what became of traces, too.
+    #[must_use]
+    pub fn with(mut self, counts: Arc<Counts>) -> Self {
+        self.further = Some(counts);
+        self
+    }
+
     /// Records for the whole process from now on. It fails where another recorder does.
     pub fn install(&self) -> Result<(), SetRecorderError<Arc<PrometheusRecorder>>> {
-        metrics::set_global_recorder(self.recorder.clone())?;
+        metrics::set_global_recorder(self.prometheus.clone())?;
         describe();
         tollgate_client::describe_metrics();
         Ok(())
@@ -43,11 +52,15 @@ impl Recorder {
 
     /// Everything, in the text format of Prometheus.
     pub fn render(&self) -> String {
-        self.handle.render()
+        let mut text = self.handle.render();
+        if let Some(counts) = &self.further {
+            text.push_str(&counts.to_string());
+        }
+        text
     }
 
     /// Bounds the memory of what is recorded, for as long as it is polled.
-    pub(crate) async fn upkeep(&self) -> Infallible {
+    pub async fn upkeep(&self) -> Infallible {
         loop {
             sleep(UPKEEP).await;
             self.handle.run_upkeep();
@@ -64,7 +77,7 @@ mod tests {
     #[test]
     fn what_is_counted_is_shown_by_name_and_labels() {
         let recorder = Recorder::default();
-        with_local_recorder(&recorder.recorder, || {
+        with_local_recorder(&recorder.prometheus, || {
             counter!("calls_total", "outcome" => "renewed").increment(2);
             counter!("calls_total", "outcome" => "a \"b\"\n").increment(1);
             counter!("calls_total", "outcome" => "renewed").increment(1);

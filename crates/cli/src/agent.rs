@@ -10,12 +10,13 @@ use tollgate_agent::{
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
 use tollgate_server::config::{LogFormat, LogLevel};
 use tollgate_server::log;
+use tollgate_telemetry::{Delivering, Telemetry};
 
 use crate::args::{AgentArgs, Format};
 use crate::caller;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::supervisor;
+use crate::{supervisor, telemetry};
 
 /// Where the agent listens unless told otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
@@ -36,14 +37,14 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
         None => None,
     };
     let _log = start_log(format)?;
+    let telemetry = telemetry::of_agent(&args.telemetry)?;
     // Before the first counter is looked up.
-    let admin = admin.map(|listener| (listener, Recorder::default()));
-    if let Some((_, recorder)) = &admin {
-        recorder.install().map_err(|error| Failure::new(format!("metrics can't be recorded: {error}")))?;
-    }
+    let recorder = record(admin.is_some(), telemetry.as_ref())?;
+    let admin = admin.zip(recorder.clone());
     let credentials = Arc::new(credentials(&args, &caller)?);
     let cached = Cached::new(credentials.clone(), Settings::default());
     let agent = Agent::new(upstream, cached.clone(), limits(&args))?.allow_hosts(args.allow_host.clone());
+    let (agent, delivering) = start(agent, telemetry.zip(recorder));
     let file = args.token_file.as_deref().map(|path| keep(path, cached)).transpose()?;
     let listen =
         listeners.iter().map(|listener| listener.endpoint().to_string()).collect::<Vec<_>>().join(" ");
@@ -56,8 +57,33 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
         never = renew_at_hangup(&mut signals, &credentials) => match never {},
     };
     drop(file);
+    telemetry::end(delivering).await;
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
+}
+
+/// Records metrics, if somebody wants them.
+fn record(is_shown: bool, telemetry: Option<&Telemetry>) -> Result<Option<Recorder>, Failure> {
+    let recorder = match telemetry {
+        Some(telemetry) => Recorder::default().with(telemetry.counts()),
+        None if is_shown => Recorder::default(),
+        None => return Ok(None),
+    };
+    recorder.install().map_err(|error| Failure::new(format!("metrics can't be recorded: {error}")))?;
+    Ok(Some(recorder))
+}
+
+/// Has the agent's requests recorded and its metrics sent, if there is somewhere to send them to.
+fn start(agent: Agent, sent: Option<(Telemetry, Recorder)>) -> (Agent, Option<Delivering>) {
+    let Some((telemetry, recorder)) = sent else { return (agent, None) };
+    let kept = recorder.clone();
+    tokio::spawn(async move { kept.upkeep().await });
+    let (traces, delivering) = telemetry.metrics(move || recorder.render()).start();
+    let agent = match traces {
+        Some(traces) => agent.trace(traces),
+        None => agent,
+    };
+    (agent, Some(delivering))
 }
 
 /// Reads id and secret anew at SIGHUP. Arguments and environment are what they were.

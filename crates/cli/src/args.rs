@@ -23,7 +23,7 @@ pub(crate) use administration::{
 };
 pub(crate) use apply::ApplyArgs;
 pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
-pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs};
+pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs, TelemetryArgs};
 pub(crate) use client_update::ClientUpdateArgs;
 pub(crate) use common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
 pub(crate) use console::ConsoleCommand;

@@ -25,7 +25,7 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, private_file, provider, sandbox, serve};
+use crate::{open, output, private_file, provider, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -64,11 +64,13 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     });
     server.log_requests(log.requests());
     provider::sign_in_by(&server, installation.config());
+    let delivering = telemetry::of_server(installation.config(), &server)?;
     output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {
         _ = tollgate_server::run(server, listeners, Tls::default(), signals.end()) => {}
         never = said_at_hangup(&mut signals) => match never {},
     }
+    telemetry::end(delivering).await;
     drop(log);
     Ok(())
 }

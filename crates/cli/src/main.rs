@@ -34,6 +34,7 @@ mod shells;
 mod signals;
 mod store;
 mod supervisor;
+mod telemetry;
 mod token;
 
 use std::process::ExitCode;

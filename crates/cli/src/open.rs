@@ -241,7 +241,7 @@ pub(crate) fn master_keys(config: &Config) -> Result<MasterKeys, Failure> {
 }
 
 /// Reads a secret from the source that the setting `key` names.
-fn secret(
+pub(crate) fn secret(
     source: &SecretSource,
     file: &str,
     key: &str,

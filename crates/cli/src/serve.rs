@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
-use crate::{open, output, provider, sandbox, say, supervisor};
+use crate::{open, output, provider, sandbox, say, supervisor, telemetry};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -52,6 +52,7 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     });
     server.log_requests(log.requests());
     provider::sign_in_by(&server, &config);
+    let delivering = telemetry::of_server(&config, &server)?;
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
     let memory_locked = is_memory_locked();
@@ -69,6 +70,7 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
         drained = tollgate_server::run(server, listeners, tls, signals.end()) => drained,
         never = reload.run(&mut signals) => match never {},
     };
+    telemetry::end(delivering).await;
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
 }

@@ -50,6 +50,15 @@ pub fn client(tls: ClientConfig) -> ClientBuilder {
     Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).retry(retry::never())
 }
 
+/// Starts a client for requests to a URL, by http where that says so: for what is no secret, or stays on this machine, which a proxy is
+/// not asked about. It fails where the system's roots can't be read.
+pub fn client_for(url: &Url) -> Result<ClientBuilder, rustls::Error> {
+    let is_http = url.scheme() == "http";
+    let tls = if is_http { config_trusting(RootCertStore::empty()) } else { tls_config()? };
+    let builder = client(tls).https_only(!is_http).referer(false);
+    Ok(if is_http || is_loopback(url) { builder.no_proxy() } else { builder })
+}
+
 /// Whether a URL stays on this machine.
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();

@@ -27,6 +27,7 @@ mod redaction;
 mod safety;
 mod settings;
 mod stream;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -56,9 +57,11 @@ pub use self::{
     safety::Unsafe,
     settings::{
         Admin, Authz, Config, Console, DatabaseSettings, Idempotency, Keys, Limits, Log, Oidc, PaymentPage,
-        Shutdown, Tokens,
+        Shutdown, Telemetry, Tokens,
     },
     stream::StreamTarget,
+    telemetry::{HeaderSource, ResourceAttribute, Sample},
+    texts::public_url as parse_base_url,
     values::{
         Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
         parse_duration,
@@ -204,8 +207,9 @@ impl Config {
             config.public_url = format!("http://{}", config.listen);
         }
         config.check_together(&mut reader);
+        let headers = config.telemetry.headers.iter().map(|header| &header.value);
         let secrets = config.master_key.iter().chain(&config.database.password);
-        let secrets = secrets.chain(&config.console.oidc.client_secret);
+        let secrets = secrets.chain(&config.console.oidc.client_secret).chain(headers);
         // What hangs on a value that is wrong itself can't be told.
         let mut unsafe_ones = config.check_production();
         unsafe_ones.retain(|found| !found.hangs_on().any(|key| reader.is_unknown(key)));

@@ -16,6 +16,9 @@ pub(crate) fn write(state: &State, out: &mut Exposition) {
     of_the_server(state, out);
     of_its_store(state, out);
     store_load::write(state.installation().store(), out);
+    if let Some(recording) = state.recording() {
+        recording.write(out);
+    }
     of_the_process(out);
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
-fn metrics(state: &State, format: Format) -> String {
+/// Everything that is counted and measured.
+pub(crate) fn metrics(state: &State, format: Format) -> String {
     let mut out = Exposition::new(format);
     state.metrics().write(&state.limiters().exceeded(), &mut out);
     gauges::write(state, &mut out);

@@ -86,6 +86,7 @@ mod tests {
 
     fn note(kept: &RefusedRequests, id: &str, reason: &str) {
         let request = Request {
+            trace_id: None,
             at: Timestamp::from_seconds(1_764_000_000),
             id,
             method: "GET",

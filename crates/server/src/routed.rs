@@ -13,6 +13,7 @@ use tollgate_core::ClientId;
 use tollgate_guard::Denial;
 use tollgate_http::RequestId;
 use tollgate_http::edge::RequestBody;
+use tollgate_telemetry::{InContext, RequestSpan};
 use tower::Service;
 
 use crate::caller::Caller;
@@ -54,9 +55,14 @@ impl Routed {
         Self { route, authorization, answer }
     }
 
-    /// Waits for the answer, and notes who has sent the request.
-    pub(crate) async fn answer(self, state: &State, caller: &mut Caller) -> Response<Body> {
-        let response = match self.answer.await {
+    /// Waits for the answer, and notes who has sent the request. What the store does for it belongs to the span.
+    pub(crate) async fn answer(
+        self,
+        state: &State,
+        caller: &mut Caller,
+        span: Option<&RequestSpan>,
+    ) -> Response<Body> {
+        let response = match InContext::new(self.answer, span).await {
             Ok(Ok(response)) => response.map(Either::Right),
             Err(error) => {
                 let realm = state.installation().verifier().realm();

@@ -15,24 +15,27 @@ use axum::Router;
 use axum::routing::{MethodRouter, any};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use tokio::time::Instant;
 use tollgate_core::wire::Code;
-use tollgate_core::{MerchantId, Timestamp, TokenError};
+use tollgate_core::{MerchantId, TokenError};
 use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
-use tollgate_http::{RequestId, X_REQUEST_ID, client_address};
+use tollgate_http::{X_REQUEST_ID, client_address};
 use tollgate_store::StoreError;
+use tollgate_telemetry::{Counts, RequestSpan, TraceIdText, Traces};
 use tower::{BoxError, Service};
 
 use crate::admin::api;
 use crate::authz::asks::Asks;
 use crate::authz::{self, RouteTable};
+use crate::begun::Begun;
 use crate::caller::Caller;
-use crate::config::LogSource;
+use crate::config::{Database, LogSource};
 use crate::error::Error;
+use crate::exposition::Format;
 use crate::installation::Installation;
 use crate::oauth::{self, refresh, token};
 use crate::panics::catch_panic;
@@ -41,6 +44,7 @@ use crate::refusals::Refusal;
 use crate::response::{Answer, Body, without_body};
 use crate::route::{Route, Routes};
 use crate::routed::Routed;
+use crate::spans::Recording;
 use crate::state::{Arrival, State};
 use crate::why::Why;
 use crate::{console, health, limits, log, oidc, openapi};
@@ -99,21 +103,6 @@ pub struct Server {
     admin: Router,
 }
 
-/// A request that has come and is not answered yet.
-struct Begun {
-    start: Instant,
-    now: Timestamp,
-    id: RequestId,
-    method: Method,
-}
-
-impl Begun {
-    fn of(state: &State, method: &Method, headers: &HeaderMap) -> Self {
-        let (start, now) = (Instant::now(), state.installation().now());
-        Self { start, now, id: RequestId::of(headers, now.millis()), method: method.clone() }
-    }
-}
-
 impl Server {
     /// Serves an installation, and what is mounted beside it. `health` says whether `/healthz`, `/readyz`, `/metrics`
     /// and the administration are also answered next to the API.
@@ -166,6 +155,22 @@ impl Server {
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
     pub fn log_requests(&self, log: log::Requests) {
         let _ = self.requests.set(log);
+    }
+
+    /// From now on requests are recorded in these traces, and `/metrics` shows what became of them. Only the first counts.
+    pub fn record(&self, traces: Option<Traces>, counts: Arc<Counts>) {
+        let system = match self.state.config().database.url {
+            Database::Sqlite(_) => "sqlite",
+            Database::Postgres(_) => "postgresql",
+        };
+        let recording = Recording::new(traces, counts);
+        recording.watch(self.state.installation().store().measures(), system);
+        self.state.record(recording);
+    }
+
+    /// Returns what `/metrics` shows, in the text format of Prometheus.
+    pub fn metrics(&self) -> String {
+        health::metrics(&self.state, Format::Prometheus)
     }
 
     /// From now on people can sign in to the console by the provider of the configuration, which is asked in this way. Only the
@@ -221,9 +226,10 @@ impl Server {
         from: ClientAddress,
         request: Request<impl RequestBody>,
     ) -> Response<Body> {
-        let begun = Begun::of(&self.state, request.method(), request.headers());
+        let mut begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, peer };
         let route = self.state.metrics().routes().of(request.uri().path());
+        begun.record(&self.state, route, peer, &request);
         let mut caller = Caller::default();
         let response = match route {
             Route::Token => {
@@ -237,7 +243,7 @@ impl Server {
             }
             _ => {
                 let routed = Routed::start(&self.router, route, arrival, &begun.id, request);
-                routed.answer(&self.state, &mut caller).await
+                routed.answer(&self.state, &mut caller, begun.span.as_deref()).await
             }
         };
         self.end(begun, route, arrival, response, &caller)
@@ -246,12 +252,13 @@ impl Server {
     /// Answers a request on the listener of the administration, which came from `peer`.
     pub async fn handle_admin(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
         let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
-        let begun = Begun::of(&self.state, request.method(), request.headers());
+        let mut begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, peer: Some(peer) };
         let route = Routes::of_admin(request.uri().path());
+        begun.record(&self.state, route, Some(peer), &request);
         let mut caller = Caller::default();
         let routed = Routed::start(&self.admin, route, arrival, &begun.id, request);
-        let response = routed.answer(&self.state, &mut caller).await;
+        let response = routed.answer(&self.state, &mut caller, begun.span.as_deref()).await;
         self.end(begun, route, arrival, response, &caller)
     }
 
@@ -264,13 +271,17 @@ impl Server {
         mut response: Response<Body>,
         caller: &Caller,
     ) -> Response<Body> {
-        let Begun { start, now, id, method } = begun;
+        let Begun { start, now, id, method, span } = begun;
         if method == Method::HEAD {
             response = without_body(response);
         }
         let refusal = self.count_refusal(&response, caller, arrival);
         let took = start.elapsed();
         self.state.metrics().request(route, response.status(), took);
+        let trace_id = span.as_deref().map(RequestSpan::trace_id);
+        if let Some(span) = span {
+            span.answered(response.status().as_u16(), id.as_str());
+        }
         let settings = self.state.settings();
         let is_source_told = match settings.log.source {
             LogSource::All => true,
@@ -280,6 +291,7 @@ impl Server {
         let told = log::Request {
             at: now.after(took),
             id: id.as_str(),
+            trace_id: trace_id.as_ref().map(TraceIdText::as_str),
             method: method.as_str(),
             route: self.state.metrics().routes().path(route),
             status: response.status().as_u16(),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tollgate_core::Timestamp;
 use tollgate_http::ClientAddress;
 use tollgate_http::edge::{Limits, OpenConnections};
+use tollgate_telemetry::Trust;
 
 use crate::config::Config;
 use crate::figures::Figures;
@@ -24,6 +25,7 @@ use crate::refused_requests::RefusedRequests;
 use crate::registry::Registered;
 use crate::route::Routes;
 use crate::slow_hashes::SlowHashes;
+use crate::spans::Recording;
 use crate::uses::Uses;
 
 /// What is known of a request before its handler is called.
@@ -55,6 +57,7 @@ pub(crate) struct State {
     edge_limits: watch::Sender<Limits>,
     /// When the served certificate expires, in seconds since 1970; 0 without one.
     certificate_expiry: AtomicI64,
+    recording: OnceLock<Recording>,
     /// By which people can sign in to the console.
     provider: OnceLock<Provider>,
 }
@@ -81,6 +84,7 @@ impl State {
             settings: ArcSwap::from_pointee(installation.config().clone()),
             edge_limits,
             certificate_expiry: AtomicI64::new(0),
+            recording: OnceLock::new(),
             provider: OnceLock::new(),
             installation,
         }
@@ -161,12 +165,32 @@ impl State {
     /// Says whether nobody on the way of a request from this peer reads along: it speaks TLS, or comes from this machine, or
     /// from a proxy that is trusted to speak TLS with whoever it is for.
     pub(crate) fn is_private(&self, peer: Option<IpAddr>) -> bool {
-        let is_trusted = |peer: IpAddr| {
-            let peer = peer.to_canonical();
-            peer.is_loopback()
-                || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
-        };
-        self.config().admin_tls.is_some() || peer.is_none_or(is_trusted)
+        self.config().admin_tls.is_some() || peer.is_none_or(|peer| self.is_trusted(peer))
+    }
+
+    /// What a peer may decide about what is recorded of its request.
+    pub(crate) fn trust(&self, peer: Option<IpAddr>) -> Trust {
+        match peer {
+            None => Trust::Inside,
+            Some(peer) if self.is_trusted(peer) => Trust::Trusted,
+            Some(_) => Trust::Stranger,
+        }
+    }
+
+    /// Says whether a peer is on this machine, or a proxy that is trusted.
+    fn is_trusted(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        peer.is_loopback() || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    /// What is recorded and sent by OTLP, if anything is.
+    pub(crate) fn recording(&self) -> Option<&Recording> {
+        self.recording.get()
+    }
+
+    /// From now on requests are recorded. Only the first recording counts.
+    pub(crate) fn record(&self, recording: Recording) {
+        let _ = self.recording.set(recording);
     }
 
     /// When the served certificate expires, in seconds since 1970.

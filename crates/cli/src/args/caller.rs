@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use tollgate_agent::{Endpoint, HostName};
-use tollgate_server::config::parse_duration;
+use tollgate_server::config::{HeaderSource, ResourceAttribute, Sample, parse_base_url, parse_duration};
 
 use super::unrepeated::Unrepeated;
 
@@ -102,7 +102,29 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) token_timeout: Option<Duration>,
     #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
+    #[command(flatten)]
     pub(crate) caller: CallerArgs,
+}
+
+/// What is sent by OTLP.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TelemetryArgs {
+    /// Where to send traces and metrics by OTLP: the base URL of a collector, such as `http://127.0.0.1:4318`.
+    #[arg(long, value_name = "URL", value_parser = parse_base_url)]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// A header that is sent along, by where its value is: NAME=file:PATH or NAME=env:NAME; may be repeated.
+    #[arg(long, value_name = "NAME=REFERENCE", requires = "otlp_endpoint", value_parser = Unrepeated(otlp_header))]
+    pub(crate) otlp_header: Vec<HeaderSource>,
+    /// The share of the traces to record that begin here; a caller's traceparent decides about its own. 1% unless told.
+    #[arg(long, value_name = "SHARE", requires = "otlp_endpoint")]
+    pub(crate) trace_sample: Option<Sample>,
+    /// What the agent is called there (service.name); tollgate-agent unless told.
+    #[arg(long, value_name = "NAME", requires = "otlp_endpoint")]
+    pub(crate) service_name: Option<String>,
+    /// What else is said of it, such as deployment.environment.name=production; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", requires = "otlp_endpoint")]
+    pub(crate) otlp_attribute: Vec<ResourceAttribute>,
 }
 
 /// Parses a method. It is sent in capitals.
@@ -138,6 +160,10 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), Cow<'static, str>> {
         "idempotency-key" => Err("use --idempotency-key".into()),
         _ => Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| form)?)),
     }
+}
+
+fn otlp_header(text: &str) -> Result<HeaderSource, Cow<'static, str>> {
+    text.parse().map_err(|expected: &'static str| expected.into())
 }
 
 fn idempotency_key(text: &str) -> Result<HeaderValue, &'static str> {

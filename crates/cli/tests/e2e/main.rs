@@ -62,6 +62,7 @@ mod signals;
 mod signing_in;
 mod snippets;
 mod store_file;
+mod telemetry;
 mod terminal;
 mod tls;
 mod transfer;

@@ -39,7 +39,9 @@ const OF_POSTGRESQL: [&str; 2] = ["tollgate_store_connections", "tollgate_store_
 /// A server that has all there is to measure.
 fn measured(folder: &Path) -> Serve {
     make_certificate(folder);
-    Serve::install(folder, &format!("audit.stream = \"file:audit.jsonl\"\n{TLS}"));
+    // Nobody is there: metrics say so, too.
+    let telemetry = "[telemetry]\nendpoint = \"http://127.0.0.1:9\"\n";
+    Serve::install(folder, &format!("audit.stream = \"file:audit.jsonl\"\n{TLS}\n{telemetry}"));
     Serve::start(folder)
 }
 

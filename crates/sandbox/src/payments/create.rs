@@ -14,6 +14,7 @@ use tollgate_guard::Principal;
 use tollgate_http::edge::read_body;
 use tollgate_http::{IDEMPOTENT_REPLAYED, IdempotencyKey, Problems};
 use tollgate_store::{Answer, Lease, StoreError};
+use tollgate_telemetry::InContext;
 
 use crate::error::Error;
 use crate::host::Host;
@@ -36,7 +37,8 @@ pub(super) async fn post(
     require_json(&head.headers)?;
     let body = read_body(body, MAX_BODY, host.settings().body_timeout).await?;
     // The work goes on when the caller hangs up: half of it would hold the key until its lease ends.
-    let work = tokio::spawn(async move { create(&host, &principal, &head.headers, &body, now).await });
+    let work = async move { create(&host, &principal, &head.headers, &body, now).await };
+    let work = tokio::spawn(InContext::inherited(work));
     work.await.unwrap_or_else(|_| Err(Error::Internal("creating a payment request panicked".to_owned())))
 }
 

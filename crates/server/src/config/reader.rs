@@ -1,5 +1,7 @@
 //! Reads typed values out of the layers and gathers what is wrong with them.
 
+mod telemetry;
+
 use std::{
     borrow::Cow, collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration,
 };
@@ -25,7 +27,8 @@ const SECOND_PERSON: RangeInclusive<Duration> =
 /// Longer than it takes to make a key known everywhere, whatever `tokens.stale_after` is.
 const SHORTEST_ROTATION: Duration = Duration::from_secs(60 * 60);
 /// Keys whose value may hold a secret, even by mistake: no message repeats it.
-const SECRET: [&str; 4] = ["master_key", "database.url", "database.password", "console.oidc.client_secret"];
+const SECRET: [&str; 5] =
+    ["master_key", "database.url", "database.password", "console.oidc.client_secret", "telemetry.headers"];
 
 /// What is wrong with a value.
 pub(super) struct Wrong {

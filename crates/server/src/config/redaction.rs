@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use tollgate_core::{Algorithm, RsaBits};
 
 use super::stream::StreamTarget;
+use super::telemetry::{HeaderSource, ResourceAttribute, Sample};
 use super::values::{
     Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
 };
@@ -41,7 +42,7 @@ macro_rules! by_display {
         }
     )*};
 }
-by_display!(SocketAddr, Rate, Share, WhenStale, LogFormat, LogLevel, LogSource, Algorithm);
+by_display!(SocketAddr, Rate, Sample, Share, WhenStale, LogFormat, LogLevel, LogSource, Algorithm);
 
 macro_rules! empty_or_by_display {
     ($($kind:ty),*) => {$(
@@ -106,11 +107,16 @@ impl Redacted for Vec<String> {
     }
 }
 
-impl Redacted for Vec<IpNet> {
-    fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(ToString::to_string))
-    }
+macro_rules! each_by_display {
+    ($($kind:ty),*) => {$(
+        impl Redacted for Vec<$kind> {
+            fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.iter().map(ToString::to_string))
+            }
+        }
+    )*};
 }
+each_by_display!(IpNet, HeaderSource, ResourceAttribute);
 
 impl Redacted for Option<Tls> {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

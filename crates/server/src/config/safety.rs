@@ -29,6 +29,7 @@ impl Unsafe {
             "public_url" => &["listen"],
             "listen" => &["public_url", "tls.cert", "tls.key"],
             "admin_listen" => &["admin_allow_remote"],
+            "telemetry.headers" => &["telemetry.endpoint"],
             _ => &[],
         };
         std::iter::once(self.key).chain(others.iter().copied())
@@ -49,6 +50,7 @@ impl Config {
             self.plain_public_url(),
             self.plain_listener(),
             self.remote_admin(),
+            self.plain_collector(),
             too_long("tokens.access_ttl", self.tokens.access_ttl, LONGEST_ACCESS_TTL, "1h"),
             too_long("tokens.refresh_ttl", self.tokens.refresh_ttl, LONGEST_REFRESH_TTL, "30d"),
         ]
@@ -90,6 +92,13 @@ impl Config {
             warnings.push(format!(
                 "audit.stream: {target} is on another machine, and records go there in the clear: use a relay on this one that \
                  speaks TLS"
+            ));
+        }
+        if self.has_plain_collector() && self.telemetry.headers.is_empty() {
+            warnings.push(format!(
+                "telemetry.endpoint: {} is on another machine, and traces and metrics go there in the clear: use https, or a \
+                 collector on this one",
+                self.telemetry.endpoint
             ));
         }
         if let Some(network) = self.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
@@ -137,6 +146,22 @@ impl Config {
             self.listen
         );
         Some(Unsafe { key: "listen", problem })
+    }
+
+    /// Whether what is sent by OTLP leaves this machine in the clear.
+    fn has_plain_collector(&self) -> bool {
+        let uri = self.telemetry.endpoint.parse::<Uri>();
+        uri.is_ok_and(|uri| uri.scheme_str() == Some("http") && !uri.host().is_some_and(is_loopback_host))
+    }
+
+    fn plain_collector(&self) -> Option<Unsafe> {
+        (self.has_plain_collector() && !self.telemetry.headers.is_empty()).then(|| Unsafe {
+            key: "telemetry.headers",
+            problem: format!(
+                "they would go to {} in the clear; use https, or send them from a collector on this machine",
+                self.telemetry.endpoint
+            ),
+        })
     }
 
     fn remote_admin(&self) -> Option<Unsafe> {

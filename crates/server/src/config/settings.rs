@@ -13,6 +13,7 @@ use super::{
     reader::{Reader, Section},
     redaction::{Redacted, redacted},
     stream::StreamTarget,
+    telemetry::{HeaderSource, ResourceAttribute, Sample},
     values::{Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale},
     written::Written,
 };
@@ -104,6 +105,8 @@ settings! {
         admin_tls: Option<Tls> = admin_tls,
         /// `[log]`.
         log: Log = section,
+        /// `[telemetry]`.
+        telemetry: Telemetry = section,
         /// `[shutdown]`.
         shutdown: Shutdown = section,
     }
@@ -294,6 +297,26 @@ settings! {
         requests: bool = boolean,
         /// Which of these lines say where the request came from.
         source: LogSource = named(LogSource::ALL, "all, refused or off"),
+    }
+}
+
+settings! {
+    /// Traces and metrics by OTLP.
+    Telemetry in "telemetry." {
+        /// Where they are sent, without a slash at the end; empty for nowhere.
+        endpoint: String = public_url,
+        /// Headers that are sent along.
+        headers: Vec<HeaderSource> = header_sources,
+        /// Whether traces are recorded and sent.
+        traces: bool = boolean,
+        /// The share of traces that is recorded.
+        sample: Sample = sample,
+        /// Whether metrics are sent.
+        metrics: bool = boolean,
+        /// What the server is called.
+        service_name: String = service_name,
+        /// What else there is to say of it.
+        attributes: Vec<ResourceAttribute> = resource_attributes,
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn network(text: &str) -> Option<IpNet> {
 }
 
 /// Reads an absolute URL. Its scheme is in small letters from here on (RFC 3986 §3.1): it becomes a claim, and is compared.
-pub(super) fn public_url(text: &str) -> Parsed<String> {
+pub fn public_url(text: &str) -> Parsed<String> {
     let uri: Uri = text.parse().map_err(|_| PUBLIC_URL)?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let has_host = uri.host().is_some_and(|host| !host.is_empty());

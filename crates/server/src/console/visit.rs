@@ -14,6 +14,7 @@ use tollgate_core::{Actor, ActorKind};
 use tollgate_http::edge::read_body;
 use tollgate_http::{Problem, RequestId};
 use tollgate_store::Object;
+use tollgate_telemetry::InContext;
 use zeroize::Zeroizing;
 
 use super::form::{Fields, MAX_FORM, check_origin};
@@ -78,7 +79,7 @@ where
     A: Future<Output = Outcome> + Send + 'static,
 {
     let (frame, changes) = (visit.frame(), visit.head.method == Method::POST);
-    let outcome = tokio::spawn(handle(visit)).await;
+    let outcome = tokio::spawn(InContext::inherited(handle(visit))).await;
     let failed = || Err(Error::Internal("a page of the console panicked".to_owned()));
     match outcome.unwrap_or_else(|_| failed()) {
         Ok(response) => {

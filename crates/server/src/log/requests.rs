@@ -96,6 +96,9 @@ impl Requests {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut line = scratch.start(self.format, request.at.into(), level);
             line.plain(name!("request_id"), request.id);
+            if let Some(trace_id) = request.trace_id {
+                line.plain(name!("trace_id"), trace_id);
+            }
             line.plain(name!("method"), request.method);
             line.plain(name!("route"), request.route);
             line.number(name!("status"), request.status);
@@ -126,6 +129,8 @@ pub(crate) struct Request<'a> {
     /// When it was answered.
     pub at: Timestamp,
     pub id: &'a str,
+    /// The id of its trace, if it is recorded.
+    pub trace_id: Option<&'a str>,
     pub method: &'a str,
     pub route: &'static str,
     pub status: u16,

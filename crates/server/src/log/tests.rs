@@ -194,6 +194,7 @@ const NOBODY: Caller =
 const SOMEBODY: Caller = Caller { verified: Some(ClientId::from_bytes([0x3f; 16])), ..NOBODY };
 
 const REQUEST: Request<'_> = Request {
+    trace_id: None,
     at: Timestamp::from_millis(1_764_000_000_017),
     id: "the-id",
     method: "POST",
@@ -216,11 +217,12 @@ fn a_request_has_one_line_in_either_format() {
             "\n"
         )
     );
-    let refused = Request { status: 503, caller: &NOBODY, reason: Some("a \"lock\"\nwas lost"), ..REQUEST };
+    let reason = Some("a \"lock\"\nwas lost");
+    let refused = Request { status: 503, trace_id: Some("4bf92f"), caller: &NOBODY, reason, ..REQUEST };
     assert_eq!(
         request_line(LogFormat::Text, LogLevel::Error, &refused).unwrap(),
         concat!(
-            "2025-11-24T16:00:00.017Z ERROR tollgate::request: request_id=the-id method=POST route=/api/v1/oauth2/token status=503 ",
+            "2025-11-24T16:00:00.017Z ERROR tollgate::request: request_id=the-id trace_id=4bf92f method=POST route=/api/v1/oauth2/token status=503 ",
             r#"micros=17 reason="a \"lock\"\nwas lost""#,
             "\n"
         )

@@ -49,3 +49,4 @@ mod store_load;
 mod surface;
 mod suspension;
 mod token;
+mod traces;

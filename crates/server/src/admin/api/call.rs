@@ -18,6 +18,7 @@ use tollgate_http::edge::read_body;
 use tollgate_http::fields::{self, FromFields};
 use tollgate_http::{Media, Problem, RequestId};
 use tollgate_store::{Object, Version};
+use tollgate_telemetry::InContext;
 
 use super::listing::Query;
 use super::paths;
@@ -70,7 +71,7 @@ where
 /// Does an act to its end, even if the caller hangs up: half of it would hold an idempotency key until its lease ends. What
 /// it has changed counts here from the next request on, as it will everywhere within a second.
 async fn done(state: &State, act: impl Future<Output = Outcome> + Send + 'static) -> Response {
-    let outcome = tokio::spawn(act).await;
+    let outcome = tokio::spawn(InContext::inherited(act)).await;
     match outcome.unwrap_or_else(|_| Err(Error::Internal("an act of administration panicked".to_owned()))) {
         Ok(response) => {
             if let Err(error) = state.installation().catch_up().await {

@@ -1,0 +1,178 @@
+//! Making spans: whether a request is recorded, and what its spans say.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method, Version};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceState,
+    Tracer as _,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::SdkTracer;
+
+use crate::context;
+use crate::spans::{CallSpan, RequestSpan, current};
+
+/// Makes spans.
+#[derive(Clone)]
+pub struct Traces {
+    tracer: SdkTracer,
+    /// The share of traces that is recorded, from 0 to 1.
+    share: f64,
+}
+
+/// How far a caller's word counts about what is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It decides: what it records is recorded here, and nothing else of it.
+    Trusted,
+    /// It may name the trace and ask for it not to be recorded. Of what it wants recorded only the configured share is, and what
+    /// tracing systems have added is left out.
+    Stranger,
+    /// It is this process: the trace is that of whoever calls.
+    Inside,
+}
+
+/// A request that has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// The version of HTTP.
+    pub version: Version,
+    /// The template of its path, where it has one.
+    pub route: Option<&'static str>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// What its caller may decide.
+    pub trust: Trust,
+}
+
+/// A request that is about to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Where it goes.
+    pub host: &'a str,
+    /// The port there.
+    pub port: Option<u16>,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// How often it was sent before.
+    pub resent: u32,
+}
+
+/// Work within a request, which has ended now.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// What it was, from a closed set.
+    pub name: &'static str,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether it failed.
+    pub failed: bool,
+    /// What else there is to say, of closed sets.
+    pub attributes: Vec<(&'static str, &'static str)>,
+}
+
+impl Traces {
+    pub(crate) fn new(tracer: SdkTracer, share: f64) -> Self {
+        Self { tracer, share }
+    }
+
+    /// Starts the span of a request; `None` if it is not recorded.
+    pub fn received(&self, request: Received<'_>) -> Option<RequestSpan> {
+        let parent = match request.trust {
+            // What begins within this process is part of something, or of nothing that is recorded.
+            Trust::Inside => current()?,
+            trust => {
+                let parent = context::read(request.headers).map(|parent| self.allowed(parent, trust));
+                parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent))
+            }
+        };
+        let method = method(request.method);
+        let name = match request.route {
+            Some(route) => format!("{method} {route}"),
+            None => method.to_owned(),
+        };
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("url.scheme", request.scheme),
+            KeyValue::new("network.protocol.version", version(request.version)),
+        ];
+        attributes.extend(request.route.map(|route| KeyValue::new("http.route", route)));
+        let span = SpanBuilder::from_name(name).with_kind(SpanKind::Server).with_attributes(attributes);
+        let span = self.tracer.build_with_context(span, &parent);
+        span.is_recording().then(|| RequestSpan::new(Context::new().with_span(span)))
+    }
+
+    /// Starts the span of a call that a request makes, and writes the trace into the headers of the call.
+    pub fn calling(&self, within: &RequestSpan, call: Call<'_>, headers: &mut HeaderMap) -> CallSpan {
+        let method = method(call.method);
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("url.scheme", call.scheme.to_owned()),
+            KeyValue::new("server.address", call.host.to_owned()),
+        ];
+        attributes.extend(call.port.map(|port| KeyValue::new("server.port", i64::from(port))));
+        if call.resent > 0 {
+            attributes.push(KeyValue::new("http.request.resend_count", i64::from(call.resent)));
+        }
+        let span = SpanBuilder::from_name(method).with_kind(SpanKind::Client).with_attributes(attributes);
+        let span = self.tracer.build_with_context(span, within.context());
+        context::write(span.span_context(), headers);
+        CallSpan { context: Context::new().with_span(span) }
+    }
+
+    /// Records work that has just ended, if it was within a request that is recorded.
+    pub fn worked(&self, work: Work) {
+        let Some(context) = current() else { return };
+        let attributes = work.attributes.into_iter().map(|(name, value)| KeyValue::new(name, value));
+        let ended = now();
+        let span = SpanBuilder::from_name(work.name)
+            .with_kind(SpanKind::Client)
+            .with_start_time(ended.checked_sub(work.took).unwrap_or(ended))
+            .with_attributes(attributes);
+        let mut span = self.tracer.build_with_context(span, &context);
+        if work.failed {
+            span.set_status(Status::error(""));
+        }
+        span.end_with_timestamp(ended);
+    }
+
+    /// What a caller's context counts for.
+    fn allowed(&self, parent: SpanContext, trust: Trust) -> SpanContext {
+        if trust != Trust::Stranger {
+            return parent;
+        }
+        // By chance, not by the id, which the caller has chosen.
+        let is_recorded = parent.is_sampled() && rand::random::<f64>() < self.share;
+        let flags = if is_recorded { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
+        SpanContext::new(parent.trace_id(), parent.span_id(), flags, true, TraceState::NONE)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "spans have the times of the machine, as those of the library do"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The methods that are told apart; whatever else somebody sends is `_OTHER`.
+fn method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    }
+}
