@@ -102,7 +102,8 @@ impl Installation {
             Ok(good) => return Ok(good),
             Err(refusal) => refusal,
         };
-        let asked = is_wrong_secret(&refusal).then(|| registry.cached(id)).flatten();
+        // Asked for again: a cache that is full may not have kept it.
+        let asked = if is_wrong_secret(&refusal) { registry.client(id).await? } else { None };
         let refusal = match &asked {
             Some(client) if Box::pin(slow_hashes.prove(client, proof)).await? => match judge(asked.clone()) {
                 Ok(good) => return Ok(good),

@@ -29,7 +29,7 @@ const LONGEST_OF_BCRYPT: usize = 72;
 /// Where slow hashes are computed.
 pub(crate) struct SlowHashes {
     /// Those that wait or are computed.
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     /// Those that are computed.
     turns: Arc<Semaphore>,
 }
@@ -41,8 +41,8 @@ impl SlowHashes {
     }
 
     fn at_once(count: usize) -> Self {
-        let places = Semaphore::new(count * (1 + WAITING));
-        Self { places: places.into(), turns: Semaphore::new(count).into() }
+        let slots = Semaphore::new(count * (1 + WAITING));
+        Self { slots: slots.into(), turns: Semaphore::new(count).into() }
     }
 
     /// Says whether a secret is one of a client's that are known by their slow hashes. From then on the client has it by its keyed hash,
@@ -60,13 +60,13 @@ impl SlowHashes {
 
     /// Computes the slow hash of a secret, once it is its turn. `None` for a secret that the function has no hash of.
     async fn compute(&self, function: SlowHash, secret: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| Error::SlowHashesBusy)?;
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| Error::SlowHashesBusy)?;
         let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or(Error::SlowHashesBusy)?;
         let secret = Zeroizing::new(secret.to_vec());
         let computing = spawn_blocking(move || {
             // Held until it is done, even if nobody waits for it any more.
-            let _held = (place, turn);
+            let _held = (slot, turn);
             digest(&function, &secret)
         });
         computing.await.map_err(|_| Error::Internal("a slow hash could not be computed".to_owned()))
@@ -182,7 +182,7 @@ mod tests {
                 tokio::spawn(async move { pool.compute(function(), b"secret").await })
             })
             .collect();
-        while pool.places.available_permits() > 0 {
+        while pool.slots.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         assert!(matches!(pool.compute(function(), b"secret").await, Err(Error::SlowHashesBusy)));
@@ -191,7 +191,7 @@ mod tests {
             assert!(one.await.unwrap().unwrap().is_some());
         }
         assert!(pool.compute(function(), b"secret").await.unwrap().is_some());
-        assert_eq!(pool.places.available_permits(), 1 + WAITING);
+        assert_eq!(pool.slots.available_permits(), 1 + WAITING);
     }
 
     #[tokio::test(start_paused = true)]
@@ -201,6 +201,6 @@ mod tests {
         let turn = pool.turns.clone().acquire_owned().await.unwrap();
         assert!(matches!(pool.compute(function(), b"secret").await, Err(Error::SlowHashesBusy)));
         drop(turn);
-        assert_eq!(pool.places.available_permits(), 1 + WAITING);
+        assert_eq!(pool.slots.available_permits(), 1 + WAITING);
     }
 }

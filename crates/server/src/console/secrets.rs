@@ -40,7 +40,9 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// The secrets of a client, as far as whoever has signed in may see them.
 pub(super) async fn of_client(visit: &Visit, client: &Client, now: Timestamp) -> Result<Section, Error> {
-    let lead = "When a secret was last used is known within a minute.".to_owned();
+    let lead = "When a secret was last used is known within a minute. One that was imported has the name of its slow hash until it is \
+                used."
+        .to_owned();
     let mut section = Section { lead, ..Section::new("Its secrets") };
     if visit.may(Operation::CreateSecret) {
         let new = format!("{}/secrets/new", paths::client(client.id));
@@ -82,7 +84,10 @@ fn row(
     };
     vec![
         view::code(&secret.id),
-        Cell::Tag(tag),
+        match &secret.slow_hash {
+            None => Cell::Tag(tag),
+            Some(slow) => Cell::Many(vec![Cell::Tag(tag), Cell::Nothing(slow.name())]),
+        },
         view::time(secret.created_at),
         view::maybe_time(used.map(|used| used.last_at), "not yet"),
         sources.map_or(Cell::Nothing("nowhere"), Cell::Many),

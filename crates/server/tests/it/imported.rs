@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::task::JoinSet;
 use tollgate_core::ClientId;
 use tollgate_server::admin::clients::{self, NewClient};
 use tollgate_server::admin::imported::ImportedSecret;
@@ -11,7 +12,7 @@ use tollgate_store::{Record, RecordFilter, RecordOrder, Secret, Status, Terms};
 use crate::call::{Call, TOKEN, assert_refused};
 use crate::clock::ManualClock;
 use crate::faults::{Fault, Faults};
-use crate::stage::{ACT, Credentials, NOW, SYSTEM, Stage};
+use crate::stage::{ACT, Credentials, NOW, PEER, SYSTEM, Stage, answer};
 
 /// A secret and its hashes, as other programs have made them.
 const SECRET: &str = "a-client-secret-of-hydra";
@@ -189,6 +190,30 @@ async fn what_is_disabled_expired_or_revoked_is_refused_and_stays_as_it_is() {
     store.set_client_status(disabled.id, Status::Enabled, now, &ACT).await.unwrap();
     stage.follow().await;
     stage.tokens(&disabled).await;
+    assert_eq!(rehashed(&stage).await.len(), 1);
+}
+
+/// A slow hash that takes long enough for all of them to be there at once.
+#[tokio::test]
+async fn what_finds_no_room_for_its_slow_hash_comes_again_and_has_not_failed() {
+    let stage = Stage::open().await;
+    let client = imported(&stage, &["$2a$12$o6hx.Wog/wvFSkT/Bp/6DOxCtLRTDj7lm9on9suF/WaCGNVHbkfL6"]).await;
+    let (client, wrong) = (with_secret(&client, "test"), with_secret(&client, "wrong"));
+    assert_refused(&stage.answer(grant(&wrong)).await, 401, "INVALID_CLIENT");
+    let computed = std::thread::available_parallelism().unwrap().get().div_ceil(2);
+    let mut callers = JoinSet::new();
+    for _ in 0..17 * computed + 40 {
+        let (server, call) = (stage.server.clone(), grant(&client));
+        callers.spawn(async move { answer(&server, PEER, call.whole()).await });
+    }
+    let answers = callers.join_all().await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status() != 200).collect();
+    assert!(refused.len() >= 40 && refused.len() < answers.len(), "{} of {}", refused.len(), answers.len());
+    for answer in refused {
+        assert_refused(answer, 503, "UNAVAILABLE");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    stage.tokens(&client).await;
     assert_eq!(rehashed(&stage).await.len(), 1);
 }
 
