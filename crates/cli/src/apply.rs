@@ -3,6 +3,7 @@
 mod file;
 mod plan;
 mod secrets_file;
+mod secrets_to;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +15,7 @@ use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Status};
 
 use self::plan::{COLUMNS, shown, shown_before, shown_created};
-use self::secrets_file::SecretsFile;
+use self::secrets_to::SecretsTo;
 use crate::args::{ApplyArgs, Format};
 use crate::confirm::ask;
 use crate::desk::Desk;
@@ -42,17 +43,17 @@ pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> 
     let creates = plan.steps.iter().any(|step| matches!(step, Step::CreateClient(_)));
     if creates && args.secrets_to.is_none() && !args.show_secrets {
         return Err(Failure::new(
-            "there are clients to be created, and their secrets are shown once: say where to, by --secrets-to FILE, or by \
+            "there are clients to be created, and their secrets are shown once: say where to, by --secrets-to FILE or vault:MOUNT/PATH, or by \
              --show-secrets on standard output",
         ));
     }
     confirm(&plan, &args)?;
-    let secrets = args.secrets_to.as_deref().filter(|_| creates).map(SecretsFile::create).transpose()?;
+    let secrets = args.secrets_to.as_ref().filter(|_| creates).map(SecretsTo::open).transpose()?;
     let progress = Progress::of(plan.steps.len());
     let list = List::start(format, COLUMNS)?;
     let mut work = Work { desk, secrets, show_secrets: args.show_secrets, progress, list, done: 0 };
     let outcome = work.carry_out(plan.steps).await;
-    work.end(outcome, plan.unchanged, args.secrets_to.as_deref())
+    work.end(outcome, plan.unchanged)
 }
 
 /// Makes the plan of what is wanted and what there is. Refuses a file that would end everything by mistake.
@@ -131,7 +132,7 @@ fn as_wanted(unchanged: usize) -> String {
 /// The steps as they are done.
 struct Work {
     desk: Desk,
-    secrets: Option<SecretsFile>,
+    secrets: Option<SecretsTo>,
     show_secrets: bool,
     progress: Progress,
     list: List,
@@ -175,8 +176,11 @@ impl Work {
             return Ok(());
         }
         let secrets = &mut self.secrets;
-        let mut keep = |created: &[Value]| secrets.as_mut().map_or(Ok(()), |secrets| secrets.keep(created));
-        let created = self.desk.create_clients(new, &mut keep).await?;
+        let keep = async |created: &[Value]| match secrets {
+            Some(secrets) => secrets.keep(created).await,
+            None => Ok(()),
+        };
+        let created = self.desk.create_clients(new, keep).await?;
         self.progress.hide();
         for client in &created {
             self.list.item(&shown_created(client, self.show_secrets))?;
@@ -208,12 +212,7 @@ impl Work {
     }
 
     /// Ends the list, and says what was done. What was done stands, whatever has stopped the rest.
-    fn end(
-        self,
-        outcome: Result<(), Failure>,
-        unchanged: usize,
-        secrets: Option<&Path>,
-    ) -> Result<(), Failure> {
+    fn end(self, outcome: Result<(), Failure>, unchanged: usize) -> Result<(), Failure> {
         self.progress.hide();
         self.list.end()?;
         match &outcome {
@@ -223,8 +222,8 @@ impl Work {
                 steps(self.done)
             )),
         }
-        if let (Some(path), Some(true)) = (secrets, self.secrets.map(|secrets| secrets.end())) {
-            say::note(&format!("the secrets of new clients are in {}, and nowhere else", path.display()));
+        if let Some(place) = self.secrets.and_then(|secrets| secrets.end()) {
+            say::note(&format!("the secrets of new clients are in {place}, and nowhere else"));
         }
         outcome
     }

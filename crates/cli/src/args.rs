@@ -8,6 +8,7 @@ mod client_update;
 mod common;
 mod console;
 mod import;
+mod secrets_place;
 mod terms;
 mod unrepeated;
 
@@ -28,6 +29,7 @@ pub(crate) use client_update::ClientUpdateArgs;
 pub(crate) use common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
 pub(crate) use console::ConsoleCommand;
 pub(crate) use import::{ImportArgs, ImportSource};
+pub(crate) use secrets_place::SecretsPlace;
 
 use crate::say;
 

@@ -210,7 +210,7 @@ impl Work<'_> {
                     break;
                 }
             }
-            self.desk.create_clients(&new, &mut |_| Ok(())).await?;
+            self.desk.create_clients(&new, async |_| Ok(())).await?;
             self.progress.hide();
             for client in &part {
                 self.done(client)?;

@@ -51,7 +51,7 @@ impl Aws {
     }
 
     pub(crate) async fn read(&self) -> Result<Secret, Reason> {
-        self.credentials.reading(self.environment.now(), || self.read_once()).await
+        self.credentials.asking(self.environment.now(), || self.read_once()).await
     }
 
     pub(crate) async fn mark(&self) -> Mark {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tollgate_core::Timestamp;
 
-use crate::{Mark, Reading, Reason, Refusal, Secret};
+use crate::{Mark, Reading, Reason, Refusal};
 
 /// Keeps a value until it expires. Callers that need it while it is being obtained wait for that.
 pub(crate) struct CredentialCache<T>(Mutex<Option<(T, Timestamp)>>);
@@ -34,16 +34,16 @@ impl<T: Clone> CredentialCache<T> {
         Ok(value)
     }
 
-    /// Reads once, and once more without the cached value where that is refused, because it may have been revoked.
-    pub(crate) async fn reading<F>(&self, now: Timestamp, read: impl Fn() -> F) -> Result<Secret, Reason>
+    /// Asks once, and once more without the cached value where that is refused, because it may have been revoked.
+    pub(crate) async fn asking<V, F>(&self, now: Timestamp, ask: impl Fn() -> F) -> Result<V, Reason>
     where
-        F: Future<Output = Result<Secret, Reason>>,
+        F: Future<Output = Result<V, Reason>>,
     {
         let was_cached = self.0.lock().await.as_ref().is_some_and(|(_, until)| now < *until);
-        match read().await {
+        match ask().await {
             Err(Reason::Refused { refusal: Refusal::Denied, .. }) if was_cached => {
                 self.0.lock().await.take();
-                read().await
+                ask().await
             }
             result => result,
         }

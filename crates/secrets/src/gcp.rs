@@ -57,7 +57,7 @@ impl Gcp {
     }
 
     pub(crate) async fn read(&self) -> Result<Secret, Reason> {
-        self.token.reading(self.environment.now(), || self.read_once()).await
+        self.token.asking(self.environment.now(), || self.read_once()).await
     }
 
     pub(crate) async fn mark(&self) -> Mark {

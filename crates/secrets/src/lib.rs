@@ -30,6 +30,7 @@ mod credential_cache;
 mod environment;
 mod error;
 mod file;
+mod folder;
 mod gcp;
 mod http;
 pub mod https;
@@ -42,6 +43,7 @@ mod vault;
 pub use clock::{Clock, Reading, SystemClock};
 pub use environment::Environment;
 pub use error::{Reason, Refusal, SecretError};
+pub use folder::Folder;
 pub use mark::Mark;
 pub use reference::{Reference, ReferenceError};
 

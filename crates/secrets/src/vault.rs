@@ -7,7 +7,7 @@ use reqwest::Method;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::{self, Http};
 use crate::name::Name;
@@ -66,20 +66,40 @@ impl Vault {
 
     pub(crate) async fn read(&self) -> Result<Secret, Reason> {
         let now = self.api.environment.now();
-        self.login.token.reading(now, || self.read_once()).await
+        self.login.token.asking(now, || self.read_once()).await
+    }
+
+    /// Writes the fields of a new entry in the folder that the name is.
+    pub(crate) async fn keep(&self, entry: &str, fields: &(impl Serialize + Sync)) -> Result<(), Reason> {
+        let now = self.api.environment.now();
+        self.login.token.asking(now, || self.keep_once(entry, fields)).await
     }
 
     pub(crate) async fn mark(&self) -> Mark {
         self.api.environment.mark(&VARIABLES, &FILES).await
     }
 
+    /// The token of this process, and whether it was given one.
+    async fn token(&self) -> Result<(Secret, bool), Reason> {
+        match self.api.given_token().await? {
+            Some(token) => Ok((token, true)),
+            None => Ok((self.login.token(&self.api).await?, false)),
+        }
+    }
+
+    async fn keep_once(&self, entry: &str, fields: &(impl Serialize + Sync)) -> Result<(), Reason> {
+        let (token, _) = self.token().await?;
+        let (mount, path) = mount_and_path(&self.name.id).expect("a folder of Vault names both");
+        let at = format!("{mount}/data/{path}/{entry}");
+        // Only if there is no version of it, deleted ones included.
+        let body = serde_json::json!({ "options": { "cas": 0 }, "data": fields });
+        let request = self.api.request(Method::POST, &at, Some(&token))?;
+        let answer = http::send(request.json(&body)).await?;
+        if answer.status == 200 { Ok(()) } else { Err(refusal::of_writing(&answer)) }
+    }
+
     async fn read_once(&self) -> Result<Secret, Reason> {
-        let given = self.api.given_token().await?;
-        let is_given = given.is_some();
-        let token = match given {
-            Some(token) => token,
-            None => self.login.token(&self.api).await?,
-        };
+        let (token, is_given) = self.token().await?;
         let (mount, path) = mount_and_path(&self.name.id).expect("a reference to Vault names both");
         let request = self.api.request(Method::GET, &format!("{mount}/data/{path}"), Some(&token))?;
         let answer = http::send(request).await?;

@@ -44,23 +44,16 @@ impl SecretsFile {
         // A buffer that grows would leave copies behind.
         let mut lines = Zeroizing::new(Vec::with_capacity(clients.len() * LONGEST_LINE));
         for client in clients {
-            let line = json!({
-                "client_id": client["client_id"],
-                "client_secret": client["client_secret"],
-                "secret_id": client["secret_id"],
-                "merchant_id": client["merchant_id"],
-                "name": client["name"],
-            });
-            serde_json::to_writer(&mut *lines, &line).expect("a value can be written to memory");
+            serde_json::to_writer(&mut *lines, &fields(client)).expect("a value can be written to memory");
             lines.push(b'\n');
         }
         let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
         written.map_err(|error| unwritten(&self.path, &error))
     }
 
-    /// Says whether secrets are in it.
-    pub(super) fn end(&self) -> bool {
-        self.is_used
+    /// Says where it is, if secrets are in it.
+    pub(super) fn end(&self) -> Option<&Path> {
+        self.is_used.then_some(&self.path)
     }
 }
 
@@ -72,6 +65,17 @@ impl Drop for SecretsFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// What is kept of a client.
+pub(super) fn fields(client: &Value) -> Value {
+    json!({
+        "client_id": client["client_id"],
+        "client_secret": client["client_secret"],
+        "secret_id": client["secret_id"],
+        "merchant_id": client["merchant_id"],
+        "name": client["name"],
+    })
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::common::{WhereArgs, Why};
+use super::secrets_place::SecretsPlace;
 use crate::confirm::Confirm;
 
 #[derive(Debug, clap::Args)]
@@ -18,9 +19,10 @@ pub(crate) struct ApplyArgs {
     /// it has any.
     #[arg(long)]
     pub(crate) prune: bool,
-    /// A new file for the secrets of new clients, a line of JSON each, which only its owner can read.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) secrets_to: Option<PathBuf>,
+    /// Where the secrets of new clients go: a new file that only its owner can read, with a line of JSON for each; or
+    /// vault:MOUNT/PATH, where each has an entry with its id as name.
+    #[arg(long, value_name = "FILE|vault:MOUNT/PATH")]
+    pub(crate) secrets_to: Option<SecretsPlace>,
     /// Prints the secrets of new clients.
     #[arg(long, conflicts_with_all = ["secrets_to", "dry_run"])]
     pub(crate) show_secrets: bool,

@@ -63,14 +63,14 @@ impl Desk {
     pub(crate) async fn create_clients(
         &self,
         new: &[NewClient],
-        keep: &mut dyn FnMut(&[Value]) -> Result<(), Failure>,
+        mut keep: impl AsyncFnMut(&[Value]) -> Result<(), Failure>,
     ) -> Result<Vec<Value>, Failure> {
         match self {
             Self::Store(opened, actor) => {
                 let admin = opened.administration();
                 let drawn = many::draw(&admin, new);
                 let shown: Vec<Value> = drawn.iter().map(created).collect();
-                keep(&shown)?;
+                keep(&shown).await?;
                 many::create(&admin, &drawn, actor).await?;
                 Ok(shown)
             }
@@ -78,7 +78,7 @@ impl Desk {
                 let mut all = Vec::new();
                 for new in new {
                     let created = shown(api.post(PATH, &body(new)).await?, CREATED);
-                    keep(std::slice::from_ref(&created))?;
+                    keep(std::slice::from_ref(&created)).await.map_err(|failure| lost(&created, &failure))?;
                     all.push(created);
                 }
                 Ok(all)
@@ -177,6 +177,14 @@ impl Desk {
 }
 
 /// Returns a client as it is printed, from what the server shows of it.
+/// Says of a client that it was created, and that nobody has its secret.
+fn lost(created: &Value, failure: &Failure) -> Failure {
+    let id = created["client_id"].as_str().unwrap_or_default();
+    Failure::new(format!(
+        "{failure}; client {id} is there, and nobody has its secret: `tollgate secret create {id}` adds another"
+    ))
+}
+
 fn shown(mut client: Value, members: &[&str]) -> Value {
     let mut shown = pick(&mut client, members);
     if let Value::Array(networks) = &shown["allow_from"] {

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -224,4 +227,88 @@ fn what_was_done_before_a_kill_stands_and_another_run_does_the_rest() {
     assert_eq!(json(path, &["audit", "verify"])["whole"], true);
     let records = json(path, &["audit", "list", "--act", "client.create"]);
     assert_eq!(records.as_array().unwrap().len(), CLIENTS);
+}
+
+/// A Vault that keeps what is new and refuses what is there, as KV version 2 does.
+struct Vault {
+    url: String,
+    kept: Arc<Mutex<HashMap<String, Value>>>,
+}
+
+impl Vault {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let kept: Arc<Mutex<HashMap<String, Value>>> = Arc::default();
+        let keeping = kept.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (path, body) = received(&stream.unwrap());
+                let mut kept = keeping.lock().unwrap();
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                assert_eq!(body["options"]["cas"], 0);
+                assert!(kept.insert(path.clone(), body["data"].clone()).is_none(), "{path} is replaced");
+            }
+        });
+        Self { url, kept }
+    }
+}
+
+/// Reads a request and answers that it was done. Returns its path and body.
+fn received(stream: &TcpStream) -> (String, Vec<u8>) {
+    let mut reader = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        lines.push(line.to_lowercase());
+    }
+    assert!(lines.iter().any(|line| line.trim() == "x-vault-token: hvs.test"), "{lines:?}");
+    let length = lines.iter().find_map(|line| line.strip_prefix("content-length:")).unwrap();
+    let mut body = vec![0; length.trim().parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+    (&mut &*stream).write_all(answer.as_bytes()).unwrap();
+    (lines[0].split(' ').nth(1).unwrap().to_owned(), body)
+}
+
+#[test]
+fn secrets_go_to_vault_each_under_the_id_of_its_client_and_work() {
+    let (folder, vault) = (installation(FILE), Vault::start());
+    let path = folder.path();
+    let args = ["apply", "-f", "wanted.toml", "--secrets-to", "vault:kv/shops"];
+    let mut command = tollgate(path, &args);
+    let applied = finish(command.envs([("VAULT_ADDR", vault.url.as_str()), ("VAULT_TOKEN", "hvs.test")]));
+    let applied = applied.succeeded();
+    assert!(applied.notes.contains("the secrets of new clients are in vault:kv/shops"), "{applied:?}");
+    let kept = vault.kept.lock().unwrap();
+    assert_eq!(kept.len(), 3);
+    let serve = Serve::start(path);
+    let mut working = 0;
+    for (at, fields) in kept.iter() {
+        let text = |name: &str| fields[name].as_str().unwrap();
+        assert_eq!(*at, format!("/v1/kv/data/shops/{}", text("client_id")));
+        assert!(!format!("{applied:?}").contains(text("client_secret")));
+        working += usize::from(serve.api.token(text("client_id"), text("client_secret")).status == 200);
+    }
+    assert_eq!(working, 2, "the third client is disabled");
+}
+
+#[test]
+fn without_vault_no_client_is_created() {
+    let folder = installation(FILE);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let args = ["apply", "-f", "wanted.toml", "--secrets-to", "vault:kv/shops"];
+    let mut command = tollgate(folder.path(), &args);
+    let said = fails(
+        command.envs([("VAULT_ADDR", format!("http://{closed}").as_str()), ("VAULT_TOKEN", "hvs.test")]),
+    );
+    assert!(said.contains("can't be reached") && said.contains("is not kept"), "{said}");
+    assert_eq!(json(folder.path(), &["client", "list"]).as_array().unwrap().len(), 0);
+    let usage =
+        finish(&mut tollgate(folder.path(), &["apply", "-f", "wanted.toml", "--secrets-to", "aws:shops"]));
+    assert_eq!(usage.code, Some(2));
 }

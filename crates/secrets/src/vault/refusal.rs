@@ -46,6 +46,23 @@ pub(super) fn of(answer: &Answer, path: &str) -> Reason {
     answer.refused(refusal, None, advice)
 }
 
+/// The refusal to write a new secret.
+pub(super) fn of_writing(answer: &Answer) -> Reason {
+    let error = answer.error();
+    let says = |text: &str| error["errors"][0].as_str().is_some_and(|error| error.contains(text));
+    let (refusal, advice) = match answer.status.as_u16() {
+        400 if says("check-and-set") => {
+            (Refusal::Other, "Vault has a secret by this name already, and it is not replaced")
+        }
+        403 => {
+            (Refusal::Denied, "Vault denies permission: the token must live and may create MOUNT/data/PATH/*")
+        }
+        404 => (Refusal::Absent, "Vault has no KV version 2 at that mount: check MOUNT and VAULT_NAMESPACE"),
+        _ => return otherwise(answer),
+    };
+    answer.refused(refusal, None, advice)
+}
+
 /// A refusal that is not about the secret.
 pub(super) fn otherwise(answer: &Answer) -> Reason {
     let (refusal, advice) = match answer.status.as_u16() {

@@ -333,3 +333,39 @@ async fn a_certificate_is_trusted_that_vault_cacert_names() {
     world.set_to_file("VAULT_CACERT", "canary, no certificate");
     assert!(world.open(REFERENCE).err().unwrap().to_string().contains("VAULT_CACERT"));
 }
+
+#[tokio::test]
+async fn new_secrets_are_kept_in_a_folder_and_none_is_replaced() {
+    let (world, vault) = with_approle().await;
+    let folder = world.folder("vault:secret/shops").unwrap();
+    let fields = serde_json::json!({ "client_id": "c-1", "client_secret": "canary-new" });
+    folder.keep("c-1", &fields).await.unwrap();
+    assert_eq!(world.read("vault:secret/shops/c-1#client_secret").await.unwrap(), "canary-new");
+    let again =
+        folder.keep("c-1", &serde_json::json!({ "client_secret": "canary-other" })).await.unwrap_err();
+    assert_eq!(refusal(&again), (Refusal::Other, 400, None));
+    assert!(again.to_string().starts_with("vault:secret/shops/c-1: Vault has a secret by this name already"));
+    assert_eq!(world.read("vault:secret/shops/c-1#client_secret").await.unwrap(), "canary-new");
+    // A token that was revoked is obtained anew, once.
+    vault.state().tokens.clear();
+    folder.keep("c-2", &fields).await.unwrap();
+    assert_eq!(vault.state().logins, 4, "one of the folder, two of the references, and one again");
+    vault.state().policy = false;
+    assert_eq!(refusal(&folder.keep("c-3", &fields).await.unwrap_err()).0, Refusal::Denied);
+    vault.state().out_of_service = Some(503);
+    assert!(folder.keep("c-3", &fields).await.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn a_folder_is_a_mount_and_a_path_without_a_field() {
+    let (world, _vault) = with_token().await;
+    for bad in
+        ["secret/shops", "vault:secret", "vault:secret/shops#client_secret", "vault:secret/../x", "file:x"]
+    {
+        let error = world.folder(bad).err().unwrap_or_else(|| panic!("{bad} is a folder"));
+        assert!(error.to_string().contains("MOUNT/PATH"), "{bad}: {error}");
+    }
+    let elsewhere = world.folder("vault:nowhere/shops").unwrap();
+    let error = elsewhere.keep("c-1", &serde_json::json!({})).await.unwrap_err();
+    assert_eq!(refusal(&error).0, Refusal::Absent);
+}

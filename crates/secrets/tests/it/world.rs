@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tollgate_secrets::{Clock, Environment, Reading, Reason, Reference, Refusal, SecretError, SecretSource};
+use tollgate_secrets::{
+    Clock, Environment, Folder, Reading, Reason, Reference, Refusal, SecretError, SecretSource,
+};
 
 /// The time that a world begins with, in seconds since 1970.
 const START: u64 = 1_764_000_000;
@@ -74,6 +76,13 @@ impl World {
         let variables = Arc::clone(&self.variables);
         let environment = Environment::new(move |name| variables.lock().unwrap().get(name).cloned(), clock);
         Reference::parse(reference).unwrap().open(environment)
+    }
+
+    /// Opens a folder for new secrets in this world.
+    pub(crate) fn folder(&self, text: &str) -> Result<Folder, SecretError> {
+        let variables = Arc::clone(&self.variables);
+        let variable = move |name: &str| variables.lock().unwrap().get(name).cloned();
+        Folder::open(text, Environment::new(variable, self.clone()))
     }
 
     /// Opens a reference and reads it once.

@@ -113,15 +113,34 @@ impl State {
         if path.starts_with("auth/token/") {
             return self.token(request, &path, token);
         }
-        assert_eq!(request.method, "GET");
-        self.reads += 1;
+        if request.method == "GET" {
+            self.reads += 1;
+        }
         if !self.tokens.iter().any(|known| known == token) {
             return errors(403, &["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]);
         }
         if token != ROOT && !self.policy {
             return errors(403, &["1 error occurred:\n\t* permission denied\n\n"]);
         }
-        self.read(&path)
+        match request.method.as_str() {
+            "GET" => self.read(&path),
+            "POST" => self.write(&path, &serde_json::from_slice(&request.body).unwrap()),
+            method => panic!("no {method} is needed"),
+        }
+    }
+
+    /// As KV version 2 does with `cas`: the version that must be the latest, 0 for none.
+    fn write(&mut self, path: &str, body: &Value) -> Answer {
+        let Some((mount, name)) = path.split_once("/data/").filter(|(mount, _)| *mount != "nowhere") else {
+            return errors(404, &[&format!("no handler for route \"{path}\". route entry not found.")]);
+        };
+        let at = (mount.to_owned(), name.to_owned());
+        assert_eq!(body["options"], json!({ "cas": 0 }));
+        if self.secrets.contains_key(&at) {
+            return errors(400, &["check-and-set parameter did not match the current version"]);
+        }
+        self.secrets.insert(at, body["data"].clone());
+        json(200, &json!({ "data": { "created_time": "2026-11-24T15:40:00.123456789Z", "version": 1 } }))
     }
 
     /// What a token may ask about itself.
