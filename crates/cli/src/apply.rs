@@ -6,10 +6,9 @@ mod secrets_file;
 mod secrets_to;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::Value;
-use tollgate_server::admin::apply::{self, Misfit, Others, Plan, Step, Wanted};
+use tollgate_server::admin::apply::{self, Others, Plan, Step, Wanted};
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Status};
@@ -23,9 +22,6 @@ use crate::failure::Failure;
 use crate::output::List;
 use crate::progress::Progress;
 use crate::say;
-
-/// The most misfits of a file that are listed.
-const LISTED: usize = 50;
 
 pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> {
     let wanted = file::read(&args.file)?;
@@ -66,18 +62,10 @@ async fn planned(desk: &Desk, wanted: &Wanted, args: &ApplyArgs) -> Result<Plan,
     }
     let found = desk.found().await?;
     let others = if args.prune { Others::End } else { Others::Stay };
-    apply::plan(wanted, &found, others, |client| desk.check_client(client))
-        .map_err(|misfits| unfit(&args.file, &misfits))
-}
-
-fn unfit(file: &Path, misfits: &[Misfit]) -> Failure {
-    let listed = misfits.iter().take(LISTED);
-    let mut problems: Vec<String> =
-        listed.map(|Misfit { place, problem }| format!("{}: {place}: {problem}", file.display())).collect();
-    if misfits.len() > LISTED {
-        problems.push(format!("{}: and {} more", file.display(), misfits.len() - LISTED));
-    }
-    Failure::of_several(problems)
+    apply::plan(wanted, &found, others, |client| {
+        desk.check_client(&client.scope, &client.audiences, &client.terms)
+    })
+    .map_err(|misfits| Failure::of_file(&args.file, &misfits))
 }
 
 fn dry_run(plan: &Plan, format: Format) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 use tollgate_server::admin::AdminError;
 use tollgate_server::{BindError, OpenError};
@@ -36,6 +37,18 @@ impl Failure {
     /// Makes a failure for several reasons.
     pub(crate) fn of_several(problems: Vec<String>) -> Self {
         Self { problems, kind: Kind::Final }
+    }
+
+    /// Makes a failure for what is wrong in a file, of which not all is listed where it is much.
+    pub(crate) fn of_file(file: &Path, problems: &[impl fmt::Display]) -> Self {
+        const LISTED: usize = 50;
+        let file = file.display();
+        let listed = problems.iter().take(LISTED);
+        let mut listed: Vec<String> = listed.map(|problem| format!("{file}: {problem}")).collect();
+        if problems.len() > LISTED {
+            listed.push(format!("{file}: and {} more", problems.len() - LISTED));
+        }
+        Self::of_several(listed)
     }
 
     /// Lists the reasons.

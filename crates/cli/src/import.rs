@@ -21,9 +21,6 @@ use crate::output::List;
 use crate::progress::Progress;
 use crate::say;
 
-/// The most problems of a file that are listed.
-const LISTED: usize = 50;
-
 /// The columns of the list of clients.
 const COLUMNS: &[(&str, usize)] =
     &[("act", 15), ("old_client_id", 36), ("client_id", 36), ("merchant_id", 36), ("reason", 0)];
@@ -72,24 +69,16 @@ async fn planned(desk: &Desk, lines: Vec<Line>, args: &ImportArgs) -> Result<(Ve
             Err(reason) => left_out.push((place, Fate::LeftOut(reason))),
         }
     }
-    let plan = import::plan(readable, &rules, &found, |new| desk.check_new_client(new))
-        .map_err(|obstacles| obstructed(&args.file, &obstacles))?;
+    let plan = import::plan(readable, &rules, &found, |new| {
+        desk.check_client(&new.scope, &new.audiences, &new.terms)
+    })
+    .map_err(|obstacles| Failure::of_file(&args.file, &obstacles))?;
     let Plan { merchants, mut fates } = plan;
     // By ascending places, so that each comes to stand where it was.
     for (place, fate) in left_out {
         fates.insert(place, fate);
     }
     Ok((olds, Plan { merchants, fates }))
-}
-
-fn obstructed(file: &Path, obstacles: &[String]) -> Failure {
-    let file = file.display();
-    let listed = obstacles.iter().take(LISTED);
-    let mut problems: Vec<String> = listed.map(|obstacle| format!("{file}: {obstacle}")).collect();
-    if obstacles.len() > LISTED {
-        problems.push(format!("{file}: and {} more", obstacles.len() - LISTED));
-    }
-    Failure::of_several(problems)
 }
 
 /// Where a client stands in the file, and the id that it has there.
@@ -192,9 +181,9 @@ impl Work<'_> {
     /// Creates the merchants and then the clients, many at once, and says of each in the order of the file what became of it.
     async fn carry_out(&mut self, merchants: Vec<NewMerchant>, clients: Vec<Client>) -> Result<(), Failure> {
         for new in merchants {
+            let name = new.name.clone();
             let created = self.desk.create_merchant(new).await?;
-            let name = created["name"].as_str().unwrap_or_default().to_owned();
-            self.list.item(&merchant(&name, &created["merchant_id"]))?;
+            self.list.item(&merchant(name.as_str(), &created["merchant_id"]))?;
         }
         let at_once = self.desk.at_once().max(1);
         let mut clients = clients.into_iter().peekable();

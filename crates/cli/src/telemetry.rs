@@ -17,23 +17,23 @@ use crate::open;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a process that ends waits until what it has recorded is delivered.
-pub(crate) const LAST_DELIVERY: Duration = Duration::from_secs(2);
+const LAST_DELIVERY: Duration = Duration::from_secs(2);
 
 /// Where it is sent, and what.
-pub(crate) struct Settings<'a> {
-    pub(crate) endpoint: &'a str,
-    pub(crate) headers: &'a [HeaderSource],
+struct Settings<'a> {
+    endpoint: &'a str,
+    headers: &'a [HeaderSource],
     /// The share of traces that is recorded, where any are.
-    pub(crate) sample: Option<Sample>,
-    pub(crate) service_name: &'a str,
-    pub(crate) attributes: &'a [ResourceAttribute],
-    pub(crate) sharing: Sharing,
+    sample: Option<Sample>,
+    service_name: &'a str,
+    attributes: &'a [ResourceAttribute],
+    sharing: Sharing,
     /// The settings of endpoint and headers, as messages name them.
-    pub(crate) names: [&'static str; 2],
+    names: [&'static str; 2],
 }
 
 /// Prepares to send. It fails where that could never succeed.
-pub(crate) fn prepare(settings: &Settings<'_>) -> Result<Telemetry, Failure> {
+fn prepare(settings: &Settings<'_>) -> Result<Telemetry, Failure> {
     let collector = OverHttp::new(settings)?;
     let attributes = settings.attributes.iter().map(|one| (one.name.clone(), one.value.clone()));
     let identity = Identity {

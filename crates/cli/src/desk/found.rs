@@ -3,10 +3,9 @@
 use std::str::FromStr;
 
 use serde_json::Value;
-use tollgate_core::{Audience, Generation, Timestamp};
-use tollgate_server::admin::apply::{self, Found, WantedClient};
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::import;
+use tollgate_core::{Audience, Generation, Scope, Timestamp};
+use tollgate_server::admin::apply::{self, Found};
+use tollgate_server::admin::clients;
 use tollgate_server::config::parse_duration;
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
@@ -44,22 +43,16 @@ impl Desk {
         }
     }
 
-    /// Says why a client could not be created, as far as that is known before the server says it.
-    pub(crate) fn check_client(&self, wanted: &WantedClient) -> Result<(), String> {
+    /// Says why a client like this could not be created, as far as that is known before the server says it.
+    pub(crate) fn check_client(
+        &self,
+        scope: &Scope,
+        audiences: &[Audience],
+        terms: &Terms,
+    ) -> Result<(), String> {
         match self {
-            Self::Store(opened, _) => {
-                apply::check_client(&opened.administration(), wanted).map_err(|error| error.to_string())
-            }
-            Self::Server(_) => Ok(()),
-        }
-    }
-
-    /// Says likewise why a client that is imported could not be created.
-    pub(crate) fn check_new_client(&self, new: &NewClient) -> Result<(), String> {
-        match self {
-            Self::Store(opened, _) => {
-                import::check_client(&opened.administration(), new).map_err(|error| error.to_string())
-            }
+            Self::Store(opened, _) => clients::check(&opened.administration(), scope, audiences, terms)
+                .map_err(|error| error.to_string()),
             Self::Server(_) => Ok(()),
         }
     }

@@ -5,10 +5,11 @@
 
 mod matching;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod wanted;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 
 use serde_json::{Value, json};
 use tollgate_core::{ClientId, MerchantId};
@@ -17,7 +18,7 @@ use tollgate_store::{Client, ClientUpdate, Merchant, Status};
 use self::matching::{Match, Matching};
 pub use self::wanted::{Found, Place, Wanted, WantedClient, WantedMerchant};
 use super::acting::differing;
-use super::clients::{NewClient, check, updated};
+use super::clients::{NewClient, updated};
 use super::imported::ImportedSecrets;
 use super::merchants::NewMerchant;
 use super::{AdminError, Administration, Name, recorded};
@@ -116,6 +117,12 @@ pub struct Misfit {
     pub problem: String,
 }
 
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
 /// Reads what there is.
 pub async fn find(admin: &Administration<'_>) -> Result<Found, AdminError> {
     const PAGE: u32 = 1_000;
@@ -136,11 +143,6 @@ pub async fn find(admin: &Administration<'_>) -> Result<Found, AdminError> {
         }
         found.clients.extend(page);
     }
-}
-
-/// Says whether a client that is wanted could be created here.
-pub fn check_client(admin: &Administration<'_>, wanted: &WantedClient) -> Result<(), AdminError> {
-    check(admin, &wanted.scope, &wanted.audiences, &wanted.terms)
 }
 
 /// Makes the plan. `fits` says of a client whether it could be created; all that is wrong is returned together.

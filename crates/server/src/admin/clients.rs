@@ -158,7 +158,7 @@ impl New for Identified {
 }
 
 /// Refuses a client that nobody may create, or this one may not.
-pub(super) fn check(
+pub fn check(
     admin: &Administration<'_>,
     scope: &Scope,
     audiences: &[Audience],

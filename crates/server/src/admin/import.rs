@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tollgate_core::{ClientId, Environment, MerchantId, Scope};
 use tollgate_store::{Labels, Terms};
 
+use super::Name;
 use super::apply::Found;
-use super::clients::{NewClient, check, is_reserved};
+use super::clients::{NewClient, is_reserved};
 use super::imported::ImportedSecrets;
 use super::merchants::NewMerchant;
-use super::{AdminError, Administration, Name};
 
 /// The label that says from where a client was imported.
 pub const SOURCE: &str = "imported-from";
@@ -98,11 +98,6 @@ pub struct Plan {
     pub merchants: Vec<NewMerchant>,
     /// What becomes of each client, in their order.
     pub fates: Vec<Fate>,
-}
-
-/// Says whether a client could be created here.
-pub fn check_client(admin: &Administration<'_>, new: &NewClient) -> Result<(), AdminError> {
-    check(admin, &new.scope, &new.audiences, &new.terms)
 }
 
 /// Makes the plan. `fits` says of a client whether it could be created. What somebody must decide first is returned together.

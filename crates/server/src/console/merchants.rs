@@ -3,7 +3,7 @@
 use tollgate_core::MerchantId;
 use tollgate_store::{Merchant, Object};
 
-use super::act::{ASKED, Ask, again, asked, asked_before, done, done_or_asked, id, notice};
+use super::act::{Ask, again, asked, asked_before, done, done_or_asked, id, notice};
 use super::clients;
 use super::page::{Cell, Field, Form, Link, Look, Page, Section, Table, fact};
 use super::paths::{self, MERCHANTS as PATH};
@@ -213,8 +213,7 @@ async fn perform(visit: Visit, act: Act) -> Outcome {
     }
     let id = visit.id("id")?;
     let what = done_to(&visit, act, id).await?;
-    let is_gone = matches!(act, Act::Delete) && what != ASKED;
-    Ok(done(if is_gone { PATH.to_owned() } else { paths::merchant(id) }.as_str(), what))
+    Ok(act.done(what, &paths::merchant(id), PATH))
 }
 
 async fn done_to(visit: &Visit, act: Act, id: MerchantId) -> Result<&'static str, AdminError> {

@@ -1,7 +1,9 @@
 //! What can be done to a merchant or a client as a whole.
 
+use axum::response::Response;
 use tollgate_store::Status;
 
+use super::act::{ASKED, done};
 use super::page::{Link, Look};
 
 /// What can be done.
@@ -28,6 +30,12 @@ impl Act {
     pub(super) fn link(self, path: &str, id: &impl ToString) -> Link {
         let look = if matches!(self, Self::Delete) { Look::Danger } else { Look::Secondary };
         Link::new(path.replace("{id}", &id.to_string()), self.button(), look)
+    }
+
+    /// Leads on from the act to the thing, or to the list where it is gone.
+    pub(super) fn done(self, what: &str, thing: &str, list: &str) -> Response {
+        let is_gone = matches!(self, Self::Delete) && what != ASKED;
+        done(if is_gone { list } else { thing }, what)
     }
 
     pub(super) const fn button(self) -> &'static str {

@@ -1,19 +1,16 @@
 //! Secrets and tokens are found in no log line, no error and no metric.
 
-use std::sync::{Arc, Mutex};
-
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tollgate_server::config::{LogFormat, LogLevel};
-use tollgate_server::{Listeners, Tls, log, run};
+use tollgate_server::{Listeners, Tls, run};
 use tollgate_store::Status;
-use tracing_subscriber::prelude::*;
 
 use crate::call::{CREATE, Call, INTROSPECT, LIST, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims};
 use crate::faults::{Fault, Faults};
 use crate::oauth::post_as;
 use crate::stage::{ACT, Stage, Tokens, create, payment};
+use crate::written_log::WrittenLog;
 
 /// What must be found nowhere.
 #[derive(Default)]
@@ -40,24 +37,15 @@ impl Canaries {
 
 #[tokio::test]
 async fn neither_secrets_nor_tokens_are_in_the_log_the_errors_or_the_metrics() {
-    let written = Arc::new(Mutex::new(Vec::new()));
-    let sink = written.clone();
-    let write = move |line: &[u8], _| sink.lock().unwrap().extend_from_slice(line);
-    let layer = log::layer(LogFormat::Json, write.clone());
-    // While there is one subscriber only, the first thread to reach an event decides for all whether it is wanted, and the
-    // threads of other tests want none.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    // Everything at TRACE, the libraries below included, which the production filter keeps quiet.
-    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
-
+    let written = WrittenLog::start();
     let mut canaries = Canaries::default();
     let faults = Faults::default();
     let settings = [("TOLLGATE_LISTEN", "127.0.0.1:0"), ("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0")];
     let mut stage = Stage::with(&settings, |store| faults.in_front_of(store)).await;
-    stage.server.log_requests(log::Requests::new(LogFormat::Json, LogLevel::Trace, write));
+    stage.server.log_requests(written.requests());
     let refusals = Box::pin(everything(&mut stage, &faults, &mut canaries)).await;
     let metrics = metrics(stage).await;
-    drop(guard);
+    let log = written.end();
 
     for reply in &refusals {
         canaries.assert_not_in("an error", reply.text());
@@ -67,7 +55,6 @@ async fn neither_secrets_nor_tokens_are_in_the_log_the_errors_or_the_metrics() {
     }
     assert!(metrics.contains("tollgate_tokens_issued_total"), "{metrics}");
     canaries.assert_not_in("the metrics", &metrics);
-    let log = String::from_utf8(written.lock().unwrap().clone()).unwrap();
     assert!(
         log.contains("\"status\":200") && log.contains("\"status\":401") && log.contains("\"status\":503")
     );

@@ -50,3 +50,4 @@ mod surface;
 mod suspension;
 mod token;
 mod traces;
+mod written_log;

@@ -3,7 +3,7 @@ use tollgate_store::{Terms, Version};
 
 use super::*;
 
-fn merchant(number: u8, name: &str) -> Merchant {
+pub(in crate::admin) fn merchant(number: u8, name: &str) -> Merchant {
     Merchant {
         id: MerchantId::from_bytes([number; 16]),
         name: name.to_owned(),
@@ -13,7 +13,7 @@ fn merchant(number: u8, name: &str) -> Merchant {
     }
 }
 
-fn client(number: u8, merchant: Option<u8>, name: &str) -> Client {
+pub(in crate::admin) fn client(number: u8, merchant: Option<u8>, name: &str) -> Client {
     Client {
         id: ClientId::from_bytes([number; 16]),
         merchant_id: merchant.map(|number| MerchantId::from_bytes([number; 16])),

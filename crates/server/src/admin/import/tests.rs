@@ -1,40 +1,15 @@
-use tollgate_core::{Generation, Timestamp};
-use tollgate_store::{Client, Merchant, Status, Version};
+use tollgate_store::Client;
 
 use super::*;
+use crate::admin::apply::tests::{client as there, merchant};
 
 const UUID: &str = "0191e0a1-5c3b-7def-8123-456789abcdef";
-
-fn merchant(number: u8, name: &str) -> Merchant {
-    Merchant {
-        id: MerchantId::from_bytes([number; 16]),
-        name: name.to_owned(),
-        status: Status::Enabled,
-        created_at: Timestamp::from_millis(0),
-        version: Version::default(),
-    }
-}
 
 /// A client that is here.
 fn client(id: ClientId, labels: &[(&str, &str)]) -> Client {
     let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Client {
-        id,
-        merchant_id: Some(MerchantId::from_bytes([1; 16])),
-        name: "till".to_owned(),
-        environment: Environment::Live,
-        scope: Scope::empty(),
-        addresses: Vec::new(),
-        audiences: Vec::new(),
-        status: Status::Enabled,
-        merchant_status: Status::Enabled,
-        generation: Generation::FIRST,
-        merchant_generation: Generation::FIRST,
-        created_at: Timestamp::from_millis(0),
-        version: Version::default(),
-        terms: Terms { labels: Labels::new(labels).unwrap(), ..Terms::default() },
-        secrets: Vec::new(),
-    }
+    let terms = Terms { labels: Labels::new(labels).unwrap(), ..Terms::default() };
+    Client { id, terms, ..there(1, Some(1), "till") }
 }
 
 fn old(id: &str, scope: &str, merchant: Option<&str>) -> OldClient {

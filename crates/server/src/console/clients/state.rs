@@ -6,7 +6,7 @@ use tollgate_store::{Client, Object, Status};
 use crate::admin::clients;
 use crate::admin::{AdminError, Operation, tokens};
 use crate::config::{Config, duration_text};
-use crate::console::act::{ASKED, Ask, again, asked_before, done, done_or_asked, id, notice};
+use crate::console::act::{Ask, again, asked_before, done_or_asked, id, notice};
 use crate::console::page::{Cell, Fact, Link, Look, Page, Section, fact};
 use crate::console::paths::{self, CLIENTS as PATH};
 use crate::console::visit::{Outcome, Visit};
@@ -126,8 +126,7 @@ pub(super) async fn perform(visit: Visit, act: Act) -> Outcome {
     }
     let id = visit.id("id")?;
     let what = done_to(&visit, act, id).await?;
-    let is_gone = matches!(act, Act::Delete) && what != ASKED;
-    Ok(done(if is_gone { PATH.to_owned() } else { paths::client(id) }.as_str(), what))
+    Ok(act.done(what, &paths::client(id), PATH))
 }
 
 async fn done_to(visit: &Visit, act: Act, id: ClientId) -> Result<&'static str, AdminError> {

@@ -1,15 +1,12 @@
 //! Answers of the provider: late, long, wrong, or somebody else's; and what is logged of all that.
 
 use std::panic::Location;
-use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use tollgate_server::config::{LogFormat, LogLevel};
-use tollgate_server::log;
-use tracing_subscriber::prelude::*;
 
 use super::scripted::SECRET;
 use super::{BEGIN, Browser, Scene, assert_refused};
+use crate::written_log::WrittenLog;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -182,15 +179,9 @@ async fn who_cancels_is_told_so_and_an_error_of_the_provider_is_no_sign_in() {
 
 #[tokio::test]
 async fn neither_codes_nor_secrets_nor_tokens_are_in_the_log_or_on_a_page() {
-    let written = Arc::new(Mutex::new(Vec::new()));
-    let sink = written.clone();
-    let write = move |line: &[u8], _| sink.lock().unwrap().extend_from_slice(line);
-    let layer = log::layer(LogFormat::Json, write.clone());
-    // As long as there is one subscriber only, the first thread to reach an event decides for all whether it is wanted.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let written = WrittenLog::start();
     let scene = Scene::open().await;
-    scene.stage.server.log_requests(log::Requests::new(LogFormat::Json, LogLevel::Trace, write));
+    scene.stage.server.log_requests(written.requests());
     let mut replies = vec![scene.sign_in().await];
     scene.provider.script().user["nonce"] = json!("another");
     replies.push(scene.sign_in().await);
@@ -200,8 +191,7 @@ async fn neither_codes_nor_secrets_nor_tokens_are_in_the_log_or_on_a_page() {
     let mut browser = Browser::at(&scene.stage);
     let query = browser.go_to(&scene.provider).await;
     replies.push(Browser::at(&scene.stage).come_back(&query).await);
-    drop(guard);
-    let log = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+    let log = written.end();
     assert!(log.contains("belongs to another sign-in (nonce)") && log.contains("invalid_client"), "{log}");
     let secrets = scene.provider.script().secrets.clone();
     assert!(secrets.len() > 12, "{secrets:?}");
