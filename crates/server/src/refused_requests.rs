@@ -71,8 +71,9 @@ impl RefusedRequests {
 
 /// As much of a reason as is kept.
 fn beginning(reason: &str) -> &str {
-    let fits = (0..=LONGEST_REASON).rev().find_map(|end| reason.get(..end));
-    if reason.len() <= LONGEST_REASON { reason } else { fits.unwrap_or_default() }
+    let longest = reason.len().min(LONGEST_REASON);
+    let end = (0..=longest).rev().find(|end| reason.is_char_boundary(*end));
+    &reason[..end.unwrap_or(0)]
 }
 
 fn set(text: &mut String, value: &str) {

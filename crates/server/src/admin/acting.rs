@@ -61,6 +61,11 @@ impl Attempt {
         self.order.act
     }
 
+    /// What it is asked for.
+    pub(super) const fn object(&self) -> &Object {
+        &self.order.object
+    }
+
     /// Who asks for it.
     pub(super) const fn by(&self) -> &ActorKind {
         &self.actor.kind

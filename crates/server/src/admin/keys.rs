@@ -97,6 +97,8 @@ pub async fn replace_compromised(
     algorithm: Algorithm,
     actor: &Actor,
 ) -> Result<AddedKey, AdminError> {
+    second::ask(admin, Order::new("key.replace-compromised", Object::Algorithm(algorithm)), actor).await?;
+    // Only now: an RSA key takes seconds.
     let now = admin.now().await?;
     let key = &new_key(admin, algorithm, now, now).await?;
     let attempt = |attempt: Attempt| async move {

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::{ActorKind, Timestamp};
+use tollgate_core::{Actor, ActorKind, Timestamp};
 use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
 
-use super::acting::Attempt;
+use super::acting::{Attempt, Order};
 use super::{AdminError, Administration, recorded};
 use crate::config::duration_text;
 
@@ -58,6 +58,18 @@ pub(super) async fn check(
         admin.store.record(&attempt.asks(object, &json!({ "until": until }))).await?;
     }
     Err(AdminError::SecondPerson { within: duration_text(within) })
+}
+
+/// Asks for an act that takes some preparation: it fails as long as another person must ask for it as well.
+pub(super) async fn ask(admin: &Administration<'_>, order: Order, actor: &Actor) -> Result<(), AdminError> {
+    if admin.config.admin.second_person_within.is_none() {
+        return Ok(());
+    }
+    let attempt = |attempt: Attempt| async move {
+        let object = attempt.object().clone();
+        check(admin, &attempt, &object).await.map(drop)
+    };
+    admin.act(actor, order, attempt).await
 }
 
 /// Returns what was asked for and waits for another person, the newest first.
