@@ -16,7 +16,7 @@ use tollgate_core::Actor;
 use tollgate_store::Access;
 
 use self::api::AdminApi;
-pub(crate) use self::values::{Tokens, name_of};
+pub(crate) use self::values::{Tokens, name_of, text_of};
 use crate::actor::{actor, actor_because};
 use crate::args::{WhereArgs, Why};
 use crate::failure::Failure;

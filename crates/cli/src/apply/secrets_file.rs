@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::desk::text_of;
 use crate::failure::Failure;
 
 /// The longest line, in bytes: a name of 255 characters, each of which may be written as an escape, two ids and a secret.
@@ -44,7 +45,7 @@ impl SecretsFile {
         // A buffer that grows would leave copies behind.
         let mut lines = Zeroizing::new(Vec::with_capacity(clients.len() * LONGEST_LINE));
         for client in clients {
-            serde_json::to_writer(&mut *lines, &fields(client)).expect("a value can be written to memory");
+            serde_json::to_writer(&mut *lines, &fields(client)?).expect("a value can be written to memory");
             lines.push(b'\n');
         }
         let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
@@ -67,15 +68,15 @@ impl Drop for SecretsFile {
     }
 }
 
-/// What is kept of a client.
-pub(super) fn fields(client: &Value) -> Value {
-    json!({
-        "client_id": client["client_id"],
-        "client_secret": client["client_secret"],
+/// What is kept of a client. Without an id or a secret that can be read it would be kept for nothing.
+pub(super) fn fields(client: &Value) -> Result<Value, Failure> {
+    Ok(json!({
+        "client_id": text_of(client, "client_id")?,
+        "client_secret": text_of(client, "client_secret")?,
         "secret_id": client["secret_id"],
         "merchant_id": client["merchant_id"],
         "name": client["name"],
-    })
+    }))
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
@@ -98,5 +99,16 @@ mod tests {
         fs::write(&path, "kept").unwrap();
         assert!(SecretsFile::create(&path).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_client_without_an_id_or_a_secret_that_can_be_read_is_not_kept() {
+        let whole = json!({ "client_id": "c-1", "client_secret": "s", "name": "till" });
+        assert_eq!(fields(&whole).unwrap()["client_secret"], "s");
+        for member in ["client_id", "client_secret"] {
+            let mut broken = whole.clone();
+            broken[member] = Value::Null;
+            assert!(fields(&broken).is_err(), "{member}");
+        }
     }
 }

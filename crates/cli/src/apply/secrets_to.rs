@@ -8,6 +8,7 @@ use tollgate_secrets::Folder;
 
 use super::secrets_file::{SecretsFile, fields};
 use crate::args::SecretsPlace;
+use crate::desk::text_of;
 use crate::failure::Failure;
 
 /// What keeps the secrets of new clients.
@@ -37,8 +38,8 @@ impl SecretsTo {
             Self::Vault { folder, is_used, .. } => {
                 *is_used = true;
                 for client in clients {
-                    let id = client["client_id"].as_str().unwrap_or_default();
-                    let kept = folder.keep(id, &fields(client)).await;
+                    let id = text_of(client, "client_id")?;
+                    let kept = folder.keep(id, &fields(client)?).await;
                     kept.map_err(|error| {
                         Failure::new(format!("{error}: the secret of client {id} is not kept"))
                     })?;

@@ -9,7 +9,7 @@ use tollgate_server::admin::many;
 use tollgate_server::config::duration_text;
 use tollgate_store::{ClientUpdate, Labels, Status};
 
-use super::values::{Page, given, pick};
+use super::values::{Page, given, pick, text_of};
 use super::{Desk, PAGE};
 use crate::failure::Failure;
 use crate::output;
@@ -78,7 +78,7 @@ impl Desk {
                 let mut all = Vec::new();
                 for new in new {
                     let created = shown(api.post(PATH, &body(new)).await?, CREATED);
-                    keep(std::slice::from_ref(&created)).await.map_err(|failure| lost(&created, &failure))?;
+                    keep(std::slice::from_ref(&created)).await.map_err(|failure| lost(&created, failure))?;
                     all.push(created);
                 }
                 Ok(all)
@@ -178,8 +178,8 @@ impl Desk {
 
 /// Returns a client as it is printed, from what the server shows of it.
 /// Says of a client that it was created, and that nobody has its secret.
-fn lost(created: &Value, failure: &Failure) -> Failure {
-    let id = created["client_id"].as_str().unwrap_or_default();
+fn lost(created: &Value, failure: Failure) -> Failure {
+    let Ok(id) = text_of(created, "client_id") else { return failure };
     Failure::new(format!(
         "{failure}; client {id} is there, and nobody has its secret: `tollgate secret create {id}` adds another"
     ))

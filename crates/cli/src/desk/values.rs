@@ -24,7 +24,12 @@ pub(crate) enum Tokens {
 
 /// What a merchant or client is called that is shown. Nobody is asked about a thing whose name can't be read.
 pub(crate) fn name_of(shown: &Value) -> Result<&str, Failure> {
-    shown["name"].as_str().ok_or_else(unreadable)
+    text_of(shown, "name")
+}
+
+/// A member that must be a text.
+pub(crate) fn text_of<'a>(shown: &'a Value, member: &str) -> Result<&'a str, Failure> {
+    shown[member].as_str().ok_or_else(unreadable)
 }
 
 pub(super) fn unreadable() -> Failure {

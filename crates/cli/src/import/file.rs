@@ -119,6 +119,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_decides_and_cant_be_read_is_not_taken_for_what_is_not_there() {
+        for (change, reason) in [
+            (json!({"enabled": "false"}), "its enabled is neither true nor false"),
+            (json!({"publicClient": 1}), "its publicClient is neither true nor false"),
+            (json!({"bearerOnly": "yes"}), "its bearerOnly is neither true nor false"),
+            (json!({"serviceAccountsEnabled": []}), "its serviceAccountsEnabled is neither true nor false"),
+            (json!({"protocol": ["saml"]}), "its protocol is no text"),
+            (
+                json!({"clientAuthenticatorType": {"client-jwt": true}}),
+                "its clientAuthenticatorType is no text",
+            ),
+        ] {
+            let export = json!({"clients": [keycloak_client(&change)]}).to_string();
+            let lines = keycloak::read(&export, None, false).unwrap();
+            assert_eq!(outcomes(&lines), [format!("clients[0] shop-till: {reason}")]);
+        }
+    }
+
     const HASH: &str =
         "$pbkdf2-sha256$i=25000,l=32$1jP+5Zxpxgtee/iPxGgOzw$QJxzfvdbHYBpydCbHoFg3GJEqMFULwskiuqiJctoYpI";
 
@@ -145,6 +164,7 @@ mod tests {
             json!({"client_secret": ""}),
             json!({"client_secret": "$argon2id$v=19$m=32,t=2,p=4$c2FsdA$aGFzaA"}),
             json!({"id": null}),
+            json!({"token_endpoint_auth_method": ["private_key_jwt"]}),
         ];
         let rows: Vec<Value> = rows.each_ref().map(row).into();
         let array = json!(rows).to_string();
@@ -165,6 +185,7 @@ mod tests {
                     "[6] {id}: its hash must be a hash by bcrypt ($2a$, $2b$, $2y$) or by PBKDF2 ($pbkdf2-sha256$, $pbkdf2-sha512$)"
                 ),
                 "[7] : it has no id".to_owned(),
+                format!("[8] {id}: its token_endpoint_auth_method is no text"),
             ]
         );
         let merchants: Vec<_> = lines[..2].iter().map(|line| of(line).merchant.as_deref()).collect();

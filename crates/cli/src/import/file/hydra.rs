@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tollgate_server::admin::import::OldClient;
 
-use super::json::{find, text, texts};
+use super::json::{deciding_text, find, text, texts};
 use super::line::{Line, hashed, name};
 
 /// Reads rows: a JSON array, or a line of JSON for each.
@@ -40,7 +40,7 @@ fn read_client(row: &Value, merchant_from: Option<&str>) -> Result<OldClient, St
     if !row["grant_types"].is_null() && !grants.iter().any(|grant| grant == "client_credentials") {
         return Err(format!("its grant types ({}) are without client_credentials", grants.join(" ")));
     }
-    match text(row, "token_endpoint_auth_method") {
+    match deciding_text(row, "token_endpoint_auth_method")? {
         Some("client_secret_basic" | "client_secret_post") | None => {}
         Some(other) => return Err(format!("it authenticates by {other}, not by a secret")),
     }

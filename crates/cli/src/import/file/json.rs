@@ -7,6 +7,24 @@ pub(super) fn text<'a>(of: &'a Value, member: &str) -> Option<&'a str> {
     of[member].as_str().filter(|text| !text.is_empty())
 }
 
+/// Reads a member that is a text and decides something: what can't be read is not taken for what is not there.
+pub(super) fn deciding_text<'a>(of: &'a Value, member: &str) -> Result<Option<&'a str>, String> {
+    match &of[member] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        _ => Err(format!("its {member} is no text")),
+    }
+}
+
+/// Reads likewise a member that is true or false.
+pub(super) fn flag(of: &Value, member: &str) -> Result<Option<bool>, String> {
+    match &of[member] {
+        Value::Null => Ok(None),
+        Value::Bool(flag) => Ok(Some(*flag)),
+        _ => Err(format!("its {member} is neither true nor false")),
+    }
+}
+
 /// Finds a member by a path, such as `attributes.merchant`. A name may have dots itself. A number is a text as well, and a list of one
 /// what is in it.
 pub(super) fn find(of: &Value, path: &str) -> Option<String> {

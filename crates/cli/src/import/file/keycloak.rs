@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tollgate_server::admin::import::OldClient;
 
-use super::json::{find, text, texts};
+use super::json::{deciding_text, find, flag, text, texts};
 use super::line::{Line, known, name};
 
 /// Reads an export: one realm, several, or the clients of one.
@@ -60,21 +60,20 @@ fn read_client(
 }
 
 fn check(client: &Value) -> Result<(), String> {
-    let is = |member: &str| client[member].as_bool();
-    if let Some(other) = text(client, "protocol").filter(|protocol| *protocol != "openid-connect") {
+    if let Some(other) = deciding_text(client, "protocol")?.filter(|protocol| *protocol != "openid-connect") {
         return Err(format!("its protocol is {other}"));
     }
     for (is_left_out, reason) in [
-        (is("enabled") == Some(false), "it is disabled"),
-        (is("publicClient") == Some(true), "it is public, and has no secret"),
-        (is("bearerOnly") == Some(true), "it only takes tokens (bearerOnly)"),
-        (is("serviceAccountsEnabled") != Some(true), NO_SERVICE_ACCOUNT),
+        (flag(client, "enabled")? == Some(false), "it is disabled"),
+        (flag(client, "publicClient")? == Some(true), "it is public, and has no secret"),
+        (flag(client, "bearerOnly")? == Some(true), "it only takes tokens (bearerOnly)"),
+        (flag(client, "serviceAccountsEnabled")? != Some(true), NO_SERVICE_ACCOUNT),
     ] {
         if is_left_out {
             return Err(reason.to_owned());
         }
     }
-    match text(client, "clientAuthenticatorType") {
+    match deciding_text(client, "clientAuthenticatorType")? {
         Some("client-secret") | None => Ok(()),
         Some(other) => Err(format!("it authenticates by {other}, not by a secret")),
     }
