@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::open::{self, BACKUP_ID};
 use super::{damage, log_size, serving};
@@ -63,34 +63,39 @@ fn is_backup(path: &Path) -> bool {
 /// Says whether the file and the log contradict each other. Both are left as they are: closing the file must not move the log
 /// into it.
 fn is_at_odds_with(log: &Path, path: &Path) -> Result<bool, StoreError> {
-    let at_odds = || {
+    let opened = || {
         let connection = open::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        match is_of_another_size(&connection, log) {
-            Ok(false) => {}
-            Ok(true) | Err(StoreError::Corrupt(_)) => return Ok(true),
-            Err(error) => return Err(error),
-        }
-        match damage::of_file(&connection, 1).map_err(StoreError::from) {
-            Ok(damage) => Ok(!damage.is_empty()),
-            Err(StoreError::Corrupt(_)) => Ok(true),
-            Err(error) => Err(error),
-        }
+        Ok(connection)
     };
-    at_odds().map_err(|error| open::explain(path, error))
+    let connection = opened().map_err(|error| open::explain(path, error))?;
+    let at_odds =
+        || Ok(is_of_another_size(&connection, log)? || !damage::of_file(&connection, 1)?.is_empty());
+    match at_odds() {
+        Err(StoreError::Corrupt(_)) => Ok(true),
+        outcome => outcome.map_err(|error| open::explain(path, error)),
+    }
 }
 
 /// Says whether the log is of a file with another number of pages: a transaction that changes it notes it in the first page,
-/// too. A command may be writing meanwhile, so the log counts only if it says the same before and after.
+/// too. A command that commits writes the log first, and lets others know of it only when that is on the disk. So the two may differ for
+/// a while, but not when nobody commits, which a transaction that could write makes sure of.
 fn is_of_another_size(connection: &Connection, log: &Path) -> Result<bool, StoreError> {
-    let by_log = || match log_size::pages(log) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::Unavailable(format!("its log can't be read: {}", error.kind()))),
-        Ok(pages) => Ok(pages),
-    };
-    let before = by_log()?;
+    if !differ(connection, log)? {
+        return Ok(false);
+    }
+    let alone = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    differ(&alone, log)
+}
+
+/// Says whether the log, if there is one, says another number of pages than the connection.
+fn differ(connection: &Connection, log: &Path) -> Result<bool, StoreError> {
     let noted: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-    Ok(before.is_some_and(|pages| pages != noted) && by_log()? == before)
+    match log_size::pages(log) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::Unavailable(format!("its log can't be read: {}", error.kind()))),
+        Ok(pages) => Ok(pages.is_some_and(|pages| pages != noted)),
+    }
 }
 
 /// Encodes a path for a URI (RFC 3986 §2.1).

@@ -1,6 +1,7 @@
 //! Backups, and what becomes of one that is put in place of a store.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -138,4 +139,26 @@ async fn an_older_copy_beside_the_log_of_a_killed_process_is_found_by_its_contra
         "{refused:?}"
     );
     assert_eq!(fs::read(&place).unwrap(), fs::read(&copy).unwrap());
+}
+
+/// A commit is in the log before other processes are told of it.
+#[tokio::test]
+async fn a_log_that_somebody_is_writing_is_not_taken_for_another_s() {
+    let fixture = fixture();
+    let writer = raw(&fixture.path);
+    writer.execute_batch("CREATE TABLE more (x)").unwrap();
+    let copy = fixture.path.with_file_name("copy.db");
+    killed(&fixture, &copy);
+    let elsewhere = raw(&copy);
+    elsewhere.execute_batch("INSERT INTO more SELECT zeroblob(100000)").unwrap();
+    let log = fs::read(beside(&copy, "-wal")).unwrap();
+    let so_far = fs::read(beside(&fixture.path, "-wal")).unwrap().len();
+
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut appended = fs::OpenOptions::new().append(true).open(beside(&fixture.path, "-wal")).unwrap();
+    appended.write_all(&log[so_far..]).unwrap();
+    let refused = Sqlite::open_to_read(&fixture.path).err();
+    assert!(matches!(refused, Some(StoreError::Unavailable(_))), "{refused:?}");
+    writer.execute_batch("INSERT INTO more SELECT zeroblob(100000); COMMIT").unwrap();
+    assert!(Sqlite::open_to_read(&fixture.path).is_ok());
 }
