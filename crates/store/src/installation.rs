@@ -42,6 +42,10 @@ pub trait Installation: Send + Sync {
     /// Fails if the store is not where it was opened: a file can be removed, moved or replaced meanwhile.
     async fn in_place(&self) -> Result<(), StoreError>;
 
+    /// Fails with [`StoreError::Newer`] if a newer program has changed the schema since the store was opened so that this
+    /// program can't work with it any more.
+    async fn check_schema(&self) -> Result<(), StoreError>;
+
     /// Returns the longest lifetime of any token that was ever issued, after raising it to `at_least`. A server raises it
     /// before it issues tokens, and what ends a token is kept for as long.
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError>;

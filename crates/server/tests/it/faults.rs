@@ -234,6 +234,7 @@ delegated! {
         installation() -> Option<Seal>;
         reseal(from: &[u8], seal: &Seal, keys: &[(KeyId, Vec<u8>)], now: Timestamp, act: &Act) -> bool;
         in_place() -> ();
+        check_schema() -> ();
         longest_lifetime(at_least: Duration) -> Duration;
     }
     Integrity {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::changes::{By, kept, recorded};
 use super::column::{column, id, length, millis, never_written, params, unsigned};
 use super::engine::Postgres;
+use super::migrate;
 use super::pool::Statement;
 use crate::{Act, Installation, Seal, SigningKey, StoreError, Trail};
 
@@ -85,6 +86,11 @@ impl Installation for Postgres {
 
     async fn in_place(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        let row = self.read_one(migrate::VERSION, params![]).await?.ok_or_else(never_written)?;
+        migrate::usable(&row).map(drop)
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {

@@ -180,11 +180,15 @@ async fn version(client: &Client) -> Result<i32, StoreError> {
     if run(client, sql, params![]).await?.is_empty() {
         return Ok(0);
     }
-    let rows = run(client, "SELECT version, oldest FROM tollgate_schema", params![]).await?;
+    let rows = run(client, VERSION, params![]).await?;
     rows.first().map_or(Err(never_written()), usable)
 }
 
-fn usable(row: &Row) -> Result<i32, StoreError> {
+/// Asks for the row that [`usable`] reads.
+pub(super) const VERSION: &str = "SELECT version, oldest FROM tollgate_schema";
+
+/// Returns the version of the schema likewise.
+pub(super) fn usable(row: &Row) -> Result<i32, StoreError> {
     let (version, oldest): (i32, i32) = (column(row, 0)?, column(row, 1)?);
     if oldest > known() {
         let unsigned = |number: i32| u32::try_from(number).unwrap_or(u32::MAX);

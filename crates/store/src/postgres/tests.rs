@@ -53,6 +53,39 @@ mod conformance_through_a_pooler {
     crate::conformance_tests!(open);
 }
 
+/// A newer program has taken a step that only adds while the store was open.
+mod conformance_beside_a_newer_program {
+    use std::sync::Arc;
+
+    use super::server::Database;
+    use crate::Store;
+
+    async fn open() -> (Arc<dyn Store>, Database) {
+        let database = Database::create();
+        let store = super::open(&database.url).await;
+        super::take_a_step_that_only_adds(&database);
+        (Arc::new(store), database)
+    }
+
+    crate::conformance_tests!(open);
+}
+
+/// What a newer program may do to the schema beside this one: another table, and another column in each that there is.
+fn take_a_step_that_only_adds(database: &server::Database) {
+    database.psql(
+        "DO $$
+         DECLARE
+             found regclass;
+         BEGIN
+             FOR found IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+                 EXECUTE format('ALTER TABLE %s ADD COLUMN added integer NOT NULL DEFAULT 7', found);
+             END LOOP;
+             CREATE TABLE added (id integer PRIMARY KEY);
+             UPDATE tollgate_schema SET version = 14;
+         END $$",
+    );
+}
+
 /// The act of what is not about acts.
 static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
 

@@ -9,7 +9,7 @@ use tollgate_core::{KeyId, Timestamp};
 use super::column::millis;
 use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{changes, keys, trail};
+use super::{changes, keys, open, trail};
 use crate::{Act, Changed, Installation, Seal, SigningKey, StoreError};
 
 #[async_trait]
@@ -66,6 +66,10 @@ impl Installation for Sqlite {
     async fn in_place(&self) -> Result<(), StoreError> {
         let place = self.place.clone();
         self.read(move |_| Ok(place.check())).await?
+    }
+
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        self.read(|connection| Ok(open::version(connection).map(drop))).await?
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {
