@@ -86,9 +86,14 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
         let in_flight = Some(InFlight::begin(Arc::clone(&self.pulse)));
         match self.admit(&mut request) {
             Ok(()) => {
-                let last = request.version() <= Version::HTTP_11 && self.shared.is_draining();
+                let says_close = request.version() <= Version::HTTP_11;
                 let (request, read_on) = Inbound::wrap(request, &self.pulse, &self.shared.limits);
-                Handling::Inner { future: self.inner.clone().oneshot(request), last, read_on, in_flight }
+                Handling::Inner {
+                    future: self.inner.clone().oneshot(request),
+                    says_close,
+                    read_on,
+                    in_flight,
+                }
             }
             Err(refusal) => {
                 tracing::debug!(
@@ -198,7 +203,7 @@ pin_project! {
     pub(super) enum Handling<S: Inner> {
         Inner {
             #[pin] future: Oneshot<S, Request<Inbound>>,
-            last: bool,
+            says_close: bool,
             read_on: Option<ReadOn>,
             in_flight: Option<InFlight>,
         },
@@ -217,11 +222,11 @@ impl<S: Inner> Future for Handling<S> {
     type Output = Result<Response<Answer<S::Body>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let HandlingProj::Inner { future, last, read_on, in_flight } = self.as_mut().project() {
+        if let HandlingProj::Inner { future, says_close, read_on, in_flight } = self.as_mut().project() {
             let Poll::Ready(Ok(mut response)) = future.poll(cx) else { return Poll::Pending };
             let in_flight = in_flight.take().expect(READY);
             // hyper says so by itself only when it was told to end before the answer.
-            let mut close = *last;
+            let mut close = *says_close && in_flight.shared().is_draining();
             if let Some(read_on) = *read_on {
                 match rest(&response, close, read_on, &in_flight) {
                     Ahead::Answer { last } => close = last,
