@@ -81,12 +81,13 @@ fn take_a_step_that_only_adds(path: &Path) {
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
-    let columns = tables
-        .iter()
-        .map(|table| format!("ALTER TABLE {table} ADD COLUMN added INTEGER NOT NULL DEFAULT 7;"))
-        .collect::<String>();
-    let step = "CREATE TABLE added (id INTEGER PRIMARY KEY) STRICT; PRAGMA user_version = 13;";
-    other.execute_batch(&format!("BEGIN IMMEDIATE; {columns} {step} COMMIT")).unwrap();
+    let mut steps = vec!["BEGIN IMMEDIATE".to_owned()];
+    let add = |table| format!("ALTER TABLE {table} ADD COLUMN added INTEGER NOT NULL DEFAULT 7");
+    steps.extend(tables.iter().map(add));
+    steps.push(
+        "CREATE TABLE added (id INTEGER PRIMARY KEY) STRICT; PRAGMA user_version = 13; COMMIT".to_owned(),
+    );
+    other.execute_batch(&steps.join(";")).unwrap();
 }
 
 /// A connection of another program.
