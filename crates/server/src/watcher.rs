@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 use tollgate_core::Timestamp;
-use tollgate_store::StoreError;
 
 use crate::installation::Installation;
 use crate::suspension::Cause;
@@ -72,12 +71,9 @@ impl Watcher {
 
     /// Looks whether a newer program has changed the schema so that this one can't work with it. One that only adds is good.
     pub async fn check_schema(&self) {
-        let reason = match self.installation.store().check_schema().await {
-            Ok(()) => None,
-            Err(error @ StoreError::Newer { .. }) => Some(error.to_string()),
-            // A store that can't be asked is noticed by whoever reads the change log.
-            Err(_) => return,
-        };
+        // A store that can't be asked is noticed by whoever reads the change log.
+        let Ok(schema) = self.installation.store().schema().await else { return };
+        let reason = schema.check().err().map(|error| error.to_string());
         self.installation.suspend(Cause::Schema, reason);
     }
 

@@ -80,7 +80,7 @@ async fn a_server_that_is_too_old_for_its_store_serves_no_more() {
     watcher.check_schema().await;
     assert_suspended(&stage, &tokens, "the store has schema version 13, this version knows up to 12").await;
     // A store that can't be asked makes nothing better.
-    faults.set("check_schema", Fault::Refuses);
+    faults.set("schema", Fault::Refuses);
     watcher.check_schema().await;
     assert_suspended(&stage, &tokens, "schema version 13").await;
     faults.clear();

@@ -11,7 +11,7 @@ use super::column::{column, id, length, millis, never_written, params, unsigned}
 use super::engine::Postgres;
 use super::migrate;
 use super::pool::Statement;
-use crate::{Act, Installation, Seal, SigningKey, StoreError, Trail};
+use crate::{Act, Installation, Schema, Seal, SigningKey, StoreError, Trail};
 
 /// Replaces what the installation is sealed with, if it is what `$1` tells and `$4` are all its signing keys.
 const RESEAL: &str = "WITH same AS (
@@ -88,9 +88,9 @@ impl Installation for Postgres {
         Ok(())
     }
 
-    async fn check_schema(&self) -> Result<(), StoreError> {
-        let row = self.read_one(migrate::VERSION, params![]).await?.ok_or_else(never_written)?;
-        migrate::usable(&row).map(drop)
+    async fn schema(&self) -> Result<Schema, StoreError> {
+        let row = self.read_one(migrate::SCHEMA, params![]).await?.ok_or_else(never_written)?;
+        migrate::schema(&row)
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Result};
 
-use super::open::STEPS;
+use super::open::{self, STEPS};
 
 /// The most problems of the file that are listed.
 const LISTED: u32 = 20;
@@ -42,7 +42,7 @@ fn of_schema(connection: &Connection) -> Result<Vec<String>> {
     let (expected, found) = (schema(&new)?, schema(connection)?);
     let missing = expected.keys().filter(|name| !found.contains_key(*name));
     let mut wrong: Vec<String> = missing.map(|name| format!("{name} is missing from the schema")).collect();
-    if connection.pragma_query_value::<usize, _>(None, "user_version", |row| row.get(0))? > STEPS.len() {
+    if open::schema(connection)?.check_whole().is_err() {
         return Ok(wrong);
     }
     for (name, sql) in &found {

@@ -10,7 +10,7 @@ use super::column::millis;
 use super::engine::Sqlite;
 use super::writer::Durability;
 use super::{changes, keys, open, trail};
-use crate::{Act, Changed, Installation, Seal, SigningKey, StoreError};
+use crate::{Act, Changed, Installation, Schema, Seal, SigningKey, StoreError};
 
 #[async_trait]
 impl Installation for Sqlite {
@@ -68,8 +68,8 @@ impl Installation for Sqlite {
         self.read(move |_| Ok(place.check())).await?
     }
 
-    async fn check_schema(&self) -> Result<(), StoreError> {
-        self.read(|connection| Ok(open::version(connection).map(drop))).await?
+    async fn schema(&self) -> Result<Schema, StoreError> {
+        self.read(open::schema).await
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::DISK_FULL;
-use crate::{Access, StoreError};
+use crate::{Access, Schema, StoreError};
 
 /// "TGST": tells a store from any other SQLite database.
 const APPLICATION_ID: i32 = 0x5447_5354;
@@ -274,19 +274,22 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Returns the version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
-pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
-    let known = STEPS.len();
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let is_newer = usize::try_from(found).map_or(true, |found| found > known);
-    if is_newer && oldest(connection)? > known {
-        return Err(StoreError::Newer { found, known: u32::try_from(known).unwrap_or(u32::MAX) });
-    }
-    Ok(usize::try_from(found).map_or(known, |found| found.min(known)))
+fn version(connection: &Connection) -> Result<usize, StoreError> {
+    let schema = schema(connection)?;
+    schema.check()?;
+    Ok(usize::try_from(schema.version).map_or(STEPS.len(), |version| version.min(STEPS.len())))
 }
 
-/// Returns the oldest version whose programs can work with a schema that is newer than this program.
-fn oldest(connection: &Connection) -> rusqlite::Result<usize> {
-    connection.query_one("SELECT oldest FROM tollgate_schema", [], |row| row.get(0))
+/// Returns the version, and the oldest that the store says can work with it, if it is newer than this program.
+pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
+    let known = u32::try_from(STEPS.len()).expect("there are few steps");
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let oldest = if version > known {
+        connection.query_one("SELECT oldest FROM tollgate_schema", [], |row| row.get(0))?
+    } else {
+        version
+    };
+    Ok(Schema { version, oldest, known })
 }
 
 /// Adds the file, and what to do, to an error.

@@ -49,17 +49,18 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let database = Database::create();
     let running = open(&database.url).await;
     take_a_step_that_only_adds(&database);
-    running.check_schema().await.unwrap();
+    running.schema().await.unwrap().check().unwrap();
+    assert!(running.schema().await.unwrap().check_whole().is_err());
     open(&database.url).await.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     let reading = Postgres::open_to_read(options(&database.url)).await.unwrap();
     assert_eq!(reading.damage().await.unwrap(), Vec::<String>::new());
     database.psql("UPDATE tollgate_schema SET oldest = 14");
     let refused = Postgres::open(options(&database.url)).await.err();
     assert!(matches!(refused, Some(StoreError::Newer { found: 14, known: 13 })), "{refused:?}");
-    let refused = running.check_schema().await;
+    let refused = running.schema().await.unwrap().check();
     assert!(matches!(refused, Err(StoreError::Newer { found: 14, known: 13 })), "{refused:?}");
     database.psql("UPDATE tollgate_schema SET oldest = 13");
-    running.check_schema().await.unwrap();
+    running.schema().await.unwrap().check().unwrap();
 }
 
 /// What stands in `database.url` of a command that only shows something.

@@ -209,7 +209,8 @@ async fn a_value_that_is_none_of_ours_is_damage() {
 async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let fixture = fixture();
     take_a_step_that_only_adds(&fixture.path);
-    fixture.store.check_schema().await.unwrap();
+    fixture.store.schema().await.unwrap().check().unwrap();
+    assert!(fixture.store.schema().await.unwrap().check_whole().is_err());
     let other = Sqlite::open_existing(&fixture.path).unwrap();
     other.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     assert_eq!(other.damage().await.unwrap(), Vec::<String>::new());
@@ -224,10 +225,10 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
         Sqlite::open_to_read(&fixture.path).err(),
         Some(StoreError::Newer { found: 13, known: 12 })
     ));
-    let running = fixture.store.check_schema().await;
+    let running = fixture.store.schema().await.unwrap().check();
     assert!(matches!(running, Err(StoreError::Newer { found: 13, known: 12 })), "{running:?}");
     says(12);
-    fixture.store.check_schema().await.unwrap();
+    fixture.store.schema().await.unwrap().check().unwrap();
 }
 
 #[test]
