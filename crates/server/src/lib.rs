@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod agreement;
+mod answering;
 mod authz;
 mod background;
 mod begun;
