@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_config::Config;
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError};
@@ -15,7 +16,6 @@ use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_server::admin::{Administration, Authority, Name, clients, configuration};
-use tollgate_server::config::Config;
 use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, install_if_empty, whoever_runs_this};
 use tollgate_store::{Access, Terms};
 use zeroize::Zeroizing;

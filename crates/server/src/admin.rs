@@ -22,10 +22,10 @@ pub mod keys;
 pub mod many;
 pub mod merchants;
 mod name;
+mod operation;
 mod page;
 pub(crate) mod recorded;
 pub mod rekey;
-pub(crate) mod role;
 pub mod scopes;
 pub(crate) mod second;
 pub mod secrets;
@@ -34,18 +34,18 @@ mod unused;
 
 use std::time::Duration;
 
+use tollgate_config::Config;
 use tollgate_core::{Scope, Timestamp};
 use tollgate_store::{Status, Store, StoreError, Version};
 
-use crate::config::Config;
 use crate::opening::Unlocked;
 
 pub use authority::Authority;
 pub use error::AdminError;
 use name::is_line;
 pub use name::{Name, NameError, Reason, ReasonError};
+pub use operation::Operation;
 pub use page::Page;
-pub use role::{Operation, Role, RoleError};
 pub use tollgate_core::Actor;
 
 /// The installation that is administered.

@@ -7,10 +7,9 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use tollgate_config::{Config, duration_text};
 use tollgate_core::{Accepted, Timestamp};
 use tollgate_store::{Act, Adoption, Agreement, Agreements, StoreError};
-
-use crate::config::{Config, duration_text};
 
 /// How soon every server knows of a new key that may sign, and of what was agreed on: one that has not read the change log
 /// for so long takes no signature for a wrong one, because a key that it doesn't know may have made it.

@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, sleep};
-
+use tollgate_config::WhenStale;
 use tollgate_store::Outcome;
 
 use crate::background;
-use crate::config::WhenStale;
 use crate::installation::Installation;
 use crate::opening::OpenError;
 use crate::readiness::Task;

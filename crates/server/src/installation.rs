@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use serde_json::json;
 use tokio::time::Instant;
+use tollgate_config::{Config, WhenStale};
 use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
 use tollgate_guard::{Freshness, Verifier};
 use tollgate_store::{
@@ -19,7 +20,6 @@ use tollgate_store::{
 use crate::admin::{Administration, Authority, recorded};
 use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
-use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::events::Auditing;
 use crate::key_times::newest;

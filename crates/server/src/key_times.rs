@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use tollgate_config::Config;
 use tollgate_core::{Algorithm, Timestamp};
 use tollgate_store::{CLOCKS_DIFFER, SigningKey};
-
-use crate::config::Config;
 
 /// How far the clocks of servers may differ.
 const SKEW: Duration = Duration::from_secs(60);

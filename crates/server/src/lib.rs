@@ -12,7 +12,6 @@ mod caller;
 mod catch_up;
 mod change_log;
 mod client_id_filter;
-pub mod config;
 mod console;
 mod document;
 pub mod error;

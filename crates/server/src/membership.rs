@@ -9,11 +9,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tollgate_config::Config;
 use tollgate_core::{Accepted, Actor, Timestamp};
 use tollgate_store::{Agreements, Draft, Object, RunningServer, Servers, Store, StoreError};
 
 use crate::agreement::{Records, Standing, Terms};
-use crate::config::Config;
 use crate::process::Process;
 use crate::trail::AuditTrail;
 

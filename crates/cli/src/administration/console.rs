@@ -1,8 +1,9 @@
 //! `tollgate console`.
 
 use serde_json::json;
+use tollgate_config::Role;
 use tollgate_core::Actor;
-use tollgate_server::admin::{Administration, Name, Role, console};
+use tollgate_server::admin::{Administration, Name, console};
 use tollgate_server::unix_user;
 use tollgate_store::Access;
 

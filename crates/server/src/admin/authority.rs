@@ -1,11 +1,11 @@
 //! By what right somebody administers, and what they can't do by it: to give rights that they don't have, and to lock
 //! themselves out.
 
+use tollgate_config::Role;
 use tollgate_core::{ClientId, Scope, SecretId};
 use tollgate_store::Client;
 
 use super::AdminError;
-use super::role::Role;
 
 /// By what right somebody administers.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde_json::Value;
+use tollgate_config::duration_text;
 use tollgate_core::{
     Actor, Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Revoked, Scope, Timestamp,
 };
@@ -18,7 +19,6 @@ use super::{
     AdminError, Administration, Name, Page, check_version, creation, merchants, recorded, second, secrets,
     wait_if_enabled_again,
 };
-use crate::config::duration_text;
 
 /// A client that is to be created.
 #[derive(Debug, Clone)]

@@ -11,12 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tollgate_config::Role;
 use tollgate_core::{Actor, ActorKind, MasterKeys, Scope, SessionId, Timestamp};
 use tollgate_store::{Object, Outcome, RecordFilter, RecordOrder};
 use zeroize::Zeroizing;
 
 use super::acting::{Attempt, Order};
-use super::{AdminError, Administration, Name, Role, recorded};
+use super::{AdminError, Administration, Name, recorded};
 
 /// How long a link can be signed in by.
 pub const LINK_TTL: Duration = Duration::from_secs(5 * 60);

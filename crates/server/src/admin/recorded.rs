@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tollgate_config::duration_text;
 use tollgate_core::{Audience, Timestamp};
 use tollgate_store::{Client, Merchant, Secret, SigningKey, Status};
-
-use crate::config::duration_text;
 
 /// Describes a merchant.
 pub(super) fn merchant(merchant: &Merchant) -> Value {

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_config::duration_text;
 use tollgate_core::{Actor, ActorKind, Timestamp};
 use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
 
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration, recorded};
-use crate::config::duration_text;
 
 /// How many of the newest records of an act on something are looked through. Behind more, an act is asked for anew.
 const LOOKED_THROUGH: u32 = 100;

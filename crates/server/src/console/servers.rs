@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::routing::get;
 use tokio::time::Instant;
+use tollgate_config::duration_text;
 use tollgate_core::Timestamp;
 use tollgate_store::RunningServer;
 
@@ -12,7 +13,6 @@ use super::routes::{Route, only};
 use super::view;
 use super::visit::{Outcome, Visit, page};
 use crate::admin::Operation;
-use crate::config::duration_text;
 use crate::error::Error;
 
 /// A server that has been silent for so long runs no more.

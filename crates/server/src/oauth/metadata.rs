@@ -6,9 +6,9 @@ use std::time::Duration;
 use http::Method;
 use http::request::Parts;
 use serde::Serialize;
+use tollgate_config::Config;
 use tollgate_core::{Jwk, Timestamp};
 
-use crate::config::Config;
 use crate::document::Document;
 use crate::error::Error;
 use crate::key_times::KEY_SET_KEPT;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use tollgate_config::Config;
 use tollgate_core::Timestamp;
 use tollgate_server::admin::{Administration, Authority, configuration};
-use tollgate_server::config::Config;
 use tollgate_server::{Unlocked, Watcher};
 use tollgate_store::{RunningServer, Sqlite};
 

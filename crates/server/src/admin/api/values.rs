@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::HeaderMap;
 use http::header::IF_MATCH;
 use ipnet::IpNet;
+use tollgate_config::{duration_text, parse_duration};
 use tollgate_core::{Timestamp, TokenId};
 use tollgate_http::Problem;
 use tollgate_http::fields::{FromJson, Refused};
@@ -16,7 +17,6 @@ use tollgate_store::{Labels, RecordOrder, Status, Version};
 
 use crate::admin::imported::{self, ImportedSecret, ImportedSecrets};
 use crate::admin::is_line;
-use crate::config::{duration_text, parse_duration};
 
 /// A JSON string that a parser accepts.
 pub(super) struct Text<T>(pub(super) T);

@@ -1,13 +1,13 @@
 //! The form of a client, and what it says: the same fields as the API has, read by the same code.
 
 use serde_json::{Map, Value, json};
+use tollgate_config::{Config, duration_text};
 use tollgate_core::Audience;
 use tollgate_http::fields::read;
 use tollgate_http::{Problem, Problems};
 use tollgate_store::{Client, ClientUpdate};
 
 use crate::admin::clients::NewClient;
-use crate::config::{Config, duration_text};
 use crate::console::form::Fields;
 use crate::console::page::{Field, Form};
 

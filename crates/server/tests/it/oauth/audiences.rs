@@ -189,12 +189,12 @@ async fn an_audience_has_a_lifetime_of_its_own_if_it_likes() {
     )
     .unwrap();
     let none: [(&str, &str); 0] = [];
-    let config = tollgate_server::config::Config::load(Some(&file), none).unwrap();
+    let config = tollgate_config::Config::load(Some(&file), none).unwrap();
     assert_eq!(config.access_tokens(LEDGER).unwrap().lifetime, Duration::from_secs(300));
     assert_eq!(config.default_access_tokens().lifetime, Duration::from_secs(900));
     let shown = config.to_redacted_toml();
     std::fs::write(&file, &shown).unwrap();
-    assert_eq!(tollgate_server::config::Config::load(Some(&file), none).unwrap(), config, "{shown}");
+    assert_eq!(tollgate_config::Config::load(Some(&file), none).unwrap(), config, "{shown}");
 }
 
 #[tokio::test]
@@ -296,7 +296,7 @@ fn what_is_wrong_with_an_audience_is_named_with_its_place() {
         ("a=ES256, a=RS256", "a is there twice"),
         ("payment-api=ES256", "is the default audience already"),
     ] {
-        let refused = tollgate_server::config::Config::dev(
+        let refused = tollgate_config::Config::dev(
             listen,
             std::path::Path::new("data"),
             [("TOLLGATE_AUDIENCES", audiences)],

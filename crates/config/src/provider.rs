@@ -6,7 +6,7 @@ use toml::Value;
 use super::reader::Reader;
 use super::redaction::Redacted;
 use super::texts::{Parsed, is_private, optional, public_url};
-use crate::admin::role::Role;
+use crate::role::Role;
 
 /// What the members of groups may do, by the name of the group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The password of the database: where it may stand, and that nobody sees it.
 
 use super::{load, problem_of, problem_of_env};
-use crate::config::{Config, SecretSource};
+use crate::{Config, SecretSource};
 
 #[test]
 fn passwords_are_masked_wherever_they_stand() {

@@ -10,7 +10,7 @@ use std::{
 use toml::{Table, Value};
 
 /// The defaults, commented: what `config.default.toml` holds.
-pub const DEFAULTS: &str = include_str!("../config.default.toml");
+pub const DEFAULTS: &str = include_str!("config.default.toml");
 
 /// Values by dotted key, with where each came from, and what was wrong on the way.
 pub(super) struct Layers {

@@ -80,7 +80,7 @@ pub(super) fn is_loopback(ip: IpAddr) -> bool {
 }
 
 /// Whether a host is this machine.
-pub(crate) fn is_loopback_host(host: &str) -> bool {
+pub fn is_loopback_host(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.trim_start_matches('[').trim_end_matches(']').parse().is_ok_and(is_loopback)
 }

@@ -5,14 +5,14 @@
 //! and everything that is wrong is reported together.
 //!
 //! ```
-//! use tollgate_server::config::Config;
+//! use tollgate_config::Config;
 //!
 //! let config = Config::load(None, [("TOLLGATE_TOKENS__ACCESS_TTL", "2s")])?;
 //! assert_eq!(config.tokens.access_ttl.as_secs(), 2);
 //!
 //! let refused = Config::load(None, [("TOLLGATE_TOKEN__ACCESS_TTL", "2s")]).unwrap_err();
 //! assert!(refused.to_string().contains("did you mean TOLLGATE_TOKENS__ACCESS_TTL?"));
-//! # Ok::<(), tollgate_server::config::ConfigError>(())
+//! # Ok::<(), tollgate_config::ConfigError>(())
 //! ```
 
 mod access_tokens;
@@ -24,6 +24,7 @@ mod layers;
 mod provider;
 mod reader;
 mod redaction;
+mod role;
 mod safety;
 mod settings;
 mod stream;
@@ -45,8 +46,8 @@ use std::{
 use thiserror::Error;
 use tollgate_core::Policy;
 
-pub(crate) use self::authz::without_trailing_slash;
-pub(crate) use self::texts::is_loopback_host;
+pub use self::authz::without_trailing_slash;
+pub use self::texts::is_loopback_host;
 pub use self::{
     access_tokens::AccessTokens,
     audiences::AudienceSettings,
@@ -54,6 +55,7 @@ pub use self::{
     changes::Changes,
     layers::DEFAULTS,
     provider::GroupRoles,
+    role::{Role, RoleError},
     safety::Unsafe,
     settings::{
         Admin, Authz, Config, Console, DatabaseSettings, Idempotency, Keys, Limits, Log, Oidc, PaymentPage,
@@ -194,7 +196,8 @@ impl Config {
 
     /// Reads the configuration that a file of this content makes, without any environment.
     #[cfg(fuzzing)]
-    pub(crate) fn of_file(content: &[u8]) -> Result<Self, ConfigError> {
+    #[doc(hidden)]
+    pub fn of_file(content: &[u8]) -> Result<Self, ConfigError> {
         let mut layers = Layers::defaults();
         layers.add_file(Path::new("FILE"), content);
         Self::resolve(layers)

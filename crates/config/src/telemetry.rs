@@ -127,7 +127,7 @@ impl fmt::Display for ResourceAttribute {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::Config;
 
     #[test]
     fn a_share_is_shown_as_it_was_written() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Config, NO_ENV, load, problem_of};
-use crate::config::WhenStale;
+use crate::WhenStale;
 
 #[test]
 fn keys_rotate_every_quarter_and_what_is_stale_is_refused_unless_told_otherwise() {

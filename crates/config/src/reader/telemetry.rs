@@ -3,24 +3,24 @@
 use std::str::FromStr;
 
 use super::Reader;
-use crate::config::telemetry::{HeaderSource, ResourceAttribute, Sample};
-use crate::config::texts::Parsed;
+use crate::telemetry::{HeaderSource, ResourceAttribute, Sample};
+use crate::texts::Parsed;
 
 impl Reader {
-    pub(in crate::config) fn sample(&mut self, key: &'static str) -> Sample {
+    pub(crate) fn sample(&mut self, key: &'static str) -> Sample {
         self.text(key, Sample::from_str)
     }
 
     /// Headers by where their values are.
-    pub(in crate::config) fn header_sources(&mut self, key: &'static str) -> Vec<HeaderSource> {
+    pub(crate) fn header_sources(&mut self, key: &'static str) -> Vec<HeaderSource> {
         self.texts(key, "an array of NAME=file:PATH or NAME=env:NAME")
     }
 
-    pub(in crate::config) fn resource_attributes(&mut self, key: &'static str) -> Vec<ResourceAttribute> {
+    pub(crate) fn resource_attributes(&mut self, key: &'static str) -> Vec<ResourceAttribute> {
         self.texts(key, "an array of NAME=VALUE")
     }
 
-    pub(in crate::config) fn service_name(&mut self, key: &'static str) -> String {
+    pub(crate) fn service_name(&mut self, key: &'static str) -> String {
         self.text(key, |text| {
             let is_name = (1..=255).contains(&text.len()) && !text.contains(char::is_control);
             if is_name { Ok(text.to_owned()) } else { Err("1 to 255 characters without control characters") }

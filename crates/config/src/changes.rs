@@ -102,7 +102,7 @@ fn collect(prefix: &str, one: &Value, two: &Value, keys: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::LogLevel;
+    use crate::LogLevel;
 
     fn config(env: &[(&str, &str)]) -> Config {
         Config::load(None, env.iter().copied()).unwrap()
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_setting_that_is_taken_is_in_the_file() {
-        let layers = crate::config::layers::Layers::defaults();
+        let layers = crate::layers::Layers::defaults();
         let known: Vec<&str> = layers.keys().collect();
         for key in LIVE {
             assert!(known.contains(&key), "{key}");

@@ -110,7 +110,7 @@ impl Config {
     }
 
     /// Whether callers have addresses of their own here; not behind a proxy that is not named.
-    pub(crate) fn tells_callers_apart(&self) -> bool {
+    pub fn tells_callers_apart(&self) -> bool {
         !(self.is_behind_tls_proxy() && self.trusted_proxies.is_empty())
     }
 

@@ -1,8 +1,8 @@
 //! `[console]`: where it is, and the provider that people sign in by.
 
 use super::{Config, NO_ENV, load, load_with, problem_of};
-use crate::admin::role::Role;
-use crate::config::SecretSource;
+use crate::SecretSource;
+use crate::role::Role;
 
 const OIDC: &str = r#"
 console.oidc.issuer = "https://login.example.com/realms/staff/"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::load;
-use crate::config::{Config, Rate, Share};
+use crate::{Config, Rate, Share};
 
 #[test]
 fn they_are_generous_and_can_be_turned_off() {

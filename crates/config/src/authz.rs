@@ -27,7 +27,7 @@ const KEYS: [&str; 5] = ["method", "path", "scope", "audience", "env"];
 
 impl AuthzRoute {
     /// The path without a slash at its end: programs answer `/a/` as `/a`, so both require the same.
-    pub(crate) fn path_without_slash(&self) -> &str {
+    pub fn path_without_slash(&self) -> &str {
         without_trailing_slash(&self.path)
     }
 
@@ -64,7 +64,7 @@ impl Reader {
 }
 
 /// Takes one slash off the end of a path, unless it is all of it.
-pub(crate) fn without_trailing_slash(path: &str) -> &str {
+pub fn without_trailing_slash(path: &str) -> &str {
     match path.strip_suffix('/') {
         Some("") | None => path,
         Some(rest) => rest,
