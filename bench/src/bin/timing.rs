@@ -17,7 +17,7 @@ use tollgate_bench::message;
 use tollgate_bench::stats::{Moments, median, welch_t};
 use tollgate_core::{Actor, ClientId, MasterKey};
 use tollgate_guard::SystemClock;
-use tollgate_server::admin::clients;
+use tollgate_admin::clients;
 use tollgate_config::{Config, LogFormat, LogLevel};
 use tollgate_server::{Installation, Mounted, Server, log};
 use tollgate_store::Sqlite;

@@ -3,8 +3,7 @@
 //! A request travels down through few files: [`tollgate_http::edge`] → [`Server::handle`] → the authority's endpoint,
 //! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
-pub mod admin;
-mod agreement;
+mod api;
 mod authz;
 mod background;
 mod begun;
@@ -26,7 +25,6 @@ mod gauges;
 mod health;
 mod inspection;
 mod installation;
-mod key_times;
 mod last_use;
 mod limiters;
 mod limits;
@@ -37,9 +35,7 @@ mod oauth;
 pub mod oidc;
 mod open_files;
 pub mod openapi;
-mod opening;
 mod panics;
-mod process;
 mod readiness;
 mod refusals;
 mod refused_requests;
@@ -59,20 +55,15 @@ mod store_clock;
 mod store_load;
 mod streaming;
 mod suspension;
-mod trail;
 mod uses;
 mod waiting;
 mod watcher;
 mod why;
 
-pub use agreement::{Adopted, KEYS_KNOWN_WITHIN, ROLLOUT, Terms, accepted};
 pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::Installation;
-pub use key_times::{next_activation, others_retire_at};
 pub use open_files::open_files;
-pub use opening::{NewKey, OpenError, Unlocked, install_if_empty, new_signing_key, open_signing_keys};
-pub use process::{machine, unix_user, whoever_runs_this};
 pub use readiness::{NotReady, Task};
 pub use refusals::{Refusal, Refusals};
 pub use response::Body;
@@ -80,7 +71,6 @@ pub use rotation::Rotation;
 pub use run::{BindError, Listeners, Tls, run};
 pub use server::{Loopback, Mounted, Server};
 pub use streaming::{StreamError, Streaming};
-pub use trail::AuditTrail;
 pub use waiting::Waiting;
 pub use watcher::Watcher;
 pub use why::{Unproved, Why};

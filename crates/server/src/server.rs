@@ -29,7 +29,7 @@ use tollgate_store::StoreError;
 use tollgate_telemetry::{Counts, RequestSpan, TraceIdText, Traces};
 use tower::{BoxError, Service};
 
-use crate::admin::api;
+use crate::api;
 use crate::authz::asks::Asks;
 use crate::authz::{self, RouteTable};
 use crate::begun::Begun;

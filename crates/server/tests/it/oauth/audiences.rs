@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_admin::keys;
 use tollgate_core::{
     Algorithm, Jwk, KeyId, PayloadBuffer, Policy, Timestamp, TokenError, TokenKind, VerifyingKey,
     VerifyingRing,
 };
-use tollgate_server::admin::keys;
 
 use super::{grant, post_as, said, tokens};
 use crate::call::{Call, KEYS, OAUTH_TOKEN, TOKEN, assert_oauth_refused, assert_refused, claims};
