@@ -13,9 +13,11 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 11] = [
+const CRATES: [(&str, usize); 13] = [
     ("core", 1_500),
     ("store", 4_000),
+    ("config", 2_300),
+    ("admin", 4_000),
     ("http", 2_200),
     ("guard", 900),
     ("telemetry", 900),
@@ -44,7 +46,7 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("guard", 2_360),
     ("http", 3_900),
     ("sandbox", 4_330),
-    ("server", 19_740),
+    ("server", 13_430),
     ("store", 8_090),
 ];
 
