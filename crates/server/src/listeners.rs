@@ -4,8 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
-
-use crate::config::Config;
+use tollgate_config::Config;
 
 /// A listener that can't be had.
 #[derive(Debug, thiserror::Error)]

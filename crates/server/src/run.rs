@@ -1,21 +1,19 @@
 //! Running a server: its listeners, what goes on in the background, and how it ends.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tollgate_http::edge::{Drained, Edge, Inbound, Limits};
+use tollgate_config::Config;
+use tollgate_http::edge::{Drained, Edge, Limits};
 use tollgate_store::Outcome;
 
+use crate::answering::{Answering, serve};
 use crate::background;
-use crate::config::Config;
 use crate::figures;
 use crate::follower::{Follower, Following};
 use crate::installation::Installation;
@@ -48,7 +46,7 @@ pub async fn run(
     server: Arc<Server>,
     listeners: Listeners,
     tls: Tls,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Drained {
     let open = server.state().connections().clone();
     warn_of_few_files(server.state().config());
@@ -75,14 +73,8 @@ pub async fn run(
         (server.state().edge_limits().borrow().clone(), server.state().edge_limits().subscribe());
     let Socket { listener, is_given } = listeners.api;
     let edge = Edge::new(now).follow(later).tls(tls.api).count_in(open).limit_sources(sources);
-    let make = |peer: SocketAddr| {
-        let server = server.clone();
-        tower::service_fn(move |request: Request<Inbound>| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.handle(peer.ip(), request).await) }
-        })
-    };
-    let drained = edge.leave_queue(is_given).serve(listener, make, draining).await;
+    let answering = Answering::Api(server.clone());
+    let drained = serve(edge.leave_queue(is_given), listener, answering, Box::pin(draining)).await;
     note("server.stop", json!({ "completed": drained.completed, "aborted": drained.aborted }));
     // Health is answered to the end, so that whoever watches sees the server drain.
     drop(stop);
@@ -168,13 +160,6 @@ async fn serve_admin(
     // A request that is lost here is asked again, and those of the API wait until this process has ended.
     let settle = Duration::ZERO;
     let edge = Edge::new(Limits { max_connections, settle, ..limits }).tls(tls).leave_queue(is_given);
-    let make = |peer: SocketAddr| {
-        let server = server.clone();
-        tower::service_fn(move |request: Request<Inbound>| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.handle_admin(peer.ip(), request).await) }
-        })
-    };
     let stopped = async move { while stopped.changed().await.is_ok() {} };
-    edge.serve(listener, make, stopped).await
+    serve(edge, listener, Answering::Admin(server), Box::pin(stopped)).await
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::admission::Inner;
 use super::limits::{Limits, OpenConnections};
-use super::listener::Listener;
+use super::listener::{Listener, Socket};
 use super::refusal::Refusal;
 use super::rules::{Requests, Rules};
 use super::shared::Shared;
@@ -121,7 +122,7 @@ impl Edge {
         self,
         listener: L,
         make_service: M,
-        shutdown: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()> + Send,
     ) -> Drained
     where
         L: Listener,
@@ -147,7 +148,7 @@ impl Edge {
             completed: 0,
         };
         let served = async {
-            serving.accept_until(&listener, shutdown).await;
+            serving.accept_until(&listener, pin!(shutdown)).await;
             let end = serving.begin_drain();
             serving.settle(&listener).await;
             if self.leaves_queue {
@@ -187,24 +188,23 @@ struct Serving<M> {
 }
 
 impl<M> Serving<M> {
-    async fn accept_until<L, S>(&mut self, listener: &L, shutdown: impl Future<Output = ()>)
+    async fn accept_until<L, S>(&mut self, listener: &L, mut end: Pin<&mut (dyn Future<Output = ()> + Send)>)
     where
         L: Listener,
         M: Fn(L::Peer) -> S,
         S: Inner,
     {
-        let mut shutdown = std::pin::pin!(shutdown);
         let slots = self.slots.clone();
         let mut changes = self.changes.take();
         while !self.has_settled() {
             tokio::select! {
                 biased;
-                () = &mut shutdown => return,
+                () = &mut end => return,
                 limits = next(&mut changes) => self.change(limits),
                 Some(ended) = self.connections.join_next() => self.note(ended),
                 (slot, io, peer) = accept(&slots, || listener.accept()) => match slot {
                     Slot::Serve(permit) => self.serve_source::<L, S>(permit, io, peer),
-                    Slot::Refuse(permit) => self.refuse::<L>(permit, io, Refusal::TooManyConnections),
+                    Slot::Refuse(permit) => self.refuse(permit, io, Refusal::TooManyConnections),
                 },
             }
         }
@@ -230,7 +230,7 @@ impl<M> Serving<M> {
     }
 
     /// Serves a connection, unless its source has too many.
-    fn serve_source<L, S>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, peer: L::Peer)
+    fn serve_source<L, S>(&mut self, permit: OwnedSemaphorePermit, io: Socket, peer: L::Peer)
     where
         L: Listener,
         M: Fn(L::Peer) -> S,
@@ -244,7 +244,7 @@ impl<M> Serving<M> {
         }
         // The others are closed without a word, which costs as little as it can.
         if let Some(permit) = self.slots.refuse_now() {
-            self.refuse::<L>(permit, io, Refusal::TooManyOfSource);
+            self.refuse(permit, io, Refusal::TooManyOfSource);
         }
     }
 
@@ -265,7 +265,7 @@ impl<M> Serving<M> {
         M: Fn(L::Peer) -> S,
         S: Inner,
     {
-        let settled = tokio::time::sleep(self.shared.settle());
+        let settled = pin!(tokio::time::sleep(self.shared.settle()));
         self.accept_until(listener, settled).await;
     }
 
@@ -291,7 +291,7 @@ impl<M> Serving<M> {
         self.completed += usize::from(self.shared.is_draining());
     }
 
-    fn refuse<L: Listener>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, refusal: Refusal) {
+    fn refuse(&mut self, permit: OwnedSemaphorePermit, io: Socket, refusal: Refusal) {
         // To say it over TLS would take the handshake, which costs more than what it refuses.
         if self.tls.is_some() {
             return;
@@ -303,7 +303,7 @@ impl<M> Serving<M> {
         });
     }
 
-    fn spawn<L, S>(&mut self, permit: OwnedSemaphorePermit, held: Option<Held>, io: L::Io, peer: L::Peer)
+    fn spawn<L, S>(&mut self, permit: OwnedSemaphorePermit, held: Option<Held>, io: Socket, peer: L::Peer)
     where
         L: Listener,
         M: Fn(L::Peer) -> S,

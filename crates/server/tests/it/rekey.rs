@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tollgate_admin::clients::{self, NewClient};
+use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
+use tollgate_admin::rekey::{self, Resealed};
+use tollgate_admin::{OpenError, keys};
 use tollgate_core::{Algorithm, MasterKey, MasterKeys};
-use tollgate_server::admin::clients::{self, NewClient};
-use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
-use tollgate_server::admin::keys;
-use tollgate_server::admin::rekey::{self, Resealed};
-use tollgate_server::{Installation, OpenError, Server};
+use tollgate_server::{Installation, Server};
 
 use crate::call::{Call, LIST, REFRESH, TOKEN};
 use crate::sandbox::mounted;
@@ -87,4 +87,20 @@ async fn while_the_list_is_rolled_out_every_server_opens_what_any_has_sealed() {
     // One that started before seals with the new key as well.
     keys::rotate(&running.administration(), Algorithm::Hs256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, vec![other_key()]).await.is_ok());
+}
+
+/// It would leave out what the newer program has added, or leave it sealed with the former key alone.
+#[tokio::test]
+async fn a_store_to_which_a_newer_program_has_added_is_neither_sealed_anew_nor_copied_by_an_older_one() {
+    let stage = Stage::open().await;
+    rusqlite::Connection::open(stage.path()).unwrap().execute_batch("PRAGMA user_version = 13").unwrap();
+    let rekeying = with_keys(&stage, vec![other_key(), master_key()]).await.unwrap();
+    let sealed = rekey::rekey(&rekeying.administration(), &SYSTEM).await.unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let target = tollgate_store::Sqlite::open(&folder.path().join("copy.db")).unwrap();
+    let copied = tollgate_admin::copy::copy(stage.elsewhere.as_ref(), &target).await.unwrap_err();
+    for error in [sealed, copied] {
+        assert!(error.to_string().contains("schema version 13, this version knows up to 12"), "{error}");
+    }
+    assert!(with_keys(&stage, vec![master_key()]).await.is_ok());
 }
