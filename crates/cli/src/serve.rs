@@ -170,8 +170,8 @@ pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }
 
-/// Validates the configuration and prints the effective one.
-pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
+/// Validates the configuration, and what it names unless only the settings are asked for, and prints the effective one.
+pub(crate) fn check(file: Option<&Path>, settings_only: bool, format: Format) -> Result<(), Failure> {
     let config = read(file)?;
     match format {
         Format::Text => output::lines(&config.to_redacted_toml())?,
@@ -180,5 +180,31 @@ pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> 
     for warning in config.warnings() {
         say::warning(&warning);
     }
-    open::refuse_unsafe(&config)
+    let mut problems: Vec<String> = open::unsafe_ones(&config.check_production()).collect();
+    if !settings_only {
+        problems.extend(unusable(&config).iter().flat_map(Failure::problems).cloned());
+        if config.console.oidc.is_set()
+            && let Err(failure) = open::provider_secret(&config)
+        {
+            say::warning(&format!("nobody can sign in to the console by the provider: {failure}"));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
+}
+
+/// Lists the secrets and certificates without which a server of this configuration does not start.
+fn unusable(config: &Config) -> Vec<Failure> {
+    let is_postgres = matches!(config.database.url, Database::Postgres(_));
+    let mut failures = Served::unusable(config);
+    failures.extend(
+        [
+            // That there is none is unsafe, and was said.
+            if config.master_key.is_empty() { Ok(()) } else { open::master_keys(config).map(drop) },
+            if is_postgres { open::database_password(config) } else { Ok(()) },
+            telemetry::check(config),
+        ]
+        .into_iter()
+        .filter_map(Result::err),
+    );
+    failures
 }
