@@ -8,9 +8,9 @@ mod secrets_to;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tollgate_server::admin::apply::{self, Others, Plan, Step, Wanted};
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::scopes;
+use tollgate_admin::apply::{self, Others, Plan, Step, Wanted};
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::scopes;
 use tollgate_store::{Access, Status};
 
 use self::plan::{COLUMNS, shown, shown_before, shown_created};

@@ -9,8 +9,8 @@ use tollgate_client::{
     Caller, ConfigurationError, Environment, Fault, HttpHosts, ObtainError, Reason, Secret, SecretError,
     SecretSource,
 };
+use tollgate_config::Config;
 use tollgate_secrets::access::AccessError;
-use tollgate_server::config::Config;
 
 use crate::args::CallerArgs;
 use crate::credentials::Credentials;

@@ -8,15 +8,17 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::imported::ImportedSecrets;
+use tollgate_admin::merchants::{self, NewMerchant};
+use tollgate_admin::{
+    Administration, Authority, Name, Unlocked, clients, configuration, install_if_empty, whoever_runs_this,
+};
+use tollgate_config::Config;
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError};
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::imported::ImportedSecrets;
-use tollgate_server::admin::merchants::{self, NewMerchant};
-use tollgate_server::admin::{Administration, Authority, Name, clients, configuration};
-use tollgate_server::config::Config;
-use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, install_if_empty, whoever_runs_this};
+use tollgate_server::{Installation, Listeners, Server, Tls};
 use tollgate_store::{Access, Terms};
 use zeroize::Zeroizing;
 

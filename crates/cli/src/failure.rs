@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
-use tollgate_server::admin::AdminError;
-use tollgate_server::{BindError, OpenError};
+use tollgate_admin::{AdminError, OpenError};
+use tollgate_server::BindError;
 use tollgate_store::StoreError;
 
 use crate::printable::printable;

@@ -6,10 +6,10 @@ mod map_file;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::import::{self, Fate, Plan, Rules};
+use tollgate_admin::merchants::NewMerchant;
 use tollgate_core::ClientId;
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::import::{self, Fate, Plan, Rules};
-use tollgate_server::admin::merchants::NewMerchant;
 use tollgate_store::Access;
 
 use self::file::Line;

@@ -6,12 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tollgate_admin::{Administration, Authority, Unlocked, install_if_empty};
+use tollgate_config::{Config, Database, SecretSource, Unsafe};
 use tollgate_core::{Clock, MasterKeys, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError, Sharing};
-use tollgate_server::admin::{Administration, Authority};
-use tollgate_server::config::{Config, Database, SecretSource, Unsafe};
-use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
 use zeroize::Zeroizing;
 

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
+use tollgate_admin::imported::hashed_by;
+use tollgate_admin::secrets::SecretStatus;
+use tollgate_config::duration_text;
 use tollgate_core::{Audience, Timestamp};
-use tollgate_server::admin::imported::hashed_by;
-use tollgate_server::admin::secrets::SecretStatus;
-use tollgate_server::config::duration_text;
 use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
 
 use crate::args::Format;

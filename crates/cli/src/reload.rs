@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
-use tollgate_server::config::Config;
+use tollgate_config::Config;
 use tollgate_server::{Server, log};
 
 use crate::certificate::Served;

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_admin::{Administration, Authority, Unlocked, audit};
+use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
-use tollgate_server::admin::{Administration, Authority, audit};
-use tollgate_server::config::{Config, Database};
-use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, Waiting, log};
+use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
+use tollgate_admin::machine;
+use tollgate_config::{Config, HeaderSource, ResourceAttribute, Sample};
 use tollgate_secrets::access::Sharing;
 use tollgate_secrets::https;
-use tollgate_server::config::{Config, HeaderSource, ResourceAttribute, Sample};
-use tollgate_server::{Server, machine};
+use tollgate_server::Server;
 use tollgate_telemetry::{Collector, Delivering, Identity, Sending, Signal, Telemetry, Undelivered};
 
 use crate::args::TelemetryArgs;

@@ -5,9 +5,9 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tollgate_admin::Administration;
+use tollgate_admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_core::{Link, Timestamp, TrailKey};
-use tollgate_server::admin::Administration;
-use tollgate_server::admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_store::{Access, RecordFilter, RecordOrder};
 
 use crate::actor::actor_because;

@@ -1,10 +1,10 @@
 //! `tollgate client`.
 
 use serde_json::Value;
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::imported::ImportedSecrets;
+use tollgate_admin::scopes;
 use tollgate_core::{ClientId, MerchantId, Scope};
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::imported::ImportedSecrets;
-use tollgate_server::admin::scopes;
 use tollgate_store::{Access, LabelsError, Status};
 
 use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs, Why};

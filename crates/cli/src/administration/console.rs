@@ -1,9 +1,9 @@
 //! `tollgate console`.
 
 use serde_json::json;
+use tollgate_admin::{Administration, Name, console, unix_user};
+use tollgate_config::Role;
 use tollgate_core::Actor;
-use tollgate_server::admin::{Administration, Name, Role, console};
-use tollgate_server::unix_user;
 use tollgate_store::Access;
 
 use crate::actor::actor_because;

@@ -1,8 +1,8 @@
 //! `tollgate merchant`.
 
 use serde_json::Value;
+use tollgate_admin::merchants::NewMerchant;
 use tollgate_core::MerchantId;
-use tollgate_server::admin::merchants::NewMerchant;
 use tollgate_store::{Access, Status};
 
 use crate::args::{Format, MerchantArgs, MerchantCommand, WhereArgs};

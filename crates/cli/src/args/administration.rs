@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
+use tollgate_admin::Name;
+use tollgate_config::{Database, SecretSource, parse_duration};
 use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId, TokenId};
-use tollgate_server::admin::Name;
-use tollgate_server::config::{Database, SecretSource, parse_duration};
 
 use super::client_update::ClientUpdateArgs;
 use super::common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};

@@ -2,8 +2,8 @@
 
 use clap::ArgGroup;
 use ipnet::IpNet;
+use tollgate_admin::Name;
 use tollgate_core::{Audience, Scope};
-use tollgate_server::admin::Name;
 use tollgate_store::{ClientUpdate, LabelsError};
 
 use super::common::{ClientArgs, Why, network};

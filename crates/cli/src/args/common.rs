@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::ArgGroup;
 use ipnet::IpNet;
+use tollgate_admin::Reason;
 use tollgate_core::{ClientId, MerchantId};
-use tollgate_server::admin::Reason;
 
 /// Which store a command acts on.
 #[derive(Debug, clap::Args)]

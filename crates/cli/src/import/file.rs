@@ -33,7 +33,7 @@ pub(super) fn read(args: &ImportArgs) -> Result<Vec<Line>, Failure> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use tollgate_server::admin::import::OldClient;
+    use tollgate_admin::import::OldClient;
 
     use super::*;
 

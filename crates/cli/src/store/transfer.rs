@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tollgate_server::admin::{AdminError, copy};
+use tollgate_admin::{AdminError, copy};
 use tollgate_store::{Access, Store};
 
 use crate::args::{Format, TransferArgs};
