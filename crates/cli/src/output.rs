@@ -180,7 +180,7 @@ pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
 }
 
 /// Returns networks as they are printed.
-pub(crate) fn networks(networks: &[IpNet]) -> String {
+fn networks(networks: &[IpNet]) -> String {
     networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 

@@ -96,6 +96,6 @@ fn added(added: &AddedKey) -> Value {
         "key_id": added.id,
         "algorithm": added.algorithm.as_str(),
         "activates_at": output::time(added.activates_at),
-        "others_retire_at": output::time(added.others_retire_at),
+        "others_retire_at": added.others_retire_at.map(output::time),
     })
 }
