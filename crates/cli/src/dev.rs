@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
+use tollgate_operator::{own_now, private_file};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::imported::ImportedSecrets;
@@ -25,11 +26,11 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, private_file, provider, sandbox, serve, telemetry};
+use crate::{open, output, provider, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
-    open::now()?;
+    own_now()?;
     signals::serving(|signals| serve(args, signals)).await
 }
 
@@ -45,7 +46,7 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let _alone = lock(&args.data)?;
     make_master_key(&args.data)?;
     let store = open::store(&config, Access::Create).await?;
-    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?, &actor()).await?;
+    install_if_empty(store.as_ref(), &open::master_keys(&config)?, own_now()?, &actor()).await?;
     let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
     let admin = Administration {

@@ -1,13 +1,14 @@
 //! Why a command failed: a line on standard error that says what, and what to do; several only for a configuration.
 
-use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
+use tollgate_operator::{ApiError, FileError, OperatorError};
 use tollgate_server::admin::AdminError;
 use tollgate_server::{BindError, OpenError};
 use tollgate_store::StoreError;
 
+use crate::advice;
 use crate::printable::printable;
 
 /// Why a command failed.
@@ -24,8 +25,6 @@ enum Kind {
     Final,
     /// The store could not be reached, so the command may succeed later.
     Passing,
-    /// The one act was refused as things are; another one may be done.
-    OfOneAct,
 }
 
 impl Failure {
@@ -59,16 +58,6 @@ impl Failure {
     /// Says whether the store could not be reached, so that the command may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         self.kind == Kind::Passing
-    }
-
-    /// Makes the failure of an act that can't be done as things are.
-    pub(crate) fn of_one_act(message: impl Into<String>) -> Self {
-        Self { kind: Kind::OfOneAct, ..Self::new(message) }
-    }
-
-    /// Says whether another act may be done.
-    pub(crate) fn is_of_one_act(&self) -> bool {
-        self.kind == Kind::OfOneAct
     }
 }
 
@@ -123,12 +112,61 @@ impl From<AdminError> for Failure {
             | AdminError::InProgress
             | AdminError::KeyNotKept(_)
             | AdminError::SealedAnswer
-            | AdminError::UnknownAudience(_) => return Self::new(error.to_string()),
-            AdminError::SecondPerson { .. } => return Self::of_one_act(error.to_string()),
+            | AdminError::UnknownAudience(_)
+            | AdminError::SecondPerson { .. } => return Self::new(error.to_string()),
             AdminError::Open(error) => return Self::new(error.to_string()),
             AdminError::Store(error) => return error.clone().into(),
         };
         Self::new(format!("{error}: `tollgate {shown_by}` shows them"))
+    }
+}
+
+impl From<OperatorError> for Failure {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::Act(error) => error.into(),
+            OperatorError::Server(error) => error.into(),
+            OperatorError::NoFolder(error) => Self::new(format!("--secrets-to: {error}")),
+            OperatorError::File(error) => error.into(),
+            OperatorError::Unreadable
+            | OperatorError::ClockNotSet
+            | OperatorError::NotKept { .. }
+            | OperatorError::NotNow { .. }
+            | OperatorError::SecretLost { .. } => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::new(match &error {
+            FileError::Exists(_) => format!("{error}: --secrets-to wants the name of a new file"),
+            FileError::Unreadable { .. } | FileError::Unwritable { .. } | FileError::Wrong { .. } => {
+                error.to_string()
+            }
+        })
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        let text = match &error {
+            ApiError::Url(error) => format!("--server: {error}"),
+            ApiError::NotOurs(_) => format!("{error}: check the URL of --server"),
+            ApiError::Unreachable { url, cause } => {
+                format!("{error}{}", advice::unreachable(cause, url, "the URL of admin_listen"))
+            }
+            ApiError::NoToken { authority, error } => advice::without_token(authority, error),
+            ApiError::HttpHosts(_)
+            | ApiError::Caller(_)
+            | ApiError::Configuration(_)
+            | ApiError::NoHttpClient(_)
+            | ApiError::Unanswered { .. }
+            | ApiError::Unavailable(_)
+            | ApiError::Incomplete(_)
+            | ApiError::Refused { .. } => error.to_string(),
+        };
+        Self::new(text)
     }
 }
 
@@ -145,16 +183,4 @@ impl From<BindError> for Failure {
     fn from(error: BindError) -> Self {
         Self::new(error.to_string())
     }
-}
-
-/// Returns the innermost cause of a call that failed; the outer ones only say that there is one.
-pub(crate) fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it took too long".to_owned();
-    }
-    let mut innermost: &dyn Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

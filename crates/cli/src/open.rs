@@ -6,17 +6,17 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tollgate_core::{Clock, MasterKeys, Timestamp};
-use tollgate_guard::SystemClock;
+use tollgate_client::Environment;
+use tollgate_core::MasterKeys;
+use tollgate_operator::{Desk, Opened, own_now};
 use tollgate_secrets::access::{self, AccessError, Sharing};
-use tollgate_server::admin::{Administration, Authority};
 use tollgate_server::config::{Config, Database, SecretSource, Unsafe};
 use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store};
 use zeroize::Zeroizing;
 
-use crate::actor::actor;
-use crate::args::StoreArgs;
+use crate::actor::{actor, actor_because};
+use crate::args::{StoreArgs, WhereArgs, Why};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::say;
@@ -28,28 +28,26 @@ pub(crate) const DEFAULT_DATA: &str = ".tollgate";
 /// Where `dev` listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
-/// An installation that a command administers.
-pub(crate) struct Opened {
-    pub(crate) config: Config,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) unlocked: Unlocked,
+/// Opens where the arguments have acts done, and says on standard error what that is.
+pub(crate) async fn desk(on: &WhereArgs, access: Access) -> Result<Desk, Failure> {
+    desk_because(on, access, Why::default()).await
 }
 
-impl Opened {
-    /// Returns what the acts of administration work on.
-    pub(crate) fn administration(&self) -> Administration<'_> {
-        Administration {
-            store: self.store.as_ref(),
-            unlocked: &self.unlocked,
-            config: &self.config,
-            authority: Authority::MasterKey,
-        }
+/// Opens it for acts that are done for a reason.
+pub(crate) async fn desk_because(on: &WhereArgs, access: Access, why: Why) -> Result<Desk, Failure> {
+    let Some(url) = &on.server else {
+        return Ok(Desk::on_store(installation(&on.store, access).await?, actor_because(why)));
+    };
+    let desk = Desk::by_server(url, &Environment::process(), why.reason.map(String::from)).await?;
+    if let Desk::Server(api) = &desk {
+        say::note(&format!("acting on the server at {}, as the client of TOLLGATE_CLIENT_ID", api.url()));
     }
+    Ok(desk)
 }
 
 /// Opens the installation that the arguments or the environment name, and says on standard error which it is.
 pub(crate) async fn installation(args: &StoreArgs, access: Access) -> Result<Opened, Failure> {
-    let own_now = now()?;
+    let own_now = own_now()?;
     let target = target(args)?;
     let config = target.config;
     let master_keys = master_keys(&config)?;
@@ -300,13 +298,4 @@ pub(crate) fn inaccessible(what: &str, path: &Path, error: &AccessError) -> Fail
 /// Whether files with secrets may be readable for every user of the machine.
 pub(crate) fn sharing(config: &Config) -> Sharing {
     if config.world_readable_secrets { Sharing::WorldReadable } else { Sharing::Private }
-}
-
-/// Returns the current time, if the clock has been set.
-pub(crate) fn now() -> Result<Timestamp, Failure> {
-    let now = SystemClock.now();
-    if now < Timestamp::YEAR_2020 {
-        return Err(Failure::new("the system's clock shows a time before 2020: set it, tokens depend on it"));
-    }
-    Ok(now)
 }

@@ -1,17 +1,9 @@
 //! What commands print: aligned text for people, or one JSON document.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::time::SystemTime;
 
-use ipnet::IpNet;
-use serde_json::{Map, Value, json};
-use tollgate_core::{Audience, Timestamp};
-use tollgate_server::admin::imported::hashed_by;
-use tollgate_server::admin::secrets::SecretStatus;
-use tollgate_server::config::duration_text;
-use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
+use serde_json::Value;
 
 use crate::args::Format;
 use crate::failure::Failure;
@@ -139,82 +131,10 @@ fn document(value: &Value) -> String {
     document
 }
 
-/// Returns a time as RFC 3339 in UTC, in whole seconds.
-pub(crate) fn time(time: Timestamp) -> String {
-    humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
-}
-
-/// Returns a time likewise, in milliseconds.
-pub(crate) fn exact_time(time: Timestamp) -> String {
-    humantime::format_rfc3339_millis(SystemTime::from(time)).to_string()
-}
-
-/// Returns a merchant as it is printed.
-pub(crate) fn merchant(merchant: &Merchant) -> Value {
-    json!({
-        "merchant_id": merchant.id,
-        "name": merchant.name,
-        "status": status(merchant.status),
-        "created_at": time(merchant.created_at),
-    })
-}
-
-/// Returns a client as it is printed.
-pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
-    json!({
-        "client_id": client.id,
-        "merchant_id": client.merchant_id,
-        "name": client.name,
-        "environment": client.environment,
-        "scope": client.scope.as_str(),
-        "allow_from": networks(&client.addresses),
-        "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
-        "access_ttl": client.terms.access_ttl.map(duration_text),
-        "refresh_ttl": client.terms.refresh_ttl.map(duration_text),
-        "quota": client.terms.quota.map(|quota| quota.to_string()),
-        "labels": client.terms.labels.iter().collect::<BTreeMap<_, _>>(),
-        "status": status(client.status),
-        "active_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Active).count(),
-        "created_at": time(client.created_at),
-    })
-}
-
-/// Returns networks as they are printed.
-pub(crate) fn networks(networks: &[IpNet]) -> String {
-    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// Returns a secret as it is printed: everything but the secret itself.
-pub(crate) fn secret(secret: &Secret, used: Option<&SecretUses>, now: Timestamp) -> Value {
-    let mut shown = Map::new();
-    shown.insert("secret_id".into(), json!(secret.id));
-    shown.insert("status".into(), json!(secret_status(SecretStatus::at(now, secret))));
-    shown.insert("hashed_by".into(), json!(hashed_by(secret)));
-    shown.insert("created_at".into(), json!(time(secret.created_at)));
-    shown.insert("expires_at".into(), json!(secret.expires_at.map(time)));
-    shown.insert("revoked_at".into(), json!(secret.revoked_at.map(time)));
-    shown.insert("last_used_at".into(), json!(used.map(|used| time(used.last_at))));
-    shown.insert("sources".into(), json!(used.map_or(0, |used| used.sources.len())));
-    shown.into()
-}
-
-fn secret_status(status: SecretStatus) -> &'static str {
-    match status {
-        SecretStatus::Active => "active",
-        SecretStatus::Expired => "expired",
-        SecretStatus::Revoked => "revoked",
-    }
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Enabled => "enabled",
-        Status::Disabled => "disabled",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

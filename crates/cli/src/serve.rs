@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_operator::own_now;
 use tollgate_server::admin::{Administration, Authority, audit};
 use tollgate_server::config::{Config, Database};
 use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, Waiting, log};
@@ -21,7 +22,7 @@ use crate::{open, output, provider, sandbox, say, supervisor, telemetry};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
-    open::now()?;
+    own_now()?;
     // Before the server says that it serves: from then on it may be told to end.
     signals::serving(|signals| serve(args, signals)).await
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
+use tollgate_client::cause_of;
 use tollgate_secrets::access::Sharing;
 use tollgate_secrets::https;
 use tollgate_server::config::{Config, HeaderSource, ResourceAttribute, Sample};
@@ -12,7 +13,7 @@ use tollgate_server::{Server, machine};
 use tollgate_telemetry::{Collector, Delivering, Identity, Sending, Signal, Telemetry, Undelivered};
 
 use crate::args::TelemetryArgs;
-use crate::failure::{Failure, cause};
+use crate::failure::Failure;
 use crate::open;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -128,7 +129,7 @@ impl OverHttp {
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Failure::new(cause(&error)))?;
+            .map_err(|error| Failure::new(cause_of(&error)))?;
         let (endpoint, headers) = (endpoint.to_owned(), headers.to_vec());
         let collector = Self { client, endpoint, headers, sharing, names };
         collector.headers()?;
@@ -154,7 +155,7 @@ impl OverHttp {
         let headers = self.headers().map_err(|failure| Undelivered::Later(failure.to_string()))?;
         let url = format!("{}{}", self.endpoint, signal.path());
         let sent = self.client.post(url).headers(headers).body(body).send().await;
-        let answer = sent.map_err(|error| Undelivered::Later(cause(&error)))?;
+        let answer = sent.map_err(|error| Undelivered::Later(cause_of(&error)))?;
         let said = |status: StatusCode| format!("{}{} answers {status}", self.endpoint, signal.path());
         match answer.status() {
             status if status.is_success() => Ok(()),

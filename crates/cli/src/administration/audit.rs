@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tollgate_core::{Link, Timestamp, TrailKey};
+use tollgate_operator::view;
 use tollgate_server::admin::Administration;
 use tollgate_server::admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_store::{Access, RecordFilter, RecordOrder};
 
 use crate::actor::actor_because;
 use crate::args::{AuditCommand, AuditListArgs, Format, Since, StoreArgs, Why};
-use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
 use crate::{open, say};
@@ -33,7 +33,7 @@ pub(crate) async fn run(command: AuditCommand, format: Format) -> Result<(), Fai
 }
 
 async fn list(args: AuditListArgs, format: Format) -> Result<(), Failure> {
-    let desk = Desk::open_because(&args.on, Access::Change, args.why).await?;
+    let desk = open::desk_because(&args.on, Access::Change, args.why).await?;
     let now = desk.now().await?;
     let filter = RecordFilter {
         since: args.since.map(|since| time(since, now)),
@@ -88,8 +88,8 @@ async fn verify(store: &StoreArgs, anchor: Option<Anchor>, format: Format) -> Re
         &json!({
             "whole": true,
             "records": verified.records,
-            "since": output::time(verified.since),
-            "until": output::time(verified.until),
+            "since": view::time(verified.since),
+            "until": view::time(verified.until),
             "purged": verified.purged,
             "anchor": verified.anchor.to_string(),
         }),

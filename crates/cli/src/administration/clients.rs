@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tollgate_core::{ClientId, MerchantId, Scope};
+use tollgate_operator::{Desk, name_of};
 use tollgate_server::admin::clients::NewClient;
 use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::scopes;
@@ -9,11 +10,9 @@ use tollgate_store::{Access, LabelsError, Status};
 
 use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
-use crate::desk::{Desk, name_of};
 use crate::failure::Failure;
-use crate::import;
 use crate::output::{self, List, Reader};
-use crate::say;
+use crate::{import, open, say};
 
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
     let print = |client: &Value| output::object(format, client);
@@ -47,20 +46,20 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
         ClientCommand::Import(args) => import::run(*args, format).await,
         ClientCommand::List { merchant, on } => list(&on, merchant, format).await,
         ClientCommand::Show(ClientArgs { client, on }) => {
-            print(&Desk::open(&on, Access::Read).await?.client(client).await?)
+            print(&open::desk(&on, Access::Read).await?.client(client).await?)
         }
         ClientCommand::Update(args) => update(args, format).await,
         ClientCommand::Disable { client: ClientArgs { client, on }, confirm, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, client, "Disable", "").await?;
             print(&desk.set_client_status(client, Status::Disabled).await?)
         }
         ClientCommand::Enable { client: ClientArgs { client, on }, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             print(&desk.set_client_status(client, Status::Enabled).await?)
         }
         ClientCommand::Delete { client: ClientArgs { client, on }, confirm, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, client, "Delete", " for ever").await?;
             print(&desk.delete_client(client).await?)
         }
@@ -88,7 +87,7 @@ async fn confirm_for(
 }
 
 async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Result<(), Failure> {
-    let desk = Desk::open_because(on, Access::Change, why).await?;
+    let desk = open::desk_because(on, Access::Change, why).await?;
     warn_of_unknown(&new.scope);
     output::object(format, &desk.create_client(new).await?)?;
     say::note(super::secrets::SHOWN_ONCE);
@@ -98,7 +97,7 @@ async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Res
 async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     let ClientUpdateArgs { client: ClientArgs { client: id, on }, why, .. } = &args;
     let (id, why) = (*id, why.clone());
-    let desk = Desk::open_because(on, Access::Change, why).await?;
+    let desk = open::desk_because(on, Access::Change, why).await?;
     let update = args.changes().map_err(wrong_labels)?;
     if let Some(scope) = &update.scope {
         warn_of_unknown(scope);
@@ -146,7 +145,7 @@ fn warn_of_unknown(scope: &Scope) {
 }
 
 async fn list(on: &WhereArgs, merchant: Option<MerchantId>, format: Format) -> Result<(), Failure> {
-    let desk = Desk::open(on, Access::Read).await?;
+    let desk = open::desk(on, Access::Read).await?;
     let columns = &[("client_id", 36), ("merchant_id", 36), ("environment", 11), ("status", 8), ("name", 0)];
     let mut page = desk.clients(merchant, None).await?;
     let mut list = List::start(format, columns)?;

@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
 use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId, TokenId};
+use tollgate_operator::network;
 use tollgate_server::admin::Name;
 use tollgate_server::config::{Database, SecretSource, parse_duration};
 
 use super::client_update::ClientUpdateArgs;
-use super::common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
+use super::common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why};
 use super::import::ImportArgs;
 use super::terms::TermsArgs;
 use super::unrepeated::Unrepeated;

@@ -3,10 +3,11 @@
 use clap::ArgGroup;
 use ipnet::IpNet;
 use tollgate_core::{Audience, Scope};
+use tollgate_operator::network;
 use tollgate_server::admin::Name;
 use tollgate_store::{ClientUpdate, LabelsError};
 
-use super::common::{ClientArgs, Why, network};
+use super::common::{ClientArgs, Why};
 use super::terms::TermsUpdateArgs;
 
 #[derive(Debug, clap::Args)]

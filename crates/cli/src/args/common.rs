@@ -1,10 +1,8 @@
 //! What many commands have: where they act, on what, and why.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::ArgGroup;
-use ipnet::IpNet;
 use tollgate_core::{ClientId, MerchantId};
 use tollgate_server::admin::Reason;
 
@@ -37,7 +35,7 @@ that the environment configures, if TOLLGATE_DATABASE__URL or TOLLGATE_MASTER_KE
 Standard error says which it was.";
 
 /// Why something is done.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Why {
     /// Why this is done, for the audit trail: up to 500 characters, such as the number of a ticket.
     #[arg(long, value_name = "TEXT")]
@@ -60,10 +58,4 @@ pub(crate) struct ClientArgs {
     pub(crate) client: ClientId,
     #[command(flatten)]
     pub(crate) on: WhereArgs,
-}
-
-/// Parses a CIDR block, or a single address.
-pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
-    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or("expected a CIDR block such as 10.0.0.0/8, or an address")
 }

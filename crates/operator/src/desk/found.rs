@@ -10,12 +10,11 @@ use tollgate_server::config::parse_duration;
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
 use super::Desk;
-use super::values::unreadable;
-use crate::failure::Failure;
+use crate::error::OperatorError;
 
 impl Desk {
     /// Reads all merchants and clients.
-    pub(crate) async fn found(&self) -> Result<Found, Failure> {
+    pub async fn found(&self) -> Result<Found, OperatorError> {
         if let Self::Store(opened, _) = self {
             return Ok(apply::find(&opened.administration()).await?);
         }
@@ -24,7 +23,7 @@ impl Desk {
         loop {
             let page = self.merchants(after.as_deref()).await?;
             for item in &page.items {
-                found.merchants.push(merchant(item).ok_or_else(unreadable)?);
+                found.merchants.push(merchant(item).ok_or(OperatorError::Unreadable)?);
             }
             after = page.next;
             if after.is_none() {
@@ -34,7 +33,7 @@ impl Desk {
         loop {
             let page = self.clients(None, after.as_deref()).await?;
             for item in &page.items {
-                found.clients.push(client(item).ok_or_else(unreadable)?);
+                found.clients.push(client(item).ok_or(OperatorError::Unreadable)?);
             }
             after = page.next;
             if after.is_none() {
@@ -44,12 +43,7 @@ impl Desk {
     }
 
     /// Says why a client like this could not be created, as far as that is known before the server says it.
-    pub(crate) fn check_client(
-        &self,
-        scope: &Scope,
-        audiences: &[Audience],
-        terms: &Terms,
-    ) -> Result<(), String> {
+    pub fn check_client(&self, scope: &Scope, audiences: &[Audience], terms: &Terms) -> Result<(), String> {
         match self {
             Self::Store(opened, _) => clients::check(&opened.administration(), scope, audiences, terms)
                 .map_err(|error| error.to_string()),
