@@ -8,12 +8,13 @@ use reqwest::Url;
 use tollgate_client::{
     Caller, ConfigurationError, Environment, HttpHosts, Reason, Secret, SecretError, SecretSource,
 };
+use tollgate_operator::Credentials;
+use tollgate_operator::named_secret::SecretProblem;
 use tollgate_secrets::access::AccessError;
 
 use crate::args::CallerArgs;
-use crate::credentials::Credentials;
 use crate::failure::Failure;
-use crate::open::{DEFAULT_DATA, inaccessible};
+use crate::open::DEFAULT_DATA;
 
 /// Returns the client that the arguments or the environment name.
 pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
@@ -40,7 +41,7 @@ fn of_folder(data: &Path) -> Result<Caller, Failure> {
         AccessError::Io(error) => {
             Failure::new(format!("{}: {error}; is this the folder of a `tollgate dev`?", path.display()))
         }
-        AccessError::Exposed(_) => inaccessible("the credentials file", &path, &error),
+        AccessError::Exposed(_) => SecretProblem::of("the credentials file", &path, error).into(),
     })?;
     let id = InFolder { data: data.to_owned(), member: |credentials| credentials.client_id.to_string() };
     let secret = InFolder { data: data.to_owned(), member: |credentials| credentials.client_secret };

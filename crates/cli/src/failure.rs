@@ -3,7 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use tollgate_operator::{ApiError, FileError, OperatorError};
+use tollgate_operator::named_secret::SecretProblem;
+use tollgate_operator::opening::OpeningError;
+use tollgate_operator::trail::TrailError;
+use tollgate_operator::{ApiError, DevFolderError, FileError, OperatorError};
 use tollgate_server::admin::AdminError;
 use tollgate_server::{BindError, OpenError};
 use tollgate_store::StoreError;
@@ -133,6 +136,56 @@ impl From<OperatorError> for Failure {
             | OperatorError::NotKept { .. }
             | OperatorError::NotNow { .. }
             | OperatorError::SecretLost { .. } => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<OpeningError> for Failure {
+    fn from(error: OpeningError) -> Self {
+        match error {
+            OpeningError::Store(error) => error.into(),
+            OpeningError::Sealed(error) => error.into(),
+            OpeningError::Secret(_)
+            | OpeningError::MasterKeyGone(_)
+            | OpeningError::MasterKey(_)
+            | OpeningError::NoMasterKey => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<SecretProblem> for Failure {
+    fn from(problem: SecretProblem) -> Self {
+        Self::new(problem.to_string())
+    }
+}
+
+impl From<DevFolderError> for Failure {
+    fn from(error: DevFolderError) -> Self {
+        match error {
+            DevFolderError::Act(error) => error.into(),
+            DevFolderError::Config(error) => Self::of_several(error.problems().to_vec()),
+            DevFolderError::Unwritable { .. } => {
+                Self::new(format!("{error}; choose another folder with --data DIR"))
+            }
+            DevFolderError::Busy(_) => {
+                Self::new(format!("{error}: use that one, stop it, or choose another folder with --data DIR"))
+            }
+            DevFolderError::Secret(_) | DevFolderError::MasterKeyGone { .. } | DevFolderError::NotOne(_) => {
+                Self::new(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<TrailError> for Failure {
+    fn from(error: TrailError) -> Self {
+        match error {
+            TrailError::Act(error) => error.into(),
+            TrailError::File(error) => error.into(),
+            TrailError::Flaw(_)
+            | TrailError::NoRecord(_)
+            | TrailError::NotARecord { .. }
+            | TrailError::NoRecords(_) => Self::new(error.to_string()),
         }
     }
 }

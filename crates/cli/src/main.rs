@@ -13,7 +13,6 @@ mod caller;
 mod certificate;
 mod client_kit;
 mod confirm;
-mod credentials;
 mod dev;
 mod failure;
 mod hardening;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
-use tollgate_operator::own_now;
+use tollgate_operator::{opening, own_now};
 use tollgate_server::admin::{Administration, Authority, audit};
 use tollgate_server::config::{Config, Database};
 use tollgate_server::{Installation, Listeners, Server, Tls, Unlocked, Waiting, log};
@@ -99,10 +99,10 @@ async fn prepare(config: &Config) -> Result<Prepared, Failure> {
 async fn record_failed_start(config: &Config, failure: &Failure) {
     let recording = async {
         let unlocked = {
-            let store = open::store(config, Access::Read).await?;
-            Unlocked::new(store.as_ref(), open::master_keys(config)?).await?
+            let store = opening::store(config, Access::Read).await?;
+            Unlocked::new(store.as_ref(), opening::master_keys(config)?).await?
         };
-        let store = open::store(config, Access::Change).await?;
+        let store = opening::store(config, Access::Change).await?;
         let admin = Administration {
             store: store.as_ref(),
             unlocked: &unlocked,
@@ -117,8 +117,8 @@ async fn record_failed_start(config: &Config, failure: &Failure) {
 }
 
 async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
-    let master_keys = open::master_keys(config)?;
-    let store = open::store(config, Access::Change).await?;
+    let master_keys = opening::master_keys(config)?;
+    let store = opening::store(config, Access::Change).await?;
     Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 

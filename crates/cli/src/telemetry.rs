@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
 use tollgate_client::cause_of;
+use tollgate_operator::named_secret::{secret, sharing};
 use tollgate_secrets::access::Sharing;
 use tollgate_secrets::https;
 use tollgate_server::config::{Config, HeaderSource, ResourceAttribute, Sample};
@@ -14,7 +15,6 @@ use tollgate_telemetry::{Collector, Delivering, Identity, Sending, Signal, Telem
 
 use crate::args::TelemetryArgs;
 use crate::failure::Failure;
-use crate::open;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a process that ends waits until what it has recorded is delivered.
@@ -62,7 +62,7 @@ pub(crate) fn of_server(config: &Config, server: &Arc<Server>) -> Result<Option<
         sample: settings.traces.then_some(settings.sample),
         service_name: &settings.service_name,
         attributes: &settings.attributes,
-        sharing: open::sharing(config),
+        sharing: sharing(config),
         names: ["telemetry.endpoint", "telemetry.headers"],
     })?;
     if settings.metrics {
@@ -140,7 +140,7 @@ impl OverHttp {
     fn headers(&self) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
         for HeaderSource { name, value } in &self.headers {
-            let text = open::secret(value, "the file of a header", self.names[1], self.sharing)?;
+            let text = secret(value, "the file of a header", self.names[1], self.sharing)?;
             let mut value = HeaderValue::from_str(text.trim_end_matches(['\r', '\n'])).map_err(|_| {
                 Failure::new(format!("{}: the value of {name} does not fit in a header", self.names[1]))
             })?;

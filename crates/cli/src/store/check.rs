@@ -1,6 +1,7 @@
 //! `tollgate store check`: whether the store is whole.
 
 use serde_json::json;
+use tollgate_operator::opening;
 use tollgate_server::admin::check::{self, Checked};
 use tollgate_store::Access;
 
@@ -12,8 +13,8 @@ use crate::output::List;
 /// Checks everything and prints it, part by part. Fails if something is wrong.
 pub(super) async fn run(args: &StoreArgs, format: Format) -> Result<(), Failure> {
     let config = open::target(args)?.config;
-    let master_keys = open::master_keys(&config)?;
-    let store = open::store(&config, Access::Read).await?;
+    let master_keys = opening::master_keys(&config)?;
+    let store = opening::store(&config, Access::Read).await?;
     let parts = check::check(store.as_ref(), &master_keys).await?;
     let mut list = List::start(format, &[("part", 48), ("rows", 10), ("problem", 0)])?;
     for Checked { part, rows, problem } in &parts {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tollgate_operator::opening;
 use tollgate_server::admin::{AdminError, copy};
 use tollgate_store::{Access, Store};
 
@@ -63,7 +64,7 @@ async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
             "--to has a password in it, which others can see: give --to-password file:PATH or env:NAME",
         ));
     }
-    let from = open::store(&config, Access::Read).await?;
+    let from = opening::store(&config, Access::Read).await?;
     copy::check_source(from.as_ref()).await.map_err(|error| match error {
         AdminError::NoInstallation => {
             Failure::new(format!("{} holds no installation", config.database.url.masked()))
@@ -73,5 +74,5 @@ async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
     let mut other = config;
     other.database.url.clone_from(&args.to);
     other.database.password.clone_from(&args.to_password);
-    Ok(Stores { from, to: open::store(&other, access).await? })
+    Ok(Stores { from, to: opening::store(&other, access).await? })
 }
