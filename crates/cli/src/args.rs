@@ -25,7 +25,7 @@ pub(crate) use apply::ApplyArgs;
 pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs, TelemetryArgs};
 pub(crate) use client_update::ClientUpdateArgs;
-pub(crate) use common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why};
+pub(crate) use common::{Changing, ClientArgs, Ending, MerchantArgs, StoreArgs, WhereArgs, Why};
 pub(crate) use console::ConsoleCommand;
 pub(crate) use import::ImportArgs;
 

@@ -8,7 +8,7 @@ use tollgate_server::admin::imported::ImportedSecrets;
 use tollgate_server::admin::scopes;
 use tollgate_store::{Access, LabelsError, Status};
 
-use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs, Why};
+use crate::args::{Changing, ClientArgs, ClientCommand, ClientUpdateArgs, Ending, Format, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::output::{self, List, Reader};
@@ -49,16 +49,16 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
             print(&open::desk(&on, Access::Read).await?.client(client).await?)
         }
         ClientCommand::Update(args) => update(args, format).await,
-        ClientCommand::Disable { client: ClientArgs { client, on }, confirm, why } => {
+        ClientCommand::Disable(Ending { what: ClientArgs { client, on }, confirm, why }) => {
             let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, client, "Disable", "").await?;
             print(&desk.set_client_status(client, Status::Disabled).await?)
         }
-        ClientCommand::Enable { client: ClientArgs { client, on }, why } => {
+        ClientCommand::Enable(Changing { what: ClientArgs { client, on }, why }) => {
             let desk = open::desk_because(&on, Access::Change, why).await?;
             print(&desk.set_client_status(client, Status::Enabled).await?)
         }
-        ClientCommand::Delete { client: ClientArgs { client, on }, confirm, why } => {
+        ClientCommand::Delete(Ending { what: ClientArgs { client, on }, confirm, why }) => {
             let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, client, "Delete", " for ever").await?;
             print(&desk.delete_client(client).await?)
@@ -108,33 +108,13 @@ async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     let client = desk.update_client(id, &update).await?;
     output::object(format, &client)?;
     let Some(before) = before else { return Ok(()) };
-    let lost = [
-        ("scope", has_lost(&words(&before), &words(&client))),
-        ("audience", has_lost(&audiences(&before, &desk), &audiences(&client, &desk))),
-    ];
-    for (kept, _) in lost.iter().filter(|(_, is_lost)| *is_lost) {
+    for kept in desk.kept_by_tokens(&before, &client) {
         say::note(&format!(
             "tokens that were issued before keep their {kept} until they expire: to end them, `tollgate client disable {id}` \
              and enable it again"
         ));
     }
     Ok(())
-}
-
-fn has_lost(before: &[&str], after: &[&str]) -> bool {
-    before.iter().any(|word| !after.contains(word))
-}
-
-/// The words of a client's scope.
-fn words(client: &Value) -> Vec<&str> {
-    client["scope"].as_str().unwrap_or_default().split(' ').collect()
-}
-
-/// The audiences that a client's tokens may be for.
-fn audiences<'a>(client: &'a Value, desk: &'a Desk) -> Vec<&'a str> {
-    let own: Vec<&str> =
-        client["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if own.is_empty() { vec![desk.default_audience().unwrap_or_default()] } else { own }
 }
 
 /// Warns of scopes that nothing here asks for: other APIs may, but a typing error is more likely.

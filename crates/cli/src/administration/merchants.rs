@@ -6,7 +6,7 @@ use tollgate_operator::{Desk, name_of};
 use tollgate_server::admin::merchants::NewMerchant;
 use tollgate_store::{Access, Status};
 
-use crate::args::{Format, MerchantArgs, MerchantCommand, WhereArgs};
+use crate::args::{Changing, Ending, Format, MerchantArgs, MerchantCommand, WhereArgs};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
 use crate::open;
@@ -27,16 +27,16 @@ pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), 
             let desk = open::desk_because(&on, Access::Change, why).await?;
             print(&desk.rename_merchant(merchant, name).await?)
         }
-        MerchantCommand::Disable { merchant: MerchantArgs { merchant, on }, confirm, why } => {
+        MerchantCommand::Disable(Ending { what: MerchantArgs { merchant, on }, confirm, why }) => {
             let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, merchant, "Disable").await?;
             print(&desk.set_merchant_status(merchant, Status::Disabled).await?)
         }
-        MerchantCommand::Enable { merchant: MerchantArgs { merchant, on }, why } => {
+        MerchantCommand::Enable(Changing { what: MerchantArgs { merchant, on }, why }) => {
             let desk = open::desk_because(&on, Access::Change, why).await?;
             print(&desk.set_merchant_status(merchant, Status::Enabled).await?)
         }
-        MerchantCommand::Delete { merchant: MerchantArgs { merchant, on }, confirm, why } => {
+        MerchantCommand::Delete(Ending { what: MerchantArgs { merchant, on }, confirm, why }) => {
             let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, merchant, "Delete").await?;
             print(&desk.delete_merchant(merchant).await?)

@@ -6,6 +6,8 @@ use clap::ArgGroup;
 use tollgate_core::{ClientId, MerchantId};
 use tollgate_server::admin::Reason;
 
+use crate::confirm::Confirm;
+
 /// Which store a command acts on.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("store").args(["config", "data"])), after_help = WHICH_STORE)]
@@ -58,4 +60,24 @@ pub(crate) struct ClientArgs {
     pub(crate) client: ClientId,
     #[command(flatten)]
     pub(crate) on: WhereArgs,
+}
+
+/// What is changed, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Changing<T: clap::Args> {
+    #[command(flatten)]
+    pub(crate) what: T,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+/// What ends, whether that is asked about first, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ending<T: clap::Args> {
+    #[command(flatten)]
+    pub(crate) what: T,
+    #[command(flatten)]
+    pub(crate) confirm: Confirm,
+    #[command(flatten)]
+    pub(crate) why: Why,
 }

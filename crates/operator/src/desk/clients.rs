@@ -172,13 +172,32 @@ impl Desk {
         }
     }
 
-    /// The audience of clients that have none of their own; of a server nobody here knows it.
-    pub fn default_audience(&self) -> Option<&str> {
+    /// Says what a client has lost by a change, and tokens that were issued before keep until they expire: `scope`, `audience`. Both are
+    /// the client as it is shown.
+    pub fn kept_by_tokens(&self, before: &Value, after: &Value) -> Vec<&'static str> {
+        let has_lost = |before: Vec<&str>, after: Vec<&str>| before.iter().any(|word| !after.contains(word));
+        let lost = [
+            ("scope", has_lost(words(before), words(after))),
+            ("audience", has_lost(self.audiences(before), self.audiences(after))),
+        ];
+        lost.into_iter().filter_map(|(kept, is_lost)| is_lost.then_some(kept)).collect()
+    }
+
+    /// The audiences that a client's tokens may be for. That of clients which have none of their own nobody here knows of a server.
+    fn audiences<'a>(&'a self, client: &'a Value) -> Vec<&'a str> {
+        let own: Vec<&str> =
+            client["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         match self {
-            Self::Store(opened, _) => Some(opened.config.default_access_tokens().audience),
-            Self::Server(_) => None,
+            _ if !own.is_empty() => own,
+            Self::Store(opened, _) => vec![opened.config.default_access_tokens().audience],
+            Self::Server(_) => vec![""],
         }
     }
+}
+
+/// The words of a client's scope.
+fn words(client: &Value) -> Vec<&str> {
+    client["scope"].as_str().unwrap_or_default().split(' ').collect()
 }
 
 /// Says of a client that it was created, and that nobody has its secret.
