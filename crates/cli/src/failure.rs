@@ -18,16 +18,6 @@ use crate::printable::printable;
 #[derive(Debug)]
 pub(crate) struct Failure {
     problems: Vec<String>,
-    kind: Kind,
-}
-
-/// What else may come of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Nothing.
-    Final,
-    /// The store could not be reached, so the command may succeed later.
-    Passing,
 }
 
 impl Failure {
@@ -38,7 +28,7 @@ impl Failure {
 
     /// Makes a failure for several reasons.
     pub(crate) fn of_several(problems: Vec<String>) -> Self {
-        Self { problems, kind: Kind::Final }
+        Self { problems }
     }
 
     /// Makes a failure for what is wrong in a file, of which not all is listed where it is much.
@@ -57,11 +47,6 @@ impl Failure {
     pub(crate) fn problems(&self) -> &[String] {
         &self.problems
     }
-
-    /// Says whether the store could not be reached, so that the command may succeed later.
-    pub(crate) fn is_passing(&self) -> bool {
-        self.kind == Kind::Passing
-    }
 }
 
 impl fmt::Display for Failure {
@@ -76,16 +61,14 @@ impl fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let kind = if matches!(error, StoreError::Unavailable(_)) { Kind::Passing } else { Kind::Final };
-        let text = match error {
+        Self::new(match error {
             StoreError::OutcomeUnknown(_) => format!("{error}; look at what there is before you repeat it"),
             StoreError::Unavailable(_)
             | StoreError::Misconfigured(_)
             | StoreError::Overtaken
             | StoreError::Corrupt(_)
             | StoreError::Newer { .. } => error.to_string(),
-        };
-        Self { kind, ..Self::new(text) }
+        })
     }
 }
 
@@ -170,9 +153,11 @@ impl From<DevFolderError> for Failure {
             DevFolderError::Busy(_) => {
                 Self::new(format!("{error}: use that one, stop it, or choose another folder with --data DIR"))
             }
-            DevFolderError::Secret(_) | DevFolderError::MasterKeyGone { .. } | DevFolderError::NotOne(_) => {
-                Self::new(error.to_string())
-            }
+            DevFolderError::Secret(_)
+            | DevFolderError::MasterKeyGone { .. }
+            | DevFolderError::NotOne(_)
+            | DevFolderError::NoCredentials { .. }
+            | DevFolderError::Caller(_) => Self::new(error.to_string()),
         }
     }
 }

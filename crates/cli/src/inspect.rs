@@ -5,9 +5,10 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
-use tollgate_core::Timestamp;
-use tollgate_operator::view;
-use tollgate_server::Verdict;
+use tollgate_core::{SigningKey, Timestamp, VerifyingRing};
+use tollgate_guard::{SystemClock, Verifier};
+use tollgate_operator::{Opened, view};
+use tollgate_server::{Verdict, accepted, inspect, open_signing_keys};
 use tollgate_store::Access;
 
 use crate::args::{Format, StoreArgs};
@@ -34,7 +35,9 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
     }
     let verdict = if open::finds_a_store(store) {
         let opened = open::installation(store, Access::Read).await?;
-        opened.inspect(token).await?
+        let now = opened.administration().now().await?;
+        let verifier = verifier(&opened, now).await?;
+        inspect(&verifier, opened.store.as_ref(), token, now).await?
     } else {
         // Without a store a token can still be decoded.
         return print(token, format, None);
@@ -84,6 +87,16 @@ fn without_scheme(text: &str) -> &str {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer ") => token.trim_start(),
         _ => text,
     }
+}
+
+async fn verifier(opened: &Opened, now: Timestamp) -> Result<Verifier, Failure> {
+    let policy = opened.config.token_policy();
+    let keys = open_signing_keys(&opened.store.signing_keys().await?, opened.unlocked.master_keys())?;
+    let accepted = accepted(opened.store.as_ref(), &opened.config, now).await?;
+    let keyring = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key)).accepting(accepted);
+    let verifier = Verifier::new(keyring, std::sync::Arc::new(SystemClock));
+    verifier.set_revocations(opened.store.revocations(now).await?.into_iter().collect());
+    Ok(verifier)
 }
 
 fn decoded(segment: &str) -> Option<Value> {

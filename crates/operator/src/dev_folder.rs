@@ -2,10 +2,13 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
+use reqwest::Url;
+use tollgate_client::{Caller, ConfigurationError, HttpHosts, Reason, Secret, SecretError, SecretSource};
 use tollgate_core::{Actor, Environment, MasterKey};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::admin::clients::{self, NewClient};
@@ -51,6 +54,17 @@ pub enum DevFolderError {
     /// It was not made by `tollgate dev`.
     #[error("{} is no folder of `tollgate dev`: there is no tollgate.db in it", .0.display())]
     NotOne(PathBuf),
+    /// It has no credentials that can be read.
+    #[error("{}: {error}; is this the folder of a `tollgate dev`?", path.display())]
+    NoCredentials {
+        /// The file that they would be in.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Its credentials are for no API that can be called.
+    #[error(transparent)]
+    Caller(#[from] ConfigurationError),
     /// The environment has settings that can't be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -85,6 +99,20 @@ impl<'a> DevFolder<'a> {
             config.public_url = credentials.base_url;
         }
         Ok(config)
+    }
+
+    /// Returns the demo client, as which programs on this machine call. Its credentials are read again when they are refused: the folder
+    /// may be a new one.
+    pub fn caller(self) -> Result<Caller, DevFolderError> {
+        let path = Credentials::path(self.0);
+        let read = Credentials::read(self.0).map_err(|error| match error {
+            AccessError::Io(error) => DevFolderError::NoCredentials { path, error },
+            AccessError::Exposed(_) => SecretProblem::of("the credentials file", &path, error).into(),
+        })?;
+        let member = |member| InFolder { data: self.0.to_owned(), member };
+        let id = member(|credentials| credentials.client_id.to_string());
+        let secret = member(|credentials| credentials.client_secret);
+        Ok(Caller::allowing(own_address(&read.base_url), &read.base_url, id, secret)?)
     }
 
     /// Makes the folder, unless it is there, and locks it until the process ends, however it does: a second `dev` would write its own
@@ -186,4 +214,38 @@ async fn make_demo(admin: &Administration<'_>, actor: &Actor) -> Result<Credenti
 
 fn unwritable(path: &Path, error: io::Error) -> DevFolderError {
     DevFolderError::Unwritable { path: path.to_owned(), error }
+}
+
+/// The host of a URL if it is an address of this machine, to which `dev` was told to listen: what is sent there does not leave
+/// the machine.
+fn own_address(url: &str) -> HttpHosts {
+    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    // Only addresses of this machine can be bound.
+    let is_own = address.is_ok_and(|address| TcpListener::bind((address, 0)).is_ok());
+    if is_own { HttpHosts::default().and(&host).unwrap_or_default() } else { HttpHosts::default() }
+}
+
+/// A field of the credentials in a `dev` folder.
+struct InFolder {
+    data: PathBuf,
+    member: fn(Credentials) -> String,
+}
+
+impl SecretSource for InFolder {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
+        let read = Credentials::read(&self.data).map(self.member).map(Secret::from);
+        let path = Credentials::path(&self.data);
+        let read = read.map_err(|error| {
+            let shown = path.display().to_string();
+            SecretError::new(
+                shown,
+                match error {
+                    AccessError::Io(error) => Reason::File { path, error },
+                    AccessError::Exposed(exposed) => exposed.into(),
+                },
+            )
+        });
+        Box::pin(async move { read })
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_core::{Actor, SigningKey, Timestamp, VerifyingRing};
-use tollgate_guard::{SystemClock, Verifier};
+use tollgate_core::{Actor, Timestamp};
 use tollgate_server::admin::{Administration, Authority};
 use tollgate_server::config::Config;
-use tollgate_server::{Unlocked, Verdict, accepted, inspect, install_if_empty, open_signing_keys};
+use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Access, Store};
 
 use crate::opening::{OpeningError, master_keys, store};
@@ -46,18 +45,5 @@ impl Opened {
             config: &self.config,
             authority: Authority::MasterKey,
         }
-    }
-
-    /// Says what a server of this installation would do with a token now.
-    pub async fn inspect(&self, token: &str) -> Result<Verdict, OpeningError> {
-        let now = self.administration().now().await?;
-        let policy = self.config.token_policy();
-        let keys = open_signing_keys(&self.store.signing_keys().await?, self.unlocked.master_keys())?;
-        let accepted = accepted(self.store.as_ref(), &self.config, now).await?;
-        let keyring =
-            VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key)).accepting(accepted);
-        let verifier = Verifier::new(keyring, Arc::new(SystemClock));
-        verifier.set_revocations(self.store.revocations(now).await?.into_iter().collect());
-        Ok(inspect(&verifier, self.store.as_ref(), token, now).await?)
     }
 }

@@ -36,6 +36,22 @@ pub enum OpeningError {
     Sealed(#[from] OpenError),
 }
 
+impl OpeningError {
+    /// Says whether the store could not be reached, so that it may be opened later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Sealed(OpenError::Store(error)) => {
+                matches!(error, StoreError::Unavailable(_))
+            }
+            Self::Secret(_)
+            | Self::MasterKeyGone(_)
+            | Self::MasterKey(_)
+            | Self::NoMasterKey
+            | Self::Sealed(_) => false,
+        }
+    }
+}
+
 /// Opens the store that a configuration names.
 pub async fn store(config: &Config, access: Access) -> Result<Arc<dyn Store>, OpeningError> {
     Ok(match &config.database.url {
