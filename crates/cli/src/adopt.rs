@@ -1,9 +1,9 @@
 //! `tollgate config adopt`: lets the servers that share a store agree on a configuration.
 
 use serde_json::json;
+use tollgate_admin::configuration;
+use tollgate_admin::{Terms, whoever_runs_this};
 use tollgate_operator::view;
-use tollgate_server::admin::configuration;
-use tollgate_server::{Terms, whoever_runs_this};
 use tollgate_store::Access;
 
 use crate::actor::actor_because;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 use tollgate_client::{Fault, ObtainError};
-use tollgate_server::config::Config;
+use tollgate_config::Config;
 
 /// Says why the authority at `base_url` gave no token, and what to do.
 pub(crate) fn without_token(base_url: &str, error: &ObtainError) -> String {

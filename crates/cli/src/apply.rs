@@ -4,11 +4,11 @@ mod plan;
 
 use std::collections::BTreeSet;
 
+use tollgate_admin::apply::{Others, Plan, Step, Wanted};
+use tollgate_admin::scopes;
 use tollgate_client::Environment;
 use tollgate_operator::Desk;
 use tollgate_operator::apply::{self, Done, PlanError, SecretsTo};
-use tollgate_server::admin::apply::{Others, Plan, Step, Wanted};
-use tollgate_server::admin::scopes;
 use tollgate_store::{Access, Status};
 
 use self::plan::{COLUMNS, shown, shown_before, shown_created};

@@ -5,11 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_config::{Config, Tls as Files};
 use tollgate_http::edge::Certificate;
 use tollgate_operator::named_secret::{SecretProblem, sharing};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::Tls;
-use tollgate_server::config::{Config, Tls as Files};
 
 use crate::failure::Failure;
 

@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_admin::configuration;
+use tollgate_admin::whoever_runs_this;
+use tollgate_config::Config;
 use tollgate_guard::SystemClock;
 use tollgate_operator::{Credentials, DevFolder, Opened, opening, own_now, private_file};
-use tollgate_server::admin::configuration;
-use tollgate_server::config::Config;
-use tollgate_server::{Installation, Listeners, Server, Tls, whoever_runs_this};
+use tollgate_server::{Installation, Listeners, Server, Tls};
 use tollgate_store::Access;
 use zeroize::Zeroizing;
 

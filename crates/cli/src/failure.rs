@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::Path;
 
+use tollgate_admin::AdminError;
+use tollgate_admin::OpenError;
 use tollgate_operator::named_secret::SecretProblem;
 use tollgate_operator::opening::OpeningError;
 use tollgate_operator::trail::TrailError;
 use tollgate_operator::{ApiError, DevFolderError, FileError, OperatorError};
-use tollgate_server::admin::AdminError;
-use tollgate_server::{BindError, OpenError};
+use tollgate_server::BindError;
 use tollgate_store::StoreError;
 
 use crate::advice;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tollgate_admin::import::{Fate, Rules};
 use tollgate_operator::Desk;
 use tollgate_operator::import::{self, Done, Import, Imported, MapFile, PlanError, Reading};
-use tollgate_server::admin::import::{Fate, Rules};
 use tollgate_store::Access;
 
 use crate::args::{Format, ImportArgs};

@@ -5,10 +5,11 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use tollgate_admin::{accepted, open_signing_keys};
 use tollgate_core::{SigningKey, Timestamp, VerifyingRing};
 use tollgate_guard::{SystemClock, Verifier};
 use tollgate_operator::{Opened, view};
-use tollgate_server::{Verdict, accepted, inspect, open_signing_keys};
+use tollgate_server::{Verdict, inspect};
 use tollgate_store::Access;
 
 use crate::args::{Format, StoreArgs};

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 
 use tollgate_client::Environment;
+use tollgate_config::{Config, Unsafe};
 use tollgate_operator::{Desk, DevFolder, Opened, own_now};
-use tollgate_server::config::{Config, Unsafe};
 use tollgate_store::Access;
 
 use crate::actor::{actor, actor_because};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use tollgate_client::{HttpTransport, Transport as _};
+use tollgate_config::Config;
 use tollgate_operator::named_secret::provider_secret;
 use tollgate_server::Server;
-use tollgate_server::config::Config;
 use tollgate_server::oidc::{Access, Calls, LONGEST_ANSWER, PATIENCE};
 use tower::service_fn;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
+use tollgate_config::Config;
 use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening::master_keys;
-use tollgate_server::config::Config;
 use tollgate_server::{Server, log};
 
 use crate::certificate::Served;

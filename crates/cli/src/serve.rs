@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_admin::audit;
+use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};
-use tollgate_server::admin::audit;
-use tollgate_server::config::{Config, Database};
 use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 

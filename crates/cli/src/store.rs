@@ -6,9 +6,9 @@ mod transfer;
 use std::path::Path;
 
 use serde_json::json;
+use tollgate_admin::rekey;
+use tollgate_config::Database;
 use tollgate_operator::opening;
-use tollgate_server::admin::rekey;
-use tollgate_server::config::Database;
 use tollgate_store::{Access, Sqlite};
 
 use crate::actor::actor_because;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
+use tollgate_admin::machine;
 use tollgate_client::cause_of;
+use tollgate_config::{Config, HeaderSource, ResourceAttribute, Sample};
 use tollgate_operator::named_secret::{secret, sharing};
 use tollgate_secrets::access::Sharing;
 use tollgate_secrets::https;
-use tollgate_server::config::{Config, HeaderSource, ResourceAttribute, Sample};
-use tollgate_server::{Server, machine};
+use tollgate_server::Server;
 use tollgate_telemetry::{Collector, Delivering, Identity, Sending, Signal, Telemetry, Undelivered};
 
 use crate::args::TelemetryArgs;

@@ -6,9 +6,9 @@ mod secrets_place;
 mod secrets_to;
 
 use serde_json::Value;
-use tollgate_server::admin::apply;
-use tollgate_server::admin::apply::{Misfit, Others, Plan, Step, Wanted};
-use tollgate_server::admin::clients::NewClient;
+use tollgate_admin::apply;
+use tollgate_admin::apply::{Misfit, Others, Plan, Step, Wanted};
+use tollgate_admin::clients::NewClient;
 
 pub use self::file::read;
 pub use self::secrets_place::SecretsPlace;

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use reqwest::Url;
+use tollgate_admin::clients::{self, NewClient};
+use tollgate_admin::imported::ImportedSecrets;
+use tollgate_admin::merchants::{self, NewMerchant};
+use tollgate_admin::{AdminError, Administration, Name};
 use tollgate_client::{Caller, ConfigurationError, HttpHosts, Reason, Secret, SecretError, SecretSource};
+use tollgate_config::{Config, ConfigError};
 use tollgate_core::{Actor, Environment, MasterKey};
 use tollgate_secrets::access::{self, AccessError};
-use tollgate_server::admin::clients::{self, NewClient};
-use tollgate_server::admin::imported::ImportedSecrets;
-use tollgate_server::admin::merchants::{self, NewMerchant};
-use tollgate_server::admin::{AdminError, Administration, Name};
-use tollgate_server::config::{Config, ConfigError};
 use tollgate_store::Terms;
 use zeroize::Zeroizing;
 

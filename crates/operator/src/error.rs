@@ -1,9 +1,9 @@
 //! Why an operator's act was not done.
 
+use tollgate_admin::AdminError;
 use tollgate_core::{Clock as _, Timestamp};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::SecretError;
-use tollgate_server::admin::AdminError;
 use tollgate_store::StoreError;
 
 use crate::api::ApiError;

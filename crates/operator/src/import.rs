@@ -9,11 +9,11 @@ mod line;
 mod map_file;
 
 use serde_json::Value;
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::import;
+use tollgate_admin::import::{Fate, Rules};
+use tollgate_admin::merchants::NewMerchant;
 use tollgate_core::ClientId;
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::import;
-use tollgate_server::admin::import::{Fate, Rules};
-use tollgate_server::admin::merchants::NewMerchant;
 
 pub use self::file::{Reading, Source, read};
 pub use self::line::Line;

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use tollgate_config::{Config, SecretSource};
 use tollgate_secrets::access::{self, AccessError, Exposed, Sharing};
-use tollgate_server::config::{Config, SecretSource};
 use zeroize::Zeroizing;
 
 /// The longest text of a secret that a file may hold, in bytes.

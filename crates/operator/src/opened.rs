@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use tollgate_admin::{Administration, Authority};
+use tollgate_admin::{Unlocked, install_if_empty};
+use tollgate_config::Config;
 use tollgate_core::{Actor, Timestamp};
-use tollgate_server::admin::{Administration, Authority};
-use tollgate_server::config::Config;
-use tollgate_server::{Unlocked, install_if_empty};
 use tollgate_store::{Access, Store};
 
 use crate::opening::{OpeningError, master_keys, store};

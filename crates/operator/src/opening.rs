@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_admin::OpenError;
+use tollgate_config::{Config, Database, SecretSource};
 use tollgate_core::{MasterKeyError, MasterKeys};
 use tollgate_secrets::access::{self, AccessError, Sharing};
-use tollgate_server::OpenError;
-use tollgate_server::config::{Config, Database, SecretSource};
 use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store, StoreError};
 
 use crate::named_secret::{SecretProblem, database_password, secret, sharing};

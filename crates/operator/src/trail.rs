@@ -5,9 +5,9 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tollgate_admin::audit::{self, Anchor, Chain, Flaw, Line};
+use tollgate_admin::{AdminError, Administration};
 use tollgate_core::{Actor, Link, TrailKey};
-use tollgate_server::admin::audit::{self, Anchor, Chain, Flaw, Line};
-use tollgate_server::admin::{AdminError, Administration};
 
 use crate::file_error::FileError;
 

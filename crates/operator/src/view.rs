@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
+use tollgate_admin::imported::hashed_by;
+use tollgate_admin::secrets::SecretStatus;
+use tollgate_config::duration_text;
 use tollgate_core::{Audience, Timestamp};
-use tollgate_server::admin::imported::hashed_by;
-use tollgate_server::admin::secrets::SecretStatus;
-use tollgate_server::config::duration_text;
 use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
 
 /// Returns a time as RFC 3339 in UTC, in whole seconds.

@@ -11,17 +11,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
+use tollgate_admin::apply::{Others, Step};
+use tollgate_admin::audit::Flaw;
+use tollgate_admin::import::Rules;
+use tollgate_admin::merchants::{self, NewMerchant};
+use tollgate_config::Config;
 use tollgate_core::{Actor, ActorKind};
 use tollgate_operator::apply::{self, Done, PlanError, SecretsPlace, SecretsTo};
 use tollgate_operator::import::{self, Reading, Source};
 use tollgate_operator::trail::{Export, TrailError, verify_file};
 use tollgate_operator::{Desk, DevFolder, Opened, OperatorError, own_now};
 use tollgate_secrets::Environment;
-use tollgate_server::admin::apply::{Others, Step};
-use tollgate_server::admin::audit::Flaw;
-use tollgate_server::admin::import::Rules;
-use tollgate_server::admin::merchants::{self, NewMerchant};
-use tollgate_server::config::Config;
 use tollgate_store::Access;
 
 const WANTED: &str = r#"

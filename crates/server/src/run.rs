@@ -13,11 +13,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tollgate_config::Config;
 use tollgate_http::edge::{Drained, Edge, Inbound, Limits};
 use tollgate_store::Outcome;
 
 use crate::background;
-use crate::config::Config;
 use crate::figures;
 use crate::follower::{Follower, Following};
 use crate::installation::Installation;

@@ -14,13 +14,13 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{Either, Full};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tollgate_config::Config;
 use tollgate_core::{Clock, Timestamp};
 use tollgate_http::edge::{Edge, Inbound};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
-use crate::config::Config;
 use crate::error::Error;
 use crate::exposition::Format;
 use crate::health::{self, UP};

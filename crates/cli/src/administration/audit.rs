@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde_json::json;
+use tollgate_admin::audit::{self, Anchor};
 use tollgate_core::{Timestamp, TrailKey};
 use tollgate_operator::trail::{self, Export, TrailError, VerifiedFile};
 use tollgate_operator::view;
-use tollgate_server::admin::audit::{self, Anchor};
 use tollgate_store::{Access, RecordFilter, RecordOrder};
 
 use crate::actor::actor_because;

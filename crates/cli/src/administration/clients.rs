@@ -1,11 +1,11 @@
 //! `tollgate client`.
 
 use serde_json::Value;
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::imported::ImportedSecrets;
+use tollgate_admin::scopes;
 use tollgate_core::{ClientId, MerchantId, Scope};
 use tollgate_operator::{Desk, name_of};
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::imported::ImportedSecrets;
-use tollgate_server::admin::scopes;
 use tollgate_store::{Access, LabelsError, Status};
 
 use crate::args::{Changing, ClientArgs, ClientCommand, ClientUpdateArgs, Ending, Format, WhereArgs, Why};

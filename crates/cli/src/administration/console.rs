@@ -1,10 +1,11 @@
 //! `tollgate console`.
 
 use serde_json::json;
+use tollgate_admin::unix_user;
+use tollgate_admin::{Administration, Name, console};
+use tollgate_config::Role;
 use tollgate_core::Actor;
 use tollgate_operator::view;
-use tollgate_server::admin::{Administration, Name, Role, console};
-use tollgate_server::unix_user;
 use tollgate_store::Access;
 
 use crate::actor::actor_because;

@@ -1,9 +1,9 @@
 //! `tollgate key`: listing, rotating and publishing the signing keys.
 
 use serde_json::json;
+use tollgate_admin::keys;
 use tollgate_core::Algorithm;
 use tollgate_operator::Desk;
-use tollgate_server::admin::keys;
 use tollgate_store::Access;
 
 use crate::args::{Format, KeyCommand, WhereArgs, Why};

@@ -1,9 +1,9 @@
 //! `tollgate merchant`.
 
 use serde_json::Value;
+use tollgate_admin::merchants::NewMerchant;
 use tollgate_core::MerchantId;
 use tollgate_operator::{Desk, name_of};
-use tollgate_server::admin::merchants::NewMerchant;
 use tollgate_store::{Access, Status};
 
 use crate::args::{Changing, Ending, Format, MerchantArgs, MerchantCommand, WhereArgs};

@@ -2,9 +2,9 @@
 
 use clap::ArgGroup;
 use ipnet::IpNet;
+use tollgate_admin::Name;
 use tollgate_core::{Audience, Scope};
 use tollgate_operator::network;
-use tollgate_server::admin::Name;
 use tollgate_store::{ClientUpdate, LabelsError};
 
 use super::common::{ClientArgs, Why};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::ArgGroup;
+use tollgate_admin::Reason;
 use tollgate_core::{ClientId, MerchantId};
-use tollgate_server::admin::Reason;
 
 use crate::confirm::Confirm;
 

@@ -1,8 +1,8 @@
 //! `tollgate store check`: whether the store is whole.
 
 use serde_json::json;
+use tollgate_admin::check::{self, Checked};
 use tollgate_operator::opening;
-use tollgate_server::admin::check::{self, Checked};
 use tollgate_store::Access;
 
 use crate::args::{Format, StoreArgs};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tollgate_admin::{AdminError, copy};
 use tollgate_operator::opening;
-use tollgate_server::admin::{AdminError, copy};
 use tollgate_store::{Access, Store};
 
 use crate::args::{Format, TransferArgs};

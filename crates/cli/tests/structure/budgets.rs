@@ -13,9 +13,11 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 12] = [
+const CRATES: [(&str, usize); 14] = [
     ("core", 1_500),
     ("store", 4_000),
+    ("config", 2_300),
+    ("admin", 4_000),
     ("http", 2_200),
     ("guard", 900),
     ("telemetry", 900),
@@ -45,7 +47,7 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("guard", 2_360),
     ("http", 3_900),
     ("sandbox", 4_330),
-    ("server", 19_740),
+    ("server", 13_410),
     ("store", 8_090),
 ];
 

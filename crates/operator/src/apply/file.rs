@@ -10,10 +10,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use tollgate_admin::Name;
+use tollgate_admin::apply::{Wanted, WantedClient, WantedMerchant};
+use tollgate_config::parse_duration;
 use tollgate_core::{Audience, ClientId, Environment, MerchantId, Scope};
-use tollgate_server::admin::Name;
-use tollgate_server::admin::apply::{Wanted, WantedClient, WantedMerchant};
-use tollgate_server::config::parse_duration;
 use tollgate_store::{Labels, Quota, Status, Terms};
 
 use crate::file_error::FileError;

@@ -1,7 +1,7 @@
 //! Reading the audit trail.
 
+use tollgate_admin::audit::{self, Query};
 use tollgate_core::Timestamp;
-use tollgate_server::admin::audit::{self, Query};
 use tollgate_store::{RecordFilter, RecordOrder};
 
 use super::Desk;

@@ -2,11 +2,11 @@
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
+use tollgate_admin::clients::{self, CreatedClient, NewClient};
+use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
+use tollgate_admin::many;
+use tollgate_config::duration_text;
 use tollgate_core::{Audience, ClientId, MerchantId};
-use tollgate_server::admin::clients::{self, CreatedClient, NewClient};
-use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
-use tollgate_server::admin::many;
-use tollgate_server::config::duration_text;
 use tollgate_store::{ClientUpdate, Labels, Status};
 
 use super::values::{given, pick, text_of};

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use serde_json::Value;
+use tollgate_admin::apply::{self, Found};
+use tollgate_admin::clients;
+use tollgate_config::parse_duration;
 use tollgate_core::{Audience, Generation, Scope, Timestamp};
-use tollgate_server::admin::apply::{self, Found};
-use tollgate_server::admin::clients;
-use tollgate_server::config::parse_duration;
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
 use super::Desk;

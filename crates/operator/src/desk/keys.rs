@@ -1,8 +1,8 @@
 //! Acts on signing keys.
 
 use serde_json::{Value, json};
+use tollgate_admin::keys::{self, AddedKey, ListedKey};
 use tollgate_core::{Algorithm, Jwk, Phase};
-use tollgate_server::admin::keys::{self, AddedKey, ListedKey};
 
 use super::Desk;
 use super::values::{given, pick};

@@ -1,9 +1,9 @@
 //! Acts on merchants.
 
 use serde_json::{Value, json};
+use tollgate_admin::Name;
+use tollgate_admin::merchants::{self, NewMerchant};
 use tollgate_core::MerchantId;
-use tollgate_server::admin::Name;
-use tollgate_server::admin::merchants::{self, NewMerchant};
 use tollgate_store::Status;
 
 use super::values::given;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_admin::secrets;
+use tollgate_config::duration_text;
 use tollgate_core::{ClientId, SecretId};
-use tollgate_server::admin::secrets;
-use tollgate_server::config::duration_text;
 
 use super::Desk;
 use super::values::{given, pick};

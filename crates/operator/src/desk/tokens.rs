@@ -1,7 +1,7 @@
 //! Ending tokens before their time.
 
 use serde_json::json;
-use tollgate_server::admin::tokens;
+use tollgate_admin::tokens;
 
 use super::Desk;
 use super::values::Tokens;

@@ -1,8 +1,8 @@
 //! A CSV file (RFC 4180) whose first line names the columns.
 
 use csv::{Position, Reader, StringRecord};
+use tollgate_admin::import::OldClient;
 use tollgate_core::EnvironmentError;
-use tollgate_server::admin::import::OldClient;
 
 use super::line::{Line, hashed, known, name};
 

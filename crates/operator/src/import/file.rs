@@ -71,7 +71,7 @@ pub fn read(file: &Path, how: Reading<'_>) -> Result<Vec<Line>, FileError> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use tollgate_server::admin::import::OldClient;
+    use tollgate_admin::import::OldClient;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Rows of the table `hydra_client` of Ory Hydra.
 
 use serde_json::Value;
-use tollgate_server::admin::import::OldClient;
+use tollgate_admin::import::OldClient;
 
 use super::json::{deciding_text, find, text, texts};
 use super::line::{Line, hashed, name};

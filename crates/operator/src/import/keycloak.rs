@@ -1,7 +1,7 @@
 //! An export of a realm of Keycloak.
 
 use serde_json::Value;
-use tollgate_server::admin::import::OldClient;
+use tollgate_admin::import::OldClient;
 
 use super::json::{deciding_text, find, flag, text, texts};
 use super::line::{Line, known, name};

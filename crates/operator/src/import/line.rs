@@ -1,8 +1,8 @@
 //! A client in the file, and what is said of it in every format.
 
-use tollgate_server::admin::Name;
-use tollgate_server::admin::import::OldClient;
-use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
+use tollgate_admin::Name;
+use tollgate_admin::import::OldClient;
+use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
 
 /// A client in the file.
 #[derive(Debug)]
