@@ -1,8 +1,7 @@
 //! `tollgate config adopt`: lets the servers that share a store agree on a configuration.
 
 use serde_json::json;
-use tollgate_admin::configuration;
-use tollgate_admin::{Terms, whoever_runs_this};
+use tollgate_admin::{Terms, configuration, whoever_runs_this};
 use tollgate_operator::view;
 use tollgate_store::Access;
 

@@ -6,8 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_admin::configuration;
-use tollgate_admin::whoever_runs_this;
+use tollgate_admin::{configuration, whoever_runs_this};
 use tollgate_config::Config;
 use tollgate_guard::SystemClock;
 use tollgate_operator::{Credentials, DevFolder, Opened, opening, own_now, private_file};

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use tollgate_admin::AdminError;
-use tollgate_admin::OpenError;
+use tollgate_admin::{AdminError, OpenError};
 use tollgate_operator::named_secret::SecretProblem;
 use tollgate_operator::opening::OpeningError;
 use tollgate_operator::trail::TrailError;

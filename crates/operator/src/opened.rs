@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_admin::{Administration, Authority};
-use tollgate_admin::{Unlocked, install_if_empty};
+use tollgate_admin::{Administration, Authority, Unlocked, install_if_empty};
 use tollgate_config::Config;
 use tollgate_core::{Actor, Timestamp};
 use tollgate_store::{Access, Store};

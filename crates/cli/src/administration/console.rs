@@ -1,8 +1,7 @@
 //! `tollgate console`.
 
 use serde_json::json;
-use tollgate_admin::unix_user;
-use tollgate_admin::{Administration, Name, console};
+use tollgate_admin::{Administration, Name, console, unix_user};
 use tollgate_config::Role;
 use tollgate_core::Actor;
 use tollgate_operator::view;
