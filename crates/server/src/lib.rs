@@ -3,6 +3,7 @@
 //! A request travels down through few files: [`tollgate_http::edge`] → [`Server::handle`] → the authority's endpoint,
 //! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
+mod answering;
 mod api;
 mod authz;
 mod background;
