@@ -12,7 +12,7 @@ use tollgate_store::{ClientUpdate, Labels, Status};
 use super::values::{given, pick, text_of};
 use super::{Desk, PAGE};
 use crate::error::OperatorError;
-use crate::page::Page;
+use crate::page::{Page, all};
 use crate::view;
 
 const PATH: &str = "/admin/v1/clients";
@@ -116,6 +116,11 @@ impl Desk {
                 Ok(Page { items: items.into_iter().map(|client| shown(client, SHOWN)).collect(), next })
             }
         }
+    }
+
+    /// Returns all clients, or a merchant's.
+    pub async fn clients_of(&self, merchant: Option<MerchantId>) -> Result<Vec<Value>, OperatorError> {
+        all(async |after| self.clients(merchant, after).await).await
     }
 
     /// Returns a client.

@@ -11,6 +11,7 @@ use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
 use super::Desk;
 use crate::error::OperatorError;
+use crate::page::all;
 
 impl Desk {
     /// Reads all merchants and clients.
@@ -18,28 +19,13 @@ impl Desk {
         if let Self::Store(opened, _) = self {
             return Ok(apply::find(&opened.administration()).await?);
         }
-        let mut found = Found::default();
-        let mut after = None;
-        loop {
-            let page = self.merchants(after.as_deref()).await?;
-            for item in &page.items {
-                found.merchants.push(merchant(item).ok_or(OperatorError::Unreadable)?);
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        loop {
-            let page = self.clients(None, after.as_deref()).await?;
-            for item in &page.items {
-                found.clients.push(client(item).ok_or(OperatorError::Unreadable)?);
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(found);
-            }
-        }
+        let merchants = all(async |after| self.merchants(after).await).await?;
+        let clients = self.clients_of(None).await?;
+        let (merchants, clients) = (merchants.iter().map(merchant), clients.iter().map(client));
+        Ok(Found {
+            merchants: merchants.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
+            clients: clients.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
+        })
     }
 
     /// Says why a client like this could not be created, as far as that is known before the server says it.
