@@ -17,7 +17,7 @@ use crate::confirm::ask;
 use crate::failure::Failure;
 use crate::output::List;
 use crate::progress::Progress;
-use crate::{open, say};
+use crate::{open, output, say};
 
 pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> {
     let wanted = apply::read(&args.file)?;
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> 
     }
     if plan.steps.is_empty() {
         say::note(&format!("nothing to do: {}", as_wanted(plan.unchanged)));
-        return List::start(format, COLUMNS)?.end();
+        return output::list(format, COLUMNS, &[]);
     }
     let creates = plan.steps.iter().any(|step| matches!(step, Step::CreateClient(_)));
     if creates && args.secrets_to.is_none() && !args.show_secrets {
@@ -62,11 +62,8 @@ async fn planned(desk: &Desk, wanted: &Wanted, args: &ApplyArgs) -> Result<Plan,
 }
 
 fn dry_run(plan: &Plan, format: Format) -> Result<(), Failure> {
-    let mut list = List::start(format, COLUMNS)?;
-    for step in &plan.steps {
-        list.item(&shown_before(step, &plan.drawn))?;
-    }
-    list.end()?;
+    let shown: Vec<_> = plan.steps.iter().map(|step| shown_before(step, &plan.drawn)).collect();
+    output::list(format, COLUMNS, &shown)?;
     say::note(&format!("nothing was done; {} to do, {}", steps(plan.steps.len()), as_wanted(plan.unchanged)));
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::Value;
+use tollgate_operator::Page;
 
 use crate::args::Format;
 use crate::failure::Failure;
@@ -59,18 +60,49 @@ pub(crate) fn members(object: &Value) -> String {
     lines.concat()
 }
 
+/// Prints a list that is at hand whole.
+pub(crate) fn list(format: Format, columns: Columns, items: &[Value]) -> Result<(), Failure> {
+    let mut list = List::start(format, columns)?;
+    for item in items {
+        list.item(item)?;
+    }
+    list.end()
+}
+
+/// Prints a list page by page, for as long as anybody reads. `page` reads the one after what it is given, or the first one.
+pub(crate) async fn pages(
+    format: Format,
+    columns: Columns,
+    mut page: impl AsyncFnMut(Option<&str>) -> Result<Page, Failure>,
+) -> Result<(), Failure> {
+    let Page { mut items, mut next } = page(None).await?;
+    let mut list = List::start(format, columns)?;
+    loop {
+        for item in &items {
+            if list.item(item)? == Reader::Gone {
+                return Ok(());
+            }
+        }
+        let Some(after) = next else { return list.end() };
+        Page { items, next } = page(Some(&after)).await?;
+    }
+}
+
+/// The columns of a list, and their widths; 0 for the last one.
+pub(crate) type Columns = &'static [(&'static str, usize)];
+
 /// Prints a list as it grows: a line each, or as one JSON array.
 pub(crate) struct List {
     out: io::StdoutLock<'static>,
     format: Format,
-    columns: &'static [(&'static str, usize)],
+    columns: Columns,
     printed: usize,
     reader: Reader,
 }
 
 impl List {
     /// Starts a list with these columns and their widths.
-    pub(crate) fn start(format: Format, columns: &'static [(&'static str, usize)]) -> Result<Self, Failure> {
+    pub(crate) fn start(format: Format, columns: Columns) -> Result<Self, Failure> {
         let mut list = Self { out: io::stdout().lock(), format, columns, printed: 0, reader: Reader::There };
         list.reader = written(match format {
             Format::Json => write!(list.out, "["),

@@ -13,7 +13,7 @@ use tollgate_store::{Access, RecordFilter, RecordOrder};
 use crate::actor::actor_because;
 use crate::args::{AuditCommand, AuditListArgs, Format, Since, StoreArgs, Why};
 use crate::failure::Failure;
-use crate::output::{self, List, Reader};
+use crate::output::{self, Reader};
 use crate::{open, say};
 
 /// How many records are read at once.
@@ -55,21 +55,14 @@ async fn list(args: AuditListArgs, format: Format) -> Result<(), Failure> {
         ("reason", 0),
     ];
     let mut left = args.limit;
-    let mut page = desk.records(&filter, order, None, left.unwrap_or(PAGE).min(PAGE)).await?;
-    let mut list = List::start(format, columns)?;
-    loop {
-        for record in &page.items {
-            if list.item(record)? == Reader::Gone {
-                return Ok(());
-            }
-        }
-        left = left.map(|left| left.saturating_sub(PAGE));
+    let page = async |after: Option<&str>| {
         let limit = left.unwrap_or(PAGE).min(PAGE);
-        match page.next {
-            Some(next) if limit > 0 => page = desk.records(&filter, order, Some(&next), limit).await?,
-            _ => return list.end(),
-        }
-    }
+        let mut page = desk.records(&filter, order, after, limit).await?;
+        left = left.map(|left| left - limit);
+        page.next = page.next.filter(|_| left != Some(0));
+        Ok(page)
+    };
+    output::pages(format, columns, page).await
 }
 
 fn time(since: Since, now: Timestamp) -> Timestamp {

@@ -11,8 +11,7 @@ use tollgate_store::{Access, LabelsError, Status};
 use crate::args::{Changing, ClientArgs, ClientCommand, ClientUpdateArgs, Ending, Format, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
-use crate::output::{self, List, Reader};
-use crate::{import, open, say};
+use crate::{import, open, output, say};
 
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
     let print = |client: &Value| output::object(format, client);
@@ -127,17 +126,5 @@ fn warn_of_unknown(scope: &Scope) {
 async fn list(on: &WhereArgs, merchant: Option<MerchantId>, format: Format) -> Result<(), Failure> {
     let desk = open::desk(on, Access::Read).await?;
     let columns = &[("client_id", 36), ("merchant_id", 36), ("environment", 11), ("status", 8), ("name", 0)];
-    let mut page = desk.clients(merchant, None).await?;
-    let mut list = List::start(format, columns)?;
-    loop {
-        for client in &page.items {
-            if list.item(client)? == Reader::Gone {
-                return Ok(());
-            }
-        }
-        match page.next {
-            Some(next) => page = desk.clients(merchant, Some(&next)).await?,
-            None => return list.end(),
-        }
-    }
+    output::pages(format, columns, async |after| Ok(desk.clients(merchant, after).await?)).await
 }

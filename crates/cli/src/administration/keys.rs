@@ -9,8 +9,7 @@ use tollgate_store::Access;
 use crate::args::{Format, KeyCommand, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
-use crate::open;
-use crate::output::{self, List};
+use crate::{open, output};
 
 pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failure> {
     match command {
@@ -58,12 +57,7 @@ async fn list(on: &WhereArgs, format: Format) -> Result<(), Failure> {
         ("retires_at", 20),
         ("advances_at", 20),
     ];
-    let listed = desk.keys().await?;
-    let mut list = List::start(format, columns)?;
-    for key in &listed {
-        list.item(key)?;
-    }
-    list.end()
+    output::list(format, columns, &desk.keys().await?)
 }
 
 /// Rotates the keys of one algorithm, or of all. With several, what became of the further ones stands in `further`.

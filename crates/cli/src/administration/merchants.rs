@@ -9,8 +9,7 @@ use tollgate_store::{Access, Status};
 use crate::args::{Changing, Ending, Format, MerchantArgs, MerchantCommand, WhereArgs};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
-use crate::open;
-use crate::output::{self, List, Reader};
+use crate::{open, output};
 
 pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), Failure> {
     let print = |merchant: &Value| output::object(format, merchant);
@@ -50,15 +49,7 @@ async fn confirm_for(confirm: Confirm, desk: &Desk, id: MerchantId, act: &str) -
         return Ok(());
     }
     let merchant = desk.merchant(id).await?;
-    let (mut count, mut after) = (0, None);
-    loop {
-        let page = desk.clients(Some(id), after.as_deref()).await?;
-        count += page.items.len();
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let count = desk.clients_of(Some(id)).await?.len();
     let name = name_of(&merchant)?;
     ask(&format!("{act} merchant {id} ({name}), and refuse its {count} clients and every token they have?"))
 }
@@ -66,17 +57,5 @@ async fn confirm_for(confirm: Confirm, desk: &Desk, id: MerchantId, act: &str) -
 async fn list(on: &WhereArgs, format: Format) -> Result<(), Failure> {
     let desk = open::desk(on, Access::Read).await?;
     let columns = &[("merchant_id", 36), ("status", 8), ("created_at", 20), ("name", 0)];
-    let mut page = desk.merchants(None).await?;
-    let mut list = List::start(format, columns)?;
-    loop {
-        for merchant in &page.items {
-            if list.item(merchant)? == Reader::Gone {
-                return Ok(());
-            }
-        }
-        match page.next {
-            Some(next) => page = desk.merchants(Some(&next)).await?,
-            None => return list.end(),
-        }
-    }
+    output::pages(format, columns, async |after| Ok(desk.merchants(after).await?)).await
 }

@@ -5,8 +5,7 @@ use tollgate_store::Access;
 use crate::args::{ClientArgs, Format, SecretCommand};
 use crate::confirm::ask;
 use crate::failure::Failure;
-use crate::output::{self, List};
-use crate::{open, say};
+use crate::{open, output, say};
 
 /// What is said of a new secret.
 pub(super) const SHOWN_ONCE: &str = "client_secret is shown once, and never again: store it now";
@@ -51,10 +50,5 @@ async fn list(args: &ClientArgs, format: Format) -> Result<(), Failure> {
         ("last_used_at", 20),
         ("sources", 7),
     ];
-    let secrets = desk.secrets(args.client).await?;
-    let mut list = List::start(format, columns)?;
-    for secret in &secrets {
-        list.item(secret)?;
-    }
-    list.end()
+    output::list(format, columns, &desk.secrets(args.client).await?)
 }

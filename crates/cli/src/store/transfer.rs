@@ -9,8 +9,7 @@ use tollgate_store::{Access, Store};
 
 use crate::args::{Format, TransferArgs};
 use crate::failure::Failure;
-use crate::open;
-use crate::output::List;
+use crate::{open, output};
 
 pub(super) async fn copy(args: &TransferArgs, format: Format) -> Result<(), Failure> {
     let Stores { from, to } = open(args, Access::Create).await?;
@@ -21,28 +20,25 @@ pub(super) async fn copy(args: &TransferArgs, format: Format) -> Result<(), Fail
         )),
         error => error.into(),
     })?;
-    let mut list = List::start(format, &[("table", 16), ("rows", 10)])?;
-    for copied in copied {
-        list.item(&json!({ "table": copied.table.name(), "rows": copied.rows }))?;
-    }
-    list.end()
+    let copied = copied.iter().map(|copied| json!({ "table": copied.table.name(), "rows": copied.rows }));
+    output::list(format, &[("table", 16), ("rows", 10)], &copied.collect::<Vec<_>>())
 }
 
 pub(super) async fn verify(args: &TransferArgs, format: Format) -> Result<(), Failure> {
     let Stores { from, to } = open(args, Access::Read).await?;
     let compared = copy::compare(from.as_ref(), to.as_ref()).await?;
-    let mut list = List::start(format, &[("table", 16), ("rows", 10), ("rows_there", 10), ("same", 5)])?;
-    for compared in &compared {
-        list.item(&json!({
+    let shown = compared.iter().map(|compared| {
+        json!({
             "table": compared.table.name(),
             "rows": compared.from.rows,
             "rows_there": compared.to.rows,
             "same": compared.is_same(),
             "digest": compared.from.digest,
             "digest_there": compared.to.digest,
-        }))?;
-    }
-    list.end()?;
+        })
+    });
+    let columns = &[("table", 16), ("rows", 10), ("rows_there", 10), ("same", 5)];
+    output::list(format, columns, &shown.collect::<Vec<_>>())?;
     let different = compared.iter().filter(|compared| !compared.is_same());
     let different: Vec<_> = different.map(|compared| compared.table.name()).collect();
     if different.is_empty() {
