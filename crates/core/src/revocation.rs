@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rand::Rng;
 
-use crate::{ClientId, IdError, MerchantId, SecretId, Timestamp, base64url};
+use crate::{ClientId, MerchantId, SecretId, Timestamp, base64url};
 
 /// The id of a token: the claim `jti` (RFC 7519 §4.1.7), 128 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,14 +49,19 @@ impl fmt::Display for TokenId {
     }
 }
 
+/// The error for a text that is no token id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the claim `jti` of a token, which is 22 characters of base64url")]
+pub struct TokenIdError;
+
 impl FromStr for TokenId {
-    type Err = IdError;
+    type Err = TokenIdError;
 
     /// Reads the value of the claim and no other spelling.
-    fn from_str(text: &str) -> Result<Self, IdError> {
+    fn from_str(text: &str) -> Result<Self, TokenIdError> {
         let mut bytes = [0; 16];
         let is_as_long = text.len() == base64url::encoded_len(bytes.len());
-        base64url::decode(text.as_bytes(), &mut bytes).filter(|_| is_as_long).ok_or(IdError)?;
+        base64url::decode(text.as_bytes(), &mut bytes).filter(|_| is_as_long).ok_or(TokenIdError)?;
         Ok(Self(bytes))
     }
 }
@@ -125,7 +130,7 @@ mod tests {
         assert_eq!(text.parse(), Ok(id));
         let not_canonical = format!("{}z", &text[..21]);
         for bad in ["", "a", &text[1..], &format!("{text}A"), &not_canonical, &text.replace('_', "/")] {
-            assert_eq!(bad.parse::<TokenId>(), Err(IdError), "{bad:?}");
+            assert_eq!(bad.parse::<TokenId>(), Err(TokenIdError), "{bad:?}");
         }
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Parameters<'a> {
     }
 
     pub(crate) fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
-        let Json::Object(members) = json::read(body)? else {
+        let Json::Object(members) = json::read(body, problems)? else {
             return Err(Problem::body("must be a JSON object"));
         };
         let mut parameters = Self::default();

@@ -53,11 +53,7 @@ fn calling_from(from: ClientAddress, client: Arc<Registered>) -> Result<Arc<Regi
 
 fn require_json(headers: &HeaderMap) -> Result<(), Error> {
     const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
-    if Media::of(headers) == Some(Media::Json) {
-        Ok(())
-    } else {
-        Err(Error::MediaType { expected: JSON_ONLY })
-    }
+    Media::Json.require(headers).map_err(|why| Error::MediaType { why, expected: JSON_ONLY })
 }
 
 fn refresh_token(body: &[u8]) -> Result<Sensitive<'_>, Error> {

@@ -48,9 +48,8 @@ pub(super) async fn receive(
 ) -> Result<(HeaderMap, SensitiveBody), Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
-    if Media::of(&head.headers) != Some(Media::Form) {
-        return Err(Error::MediaType { expected: FORM_ONLY });
-    }
+    let form = Media::Form.require(&head.headers);
+    form.map_err(|why| Error::MediaType { why, expected: FORM_ONLY })?;
     let body = read_body(body, MAX_BODY, state.body_timeout()).await?;
     Ok((head.headers, body.into()))
 }

@@ -30,7 +30,7 @@ pub(crate) async fn post(
 ) -> Result<Answer, Error> {
     let (head, body) = request.into_parts();
     check_caller(&head.method, &head.headers)?;
-    let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
+    let media = Media::of(&head.headers).map_err(|why| Error::MediaType { why, expected: MEDIA })?;
     let body = SensitiveBody::from(read_body(body, MAX_BODY, state.body_timeout()).await?);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
