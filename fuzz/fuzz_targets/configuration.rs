@@ -2,12 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tollgate_server::fuzzing::config;
+use tollgate_config::Config;
 
-fuzz_target!(|file: &[u8]| match config(file) {
+fuzz_target!(|file: &[u8]| match Config::of_file(file) {
     Ok(accepted) => {
         let shown = accepted.to_redacted_toml();
-        let again = config(shown.as_bytes()).expect("what is shown can be loaded");
+        let again = Config::of_file(shown.as_bytes()).expect("what is shown can be loaded");
         assert_eq!(again.to_redacted_toml(), shown);
         if !shown.contains("***") {
             assert_eq!(again, accepted);

@@ -147,7 +147,7 @@ async fn verifier(data: &Path, issuer: String) -> io::Result<Arc<Verifier>> {
         std::fs::read_to_string(data.join("master.key"))?.parse().map_err(io::Error::other)?;
     let store = Sqlite::open_existing(&data.join("tollgate.db")).map_err(io::Error::other)?;
     let sealed = store.signing_keys().await.map_err(io::Error::other)?;
-    let keys = tollgate_server::open_signing_keys(&sealed, &master_key.into()).map_err(io::Error::other)?;
+    let keys = tollgate_admin::open_signing_keys(&sealed, &master_key.into()).map_err(io::Error::other)?;
     let policy = Policy {
         issuer,
         audience: "payment-api".to_owned(),

@@ -14,7 +14,7 @@ use tollgate_core::{
     SecretHasher, SecretId, Timestamp,
 };
 use tollgate_guard::SystemClock;
-use tollgate_server::{AuditTrail, NewKey, new_signing_key};
+use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{
     Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite,
     Status, StoreError, Terms, Version,

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge::{Edge, Inbound, Limits};
-use tollgate_server::config::Config;
+use tollgate_config::Config;
 use tollgate_server::{Follower, Installation, Mounted, Server, log};
 use tollgate_store::Sqlite;
 

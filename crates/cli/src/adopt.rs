@@ -1,8 +1,8 @@
 //! `tollgate config adopt`: lets the servers that share a store agree on a configuration.
 
 use serde_json::json;
-use tollgate_server::admin::configuration;
-use tollgate_server::{Terms, whoever_runs_this};
+use tollgate_admin::{Terms, configuration, whoever_runs_this};
+use tollgate_operator::view;
 use tollgate_store::Access;
 
 use crate::actor::actor_because;
@@ -28,7 +28,7 @@ pub(crate) async fn run(store: &StoreArgs, why: Why, format: Format) -> Result<(
             "refresh_ttl_seconds": refresh_ttl,
             "audiences": audiences,
             "changed": adopted.is_some(),
-            "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| output::time(adopted.serve_until)),
+            "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| view::time(adopted.serve_until)),
         }),
     )
 }

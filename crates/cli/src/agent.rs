@@ -8,7 +8,7 @@ use tollgate_agent::{
     Agent, AgentError, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream,
 };
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
-use tollgate_server::config::{LogFormat, LogLevel};
+use tollgate_config::{LogFormat, LogLevel};
 use tollgate_server::log;
 use tollgate_telemetry::{Delivering, Telemetry};
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tollgate_admin::OpenError;
 use tollgate_core::{Claims, ClientId, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::Unverified;
 use tollgate_store::{Change, Changed, StoreError};
@@ -18,7 +19,6 @@ use tollgate_store::{Change, Changed, StoreError};
 use crate::change_log::{Log, Place, as_store_error};
 use crate::error::Error;
 use crate::installation::Installation;
-use crate::opening::OpenError;
 use crate::registry::Registered;
 use crate::slow_hashes::{Proof, SlowHashes};
 use crate::why::Unproved;

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
+use tollgate_admin::OpenError;
 use tollgate_store::{Position, StoreError};
-
-use crate::opening::OpenError;
 
 /// How long at least lies between the beginnings of two readings for refusals.
 const APART: Duration = Duration::from_millis(5);

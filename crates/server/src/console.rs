@@ -1,7 +1,7 @@
 //! The console: the administration as pages in a browser, for people who have signed in.
 //!
 //! Who visits, whether they may, and whether a form is the console's own is decided in [`visit`], once for every page. The pages
-//! below it read a request, call the act in `server/admin` as the API does, and show what it returns; no rule is theirs. Every
+//! below it read a request, call the act in `crates/admin` as the API does, and show what it returns; no rule is theirs. Every
 //! act is a form that is answered by a redirect, so that all of it works without a script.
 
 mod act;

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use tollgate_admin::AdminError;
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
 use tollgate_guard::Realm;
@@ -24,7 +25,6 @@ use tollgate_http::{Problem, Problems};
 use tollgate_store::StoreError;
 
 use self::administration::{code_of, sentence};
-use crate::admin::AdminError;
 use crate::readiness::NotReady;
 use crate::why::{Unproved, Why};
 

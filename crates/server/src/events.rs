@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tollgate_admin::AuditTrail;
 use tollgate_store::{Draft, StoreError, Trail};
-
-use crate::trail::AuditTrail;
 
 /// How many events may wait.
 const WAITING: usize = 256;

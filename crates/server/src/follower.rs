@@ -6,13 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, sleep};
-
+use tollgate_admin::OpenError;
+use tollgate_config::WhenStale;
 use tollgate_store::Outcome;
 
 use crate::background;
-use crate::config::WhenStale;
 use crate::installation::Installation;
-use crate::opening::OpenError;
 use crate::readiness::Task;
 
 /// How often the log is read. A change made elsewhere counts here within this time and a read of the store.

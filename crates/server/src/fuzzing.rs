@@ -2,7 +2,6 @@
 
 use tollgate_http::Problems;
 
-use crate::config::{Config, ConfigError};
 use crate::oauth::parameters::{Parameters, Times, at_once, read_form};
 
 /// The parameters of a form in their order, and the names that are there twice. `None` if it is not one.
@@ -25,9 +24,4 @@ pub fn parameters(body: &[u8]) -> (Option<String>, Option<String>) {
     let mut problems = Problems::new();
     let document = Parameters::read_document(body, &mut problems).ok().filter(|_| problems.is_empty());
     (at_once(body).as_ref().map(shown), document.as_ref().map(shown))
-}
-
-/// The configuration that a file has.
-pub fn config(file: &[u8]) -> Result<Config, ConfigError> {
-    Config::of_file(file)
 }

@@ -10,21 +10,22 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use serde_json::json;
 use tokio::time::Instant;
+use tollgate_admin::key_times::newest;
+use tollgate_admin::{
+    Administration, Authority, KEYS_KNOWN_WITHIN, NewKey, OpenError, Standing, Unlocked, install_if_empty,
+    open_signing_keys, recorded, this_server,
+};
+use tollgate_config::{Config, WhenStale};
 use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
 use tollgate_guard::{Freshness, Verifier};
 use tollgate_store::{
     Act, Alone, Draft, Object, Outcome, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
 };
 
-use crate::admin::{Administration, Authority, recorded};
-use crate::agreement::{KEYS_KNOWN_WITHIN, Standing};
 use crate::change_log::ChangeLog;
-use crate::config::{Config, WhenStale};
 use crate::error::Error;
 use crate::events::Auditing;
-use crate::key_times::newest;
-use crate::membership::{Membership, this_server};
-use crate::opening::{NewKey, OpenError, Unlocked, install_if_empty, open_signing_keys};
+use crate::membership::Membership;
 use crate::readiness::{NotReady, Task};
 use crate::registry::Registry;
 use crate::steady_time::SteadyTime;

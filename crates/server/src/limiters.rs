@@ -4,11 +4,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tollgate_config::{Config, Limits, Rate};
 use tollgate_core::ClientId;
 use tollgate_http::edge::{SourceLimits, Sources};
 use tollgate_http::{Limiter, Throttle};
 
-use crate::config::{Config, Limits, Rate};
 use crate::error::Error;
 use crate::limits::limits;
 use crate::registry::Registered;

@@ -1,9 +1,9 @@
 //! What a peer of the API may cost, by the configuration.
 
 use tokio::sync::watch;
+use tollgate_config::Config;
 use tollgate_http::edge;
 
-use crate::config::Config;
 use crate::open_files;
 
 /// What a peer of the API may cost.

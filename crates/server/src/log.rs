@@ -6,7 +6,8 @@
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
-//! use tollgate_server::{config::LogFormat, log};
+//! use tollgate_config::LogFormat;
+//! use tollgate_server::log;
 //! use tracing_subscriber::prelude::*;
 //!
 //! let written = Arc::new(Mutex::new(Vec::new()));
@@ -33,6 +34,7 @@ use std::{
     time::Duration,
 };
 
+use tollgate_config::{LogFormat, LogLevel};
 use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer,
@@ -47,7 +49,6 @@ use self::{
     event::{EventFormat, Fields},
     writer::{Lines, Worker},
 };
-use crate::config::{LogFormat, LogLevel};
 
 pub(crate) use self::requests::Request;
 pub use self::requests::Requests;
@@ -90,19 +91,17 @@ pub fn init(format: LogFormat, level: LogLevel) -> io::Result<Guard> {
 /// The libraries below never speak under `warn`, because what they say at `debug` and `trace` may hold headers, and so
 /// tokens.
 pub fn filter(level: LogLevel) -> Targets {
-    let level = LevelFilter::from(level);
+    let level = level_filter(level);
     Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("tollgate", level)
 }
 
-impl From<LogLevel> for LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::ERROR,
-            LogLevel::Warn => Self::WARN,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Trace => Self::TRACE,
-        }
+const fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     }
 }
 

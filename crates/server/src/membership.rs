@@ -9,27 +9,15 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tollgate_admin::{AuditTrail, Process, Records, Standing, Terms};
+use tollgate_config::Config;
 use tollgate_core::{Accepted, Actor, Timestamp};
 use tollgate_store::{Agreements, Draft, Object, RunningServer, Servers, Store, StoreError};
-
-use crate::agreement::{Records, Standing, Terms};
-use crate::config::Config;
-use crate::process::Process;
-use crate::trail::AuditTrail;
 
 /// How often a server says that it runs.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// A server that has been silent for so long does not run any more.
 const GONE_AFTER: Duration = Duration::from_secs(30);
-
-/// Returns the server that this process is as an actor.
-pub(crate) fn this_server() -> Actor {
-    acting(&Process::current())
-}
-
-fn acting(process: &Process) -> Actor {
-    Actor { from: Some(process.place()), ..Actor::system() }
-}
 
 /// A server among those that share its store.
 pub(crate) struct Membership {
@@ -247,7 +235,7 @@ impl Membership {
 
     /// Returns the server as the actor of what it does by itself.
     pub(crate) fn actor(&self) -> Actor {
-        acting(&self.process)
+        self.process.acting()
     }
 
     /// Nothing panics while it holds the lock, so a poisoned one is as good as any.

@@ -21,9 +21,9 @@ use std::sync::Arc;
 use axum::extract::{self, Extension, Request};
 use axum::routing::{MethodRouter, any};
 use axum::{Router, body::Body};
+use tollgate_config::Config;
 
 use crate::caller::Caller;
-use crate::config::Config;
 use crate::error::Error;
 use crate::response::Answer;
 use crate::route::Route;

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use form_urlencoded::Serializer;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use tollgate_config::Oidc;
 use tollgate_core::Timestamp;
 
 pub use self::calls::{Access, Calls, ReadSecret};
@@ -30,7 +31,6 @@ use self::exchange::{Grant, exchange};
 use self::id_token::Expected;
 use self::keys::KeySet;
 use self::problem::ErrorCode;
-use crate::config::Oidc;
 
 /// Where people who sign in are sent back to, on the server that they began at.
 pub(crate) const CALLBACK: &str = "/console/sign-in/oidc/callback";

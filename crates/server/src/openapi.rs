@@ -10,9 +10,8 @@ pub(crate) use published::router;
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
+use tollgate_config::Config;
 use tollgate_guard::Realm;
-
-use crate::config::Config;
 
 /// The file, as JSON.
 const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));

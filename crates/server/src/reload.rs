@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use tollgate_config::{Changes, Config};
 use tollgate_core::MasterKeys;
 
-use crate::config::{Changes, Config};
 use crate::limits::limits;
 use crate::server::Server;
 

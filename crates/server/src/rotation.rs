@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tollgate_admin::key_times::{lead, newest, next_activation, others_retire_at};
+use tollgate_admin::{NewKey, OpenError};
 use tollgate_core::{Algorithm, KeyId, Timestamp};
 use tollgate_store::{LeaderLease, Object, RecordFilter, RecordOrder, StoreError};
 
 use crate::installation::Installation;
-use crate::key_times::{lead, newest, next_activation, others_retire_at};
-use crate::opening::{NewKey, OpenError};
 
 /// The task of the leader.
 const TASK: &str = "signing keys";

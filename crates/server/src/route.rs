@@ -2,7 +2,7 @@
 
 use tollgate_http::refusal::Dialect;
 
-use crate::admin::api::paths;
+use crate::api::paths;
 use crate::authz::asks::Asks;
 
 /// A route that is served.

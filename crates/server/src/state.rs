@@ -8,12 +8,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tollgate_config::Config;
 use tollgate_core::Timestamp;
 use tollgate_http::ClientAddress;
 use tollgate_http::edge::{Limits, OpenConnections};
 use tollgate_telemetry::Trust;
 
-use crate::config::Config;
 use crate::figures::Figures;
 use crate::installation::Installation;
 use crate::limiters::Limiters;

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tollgate_config::{Config, Database};
 use tollgate_core::Timestamp;
 use tollgate_store::{Store, StoreError};
-
-use crate::config::{Config, Database};
 
 /// The least distance that is too far: less is a matter of how it is measured, and tokens count in whole seconds.
 const LEAST: Duration = Duration::from_secs(1);

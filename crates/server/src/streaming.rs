@@ -14,11 +14,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+use tollgate_admin::audit::Line;
+use tollgate_config::StreamTarget;
 use tollgate_core::{Link, Timestamp};
 use tollgate_store::{LeaderLease, Outcome, Record, RecordFilter, RecordOrder, StoreError};
 
-use crate::admin::audit::Line;
-use crate::config::StreamTarget;
 use crate::installation::Installation;
 
 use self::file::StreamFile;

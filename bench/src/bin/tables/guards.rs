@@ -18,7 +18,7 @@ use tollgate_client::{Secret, SecretError, SecretSource};
 use tollgate_core::{Actor, ClientId, Clock, Environment, MasterKey, Revocation, Revoked, TokenError};
 use tollgate_guard::remote::{IntrospectingVerifier, RemoteVerifier};
 use tollgate_guard::{Decide, Denial, Principal, Requirement, SystemClock, Verifier};
-use tollgate_server::AuditTrail;
+use tollgate_admin::AuditTrail;
 use tollgate_store::{Act, Clients as _, Draft, Object, Revocations as _, Sqlite, Status, StoreError};
 
 use crate::document::table;

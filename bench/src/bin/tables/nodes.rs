@@ -15,7 +15,7 @@ use tollgate_bench::stats::{median, percentile};
 use tollgate_bench::{message, plain, process};
 use tollgate_core::{Actor, ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
 use tollgate_guard::SystemClock;
-use tollgate_server::{AuditTrail, NewKey, new_signing_key};
+use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{
     Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status,
 };

@@ -1,7 +1,7 @@
 //! The steps of a plan as they are printed.
 
 use serde_json::{Value, json};
-use tollgate_server::admin::apply::{Drawn, Step};
+use tollgate_admin::apply::{Drawn, Step};
 use tollgate_store::Status;
 
 /// The columns of the list of steps.

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Subcommand;
+use tollgate_admin::audit::Anchor;
+use tollgate_config::parse_duration;
 use tollgate_core::{ClientId, MerchantId, Timestamp};
-use tollgate_server::admin::audit::Anchor;
-use tollgate_server::config::parse_duration;
 
 use super::common::{StoreArgs, WhereArgs, Why};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use tollgate_agent::{Endpoint, HostName};
-use tollgate_server::config::{HeaderSource, ResourceAttribute, Sample, parse_base_url, parse_duration};
+use tollgate_config::{HeaderSource, ResourceAttribute, Sample, parse_base_url, parse_duration};
 
 use super::unrepeated::Unrepeated;
 

@@ -1,7 +1,8 @@
 //! Commands about the console.
 
 use clap::Subcommand;
-use tollgate_server::admin::{Name, Role};
+use tollgate_admin::Name;
+use tollgate_config::Role;
 
 use super::common::{StoreArgs, Why};
 use crate::confirm::Confirm;

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use tollgate_server::config::parse_duration;
+use tollgate_config::parse_duration;
 use tollgate_store::{ClientUpdate, Labels, LabelsError, Quota, Terms};
 
 /// What is different about a new client.

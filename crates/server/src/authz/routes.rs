@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use matchit::Router;
+use tollgate_config::{AuthzRoute, without_trailing_slash};
 use tollgate_http::Problem;
 
 use super::original::Original;
 use super::refused::Refused;
 use super::required::Required;
-use crate::config::{AuthzRoute, without_trailing_slash};
 use crate::error::Error;
 
 /// What each method requires; `None` stands for the others.

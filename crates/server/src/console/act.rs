@@ -1,5 +1,7 @@
 //! Acts that are asked for on a page of their own: what will happen, why it is done, and the button.
 
+use tollgate_admin::{AdminError, Operation, second};
+
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
@@ -9,7 +11,6 @@ use super::page::{Cell, Fact, Field, Form, Look, Page, Section, moved};
 use super::routes::only;
 use super::view;
 use super::visit::{Outcome, Visit, page};
-use crate::admin::{AdminError, Operation, second};
 use crate::error::Error;
 use crate::state::State;
 

@@ -3,6 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use axum::routing::get;
+use tollgate_admin::{Operation, audit};
 use tollgate_core::Timestamp;
 use tollgate_http::Problem;
 use tollgate_store::{Record, RecordFilter, RecordOrder};
@@ -12,7 +13,6 @@ use super::page::{Cell, Field, Form, Link, Look, Page, Section, Table, Tag, fact
 use super::routes::{Route, only};
 use super::visit::{Outcome, Visit, page};
 use super::{paths, view};
-use crate::admin::{Operation, audit};
 use crate::error::Error;
 
 const PATH: &str = "/console/audit";

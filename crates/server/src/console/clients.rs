@@ -6,13 +6,13 @@ mod lists;
 mod state;
 
 use axum::routing::get;
+use tollgate_admin::Operation;
 
 use super::act::asked;
 use super::paths::CLIENTS as PATH;
 use super::routes::{Route, only};
 use super::visit::page;
 use super::whole::Act;
-use crate::admin::Operation;
 
 pub(super) use lists::of_merchant;
 

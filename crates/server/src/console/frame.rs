@@ -1,7 +1,8 @@
 //! What is around every page: the way through the console, and who has signed in.
 
+use tollgate_admin::Operation;
+
 use super::session::Session;
-use crate::admin::Operation;
 
 /// What is around a page.
 #[derive(Debug, Clone)]

@@ -1,6 +1,8 @@
 //! The signing keys, and their phases on a timeline.
 
 use axum::routing::get;
+use tollgate_admin::keys::{self, ListedKey};
+use tollgate_admin::{AdminError, Operation};
 use tollgate_core::{Algorithm, Phase};
 use tollgate_http::Problem;
 use tollgate_store::Object;
@@ -11,8 +13,6 @@ use super::routes::{Route, only};
 use super::timeline::{Scale, Track};
 use super::view;
 use super::visit::{Outcome, Visit, page};
-use crate::admin::keys::{self, ListedKey};
-use crate::admin::{AdminError, Operation};
 use crate::error::Error;
 
 const PATH: &str = "/console/keys";

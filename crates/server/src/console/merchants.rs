@@ -1,6 +1,9 @@
 //! Merchants.
 
+use tollgate_admin::merchants::{self, MerchantFilter, NewMerchant};
+use tollgate_admin::{AdminError, Name, Operation, tokens};
 use tollgate_core::MerchantId;
+use tollgate_http::Problem;
 use tollgate_store::{Merchant, Object};
 
 use super::act::{Ask, again, asked, asked_before, done, done_or_asked, id, notice};
@@ -11,11 +14,8 @@ use super::routes::{Route, only};
 use super::view::{self, STATUSES};
 use super::visit::{Outcome, Visit, page};
 use super::whole::Act;
-use crate::admin::merchants::{self, MerchantFilter, NewMerchant};
-use crate::admin::{AdminError, Name, Operation, tokens};
 use crate::error::Error;
 use axum::routing::get;
-use tollgate_http::Problem;
 
 /// How many a page has.
 const LIMIT: u32 = 50;
@@ -105,7 +105,7 @@ fn name_of(visit: &Visit) -> Result<Name, Error> {
         .form()
         .text("name")
         .parse()
-        .map_err(|error: crate::admin::NameError| Problem::new("name", error.to_string()).into())
+        .map_err(|error: tollgate_admin::NameError| Problem::new("name", error.to_string()).into())
 }
 
 fn new_page(visit: &Visit) -> Page {

@@ -2,15 +2,14 @@
 
 use askama::Template;
 use http::StatusCode;
+use tollgate_admin::{Operation, machine};
 
 use super::act::notice;
 use super::charts::{self, Chart, RENEWED_EVERY};
 use super::page::{Cell, Fact, Page, Section, Table, Tag, fact, html};
 use super::visit::{Outcome, Visit};
 use super::{paths, view};
-use crate::admin::Operation;
 use crate::error::Error;
-use crate::process::machine;
 use crate::refusals::Refusal;
 use crate::why::Why;
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
+use tollgate_admin::console::{opened, sealed};
 use tollgate_core::{MasterKeys, SessionId, Timestamp};
 
 use super::session::{cookie, drawn};
-use crate::admin::console::{opened, sealed};
 use crate::oidc::Drawn;
 
 /// Within which time somebody must come back from the provider.

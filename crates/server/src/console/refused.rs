@@ -4,13 +4,13 @@ use askama::Template;
 use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
+use tollgate_config::Role;
 use tollgate_core::wire::Code;
 use tollgate_http::refusal::Reason;
 
 use super::frame::Frame;
 use super::page::html;
 use super::paths;
-use crate::admin::Role;
 use crate::error::Error;
 
 /// Why a page is not shown.

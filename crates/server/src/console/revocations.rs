@@ -1,16 +1,16 @@
 //! The revocations in force.
 
 use axum::routing::get;
+use tollgate_admin::Operation;
+use tollgate_admin::tokens::{self, Listed};
 use tollgate_core::{Generation, Revoked, TokenId};
+use tollgate_http::Problem;
 
 use super::act::{again, asked, done, notice};
 use super::page::{Cell, Field, Form, Link, Look, Page, Section, Table};
 use super::routes::{Route, only};
 use super::visit::{Outcome, Visit, page};
 use super::{paths, view};
-use crate::admin::Operation;
-use crate::admin::tokens::{self, Listed};
-use tollgate_http::Problem;
 
 const PATH: &str = "/console/revocations";
 const NEW: &str = "/console/revocations/new";

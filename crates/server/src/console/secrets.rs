@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tollgate_admin::secrets::{self, CreatedSecret, Identified, SecretStatus};
+use tollgate_admin::{AdminError, Operation, clients as client_acts};
+use tollgate_config::parse_duration;
 use tollgate_core::{ClientId, SecretId, Timestamp};
 use tollgate_http::Problem;
 use tollgate_store::{Client, Secret, SecretUses};
@@ -12,9 +15,6 @@ use super::routes::Route;
 use super::shown_once::{self, Shown, once};
 use super::visit::{Outcome, Visit};
 use super::{paths, view};
-use crate::admin::secrets::{self, CreatedSecret, Identified, SecretStatus};
-use crate::admin::{AdminError, Operation, clients as client_acts};
-use crate::config::parse_duration;
 use crate::error::Error;
 
 /// The route of a new secret, as idempotency keys count for it.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::routing::get;
 use tokio::time::Instant;
+use tollgate_admin::Operation;
+use tollgate_config::duration_text;
 use tollgate_core::Timestamp;
 use tollgate_store::RunningServer;
 
@@ -11,8 +13,6 @@ use super::page::{Cell, Fact, Page, Section, Table, Tag, fact};
 use super::routes::{Route, only};
 use super::view;
 use super::visit::{Outcome, Visit, page};
-use crate::admin::Operation;
-use crate::config::duration_text;
 use crate::error::Error;
 
 /// A server that has been silent for so long runs no more.
@@ -67,7 +67,7 @@ fn this_server(visit: &Visit) -> Vec<Fact> {
             view::text(format!("{records} records wait"))
         });
     vec![
-        fact("Machine", view::text(crate::process::machine())),
+        fact("Machine", view::text(tollgate_admin::machine())),
         fact("Readiness", readiness),
         fact("Leads", view::text(leads)),
         fact("Change log read", view::text(behind)),

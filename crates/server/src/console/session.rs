@@ -12,10 +12,9 @@ use http::{HeaderMap, HeaderValue};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
+use tollgate_admin::console::{SignedIn, opened, sealed};
+use tollgate_config::Config;
 use tollgate_core::{MasterKeys, Timestamp};
-
-use crate::admin::console::{SignedIn, opened, sealed};
-use crate::config::Config;
 
 /// The cookie. Browsers take a name with this prefix only from the host itself, over a secure connection and for all paths
 /// (RFC 6265bis §4.1.3); to them one with their own machine is secure.

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use tollgate_admin::creation::{self, New, Request, RequestClock};
 use tollgate_core::{Environment, MerchantId};
 use tollgate_store::IdempotencyScope;
 use zeroize::Zeroize;
@@ -15,7 +16,6 @@ use super::frame::Frame;
 use super::page::{Field, html};
 use super::session::drawn;
 use super::visit::{Outcome, Visit};
-use crate::admin::creation::{self, New, Request, RequestClock};
 use crate::error::Error;
 
 /// What is shown of it.

@@ -7,6 +7,7 @@ use axum::extract::{Extension, Request, State as Shared};
 use axum::response::Response;
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use tollgate_admin::{AdminError, console};
 use tollgate_core::wire::Code;
 use tollgate_http::edge::read_body;
 use tollgate_http::refusal::Reason;
@@ -18,7 +19,6 @@ use super::paths;
 use super::refused::{self, Refused};
 use super::session::{Session, no_cookie};
 use super::visit::{Outcome, Visit, whence};
-use crate::admin::{AdminError, console};
 use crate::error::Error;
 use crate::state::{Arrival, State};
 

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use askama::Template;
+use tollgate_admin::keys::ListedKey;
 use tollgate_core::Timestamp;
 use tollgate_store::SigningKey;
-
-use crate::admin::keys::ListedKey;
 
 /// The length of the scale.
 const WIDTH: u64 = 1000;

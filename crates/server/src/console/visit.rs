@@ -10,6 +10,8 @@ use http::Method;
 use http::header::SET_COOKIE;
 use http::request::Parts;
 use tokio::time::Instant;
+use tollgate_admin::console::{self, console_user};
+use tollgate_admin::{Administration, Authority, Operation, Reason, audit};
 use tollgate_core::{Actor, ActorKind};
 use tollgate_http::edge::read_body;
 use tollgate_http::{Problem, RequestId};
@@ -21,8 +23,6 @@ use super::form::{Fields, MAX_FORM, check_origin};
 use super::frame::Frame;
 use super::refused::{self, Refused};
 use super::session::Session;
-use crate::admin::console::{self, console_user};
-use crate::admin::{Administration, Authority, Operation, Reason, audit};
 use crate::error::Error;
 use crate::state::{Arrival, State};
 
@@ -198,7 +198,7 @@ async fn signed_in(state: &State, head: &Parts) -> Result<Session, Refused> {
         Session::of(&head.headers, admin.unlocked.master_keys(), admin.config, installation.store_time());
     let session = found.ok_or_else(|| Refused::SignedOut(head.method.clone()))?;
     match console::check(&admin, &session.signed_in).await {
-        Err(crate::admin::AdminError::SessionEnded) => Err(Refused::SignedOut(head.method.clone())),
+        Err(tollgate_admin::AdminError::SessionEnded) => Err(Refused::SignedOut(head.method.clone())),
         checked => checked.map(|()| session).map_err(|error| Error::from(error).into()),
     }
 }

@@ -4,13 +4,13 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use tollgate_admin::Operation;
 use tollgate_core::Timestamp;
 
 use super::page::{Cell, Field, Form, Page, Section, Table, Tag, fact};
 use super::routes::{Route, only};
 use super::visit::{Outcome, Visit, page};
 use super::{paths, view};
-use crate::admin::Operation;
 use crate::caller::Caller;
 use crate::inspection::inspect;
 use crate::refused_requests::{KEPT, RefusedRequest};

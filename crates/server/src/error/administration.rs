@@ -1,8 +1,7 @@
 //! What callers are told of acts of administration that can't be done.
 
+use tollgate_admin::AdminError;
 use tollgate_core::wire::Code;
-
-use crate::admin::AdminError;
 
 /// The code of an act of administration that can't be done.
 pub(super) const fn code_of(error: &AdminError) -> Code {

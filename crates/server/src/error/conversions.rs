@@ -1,12 +1,12 @@
 //! Other errors, as requests are refused for them.
 
+use tollgate_admin::AdminError;
 use tollgate_core::MintError;
 use tollgate_guard::Unverified;
 use tollgate_http::edge::BodyError;
 use tollgate_http::{Problem, Problems};
 
 use super::Error;
-use crate::admin::AdminError;
 
 impl From<AdminError> for Error {
     fn from(error: AdminError) -> Self {

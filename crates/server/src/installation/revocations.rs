@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use tollgate_admin::OpenError;
 use tollgate_core::{Actor, Claims, Revocation, Revoked, Timestamp, TokenKind};
 use tollgate_guard::Revocations;
 use tollgate_store::{CLOCKS_DIFFER, Draft, Object, StoreError};
 
 use super::Installation;
-use crate::opening::OpenError;
 
 impl Installation {
     /// Adds the store's revocations to those that are known. What was revoked stays so, even if the store that answers

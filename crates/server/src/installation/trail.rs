@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tollgate_admin::{audit, imported, machine, recorded};
 use tollgate_core::{Actor, ActorKind, ClientId, KeyId, SecretHash, SecretId, Timestamp};
 use tollgate_http::ClientAddress;
 use tollgate_store::{Act, Draft, Object, Outcome};
 
 use super::Installation;
-use crate::admin::{audit, imported, recorded};
-use crate::process::machine;
 
 impl Installation {
     /// How many records are not streamed yet, where this server streams them.

@@ -9,6 +9,7 @@ use serde_json::{
     Map, Value,
     ser::{Formatter, Serializer},
 };
+use tollgate_config::LogFormat;
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -22,7 +23,6 @@ use tracing_subscriber::{
 };
 
 use super::escape::{escape, needs_quotes};
-use crate::config::LogFormat;
 
 /// The field in which `tracing` hands over an event's message.
 const MESSAGE: &str = "message";

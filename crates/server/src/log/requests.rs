@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tollgate_config::{LogFormat, LogLevel};
 use tollgate_core::Timestamp;
 use tracing::Level;
 
 use super::escape::{escape, needs_quotes};
 use crate::caller::Caller;
-use crate::config::{LogFormat, LogLevel};
 
 /// What these lines have where others name a module.
 const TARGET: &str = "tollgate::request";

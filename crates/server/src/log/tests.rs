@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use serde_json::Value;
+use tollgate_config::{LogFormat, LogLevel};
 use tollgate_core::{ClientId, MerchantId, SecretId, Timestamp, TokenId};
 use tracing::{debug, error, info, info_span, warn};
 use tracing_subscriber::prelude::*;
 
 use super::{Request, Requests, filter, layer};
 use crate::caller::Caller;
-use crate::config::{LogFormat, LogLevel};
 
 /// Runs `events` and returns what they wrote, line by line.
 fn lines_of(format: LogFormat, events: impl FnOnce()) -> Vec<String> {

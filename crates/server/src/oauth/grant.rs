@@ -7,11 +7,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use tollgate_config::{AccessTokens, Config};
 use tollgate_core::{Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{Problem, Problems};
 
-use crate::config::{AccessTokens, Config};
 use crate::error::Error;
 use crate::oauth::authenticated::{Authenticated, check_scope};
 use crate::oauth::parameters::present;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use http::Method;
 use http::request::Parts;
 use serde::Serialize;
+use tollgate_admin::key_times::KEY_SET_KEPT;
+use tollgate_config::Config;
 use tollgate_core::{Jwk, Timestamp};
 
-use crate::config::Config;
 use crate::document::Document;
 use crate::error::Error;
-use crate::key_times::KEY_SET_KEPT;
 use crate::response::Answer;
 use crate::route::Route;
 use crate::state::State;

@@ -2,11 +2,11 @@
 
 use http::Uri;
 use serde::Deserialize;
+use tollgate_config::is_loopback_host;
 
 use super::calls::Access;
 use super::document::Document;
 use super::problem::Problem;
-use crate::config::is_loopback_host;
 
 /// What a provider says of itself, as far as it matters here.
 #[derive(Deserialize)]

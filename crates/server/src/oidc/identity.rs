@@ -1,11 +1,11 @@
 //! Who somebody is by the claims of their ID token, and what they may do.
 
 use serde_json::Value;
+use tollgate_admin::Name;
+use tollgate_config::{GroupRoles, Oidc, Role};
 
 use super::id_token::Claims;
 use super::problem::Flaw;
-use crate::admin::{Name, Role};
-use crate::config::{GroupRoles, Oidc};
 
 /// No subject is longer, in characters (OpenID Connect Core 1.0 §2).
 const LONGEST_SUBJECT: usize = 255;
@@ -76,7 +76,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::Config;
+    use tollgate_config::Config;
 
     fn settings(more: &[(&str, &str)]) -> Oidc {
         let settings = [

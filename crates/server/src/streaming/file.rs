@@ -5,9 +5,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use tollgate_admin::audit::Line;
 use tollgate_core::Link;
-
-use crate::admin::audit::Line;
 
 /// More than the longest line has.
 const TAIL: u64 = 1 << 20;

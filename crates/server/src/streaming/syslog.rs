@@ -6,10 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-
-use crate::admin::audit::Line;
-use crate::admin::recorded;
-use crate::process::machine;
+use tollgate_admin::audit::Line;
+use tollgate_admin::{machine, recorded};
 
 /// How long the receiver may take to read a page of records to its end.
 const PATIENCE: Duration = Duration::from_secs(10);

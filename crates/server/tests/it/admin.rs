@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::imported::ImportedSecrets;
+use tollgate_admin::merchants::{self, NewMerchant};
+use tollgate_admin::secrets::SecretStatus;
+use tollgate_admin::{AdminError, clients, copy, keys, many, secrets};
 use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, MerchantId, Phase, SecretId};
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::imported::ImportedSecrets;
-use tollgate_server::admin::merchants::{self, NewMerchant};
-use tollgate_server::admin::secrets::SecretStatus;
-use tollgate_server::admin::{AdminError, clients, copy, keys, many, secrets};
 use tollgate_store::{Part, Sqlite, Status, Store, Table, Terms, Value};
 
 use crate::call::{Call, TOKEN, assert_refused};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use tollgate_admin::{Administration, Authority, Unlocked, configuration};
+use tollgate_config::Config;
 use tollgate_core::Timestamp;
-use tollgate_server::admin::{Administration, Authority, configuration};
-use tollgate_server::config::Config;
-use tollgate_server::{Unlocked, Watcher};
+use tollgate_server::Watcher;
 use tollgate_store::{RunningServer, Sqlite};
 
 use crate::call::{Call, TOKEN, assert_refused};

@@ -7,14 +7,12 @@ mod tampering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_admin::audit::{self, Anchor, Flaw, Line, Query};
+use tollgate_admin::clients::NewClient;
+use tollgate_admin::imported::ImportedSecrets;
+use tollgate_admin::merchants::{self, NewMerchant};
+use tollgate_admin::{Administration, Authority, clients, configuration, keys, rekey, secrets, tokens};
 use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Link, MerchantId, TokenId};
-use tollgate_server::admin::audit::{self, Anchor, Flaw, Line, Query};
-use tollgate_server::admin::clients::NewClient;
-use tollgate_server::admin::imported::ImportedSecrets;
-use tollgate_server::admin::merchants::{self, NewMerchant};
-use tollgate_server::admin::{
-    Administration, Authority, clients, configuration, keys, rekey, secrets, tokens,
-};
 use tollgate_store::{
     ClientUpdate, Draft, Object, Record, RecordFilter, RecordOrder, Terms, Time as _, Trail as _,
 };
@@ -247,17 +245,17 @@ async fn the_trail_outlives_the_master_key_and_a_copy() {
         tollgate_core::MasterKeys::new(keys).unwrap()
     };
     let store = stage.elsewhere.as_ref();
-    let old = tollgate_server::Unlocked::new(store, keys(&both)).await.unwrap();
+    let old = tollgate_admin::Unlocked::new(store, keys(&both)).await.unwrap();
     let admin =
         Administration { store, unlocked: &old, config: &stage.config, authority: Authority::MasterKey };
     assert!(rekey::rekey(&admin, &ada()).await.unwrap().changed);
-    let new = tollgate_server::Unlocked::new(store, keys(&both[..1])).await.unwrap();
+    let new = tollgate_admin::Unlocked::new(store, keys(&both[..1])).await.unwrap();
     let admin = Administration { unlocked: &new, ..admin };
     let anchor = audit::verify(&admin, None).await.unwrap().unwrap().anchor;
 
     let folder = tempfile::tempdir().unwrap();
     let copied = tollgate_store::Sqlite::open(&folder.path().join("copy.db")).unwrap();
-    tollgate_server::admin::copy::copy(store, &copied).await.unwrap();
+    tollgate_admin::copy::copy(store, &copied).await.unwrap();
     let admin = Administration { store: &copied, ..admin };
     merchants::create(&admin, shop("There"), &ada()).await.unwrap();
     let verified = audit::verify(&admin, Some(anchor)).await.unwrap().unwrap();

@@ -10,8 +10,9 @@ mod tokens;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use tollgate_admin::console;
+use tollgate_config::Role;
 use tollgate_core::{Actor, ActorKind};
-use tollgate_server::admin::{Role, console};
 use tollgate_store::{Record, RecordFilter, RecordOrder};
 
 use crate::call::{Call, Reply};

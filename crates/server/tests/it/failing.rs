@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_config::{LogFormat, LogLevel};
 use tollgate_core::{ClientId, Environment};
-use tollgate_server::config::{LogFormat, LogLevel};
 use tollgate_server::{Refusal, Why, log};
 use tollgate_store::Status;
 

@@ -15,11 +15,11 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
+use tollgate_config::Config;
 use tollgate_core::{
     ClientId, ClientSecret, Environment, Generation, MerchantId, SecretId, Timestamp, TokenKind,
 };
 use tollgate_server::Rotation;
-use tollgate_server::config::Config;
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, Terms, Version};
 
 use crate::call::{claims, refresh_id};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinSet;
+use tollgate_admin::clients::{self, NewClient};
+use tollgate_admin::imported::ImportedSecret;
 use tollgate_core::ClientId;
-use tollgate_server::admin::clients::{self, NewClient};
-use tollgate_server::admin::imported::ImportedSecret;
 use tollgate_store::{Record, RecordFilter, RecordOrder, Secret, Status, Terms};
 
 use crate::call::{Call, TOKEN, assert_refused};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use tollgate_admin::{NewKey, new_signing_key};
 use tollgate_core::{MasterKey, Timestamp};
-use tollgate_server::{NewKey, new_signing_key};
 
 use crate::call::assert_refused;
 use crate::stage::{ACT, Stage, master_key};
@@ -76,5 +76,5 @@ async fn tokens_outlive_a_restart_and_no_other_master_key_opens_the_store() {
         stage.clock.clone(),
     )
     .await;
-    assert!(matches!(opened.err(), Some(tollgate_server::OpenError::WrongMasterKey)));
+    assert!(matches!(opened.err(), Some(tollgate_admin::OpenError::WrongMasterKey)));
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tollgate_admin::clients::{self, NewClient};
+use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
+use tollgate_admin::rekey::{self, Resealed};
+use tollgate_admin::{OpenError, keys};
 use tollgate_core::{Algorithm, MasterKey, MasterKeys};
-use tollgate_server::admin::clients::{self, NewClient};
-use tollgate_server::admin::imported::{ImportedSecret, ImportedSecrets};
-use tollgate_server::admin::keys;
-use tollgate_server::admin::rekey::{self, Resealed};
-use tollgate_server::{Installation, OpenError, Server};
+use tollgate_server::{Installation, Server};
 
 use crate::call::{Call, LIST, REFRESH, TOKEN};
 use crate::sandbox::mounted;

@@ -295,9 +295,9 @@ async fn a_compromised_key_ends_at_once_whatever_clock_the_order_was_given_by() 
     for orders_at in [NOW.before(day), NOW, NOW.after(day)] {
         let stage = Stage::open().await;
         let old = stage.tokens(&stage.shop).await;
-        let key = tollgate_server::new_signing_key(
+        let key = tollgate_admin::new_signing_key(
             &master_key(),
-            tollgate_server::NewKey::hs256(orders_at, orders_at),
+            tollgate_admin::NewKey::hs256(orders_at, orders_at),
         )
         .await
         .unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_server::ROLLOUT;
+use tollgate_admin::ROLLOUT;
 
 use crate::agreement::{
     NEW, SECOND, Settings, adopt_by_hand, agree, assert_good, assert_suspended, node, ready,

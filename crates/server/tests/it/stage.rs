@@ -15,12 +15,13 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
+use tollgate_admin::AuditTrail;
+use tollgate_config::Config;
 use tollgate_core::{
     Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
 };
 use tollgate_http::edge::RequestBody;
-use tollgate_server::config::Config;
-use tollgate_server::{AuditTrail, Follower, Installation, Rotation, Server};
+use tollgate_server::{Follower, Installation, Rotation, Server};
 use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
 
 pub(crate) use self::node::Node;

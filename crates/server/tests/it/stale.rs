@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_server::config::LogFormat;
+use tollgate_config::LogFormat;
 use tollgate_server::log;
 use tracing_subscriber::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tollgate_server::config::{LogFormat, LogLevel};
+use tollgate_config::{LogFormat, LogLevel};
 use tollgate_server::log;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::prelude::*;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use tollgate_admin::{AuditTrail, open_signing_keys};
 use tollgate_core::{
     Actor, Algorithm, KeyId, MasterKey, Policy, PrivateKey, RsaBits, SigningKey, SigningRing, Timestamp,
 };
-use tollgate_server::{AuditTrail, open_signing_keys};
 use tollgate_store::{Draft, Keys, Object, Revocations, Sqlite};
 
 use super::parity::{self, Subject};

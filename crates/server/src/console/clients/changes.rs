@@ -1,9 +1,9 @@
 //! New clients, and changes of clients.
 
+use tollgate_admin::clients::{self, CreatedClient, Identified};
 use tollgate_store::Version;
 
 use super::fields::{Values, update};
-use crate::admin::clients::{self, CreatedClient, Identified};
 use crate::console::act::{again, done};
 use crate::console::page::{Field, Form, Link, Look, Page, Section};
 use crate::console::paths::{self, CLIENTS as PATH};

@@ -1,13 +1,14 @@
 //! The form of a client, and what it says: the same fields as the API has, read by the same code.
 
 use serde_json::{Map, Value, json};
+use tollgate_admin::clients::NewClient;
+use tollgate_config::{Config, duration_text};
 use tollgate_core::Audience;
 use tollgate_http::fields::read;
 use tollgate_http::{Problem, Problems};
 use tollgate_store::{Client, ClientUpdate};
 
-use crate::admin::clients::NewClient;
-use crate::config::{Config, duration_text};
+use crate::api::clients::ClientBody;
 use crate::console::form::Fields;
 use crate::console::page::{Field, Form};
 
@@ -156,7 +157,7 @@ impl Values {
             }
         }
         match read(Value::Object(members).to_string().as_bytes()) {
-            Ok(new) => problems.or(Some(new)),
+            Ok(ClientBody(new)) => problems.or(Some(new)),
             Err(others) => Err(problems.and(others)),
         }
     }

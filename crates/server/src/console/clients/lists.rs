@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use tollgate_admin::clients::{self, ClientFilter};
+use tollgate_admin::{AdminError, Operation, merchants};
 use tollgate_core::MerchantId;
+use tollgate_http::Problem;
 use tollgate_store::{Client, Labels};
 
-use crate::admin::clients::{self, ClientFilter};
-use crate::admin::{AdminError, Operation, merchants};
 use crate::console::act::notice;
 use crate::console::form::Fields;
 use crate::console::page::{Cell, Field, Form, Link, Look, Page, Section, Table};
@@ -15,7 +16,6 @@ use crate::console::paths::{self, CLIENTS as PATH};
 use crate::console::view::{self, STATUSES};
 use crate::console::visit::{Outcome, Visit};
 use crate::error::Error;
-use tollgate_http::Problem;
 
 /// How many a page has.
 const LIMIT: u32 = 50;

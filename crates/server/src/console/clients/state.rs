@@ -1,11 +1,10 @@
 //! A client as it is, and what can be done to it as a whole.
 
+use tollgate_admin::{AdminError, Operation, clients, tokens};
+use tollgate_config::{Config, duration_text};
 use tollgate_core::{Audience, ClientId};
 use tollgate_store::{Client, Object, Status};
 
-use crate::admin::clients;
-use crate::admin::{AdminError, Operation, tokens};
-use crate::config::{Config, duration_text};
 use crate::console::act::{Ask, again, asked_before, done_or_asked, id, notice};
 use crate::console::page::{Cell, Fact, Link, Look, Page, Section, fact};
 use crate::console::paths::{self, CLIENTS as PATH};

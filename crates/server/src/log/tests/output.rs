@@ -7,14 +7,12 @@ use std::{
 };
 
 use serde_json::Value;
+use tollgate_config::{LogFormat, LogLevel};
 use tracing::Level;
 
-use crate::{
-    config::{LogFormat, LogLevel},
-    log::{
-        Guard,
-        writer::{EVENTS, Lines},
-    },
+use crate::log::{
+    Guard,
+    writer::{EVENTS, Lines},
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,7 +1,8 @@
 //! Who may do what.
 
 use serde_json::{Value, json};
-use tollgate_server::admin::{Operation as O, Operation, Role as R, Role};
+use tollgate_admin::{Operation as O, Operation};
+use tollgate_config::{Role as R, Role};
 use tollgate_store::{Record, RecordFilter, RecordOrder};
 
 use super::{CLIENTS, Desk, EVERY_ROLE, HERE, MERCHANTS, NOBODY};

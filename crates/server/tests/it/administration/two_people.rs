@@ -121,7 +121,7 @@ async fn an_operator_can_t_be_two_people() {
     }
     // Whoever has the master key makes operators.
     let admin = desk.stage.installation.administration();
-    let id = tollgate_server::admin::secrets::create(&admin, another.id, None, &SYSTEM).await;
+    let id = tollgate_admin::secrets::create(&admin, another.id, None, &SYSTEM).await;
     assert!(id.is_ok());
     let made = desk.stage.client(Kind { merchant: None, scope: EVERY_ROLE, ..desk.stage.kind() }).await;
     assert!(!made.secret.is_empty());

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+use tollgate_admin::audit::{self, Line};
 use tollgate_server::Streaming;
-use tollgate_server::admin::audit::{self, Line};
 
 use super::{everything, newest};
 use crate::stage::{ACT, SYSTEM, Stage};
@@ -96,7 +96,7 @@ async fn what_cannot_be_written_waits_and_is_not_deleted_meanwhile() {
     let mut config = stage.config.clone();
     config.audit.keep = Duration::from_secs(1);
     let admin = stage.installation.administration();
-    let admin = tollgate_server::admin::Administration { config: &config, ..admin };
+    let admin = tollgate_admin::Administration { config: &config, ..admin };
     let far = tollgate_core::Timestamp::MAX;
     assert_eq!(audit::purge(&admin, far, &SYSTEM).await.unwrap(), 0);
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rusqlite::{Connection, params};
+use tollgate_admin::Administration;
+use tollgate_admin::audit::{self, Anchor, Flaw};
 use tollgate_core::{Actor, Link};
-use tollgate_server::admin::Administration;
-use tollgate_server::admin::audit::{self, Anchor, Flaw};
 use tollgate_store::{Draft, Object, RecordFilter, RecordOrder, Sqlite, Trail};
 
 use crate::stage::{NOW, SYSTEM, Stage};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use tollgate_config::Role;
 use tollgate_core::ClientId;
-use tollgate_server::admin::Role;
 
 use super::{Browser, ORIGIN, encoded, last_record, stage};
 use crate::call::{Call, TOKEN};

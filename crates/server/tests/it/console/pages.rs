@@ -1,7 +1,8 @@
 //! Pages: their headers, their size, and lists.
 
+use tollgate_admin::merchants;
+use tollgate_config::Role;
 use tollgate_core::{ClientId, MerchantId};
-use tollgate_server::admin::{Role, merchants};
 
 use super::{Browser, HERE, stage};
 use crate::call::Call;

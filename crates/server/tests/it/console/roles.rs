@@ -1,6 +1,7 @@
 //! Who may do what in the console: the table that the API goes by.
 
-use tollgate_server::admin::{Operation as O, Operation, Role as R, Role};
+use tollgate_admin::{Operation as O, Operation};
+use tollgate_config::{Role as R, Role};
 
 use super::{Browser, encoded, last_record, stage};
 use crate::call::Call;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_admin::console;
+use tollgate_config::Role;
 use tollgate_core::{Actor, ActorKind, Clock as _};
-use tollgate_server::admin::{Role, console};
 use tollgate_store::TimePassed;
 
 use super::{Browser, COOKIE, HERE, encoded, last_record, link, stage};

@@ -1,6 +1,6 @@
 //! Keys, revocations, why a token is refused, and the audit trail.
 
-use tollgate_server::admin::Role;
+use tollgate_config::Role;
 
 use super::{Browser, last_record, stage};
 use crate::call::{Call, LIST, TOKEN};

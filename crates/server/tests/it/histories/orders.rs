@@ -8,7 +8,7 @@ use super::{Order, World};
 use crate::call::REVOKE;
 use crate::oauth::post_as;
 use crate::stage::{ACT, master_key};
-use tollgate_server::{NewKey, new_signing_key};
+use tollgate_admin::{NewKey, new_signing_key};
 
 impl World {
     pub(super) async fn order(&mut self) {

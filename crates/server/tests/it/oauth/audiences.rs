@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_admin::keys;
 use tollgate_core::{
     Algorithm, Jwk, KeyId, PayloadBuffer, Policy, Timestamp, TokenError, TokenKind, VerifyingKey,
     VerifyingRing,
 };
-use tollgate_server::admin::keys;
 
 use super::{grant, post_as, said, tokens};
 use crate::call::{Call, KEYS, OAUTH_TOKEN, TOKEN, assert_oauth_refused, assert_refused, claims};
@@ -189,12 +189,12 @@ async fn an_audience_has_a_lifetime_of_its_own_if_it_likes() {
     )
     .unwrap();
     let none: [(&str, &str); 0] = [];
-    let config = tollgate_server::config::Config::load(Some(&file), none).unwrap();
+    let config = tollgate_config::Config::load(Some(&file), none).unwrap();
     assert_eq!(config.access_tokens(LEDGER).unwrap().lifetime, Duration::from_secs(300));
     assert_eq!(config.default_access_tokens().lifetime, Duration::from_secs(900));
     let shown = config.to_redacted_toml();
     std::fs::write(&file, &shown).unwrap();
-    assert_eq!(tollgate_server::config::Config::load(Some(&file), none).unwrap(), config, "{shown}");
+    assert_eq!(tollgate_config::Config::load(Some(&file), none).unwrap(), config, "{shown}");
 }
 
 #[tokio::test]
@@ -296,7 +296,7 @@ fn what_is_wrong_with_an_audience_is_named_with_its_place() {
         ("a=ES256, a=RS256", "a is there twice"),
         ("payment-api=ES256", "is the default audience already"),
     ] {
-        let refused = tollgate_server::config::Config::dev(
+        let refused = tollgate_config::Config::dev(
             listen,
             std::path::Path::new("data"),
             [("TOLLGATE_AUDIENCES", audiences)],

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate_admin::open_signing_keys;
 use tollgate_core::{
     Algorithm, Claims, Environment, PayloadBuffer, Policy, Revocation, Revoked, SigningRing, TokenKind,
 };
-use tollgate_server::open_signing_keys;
 use tollgate_store::Status;
 
 use super::{introspect, post_as, refresh, said, tokens};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_server::admin::clients;
+use tollgate_admin::clients;
 
 use super::{revoke, said};
 use crate::call::{Call, assert_oauth_refused, assert_refused};

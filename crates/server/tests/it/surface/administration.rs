@@ -1,8 +1,7 @@
 //! The errors of administration.
 
+use tollgate_admin::{AdminError, OpenError};
 use tollgate_core::{Algorithm, ClientId, MerchantId, SecretId};
-use tollgate_server::OpenError;
-use tollgate_server::admin::AdminError;
 use tollgate_store::StoreError;
 
 /// Knows every variant, so that none is forgotten below.

@@ -1,0 +1,127 @@
+//! The audit trail: reading it, which is recorded itself, verifying it, and deleting what has been kept for long enough.
+
+mod line;
+mod purge;
+mod verify;
+
+use serde_json::{Value, json};
+use tollgate_core::{Link, Timestamp};
+use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
+
+use crate::process::machine;
+use crate::process::this_server;
+
+use super::acting::{Attempt, Order};
+use super::{Actor, AdminError, Administration, recorded};
+
+pub use line::{Line, LineError, shown};
+pub use purge::{purge, purge_through};
+pub(crate) use verify::verify_by;
+pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, verify};
+
+/// Which records are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// What applies to each of them.
+    pub filter: RecordFilter,
+    /// Their order.
+    pub order: RecordOrder,
+    /// The number of the record behind which to go on, in this order.
+    pub after: Option<u64>,
+    /// The most of them.
+    pub limit: u32,
+}
+
+/// Returns a page of records. Whoever reads the trail stands in it: the first page of a list is recorded before it is read.
+pub async fn list(
+    admin: &Administration<'_>,
+    query: &Query,
+    actor: &Actor,
+) -> Result<Vec<Record>, AdminError> {
+    if query.after.is_none() {
+        read_by(admin, "trail.list", actor, &asked_for(&query.filter)).await?;
+    }
+    Ok(admin.store.records(&query.filter, query.order, query.after, query.limit).await?)
+}
+
+/// Records that somebody exports the trail, from the record behind `after` on.
+pub async fn start_export(
+    admin: &Administration<'_>,
+    after: Option<u64>,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    read_by(admin, "trail.export", actor, &json!({ "after": after })).await
+}
+
+/// Returns a page of an export, oldest first.
+pub async fn export_page(
+    admin: &Administration<'_>,
+    after: Option<u64>,
+    limit: u32,
+) -> Result<Vec<Record>, AdminError> {
+    Ok(admin.store.records(&RecordFilter::default(), RecordOrder::OldestFirst, after, limit).await?)
+}
+
+/// Records that an export of the records behind `after` up to `through` was written to its end.
+pub async fn end_export(
+    admin: &Administration<'_>,
+    after: Option<u64>,
+    through: Link,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    let what = json!({ "after": after, "through": Anchor(through).to_string() });
+    read_by(admin, purge::EXPORTED, actor, &what).await
+}
+
+/// Records that a request was refused before it was known what it is about: a role that does not suffice, a token of a merchant.
+pub async fn refused(
+    admin: &Administration<'_>,
+    act: &'static str,
+    object: Object,
+    why: &str,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        let act = attempt.happens(Outcome::Refused, &json!({ "refused": why }));
+        Ok(admin.store.record(&act).await?)
+    };
+    admin.act(actor, Order::new(act, object), attempt).await
+}
+
+/// Records that a server of this machine did not start, and why.
+pub async fn start_failed(admin: &Administration<'_>, why: &str) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        let act = attempt.happens(Outcome::Failed, &json!({ "reason": why }));
+        Ok(admin.store.record(&act).await?)
+    };
+    let order = Order::new("server.start", Object::Server(machine()));
+    admin.act(&this_server(), order, attempt).await
+}
+
+async fn read_by(
+    admin: &Administration<'_>,
+    act: &'static str,
+    actor: &Actor,
+    what: &Value,
+) -> Result<(), AdminError> {
+    let attempt = |attempt: Attempt| async move {
+        Ok(admin.store.record(&attempt.happens(Outcome::Done, what)).await?)
+    };
+    admin.act(actor, Order::new(act, Object::Trail), attempt).await
+}
+
+fn asked_for(filter: &RecordFilter) -> Value {
+    let RecordFilter { since, until, actor, act, object, client, merchant } = filter;
+    let time = |time: &Option<Timestamp>| time.map(recorded::time);
+    let given = json!({
+        "since": time(since),
+        "until": time(until),
+        "actor": actor,
+        "act": act,
+        "object": object,
+        "client_id": client.map(|id| id.to_string()),
+        "merchant_id": merchant.map(|id| id.to_string()),
+    });
+    let Value::Object(members) = given else { return given };
+    members.into_iter().filter(|(_, value)| !value.is_null()).collect()
+}

@@ -1,0 +1,131 @@
+//! A record as it is shown and exported: one JSON object.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+use tollgate_core::{ClientId, Link, MerchantId, Timestamp};
+use tollgate_store::Record;
+
+use crate::recorded;
+
+/// A record in an export, with the link before it, so that each line can be verified by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The link of the record before.
+    pub before: Link,
+    /// The record.
+    pub record: Record,
+}
+
+/// A line that is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is not a record as `tollgate audit export` writes it")]
+pub struct LineError;
+
+/// Returns a record as JSON, without what it is verified by.
+pub fn shown(record: &Record) -> Value {
+    json!({
+        "seq": record.link.seq,
+        "at": recorded::time(record.at),
+        "actor": record.actor,
+        "source": record.source,
+        "act": record.act,
+        "outcome": record.outcome,
+        "object": record.object,
+        "client_id": record.client_id.map(|id| id.to_string()),
+        "merchant_id": record.merchant_id.map(|id| id.to_string()),
+        "before": record.before.as_deref().map(state),
+        "after": record.after.as_deref().map(state),
+        "reason": record.reason,
+        "request_id": record.request_id,
+    })
+}
+
+/// Reads what was recorded, a JSON object. What is none, or would be written otherwise, stays the text that it is.
+fn state(text: &str) -> Value {
+    let value = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
+    let written = value.as_ref().map(Value::to_string);
+    value.filter(|_| written.as_deref() == Some(text)).unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+impl Line {
+    /// Returns the line as JSON.
+    pub fn to_json(&self) -> Value {
+        let mut line = shown(&self.record);
+        line["link_before"] = hex(&self.before.mac).into();
+        line["link"] = hex(&self.record.link.mac).into();
+        line
+    }
+
+    /// Reads a line.
+    pub fn from_json(line: &Value) -> Result<Self, LineError> {
+        let seq = line["seq"].as_u64().filter(|seq| *seq > 0).ok_or(LineError)?;
+        let link = |name: &str, seq| {
+            let mac = line[name].as_str().and_then(unhex).ok_or(LineError)?;
+            Ok::<_, LineError>(Link { seq, mac })
+        };
+        let record = Record {
+            link: link("link", seq)?,
+            at: line["at"].as_str().and_then(time).ok_or(LineError)?,
+            actor: text(line, "actor")?.ok_or(LineError)?,
+            source: text(line, "source")?,
+            act: text(line, "act")?.ok_or(LineError)?,
+            outcome: text(line, "outcome")?.ok_or(LineError)?,
+            object: text(line, "object")?.ok_or(LineError)?,
+            client_id: parsed::<ClientId>(line, "client_id")?,
+            merchant_id: parsed::<MerchantId>(line, "merchant_id")?,
+            before: recorded_state(&line["before"]),
+            after: recorded_state(&line["after"]),
+            reason: text(line, "reason")?,
+            request_id: text(line, "request_id")?,
+        };
+        Ok(Self { before: link("link_before", seq - 1)?, record })
+    }
+}
+
+fn text(line: &Value, name: &str) -> Result<Option<String>, LineError> {
+    match &line[name] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        _ => Err(LineError),
+    }
+}
+
+fn parsed<T: FromStr>(line: &Value, name: &str) -> Result<Option<T>, LineError> {
+    text(line, name)?.map(|text| text.parse().map_err(|_| LineError)).transpose()
+}
+
+fn recorded_state(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    let time = humantime::parse_rfc3339(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    u64::try_from(time.as_millis()).ok().map(Timestamp::from_millis)
+}
+
+/// Returns bytes in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8; 32]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Reads 32 bytes in hexadecimal digits.
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,77 @@
+//! Secrets that clients bring along from another authority.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::json;
+use tollgate_core::{
+    Actor, ClientId, ForeignHash, GivenSecret, SecretHash, SecretHasher, SecretId, Timestamp,
+};
+use tollgate_store::{Object, Secret};
+
+use super::acting::{Attempt, Order};
+use super::{AdminError, Administration};
+
+/// The most secrets that a new client brings along: the one it has, and the one that is to follow it. A wrong secret costs a slow hash for
+/// each of them.
+pub const MOST: usize = 2;
+
+/// A secret that a new client has been given elsewhere.
+pub enum ImportedSecret {
+    /// It is known itself.
+    Known(GivenSecret),
+    /// It is known by its slow hash. The first time that it is used it is hashed anew.
+    Hashed(ForeignHash),
+}
+
+/// The secrets that a new client has been given elsewhere; none, and one is drawn.
+pub type ImportedSecrets = Arc<[ImportedSecret]>;
+
+impl ImportedSecret {
+    /// Returns what is kept of it.
+    pub(super) fn kept(&self, hasher: &SecretHasher, client: ClientId, now: Timestamp) -> Secret {
+        let (hash, slow_hash) = match self {
+            Self::Known(secret) => (hasher.hash(client, secret.expose_secret().as_bytes()), None),
+            Self::Hashed(foreign) => (hasher.hash_foreign(client, foreign), Some(foreign.function.clone())),
+        };
+        let id = SecretId::random(&mut rand::rng());
+        Secret { id, hash, slow_hash, created_at: now, expires_at: None, revoked_at: None }
+    }
+}
+
+/// What it is stays unsaid.
+impl fmt::Debug for ImportedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(_) => f.write_str("Known(…)"),
+            Self::Hashed(foreign) => f.debug_tuple("Hashed").field(foreign).finish(),
+        }
+    }
+}
+
+/// How a secret is hashed, as it is shown.
+pub fn hashed_by(secret: &Secret) -> &'static str {
+    secret.slow_hash.as_ref().map_or("hmac-sha256", tollgate_core::SlowHash::name)
+}
+
+/// Keeps the keyed hash of an imported secret in place of the slow one. `false` if it has been done, or the secret is gone: then nothing is
+/// recorded.
+pub async fn rehash(
+    admin: &Administration<'_>,
+    client: ClientId,
+    secret: SecretId,
+    hash: &SecretHash,
+    actor: &Actor,
+) -> Result<bool, AdminError> {
+    let order = Order::new("secret.rehash", Object::Secret(client, secret));
+    let attempt = |attempt: Attempt| async move {
+        let Some(of) = admin.store.client(client).await? else { return Ok(false) };
+        let is_slow = |one: &&Secret| one.id == secret && one.slow_hash.is_some();
+        let Some(before) = of.secrets.iter().find(is_slow) else { return Ok(false) };
+        let shown = |secret: &Secret| json!({ "hashed_by": hashed_by(secret) });
+        let (now, after) = (attempt.now, Secret { slow_hash: None, ..before.clone() });
+        let act = attempt.of(of.merchant_id).changes(&shown(before), &shown(&after));
+        Ok(admin.store.rehash_secret(client, secret, hash, now, &act).await?)
+    };
+    admin.act(actor, order, attempt).await
+}

@@ -1,0 +1,105 @@
+//! What administrators do: one function for each act, in one module for each subject.
+//!
+//! The command line, the HTTP API and the console call them, and a server does for what it does by itself: a store and a master key
+//! are enough, and nothing is served. Each function that changes something takes the [`Actor`], who stands in the
+//! record of the audit trail that is written with the change, or with the refusal of it. None of them prints, asks or ends the
+//! process.
+
+mod acting;
+mod agreement;
+pub mod apply;
+pub mod audit;
+mod authority;
+pub mod check;
+pub mod clients;
+pub mod configuration;
+pub mod console;
+pub mod copy;
+pub mod creation;
+mod error;
+pub mod import;
+pub mod imported;
+pub mod key_times;
+pub mod keys;
+pub mod many;
+pub mod merchants;
+mod name;
+mod opening;
+mod operation;
+mod page;
+mod process;
+pub mod recorded;
+pub mod rekey;
+pub mod scopes;
+pub mod second;
+pub mod secrets;
+pub mod tokens;
+mod trail;
+mod unused;
+
+use std::time::Duration;
+
+use tollgate_config::Config;
+use tollgate_core::{Scope, Timestamp};
+use tollgate_store::{Status, Store, StoreError, Version};
+
+pub use agreement::{Adopted, AudienceTerms, KEYS_KNOWN_WITHIN, ROLLOUT, Records, Standing, Terms, accepted};
+pub use authority::Authority;
+pub use error::AdminError;
+pub use name::{Name, NameError, Reason, ReasonError, is_line};
+pub use opening::{NewKey, OpenError, Unlocked, install_if_empty, new_signing_key, open_signing_keys};
+pub use operation::Operation;
+pub use page::Page;
+pub use process::{Process, machine, this_server, unix_user, whoever_runs_this};
+pub use tollgate_core::Actor;
+pub use trail::AuditTrail;
+
+/// The installation that is administered.
+#[derive(Clone, Copy)]
+pub struct Administration<'a> {
+    /// Its store.
+    pub store: &'a dyn Store,
+    /// The master keys, and what they have opened.
+    pub unlocked: &'a Unlocked,
+    /// Its configuration.
+    pub config: &'a Config,
+    /// By what right it is administered.
+    pub authority: Authority<'a>,
+}
+
+impl Administration<'_> {
+    /// Refuses to give a role to somebody if whoever administers may not.
+    fn check_gives(&self, scope: &Scope) -> Result<(), AdminError> {
+        self.authority.check_gives(scope)?;
+        if self.config.admin.second_person_within.is_some() {
+            self.authority.check_makes_operators(scope)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the time by the store's clock, which no clock of another machine decides. A clock that is behind what has
+    /// certainly passed is wrong.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        let passed = self.store.time_passed().await?.map(|passed| passed.until);
+        Ok(self.store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0))))
+    }
+}
+
+/// Refuses to change what is of none of the versions that it may be of. Returns the one that it must still be of when it is
+/// changed.
+fn check_version(only: Option<&[Version]>, found: Version) -> Result<Option<Version>, AdminError> {
+    match only {
+        None => Ok(None),
+        Some(versions) if versions.contains(&found) => Ok(Some(found)),
+        Some(_) => Err(AdminError::Changed),
+    }
+}
+
+/// Waits, if something disabled is to be enabled, until every server in touch with the store has read that it was
+/// disabled. A server that had heard of neither would issue tokens of before, which the others refuse.
+async fn wait_if_enabled_again(found: Status, wanted: Status) {
+    const READ_WITHIN: Duration = Duration::from_secs(1);
+    if (found, wanted) == (Status::Disabled, Status::Enabled) {
+        tokio::time::sleep(READ_WITHIN).await;
+    }
+}

@@ -1,0 +1,58 @@
+//! What the audit trail says of merchants, clients and secrets: all that an administrator can change, and no secret.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tollgate_config::duration_text;
+use tollgate_core::{Audience, Timestamp};
+use tollgate_store::{Client, Merchant, Secret, SigningKey, Status};
+
+/// Describes a merchant.
+pub(crate) fn merchant(merchant: &Merchant) -> Value {
+    json!({ "name": merchant.name, "status": status(merchant.status) })
+}
+
+/// Describes a client.
+pub(crate) fn client(client: &Client) -> Value {
+    json!({
+        "name": client.name,
+        "environment": client.environment.as_str(),
+        "scope": client.scope.as_str(),
+        "allow_from": client.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
+        "access_ttl": client.terms.access_ttl.map(duration_text),
+        "refresh_ttl": client.terms.refresh_ttl.map(duration_text),
+        "quota": client.terms.quota.map(|quota| quota.to_string()),
+        "labels": client.terms.labels.iter().collect::<BTreeMap<_, _>>(),
+        "status": status(client.status),
+        "secrets": client.secrets.iter().map(|secret| secret.id.to_string()).collect::<Vec<_>>(),
+    })
+}
+
+/// Describes a secret.
+pub(crate) fn secret(secret: &Secret) -> Value {
+    json!({ "expires_at": secret.expires_at.map(time), "revoked_at": secret.revoked_at.map(time) })
+}
+
+/// Describes a signing key.
+pub fn signing_key(key: &SigningKey, others_retire_at: Timestamp) -> Value {
+    json!({
+        "key_id": key.id.to_string(),
+        "algorithm": key.algorithm.as_str(),
+        "activates_at": time(key.activates_at),
+        "others_retire_at": time(others_retire_at),
+    })
+}
+
+/// Returns the word for a status.
+pub(crate) const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Enabled => "enabled",
+        Status::Disabled => "disabled",
+    }
+}
+
+/// Returns a time as RFC 3339 in UTC, in milliseconds.
+pub fn time(time: Timestamp) -> String {
+    humantime::format_rfc3339_millis(std::time::SystemTime::from(time)).to_string()
+}

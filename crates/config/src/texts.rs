@@ -1,0 +1,87 @@
+//! How the text of a value is read: the value, or what was expected instead.
+
+use std::{net::IpAddr, time::Duration};
+
+use http::Uri;
+use ipnet::IpNet;
+
+use super::values::parse_duration;
+
+/// A parser's answer: the value, or what was expected instead.
+pub(super) type Parsed<T> = Result<T, &'static str>;
+
+const TOO_LONG: &str = "at most 3650d";
+const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
+/// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
+const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+
+pub(super) fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T>> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+pub(super) fn duration(text: &str) -> Parsed<Duration> {
+    let duration = parse_duration(text)?;
+    if duration <= LONGEST { Ok(duration) } else { Err(TOO_LONG) }
+}
+
+/// A lifetime that becomes a claim.
+pub(super) fn whole_seconds(text: &str) -> Parsed<Duration> {
+    in_whole_seconds(duration(text)?)
+}
+
+pub(super) fn in_whole_seconds(duration: Duration) -> Parsed<Duration> {
+    match duration {
+        Duration::ZERO => Err("more than 0s"),
+        duration if duration.subsec_nanos() != 0 => Err("whole seconds"),
+        duration => Ok(duration),
+    }
+}
+
+/// Splits references that are separated by commas. A comma that no reference follows is part of a path.
+pub(super) fn references(text: &str) -> impl Iterator<Item = &str> {
+    let begins = |rest: &str| ["file:", "env:"].iter().any(|scheme| rest.trim_start().starts_with(scheme));
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let comma = text.match_indices(',').map(|(at, _)| at).find(|at| begins(&text[at + 1..]));
+        rest = comma.map(|at| &text[at + 1..]);
+        Some(text[..comma.unwrap_or(text.len())].trim())
+    })
+}
+
+/// Reads a CIDR block, or a single address.
+pub fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// Reads an absolute URL. Its scheme is in small letters from here on (RFC 3986 §3.1): it becomes a claim, and is compared.
+pub fn public_url(text: &str) -> Parsed<String> {
+    let uri: Uri = text.parse().map_err(|_| PUBLIC_URL)?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let has_host = uri.host().is_some_and(|host| !host.is_empty());
+    // The URL becomes a claim and is compared byte by byte: nothing that needs escaping, in JSON or in HTML.
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte));
+    match text.split_once(':') {
+        Some((scheme, rest)) if is_http && has_host && is_plain && !text.ends_with('/') => {
+            Ok(format!("{}:{rest}", scheme.to_ascii_lowercase()))
+        }
+        _ => Err(PUBLIC_URL),
+    }
+}
+
+/// Whether nobody on the way to a URL can read along.
+pub(super) fn is_private(url: &str) -> bool {
+    url.parse::<Uri>()
+        .is_ok_and(|uri| uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback_host))
+}
+
+/// Whether an address is of this machine.
+pub(super) fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+/// Whether a host is this machine.
+pub fn is_loopback_host(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.trim_start_matches('[').trim_end_matches(']').parse().is_ok_and(is_loopback)
+}
