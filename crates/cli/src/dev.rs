@@ -18,7 +18,7 @@ use tollgate_config::Config;
 use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_secrets::access::{self, AccessError};
-use tollgate_server::{Installation, Listeners, Server, Tls};
+use tollgate_server::{Installation, Listeners, Mounted, Server, Tls};
 use tollgate_store::{Access, Terms};
 use zeroize::Zeroizing;
 
@@ -27,7 +27,7 @@ use crate::args::DevArgs;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, private_file, provider, sandbox, serve, telemetry};
+use crate::{open, operators, output, private_file, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -61,11 +61,11 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let log = serve::start_log(&config)?;
     let installation = Installation::open(config, store, master_keys, Arc::new(SystemClock)).await?;
     let demo = make_credentials(&args.data, &installation.administration()).await?;
-    let server = Server::new(installation.clone(), true, |loopback| {
-        sandbox::routes(&installation, loopback, true, Some(demo))
+    let server = Server::new(installation.clone(), true, |loopback| Mounted {
+        operators: operators::operators(installation.config()),
+        ..sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
-    provider::sign_in_by(&server, installation.config());
     let delivering = telemetry::of_server(installation.config(), &server)?;
     output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {

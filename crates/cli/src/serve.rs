@@ -8,7 +8,7 @@ use tollgate_admin::{Administration, Authority, Unlocked, audit};
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
-use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
+use tollgate_server::{Installation, Listeners, Mounted, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
-use crate::{open, output, provider, sandbox, say, supervisor, telemetry};
+use crate::{open, operators, output, sandbox, say, supervisor, telemetry};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -47,11 +47,11 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
             () = signals.end() => return Ok(()),
         },
     };
-    let server = Server::new(installation.clone(), false, |loopback| {
-        sandbox::routes(&installation, loopback, false, None)
+    let server = Server::new(installation.clone(), false, |loopback| Mounted {
+        operators: operators::operators(&config),
+        ..sandbox::routes(&installation, loopback, false, None)
     });
     server.log_requests(log.requests());
-    provider::sign_in_by(&server, &config);
     let delivering = telemetry::of_server(&config, &server)?;
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));

@@ -13,7 +13,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tollgate_core::{Algorithm, Jwk, PrivateKey, RsaBits};
-use tollgate_server::oidc::{Access, Calls};
+use tollgate_operators::oidc::{Access, Calls};
 use tower::{BoxError, service_fn};
 use zeroize::Zeroizing;
 
