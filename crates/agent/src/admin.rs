@@ -9,10 +9,9 @@ use http::{HeaderValue, Method, Request, Response};
 
 use crate::admission;
 use crate::endpoint::Door;
-use crate::forward::{Forward, own};
+use crate::forward::{AnswerBody, Forward, own};
 use crate::recorder::Recorder;
 use crate::refusal::{Kind, Refusal, request_id};
-use crate::serve::{AnswerBody, Handler};
 use tollgate_http::edge::Inbound;
 
 /// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.
@@ -41,12 +40,11 @@ impl Admin {
             self.forward.cached().authorization().is_some() && !self.draining.load(Ordering::Relaxed);
         if is_ready { Ok(()) } else { Err(Kind::NotReady.into()) }
     }
-}
 
-impl Handler for Admin {
-    async fn handle(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
+    /// Answers a request of whoever watches.
+    pub(crate) fn handle(&self, request: &Request<Inbound>, door: Door) -> Response<AnswerBody> {
         let request_id = request_id(request.headers(), self.forward.cached().clock());
-        let answer = self.answer(&request, door);
+        let answer = self.answer(request, door);
         answer.unwrap_or_else(|refusal| refusal.response(request_id)).map(own)
     }
 }

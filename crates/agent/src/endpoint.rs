@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tollgate_http::edge;
 
 use crate::unix::{self, SocketFile};
@@ -168,10 +168,9 @@ impl OwnSocket {
 }
 
 impl edge::Listener for OwnSocket {
-    type Io = UnixStream;
     type Peer = ();
 
-    async fn accept(&self) -> io::Result<(UnixStream, ())> {
+    async fn accept(&self) -> io::Result<(edge::Socket, ())> {
         loop {
             let (stream, peer) = edge::Listener::accept(&self.listener).await?;
             if unix::may_connect(peer.uid(), self.file.owner()) {
@@ -181,7 +180,7 @@ impl edge::Listener for OwnSocket {
         }
     }
 
-    fn into_established(self) -> impl Iterator<Item = (UnixStream, ())> + Send {
+    fn into_established(self) -> impl Iterator<Item = (edge::Socket, ())> + Send {
         let Self { listener, file } = self;
         let established = edge::Listener::into_established(listener);
         established

@@ -23,10 +23,12 @@ use crate::error::AgentError;
 use crate::hosts::HostName;
 use crate::limits::Limits;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
-use crate::serve::{AnswerBody, Handler};
 use crate::telemetry::Counters;
 use crate::traced::{self, Within};
 use crate::upstream::Upstream;
+
+/// The body of an answer: the upstream's, or the agent's own.
+pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
 
 /// Forwards requests to one upstream, with the token.
 pub(crate) struct Forward {
@@ -177,8 +179,9 @@ impl Sender<Request<Body>> for Sending<'_> {
     }
 }
 
-impl Handler for Forward {
-    async fn handle(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
+impl Forward {
+    /// Answers a caller's request.
+    pub(crate) async fn handle(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
         let began = Instant::now();
         let request_id = request_id(request.headers(), self.cached().clock());
         let span = traced::received(self.traces.as_ref(), &request);

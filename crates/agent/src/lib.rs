@@ -94,6 +94,7 @@ use forward::Forward;
 pub use hosts::{HostName, NotAHostName};
 pub use limits::Limits;
 pub use recorder::Recorder;
+use serve::Answering;
 pub use token_file::TokenFile;
 pub use tollgate_http::edge::Drained;
 pub use upstream::Upstream;
@@ -150,13 +151,15 @@ impl Agent {
         };
         for listener in listeners {
             let (edge, open, stopped) = (edge.clone(), telemetry::connections(), stopped.clone());
-            serving.spawn(serve::serve(edge, listener, forward.clone(), open, stopped));
+            let answering = Answering::Callers(forward.clone());
+            serving.spawn(serve::serve(edge, listener, answering, open, stopped));
         }
         if let Some((listener, recorder)) = admin {
             let admin = Admin { forward: forward.clone(), recorder, draining: draining.clone() };
             let limits = Limits { max_connections: 64, grace: Duration::from_secs(1), ..self.limits.clone() };
             let (edge, open) = (serve::edge(&limits), metrics::Gauge::noop());
-            watched.spawn(serve::serve(edge, listener, Arc::new(admin), open, admin_stopped));
+            let answering = Answering::Watchers(Arc::new(admin));
+            watched.spawn(serve::serve(edge, listener, answering, open, admin_stopped));
         }
         tokio::select! {
             () = shutdown => {}

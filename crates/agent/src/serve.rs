@@ -4,16 +4,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use metrics::Gauge;
 use tokio::sync::watch;
 use tollgate_http::edge::{self, Drained, Edge, Inbound, Requests};
 use tower::service_fn;
 
+use crate::admin::Admin;
 use crate::endpoint::{Door, Listener, OwnSocket, Socket};
+use crate::forward::{AnswerBody, Forward};
 use crate::limits::Limits;
 use crate::refusal::AGENT_ERROR;
 
@@ -25,16 +24,22 @@ const STALL: Duration = Duration::from_secs(15 * 60);
 /// How many connections over the limit are told so at a time; the others wait until one of those ends.
 const MAX_REFUSED: usize = 64;
 
-/// The body of an answer: the upstream's, or the agent's own.
-pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
+/// Who answers the requests of a listener. It is one type for all of them, so that what speaks HTTP is compiled once.
+#[derive(Clone)]
+pub(crate) enum Answering {
+    /// The proxy.
+    Callers(Arc<Forward>),
+    /// Health and metrics.
+    Watchers(Arc<Admin>),
+}
 
-/// Answers requests.
-pub(crate) trait Handler: Send + Sync + 'static {
-    fn handle(
-        &self,
-        request: Request<Inbound>,
-        door: Door,
-    ) -> impl Future<Output = Response<AnswerBody>> + Send;
+impl Answering {
+    async fn answer(&self, request: Request<Inbound>, door: Door) -> Response<AnswerBody> {
+        match self {
+            Self::Callers(forward) => forward.handle(request, door).await,
+            Self::Watchers(admin) => admin.handle(&request, door),
+        }
+    }
 }
 
 /// What serves connections, within the limits. Clones share the connection slots.
@@ -59,20 +64,20 @@ pub(crate) fn edge(limits: &Limits) -> Edge {
 }
 
 /// Serves a listener until the agent is to stop, then lets the requests in flight end.
-pub(crate) async fn serve<H: Handler>(
+pub(crate) async fn serve(
     edge: Edge,
     listener: Listener,
-    handler: Arc<H>,
+    answering: Answering,
     open: Gauge,
     stop: watch::Receiver<()>,
 ) -> Drained {
     let door = listener.door();
     let service = move || {
-        let (handler, open) = (handler.clone(), Arc::new(Open::new(open.clone())));
+        let (answering, open) = (answering.clone(), Arc::new(Open::new(open.clone())));
         service_fn(move |request| {
-            let (handler, open) = (handler.clone(), open.clone());
+            let (answering, open) = (answering.clone(), open.clone());
             async move {
-                let answer = handler.handle(request, door).await;
+                let answer = answering.answer(request, door).await;
                 drop(open);
                 Ok::<_, Infallible>(answer)
             }

@@ -37,6 +37,7 @@ mod supervisor;
 mod telemetry;
 mod token;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -89,25 +90,29 @@ fn run(args: Args) -> Result<(), Failure> {
 fn hardened(command: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
     // Before there are threads, and before a secret is read.
     hardening::harden()?;
-    on_all_cores(command)
+    on_all_cores(Box::pin(command))
 }
 
 /// Runs a command as a task of the runtime. On this thread each of its wake-ups would be a switch of threads.
-fn on_all_cores(command: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
+fn on_all_cores(command: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>) -> Result<(), Failure> {
     let mut runtime = Builder::new_multi_thread();
     // Tasks run in the order in which they became ready. By default those in the queue of all workers, where they are when there are
     // very many connections, wait for seconds behind those in a worker's own queue.
     runtime.global_queue_interval(1);
-    block_on(runtime, async {
+    let task = async {
         tokio::spawn(command).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
-    })
+    };
+    block_on(runtime, Box::pin(task))
 }
 
 fn on_this_thread(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    block_on(Builder::new_current_thread(), command)
+    block_on(Builder::new_current_thread(), Box::pin(command))
 }
 
-fn block_on(mut runtime: Builder, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// A command that runs. Its type is forgotten, so that a runtime's loop is compiled once for all of them.
+type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+
+fn block_on(mut runtime: Builder, command: Running<'_>) -> Result<(), Failure> {
     let runtime = runtime.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("no threads can be started: {error}")))?;
     let result = runtime.block_on(async {

@@ -3,6 +3,7 @@
 //! A request travels down through few files: [`tollgate_http::edge`] → [`Server::handle`] → the authority's endpoint,
 //! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
+mod answering;
 mod authz;
 mod background;
 mod begun;
@@ -62,7 +63,7 @@ pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::Installation;
 pub use metrics::{BUCKETS, Grant, Metrics, Totals};
-pub use mounted::{Beside, Mounted, Operators, Running};
+pub use mounted::{Begin, Beside, MakeRouter, Mounted, Operators, Running};
 pub use oauth::request::{MAX_BODY, check_sender};
 pub use open_files::open_files;
 pub use readiness::{NotReady, Task};

@@ -25,10 +25,13 @@ pub struct Operators {
     /// Its paths as logs and metrics name them. One that ends with `/{*path}` stands for itself and all that is below it.
     pub paths: Vec<&'static str>,
     /// Makes what answers there, by what it may know of the server.
-    pub router: Box<dyn FnOnce(&Arc<State>) -> Router>,
+    pub router: MakeRouter,
     /// What goes on beside the requests.
     pub tasks: Vec<Beside>,
 }
+
+/// Makes the router of what operators reach.
+pub type MakeRouter = Box<dyn FnOnce(&Arc<State>) -> Router>;
 
 impl Default for Operators {
     fn default() -> Self {
@@ -41,8 +44,11 @@ pub struct Beside {
     /// What has ended with it then, such as `keeping the figures of the last hour`.
     pub what: &'static str,
     /// Begins it, to go on until the channel has no sender any more.
-    pub run: Box<dyn FnOnce(Arc<State>, watch::Receiver<()>) -> Running + Send>,
+    pub run: Begin,
 }
+
+/// Begins something that goes on beside the requests.
+pub type Begin = Box<dyn FnOnce(Arc<State>, watch::Receiver<()>) -> Running + Send>;
 
 /// The future of something that goes on beside the requests.
 pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -62,13 +62,11 @@ impl Routes {
 
     /// The route of a path on the listener of the administration.
     pub(crate) fn of_operators(&self, path: &str) -> Route {
-        match Route::of(path) {
-            route @ (Route::Health | Route::Ready | Route::Metrics) => route,
-            _ => {
-                let place = self.operators.iter().position(|template| is_at(template, path));
-                place.map_or(Route::Unknown, Route::Operators)
-            }
+        if let route @ (Route::Health | Route::Ready | Route::Metrics) = Route::of(path) {
+            return route;
         }
+        let place = self.operators.iter().position(|template| is_at(template, path));
+        place.map_or(Route::Unknown, Route::Operators)
     }
 
     /// The route of a path. Paths are compared as they were sent: no second spelling reaches a handler.

@@ -1,22 +1,21 @@
 //! Running a server: its listeners, what goes on in the background, and how it ends.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tollgate_config::Config;
-use tollgate_http::edge::{Drained, Edge, Inbound, Limits};
+use tollgate_http::edge::{Drained, Edge, Limits};
 use tollgate_store::Outcome;
 
+use crate::answering::{Answering, serve};
 use crate::background;
 use crate::follower::{Follower, Following};
 use crate::installation::Installation;
@@ -122,7 +121,7 @@ pub async fn run(
     server: Arc<Server>,
     listeners: Listeners,
     tls: Tls,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Drained {
     let open = server.state().connections().clone();
     warn_of_few_files(server.state().config());
@@ -148,14 +147,7 @@ pub async fn run(
     let (now, later) =
         (server.state().edge_limits().borrow().clone(), server.state().edge_limits().subscribe());
     let edge = Edge::new(now).follow(later).tls(tls.api).count_in(open).limit_sources(sources);
-    let make = |peer: SocketAddr| {
-        let server = server.clone();
-        tower::service_fn(move |request: Request<Inbound>| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.handle(peer.ip(), request).await) }
-        })
-    };
-    let drained = edge.serve(listeners.api, make, draining).await;
+    let drained = serve(edge, listeners.api, Answering::Api(server.clone()), Box::pin(draining)).await;
     note("server.stop", json!({ "completed": drained.completed, "aborted": drained.aborted }));
     // Health is answered to the end, so that whoever watches sees the server drain.
     drop(stop);
@@ -239,13 +231,6 @@ async fn serve_admin(
     let limits = server.state().edge_limits().borrow().clone();
     let max_connections = server.state().config().admin.max_connections;
     let edge = Edge::new(Limits { max_connections, ..limits }).tls(tls);
-    let make = |peer: SocketAddr| {
-        let server = server.clone();
-        tower::service_fn(move |request: Request<Inbound>| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.handle_admin(peer.ip(), request).await) }
-        })
-    };
     let stopped = async move { while stopped.changed().await.is_ok() {} };
-    edge.serve(listener, make, stopped).await
+    serve(edge, listener, Answering::Admin(server), Box::pin(stopped)).await
 }

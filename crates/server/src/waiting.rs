@@ -1,9 +1,8 @@
 //! A server whose store can't be reached yet: it listens, says that it is not ready and why, and goes on by itself when the
 //! store comes. Ending instead would leave it to a supervisor, which gives up after a few attempts.
 
-use std::convert::Infallible;
+use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +20,7 @@ use tollgate_http::refusal::Dialect;
 use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_store::StoreError;
 
+use crate::answering::{Answering, serve};
 use crate::error::Error;
 use crate::exposition::Format;
 use crate::health::{self, UP};
@@ -57,16 +57,13 @@ impl Waiting {
             let listener = again(socket)?;
             let edge = Edge::new(limits(config)).tls(tls);
             let (reason, clock) = (reason.clone(), clock.clone());
+            let answer = move |request: &Request<Inbound>| {
+                let reason = reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                answer(request, is_api, &reason, clock.now())
+            };
+            let served = serve(edge, listener, Answering::Away(Arc::new(answer)), Box::pin(pending()));
             serving.spawn(async move {
-                let make = |_peer: SocketAddr| {
-                    let (reason, clock) = (reason.clone(), clock.clone());
-                    tower::service_fn(move |request: Request<Inbound>| {
-                        let reason = reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                        let answer = answer(&request, is_api, &reason, clock.now());
-                        async move { Ok::<_, Infallible>(answer) }
-                    })
-                };
-                edge.serve(listener, make, std::future::pending()).await;
+                served.await;
             });
         }
         Ok(Self { reason, _serving: serving })

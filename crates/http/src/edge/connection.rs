@@ -9,6 +9,8 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::admission::{Admission, Inner};
 use super::pulse::{Phase, Protocol, Pulse};
@@ -19,8 +21,11 @@ use super::tap::Tap;
 use super::watch::{Connection, Ending, watch};
 use super::{closing, switched};
 
-type Http1<S, Io> = http1::Connection<TokioIo<Tap<Io>>, Admission<S>>;
-type Http2<S, Io> = http2::Connection<TokioIo<Tap<Io>>, Admission<S>, TokioExecutor>;
+/// A connection in the clear or over TLS. It is one type for the same reason as [`Socket`](super::listener::Socket).
+type Stream<Io> = Either<Io, Box<TlsStream<Io>>>;
+
+type Http1<S, Io> = http1::Connection<TokioIo<Tap<Stream<Io>>>, Admission<S>>;
+type Http2<S, Io> = http2::Connection<TokioIo<Tap<Stream<Io>>>, Admission<S>, TokioExecutor>;
 
 /// RFC 9113 §3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -59,7 +64,7 @@ where
         return closing::refuse(io, Refusal::HeadTooSlow, &shared.rules).await;
     }
     let protocol = if first.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
-    speak(io, first.freeze(), protocol, service, shared).await;
+    speak(Either::Left(io), first.freeze(), protocol, service, shared).await;
 }
 
 /// Serves a connection over TLS, where the handshake tells the version (RFC 7301).
@@ -74,15 +79,15 @@ where
         () = shared.silence() => return,
     };
     let io = match handshake {
-        Ok(io) => io,
+        Ok(io) => Box::new(io),
         Err(error) => return tracing::debug!(%error, "TLS handshake failed"),
     };
     let protocol =
         if io.get_ref().1.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
-    speak(io, Bytes::new(), protocol, service, shared).await;
+    speak(Either::Right(io), Bytes::new(), protocol, service, shared).await;
 }
 
-async fn speak<Io, S>(io: Io, first: Bytes, protocol: Protocol, service: S, shared: &Arc<Shared>)
+async fn speak<Io, S>(io: Stream<Io>, first: Bytes, protocol: Protocol, service: S, shared: &Arc<Shared>)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Inner,

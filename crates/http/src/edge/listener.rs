@@ -4,17 +4,17 @@ use std::io;
 use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::unix::UCred;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_util::either::Either;
+
+/// A connection. It is one type, so that what speaks HTTP on it is compiled once for a service.
+pub type Socket = Either<TcpStream, UnixStream>;
 
 /// A socket that listens.
 ///
 /// A listener that serves some peers only (of a Unix socket, by their user) goes on to the next connection by itself.
 pub trait Listener: Send + Sync {
-    /// A connection.
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-
     /// Who connects: an address, or credentials.
     type Peer: Send;
 
@@ -27,57 +27,55 @@ pub trait Listener: Send + Sync {
     ///
     /// No error is the end: one about a single peer, such as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), is
     /// passed over, and after any other the edge tries again in a moment.
-    fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Self::Peer)>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Socket, Self::Peer)>> + Send;
 
     /// Stops listening and hands out the connections that the kernel has established: closing the socket first would
     /// reset them.
-    fn into_established(self) -> impl Iterator<Item = (Self::Io, Self::Peer)> + Send;
+    fn into_established(self) -> impl Iterator<Item = (Socket, Self::Peer)> + Send;
 }
 
 impl Listener for TcpListener {
-    type Io = TcpStream;
     type Peer = SocketAddr;
 
     fn address(peer: &SocketAddr) -> Option<IpAddr> {
         Some(peer.ip())
     }
 
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    async fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
         let (stream, peer) = TcpListener::accept(self).await?;
         without_delay(&stream)?;
-        Ok((stream, peer))
+        Ok((Either::Left(stream), peer))
     }
 
-    fn into_established(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> + Send {
+    fn into_established(self) -> impl Iterator<Item = (Socket, SocketAddr)> + Send {
         let listener = self.into_std().ok();
         let accepted = iter::from_fn(move || listener.as_ref()?.accept().ok());
         accepted.filter_map(|(stream, peer)| {
             stream.set_nonblocking(true).ok()?;
             let stream = TcpStream::from_std(stream).ok()?;
             without_delay(&stream).ok()?;
-            Some((stream, peer))
+            Some((Either::Left(stream), peer))
         })
     }
 }
 
 impl Listener for UnixListener {
-    type Io = UnixStream;
     type Peer = UCred;
 
-    async fn accept(&self) -> io::Result<(UnixStream, UCred)> {
+    async fn accept(&self) -> io::Result<(Socket, UCred)> {
         let (stream, _) = UnixListener::accept(self).await?;
         let peer = stream.peer_cred()?;
-        Ok((stream, peer))
+        Ok((Either::Right(stream), peer))
     }
 
-    fn into_established(self) -> impl Iterator<Item = (UnixStream, UCred)> + Send {
+    fn into_established(self) -> impl Iterator<Item = (Socket, UCred)> + Send {
         let listener = self.into_std().ok();
         let accepted = iter::from_fn(move || listener.as_ref()?.accept().ok());
         accepted.filter_map(|(stream, _)| {
             stream.set_nonblocking(true).ok()?;
             let stream = UnixStream::from_std(stream).ok()?;
             let peer = stream.peer_cred().ok()?;
-            Some((stream, peer))
+            Some((Either::Right(stream), peer))
         })
     }
 }

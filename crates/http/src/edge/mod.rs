@@ -93,7 +93,7 @@ mod tests;
 
 pub use body::{BodyError, RequestBody, read_body};
 pub use limits::{Limits, OpenConnections};
-pub use listener::Listener;
+pub use listener::{Listener, Socket};
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::admission::Inner;
 use super::limits::{Limits, OpenConnections};
-use super::listener::Listener;
+use super::listener::{Listener, Socket};
 use super::refusal::Refusal;
 use super::rules::{Requests, Rules};
 use super::shared::Shared;
@@ -184,7 +184,7 @@ impl<M> Serving<M> {
                 Some(ended) = self.connections.join_next() => report(ended),
                 (slot, io, peer) = accept(&slots, || listener.accept()) => match slot {
                     Slot::Serve(permit) => self.serve_source::<L, S>(permit, io, peer),
-                    Slot::Refuse(permit) => self.refuse::<L>(permit, io, Refusal::TooManyConnections),
+                    Slot::Refuse(permit) => self.refuse(permit, io, Refusal::TooManyConnections),
                 },
             }
         }
@@ -210,7 +210,7 @@ impl<M> Serving<M> {
     }
 
     /// Serves a connection, unless its source has too many.
-    fn serve_source<L, S>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, peer: L::Peer)
+    fn serve_source<L, S>(&mut self, permit: OwnedSemaphorePermit, io: Socket, peer: L::Peer)
     where
         L: Listener,
         M: Fn(L::Peer) -> S,
@@ -224,7 +224,7 @@ impl<M> Serving<M> {
         }
         // The others are closed without a word, which costs as little as it can.
         if let Some(permit) = self.slots.refuse_now() {
-            self.refuse::<L>(permit, io, Refusal::TooManyOfSource);
+            self.refuse(permit, io, Refusal::TooManyOfSource);
         }
     }
 
@@ -247,7 +247,7 @@ impl<M> Serving<M> {
         drained
     }
 
-    fn refuse<L: Listener>(&mut self, permit: OwnedSemaphorePermit, io: L::Io, refusal: Refusal) {
+    fn refuse(&mut self, permit: OwnedSemaphorePermit, io: Socket, refusal: Refusal) {
         // To say it over TLS would take the handshake, which costs more than what it refuses.
         if self.tls.is_some() {
             return;
@@ -259,7 +259,7 @@ impl<M> Serving<M> {
         });
     }
 
-    fn spawn<L, S>(&mut self, permit: OwnedSemaphorePermit, held: Option<Held>, io: L::Io, peer: L::Peer)
+    fn spawn<L, S>(&mut self, permit: OwnedSemaphorePermit, held: Option<Held>, io: Socket, peer: L::Peer)
     where
         L: Listener,
         M: Fn(L::Peer) -> S,
