@@ -14,32 +14,26 @@ use tower::service_fn;
 use crate::failure::Failure;
 use crate::open;
 
-/// What operators reach in a server of this configuration.
+/// What operators reach in a server of this configuration. That the provider by which people may sign in can't be asked keeps no
+/// server from issuing tokens: it is said in the log, and there are still links.
 pub(crate) fn operators(config: &Config) -> Operators {
     let operators = OperatorRoutes::default();
-    sign_in_by(&operators, config);
+    if config.console.oidc.is_set() {
+        if let Err(failure) = open::provider_secret(config) {
+            tracing::error!(reason = %failure, "nobody can sign in to the console by the provider yet");
+        }
+        match calls(&config.console.oidc.issuer) {
+            Ok(calls) => {
+                let own = config.clone();
+                let secret = move || open::provider_secret(&own).map_err(|failure| failure.to_string());
+                operators.sign_in_by(config, Access { calls, secret: Box::new(secret) });
+            }
+            Err(failure) => {
+                tracing::error!(reason = %failure, "nobody can sign in to the console by the provider");
+            }
+        }
+    }
     operators.mounted(config)
-}
-
-/// Lets people sign in by the provider of the configuration, if there is one. That it can't be asked keeps no server from issuing
-/// tokens: it is said in the log, and there are still links.
-fn sign_in_by(operators: &OperatorRoutes, config: &Config) {
-    if !config.console.oidc.is_set() {
-        return;
-    }
-    if let Err(failure) = open::provider_secret(config) {
-        tracing::error!(reason = %failure, "nobody can sign in to the console by the provider yet");
-    }
-    match calls(&config.console.oidc.issuer) {
-        Ok(calls) => {
-            let own = config.clone();
-            let secret = move || open::provider_secret(&own).map_err(|failure| failure.to_string());
-            operators.sign_in_by(config, Access { calls, secret: Box::new(secret) });
-        }
-        Err(failure) => {
-            tracing::error!(reason = %failure, "nobody can sign in to the console by the provider");
-        }
-    }
 }
 
 /// Calls over https, or within this machine, as those of clients are: no redirect is followed, and the proxy of the environment is
