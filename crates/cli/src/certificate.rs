@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tollgate_config::{Config, Tls as Files};
 use tollgate_http::edge::Certificate;
+use tollgate_operator::named_secret::{SecretProblem, sharing};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::Tls;
 
 use crate::failure::Failure;
-use crate::open;
 
 /// The certificate that is served, and where it came from.
 pub(crate) struct Served {
@@ -101,10 +101,10 @@ impl Served {
 
 /// Checks who has access to the key.
 fn check_key(config: &Config, files: &Files) -> Result<(), Failure> {
-    match access::check(&files.key, open::sharing(config)) {
+    match access::check(&files.key, sharing(config)) {
         // Loading it says what there is to say of a key that can't be read.
         Ok(()) | Err(AccessError::Io(_)) => Ok(()),
-        Err(error) => Err(open::inaccessible("the key of the certificate", &files.key, &error)),
+        Err(error) => Err(SecretProblem::of("the key of the certificate", &files.key, error).into()),
     }
 }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
 use tollgate_admin::machine;
+use tollgate_client::cause_of;
 use tollgate_config::{Config, HeaderSource, ResourceAttribute, Sample};
+use tollgate_operator::named_secret::{secret, sharing};
 use tollgate_secrets::access::Sharing;
 use tollgate_secrets::https;
 use tollgate_server::Server;
 use tollgate_telemetry::{Collector, Delivering, Identity, Sending, Signal, Telemetry, Undelivered};
 
 use crate::args::TelemetryArgs;
-use crate::failure::{Failure, cause};
-use crate::open;
+use crate::failure::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a process that ends waits until what it has recorded is delivered.
@@ -62,7 +63,7 @@ pub(crate) fn of_server(config: &Config, server: &Arc<Server>) -> Result<Option<
         sample: settings.traces.then_some(settings.sample),
         service_name: &settings.service_name,
         attributes: &settings.attributes,
-        sharing: open::sharing(config),
+        sharing: sharing(config),
         names: ["telemetry.endpoint", "telemetry.headers"],
     })?;
     if settings.metrics {
@@ -129,7 +130,7 @@ impl OverHttp {
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Failure::new(cause(&error)))?;
+            .map_err(|error| Failure::new(cause_of(&error)))?;
         let (endpoint, headers) = (endpoint.to_owned(), headers.to_vec());
         let collector = Self { client, endpoint, headers, sharing, names };
         collector.headers()?;
@@ -140,7 +141,7 @@ impl OverHttp {
     fn headers(&self) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
         for HeaderSource { name, value } in &self.headers {
-            let text = open::secret(value, "the file of a header", self.names[1], self.sharing)?;
+            let text = secret(value, "the file of a header", self.names[1], self.sharing)?;
             let mut value = HeaderValue::from_str(text.trim_end_matches(['\r', '\n'])).map_err(|_| {
                 Failure::new(format!("{}: the value of {name} does not fit in a header", self.names[1]))
             })?;
@@ -155,7 +156,7 @@ impl OverHttp {
         let headers = self.headers().map_err(|failure| Undelivered::Later(failure.to_string()))?;
         let url = format!("{}{}", self.endpoint, signal.path());
         let sent = self.client.post(url).headers(headers).body(body).send().await;
-        let answer = sent.map_err(|error| Undelivered::Later(cause(&error)))?;
+        let answer = sent.map_err(|error| Undelivered::Later(cause_of(&error)))?;
         let said = |status: StatusCode| format!("{}{} answers {status}", self.endpoint, signal.path());
         match answer.status() {
             status if status.is_success() => Ok(()),

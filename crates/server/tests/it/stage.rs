@@ -17,11 +17,11 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tollgate_admin::AuditTrail;
 use tollgate_config::Config;
+use tollgate_console::OperatorRoutes;
 use tollgate_core::{
     Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
 };
 use tollgate_http::edge::RequestBody;
-use tollgate_operators::OperatorRoutes;
 use tollgate_server::{Follower, Installation, Mounted, Rotation, Server};
 use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tollgate_operators::OperatorRoutes;
+use tollgate_console::OperatorRoutes;
 use tollgate_server::{Follower, Installation, Rotation, Server};
 
 use super::{Credentials, PEER, Tokens, answer};

@@ -1,0 +1,299 @@
+//! Acts on clients.
+
+use ipnet::IpNet;
+use serde_json::{Map, Value, json};
+use tollgate_admin::clients::{self, CreatedClient, NewClient};
+use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
+use tollgate_admin::many;
+use tollgate_config::duration_text;
+use tollgate_core::{Audience, ClientId, MerchantId};
+use tollgate_store::{ClientUpdate, Labels, Status};
+
+use super::values::{given, pick, text_of};
+use super::{Desk, PAGE};
+use crate::error::OperatorError;
+use crate::page::{Page, all};
+use crate::view;
+
+const PATH: &str = "/admin/v1/clients";
+
+/// What is printed of a client.
+const SHOWN: &[&str] = &[
+    "client_id",
+    "merchant_id",
+    "name",
+    "environment",
+    "scope",
+    "allow_from",
+    "audiences",
+    "access_ttl",
+    "refresh_ttl",
+    "quota",
+    "labels",
+    "status",
+    "active_secrets",
+    "created_at",
+];
+
+/// What is printed of a client that was created.
+const CREATED: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "secret_id",
+    "merchant_id",
+    "name",
+    "environment",
+    "scope",
+    "allow_from",
+    "audiences",
+];
+
+impl Desk {
+    /// Creates a client, and returns it with its secret.
+    pub async fn create_client(&self, new: NewClient) -> Result<Value, OperatorError> {
+        match self {
+            Self::Store(opened, actor) => {
+                Ok(created(&clients::create(&opened.administration(), new, actor).await?))
+            }
+            Self::Server(api) => Ok(shown(api.post(PATH, &body(&new)).await?, CREATED)),
+        }
+    }
+
+    /// Creates clients: on a store all of them or none, by a server one by one. `keep` is given each with its secret, by a store before it is
+    /// created. Returns them likewise.
+    pub async fn create_clients(
+        &self,
+        new: &[NewClient],
+        mut keep: impl AsyncFnMut(&[Value]) -> Result<(), OperatorError>,
+    ) -> Result<Vec<Value>, OperatorError> {
+        match self {
+            Self::Store(opened, actor) => {
+                let admin = opened.administration();
+                let drawn = many::draw(&admin, new);
+                let shown: Vec<Value> = drawn.iter().map(created).collect();
+                keep(&shown).await?;
+                many::create(&admin, &drawn, actor).await?;
+                Ok(shown)
+            }
+            Self::Server(api) => {
+                let mut all = Vec::new();
+                for new in new {
+                    let created = shown(api.post(PATH, &body(new)).await?, CREATED);
+                    keep(std::slice::from_ref(&created)).await.map_err(|cause| lost(&created, cause))?;
+                    all.push(created);
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    /// How many clients are created together: by a store in one transaction.
+    pub fn at_once(&self) -> usize {
+        const BY_A_STORE: usize = 1_000;
+        match self {
+            Self::Store(..) => BY_A_STORE,
+            Self::Server(_) => 1,
+        }
+    }
+
+    /// Returns a page of all clients, or of a merchant's.
+    pub async fn clients(
+        &self,
+        merchant: Option<MerchantId>,
+        after: Option<&str>,
+    ) -> Result<Page, OperatorError> {
+        match self {
+            Self::Store(opened, _) => {
+                let (admin, after) = (opened.administration(), after.and_then(|id| id.parse().ok()));
+                let now = admin.now().await?;
+                let page = clients::list(&admin, merchant, after, PAGE).await?;
+                let next = page.last().map(|last| last.id.to_string());
+                Ok(Page { items: page.iter().map(|client| view::client(client, now)).collect(), next })
+            }
+            Self::Server(api) => {
+                let of: Vec<_> = merchant.iter().map(|id| ("merchant_id", id.to_string())).collect();
+                let Page { items, next } = api.page(PATH, &of, after, PAGE).await?;
+                Ok(Page { items: items.into_iter().map(|client| shown(client, SHOWN)).collect(), next })
+            }
+        }
+    }
+
+    /// Returns all clients, or a merchant's.
+    pub async fn clients_of(&self, merchant: Option<MerchantId>) -> Result<Vec<Value>, OperatorError> {
+        all(async |after| self.clients(merchant, after).await).await
+    }
+
+    /// Returns a client.
+    pub async fn client(&self, id: ClientId) -> Result<Value, OperatorError> {
+        match self {
+            Self::Store(opened, _) => {
+                let admin = opened.administration();
+                Ok(view::client(&clients::find(&admin, id).await?, admin.now().await?))
+            }
+            Self::Server(api) => Ok(shown(api.get(&format!("{PATH}/{id}")).await?, SHOWN)),
+        }
+    }
+
+    /// Changes a client, and returns it.
+    pub async fn update_client(&self, id: ClientId, update: &ClientUpdate) -> Result<Value, OperatorError> {
+        match self {
+            Self::Store(opened, actor) => {
+                let admin = opened.administration();
+                let client = clients::update(&admin, id, update, None, actor).await?;
+                Ok(view::client(&client, admin.now().await?))
+            }
+            Self::Server(api) => {
+                Ok(shown(api.patch(&format!("{PATH}/{id}"), &changes(update)).await?, SHOWN))
+            }
+        }
+    }
+
+    /// Enables or disables a client, and returns it. A disabled one has no token that is accepted.
+    pub async fn set_client_status(&self, id: ClientId, status: Status) -> Result<Value, OperatorError> {
+        match self {
+            Self::Store(opened, actor) => {
+                let admin = opened.administration();
+                let client = match status {
+                    Status::Enabled => clients::enable(&admin, id, actor).await?,
+                    Status::Disabled => clients::disable(&admin, id, actor).await?,
+                };
+                Ok(view::client(&client, admin.now().await?))
+            }
+            Self::Server(api) => {
+                let act = if status == Status::Enabled { "enable" } else { "disable" };
+                Ok(shown(api.order(&format!("{PATH}/{id}/{act}")).await?, SHOWN))
+            }
+        }
+    }
+
+    /// Deletes a client with its secrets. Every token that it has is refused.
+    pub async fn delete_client(&self, id: ClientId) -> Result<Value, OperatorError> {
+        match self {
+            Self::Store(opened, actor) => {
+                clients::delete(&opened.administration(), id, None, actor).await?;
+                Ok(json!({ "client_id": id, "status": "deleted" }))
+            }
+            Self::Server(api) => Ok(api.delete(&format!("{PATH}/{id}")).await?),
+        }
+    }
+
+    /// Says what a client has lost by a change, and tokens that were issued before keep until they expire: `scope`, `audience`. Both are
+    /// the client as it is shown.
+    pub fn kept_by_tokens(&self, before: &Value, after: &Value) -> Vec<&'static str> {
+        let has_lost = |before: Vec<&str>, after: Vec<&str>| before.iter().any(|word| !after.contains(word));
+        let lost = [
+            ("scope", has_lost(words(before), words(after))),
+            ("audience", has_lost(self.audiences(before), self.audiences(after))),
+        ];
+        lost.into_iter().filter_map(|(kept, is_lost)| is_lost.then_some(kept)).collect()
+    }
+
+    /// The audiences that a client's tokens may be for. That of clients which have none of their own nobody here knows of a server.
+    fn audiences<'a>(&'a self, client: &'a Value) -> Vec<&'a str> {
+        let own: Vec<&str> =
+            client["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        match self {
+            _ if !own.is_empty() => own,
+            Self::Store(opened, _) => vec![opened.config.default_access_tokens().audience],
+            Self::Server(_) => vec![""],
+        }
+    }
+}
+
+/// The words of a client's scope.
+fn words(client: &Value) -> Vec<&str> {
+    client["scope"].as_str().unwrap_or_default().split(' ').collect()
+}
+
+/// Says of a client that it was created, and that nobody has its secret.
+fn lost(created: &Value, cause: OperatorError) -> OperatorError {
+    match text_of(created, "client_id") {
+        Ok(client) => OperatorError::SecretLost { client: client.to_owned(), cause: Box::new(cause) },
+        Err(_) => cause,
+    }
+}
+
+/// Returns a client as it is shown, from what the server shows of it.
+fn shown(mut client: Value, members: &[&str]) -> Value {
+    let mut shown = pick(&mut client, members);
+    if let Value::Array(networks) = &shown["allow_from"] {
+        let texts: Vec<&str> = networks.iter().filter_map(Value::as_str).collect();
+        shown["allow_from"] = texts.join(" ").into();
+    }
+    shown
+}
+
+/// Returns a client that was created as it is printed, with its secret.
+fn created(created: &CreatedClient) -> Value {
+    let client = &created.client;
+    json!({
+        "client_id": client.id,
+        "client_secret": created.expose_secret(),
+        "secret_id": client.secrets.first().map(|secret| secret.id),
+        "merchant_id": client.merchant_id,
+        "name": client.name,
+        "environment": client.environment,
+        "scope": client.scope.as_str(),
+        "allow_from": view::networks(&client.addresses),
+        "audiences": texts(&client.audiences),
+    })
+}
+
+/// Writes a new client as the server reads it.
+fn body(new: &NewClient) -> Value {
+    let mut body = given(json!({
+        "client_id": new.id,
+        "name": new.name.as_str(),
+        "environment": new.environment,
+        "scope": new.scope.as_str(),
+        "allow_from": networks(&new.addresses),
+        "audiences": texts(&new.audiences),
+        "access_ttl": new.terms.access_ttl.map(duration_text),
+        "refresh_ttl": new.terms.refresh_ttl.map(duration_text),
+        "quota": new.terms.quota.map(|quota| quota.to_string()),
+        "labels": labels(&new.terms.labels),
+        "secrets": secrets(&new.secrets),
+    }));
+    // `null` says that it is an operator's client.
+    body["merchant_id"] = json!(new.merchant_id);
+    body
+}
+
+/// Writes the secrets that a client brings along; without any `null`.
+fn secrets(secrets: &ImportedSecrets) -> Value {
+    let one = |secret: &ImportedSecret| match secret {
+        ImportedSecret::Known(secret) => json!({ "value": secret.expose_secret() }),
+        ImportedSecret::Hashed(hash) => json!({ "hash": hash.expose_text() }),
+    };
+    if secrets.is_empty() { Value::Null } else { secrets.iter().map(one).collect() }
+}
+
+/// Writes changes as the server reads them: `null` takes back what the client has of its own.
+fn changes(update: &ClientUpdate) -> Value {
+    let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels: of } =
+        update;
+    let members = [
+        ("name", name.as_ref().map(|name| json!(name))),
+        ("scope", scope.as_ref().map(|scope| json!(scope.as_str()))),
+        ("allow_from", addresses.as_deref().map(networks)),
+        ("audiences", audiences.as_deref().map(texts)),
+        ("access_ttl", access_ttl.map(|ttl| json!(ttl.map(duration_text)))),
+        ("refresh_ttl", refresh_ttl.map(|ttl| json!(ttl.map(duration_text)))),
+        ("quota", quota.map(|quota| json!(quota.map(|quota| quota.to_string())))),
+        ("labels", of.as_ref().map(labels)),
+    ];
+    let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(given.collect::<Map<_, _>>())
+}
+
+fn networks(networks: &[IpNet]) -> Value {
+    networks.iter().map(ToString::to_string).collect()
+}
+
+fn texts(audiences: &[Audience]) -> Value {
+    audiences.iter().map(Audience::as_str).collect()
+}
+
+fn labels(labels: &Labels) -> Value {
+    Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+}
