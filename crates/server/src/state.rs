@@ -34,6 +34,8 @@ pub struct Arrival {
     pub from: ClientAddress,
     /// When the request came. Whoever handles it reads no clock.
     pub now: Timestamp,
+    /// The same on the clock that is never set.
+    pub at: Instant,
     /// Who sent it here, a proxy perhaps; `None` within this process.
     pub peer: Option<IpAddr>,
 }
