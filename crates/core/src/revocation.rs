@@ -36,16 +36,18 @@ impl TokenId {
         &self.0
     }
 
-    /// Writes the value of the claim into a buffer: unpadded base64url.
-    pub fn encode<'a>(&self, buffer: &'a mut [u8; 22]) -> &'a str {
-        std::str::from_utf8(base64url::encode(&self.0, buffer)).expect("base64url is ASCII")
+    /// Returns the value of the claim, in ASCII: unpadded base64url.
+    pub fn encode(&self) -> [u8; 22] {
+        let mut text = [0; 22];
+        base64url::encode(&self.0, &mut text);
+        text
     }
 }
 
 impl fmt::Display for TokenId {
     /// Writes the value of the claim.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.encode(&mut [0; 22]))
+        f.write_str(std::str::from_utf8(&self.encode()).expect("base64url is ASCII"))
     }
 }
 
