@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use tollgate_admin::{Terms, configuration, whoever_runs_this};
+use tollgate_operator::view;
 use tollgate_store::Access;
 
 use crate::actor::actor_because;
@@ -27,7 +28,7 @@ pub(crate) async fn run(store: &StoreArgs, why: Why, format: Format) -> Result<(
             "refresh_ttl_seconds": refresh_ttl,
             "audiences": audiences,
             "changed": adopted.is_some(),
-            "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| output::time(adopted.serve_until)),
+            "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| view::time(adopted.serve_until)),
         }),
     )
 }

@@ -8,9 +8,10 @@ use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use tollgate_client::cause_of;
 use tollgate_core::wire::is_request_id;
 
-use crate::failure::{Failure, cause};
+use crate::failure::Failure;
 use crate::output::{Reader, written};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,7 +72,7 @@ pub(crate) async fn document(mut response: Response) -> Result<Option<String>, F
 }
 
 fn broken(error: &reqwest::Error) -> Failure {
-    Failure::new(format!("the answer is incomplete: {}", cause(error)))
+    Failure::new(format!("the answer is incomplete: {}", cause_of(error)))
 }
 
 /// The status line and the headers, as curl shows them.

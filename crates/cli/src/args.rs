@@ -8,7 +8,6 @@ mod client_update;
 mod common;
 mod console;
 mod import;
-mod secrets_place;
 mod terms;
 mod unrepeated;
 
@@ -26,10 +25,9 @@ pub(crate) use apply::ApplyArgs;
 pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs, TelemetryArgs};
 pub(crate) use client_update::ClientUpdateArgs;
-pub(crate) use common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
+pub(crate) use common::{Changing, ClientArgs, Ending, MerchantArgs, StoreArgs, WhereArgs, Why};
 pub(crate) use console::ConsoleCommand;
-pub(crate) use import::{ImportArgs, ImportSource};
-pub(crate) use secrets_place::SecretsPlace;
+pub(crate) use import::ImportArgs;
 
 use crate::say;
 

@@ -6,11 +6,11 @@ use std::{fs, io};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
-use tollgate_client::{Authorizer, CallError, Caller, IDEMPOTENCY_KEY, Settings, Unavailable};
+use tollgate_client::{Authorizer, CallError, Caller, IDEMPOTENCY_KEY, Settings, Unavailable, cause_of};
 
 use crate::args::{Body, CallArgs, Format};
-use crate::failure::{Failure, cause};
-use crate::{answer, caller};
+use crate::failure::Failure;
+use crate::{advice, answer, caller};
 
 /// How long the authority may be away.
 const WAIT_FOR_TOKEN: Duration = Duration::from_secs(3);
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: CallArgs, format: Format) -> Result<(), Failure> {
         .read_timeout(SILENCE)
         .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| Failure::new(cause(&error)))?;
+        .map_err(|error| Failure::new(cause_of(&error)))?;
     let response = send(&client, &authorizer, &caller, request).await?;
     let refusal = match format {
         Format::Text => answer::stream(response, include).await?,
@@ -101,7 +101,7 @@ async fn send(
     sent.await.map_err(|error| match error {
         CallError::Inner(failure) => failure,
         CallError::Unavailable(Unavailable { error: Some(error), .. }) => {
-            caller::without_token(caller, &error)
+            Failure::new(advice::without_token(caller.base_url(), &error))
         }
         CallError::Unavailable(unavailable) => Failure::new(unavailable.to_string()),
     })
@@ -115,9 +115,9 @@ fn unanswered(
     key: Option<&HeaderValue>,
     caller: &Caller,
 ) -> Failure {
-    let (cause, base_url) = (cause(error), caller.base_url());
+    let (cause, base_url) = (cause_of(error), caller.base_url());
     if error.is_connect() {
-        let advice = caller::unreachable(&cause, base_url, "the base URL");
+        let advice = advice::unreachable(&cause, base_url, "the base URL");
         return Failure::new(format!("{base_url} can't be reached ({cause}){advice}"));
     }
     let advice = match key.and_then(|key| key.to_str().ok()) {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tollgate_config::{Config, Tls as Files};
 use tollgate_http::edge::Certificate;
+use tollgate_operator::named_secret::{SecretProblem, sharing};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::Tls;
 
 use crate::failure::Failure;
-use crate::open;
 
 /// The certificate that is served, and where it came from.
 pub(crate) struct Served {
@@ -46,6 +46,14 @@ impl Served {
     pub(crate) fn load_all(config: &Config) -> Result<Vec<Self>, Failure> {
         let loaded = [Listener::Api, Listener::Admin].map(|listener| Self::load(config, listener));
         loaded.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// Says which certificates that a configuration names can't be served, and why.
+    pub(crate) fn unusable(config: &Config) -> Vec<Failure> {
+        [Listener::Api, Listener::Admin]
+            .into_iter()
+            .filter_map(|listener| Self::load(config, listener).err())
+            .collect()
     }
 
     /// What the listeners speak TLS by.
@@ -101,10 +109,10 @@ impl Served {
 
 /// Checks who has access to the key.
 fn check_key(config: &Config, files: &Files) -> Result<(), Failure> {
-    match access::check(&files.key, open::sharing(config)) {
+    match access::check(&files.key, sharing(config)) {
         // Loading it says what there is to say of a key that can't be read.
         Ok(()) | Err(AccessError::Io(_)) => Ok(()),
-        Err(error) => Err(open::inaccessible("the key of the certificate", &files.key, &error)),
+        Err(error) => Err(SecretProblem::of("the key of the certificate", &files.key, error).into()),
     }
 }
 

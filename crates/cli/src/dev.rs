@@ -1,37 +1,28 @@
 //! `tollgate dev`: everything on one machine.
 
 use std::convert::Infallible;
-use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_admin::clients::NewClient;
-use tollgate_admin::imported::ImportedSecrets;
-use tollgate_admin::merchants::{self, NewMerchant};
-use tollgate_admin::{
-    Administration, Authority, Name, Unlocked, clients, configuration, install_if_empty, whoever_runs_this,
-};
+use tollgate_admin::{configuration, whoever_runs_this};
 use tollgate_config::Config;
-use tollgate_core::{Environment, MasterKey};
 use tollgate_guard::SystemClock;
-use tollgate_secrets::access::{self, AccessError};
+use tollgate_operator::{Credentials, DevFolder, Opened, opening, own_now, private_file};
 use tollgate_server::{Installation, Listeners, Server, Tls};
-use tollgate_store::{Access, Terms};
+use tollgate_store::Access;
 use zeroize::Zeroizing;
 
 use crate::actor::actor;
 use crate::args::DevArgs;
-use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, private_file, provider, sandbox, serve, telemetry};
+use crate::{open, output, provider, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
-    open::now()?;
+    own_now()?;
     signals::serving(|signals| serve(args, signals)).await
 }
 
@@ -43,24 +34,18 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
         // The system may have chosen the port.
         config.public_url = format!("http://{}", reachable(address));
     }
-    make_folder(&args.data)?;
-    let _alone = lock(&args.data)?;
-    make_master_key(&args.data)?;
-    let store = open::store(&config, Access::Create).await?;
-    install_if_empty(store.as_ref(), &open::master_keys(&config)?, open::now()?, &actor()).await?;
-    let unlocked = Unlocked::new(store.as_ref(), open::master_keys(&config)?).await?;
+    let (folder, actor) = (DevFolder::at(&args.data), actor());
+    let _alone = folder.make()?;
+    folder.make_master_key()?;
+    let opened = Opened::open(config, Access::Create, Some((&actor, own_now()?))).await?;
     let by = format!("{} by `tollgate dev`", whoever_runs_this());
-    let admin = Administration {
-        store: store.as_ref(),
-        unlocked: &unlocked,
-        config: &config,
-        authority: Authority::MasterKey,
-    };
-    configuration::adopt_as_known(&admin, &by, &actor()).await?;
-    let (base_url, master_keys) = (config.public_url.clone(), open::master_keys(&config)?);
+    configuration::adopt_as_known(&opened.administration(), &by, &actor).await?;
+    let Opened { config, store, .. } = opened;
+    let (base_url, master_keys) = (config.public_url.clone(), opening::master_keys(&config)?);
     let log = serve::start_log(&config)?;
     let installation = Installation::open(config, store, master_keys, Arc::new(SystemClock)).await?;
-    let demo = make_credentials(&args.data, &installation.administration()).await?;
+    let demo = folder.make_credentials(&installation.administration(), &actor).await?;
+    let demo = demo_client(demo);
     let server = Server::new(installation.clone(), true, |loopback| {
         sandbox::routes(&installation, loopback, true, Some(demo))
     });
@@ -105,115 +90,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn make_folder(data: &Path) -> Result<(), Failure> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| unwritable(data, &error))?;
-    match access::check_folder(data) {
-        Err(AccessError::Io(error)) => Err(unwritable(data, &error)),
-        Err(error) => Err(open::inaccessible("the data folder", data, &error)),
-        Ok(()) => Ok(()),
-    }
-}
-
-/// Locks the folder until the process ends, however it does. A second `dev` would write its own address over that of the first.
-fn lock(data: &Path) -> Result<Option<File>, Failure> {
-    let folder = File::open(data).map_err(|error| unwritable(data, &error))?;
-    match folder.try_lock() {
-        Ok(()) => Ok(Some(folder)),
-        Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
-            "another `tollgate dev` runs on {}: use that one, stop it, or choose another folder with --data DIR",
-            data.display()
-        ))),
-        // Not every file system has locks. Without one both make a demo client, and each is good.
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-        Err(TryLockError::Error(error)) => Err(unwritable(data, &error)),
-    }
-}
-
-/// Makes the master key on the first start only: a store without its key can't be opened by another.
-fn make_master_key(data: &Path) -> Result<(), Failure> {
-    let (path, store) = (data.join("master.key"), data.join("tollgate.db"));
-    // Checked first: a process that makes a store has made its key before.
-    let has_store = store.exists();
-    if path.exists() {
-        return Ok(());
-    }
-    if has_store {
-        return Err(Failure::new(format!(
-            "{} is gone, and {} can't be opened without it: restore it, or delete the folder to start over",
-            path.display(),
-            store.display()
-        )));
-    }
-    let mut text = Zeroizing::new(MasterKey::generate(&mut rand::rng()).expose_hex());
-    text.push('\n');
-    match private_file::create(&path, text.as_bytes()) {
-        // Another first start may have been faster: its key is as good.
-        Ok(_) => Ok(()),
-        Err(error) => Err(unwritable(&path, &error)),
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!(
-        "{} can't be written: {error}; choose another folder with --data DIR",
-        path.display()
-    ))
-}
-
-/// Makes the demo merchant and client, unless the credentials of an earlier start still name a client. Returns what it
-/// authenticates with.
-async fn make_credentials(
-    data: &Path,
-    admin: &Administration<'_>,
-) -> Result<tollgate_sandbox::Credentials, Failure> {
-    let base_url = &admin.config.public_url;
-    // A link is none of ours: it is replaced, like a file that holds nothing.
-    let is_link = fs::symlink_metadata(Credentials::path(data)).is_ok_and(|found| found.is_symlink());
-    let read = if is_link {
-        Err(io::Error::from(io::ErrorKind::InvalidData).into())
-    } else {
-        Credentials::read(data)
-    };
-    let credentials = match read {
-        Ok(earlier) if admin.store.client(earlier.client_id).await?.is_some() => {
-            Credentials { base_url: base_url.clone(), ..earlier }
-        }
-        Err(AccessError::Exposed(exposed)) => {
-            let error = AccessError::Exposed(exposed);
-            return Err(open::inaccessible("the credentials file", &Credentials::path(data), &error));
-        }
-        Ok(_) | Err(AccessError::Io(_)) => make_demo(base_url, admin).await?,
-    };
-    let mut json = Zeroizing::new(serde_json::to_vec_pretty(&credentials).expect("strings serialise"));
-    json.push(b'\n');
-    let path = Credentials::path(data);
-    private_file::replace(&path, &json).map_err(|error| unwritable(&path, &error))?;
-    let Credentials { client_id, client_secret, .. } = credentials;
-    Ok(tollgate_sandbox::Credentials { client_id, client_secret: Zeroizing::new(client_secret) })
-}
-
-async fn make_demo(base_url: &str, admin: &Administration<'_>) -> Result<Credentials, Failure> {
-    let name = |text: &str| text.parse::<Name>().expect("this is a name");
-    let merchant =
-        merchants::create(admin, NewMerchant { id: None, name: name("Demo Shop") }, &actor()).await?;
-    let new = NewClient {
-        merchant_id: Some(merchant.id),
-        name: name("demo"),
-        environment: Some(Environment::Test),
-        scope: "payments:read payments:write".parse().expect("this is a scope"),
-        addresses: Vec::new(),
-        audiences: Vec::new(),
-        id: None,
-        terms: Terms::default(),
-        secrets: ImportedSecrets::default(),
-    };
-    let created = clients::create(admin, new, &actor()).await?;
-    Ok(Credentials {
-        base_url: base_url.to_owned(),
-        merchant_id: merchant.id,
-        client_id: created.client.id,
-        client_secret: created.expose_secret().expect("a secret was drawn for it").to_owned(),
-    })
+/// Who visitors of the playground on this machine act as.
+fn demo_client(made: Credentials) -> tollgate_sandbox::Credentials {
+    let Credentials { client_id, client_secret, .. } = made;
+    tollgate_sandbox::Credentials { client_id, client_secret: Zeroizing::new(client_secret) }
 }
 
 /// Prints the three calls. They contain neither secret nor token, but read them from files in the private folder. Pasted

@@ -1,31 +1,24 @@
 //! Why a command failed: a line on standard error that says what, and what to do; several only for a configuration.
 
-use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
 use tollgate_admin::{AdminError, OpenError};
+use tollgate_operator::collector::CollectorError;
+use tollgate_operator::named_secret::SecretProblem;
+use tollgate_operator::opening::OpeningError;
+use tollgate_operator::trail::TrailError;
+use tollgate_operator::{ApiError, DevFolderError, FileError, OperatorError};
 use tollgate_server::BindError;
 use tollgate_store::StoreError;
 
+use crate::advice;
 use crate::printable::printable;
 
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     problems: Vec<String>,
-    kind: Kind,
-}
-
-/// What else may come of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Nothing.
-    Final,
-    /// The store could not be reached, so the command may succeed later.
-    Passing,
-    /// The one act was refused as things are; another one may be done.
-    OfOneAct,
 }
 
 impl Failure {
@@ -36,7 +29,7 @@ impl Failure {
 
     /// Makes a failure for several reasons.
     pub(crate) fn of_several(problems: Vec<String>) -> Self {
-        Self { problems, kind: Kind::Final }
+        Self { problems }
     }
 
     /// Makes a failure for what is wrong in a file, of which not all is listed where it is much.
@@ -55,21 +48,6 @@ impl Failure {
     pub(crate) fn problems(&self) -> &[String] {
         &self.problems
     }
-
-    /// Says whether the store could not be reached, so that the command may succeed later.
-    pub(crate) fn is_passing(&self) -> bool {
-        self.kind == Kind::Passing
-    }
-
-    /// Makes the failure of an act that can't be done as things are.
-    pub(crate) fn of_one_act(message: impl Into<String>) -> Self {
-        Self { kind: Kind::OfOneAct, ..Self::new(message) }
-    }
-
-    /// Says whether another act may be done.
-    pub(crate) fn is_of_one_act(&self) -> bool {
-        self.kind == Kind::OfOneAct
-    }
 }
 
 impl fmt::Display for Failure {
@@ -84,16 +62,14 @@ impl fmt::Display for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let kind = if matches!(error, StoreError::Unavailable(_)) { Kind::Passing } else { Kind::Final };
-        let text = match error {
+        Self::new(match error {
             StoreError::OutcomeUnknown(_) => format!("{error}; look at what there is before you repeat it"),
             StoreError::Unavailable(_)
             | StoreError::Misconfigured(_)
             | StoreError::Overtaken
             | StoreError::Corrupt(_)
             | StoreError::Newer { .. } => error.to_string(),
-        };
-        Self { kind, ..Self::new(text) }
+        })
     }
 }
 
@@ -123,12 +99,119 @@ impl From<AdminError> for Failure {
             | AdminError::InProgress
             | AdminError::KeyNotKept(_)
             | AdminError::SealedAnswer
-            | AdminError::UnknownAudience(_) => return Self::new(error.to_string()),
-            AdminError::SecondPerson { .. } => return Self::of_one_act(error.to_string()),
+            | AdminError::UnknownAudience(_)
+            | AdminError::SecondPerson { .. } => return Self::new(error.to_string()),
             AdminError::Open(error) => return Self::new(error.to_string()),
             AdminError::Store(error) => return error.clone().into(),
         };
         Self::new(format!("{error}: `tollgate {shown_by}` shows them"))
+    }
+}
+
+impl From<OperatorError> for Failure {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::Act(error) => error.into(),
+            OperatorError::Server(error) => error.into(),
+            OperatorError::NoFolder(error) => Self::new(format!("--secrets-to: {error}")),
+            OperatorError::File(error) => error.into(),
+            OperatorError::Unreadable
+            | OperatorError::ClockNotSet
+            | OperatorError::NotKept { .. }
+            | OperatorError::NotNow { .. }
+            | OperatorError::SecretLost { .. } => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<OpeningError> for Failure {
+    fn from(error: OpeningError) -> Self {
+        match error {
+            OpeningError::Store(error) => error.into(),
+            OpeningError::Sealed(error) => error.into(),
+            OpeningError::Secret(_)
+            | OpeningError::MasterKeyGone(_)
+            | OpeningError::MasterKey(_)
+            | OpeningError::NoMasterKey => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<SecretProblem> for Failure {
+    fn from(problem: SecretProblem) -> Self {
+        Self::new(problem.to_string())
+    }
+}
+
+impl From<CollectorError> for Failure {
+    fn from(error: CollectorError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<DevFolderError> for Failure {
+    fn from(error: DevFolderError) -> Self {
+        match error {
+            DevFolderError::Act(error) => error.into(),
+            DevFolderError::Config(error) => Self::of_several(error.problems().to_vec()),
+            DevFolderError::Unwritable { .. } => {
+                Self::new(format!("{error}; choose another folder with --data DIR"))
+            }
+            DevFolderError::Busy(_) => {
+                Self::new(format!("{error}: use that one, stop it, or choose another folder with --data DIR"))
+            }
+            DevFolderError::Secret(_)
+            | DevFolderError::MasterKeyGone { .. }
+            | DevFolderError::NotOne(_)
+            | DevFolderError::NoCredentials { .. }
+            | DevFolderError::Caller(_) => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<TrailError> for Failure {
+    fn from(error: TrailError) -> Self {
+        match error {
+            TrailError::Act(error) => error.into(),
+            TrailError::File(error) => error.into(),
+            TrailError::Flaw(_)
+            | TrailError::NoRecord(_)
+            | TrailError::NotARecord { .. }
+            | TrailError::NoRecords(_) => Self::new(error.to_string()),
+        }
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::new(match &error {
+            FileError::Exists(_) => format!("{error}: --secrets-to wants the name of a new file"),
+            FileError::Unreadable { .. } | FileError::Unwritable { .. } | FileError::Wrong { .. } => {
+                error.to_string()
+            }
+        })
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        let text = match &error {
+            ApiError::Url(error) => format!("--server: {error}"),
+            ApiError::NotOurs(_) => format!("{error}: check the URL of --server"),
+            ApiError::Unreachable { url, cause } => {
+                format!("{error}{}", advice::unreachable(cause, url, "the URL of admin_listen"))
+            }
+            ApiError::NoToken { authority, error } => advice::without_token(authority, error),
+            ApiError::HttpHosts(_)
+            | ApiError::Caller(_)
+            | ApiError::Configuration(_)
+            | ApiError::NoHttpClient(_)
+            | ApiError::Unanswered { .. }
+            | ApiError::Unavailable(_)
+            | ApiError::Incomplete(_)
+            | ApiError::Refused { .. } => error.to_string(),
+        };
+        Self::new(text)
     }
 }
 
@@ -145,16 +228,4 @@ impl From<BindError> for Failure {
     fn from(error: BindError) -> Self {
         Self::new(error.to_string())
     }
-}
-
-/// Returns the innermost cause of a call that failed; the outer ones only say that there is one.
-pub(crate) fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it took too long".to_owned();
-    }
-    let mut innermost: &dyn Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -8,12 +8,13 @@ use serde_json::{Map, Value, json};
 use tollgate_admin::{accepted, open_signing_keys};
 use tollgate_core::{SigningKey, Timestamp, VerifyingRing};
 use tollgate_guard::{SystemClock, Verifier};
+use tollgate_operator::{Opened, view};
 use tollgate_server::{Verdict, inspect};
 use tollgate_store::Access;
 
 use crate::args::{Format, StoreArgs};
 use crate::failure::Failure;
-use crate::open::{self, Opened};
+use crate::open;
 use crate::output;
 use crate::printable::printable;
 
@@ -71,7 +72,7 @@ fn with_dates(claims: &Map<String, Value>) -> Value {
         // Beyond the year 9999 it is no time.
         let seconds = seconds.filter(|seconds| *seconds < 253_402_300_800);
         let dated =
-            seconds.map(|seconds| format!("{seconds} ({})", output::time(Timestamp::from_seconds(seconds))));
+            seconds.map(|seconds| format!("{seconds} ({})", view::time(Timestamp::from_seconds(seconds))));
         (name.clone(), dated.map_or_else(|| value.clone(), Value::from))
     });
     Value::Object(dated.collect())

@@ -3,6 +3,7 @@
 mod actor;
 mod administration;
 mod adopt;
+mod advice;
 mod agent;
 mod answer;
 mod apply;
@@ -12,8 +13,6 @@ mod caller;
 mod certificate;
 mod client_kit;
 mod confirm;
-mod credentials;
-mod desk;
 mod dev;
 mod failure;
 mod hardening;
@@ -23,7 +22,6 @@ mod open;
 mod openapi;
 mod output;
 mod printable;
-mod private_file;
 mod progress;
 mod provider;
 mod reload;
@@ -82,7 +80,9 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Adopt { store, why }) => {
             on_this_thread(adopt::run(&store, why, format))
         }
-        Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
+        Command::Config(ConfigCommand::Check { config, settings_only }) => {
+            serve::check(config.as_deref(), settings_only, format)
+        }
     }
 }
 

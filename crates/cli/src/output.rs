@@ -1,17 +1,10 @@
 //! What commands print: aligned text for people, or one JSON document.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::time::SystemTime;
 
-use ipnet::IpNet;
-use serde_json::{Map, Value, json};
-use tollgate_admin::imported::hashed_by;
-use tollgate_admin::secrets::SecretStatus;
-use tollgate_config::duration_text;
-use tollgate_core::{Audience, Timestamp};
-use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
+use serde_json::Value;
+use tollgate_operator::Page;
 
 use crate::args::Format;
 use crate::failure::Failure;
@@ -67,18 +60,49 @@ pub(crate) fn members(object: &Value) -> String {
     lines.concat()
 }
 
+/// Prints a list that is at hand whole.
+pub(crate) fn list(format: Format, columns: Columns, items: &[Value]) -> Result<(), Failure> {
+    let mut list = List::start(format, columns)?;
+    for item in items {
+        list.item(item)?;
+    }
+    list.end()
+}
+
+/// Prints a list page by page, for as long as anybody reads. `page` reads the one after what it is given, or the first one.
+pub(crate) async fn pages(
+    format: Format,
+    columns: Columns,
+    mut page: impl AsyncFnMut(Option<&str>) -> Result<Page, Failure>,
+) -> Result<(), Failure> {
+    let Page { mut items, mut next } = page(None).await?;
+    let mut list = List::start(format, columns)?;
+    loop {
+        for item in &items {
+            if list.item(item)? == Reader::Gone {
+                return Ok(());
+            }
+        }
+        let Some(after) = next else { return list.end() };
+        Page { items, next } = page(Some(&after)).await?;
+    }
+}
+
+/// The columns of a list, and their widths; 0 for the last one.
+pub(crate) type Columns = &'static [(&'static str, usize)];
+
 /// Prints a list as it grows: a line each, or as one JSON array.
 pub(crate) struct List {
     out: io::StdoutLock<'static>,
     format: Format,
-    columns: &'static [(&'static str, usize)],
+    columns: Columns,
     printed: usize,
     reader: Reader,
 }
 
 impl List {
     /// Starts a list with these columns and their widths.
-    pub(crate) fn start(format: Format, columns: &'static [(&'static str, usize)]) -> Result<Self, Failure> {
+    pub(crate) fn start(format: Format, columns: Columns) -> Result<Self, Failure> {
         let mut list = Self { out: io::stdout().lock(), format, columns, printed: 0, reader: Reader::There };
         list.reader = written(match format {
             Format::Json => write!(list.out, "["),
@@ -139,82 +163,10 @@ fn document(value: &Value) -> String {
     document
 }
 
-/// Returns a time as RFC 3339 in UTC, in whole seconds.
-pub(crate) fn time(time: Timestamp) -> String {
-    humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
-}
-
-/// Returns a time likewise, in milliseconds.
-pub(crate) fn exact_time(time: Timestamp) -> String {
-    humantime::format_rfc3339_millis(SystemTime::from(time)).to_string()
-}
-
-/// Returns a merchant as it is printed.
-pub(crate) fn merchant(merchant: &Merchant) -> Value {
-    json!({
-        "merchant_id": merchant.id,
-        "name": merchant.name,
-        "status": status(merchant.status),
-        "created_at": time(merchant.created_at),
-    })
-}
-
-/// Returns a client as it is printed.
-pub(crate) fn client(client: &Client, now: Timestamp) -> Value {
-    json!({
-        "client_id": client.id,
-        "merchant_id": client.merchant_id,
-        "name": client.name,
-        "environment": client.environment,
-        "scope": client.scope.as_str(),
-        "allow_from": networks(&client.addresses),
-        "audiences": client.audiences.iter().map(Audience::as_str).collect::<Vec<_>>(),
-        "access_ttl": client.terms.access_ttl.map(duration_text),
-        "refresh_ttl": client.terms.refresh_ttl.map(duration_text),
-        "quota": client.terms.quota.map(|quota| quota.to_string()),
-        "labels": client.terms.labels.iter().collect::<BTreeMap<_, _>>(),
-        "status": status(client.status),
-        "active_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Active).count(),
-        "created_at": time(client.created_at),
-    })
-}
-
-/// Returns networks as they are printed.
-pub(crate) fn networks(networks: &[IpNet]) -> String {
-    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// Returns a secret as it is printed: everything but the secret itself.
-pub(crate) fn secret(secret: &Secret, used: Option<&SecretUses>, now: Timestamp) -> Value {
-    let mut shown = Map::new();
-    shown.insert("secret_id".into(), json!(secret.id));
-    shown.insert("status".into(), json!(secret_status(SecretStatus::at(now, secret))));
-    shown.insert("hashed_by".into(), json!(hashed_by(secret)));
-    shown.insert("created_at".into(), json!(time(secret.created_at)));
-    shown.insert("expires_at".into(), json!(secret.expires_at.map(time)));
-    shown.insert("revoked_at".into(), json!(secret.revoked_at.map(time)));
-    shown.insert("last_used_at".into(), json!(used.map(|used| time(used.last_at))));
-    shown.insert("sources".into(), json!(used.map_or(0, |used| used.sources.len())));
-    shown.into()
-}
-
-fn secret_status(status: SecretStatus) -> &'static str {
-    match status {
-        SecretStatus::Active => "active",
-        SecretStatus::Expired => "expired",
-        SecretStatus::Revoked => "revoked",
-    }
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Enabled => "enabled",
-        Status::Disabled => "disabled",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::Request;
 use tollgate_client::{HttpTransport, Transport as _};
 use tollgate_config::Config;
+use tollgate_operator::named_secret::provider_secret;
 use tollgate_server::Server;
 use tollgate_server::oidc::{Access, Calls, LONGEST_ANSWER, PATIENCE};
 use tower::service_fn;
 
 use crate::failure::Failure;
-use crate::open;
 
 /// Lets people sign in by the provider of the configuration, if there is one. That it can't be asked keeps no server from issuing
 /// tokens: it is said in the log, and there are still links.
@@ -19,13 +19,13 @@ pub(crate) fn sign_in_by(server: &Server, config: &Config) {
     if !config.console.oidc.is_set() {
         return;
     }
-    if let Err(failure) = open::provider_secret(config) {
+    if let Err(failure) = provider_secret(config).map_err(Failure::from) {
         tracing::error!(reason = %failure, "nobody can sign in to the console by the provider yet");
     }
     match calls(&config.console.oidc.issuer) {
         Ok(calls) => {
             let config = config.clone();
-            let secret = move || open::provider_secret(&config).map_err(|failure| failure.to_string());
+            let secret = move || provider_secret(&config).map_err(|problem| problem.to_string());
             server.sign_in_by(Access { calls, secret: Box::new(secret) });
         }
         Err(failure) => {

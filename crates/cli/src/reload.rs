@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tollgate_config::Config;
+use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
+use tollgate_operator::opening::master_keys;
 use tollgate_server::{Server, log};
 
 use crate::certificate::Served;
+use crate::failure::Failure;
 use crate::open;
 use crate::signals::Signals;
 
@@ -76,15 +79,17 @@ impl Reload<'_> {
 
     /// Says at once what would be noticed only when a secret is needed the next time.
     fn check_secrets(&self, new: &Config) {
-        if let Err(failure) = open::database_password(new) {
+        if let Some(source) = &new.database.password
+            && let Err(failure) = database_password(source, sharing(new)).map_err(Failure::from)
+        {
             tracing::error!(reason = %failure, "the password of the database can't be read anew");
         }
         if new.console.oidc.is_set()
-            && let Err(failure) = open::provider_secret(new)
+            && let Err(failure) = provider_secret(new).map_err(Failure::from)
         {
             tracing::error!(reason = %failure, "the secret of the console's provider can't be read anew");
         }
-        match open::master_keys(new) {
+        match master_keys(new).map_err(Failure::from) {
             Ok(keys) if self.server.has_master_keys(&keys) => {}
             Ok(_) => tracing::warn!("the master key is another one, and counts after a restart only"),
             Err(failure) => tracing::error!(reason = %failure, "the master key can't be read anew"),

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_admin::{Administration, Authority, Unlocked, audit};
+use tollgate_admin::audit;
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
+use tollgate_operator::opening::{self, OpeningError};
+use tollgate_operator::{Opened, own_now};
 use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
@@ -21,7 +24,7 @@ use crate::{open, output, provider, sandbox, say, supervisor, telemetry};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
-    open::now()?;
+    own_now()?;
     // Before the server says that it serves: from then on it may be told to end.
     signals::serving(|signals| serve(args, signals)).await
 }
@@ -42,8 +45,8 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
     }
     let installation = match first {
         Ok(opened) => opened,
-        Err(failure) => tokio::select! {
-            opened = wait_for_store(&config, &listeners, tls.clone(), failure) => opened?,
+        Err(error) => tokio::select! {
+            opened = wait_for_store(&config, &listeners, tls.clone(), error.into()) => opened?,
             () = signals.end() => return Ok(()),
         },
     };
@@ -80,7 +83,7 @@ struct Prepared {
     listeners: Listeners,
     certificates: Vec<Served>,
     /// The installation, or why there is none yet.
-    first: Result<Arc<Installation>, Failure>,
+    first: Result<Arc<Installation>, OpeningError>,
 }
 
 async fn prepare(config: &Config) -> Result<Prepared, Failure> {
@@ -88,7 +91,7 @@ async fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let listeners = Listeners::bind(config)?;
     let certificates = Served::load_all(config)?;
     match open_installation(config).await {
-        Err(failure) if !can_wait(config, &failure) => Err(failure),
+        Err(error) if !can_wait(config, &error) => Err(error.into()),
         first => Ok(Prepared { listeners, certificates, first }),
     }
 }
@@ -97,33 +100,24 @@ async fn prepare(config: &Config) -> Result<Prepared, Failure> {
 /// can't, and another program may be using it.
 async fn record_failed_start(config: &Config, failure: &Failure) {
     let recording = async {
-        let unlocked = {
-            let store = open::store(config, Access::Read).await?;
-            Unlocked::new(store.as_ref(), open::master_keys(config)?).await?
-        };
-        let store = open::store(config, Access::Change).await?;
-        let admin = Administration {
-            store: store.as_ref(),
-            unlocked: &unlocked,
-            config,
-            authority: Authority::MasterKey,
-        };
-        audit::start_failed(&admin, &failure.to_string()).await?;
+        // Only read at first: nothing is changed in a store that can't be opened.
+        Opened::open(config.clone(), Access::Read, None).await?;
+        let opened = Opened::open(config.clone(), Access::Change, None).await?;
+        audit::start_failed(&opened.administration(), &failure.to_string()).await?;
         Ok::<_, Failure>(())
     };
     // The failure itself is what is said.
     let _ = recording.await;
 }
 
-async fn open_installation(config: &Config) -> Result<Arc<Installation>, Failure> {
-    let master_keys = open::master_keys(config)?;
-    let store = open::store(config, Access::Change).await?;
+async fn open_installation(config: &Config) -> Result<Arc<Installation>, OpeningError> {
+    let (master_keys, store) = (opening::master_keys(config)?, opening::store(config, Access::Change).await?);
     Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 
 /// Says whether to wait for the store. Waiting does not bring a file on this machine.
-fn can_wait(config: &Config, failure: &Failure) -> bool {
-    matches!(config.database.url, Database::Postgres(_)) && failure.is_passing()
+fn can_wait(config: &Config, error: &OpeningError) -> bool {
+    matches!(config.database.url, Database::Postgres(_)) && error.is_passing()
 }
 
 /// Waits for the store, and says why it can't be reached, until it can be or until waiting is in vain.
@@ -149,8 +143,8 @@ async fn wait_for_store(
     loop {
         waiting.pause(failure.to_string()).await;
         match open_installation(config).await {
-            Err(error) if can_wait(config, &error) => failure = error,
-            outcome => return outcome,
+            Err(error) if can_wait(config, &error) => failure = error.into(),
+            outcome => return Ok(outcome?),
         }
     }
 }
@@ -170,8 +164,8 @@ pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }
 
-/// Validates the configuration and prints the effective one.
-pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
+/// Validates the configuration, and what it names unless only the settings are asked for, and prints the effective one.
+pub(crate) fn check(file: Option<&Path>, settings_only: bool, format: Format) -> Result<(), Failure> {
     let config = read(file)?;
     match format {
         Format::Text => output::lines(&config.to_redacted_toml())?,
@@ -180,5 +174,28 @@ pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> 
     for warning in config.warnings() {
         say::warning(&warning);
     }
-    open::refuse_unsafe(&config)
+    let mut problems: Vec<String> = open::unsafe_ones(&config.check_production()).collect();
+    if !settings_only {
+        problems.extend(unusable(&config).iter().flat_map(Failure::problems).cloned());
+        if config.console.oidc.is_set()
+            && let Err(problem) = provider_secret(&config)
+        {
+            say::warning(&format!("nobody can sign in to the console by the provider: {problem}"));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
+}
+
+/// Lists the secrets and certificates without which a server of this configuration does not start.
+fn unusable(config: &Config) -> Vec<Failure> {
+    let mut failures = Served::unusable(config);
+    // That there is none is unsafe, and was said.
+    if !config.master_key.is_empty() {
+        failures.extend(opening::master_keys(config).map_err(Failure::from).err());
+    }
+    if let (Database::Postgres(_), Some(source)) = (&config.database.url, &config.database.password) {
+        failures.extend(database_password(source, sharing(config)).map_err(Failure::from).err());
+    }
+    failures.extend(telemetry::check(config).err());
+    failures
 }

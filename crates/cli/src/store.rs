@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::json;
 use tollgate_admin::rekey;
 use tollgate_config::Database;
+use tollgate_operator::opening;
 use tollgate_store::{Access, Sqlite};
 
 use crate::actor::actor_because;
@@ -20,7 +21,7 @@ pub(crate) async fn run(command: StoreCommand, format: Format) -> Result<(), Fai
         StoreCommand::Migrate { store } => {
             let target = open::target(&store)?;
             let access = if target.may_make { Access::Create } else { Access::Change };
-            open::store(&target.config, access).await?;
+            opening::store(&target.config, access).await?;
             let store = target.config.database.url.masked();
             output::object(format, &json!({ "store": store, "schema": "up to date" }))
         }
@@ -43,7 +44,7 @@ fn back_up(args: &StoreArgs, file: &Path, format: Format) -> Result<(), Failure>
             ));
         }
     };
-    open::check_store(store)?;
+    opening::check_store(store)?;
     let backup = Sqlite::back_up(store, file)?;
     output::object(
         format,

@@ -5,13 +5,13 @@ use tollgate_client::{SystemClock, TokenSource};
 
 use crate::args::{CallerArgs, Format};
 use crate::failure::Failure;
-use crate::{caller, output};
+use crate::{advice, caller, output};
 
 /// Obtains a token, by one attempt, and prints it.
 pub(crate) async fn run(args: CallerArgs, format: Format) -> Result<(), Failure> {
     let caller = caller::open(&args).await?;
     let obtained = caller.credentials()?.obtain(&SystemClock::new()).await;
-    let token = obtained.map_err(|error| caller::without_token(&caller, &error))?;
+    let token = obtained.map_err(|error| Failure::new(advice::without_token(caller.base_url(), &error)))?;
     match format {
         Format::Text => output::lines(&format!("{}\n", token.expose_token())),
         Format::Json => output::object(

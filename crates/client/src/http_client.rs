@@ -28,6 +28,11 @@ pub fn http_client_builder(url: &str) -> Result<ClientBuilder, ConfigurationErro
     http_client_builder_allowing(url, &HttpHosts::default())
 }
 
+/// Says why a request of such a client failed, by the innermost cause: the outer ones only say that there is one.
+pub fn cause_of(error: &reqwest::Error) -> String {
+    if error.is_timeout() { "it took too long".to_owned() } else { https::innermost(error).to_string() }
+}
+
 /// The same, and over http to these hosts, too. No proxy is used for that, which would see the token.
 pub(crate) fn http_client_builder_allowing(
     url: &str,

@@ -78,7 +78,7 @@ pub use caller::{Caller, CallerError};
 pub use credentials::{
     Builder, ClientAuthentication, ClientCredentials, Dialect, HttpTransport, Sending, Transport,
 };
-pub use http_client::http_client_builder;
+pub use http_client::{cause_of, http_client_builder};
 pub use http_hosts::{HttpHosts, NotAHost};
 pub use layer::{Authorize, ResponseFuture};
 pub use origin::{ConfigurationError, Origin};

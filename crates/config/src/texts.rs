@@ -49,7 +49,8 @@ pub(super) fn references(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-pub(super) fn network(text: &str) -> Option<IpNet> {
+/// Reads a CIDR block, or a single address.
+pub fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 

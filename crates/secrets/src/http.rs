@@ -108,16 +108,13 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, Reason> {
     Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
 }
 
-/// Explains an error by its innermost cause. The outer ones only say that there is one.
+/// Explains an error by its innermost cause.
 fn unreachable(error: &reqwest::Error) -> Reason {
     let host = error.url().map(host).unwrap_or_default();
     if error.is_timeout() {
         return Reason::Unreachable { host, problem: "it didn't answer within 5 s".to_owned() };
     }
-    let mut innermost: &(dyn std::error::Error + 'static) = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
+    let innermost = https::innermost(error);
     let problem = https::cause(innermost).map_or_else(|| innermost.to_string(), https::explained);
     Reason::Unreachable { host, problem }
 }

@@ -21,6 +21,11 @@ pub fn config_trusting(roots: RootCertStore) -> ClientConfig {
     builder().with_root_certificates(roots).with_no_client_auth()
 }
 
+/// Finds the innermost cause of a failed request. The outer ones only say that there is one.
+pub fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
+    std::iter::successors(error.source(), |&cause| cause.source()).last().unwrap_or(error)
+}
+
 /// Finds the error of TLS in another one. Errors of reading and writing carry it, but not as their `source`.
 pub(crate) fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     error.downcast_ref().or_else(|| cause(error.downcast_ref::<io::Error>()?.get_ref()?))

@@ -5,15 +5,13 @@ use tollgate_admin::clients::NewClient;
 use tollgate_admin::imported::ImportedSecrets;
 use tollgate_admin::scopes;
 use tollgate_core::{ClientId, MerchantId, Scope};
+use tollgate_operator::{Desk, name_of};
 use tollgate_store::{Access, LabelsError, Status};
 
-use crate::args::{ClientArgs, ClientCommand, ClientUpdateArgs, Format, WhereArgs, Why};
+use crate::args::{Changing, ClientArgs, ClientCommand, ClientUpdateArgs, Ending, Format, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
-use crate::desk::{Desk, name_of};
 use crate::failure::Failure;
-use crate::import;
-use crate::output::{self, List, Reader};
-use crate::say;
+use crate::{import, open, output, say};
 
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {
     let print = |client: &Value| output::object(format, client);
@@ -39,7 +37,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 addresses: allow_from,
                 audiences: audience,
                 id,
-                terms: terms.terms().map_err(wrong_labels)?,
+                terms: terms.terms().map_err(|error| wrong_labels(&error))?,
                 secrets: ImportedSecrets::default(),
             };
             create(new, &on, why, format).await
@@ -47,27 +45,27 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
         ClientCommand::Import(args) => import::run(*args, format).await,
         ClientCommand::List { merchant, on } => list(&on, merchant, format).await,
         ClientCommand::Show(ClientArgs { client, on }) => {
-            print(&Desk::open(&on, Access::Read).await?.client(client).await?)
+            print(&open::desk(&on, Access::Read).await?.client(client).await?)
         }
         ClientCommand::Update(args) => update(args, format).await,
-        ClientCommand::Disable { client: ClientArgs { client, on }, confirm, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+        ClientCommand::Disable(Ending { what: ClientArgs { client, on }, confirm, why }) => {
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, client, "Disable", "").await?;
             print(&desk.set_client_status(client, Status::Disabled).await?)
         }
-        ClientCommand::Enable { client: ClientArgs { client, on }, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+        ClientCommand::Enable(Changing { what: ClientArgs { client, on }, why }) => {
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             print(&desk.set_client_status(client, Status::Enabled).await?)
         }
-        ClientCommand::Delete { client: ClientArgs { client, on }, confirm, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+        ClientCommand::Delete(Ending { what: ClientArgs { client, on }, confirm, why }) => {
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             confirm_for(confirm, &desk, client, "Delete", " for ever").await?;
             print(&desk.delete_client(client).await?)
         }
     }
 }
 
-fn wrong_labels(error: LabelsError) -> Failure {
+fn wrong_labels(error: &LabelsError) -> Failure {
     Failure::new(format!("--label: {error}"))
 }
 
@@ -88,8 +86,9 @@ async fn confirm_for(
 }
 
 async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Result<(), Failure> {
-    let desk = Desk::open_because(on, Access::Change, why).await?;
+    let desk = open::desk_because(on, Access::Change, why).await?;
     warn_of_unknown(&new.scope);
+    warn_of_roles(&new.scope, new.merchant_id);
     output::object(format, &desk.create_client(new).await?)?;
     say::note(super::secrets::SHOWN_ONCE);
     Ok(())
@@ -98,8 +97,8 @@ async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Res
 async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     let ClientUpdateArgs { client: ClientArgs { client: id, on }, why, .. } = &args;
     let (id, why) = (*id, why.clone());
-    let desk = Desk::open_because(on, Access::Change, why).await?;
-    let update = args.changes().map_err(wrong_labels)?;
+    let desk = open::desk_because(on, Access::Change, why).await?;
+    let update = args.changes().map_err(|error| wrong_labels(&error))?;
     if let Some(scope) = &update.scope {
         warn_of_unknown(scope);
     }
@@ -109,11 +108,7 @@ async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     let client = desk.update_client(id, &update).await?;
     output::object(format, &client)?;
     let Some(before) = before else { return Ok(()) };
-    let lost = [
-        ("scope", has_lost(&words(&before), &words(&client))),
-        ("audience", has_lost(&audiences(&before, &desk), &audiences(&client, &desk))),
-    ];
-    for (kept, _) in lost.iter().filter(|(_, is_lost)| *is_lost) {
+    for kept in desk.kept_by_tokens(&before, &client) {
         say::note(&format!(
             "tokens that were issued before keep their {kept} until they expire: to end them, `tollgate client disable {id}` \
              and enable it again"
@@ -122,20 +117,15 @@ async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-fn has_lost(before: &[&str], after: &[&str]) -> bool {
-    before.iter().any(|word| !after.contains(word))
-}
-
-/// The words of a client's scope.
-fn words(client: &Value) -> Vec<&str> {
-    client["scope"].as_str().unwrap_or_default().split(' ').collect()
-}
-
-/// The audiences that a client's tokens may be for.
-fn audiences<'a>(client: &'a Value, desk: &'a Desk) -> Vec<&'a str> {
-    let own: Vec<&str> =
-        client["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if own.is_empty() { vec![desk.default_audience().unwrap_or_default()] } else { own }
+/// Warns of roles that the client of a merchant can't use: only an operator's client may administer.
+fn warn_of_roles(scope: &Scope, merchant: Option<MerchantId>) {
+    let roles: Vec<&str> = scope.words().filter(|word| word.starts_with("admin:")).collect();
+    if merchant.is_some() && !roles.is_empty() {
+        say::warning(&format!(
+            "a merchant's client can't use {}: `client create --operator` makes one that can",
+            roles.join(" ")
+        ));
+    }
 }
 
 /// Warns of scopes that nothing here asks for: other APIs may, but a typing error is more likely.
@@ -146,19 +136,7 @@ fn warn_of_unknown(scope: &Scope) {
 }
 
 async fn list(on: &WhereArgs, merchant: Option<MerchantId>, format: Format) -> Result<(), Failure> {
-    let desk = Desk::open(on, Access::Read).await?;
+    let desk = open::desk(on, Access::Read).await?;
     let columns = &[("client_id", 36), ("merchant_id", 36), ("environment", 11), ("status", 8), ("name", 0)];
-    let mut page = desk.clients(merchant, None).await?;
-    let mut list = List::start(format, columns)?;
-    loop {
-        for client in &page.items {
-            if list.item(client)? == Reader::Gone {
-                return Ok(());
-            }
-        }
-        match page.next {
-            Some(next) => page = desk.clients(merchant, Some(&next)).await?,
-            None => return list.end(),
-        }
-    }
+    output::pages(format, columns, async |after| Ok(desk.clients(merchant, after).await?)).await
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 use tollgate_admin::{Administration, Name, console, unix_user};
 use tollgate_config::Role;
 use tollgate_core::Actor;
+use tollgate_operator::view;
 use tollgate_store::Access;
 
 use crate::actor::actor_because;
@@ -58,7 +59,7 @@ async fn link(
             "url": format!("{base}/console/sign-in?link={}", *link.token),
             "user": user.as_str(),
             "roles": roles.join(" "),
-            "expires_at": output::time(link.expires_at),
+            "expires_at": view::time(link.expires_at),
         }),
     )?;
     say::note("whoever has the link can sign in: it is good once");

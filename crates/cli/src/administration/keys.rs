@@ -3,13 +3,13 @@
 use serde_json::json;
 use tollgate_admin::keys;
 use tollgate_core::Algorithm;
+use tollgate_operator::Desk;
 use tollgate_store::Access;
 
 use crate::args::{Format, KeyCommand, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
-use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{self, List};
+use crate::{open, output};
 
 pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failure> {
     match command {
@@ -18,7 +18,7 @@ pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failu
             rotate(&on, algorithm, compromised, (confirm, why), format).await
         }
         KeyCommand::Create { algorithm, on, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             output::object(format, &desk.create_key(algorithm).await?)
         }
         KeyCommand::Export { public: _, pem, on } => export(&on, pem).await,
@@ -27,7 +27,7 @@ pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failu
 
 /// Prints the public keys: a JSON Web Key Set, or PEM for programs that know no other form.
 async fn export(on: &WhereArgs, pem: bool) -> Result<(), Failure> {
-    let desk = Desk::open(on, Access::Read).await?;
+    let desk = open::desk(on, Access::Read).await?;
     let keys = desk.public_keys().await?;
     if keys.is_empty() {
         return Err(Failure::new(
@@ -48,7 +48,7 @@ async fn export(on: &WhereArgs, pem: bool) -> Result<(), Failure> {
 }
 
 async fn list(on: &WhereArgs, format: Format) -> Result<(), Failure> {
-    let desk = Desk::open(on, Access::Read).await?;
+    let desk = open::desk(on, Access::Read).await?;
     let columns = &[
         ("key_id", 36),
         ("phase", 11),
@@ -57,12 +57,7 @@ async fn list(on: &WhereArgs, format: Format) -> Result<(), Failure> {
         ("retires_at", 20),
         ("advances_at", 20),
     ];
-    let listed = desk.keys().await?;
-    let mut list = List::start(format, columns)?;
-    for key in &listed {
-        list.item(key)?;
-    }
-    list.end()
+    output::list(format, columns, &desk.keys().await?)
 }
 
 /// Rotates the keys of one algorithm, or of all. With several, what became of the further ones stands in `further`.
@@ -73,7 +68,7 @@ async fn rotate(
     (confirm, why): (Confirm, Why),
     format: Format,
 ) -> Result<(), Failure> {
-    let desk = Desk::open_because(on, Access::Change, why).await?;
+    let desk = open::desk_because(on, Access::Change, why).await?;
     if compromised && confirm.asks() {
         let which = algorithm
             .map_or_else(|| "every signing key".to_owned(), |of| format!("the signing keys of {of}"));

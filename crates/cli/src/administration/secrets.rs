@@ -4,10 +4,8 @@ use tollgate_store::Access;
 
 use crate::args::{ClientArgs, Format, SecretCommand};
 use crate::confirm::ask;
-use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{self, List};
-use crate::say;
+use crate::{open, output, say};
 
 /// What is said of a new secret.
 pub(super) const SHOWN_ONCE: &str = "client_secret is shown once, and never again: store it now";
@@ -15,14 +13,14 @@ pub(super) const SHOWN_ONCE: &str = "client_secret is shown once, and never agai
 pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Failure> {
     match command {
         SecretCommand::Create { client: ClientArgs { client, on }, old_expires_in, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             output::object(format, &desk.create_secret(client, old_expires_in).await?)?;
             say::note(SHOWN_ONCE);
             Ok(())
         }
         SecretCommand::List(args) => list(&args, format).await,
         SecretCommand::Revoke { client: ClientArgs { client, on }, secret, confirm, why } => {
-            let desk = Desk::open_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Change, why).await?;
             if confirm.asks() {
                 ask(&format!(
                     "Revoke secret {secret} of client {client}, and refuse every token made with it?"
@@ -42,7 +40,7 @@ pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Fa
 }
 
 async fn list(args: &ClientArgs, format: Format) -> Result<(), Failure> {
-    let desk = Desk::open(&args.on, Access::Read).await?;
+    let desk = open::desk(&args.on, Access::Read).await?;
     let columns = &[
         ("secret_id", 36),
         ("status", 7),
@@ -52,10 +50,5 @@ async fn list(args: &ClientArgs, format: Format) -> Result<(), Failure> {
         ("last_used_at", 20),
         ("sources", 7),
     ];
-    let secrets = desk.secrets(args.client).await?;
-    let mut list = List::start(format, columns)?;
-    for secret in &secrets {
-        list.item(secret)?;
-    }
-    list.end()
+    output::list(format, columns, &desk.secrets(args.client).await?)
 }

@@ -1,13 +1,13 @@
 //! `tollgate revoke`.
 
 use serde_json::{Value, json};
+use tollgate_operator::{Desk, Tokens, name_of};
 use tollgate_store::Access;
 
 use crate::args::{Format, RevokeArgs};
 use crate::confirm::ask;
-use crate::desk::{Desk, Tokens, name_of};
 use crate::failure::Failure;
-use crate::output;
+use crate::{open, output};
 
 pub(crate) async fn run(args: RevokeArgs, format: Format) -> Result<(), Failure> {
     let which = match (args.token_id, args.client, args.merchant) {
@@ -16,7 +16,7 @@ pub(crate) async fn run(args: RevokeArgs, format: Format) -> Result<(), Failure>
         (None, None, Some(id)) => Tokens::OfMerchant(id),
         (None, None, None) => unreachable!("one of them is required"),
     };
-    let desk = Desk::open_because(&args.on, Access::Change, args.why).await?;
+    let desk = open::desk_because(&args.on, Access::Change, args.why).await?;
     if args.confirm.asks() {
         confirm(&desk, which).await?;
     }

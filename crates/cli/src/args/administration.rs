@@ -9,9 +9,10 @@ use ipnet::IpNet;
 use tollgate_admin::Name;
 use tollgate_config::{Database, SecretSource, parse_duration};
 use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId, TokenId};
+use tollgate_operator::network;
 
 use super::client_update::ClientUpdateArgs;
-use super::common::{ClientArgs, MerchantArgs, StoreArgs, WhereArgs, Why, network};
+use super::common::{Changing, ClientArgs, Ending, MerchantArgs, StoreArgs, WhereArgs, Why};
 use super::import::ImportArgs;
 use super::terms::TermsArgs;
 use super::unrepeated::Unrepeated;
@@ -50,30 +51,11 @@ pub(crate) enum MerchantCommand {
         why: Why,
     },
     /// Refuses every client of a merchant, and every token they have, until it is enabled again.
-    Disable {
-        #[command(flatten)]
-        merchant: MerchantArgs,
-        #[command(flatten)]
-        confirm: Confirm,
-        #[command(flatten)]
-        why: Why,
-    },
+    Disable(Ending<MerchantArgs>),
     /// Accepts the clients of a disabled merchant again; the tokens they had stay refused.
-    Enable {
-        #[command(flatten)]
-        merchant: MerchantArgs,
-        #[command(flatten)]
-        why: Why,
-    },
+    Enable(Changing<MerchantArgs>),
     /// Deletes a merchant with its clients and their secrets, and refuses every token they have.
-    Delete {
-        #[command(flatten)]
-        merchant: MerchantArgs,
-        #[command(flatten)]
-        confirm: Confirm,
-        #[command(flatten)]
-        why: Why,
-    },
+    Delete(Ending<MerchantArgs>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,30 +111,11 @@ pub(crate) enum ClientCommand {
     /// it has keep their scope, their audience and their lifetime until they expire.
     Update(ClientUpdateArgs),
     /// Refuses a client everywhere, and every token it has, until it is enabled again.
-    Disable {
-        #[command(flatten)]
-        client: ClientArgs,
-        #[command(flatten)]
-        confirm: Confirm,
-        #[command(flatten)]
-        why: Why,
-    },
+    Disable(Ending<ClientArgs>),
     /// Accepts a disabled client again; the tokens it had stay refused.
-    Enable {
-        #[command(flatten)]
-        client: ClientArgs,
-        #[command(flatten)]
-        why: Why,
-    },
+    Enable(Changing<ClientArgs>),
     /// Deletes a client with its secrets, and refuses every token it has.
-    Delete {
-        #[command(flatten)]
-        client: ClientArgs,
-        #[command(flatten)]
-        confirm: Confirm,
-        #[command(flatten)]
-        why: Why,
-    },
+    Delete(Ending<ClientArgs>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -251,10 +214,15 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Validates the configuration and prints the effective one, secrets masked.
+    ///
+    /// It reads the secrets and certificates that the configuration names, as a server would. Run it as the server's user.
     Check {
         /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Reads no secrets and certificates, for where they are not, such as a build.
+        #[arg(long)]
+        settings_only: bool,
     },
     /// Lets the servers that share the store agree on this configuration's issuer, audience and lifetimes.
     ///

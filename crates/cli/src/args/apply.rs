@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use tollgate_operator::apply::SecretsPlace;
+
 use super::common::{WhereArgs, Why};
-use super::secrets_place::SecretsPlace;
 use crate::confirm::Confirm;
 
 #[derive(Debug, clap::Args)]

@@ -4,9 +4,10 @@ use clap::ArgGroup;
 use ipnet::IpNet;
 use tollgate_admin::Name;
 use tollgate_core::{Audience, Scope};
+use tollgate_operator::network;
 use tollgate_store::{ClientUpdate, LabelsError};
 
-use super::common::{ClientArgs, Why, network};
+use super::common::{ClientArgs, Why};
 use super::terms::TermsUpdateArgs;
 
 #[derive(Debug, clap::Args)]

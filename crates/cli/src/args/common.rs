@@ -1,12 +1,12 @@
 //! What many commands have: where they act, on what, and why.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::ArgGroup;
-use ipnet::IpNet;
 use tollgate_admin::Reason;
 use tollgate_core::{ClientId, MerchantId};
+
+use crate::confirm::Confirm;
 
 /// Which store a command acts on.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ that the environment configures, if TOLLGATE_DATABASE__URL or TOLLGATE_MASTER_KE
 Standard error says which it was.";
 
 /// Why something is done.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Why {
     /// Why this is done, for the audit trail: up to 500 characters, such as the number of a ticket.
     #[arg(long, value_name = "TEXT")]
@@ -62,8 +62,22 @@ pub(crate) struct ClientArgs {
     pub(crate) on: WhereArgs,
 }
 
-/// Parses a CIDR block, or a single address.
-pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
-    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or("expected a CIDR block such as 10.0.0.0/8, or an address")
+/// What is changed, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Changing<T: clap::Args> {
+    #[command(flatten)]
+    pub(crate) what: T,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+/// What ends, whether that is asked about first, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ending<T: clap::Args> {
+    #[command(flatten)]
+    pub(crate) what: T,
+    #[command(flatten)]
+    pub(crate) confirm: Confirm,
+    #[command(flatten)]
+    pub(crate) why: Why,
 }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgGroup, ValueEnum};
+use clap::ArgGroup;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tollgate_core::{Environment, MerchantId, Scope};
+use tollgate_operator::import::Source;
 
 use super::common::{WhereArgs, Why};
 
@@ -12,8 +14,8 @@ use super::common::{WhereArgs, Why};
 #[command(after_help = FORMS, group(ArgGroup::new("whose").args(["merchant", "merchant_from"])))]
 pub(crate) struct ImportArgs {
     /// What wrote the file.
-    #[arg(long, value_enum, value_name = "SOURCE")]
-    pub(crate) from: ImportSource,
+    #[arg(long, value_name = "SOURCE", value_parser = source())]
+    pub(crate) from: Source,
     /// The file. It has secrets, or their hashes: delete it afterwards.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -51,25 +53,6 @@ pub(crate) struct ImportArgs {
     pub(crate) why: Why,
 }
 
-/// What wrote a file of clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ImportSource {
-    Keycloak,
-    Hydra,
-    Csv,
-}
-
-impl ImportSource {
-    /// Its name.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Keycloak => "keycloak",
-            Self::Hydra => "hydra",
-            Self::Csv => "csv",
-        }
-    }
-}
-
 /// What a word of a scope becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WordBecomes {
@@ -86,6 +69,10 @@ impl FromStr for WordBecomes {
         let scope = scope.parse().map_err(|error: tollgate_core::ScopeError| error.to_string())?;
         Ok(Self { word: word.to_owned(), scope })
     }
+}
+
+fn source() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(Source::ALL.map(Source::name)).try_map(|name| name.parse())
 }
 
 const FORMS: &str = "\

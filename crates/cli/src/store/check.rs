@@ -2,24 +2,23 @@
 
 use serde_json::json;
 use tollgate_admin::check::{self, Checked};
+use tollgate_operator::opening;
 use tollgate_store::Access;
 
 use crate::args::{Format, StoreArgs};
 use crate::failure::Failure;
-use crate::open;
-use crate::output::List;
+use crate::{open, output};
 
 /// Checks everything and prints it, part by part. Fails if something is wrong.
 pub(super) async fn run(args: &StoreArgs, format: Format) -> Result<(), Failure> {
     let config = open::target(args)?.config;
-    let master_keys = open::master_keys(&config)?;
-    let store = open::store(&config, Access::Read).await?;
+    let master_keys = opening::master_keys(&config)?;
+    let store = opening::store(&config, Access::Read).await?;
     let parts = check::check(store.as_ref(), &master_keys).await?;
-    let mut list = List::start(format, &[("part", 48), ("rows", 10), ("problem", 0)])?;
-    for Checked { part, rows, problem } in &parts {
-        list.item(&json!({ "part": part, "rows": rows, "problem": problem }))?;
-    }
-    list.end()?;
+    let shown =
+        |Checked { part, rows, problem }: &Checked| json!({ "part": part, "rows": rows, "problem": problem });
+    let shown: Vec<_> = parts.iter().map(shown).collect();
+    output::list(format, &[("part", 48), ("rows", 10), ("problem", 0)], &shown)?;
     let wrong: Vec<_> = parts.iter().filter(|checked| checked.problem.is_some()).collect();
     match wrong.first() {
         None => Ok(()),

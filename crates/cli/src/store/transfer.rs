@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tollgate_admin::{AdminError, copy};
+use tollgate_operator::opening;
 use tollgate_store::{Access, Store};
 
 use crate::args::{Format, TransferArgs};
 use crate::failure::Failure;
-use crate::open;
-use crate::output::List;
+use crate::{open, output};
 
 pub(super) async fn copy(args: &TransferArgs, format: Format) -> Result<(), Failure> {
     let Stores { from, to } = open(args, Access::Create).await?;
@@ -20,28 +20,25 @@ pub(super) async fn copy(args: &TransferArgs, format: Format) -> Result<(), Fail
         )),
         error => error.into(),
     })?;
-    let mut list = List::start(format, &[("table", 16), ("rows", 10)])?;
-    for copied in copied {
-        list.item(&json!({ "table": copied.table.name(), "rows": copied.rows }))?;
-    }
-    list.end()
+    let copied = copied.iter().map(|copied| json!({ "table": copied.table.name(), "rows": copied.rows }));
+    output::list(format, &[("table", 16), ("rows", 10)], &copied.collect::<Vec<_>>())
 }
 
 pub(super) async fn verify(args: &TransferArgs, format: Format) -> Result<(), Failure> {
     let Stores { from, to } = open(args, Access::Read).await?;
     let compared = copy::compare(from.as_ref(), to.as_ref()).await?;
-    let mut list = List::start(format, &[("table", 16), ("rows", 10), ("rows_there", 10), ("same", 5)])?;
-    for compared in &compared {
-        list.item(&json!({
+    let shown = compared.iter().map(|compared| {
+        json!({
             "table": compared.table.name(),
             "rows": compared.from.rows,
             "rows_there": compared.to.rows,
             "same": compared.is_same(),
             "digest": compared.from.digest,
             "digest_there": compared.to.digest,
-        }))?;
-    }
-    list.end()?;
+        })
+    });
+    let columns = &[("table", 16), ("rows", 10), ("rows_there", 10), ("same", 5)];
+    output::list(format, columns, &shown.collect::<Vec<_>>())?;
     let different = compared.iter().filter(|compared| !compared.is_same());
     let different: Vec<_> = different.map(|compared| compared.table.name()).collect();
     if different.is_empty() {
@@ -63,7 +60,7 @@ async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
             "--to has a password in it, which others can see: give --to-password file:PATH or env:NAME",
         ));
     }
-    let from = open::store(&config, Access::Read).await?;
+    let from = opening::store(&config, Access::Read).await?;
     copy::check_source(from.as_ref()).await.map_err(|error| match error {
         AdminError::NoInstallation => {
             Failure::new(format!("{} holds no installation", config.database.url.masked()))
@@ -73,5 +70,5 @@ async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
     let mut other = config;
     other.database.url.clone_from(&args.to);
     other.database.password.clone_from(&args.to_password);
-    Ok(Stores { from, to: open::store(&other, access).await? })
+    Ok(Stores { from, to: opening::store(&other, access).await? })
 }

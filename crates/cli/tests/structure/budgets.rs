@@ -13,7 +13,7 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 13] = [
+const CRATES: [(&str, usize); 14] = [
     ("core", 1_500),
     ("store", 4_000),
     ("config", 2_300),
@@ -26,6 +26,7 @@ const CRATES: [(&str, usize); 13] = [
     ("agent", 700),
     ("server", 6_500),
     ("sandbox", 3_500),
+    ("operator", 2_700),
     ("cli", 1_800),
 ];
 
@@ -41,7 +42,7 @@ const HANDLER: usize = 25;
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
 const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_310),
-    ("cli", 6_160),
+    ("cli", 4_050),
     ("core", 2_400),
     ("guard", 2_360),
     ("http", 3_900),

@@ -1,7 +1,6 @@
 //! The values in a request: each a type that only a well-formed text can become.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -68,8 +67,9 @@ impl FromStr for Network {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-        network.map(Self).ok_or("must be a CIDR block such as 10.0.0.0/8, or an address")
+        tollgate_config::network(text)
+            .map(Self)
+            .ok_or("must be a CIDR block such as 10.0.0.0/8, or an address")
     }
 }
 

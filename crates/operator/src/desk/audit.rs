@@ -5,27 +5,27 @@ use tollgate_core::Timestamp;
 use tollgate_store::{RecordFilter, RecordOrder};
 
 use super::Desk;
-use super::values::Page;
-use crate::failure::Failure;
-use crate::{open, output};
+use crate::error::{OperatorError, own_now};
+use crate::page::Page;
+use crate::view;
 
 impl Desk {
     /// The time by which records are looked for: the store's, or of a server this machine's.
-    pub(crate) async fn now(&self) -> Result<Timestamp, Failure> {
+    pub async fn now(&self) -> Result<Timestamp, OperatorError> {
         match self {
             Self::Store(opened, _) => Ok(opened.administration().now().await?),
-            Self::Server(_) => open::now(),
+            Self::Server(_) => own_now(),
         }
     }
 
     /// Returns up to `limit` records that a filter lets through.
-    pub(crate) async fn records(
+    pub async fn records(
         &self,
         filter: &RecordFilter,
         order: RecordOrder,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Page, Failure> {
+    ) -> Result<Page, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 let after = after.and_then(|seq| seq.parse().ok());
@@ -34,7 +34,9 @@ impl Desk {
                 let next = page.last().map(|last| last.link.seq.to_string());
                 Ok(Page { items: page.iter().map(audit::shown).collect(), next })
             }
-            Self::Server(api) => api.page("/admin/v1/audit", &parameters(filter, order), after, limit).await,
+            Self::Server(api) => {
+                Ok(api.page("/admin/v1/audit", &parameters(filter, order), after, limit).await?)
+            }
         }
     }
 }
@@ -44,8 +46,8 @@ fn parameters(filter: &RecordFilter, order: RecordOrder) -> Vec<(&'static str, S
     let RecordFilter { since, until, actor, act, object, client, merchant } = filter;
     let newest = (order == RecordOrder::NewestFirst).then(|| "newest".to_owned());
     let given = [
-        ("since", since.map(output::exact_time)),
-        ("until", until.map(output::exact_time)),
+        ("since", since.map(view::exact_time)),
+        ("until", until.map(view::exact_time)),
         ("actor", actor.clone()),
         ("act", act.clone()),
         ("object", object.clone()),

@@ -1,17 +1,20 @@
 //! `/admin/v1` of a server, as an operator's client calls it.
 
+mod error;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 use serde_json::{Value, json};
-use tollgate_client::{Authorizer, Cached, CallError, Caller, Environment, HttpHosts, Settings, Unavailable};
+use tollgate_client::{
+    Authorizer, Cached, CallError, Caller, Environment, HttpHosts, Settings, Unavailable, cause_of,
+};
+use tollgate_core::wire::Code;
 
-use crate::caller;
-use crate::desk::values::Page;
-use crate::failure::{Failure, cause};
-use crate::say;
+pub use self::error::ApiError;
+use crate::page::Page;
 
 /// How long the authority may be away.
 const WAIT_FOR_TOKEN: Duration = Duration::from_secs(3);
@@ -26,80 +29,80 @@ const PATIENCE: u32 = 20;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// A server that is administered.
-pub(crate) struct AdminApi {
+pub struct AdminApi {
     /// Its URL, without a slash at the end.
     base: String,
-    /// The client, and where it obtains tokens.
-    caller: Caller,
+    /// Where the client obtains tokens.
+    authority: String,
     http: Client,
     authorizer: Authorizer,
+    /// Why things are changed.
     reason: Option<String>,
 }
 
 impl AdminApi {
     /// Prepares calls to this server, as the client that the environment describes.
-    pub(super) async fn open(url: &str) -> Result<Self, Failure> {
-        let environment = Environment::process();
-        let hosts = HttpHosts::from_environment(&environment)
-            .map_err(|error| Failure::new(format!("{}: {error}", HttpHosts::VARIABLE)))?;
-        let caller = Caller::described(&environment, hosts.clone()).await;
-        let caller = caller.map_err(|error| Failure::new(error.to_string()))?;
+    pub(crate) async fn open(
+        url: &str,
+        environment: &Environment,
+        reason: Option<String>,
+    ) -> Result<Self, ApiError> {
+        let hosts = HttpHosts::from_environment(environment)?;
+        let caller = Caller::described(environment, hosts.clone()).await?;
         // The same client at another address: tokens are sent there and nowhere else.
-        let there = Caller::allowing(hosts, url, caller.id(), caller.secret())
-            .map_err(|error| Failure::new(format!("--server: {error}")))?;
+        let there = Caller::allowing(hosts, url, caller.id(), caller.secret()).map_err(ApiError::Url)?;
         let http = there
             .http_client_builder()?
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE)
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Failure::new(cause(&error)))?;
+            .map_err(|error| ApiError::NoHttpClient(cause_of(&error)))?;
         let cached = Cached::new(caller.credentials()?, Settings::default().wait(WAIT_FOR_TOKEN));
         let authorizer = Authorizer::new(cached, [there.origin().clone()]);
         let base = there.base_url().to_owned();
-        say::note(&format!("acting on the server at {base}, as the client of TOLLGATE_CLIENT_ID"));
-        Ok(Self { base, caller, http, authorizer, reason: None })
+        Ok(Self { base, authority: caller.base_url().to_owned(), http, authorizer, reason })
     }
 
-    /// Gives a reason for what is changed from now on.
-    pub(super) fn because(self, reason: Option<String>) -> Self {
-        Self { reason, ..self }
+    /// Its URL, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.base
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, ApiError> {
         self.call(Method::GET, path, &[], None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
         self.call(Method::POST, path, &[], Some(body)).await
     }
 
     /// Tells the server to do what the path says.
-    pub(super) async fn order(&self, path: &str) -> Result<Value, Failure> {
+    pub(crate) async fn order(&self, path: &str) -> Result<Value, ApiError> {
         self.call(Method::POST, path, &[], None).await
     }
 
-    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
         self.call(Method::PATCH, path, &[], Some(body)).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> Result<Value, Failure> {
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, ApiError> {
         self.call(Method::DELETE, path, &[], None).await
     }
 
     /// Returns the things of a short list.
-    pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, ApiError> {
         items(&mut self.get(path).await?)
     }
 
     /// Returns a page of a list.
-    pub(super) async fn page(
+    pub(crate) async fn page(
         &self,
         path: &str,
         filters: &[(&str, String)],
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Page, Failure> {
+    ) -> Result<Page, ApiError> {
         let mut query = filters.to_vec();
         query.push(("limit", limit.to_string()));
         query.extend(after.map(|cursor| ("cursor", cursor.to_owned())));
@@ -115,7 +118,7 @@ impl AdminApi {
         path: &str,
         query: &[(&str, String)],
         body: Option<&Value>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ApiError> {
         let mut waits = 0;
         loop {
             let response = self.send(self.request(&method, path, query, body)).await?;
@@ -149,23 +152,20 @@ impl AdminApi {
         request
     }
 
-    async fn send(&self, request: Request) -> Result<Response, Failure> {
+    async fn send(&self, request: Request) -> Result<Response, ApiError> {
         let changes = !request.method().is_safe();
         let sent = self.authorizer.send(request, |request: Request| self.http.execute(request)).await;
         sent.map_err(|error| match error {
             CallError::Inner(error) if error.is_connect() => {
-                let cause = cause(&error);
-                let advice = caller::unreachable(&cause, &self.base, "the URL of admin_listen");
-                Failure::new(format!("{} can't be reached ({cause}){advice}", self.base))
+                ApiError::Unreachable { url: self.base.clone(), cause: cause_of(&error) }
             }
             CallError::Inner(error) => {
-                let advice = if changes { "it may be done: look before you repeat it" } else { "try again" };
-                Failure::new(format!("no answer from {} ({}): {advice}", self.base, cause(&error)))
+                ApiError::Unanswered { url: self.base.clone(), cause: cause_of(&error), changes }
             }
             CallError::Unavailable(Unavailable { error: Some(error), .. }) => {
-                caller::without_token(&self.caller, &error)
+                ApiError::NoToken { authority: self.authority.clone(), error }
             }
-            CallError::Unavailable(unavailable) => Failure::new(unavailable.to_string()),
+            CallError::Unavailable(unavailable) => ApiError::Unavailable(unavailable),
         })
     }
 }
@@ -180,35 +180,28 @@ fn wait(response: &Response) -> Option<Duration> {
 }
 
 /// Reads the data of a success, or says why the request was refused.
-async fn data(mut response: Response) -> Result<Value, Failure> {
+async fn data(mut response: Response) -> Result<Value, ApiError> {
     let status = response.status();
     let request_id =
         response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
-    let broken = |error| Failure::new(format!("the answer is incomplete: {}", cause(&error)));
+    let broken = |error| ApiError::Incomplete(cause_of(&error));
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         body.extend_from_slice(&chunk);
         if body.len() > LONGEST {
-            return Err(not_ours(status));
+            return Err(ApiError::NotOurs(status));
         }
     }
-    let mut envelope: Value = serde_json::from_slice(&body).map_err(|_| not_ours(status))?;
+    let mut envelope: Value = serde_json::from_slice(&body).map_err(|_| ApiError::NotOurs(status))?;
     if status.is_success() && envelope["success"] == json!(true) {
         return Ok(envelope["data"].take());
     }
     Err(refused(status, &envelope["error"], request_id.as_deref()))
 }
 
-fn not_ours(status: StatusCode) -> Failure {
-    Failure::new(format!(
-        "the answer is no answer of /admin/v1 ({}): check the URL of --server",
-        status.as_u16()
-    ))
-}
-
 /// Says why a request was refused: the server's own words, as this program writes them.
-fn refused(status: StatusCode, error: &Value, request_id: Option<&str>) -> Failure {
-    let Some(message) = error["message"].as_str() else { return not_ours(status) };
+fn refused(status: StatusCode, error: &Value, request_id: Option<&str>) -> ApiError {
+    let Some(message) = error["message"].as_str() else { return ApiError::NotOurs(status) };
     let problems = error["metadata"]["errors"].as_array().into_iter().flatten();
     let problems = problems.filter_map(|problem| {
         Some(format!("{} {}", problem["field"].as_str()?, problem["message"].as_str()?))
@@ -221,7 +214,10 @@ fn refused(status: StatusCode, error: &Value, request_id: Option<&str>) -> Failu
         let _ = write!(said, ", request id {id}");
     }
     said.push(')');
-    if status == StatusCode::CONFLICT { Failure::of_one_act(said) } else { Failure::new(said) }
+    if message == Code::NotFound.message() {
+        said.push_str(": check that the URL of --server is that of the server's admin_listen");
+    }
+    ApiError::Refused { status, said }
 }
 
 /// Makes a sentence fit into a line: without its capital and its full stop.
@@ -231,10 +227,10 @@ fn in_line(sentence: &str) -> String {
     rest.next().map_or_else(String::new, |first| first.to_lowercase().chain(rest).collect())
 }
 
-fn items(data: &mut Value) -> Result<Vec<Value>, Failure> {
+fn items(data: &mut Value) -> Result<Vec<Value>, ApiError> {
     match data["items"].take() {
         Value::Array(items) => Ok(items),
-        _ => Err(not_ours(StatusCode::OK)),
+        _ => Err(ApiError::NotOurs(StatusCode::OK)),
     }
 }
 
@@ -247,11 +243,19 @@ mod tests {
         let error = json!({"code": "NOT_FOUND", "message": "There is no client 7."});
         let said = refused(StatusCode::NOT_FOUND, &error, Some("r-1")).to_string();
         assert_eq!(said, "there is no client 7 (404 NOT_FOUND, request id r-1)");
+        let error = json!({"code": "NOT_FOUND", "message": Code::NotFound.message()});
+        let said = refused(StatusCode::NOT_FOUND, &error, None).to_string();
+        assert!(
+            said.ends_with(
+                "(404 NOT_FOUND): check that the URL of --server is that of the server's admin_listen"
+            ),
+            "{said}"
+        );
         let errors = json!([{"field": "quota", "message": "too much"}, {"field": "name", "message": "none"}]);
         let error = json!({"code": "VALIDATION_ERROR", "message": "M.", "metadata": {"errors": errors}});
         let said = refused(StatusCode::BAD_REQUEST, &error, None).to_string();
         assert_eq!(said, "quota too much; name none (400 VALIDATION_ERROR)");
         let said = refused(StatusCode::BAD_GATEWAY, &json!("<html>"), None).to_string();
-        assert_eq!(said, "the answer is no answer of /admin/v1 (502): check the URL of --server");
+        assert_eq!(said, "the answer is no answer of /admin/v1 (502)");
     }
 }

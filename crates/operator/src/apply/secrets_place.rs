@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 /// Where the secrets of new clients are to go: a new file, or a folder of Vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SecretsPlace {
+pub enum SecretsPlace {
     /// The path of a file that is not there yet.
     File(String),
     /// `vault:MOUNT/PATH`.

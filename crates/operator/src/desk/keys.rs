@@ -6,8 +6,8 @@ use tollgate_core::{Algorithm, Jwk, Phase};
 
 use super::Desk;
 use super::values::{given, pick};
-use crate::failure::Failure;
-use crate::output;
+use crate::error::OperatorError;
+use crate::view;
 
 const PATH: &str = "/admin/v1/keys";
 
@@ -16,7 +16,8 @@ const SHOWN: &[&str] =
     &["key_id", "phase", "algorithm", "created_at", "activates_at", "retires_at", "advances_at"];
 
 impl Desk {
-    pub(crate) async fn keys(&self) -> Result<Vec<Value>, Failure> {
+    /// Returns the signing keys.
+    pub async fn keys(&self) -> Result<Vec<Value>, OperatorError> {
         match self {
             Self::Store(opened, _) => {
                 Ok(keys::list(&opened.administration()).await?.iter().map(listed).collect())
@@ -29,7 +30,7 @@ impl Desk {
     }
 
     /// Returns the public keys as JSON Web Keys.
-    pub(crate) async fn public_keys(&self) -> Result<Vec<Value>, Failure> {
+    pub async fn public_keys(&self) -> Result<Vec<Value>, OperatorError> {
         match self {
             Self::Store(opened, _) => {
                 let keys = keys::public_keys(&opened.administration()).await?;
@@ -42,21 +43,22 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn create_key(&self, algorithm: Algorithm) -> Result<Value, Failure> {
+    /// Adds the first signing key of an algorithm.
+    pub async fn create_key(&self, algorithm: Algorithm) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 Ok(added(&keys::create(&opened.administration(), algorithm, actor).await?))
             }
-            Self::Server(api) => api.post(PATH, &json!({ "algorithm": algorithm.as_str() })).await,
+            Self::Server(api) => Ok(api.post(PATH, &json!({ "algorithm": algorithm.as_str() })).await?),
         }
     }
 
     /// Adds the next signing key of one algorithm, or of each; the older ones stay good, unless they are compromised.
-    pub(crate) async fn rotate_keys(
+    pub async fn rotate_keys(
         &self,
         algorithm: Option<Algorithm>,
         compromised: bool,
-    ) -> Result<Vec<Value>, Failure> {
+    ) -> Result<Vec<Value>, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 let admin = opened.administration();
@@ -84,10 +86,10 @@ fn listed(ListedKey { key, phase, advances_at }: &ListedKey) -> Value {
         "key_id": key.id,
         "phase": phase.map(Phase::as_str),
         "algorithm": key.algorithm.as_str(),
-        "created_at": output::time(key.created_at),
-        "activates_at": output::time(key.activates_at),
-        "retires_at": key.retires_at.map(output::time),
-        "advances_at": advances_at.map(output::time),
+        "created_at": view::time(key.created_at),
+        "activates_at": view::time(key.activates_at),
+        "retires_at": key.retires_at.map(view::time),
+        "advances_at": advances_at.map(view::time),
     })
 }
 
@@ -95,7 +97,7 @@ fn added(added: &AddedKey) -> Value {
     json!({
         "key_id": added.id,
         "algorithm": added.algorithm.as_str(),
-        "activates_at": output::time(added.activates_at),
-        "others_retire_at": output::time(added.others_retire_at),
+        "activates_at": view::time(added.activates_at),
+        "others_retire_at": added.others_retire_at.map(view::time),
     })
 }

@@ -16,20 +16,16 @@ use tollgate_config::parse_duration;
 use tollgate_core::{Audience, ClientId, Environment, MerchantId, Scope};
 use tollgate_store::{Labels, Quota, Status, Terms};
 
-use crate::args::network;
-use crate::failure::Failure;
+use crate::file_error::FileError;
+use crate::network::network;
 
 /// Reads a file, in the format that its name says.
-pub(super) fn read(path: &Path) -> Result<Wanted, Failure> {
-    let shown = path.display();
+pub fn read(path: &Path) -> Result<Wanted, FileError> {
     let format = Format::of(path).ok_or_else(|| {
-        Failure::new(format!(
-            "{shown}: its name must end in .toml, .json, .yaml or .yml, which says its format"
-        ))
+        FileError::wrong(path, "its name must end in .toml, .json, .yaml or .yml, which says its format")
     })?;
-    let text =
-        fs::read_to_string(path).map_err(|error| Failure::new(format!("{shown} can't be read: {error}")))?;
-    let file = format.parse(&text).map_err(|problem| Failure::new(format!("{shown}: {problem}")))?;
+    let text = fs::read_to_string(path).map_err(|error| FileError::unreadable(path, error))?;
+    let file = format.parse(&text).map_err(|problem| FileError::wrong(path, problem))?;
     Ok(file.into())
 }
 

@@ -4,25 +4,26 @@ use std::path::Path;
 
 use tollgate_core::{ClientId, MerchantId};
 
-use crate::failure::Failure;
+use crate::file_error::FileError;
 use crate::private_file;
 
 /// The rows of the file. It is written when the import ends, also where it could not go on: what was imported by then is in it, and what
 /// was imported before.
-pub(super) struct MapFile<'a> {
+pub struct MapFile<'a> {
     path: &'a Path,
     rows: csv::Writer<Vec<u8>>,
 }
 
 impl<'a> MapFile<'a> {
-    pub(super) fn new(path: &'a Path) -> Self {
+    /// Starts a file without clients.
+    pub fn new(path: &'a Path) -> Self {
         let mut map = Self { path, rows: csv::Writer::from_writer(Vec::new()) };
         map.row(["old_client_id", "client_id", "merchant_id"]);
         map
     }
 
     /// Adds a client. Of one that was there before nothing is said of the merchant.
-    pub(super) fn add(&mut self, old: &str, id: Option<ClientId>, merchant: Option<MerchantId>) {
+    pub fn add(&mut self, old: &str, id: Option<ClientId>, merchant: Option<MerchantId>) {
         let text = |id: Option<String>| id.unwrap_or_default();
         let (id, merchant) = (id.map(|id| id.to_string()), merchant.map(|id| id.to_string()));
         self.row([old, &text(id), &text(merchant)]);
@@ -33,10 +34,9 @@ impl<'a> MapFile<'a> {
     }
 
     /// Writes the file, in place of the one that is there if there is one.
-    pub(super) fn write(self) -> Result<(), Failure> {
+    pub fn write(self) -> Result<(), FileError> {
         let Self { path, rows } = self;
         let content = rows.into_inner().expect("memory can be written");
-        private_file::replace(path, &content)
-            .map_err(|error| Failure::new(format!("{} can't be written: {error}", path.display())))
+        private_file::replace(path, &content).map_err(|error| FileError::unwritable(path, error))
     }
 }

@@ -1,33 +1,71 @@
 //! The file of another authority, client by client.
 
-mod csv;
-mod hydra;
-mod json;
-mod keycloak;
-mod line;
-
 use std::fs;
+use std::path::Path;
+use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-pub(super) use self::line::Line;
-use crate::args::{ImportArgs, ImportSource};
-use crate::failure::Failure;
+use super::line::Line;
+use super::{csv, hydra, keycloak};
+use crate::file_error::FileError;
+
+/// What wrote a file of clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Keycloak: an export of a realm, or an array of its clients.
+    Keycloak,
+    /// Ory Hydra: rows of its table of clients.
+    Hydra,
+    /// Anything, as CSV.
+    Csv,
+}
+
+impl Source {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Keycloak, Self::Hydra, Self::Csv];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keycloak => "keycloak",
+            Self::Hydra => "hydra",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+impl FromStr for Source {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|source| source.name() == text).ok_or("expected keycloak, hydra or csv")
+    }
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// What wrote it.
+    pub source: Source,
+    /// The member or the column that has a client's merchant, if one has it.
+    pub merchant_from: Option<&'a str>,
+    /// Whether the optional client scopes of Keycloak are taken as well.
+    pub optional_scopes: bool,
+}
 
 /// Reads a file. An error is about all of it.
-pub(super) fn read(args: &ImportArgs) -> Result<Vec<Line>, Failure> {
-    let shown = args.file.display();
-    let text = fs::read_to_string(&args.file).map(Zeroizing::new);
-    let text = text.map_err(|error| Failure::new(format!("{shown} can't be read: {error}")))?;
+pub fn read(file: &Path, how: Reading<'_>) -> Result<Vec<Line>, FileError> {
+    let text = fs::read_to_string(file).map(Zeroizing::new);
+    let text = text.map_err(|error| FileError::unreadable(file, error))?;
     // Some programs write a mark of the byte order before the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let merchant_from = args.merchant_from.as_deref();
-    let lines = match args.from {
-        ImportSource::Keycloak => keycloak::read(text, merchant_from, args.optional_scopes),
-        ImportSource::Hydra => hydra::read(text, merchant_from),
-        ImportSource::Csv => csv::read(text, merchant_from),
+    let lines = match how.source {
+        Source::Keycloak => keycloak::read(text, how.merchant_from, how.optional_scopes),
+        Source::Hydra => hydra::read(text, how.merchant_from),
+        Source::Csv => csv::read(text, how.merchant_from),
     };
-    lines.map_err(|problem| Failure::new(format!("{shown}: {problem}")))
+    lines.map_err(|problem| FileError::wrong(file, problem))
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use tollgate_config::duration_text;
 use tollgate_core::{Audience, ClientId, MerchantId};
 use tollgate_store::{ClientUpdate, Labels, Status};
 
-use super::values::{Page, given, pick, text_of};
+use super::values::{given, pick, text_of};
 use super::{Desk, PAGE};
-use crate::failure::Failure;
-use crate::output;
+use crate::error::OperatorError;
+use crate::page::{Page, all};
+use crate::view;
 
 const PATH: &str = "/admin/v1/clients";
 
@@ -45,11 +46,18 @@ const CREATED: &[&str] = &[
     "scope",
     "allow_from",
     "audiences",
+    "access_ttl",
+    "refresh_ttl",
+    "quota",
+    "labels",
+    "status",
+    "active_secrets",
+    "created_at",
 ];
 
 impl Desk {
     /// Creates a client, and returns it with its secret.
-    pub(crate) async fn create_client(&self, new: NewClient) -> Result<Value, Failure> {
+    pub async fn create_client(&self, new: NewClient) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 Ok(created(&clients::create(&opened.administration(), new, actor).await?))
@@ -60,11 +68,11 @@ impl Desk {
 
     /// Creates clients: on a store all of them or none, by a server one by one. `keep` is given each with its secret, by a store before it is
     /// created. Returns them likewise.
-    pub(crate) async fn create_clients(
+    pub async fn create_clients(
         &self,
         new: &[NewClient],
-        mut keep: impl AsyncFnMut(&[Value]) -> Result<(), Failure>,
-    ) -> Result<Vec<Value>, Failure> {
+        mut keep: impl AsyncFnMut(&[Value]) -> Result<(), OperatorError>,
+    ) -> Result<Vec<Value>, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 let admin = opened.administration();
@@ -78,7 +86,7 @@ impl Desk {
                 let mut all = Vec::new();
                 for new in new {
                     let created = shown(api.post(PATH, &body(new)).await?, CREATED);
-                    keep(std::slice::from_ref(&created)).await.map_err(|failure| lost(&created, failure))?;
+                    keep(std::slice::from_ref(&created)).await.map_err(|cause| lost(&created, cause))?;
                     all.push(created);
                 }
                 Ok(all)
@@ -87,7 +95,7 @@ impl Desk {
     }
 
     /// How many clients are created together: by a store in one transaction.
-    pub(crate) fn at_once(&self) -> usize {
+    pub fn at_once(&self) -> usize {
         const BY_A_STORE: usize = 1_000;
         match self {
             Self::Store(..) => BY_A_STORE,
@@ -96,18 +104,18 @@ impl Desk {
     }
 
     /// Returns a page of all clients, or of a merchant's.
-    pub(crate) async fn clients(
+    pub async fn clients(
         &self,
         merchant: Option<MerchantId>,
         after: Option<&str>,
-    ) -> Result<Page, Failure> {
+    ) -> Result<Page, OperatorError> {
         match self {
             Self::Store(opened, _) => {
                 let (admin, after) = (opened.administration(), after.and_then(|id| id.parse().ok()));
                 let now = admin.now().await?;
                 let page = clients::list(&admin, merchant, after, PAGE).await?;
                 let next = page.last().map(|last| last.id.to_string());
-                Ok(Page { items: page.iter().map(|client| output::client(client, now)).collect(), next })
+                Ok(Page { items: page.iter().map(|client| view::client(client, now)).collect(), next })
             }
             Self::Server(api) => {
                 let of: Vec<_> = merchant.iter().map(|id| ("merchant_id", id.to_string())).collect();
@@ -117,22 +125,29 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn client(&self, id: ClientId) -> Result<Value, Failure> {
+    /// Returns all clients, or a merchant's.
+    pub async fn clients_of(&self, merchant: Option<MerchantId>) -> Result<Vec<Value>, OperatorError> {
+        all(async |after| self.clients(merchant, after).await).await
+    }
+
+    /// Returns a client.
+    pub async fn client(&self, id: ClientId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, _) => {
                 let admin = opened.administration();
-                Ok(output::client(&clients::find(&admin, id).await?, admin.now().await?))
+                Ok(view::client(&clients::find(&admin, id).await?, admin.now().await?))
             }
             Self::Server(api) => Ok(shown(api.get(&format!("{PATH}/{id}")).await?, SHOWN)),
         }
     }
 
-    pub(crate) async fn update_client(&self, id: ClientId, update: &ClientUpdate) -> Result<Value, Failure> {
+    /// Changes a client, and returns it.
+    pub async fn update_client(&self, id: ClientId, update: &ClientUpdate) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 let admin = opened.administration();
                 let client = clients::update(&admin, id, update, None, actor).await?;
-                Ok(output::client(&client, admin.now().await?))
+                Ok(view::client(&client, admin.now().await?))
             }
             Self::Server(api) => {
                 Ok(shown(api.patch(&format!("{PATH}/{id}"), &changes(update)).await?, SHOWN))
@@ -140,7 +155,8 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn set_client_status(&self, id: ClientId, status: Status) -> Result<Value, Failure> {
+    /// Enables or disables a client, and returns it. A disabled one has no token that is accepted.
+    pub async fn set_client_status(&self, id: ClientId, status: Status) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 let admin = opened.administration();
@@ -148,7 +164,7 @@ impl Desk {
                     Status::Enabled => clients::enable(&admin, id, actor).await?,
                     Status::Disabled => clients::disable(&admin, id, actor).await?,
                 };
-                Ok(output::client(&client, admin.now().await?))
+                Ok(view::client(&client, admin.now().await?))
             }
             Self::Server(api) => {
                 let act = if status == Status::Enabled { "enable" } else { "disable" };
@@ -157,34 +173,54 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn delete_client(&self, id: ClientId) -> Result<Value, Failure> {
+    /// Deletes a client with its secrets. Every token that it has is refused.
+    pub async fn delete_client(&self, id: ClientId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 clients::delete(&opened.administration(), id, None, actor).await?;
                 Ok(json!({ "client_id": id, "status": "deleted" }))
             }
-            Self::Server(api) => api.delete(&format!("{PATH}/{id}")).await,
+            Self::Server(api) => Ok(api.delete(&format!("{PATH}/{id}")).await?),
         }
     }
 
-    /// The audience of clients that have none of their own; of a server nobody here knows it.
-    pub(crate) fn default_audience(&self) -> Option<&str> {
+    /// Says what a client has lost by a change, and tokens that were issued before keep until they expire: `scope`, `audience`. Both are
+    /// the client as it is shown.
+    pub fn kept_by_tokens(&self, before: &Value, after: &Value) -> Vec<&'static str> {
+        let has_lost = |before: Vec<&str>, after: Vec<&str>| before.iter().any(|word| !after.contains(word));
+        let lost = [
+            ("scope", has_lost(words(before), words(after))),
+            ("audience", has_lost(self.audiences(before), self.audiences(after))),
+        ];
+        lost.into_iter().filter_map(|(kept, is_lost)| is_lost.then_some(kept)).collect()
+    }
+
+    /// The audiences that a client's tokens may be for. That of clients which have none of their own nobody here knows of a server.
+    fn audiences<'a>(&'a self, client: &'a Value) -> Vec<&'a str> {
+        let own: Vec<&str> =
+            client["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         match self {
-            Self::Store(opened, _) => Some(opened.config.default_access_tokens().audience),
-            Self::Server(_) => None,
+            _ if !own.is_empty() => own,
+            Self::Store(opened, _) => vec![opened.config.default_access_tokens().audience],
+            Self::Server(_) => vec![""],
         }
     }
 }
 
-/// Returns a client as it is printed, from what the server shows of it.
-/// Says of a client that it was created, and that nobody has its secret.
-fn lost(created: &Value, failure: Failure) -> Failure {
-    let Ok(id) = text_of(created, "client_id") else { return failure };
-    Failure::new(format!(
-        "{failure}; client {id} is there, and nobody has its secret: `tollgate secret create {id}` adds another"
-    ))
+/// The words of a client's scope.
+fn words(client: &Value) -> Vec<&str> {
+    client["scope"].as_str().unwrap_or_default().split(' ').collect()
 }
 
+/// Says of a client that it was created, and that nobody has its secret.
+fn lost(created: &Value, cause: OperatorError) -> OperatorError {
+    match text_of(created, "client_id") {
+        Ok(client) => OperatorError::SecretLost { client: client.to_owned(), cause: Box::new(cause) },
+        Err(_) => cause,
+    }
+}
+
+/// Returns a client as it is shown, from what the server shows of it.
 fn shown(mut client: Value, members: &[&str]) -> Value {
     let mut shown = pick(&mut client, members);
     if let Value::Array(networks) = &shown["allow_from"] {
@@ -197,17 +233,10 @@ fn shown(mut client: Value, members: &[&str]) -> Value {
 /// Returns a client that was created as it is printed, with its secret.
 fn created(created: &CreatedClient) -> Value {
     let client = &created.client;
-    json!({
-        "client_id": client.id,
-        "client_secret": created.expose_secret(),
-        "secret_id": client.secrets.first().map(|secret| secret.id),
-        "merchant_id": client.merchant_id,
-        "name": client.name,
-        "environment": client.environment,
-        "scope": client.scope.as_str(),
-        "allow_from": output::networks(&client.addresses),
-        "audiences": texts(&client.audiences),
-    })
+    let mut shown = view::client(client, client.created_at);
+    shown["client_secret"] = created.expose_secret().into();
+    shown["secret_id"] = json!(client.secrets.first().map(|secret| secret.id));
+    pick(&mut shown, CREATED)
 }
 
 /// Writes a new client as the server reads it.

@@ -9,8 +9,8 @@ use tollgate_core::{ClientId, SecretId};
 
 use super::Desk;
 use super::values::{given, pick};
-use crate::failure::Failure;
-use crate::output;
+use crate::error::OperatorError;
+use crate::view;
 
 /// What is printed of a secret.
 const SHOWN: &[&str] = &[
@@ -30,11 +30,11 @@ fn path(client: ClientId) -> String {
 
 impl Desk {
     /// Creates a secret, and returns it with its value.
-    pub(crate) async fn create_secret(
+    pub async fn create_secret(
         &self,
         client: ClientId,
         others_expire_in: Option<Duration>,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 let admin = opened.administration();
@@ -43,7 +43,7 @@ impl Desk {
                     "client_id": client,
                     "client_secret": created.value.expose_secret(),
                     "secret_id": created.secret.id,
-                    "others_expire_at": created.others_expire_at.map(output::time),
+                    "others_expire_at": created.others_expire_at.map(view::time),
                 }))
             }
             Self::Server(api) => {
@@ -54,14 +54,15 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn secrets(&self, client: ClientId) -> Result<Vec<Value>, Failure> {
+    /// Returns the secrets of a client, without their values.
+    pub async fn secrets(&self, client: ClientId) -> Result<Vec<Value>, OperatorError> {
         match self {
             Self::Store(opened, _) => {
                 let admin = opened.administration();
                 let (secrets, now) = (secrets::list(&admin, client).await?, admin.now().await?);
                 let uses = secrets::uses(&admin, client).await?;
                 let shown = secrets.iter().map(|secret| {
-                    output::secret(secret, uses.iter().find(|uses| uses.secret == secret.id), now)
+                    view::secret(secret, uses.iter().find(|uses| uses.secret == secret.id), now)
                 });
                 Ok(shown.collect())
             }
@@ -72,13 +73,14 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn revoke_secret(&self, client: ClientId, secret: SecretId) -> Result<Value, Failure> {
+    /// Refuses a secret from now on, and every token obtained with it.
+    pub async fn revoke_secret(&self, client: ClientId, secret: SecretId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 secrets::revoke(&opened.administration(), client, secret, actor).await?;
                 Ok(json!({ "client_id": client, "secret_id": secret, "status": "revoked" }))
             }
-            Self::Server(api) => api.order(&format!("{}/{secret}/revoke", path(client))).await,
+            Self::Server(api) => Ok(api.order(&format!("{}/{secret}/revoke", path(client))).await?),
         }
     }
 }

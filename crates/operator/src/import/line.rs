@@ -6,13 +6,13 @@ use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
 
 /// A client in the file.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub struct Line {
     /// Where it stands, such as `clients[3]` or `line 4`.
-    pub(crate) at: String,
+    pub at: String,
     /// The id that it has there; empty if it has none.
-    pub(crate) id: String,
+    pub id: String,
     /// What it is, or why it is left out.
-    pub(crate) client: Result<OldClient, String>,
+    pub client: Result<OldClient, String>,
 }
 
 /// Chooses the name of a client: the one that it has, or else its id.

@@ -13,21 +13,25 @@ const LONGEST: usize = 16 * 1024;
 
 /// What a caller needs, in the file that `tollgate dev` writes. The file itself is a valid token request.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Credentials {
-    pub(crate) base_url: String,
-    pub(crate) merchant_id: MerchantId,
-    pub(crate) client_id: ClientId,
-    pub(crate) client_secret: String,
+pub struct Credentials {
+    /// The base URL of the API.
+    pub base_url: String,
+    /// The merchant.
+    pub merchant_id: MerchantId,
+    /// The client.
+    pub client_id: ClientId,
+    /// Its secret.
+    pub client_secret: String,
 }
 
 impl Credentials {
     /// Returns the path of the file in a `dev` folder.
-    pub(crate) fn path(data: &Path) -> PathBuf {
+    pub fn path(data: &Path) -> PathBuf {
         data.join("credentials.json")
     }
 
     /// Reads the file in a `dev` folder, unless others have access to it.
-    pub(crate) fn read(data: &Path) -> Result<Self, AccessError> {
+    pub fn read(data: &Path) -> Result<Self, AccessError> {
         let file = access::open(&Self::path(data), Sharing::Private)?;
         let mut json = Zeroizing::new(Vec::with_capacity(LONGEST));
         file.take(LONGEST as u64).read_to_end(&mut json)?;

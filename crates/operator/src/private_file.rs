@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Makes a file that does not exist yet. `false`, and nothing written, if something has that name already: of several
 /// processes at once only one writes.
-pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
+pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     let draft = Draft::write(path, content)?;
     match fs::hard_link(&draft.0, path) {
         Ok(()) => sync_folder(path).map(|()| true),
@@ -20,7 +20,7 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
 }
 
 /// Writes a file in place of the one that is there, if there is one. A symbolic link is replaced, not followed.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = Draft::write(path, content)?;
     fs::rename(&draft.0, path)?;
     sync_folder(path)

@@ -10,46 +10,26 @@ use tollgate_core::{Audience, Generation, Scope, Timestamp};
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
 use super::Desk;
-use super::values::unreadable;
-use crate::failure::Failure;
+use crate::error::OperatorError;
+use crate::page::all;
 
 impl Desk {
     /// Reads all merchants and clients.
-    pub(crate) async fn found(&self) -> Result<Found, Failure> {
+    pub async fn found(&self) -> Result<Found, OperatorError> {
         if let Self::Store(opened, _) = self {
             return Ok(apply::find(&opened.administration()).await?);
         }
-        let mut found = Found::default();
-        let mut after = None;
-        loop {
-            let page = self.merchants(after.as_deref()).await?;
-            for item in &page.items {
-                found.merchants.push(merchant(item).ok_or_else(unreadable)?);
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        loop {
-            let page = self.clients(None, after.as_deref()).await?;
-            for item in &page.items {
-                found.clients.push(client(item).ok_or_else(unreadable)?);
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(found);
-            }
-        }
+        let merchants = all(async |after| self.merchants(after).await).await?;
+        let clients = self.clients_of(None).await?;
+        let (merchants, clients) = (merchants.iter().map(merchant), clients.iter().map(client));
+        Ok(Found {
+            merchants: merchants.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
+            clients: clients.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
+        })
     }
 
     /// Says why a client like this could not be created, as far as that is known before the server says it.
-    pub(crate) fn check_client(
-        &self,
-        scope: &Scope,
-        audiences: &[Audience],
-        terms: &Terms,
-    ) -> Result<(), String> {
+    pub fn check_client(&self, scope: &Scope, audiences: &[Audience], terms: &Terms) -> Result<(), String> {
         match self {
             Self::Store(opened, _) => clients::check(&opened.administration(), scope, audiences, terms)
                 .map_err(|error| error.to_string()),

@@ -3,17 +3,11 @@
 use serde_json::{Map, Value};
 use tollgate_core::{ClientId, MerchantId, TokenId};
 
-use crate::failure::Failure;
-
-/// A page of a list, and after what the next one begins; `None` on the last.
-pub(crate) struct Page {
-    pub(crate) items: Vec<Value>,
-    pub(crate) next: Option<String>,
-}
+use crate::error::OperatorError;
 
 /// Which tokens are revoked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Tokens {
+pub enum Tokens {
     /// This one.
     One(TokenId),
     /// Every one of a client.
@@ -23,17 +17,13 @@ pub(crate) enum Tokens {
 }
 
 /// What a merchant or client is called that is shown. Nobody is asked about a thing whose name can't be read.
-pub(crate) fn name_of(shown: &Value) -> Result<&str, Failure> {
+pub fn name_of(shown: &Value) -> Result<&str, OperatorError> {
     text_of(shown, "name")
 }
 
 /// A member that must be a text.
-pub(crate) fn text_of<'a>(shown: &'a Value, member: &str) -> Result<&'a str, Failure> {
-    shown[member].as_str().ok_or_else(unreadable)
-}
-
-pub(super) fn unreadable() -> Failure {
-    Failure::new("the server shows something that this program can't read: is it of another version?")
+pub fn text_of<'a>(shown: &'a Value, member: &str) -> Result<&'a str, OperatorError> {
+    shown[member].as_str().ok_or(OperatorError::Unreadable)
 }
 
 /// Takes members of an object, in this order. One that is not there is `null`.

@@ -5,10 +5,11 @@ use tollgate_admin::tokens;
 
 use super::Desk;
 use super::values::Tokens;
-use crate::failure::Failure;
+use crate::error::OperatorError;
 
 impl Desk {
-    pub(crate) async fn revoke(&self, which: Tokens) -> Result<(), Failure> {
+    /// Refuses tokens from now on.
+    pub async fn revoke(&self, which: Tokens) -> Result<(), OperatorError> {
         match self {
             Self::Store(opened, actor) => {
                 let admin = opened.administration();

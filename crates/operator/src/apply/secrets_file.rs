@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::desk::text_of;
-use crate::failure::Failure;
+use crate::error::OperatorError;
+use crate::file_error::FileError;
 
 /// The longest line, in bytes: a name of 255 characters, each of which may be written as an escape, two ids and a secret.
 const LONGEST_LINE: usize = 4096;
 
 /// A file that was not there before and that only its owner can read, with a line of JSON for each client.
-pub(super) struct SecretsFile {
+pub(crate) struct SecretsFile {
     path: PathBuf,
     file: File,
     is_used: bool,
@@ -23,24 +24,23 @@ pub(super) struct SecretsFile {
 
 impl SecretsFile {
     /// Makes the file, before anything else is done.
-    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn create(path: &Path) -> Result<Self, FileError> {
         // It must be new, so no link is followed and nobody has it open (POSIX open, O_EXCL).
         let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = created.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Failure::new(format!(
-                "{} is there already: --secrets-to wants the name of a new file",
-                path.display()
-            )),
-            _ => unwritten(path, &error),
+            io::ErrorKind::AlreadyExists => FileError::Exists(path.to_owned()),
+            _ => FileError::unwritable(path, error),
         })?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let made = Self { path: path.to_owned(), file, is_used: false };
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unwritten(path, &error))?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| FileError::unwritable(path, error))?;
         Ok(made)
     }
 
     /// Writes the secrets of clients, and has them on the disk when it returns.
-    pub(super) fn keep(&mut self, clients: &[Value]) -> Result<(), Failure> {
+    pub(crate) fn keep(&mut self, clients: &[Value]) -> Result<(), OperatorError> {
         self.is_used = true;
         // A buffer that grows would leave copies behind.
         let mut lines = Zeroizing::new(Vec::with_capacity(clients.len() * LONGEST_LINE));
@@ -49,11 +49,11 @@ impl SecretsFile {
             lines.push(b'\n');
         }
         let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
-        written.map_err(|error| unwritten(&self.path, &error))
+        written.map_err(|error| FileError::unwritable(&self.path, error).into())
     }
 
     /// Says where it is, if secrets are in it.
-    pub(super) fn end(&self) -> Option<&Path> {
+    pub(crate) fn end(&self) -> Option<&Path> {
         self.is_used.then_some(&self.path)
     }
 }
@@ -69,7 +69,7 @@ impl Drop for SecretsFile {
 }
 
 /// What is kept of a client. Without an id or a secret that can be read it would be kept for nothing.
-pub(super) fn fields(client: &Value) -> Result<Value, Failure> {
+pub(crate) fn fields(client: &Value) -> Result<Value, OperatorError> {
     Ok(json!({
         "client_id": text_of(client, "client_id")?,
         "client_secret": text_of(client, "client_secret")?,
@@ -77,10 +77,6 @@ pub(super) fn fields(client: &Value) -> Result<Value, Failure> {
         "merchant_id": client["merchant_id"],
         "name": client["name"],
     }))
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("{} can't be written: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,0 +1,71 @@
+//! What to do where somebody can't be reached or gives no token.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+use tollgate_client::{Fault, ObtainError};
+use tollgate_config::Config;
+
+/// Says why the authority at `base_url` gave no token, and what to do.
+pub(crate) fn without_token(base_url: &str, error: &ObtainError) -> String {
+    let advice = match error {
+        ObtainError::Transient { fault: Fault::Unreachable(cause), .. } => {
+            unreachable(cause, base_url, "its base URL")
+        }
+        ObtainError::Transient { fault: Fault::Timeout, .. } => unreachable("", base_url, "its base URL"),
+        ObtainError::Transient { fault: Fault::Malformed | Fault::TooLong, .. } => {
+            format!("; check that {base_url} is the base URL of a Payment API")
+        }
+        ObtainError::Transient { fault: Fault::Status(answer), .. } if answer.status == 429 => {
+            "; too many attempts: wait a minute, and check the secret if it was refused before".to_owned()
+        }
+        ObtainError::Transient { fault: Fault::Status(answer), .. }
+            if (300..400).contains(&answer.status) =>
+        {
+            format!(
+                "; redirects are not followed: check that {base_url} is the base URL itself, with the right scheme"
+            )
+        }
+        ObtainError::Transient { fault: Fault::Status(answer), .. } if answer.status < 500 => {
+            format!("; check that {base_url} is the base URL of a Payment API")
+        }
+        ObtainError::Transient { .. } => "; try again".to_owned(),
+        ObtainError::RefusedClient(_) | ObtainError::Secret(_) => String::new(),
+    };
+    format!("{error}{advice}")
+}
+
+/// Says what to do where there is no connection, by its cause.
+pub(crate) fn unreachable(cause: &str, base_url: &str, what: &str) -> String {
+    if cause.contains("SSL_CERT_FILE") || cause.contains("speak TLS") {
+        return format!("; {base_url} was called");
+    }
+    if cause.contains("UnknownIssuer") {
+        return "; the authority of its certificate is not trusted here: add it to the system's, or name a file with it by \
+                SSL_CERT_FILE"
+            .to_owned();
+    }
+    match proxy(base_url) {
+        Some(variable) => {
+            format!(
+                "; {variable} names a proxy: check that the proxy is up and lets this through, or unset it"
+            )
+        }
+        None => format!("; check that {base_url} is {what} and that it is up"),
+    }
+}
+
+/// Returns the variable that names the proxy of a URL, if one does. Nothing on this machine is called through one.
+fn proxy(base_url: &str) -> Option<&'static str> {
+    let url = Url::parse(base_url).ok()?;
+    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
+    let is_here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let names: &[&'static str] = match url.scheme() {
+        _ if is_here => &[],
+        "https" => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        _ => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+    };
+    let set: Vec<_> =
+        Config::environment().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
+    names.iter().copied().find(|name| set.iter().any(|set| set == name))
+}

@@ -1,0 +1,251 @@
+//! The folder of `tollgate dev`: a store, its master key, and the credentials of a demo client.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use reqwest::Url;
+use tollgate_admin::clients::{self, NewClient};
+use tollgate_admin::imported::ImportedSecrets;
+use tollgate_admin::merchants::{self, NewMerchant};
+use tollgate_admin::{AdminError, Administration, Name};
+use tollgate_client::{Caller, ConfigurationError, HttpHosts, Reason, Secret, SecretError, SecretSource};
+use tollgate_config::{Config, ConfigError};
+use tollgate_core::{Actor, Environment, MasterKey};
+use tollgate_secrets::access::{self, AccessError};
+use tollgate_store::Terms;
+use zeroize::Zeroizing;
+
+use crate::credentials::Credentials;
+use crate::named_secret::SecretProblem;
+use crate::private_file;
+
+/// Why a folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DevFolderError {
+    /// Something in it can't be written.
+    #[error("{} can't be written: {error}", path.display())]
+    Unwritable {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another process serves from it.
+    #[error("another `tollgate dev` runs on {}", .0.display())]
+    Busy(PathBuf),
+    /// Others have access to it.
+    #[error(transparent)]
+    Secret(#[from] SecretProblem),
+    /// There is a store and not its master key.
+    #[error(
+        "{} is gone, and {} can't be opened without it: restore it, or delete the folder to start over",
+        key.display(), store.display()
+    )]
+    MasterKeyGone {
+        /// The file of the key.
+        key: PathBuf,
+        /// The store.
+        store: PathBuf,
+    },
+    /// It was not made by `tollgate dev`.
+    #[error("{} is no folder of `tollgate dev`: there is no tollgate.db in it", .0.display())]
+    NotOne(PathBuf),
+    /// It has no credentials that can be read.
+    #[error("{}: {error}; is this the folder of a `tollgate dev`?", path.display())]
+    NoCredentials {
+        /// The file that they would be in.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Its credentials are for no API that can be called.
+    #[error(transparent)]
+    Caller(#[from] ConfigurationError),
+    /// The environment has settings that can't be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The demo client can't be made.
+    #[error(transparent)]
+    Act(#[from] AdminError),
+}
+
+/// A folder of `tollgate dev`.
+#[derive(Debug, Clone, Copy)]
+pub struct DevFolder<'a>(&'a Path);
+
+impl<'a> DevFolder<'a> {
+    /// Names a folder, which may not be there yet.
+    pub fn at(path: &'a Path) -> Self {
+        Self(path)
+    }
+
+    fn store(self) -> PathBuf {
+        self.0.join("tollgate.db")
+    }
+
+    /// Returns the configuration of a folder that is there. `listen` is where `dev` listens unless it was told otherwise.
+    pub fn config(self, listen: SocketAddr) -> Result<Config, DevFolderError> {
+        if !self.store().exists() {
+            return Err(DevFolderError::NotOne(self.0.to_owned()));
+        }
+        let mut config = Config::dev(listen, self.0, Config::environment())?;
+        let derived = config.public_url == format!("http://{}", config.listen);
+        if derived && let Ok(credentials) = Credentials::read(self.0) {
+            // The issuer of the folder's tokens is the address where `dev` last listened.
+            config.public_url = credentials.base_url;
+        }
+        Ok(config)
+    }
+
+    /// Returns the demo client, as which programs on this machine call. Its credentials are read again when they are refused: the folder
+    /// may be a new one.
+    pub fn caller(self) -> Result<Caller, DevFolderError> {
+        let path = Credentials::path(self.0);
+        let read = Credentials::read(self.0).map_err(|error| match error {
+            AccessError::Io(error) => DevFolderError::NoCredentials { path, error },
+            AccessError::Exposed(_) => SecretProblem::of("the credentials file", &path, error).into(),
+        })?;
+        let member = |member| InFolder { data: self.0.to_owned(), member };
+        let id = member(|credentials| credentials.client_id.to_string());
+        let secret = member(|credentials| credentials.client_secret);
+        Ok(Caller::allowing(own_address(&read.base_url), &read.base_url, id, secret)?)
+    }
+
+    /// Makes the folder, unless it is there, and locks it until the process ends, however it does: a second `dev` would write its own
+    /// address over that of the first. Returns the lock; `None` where the file system has none: then both make a demo client, and
+    /// each is good.
+    pub fn make(self) -> Result<Option<File>, DevFolderError> {
+        let unwritable = |error| unwritable(self.0, error);
+        DirBuilder::new().recursive(true).mode(0o700).create(self.0).map_err(unwritable)?;
+        match access::check_folder(self.0) {
+            Err(AccessError::Io(error)) => return Err(unwritable(error)),
+            Err(error) => return Err(SecretProblem::of("the data folder", self.0, error).into()),
+            Ok(()) => {}
+        }
+        let folder = File::open(self.0).map_err(unwritable)?;
+        match folder.try_lock() {
+            Ok(()) => Ok(Some(folder)),
+            Err(TryLockError::WouldBlock) => Err(DevFolderError::Busy(self.0.to_owned())),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+            Err(TryLockError::Error(error)) => Err(unwritable(error)),
+        }
+    }
+
+    /// Makes the master key on the first start only: a store without its key can't be opened by another.
+    pub fn make_master_key(self) -> Result<(), DevFolderError> {
+        let (path, store) = (self.0.join("master.key"), self.store());
+        // Checked first: a process that makes a store has made its key before.
+        let has_store = store.exists();
+        if path.exists() {
+            return Ok(());
+        }
+        if has_store {
+            return Err(DevFolderError::MasterKeyGone { key: path, store });
+        }
+        let mut text = Zeroizing::new(MasterKey::generate(&mut rand::rng()).expose_hex());
+        text.push('\n');
+        match private_file::create(&path, text.as_bytes()) {
+            // Another first start may have been faster: its key is as good.
+            Ok(_) => Ok(()),
+            Err(error) => Err(unwritable(&path, error)),
+        }
+    }
+
+    /// Makes the demo merchant and client, unless the credentials of an earlier start still name a client. Returns what it
+    /// authenticates with.
+    pub async fn make_credentials(
+        self,
+        admin: &Administration<'_>,
+        actor: &Actor,
+    ) -> Result<Credentials, DevFolderError> {
+        let (path, base_url) = (Credentials::path(self.0), &admin.config.public_url);
+        // A link is none of ours: it is replaced, like a file that holds nothing.
+        let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+        let read = if is_link {
+            Err(io::Error::from(io::ErrorKind::InvalidData).into())
+        } else {
+            Credentials::read(self.0)
+        };
+        let earlier = match read {
+            Ok(earlier) => {
+                let client = admin.store.client(earlier.client_id).await.map_err(AdminError::from)?;
+                client.map(|_| Credentials { base_url: base_url.clone(), ..earlier })
+            }
+            Err(AccessError::Io(_)) => None,
+            Err(error) => return Err(SecretProblem::of("the credentials file", &path, error).into()),
+        };
+        let credentials = match earlier {
+            Some(earlier) => earlier,
+            None => make_demo(admin, actor).await?,
+        };
+        let mut json = Zeroizing::new(serde_json::to_vec_pretty(&credentials).expect("strings serialise"));
+        json.push(b'\n');
+        private_file::replace(&path, &json).map_err(|error| unwritable(&path, error))?;
+        Ok(credentials)
+    }
+}
+
+async fn make_demo(admin: &Administration<'_>, actor: &Actor) -> Result<Credentials, AdminError> {
+    let name = |text: &str| text.parse::<Name>().expect("this is a name");
+    let merchant = merchants::create(admin, NewMerchant { id: None, name: name("Demo Shop") }, actor).await?;
+    let new = NewClient {
+        merchant_id: Some(merchant.id),
+        name: name("demo"),
+        environment: Some(Environment::Test),
+        scope: "payments:read payments:write".parse().expect("this is a scope"),
+        addresses: Vec::new(),
+        audiences: Vec::new(),
+        id: None,
+        terms: Terms::default(),
+        secrets: ImportedSecrets::default(),
+    };
+    let created = clients::create(admin, new, actor).await?;
+    Ok(Credentials {
+        base_url: admin.config.public_url.clone(),
+        merchant_id: merchant.id,
+        client_id: created.client.id,
+        client_secret: created.expose_secret().expect("a secret was drawn for it").to_owned(),
+    })
+}
+
+fn unwritable(path: &Path, error: io::Error) -> DevFolderError {
+    DevFolderError::Unwritable { path: path.to_owned(), error }
+}
+
+/// The host of a URL if it is an address of this machine, to which `dev` was told to listen: what is sent there does not leave
+/// the machine.
+fn own_address(url: &str) -> HttpHosts {
+    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    // Only addresses of this machine can be bound.
+    let is_own = address.is_ok_and(|address| TcpListener::bind((address, 0)).is_ok());
+    if is_own { HttpHosts::default().and(&host).unwrap_or_default() } else { HttpHosts::default() }
+}
+
+/// A field of the credentials in a `dev` folder.
+struct InFolder {
+    data: PathBuf,
+    member: fn(Credentials) -> String,
+}
+
+impl SecretSource for InFolder {
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>> {
+        let read = Credentials::read(&self.data).map(self.member).map(Secret::from);
+        let path = Credentials::path(&self.data);
+        let read = read.map_err(|error| {
+            let shown = path.display().to_string();
+            SecretError::new(
+                shown,
+                match error {
+                    AccessError::Io(error) => Reason::File { path, error },
+                    AccessError::Exposed(exposed) => exposed.into(),
+                },
+            )
+        });
+        Box::pin(async move { read })
+    }
+}

@@ -1,0 +1,88 @@
+//! Why an operator's act was not done.
+
+use tollgate_admin::AdminError;
+use tollgate_core::{Clock as _, Timestamp};
+use tollgate_guard::SystemClock;
+use tollgate_secrets::SecretError;
+use tollgate_store::StoreError;
+
+use crate::api::ApiError;
+use crate::file_error::FileError;
+
+/// Why an operator's act was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// It was refused on the store, or the store could not do it.
+    #[error(transparent)]
+    Act(#[from] AdminError),
+    /// A server refused it, or could not be asked.
+    #[error(transparent)]
+    Server(#[from] ApiError),
+    /// The server's answer lacks what it must have, or has it in another form.
+    #[error("the server shows something that this program can't read: is it of another version?")]
+    Unreadable,
+    /// The clock of this machine was never set.
+    #[error("the system's clock shows a time before 2020: set it, tokens depend on it")]
+    ClockNotSet,
+    /// A file that was named can't be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// No secret can be written to the folder that was named.
+    #[error(transparent)]
+    NoFolder(SecretError),
+    /// The folder for secrets did not take one.
+    #[error("{error}: the secret of client {client} is not kept")]
+    NotKept {
+        /// The client.
+        client: String,
+        /// Why not.
+        error: SecretError,
+    },
+    /// Acts were refused as things are; all others were done.
+    #[error("{count} of these can't be done now: {first}")]
+    NotNow {
+        /// How many.
+        count: usize,
+        /// Why the first one was.
+        first: Box<OperatorError>,
+    },
+    /// A server has created a client, and its secret could not be kept.
+    #[error(
+        "{cause}; client {client} is there, and nobody has its secret: `tollgate secret create {client}` adds another"
+    )]
+    SecretLost {
+        /// The client.
+        client: String,
+        /// Why it could not be kept.
+        cause: Box<OperatorError>,
+    },
+}
+
+impl OperatorError {
+    /// Says whether only this act was refused, as things are, so that another one may be done.
+    pub fn is_of_one_act(&self) -> bool {
+        match self {
+            Self::Act(error) => matches!(error, AdminError::SecondPerson { .. }),
+            Self::Server(error) => error.is_conflict(),
+            Self::Unreadable
+            | Self::ClockNotSet
+            | Self::File(_)
+            | Self::NoFolder(_)
+            | Self::NotKept { .. }
+            | Self::NotNow { .. }
+            | Self::SecretLost { .. } => false,
+        }
+    }
+}
+
+impl From<StoreError> for OperatorError {
+    fn from(error: StoreError) -> Self {
+        Self::Act(error.into())
+    }
+}
+
+/// Returns the time by the clock of this machine, if it has been set.
+pub fn own_now() -> Result<Timestamp, OperatorError> {
+    let now = SystemClock.now();
+    if now < Timestamp::YEAR_2020 { Err(OperatorError::ClockNotSet) } else { Ok(now) }
+}

@@ -1,0 +1,48 @@
+//! An installation whose store is open.
+
+use std::sync::Arc;
+
+use tollgate_admin::{Administration, Authority, Unlocked, install_if_empty};
+use tollgate_config::Config;
+use tollgate_core::{Actor, Timestamp};
+use tollgate_store::{Access, Store};
+
+use crate::opening::{OpeningError, master_keys, store};
+
+/// An installation that is administered on its store, by the master key.
+pub struct Opened {
+    /// Its configuration.
+    pub config: Config,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    /// The master keys, and what they have opened.
+    pub unlocked: Unlocked,
+}
+
+impl Opened {
+    /// Opens the installation that a configuration names. Where the store holds none and is not only read, one is made, if it is said
+    /// by whom and when.
+    pub async fn open(
+        config: Config,
+        access: Access,
+        made_by: Option<(&Actor, Timestamp)>,
+    ) -> Result<Self, OpeningError> {
+        let master_keys = master_keys(&config)?;
+        let store = store(&config, access).await?;
+        if let Some((actor, now)) = made_by.filter(|_| access != Access::Read) {
+            install_if_empty(store.as_ref(), &master_keys, now, actor).await?;
+        }
+        let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
+        Ok(Self { config, store, unlocked })
+    }
+
+    /// Returns what the acts of administration work on.
+    pub fn administration(&self) -> Administration<'_> {
+        Administration {
+            store: self.store.as_ref(),
+            unlocked: &self.unlocked,
+            config: &self.config,
+            authority: Authority::MasterKey,
+        }
+    }
+}
