@@ -11,7 +11,7 @@ use tollgate_guard::SystemClock;
 use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};
-use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
+use tollgate_server::{Installation, Listeners, Mounted, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
@@ -21,7 +21,7 @@ use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
 use crate::sockets::Given;
-use crate::{open, output, provider, sandbox, say, supervisor, telemetry};
+use crate::{open, operator_routes, output, sandbox, say, supervisor, telemetry};
 
 /// Runs the server in production, on the sockets that a supervisor has given.
 pub(crate) async fn run(args: ServeArgs, given: Given) -> Result<(), Failure> {
@@ -51,11 +51,11 @@ async fn serve(args: ServeArgs, given: Given, mut signals: Signals) -> Result<()
             () = signals.end() => return Ok(()),
         },
     };
-    let server = Server::new(installation.clone(), false, |loopback| {
-        sandbox::routes(&installation, loopback, false, None)
+    let server = Server::new(installation.clone(), false, |loopback| Mounted {
+        operators: operator_routes::mounted(&config),
+        ..sandbox::routes(&installation, loopback, false, None)
     });
     server.log_requests(log.requests());
-    provider::sign_in_by(&server, &config);
     let delivering = telemetry::of_server(&config, &server)?;
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));

@@ -14,7 +14,6 @@ use tollgate_store::Outcome;
 
 use crate::answering::{Answering, serve};
 use crate::background;
-use crate::figures;
 use crate::follower::{Follower, Following};
 use crate::installation::Installation;
 use crate::limits::limits;
@@ -23,7 +22,6 @@ use crate::open_files::open_files;
 use crate::readiness::Task;
 use crate::rotation::Rotation;
 use crate::server::Server;
-use crate::state::State;
 use crate::streaming::Streaming;
 use crate::uses;
 use crate::watcher::Watcher;
@@ -51,7 +49,7 @@ pub async fn run(
     let open = server.state().connections().clone();
     warn_of_few_files(server.state().config());
     let (stop, stopped) = watch::channel(());
-    let beside = Beside::start(server.state(), &stopped);
+    let beside = Beside::start(&server, &stopped);
     let note = |act, what| server.state().installation().note_event(act, Outcome::Done, &what);
     note("server.start", about_start(server.state().config()));
     let serve_admin = |socket| serve_admin(server.clone(), socket, tls.admin, stopped);
@@ -99,7 +97,8 @@ struct Beside {
 
 impl Beside {
     /// Starts it, to go on until `stopped` has no sender any more.
-    fn start(state: &Arc<State>, stopped: &watch::Receiver<()>) -> Self {
+    fn start(server: &Server, stopped: &watch::Receiver<()>) -> Self {
+        let state = server.state();
         let installation = state.installation();
         let spawn = |task, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
             background::spawn(task, installation.clone(), work)
@@ -114,10 +113,9 @@ impl Beside {
         ];
         let noting = uses::run(state.uses().clone(), installation.clone(), stopped.clone());
         finishing.push(spawn(Task::Uses, Box::pin(noting)));
-        let counting = state.clone();
-        let counted = move || (counting.installation().now(), counting.metrics().totals());
-        let keeping = figures::run(state.figures().clone(), counted, stopped.clone());
-        finishing.push(spawn(Task::Figures, Box::pin(keeping)));
+        for task in server.take_tasks() {
+            finishing.push(spawn(Task::Mounted(task.what), (task.run)(state.clone(), stopped.clone())));
+        }
         if let Some(streaming) = Streaming::new(installation.clone()) {
             finishing.push(spawn(Task::Streaming, Box::pin(streaming.run(stopped.clone()))));
         }

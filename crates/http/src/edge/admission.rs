@@ -103,6 +103,7 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
                     response.headers_mut().insert(CONTENT_LENGTH, length);
                     *response.body_mut() = Bytes::new();
                 }
+                Inbound::leave(request, &self.shared.limits);
                 Handling::Refused { response: Some(response), in_flight }
             }
         }
