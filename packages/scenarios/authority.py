@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import socketserver
 import threading
 import time
 import urllib.parse
@@ -10,6 +11,8 @@ import uuid
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+# The head of a record of TLS with a handshake message, and some of its 16 KiB (RFC 8446 §5.1).
+HANDSHAKE = b"\x16\x03\x03\x40\x00\x02" + bytes(200)
 CHALLENGE = 'Bearer realm="payment-api", error="invalid_token"'
 
 
@@ -135,23 +138,21 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         if what == "drip":
-            return self.drip(json.dumps(answer).encode())
-        if what == "drip-head":
-            return self.one_by_one(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 200)
+            return self.drip(argument, json.dumps(answer).encode())
         return self.answer(200, answer)
 
-    def drip(self, text):
-        """An answer that would take a minute and more, and that no pause between two bytes gives away."""
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.one_by_one(text)
-
-    def one_by_one(self, text):
+    def drip(self, where, body):
+        """An answer of which a part comes a byte at a time: what is before that comes at once."""
+        status, fields, pieces = b"HTTP/1.1 200 OK\r\n", b"X-Padding: %s\r\n" % (b"x" * 100), [body]
+        if where == "chunks":
+            fields += b"Transfer-Encoding: chunked\r\n\r\n"
+            pieces = [b"1\r\n%c\r\n" % byte for byte in body] + [b"0\r\n\r\n"]
+        else:
+            fields += b"Content-Length: %d\r\n\r\n" % len(body)
+        at_once = {"status": b"", "head": status, "body": status + fields, "chunks": status + fields}[where]
+        self.wfile.write(at_once)
+        slowly(self.connection, (status + fields + b"".join(pieces))[len(at_once):])
         self.close_connection = True
-        for byte in text:
-            self.wfile.write(bytes([byte]))
-            time.sleep(0.5)
 
     def api(self, path, body):
         stage, key = self.stage, self.headers.get("Idempotency-Key")
@@ -186,6 +187,32 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
 
+class Handshake(socketserver.BaseRequestHandler):
+    """Begins TLS a byte at a time on the first connection of a scenario, and ends the others at once."""
+
+    def handle(self):
+        stage = self.server.stage
+        with stage.lock:
+            stage.counts["tls"] += 1
+            is_first = stage.counts["tls"] == 1
+        if is_first:
+            slowly(self.request, HANDSHAKE)
+
+
+def slowly(connection, text):
+    """It would take a minute and more, and no pause between two bytes gives it away."""
+    for byte in text:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.5)
+
+
+class SlowTls(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass  # Callers that hang up are part of the play.
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
@@ -201,6 +228,7 @@ def start():
     servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
     servers[1].is_trap = True
     servers[0].trap_url = f"http://127.0.0.1:{servers[1].server_port}"
-    for server in servers:
+    servers[0].slow_tls = SlowTls(("127.0.0.1", 0), Handshake)
+    for server in [*servers, servers[0].slow_tls]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return servers

@@ -120,7 +120,7 @@ class Play:
         self.write("client-id", self.stage.client_id)
         self.write("secret", self.stage.secret)
         server.stage = self.stage
-        server.trap.stage = self.stage
+        server.trap.stage = server.slow_tls.stage = self.stage
 
     def write(self, name, text):
         """As Kubernetes does: a new file takes the place of the old one."""
@@ -128,6 +128,8 @@ class Play:
 
     def new(self, base_url=None, callback=False, environment=None):
         base = base_url or f"http://127.0.0.1:{self.server.server_port}"
+        if base == "SLOW_TLS":
+            base = f"https://127.0.0.1:{self.server.slow_tls.server_address[1]}"
         environment = {
             "TOLLGATE_BASE_URL": base,
             "TOLLGATE_CLIENT_ID": f"file:{self.folder}/client-id",

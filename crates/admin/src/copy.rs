@@ -82,8 +82,10 @@ pub async fn compare(from: &dyn Store, to: &dyn Store) -> Result<Vec<ComparedTab
     Ok(Table::ALL.into_iter().map(compared).collect())
 }
 
-/// Refuses a store that holds no installation: nothing can be copied from it, or compared with it.
+/// Refuses a store that holds no installation: nothing can be copied from it, or compared with it. And one to which a newer program
+/// has added what would be left out.
 pub async fn check_source(store: &dyn Store) -> Result<(), AdminError> {
+    store.schema().await?.check_whole()?;
     store.installation().await?.map(drop).ok_or(AdminError::NoInstallation)
 }
 

@@ -22,6 +22,8 @@ pub struct Resealed {
 /// Seals everything in the store with the first of the master keys, in one transaction. The hashes of secrets stay as they are,
 /// and the key that they were made with is sealed beside them: no merchant needs a new secret.
 pub async fn rekey(admin: &Administration<'_>, actor: &Actor) -> Result<Resealed, AdminError> {
+    // What a newer program may have sealed would open by the former key alone.
+    admin.store.schema().await?.check_whole()?;
     let first = admin.unlocked.master_keys().first();
     let attempt = |attempt: Attempt| async move {
         let (seal, keys) = (installed(admin.store).await?, admin.store.signing_keys().await?);

@@ -10,7 +10,7 @@ use tollgate_admin::{configuration, whoever_runs_this};
 use tollgate_config::Config;
 use tollgate_guard::SystemClock;
 use tollgate_operator::{Credentials, DevFolder, Opened, opening, own_now, private_file};
-use tollgate_server::{Installation, Listeners, Server, Tls};
+use tollgate_server::{Installation, Listeners, Mounted, Server, Tls};
 use tollgate_store::Access;
 use zeroize::Zeroizing;
 
@@ -18,7 +18,7 @@ use crate::actor::actor;
 use crate::args::DevArgs;
 use crate::failure::Failure;
 use crate::signals::{self, Signals};
-use crate::{open, output, provider, sandbox, serve, telemetry};
+use crate::{open, operator_routes, output, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
@@ -46,11 +46,11 @@ async fn serve(args: DevArgs, mut signals: Signals) -> Result<(), Failure> {
     let installation = Installation::open(config, store, master_keys, Arc::new(SystemClock)).await?;
     let demo = folder.make_credentials(&installation.administration(), &actor).await?;
     let demo = demo_client(demo);
-    let server = Server::new(installation.clone(), true, |loopback| {
-        sandbox::routes(&installation, loopback, true, Some(demo))
+    let server = Server::new(installation.clone(), true, |loopback| Mounted {
+        operators: operator_routes::mounted(installation.config()),
+        ..sandbox::routes(&installation, loopback, true, Some(demo))
     });
     server.log_requests(log.requests());
-    provider::sign_in_by(&server, installation.config());
     let delivering = telemetry::of_server(installation.config(), &server)?;
     output::written(print_calls(&args.data, &base_url, address))?;
     tokio::select! {

@@ -20,16 +20,17 @@ mod import;
 mod inspect;
 mod open;
 mod openapi;
+mod operator_routes;
 mod output;
 mod printable;
 mod progress;
-mod provider;
 mod reload;
 mod sandbox;
 mod say;
 mod serve;
 mod shells;
 mod signals;
+mod sockets;
 mod store;
 mod supervisor;
 mod telemetry;
@@ -60,7 +61,7 @@ fn run(args: Args) -> Result<(), Failure> {
     let format = args.format;
     match args.command {
         Command::Dev(args) => hardened(dev::run(args)),
-        Command::Serve(args) => hardened(serve::run(args)),
+        Command::Serve(args) => hardened(serve::run(args, sockets::given()?)),
         Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
         Command::Client(command) => on_this_thread(clients::run(command, format)),
         Command::Secret(command) => on_this_thread(secrets::run(command, format)),

@@ -11,7 +11,7 @@ use tollgate_guard::SystemClock;
 use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};
-use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
+use tollgate_server::{Installation, Listeners, Mounted, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
 use crate::args::{Format, ServeArgs};
@@ -20,18 +20,19 @@ use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
-use crate::{open, output, provider, sandbox, say, supervisor, telemetry};
+use crate::sockets::Given;
+use crate::{open, operator_routes, output, sandbox, say, supervisor, telemetry};
 
-/// Runs the server in production.
-pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+/// Runs the server in production, on the sockets that a supervisor has given.
+pub(crate) async fn run(args: ServeArgs, given: Given) -> Result<(), Failure> {
     own_now()?;
     // Before the server says that it serves: from then on it may be told to end.
-    signals::serving(|signals| serve(args, signals)).await
+    signals::serving(|signals| serve(args, given, signals)).await
 }
 
-async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
+async fn serve(args: ServeArgs, given: Given, mut signals: Signals) -> Result<(), Failure> {
     let config = read(args.config.as_deref())?;
-    let Prepared { listeners, certificates, first } = match prepare(&config).await {
+    let Prepared { listeners, certificates, first } = match prepare(&config, given).await {
         Ok(prepared) => prepared,
         Err(failure) => {
             record_failed_start(&config, &failure).await;
@@ -50,11 +51,11 @@ async fn serve(args: ServeArgs, mut signals: Signals) -> Result<(), Failure> {
             () = signals.end() => return Ok(()),
         },
     };
-    let server = Server::new(installation.clone(), false, |loopback| {
-        sandbox::routes(&installation, loopback, false, None)
+    let server = Server::new(installation.clone(), false, |loopback| Mounted {
+        operators: operator_routes::mounted(&config),
+        ..sandbox::routes(&installation, loopback, false, None)
     });
     server.log_requests(log.requests());
-    provider::sign_in_by(&server, &config);
     let delivering = telemetry::of_server(&config, &server)?;
     let display = tracing::field::display::<SocketAddr>;
     let (api, admin) = (listeners.api().ok().map(display), listeners.admin().ok().flatten().map(display));
@@ -86,9 +87,9 @@ struct Prepared {
     first: Result<Arc<Installation>, OpeningError>,
 }
 
-async fn prepare(config: &Config) -> Result<Prepared, Failure> {
+async fn prepare(config: &Config, given: Given) -> Result<Prepared, Failure> {
     open::refuse_unsafe(config)?;
-    let listeners = Listeners::bind(config)?;
+    let listeners = Listeners::take(config, given)?;
     let certificates = Served::load_all(config)?;
     match open_installation(config).await {
         Err(error) if !can_wait(config, &error) => Err(error.into()),

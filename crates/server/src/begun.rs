@@ -38,7 +38,7 @@ impl Begun {
         let Some(recording) = state.recording() else { return };
         let config = state.config();
         let is_https = match route {
-            Route::Admin(_) | Route::Console => config.admin_tls.is_some(),
+            Route::Operators(_) => config.admin_tls.is_some(),
             _ => config.public_url.starts_with("https:"),
         };
         let (path, scheme) = (state.metrics().routes().path(route), if is_https { "https" } else { "http" });

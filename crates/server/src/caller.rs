@@ -12,19 +12,19 @@ use crate::registry::Registered;
 
 /// Who sent a request, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// The client that it names. Anybody can name any.
-    pub(crate) claimed: Option<ClientId>,
+    pub claimed: Option<ClientId>,
     /// The client that it was shown to be.
-    pub(crate) verified: Option<ClientId>,
+    pub verified: Option<ClientId>,
     /// Whether there is the client that it names.
-    pub(crate) exists: bool,
+    pub exists: bool,
     /// The client's merchant.
-    pub(crate) merchant: Option<MerchantId>,
+    pub merchant: Option<MerchantId>,
     /// The secret that it used, or that its token was obtained with.
-    pub(crate) secret: Option<SecretId>,
+    pub secret: Option<SecretId>,
     /// The token that it used, or that it obtained.
-    pub(crate) token: Option<TokenId>,
+    pub token: Option<TokenId>,
 }
 
 impl Caller {
@@ -100,7 +100,7 @@ impl Caller {
     }
 
     /// The client, if there is one of this id for sure.
-    pub(crate) fn known(&self) -> Option<ClientId> {
+    pub fn known(&self) -> Option<ClientId> {
         self.verified.or(self.claimed.filter(|_| self.exists))
     }
 }

@@ -45,7 +45,7 @@ impl Installation {
 
     /// Applies every change that had been written when this was called. What is not known then is not there; what the
     /// store could not say is not called wrong.
-    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
+    pub async fn catch_up(&self) -> Result<(), Error> {
         let changes = self.changes();
         let asked = changes.ask()?;
         loop {

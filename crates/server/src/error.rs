@@ -308,7 +308,7 @@ impl Error {
     }
 
     /// What is wrong with the parts of the request, if that is it.
-    pub(crate) fn problems(&self) -> Option<Cow<'_, Problems>> {
+    pub fn problems(&self) -> Option<Cow<'_, Problems>> {
         match self {
             Self::Invalid(problems)
             | Self::Scope(problems)

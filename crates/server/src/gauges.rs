@@ -53,7 +53,7 @@ fn of_its_store(state: &State, out: &mut Exposition) {
     gauge("tollgate_change_log_unread_seconds", "How long ago the change log was last read.", &unread);
     let stale = u8::from(installation.is_stale());
     gauge("tollgate_stale", "1 if that is longer than tokens.stale_after.", &stale);
-    let offset = installation.store_clock().offset();
+    let offset = installation.clock_offset();
     let help = "How far the store's clock is ahead of this server's; 0 where they are one.";
     gauge("tollgate_store_clock_offset_seconds", help, &offset);
     let replaced = u8::from(installation.membership().is_replaced(installation.store_time()));

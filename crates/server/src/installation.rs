@@ -3,6 +3,7 @@
 mod revocations;
 mod trail;
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -195,7 +196,7 @@ impl Installation {
 
     /// The time that has passed for certain, by the clock and by how long machines were up. What has expired by it may be
     /// deleted.
-    pub(crate) fn passed(&self) -> Timestamp {
+    pub fn passed(&self) -> Timestamp {
         self.steady_now().min(self.now())
     }
 
@@ -206,9 +207,9 @@ impl Installation {
         }
     }
 
-    /// How far the store's clock is from this server's.
-    pub(crate) fn store_clock(&self) -> &StoreClock {
-        &self.store_clock
+    /// How far the store's clock is ahead of this server's, in seconds; negative if it is behind.
+    pub fn clock_offset(&self) -> impl Display + use<> {
+        self.store_clock.offset()
     }
 
     /// Measures how far the store's clock is from this server's. Says why the server can't serve if it is too far.
@@ -217,7 +218,7 @@ impl Installation {
     }
 
     /// The time on the store's clock, as far as it is known.
-    pub(crate) fn store_time(&self) -> Timestamp {
+    pub fn store_time(&self) -> Timestamp {
         self.store_clock.at(self.now())
     }
 

@@ -4,7 +4,6 @@
 //! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
 
 mod answering;
-mod api;
 mod authz;
 mod background;
 mod begun;
@@ -12,12 +11,10 @@ mod caller;
 mod catch_up;
 mod change_log;
 mod client_id_filter;
-mod console;
 mod document;
 pub mod error;
 mod events;
 mod exposition;
-mod figures;
 mod follower;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -29,11 +26,12 @@ mod installation;
 mod last_use;
 mod limiters;
 mod limits;
+mod listeners;
 pub mod log;
 mod membership;
 mod metrics;
+mod mounted;
 mod oauth;
-pub mod oidc;
 mod open_files;
 pub mod openapi;
 mod panics;
@@ -61,16 +59,24 @@ mod waiting;
 mod watcher;
 mod why;
 
+pub use caller::Caller;
 pub use follower::{Follower, Following};
 pub use inspection::{Verdict, inspect};
 pub use installation::Installation;
+pub use listeners::{BindError, Listeners};
+pub use metrics::{BUCKETS, Grant, Metrics, Totals};
+pub use mounted::{Begin, Beside, MakeRouter, Mounted, Operators, Running};
+pub use oauth::request::{MAX_BODY, check_sender};
 pub use open_files::open_files;
 pub use readiness::{NotReady, Task};
 pub use refusals::{Refusal, Refusals};
+pub use refused_requests::{KEPT, RefusedRequest, RefusedRequests};
 pub use response::Body;
 pub use rotation::Rotation;
-pub use run::{BindError, Listeners, Tls, run};
-pub use server::{Loopback, Mounted, Server};
+pub use route::is_at;
+pub use run::{Tls, run};
+pub use server::{Loopback, Server};
+pub use state::{Arrival, State};
 pub use streaming::{StreamError, Streaming};
 pub use waiting::Waiting;
 pub use watcher::Watcher;

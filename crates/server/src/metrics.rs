@@ -15,7 +15,7 @@ use crate::route::{Route, Routes};
 use crate::why::Why;
 
 /// Upper bounds of the latency buckets, in microseconds.
-pub(crate) const BUCKETS: [u64; 12] =
+pub const BUCKETS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
 /// The statuses that are answered; others are counted as 500.
 const STATUSES: [u16; 22] = [
@@ -24,7 +24,7 @@ const STATUSES: [u16; 22] = [
 ];
 
 /// Counts requests, tokens and refusals.
-pub(crate) struct Metrics {
+pub struct Metrics {
     routes: Routes,
     /// For each route what was counted, at its place.
     by_route: Box<[RouteMetrics]>,
@@ -36,13 +36,13 @@ pub(crate) struct Metrics {
 
 /// What was counted so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Totals {
+pub struct Totals {
     /// Requests by how long they took, at most each of [`BUCKETS`], and longer.
-    pub(crate) buckets: [u64; BUCKETS.len() + 1],
+    pub buckets: [u64; BUCKETS.len() + 1],
     /// Grants answered with tokens.
-    pub(crate) tokens: u64,
+    pub tokens: u64,
     /// Clients refused, by the reason, at its place among all.
-    pub(crate) reasons: [u64; Why::ALL.len()],
+    pub reasons: [u64; Why::ALL.len()],
 }
 
 struct RouteMetrics {
@@ -53,7 +53,7 @@ struct RouteMetrics {
 
 /// By which grant a token was issued.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Grant {
+pub enum Grant {
     /// With the client's credentials.
     ClientCredentials,
     /// With a refresh token.
@@ -109,7 +109,7 @@ impl Metrics {
     }
 
     /// Returns what was counted so far, over all routes but those for operators.
-    pub(crate) fn totals(&self) -> Totals {
+    pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for route in self.routes.all().filter(|route| route.is_for_callers()) {
             let counted = &self.by_route[route.place()];
@@ -123,12 +123,12 @@ impl Metrics {
     }
 
     /// How many tokens were issued by a grant.
-    pub(crate) fn tokens_issued(&self, grant: Grant) -> u64 {
+    pub fn tokens_issued(&self, grant: Grant) -> u64 {
         self.tokens[grant as usize].load(Relaxed)
     }
 
     /// How many refusals there were for each reason of which callers are told less.
-    pub(crate) fn reasons(&self) -> impl Iterator<Item = (Why, u64)> {
+    pub fn reasons(&self) -> impl Iterator<Item = (Why, u64)> {
         Why::ALL.into_iter().map(|why| (why, self.reasons[why as usize].load(Relaxed)))
     }
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_route_status_and_time() {
-        let metrics = Metrics::of(Routes::with([], false, false));
+        let metrics = Metrics::of(Routes::with([], Vec::new(), false, false));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_micros(70));
         metrics.request(Route::Token, StatusCode::OK, Duration::from_secs(9));
         metrics.request(Route::Token, StatusCode::IM_A_TEAPOT, Duration::from_micros(50));

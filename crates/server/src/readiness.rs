@@ -41,8 +41,8 @@ pub enum Task {
     Streaming,
     /// Notes when secrets are used.
     Uses,
-    /// Keeps what was counted over the last hour.
-    Figures,
+    /// What is mounted: says what has ended with it.
+    Mounted(&'static str),
 }
 
 impl Task {
@@ -57,7 +57,7 @@ impl Task {
             Self::Events => "recording events in the audit trail",
             Self::Streaming => "streaming the audit trail",
             Self::Uses => "noting when secrets are used",
-            Self::Figures => "keeping the figures of the last hour",
+            Self::Mounted(what) => what,
         }
     }
 }

@@ -9,13 +9,13 @@ use crate::caller::Caller;
 use crate::log::Request;
 
 /// How many are kept.
-pub(crate) const KEPT: usize = 4_096;
+pub const KEPT: usize = 4_096;
 /// How much of a reason is kept, in bytes.
 const LONGEST_REASON: usize = 256;
 
 /// The requests that were refused last, in memory of a bounded size.
 #[derive(Default)]
-pub(crate) struct RefusedRequests(Mutex<Ring>);
+pub struct RefusedRequests(Mutex<Ring>);
 
 /// A row that begins again at its front when it is full.
 #[derive(Default)]
@@ -27,19 +27,22 @@ struct Ring {
 
 /// A request that was refused.
 #[derive(Clone)]
-pub(crate) struct RefusedRequest {
+pub struct RefusedRequest {
     id: String,
     /// When it was answered.
-    pub(crate) at: Timestamp,
-    pub(crate) method: String,
-    pub(crate) route: &'static str,
-    pub(crate) status: u16,
+    pub at: Timestamp,
+    /// Its method.
+    pub method: String,
+    /// Its route, as logs and metrics name it.
+    pub route: &'static str,
+    /// The status of the answer.
+    pub status: u16,
     /// Who sent it, as far as it is known.
-    pub(crate) caller: Caller,
+    pub caller: Caller,
     /// Where it came from, if that is logged.
-    pub(crate) source: Option<IpAddr>,
+    pub source: Option<IpAddr>,
     /// Why, as the log has it.
-    pub(crate) reason: String,
+    pub reason: String,
 }
 
 impl RefusedRequests {
@@ -57,7 +60,7 @@ impl RefusedRequests {
     }
 
     /// Returns those with this id, the latest first. A caller that chooses its ids can give several the same one.
-    pub(crate) fn with_id(&self, id: &str) -> Vec<RefusedRequest> {
+    pub fn with_id(&self, id: &str) -> Vec<RefusedRequest> {
         let Ring { kept, oldest } = &*self.ring();
         let (latest, earlier) = kept.split_at(*oldest);
         let all = earlier.iter().chain(latest).rev();

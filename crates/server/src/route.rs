@@ -2,7 +2,6 @@
 
 use tollgate_http::refusal::Dialect;
 
-use crate::api::paths;
 use crate::authz::asks::Asks;
 
 /// A route that is served.
@@ -24,53 +23,60 @@ pub(crate) enum Route {
     Health,
     Ready,
     Metrics,
-    /// The console, whatever is below it.
-    Console,
     /// A path that leads nowhere.
     Unknown,
-    /// A route of the administration, by its place among them.
-    Admin(usize),
-    /// A route that is mounted beside the authority's, by its place among them.
+    /// A route that operators reach, by its place among those that are mounted.
+    Operators(usize),
+    /// Another route that is mounted beside the authority's, by its place among those that are mounted.
     Mounted(usize),
 }
 
 /// The routes of a server.
 pub(crate) struct Routes {
+    /// Of what is mounted, the paths that operators reach.
+    operators: Box<[&'static str]>,
+    /// Of what is mounted, all others, which come behind those.
     mounted: Box<[Template]>,
     /// Whether forward authorization is served.
     authz: bool,
-    /// Whether the administration is served next to the API.
-    admin: bool,
+    /// Whether operators reach theirs next to the API.
+    beside: bool,
 }
 
 impl Routes {
-    /// The authority's routes, and those with these paths.
-    pub(crate) fn with(mounted: impl IntoIterator<Item = &'static str>, authz: bool, admin: bool) -> Self {
-        Self { mounted: mounted.into_iter().map(Template::of).collect(), authz, admin }
+    /// The authority's routes, those with these paths, and those that operators reach.
+    pub(crate) fn with(
+        mounted: impl IntoIterator<Item = &'static str>,
+        operators: Vec<&'static str>,
+        authz: bool,
+        beside: bool,
+    ) -> Self {
+        let mounted = mounted.into_iter().map(Template::of).collect();
+        Self { operators: operators.into(), mounted, authz, beside }
     }
 
-    /// Says whether the administration is served next to the API.
-    pub(crate) const fn has_admin(&self) -> bool {
-        self.admin
+    /// Says whether operators reach theirs next to the API.
+    pub(crate) const fn are_operators_beside(&self) -> bool {
+        self.beside
     }
 
     /// The route of a path on the listener of the administration.
-    pub(crate) fn of_admin(path: &str) -> Route {
-        match Route::of(path) {
-            route @ (Route::Health | Route::Ready | Route::Metrics | Route::Console) => route,
-            _ => paths::place_of(path).map_or(Route::Unknown, Route::Admin),
+    pub(crate) fn of_operators(&self, path: &str) -> Route {
+        if let route @ (Route::Health | Route::Ready | Route::Metrics) = Route::of(path) {
+            return route;
         }
+        let place = self.operators.iter().position(|template| is_at(template, path));
+        place.map_or(Route::Unknown, Route::Operators)
     }
 
     /// The route of a path. Paths are compared as they were sent: no second spelling reaches a handler.
     pub(crate) fn of(&self, path: &str) -> Route {
         match Route::of(path) {
-            Route::Unknown if self.admin && path.starts_with(paths::ABOVE) => Self::of_admin(path),
-            Route::Unknown => {
-                let place = self.mounted.iter().position(|template| template.leads_to(path));
-                place.map_or(Route::Unknown, Route::Mounted)
-            }
-            Route::Console if !self.admin => Route::Unknown,
+            Route::Unknown => match self.mounted.iter().position(|template| template.leads_to(path)) {
+                Some(place) => Route::Mounted(self.operators.len() + place),
+                None if self.beside => self.of_operators(path),
+                None => Route::Unknown,
+            },
             route if route.asks().is_some() && !self.authz => Route::Unknown,
             route => route,
         }
@@ -79,20 +85,42 @@ impl Routes {
     /// The path of a route, as a template.
     pub(crate) fn path(&self, route: Route) -> &'static str {
         match route {
-            Route::Mounted(place) => self.mounted[place].path,
-            Route::Admin(place) => paths::ALL[place],
+            Route::Operators(place) => name_of(self.operators[place]),
+            Route::Mounted(place) => self.mounted[place - self.operators.len()].path,
             route => route.path(),
         }
     }
 
     /// All routes in their order: each has [its place](Route::place) there.
     pub(crate) fn all(&self) -> impl Iterator<Item = Route> + use<> {
-        let admin = (0..paths::ALL.len()).map(Route::Admin);
+        let (operators, mounted) = (self.operators.len(), self.mounted.len());
         OWN.into_iter()
             .map(|(route, _)| route)
-            .chain(admin)
-            .chain((0..self.mounted.len()).map(Route::Mounted))
+            .chain((0..operators).map(Route::Operators))
+            .chain((operators..operators + mounted).map(Route::Mounted))
     }
+}
+
+/// What ends a template that stands for itself and all that is below it.
+const BELOW: &str = "{*path}";
+
+/// Says whether a path, as it was sent, is one of a template: `{id}` stands for a segment that is not empty, and `{*path}` at the
+/// end for any that follow, or none.
+pub fn is_at(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    loop {
+        match (template.next(), path.next()) {
+            (Some(BELOW), _) | (None, None) => return true,
+            (Some(expected), Some(found)) if expected.starts_with('{') && !found.is_empty() => {}
+            (Some(expected), Some(found)) if expected == found => {}
+            _ => return false,
+        }
+    }
+}
+
+/// What logs and metrics call the paths of a template.
+fn name_of(template: &'static str) -> &'static str {
+    template.strip_suffix(BELOW).map_or(template, |above| above.trim_end_matches('/'))
 }
 
 /// The path of a route that is mounted, as the router reads it.
@@ -114,7 +142,7 @@ impl Template {
 }
 
 /// The authority's own routes.
-const OWN: [(Route, &str); 18] = [
+const OWN: [(Route, &str); 17] = [
     (Route::Token, "/api/v1/oauth2/token"),
     (Route::Refresh, "/api/v1/oauth2/refresh"),
     (Route::StandardToken, "/oauth2/token"),
@@ -131,7 +159,6 @@ const OWN: [(Route, &str); 18] = [
     (Route::Health, "/healthz"),
     (Route::Ready, "/readyz"),
     (Route::Metrics, "/metrics"),
-    (Route::Console, "/console"),
     (Route::Unknown, "unknown"),
 ];
 
@@ -143,7 +170,6 @@ impl Route {
             // An issuer with a path is described below it (RFC 8414 §3.1).
             None if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
             None if path.starts_with("/authz/envoy/") => Self::AuthzEnvoy,
-            None if path.starts_with("/console/") => Self::Console,
             None if path.starts_with("/.well-known/openid-configuration/")
                 || path.ends_with("/.well-known/openid-configuration") =>
             {
@@ -170,14 +196,13 @@ impl Route {
 
     /// Says whether callers use it, and not those who operate the server.
     pub(crate) const fn is_for_callers(self) -> bool {
-        !matches!(self, Self::Admin(_) | Self::Console | Self::Health | Self::Ready | Self::Metrics)
+        !matches!(self, Self::Operators(_) | Self::Health | Self::Ready | Self::Metrics)
     }
 
     /// Its place among all routes of a server.
     pub(crate) fn place(self) -> usize {
         match self {
-            Self::Admin(place) => OWN.len() + place,
-            Self::Mounted(place) => OWN.len() + paths::ALL.len() + place,
+            Self::Operators(place) | Self::Mounted(place) => OWN.len() + place,
             own => OWN.iter().position(|(route, _)| *route == own).unwrap_or_default(),
         }
     }
@@ -201,9 +226,12 @@ impl Route {
 mod tests {
     use super::*;
 
+    const OPERATORS: [&str; 3] = ["/admin/v1/clients", "/admin/v1/clients/{id}", "/console/{*path}"];
+
     #[test]
     fn a_mounted_path_is_counted_under_its_template_and_any_other_as_unknown() {
-        let routes = Routes::with(["/pay/{id}", "/payments", "/payments/{id}"], false, false);
+        let routes =
+            Routes::with(["/pay/{id}", "/payments", "/payments/{id}"], OPERATORS.to_vec(), false, true);
         for (path, template) in [
             ("/pay/1", "/pay/{id}"),
             ("/pay/1/2", "/pay/{id}"),
@@ -222,26 +250,45 @@ mod tests {
 
     #[test]
     fn the_administration_is_where_it_is_served_and_nowhere_else() {
-        let (apart, beside) = (Routes::with([], false, false), Routes::with([], false, true));
+        let of_server = |beside| Routes::with([], OPERATORS.to_vec(), false, beside);
+        let (apart, beside) = (of_server(false), of_server(true));
         let client = "/admin/v1/clients/{id}";
         assert_eq!(apart.path(apart.of("/admin/v1/clients/x")), "unknown");
         assert_eq!(beside.path(beside.of("/admin/v1/clients/x")), client);
-        assert_eq!(apart.path(Routes::of_admin("/admin/v1/clients/x")), client);
-        for path in ["/oauth2/token", "/api/v1/oauth2/token", "/admin/v1", "/pay/x"] {
-            assert_eq!(Routes::of_admin(path), Route::Unknown, "{path}");
+        assert_eq!(apart.path(apart.of_operators("/admin/v1/clients/x")), client);
+        for path in ["/oauth2/token", "/api/v1/oauth2/token", "/admin/v1", "/pay/x", "/consoles"] {
+            assert_eq!(apart.of_operators(path), Route::Unknown, "{path}");
         }
-        assert_eq!(Routes::of_admin("/healthz"), Route::Health);
+        assert_eq!(apart.of_operators("/healthz"), Route::Health);
         for path in ["/console", "/console/", "/console/clients/x/delete"] {
-            assert_eq!(Routes::of_admin(path), Route::Console, "{path}");
+            assert_eq!(apart.path(apart.of_operators(path)), "/console", "{path}");
             assert_eq!((apart.path(apart.of(path)), beside.path(beside.of(path))), ("unknown", "/console"));
         }
-        assert_eq!(Routes::of_admin("/consoles"), Route::Unknown);
+    }
+
+    #[test]
+    fn a_path_is_found_by_its_template_and_no_other_spelling_is_one() {
+        let template = "/admin/v1/clients/{id}/disable";
+        assert!(is_at(template, "/admin/v1/clients/x/disable"));
+        for other in [
+            "/admin/v1/clients//disable",
+            "/admin/v1/clients/x",
+            "/admin/v1/clients/x/disable/",
+            "/Admin/v1/clients/x/disable",
+        ] {
+            assert!(!is_at(template, other), "{other}");
+        }
     }
 
     #[test]
     fn every_route_has_a_place_of_its_own() {
-        let routes = Routes::with(["/a", "/b"], true, true);
+        let routes = Routes::with(["/a", "/b"], OPERATORS.to_vec(), true, true);
         let places: Vec<usize> = routes.all().map(Route::place).collect();
-        assert_eq!(places, (0..OWN.len() + paths::ALL.len() + 2).collect::<Vec<_>>());
+        assert_eq!(places, (0..OWN.len() + OPERATORS.len() + 2).collect::<Vec<_>>());
+        let names: Vec<_> = routes.all().map(|route| routes.path(route)).collect();
+        assert_eq!(
+            names[OWN.len()..],
+            ["/admin/v1/clients", "/admin/v1/clients/{id}", "/console", "/a", "/b"]
+        );
     }
 }

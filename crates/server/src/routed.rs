@@ -47,7 +47,7 @@ impl Routed {
             Route::Mounted(_) => extensions.insert(arrival.from).is_some(),
             _ => extensions.insert(arrival).is_some(),
         };
-        if let Route::Admin(_) | Route::Console = route {
+        if let Route::Operators(_) = route {
             extensions.insert(id.clone());
         }
         // A router is always ready.

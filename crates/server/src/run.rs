@@ -1,13 +1,10 @@
 //! Running a server: its listeners, what goes on in the background, and how it ends.
 
-use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -17,93 +14,17 @@ use tollgate_store::Outcome;
 
 use crate::answering::{Answering, serve};
 use crate::background;
-use crate::figures;
 use crate::follower::{Follower, Following};
 use crate::installation::Installation;
 use crate::limits::limits;
+use crate::listeners::{Listeners, Socket};
 use crate::open_files::open_files;
 use crate::readiness::Task;
 use crate::rotation::Rotation;
 use crate::server::Server;
-use crate::state::State;
 use crate::streaming::Streaming;
 use crate::uses;
 use crate::watcher::Watcher;
-
-/// A listener that can't be had.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another process has it.
-    #[error("{address} is taken by another process: stop that one, or choose another address with `{key}`")]
-    Taken {
-        /// The address.
-        address: SocketAddr,
-        /// The setting that names it.
-        key: &'static str,
-    },
-    /// The system refuses it.
-    #[error("can't listen on {address}: {source}; choose another address with `{key}`")]
-    Refused {
-        /// The address.
-        address: SocketAddr,
-        /// The setting that names it.
-        key: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// The sockets of a server, bound before anything else is started.
-pub struct Listeners {
-    api: TcpListener,
-    admin: Option<TcpListener>,
-}
-
-impl Listeners {
-    /// Binds what the configuration names.
-    pub fn bind(config: &Config) -> Result<Self, BindError> {
-        let api = bind(config.listen, "listen")?;
-        let admin = match config.admin_listen {
-            Some(address) => Some(bind(address, "admin_listen")?),
-            None => None,
-        };
-        Ok(Self { api, admin })
-    }
-
-    /// Where the API is, with the port that the system chose if it was asked to.
-    pub fn api(&self) -> io::Result<SocketAddr> {
-        self.api.local_addr()
-    }
-
-    /// The sockets of the API and of the administration.
-    pub(crate) fn sockets(&self) -> (&TcpListener, Option<&TcpListener>) {
-        (&self.api, self.admin.as_ref())
-    }
-
-    /// Where health and metrics are.
-    pub fn admin(&self) -> io::Result<Option<SocketAddr>> {
-        self.admin.as_ref().map(TcpListener::local_addr).transpose()
-    }
-}
-
-/// Connections that may wait in the kernel, as far as it lets them (`net.core.somaxconn`). With few, a crowd that comes
-/// at once is made to try again, a second later.
-const BACKLOG: u32 = 4096;
-
-fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
-    listen(address).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => BindError::Taken { address, key },
-        _ => BindError::Refused { address, key, source },
-    })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of an earlier process that are still closing don't hold the port.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
 
 /// By what the listeners speak TLS; `None` for plain HTTP.
 #[derive(Clone, Default)]
@@ -128,11 +49,11 @@ pub async fn run(
     let open = server.state().connections().clone();
     warn_of_few_files(server.state().config());
     let (stop, stopped) = watch::channel(());
-    let beside = Beside::start(server.state(), &stopped);
+    let beside = Beside::start(&server, &stopped);
     let note = |act, what| server.state().installation().note_event(act, Outcome::Done, &what);
     note("server.start", about_start(server.state().config()));
-    let serve_admin = |listener| serve_admin(server.clone(), listener, tls.admin, stopped);
-    let admin = listeners.admin.map(|listener| tokio::spawn(serve_admin(listener)));
+    let serve_admin = |socket| serve_admin(server.clone(), socket, tls.admin, stopped);
+    let admin = listeners.admin.map(|socket| tokio::spawn(serve_admin(socket)));
     let draining = {
         let server = server.clone();
         async move {
@@ -148,8 +69,10 @@ pub async fn run(
     let sources = server.state().limiters().connections.clone();
     let (now, later) =
         (server.state().edge_limits().borrow().clone(), server.state().edge_limits().subscribe());
+    let Socket { listener, is_given } = listeners.api;
     let edge = Edge::new(now).follow(later).tls(tls.api).count_in(open).limit_sources(sources);
-    let drained = serve(edge, listeners.api, Answering::Api(server.clone()), Box::pin(draining)).await;
+    let answering = Answering::Api(server.clone());
+    let drained = serve(edge.leave_queue(is_given), listener, answering, Box::pin(draining)).await;
     note("server.stop", json!({ "completed": drained.completed, "aborted": drained.aborted }));
     // Health is answered to the end, so that whoever watches sees the server drain.
     drop(stop);
@@ -174,7 +97,8 @@ struct Beside {
 
 impl Beside {
     /// Starts it, to go on until `stopped` has no sender any more.
-    fn start(state: &Arc<State>, stopped: &watch::Receiver<()>) -> Self {
+    fn start(server: &Server, stopped: &watch::Receiver<()>) -> Self {
+        let state = server.state();
         let installation = state.installation();
         let spawn = |task, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
             background::spawn(task, installation.clone(), work)
@@ -189,10 +113,9 @@ impl Beside {
         ];
         let noting = uses::run(state.uses().clone(), installation.clone(), stopped.clone());
         finishing.push(spawn(Task::Uses, Box::pin(noting)));
-        let counting = state.clone();
-        let counted = move || (counting.installation().now(), counting.metrics().totals());
-        let keeping = figures::run(state.figures().clone(), counted, stopped.clone());
-        finishing.push(spawn(Task::Figures, Box::pin(keeping)));
+        for task in server.take_tasks() {
+            finishing.push(spawn(Task::Mounted(task.what), (task.run)(state.clone(), stopped.clone())));
+        }
         if let Some(streaming) = Streaming::new(installation.clone()) {
             finishing.push(spawn(Task::Streaming, Box::pin(streaming.run(stopped.clone()))));
         }
@@ -226,13 +149,15 @@ fn warn_of_few_files(config: &Config) {
 
 async fn serve_admin(
     server: Arc<Server>,
-    listener: TcpListener,
+    Socket { listener, is_given }: Socket,
     tls: Option<Arc<rustls::ServerConfig>>,
     mut stopped: watch::Receiver<()>,
 ) -> Drained {
     let limits = server.state().edge_limits().borrow().clone();
     let max_connections = server.state().config().admin.max_connections;
-    let edge = Edge::new(Limits { max_connections, ..limits }).tls(tls);
+    // A request that is lost here is asked again, and those of the API wait until this process has ended.
+    let settle = Duration::ZERO;
+    let edge = Edge::new(Limits { max_connections, settle, ..limits }).tls(tls).leave_queue(is_given);
     let stopped = async move { while stopped.changed().await.is_ok() {} };
     serve(edge, listener, Answering::Admin(server), Box::pin(stopped)).await
 }

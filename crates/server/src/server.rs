@@ -7,12 +7,12 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{MethodRouter, any};
+use axum::routing::any;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Request, Response};
@@ -29,7 +29,6 @@ use tollgate_store::StoreError;
 use tollgate_telemetry::{Counts, RequestSpan, TraceIdText, Traces};
 use tower::{BoxError, Service};
 
-use crate::api;
 use crate::authz::asks::Asks;
 use crate::authz::{self, RouteTable};
 use crate::begun::Begun;
@@ -37,6 +36,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::exposition::Format;
 use crate::installation::Installation;
+use crate::mounted::{Beside, Mounted};
 use crate::oauth::{self, refresh, token};
 use crate::panics::catch_panic;
 use crate::readiness::NotReady;
@@ -47,7 +47,7 @@ use crate::routed::Routed;
 use crate::spans::Recording;
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{console, health, limits, log, oidc, openapi};
+use crate::{health, limits, log, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -81,15 +81,6 @@ impl Service<Request<Bytes>> for Loopback {
     }
 }
 
-/// What is served beside the authority's routes.
-#[derive(Default)]
-pub struct Mounted {
-    /// Each is a path as the router reads it, and what answers there.
-    pub routes: Vec<(&'static str, MethodRouter)>,
-    /// What answers where no route leads, if it is not to be a refusal in the envelope.
-    pub unknown: Option<MethodRouter>,
-}
-
 /// A running server: answers requests, however they arrive.
 pub struct Server {
     state: Arc<State>,
@@ -101,6 +92,8 @@ pub struct Server {
     router: Router,
     /// What is served on the listener of the administration.
     admin: Router,
+    /// What is mounted and goes on beside the requests, until it is begun.
+    tasks: Mutex<Vec<Beside>>,
 }
 
 impl Server {
@@ -115,24 +108,22 @@ impl Server {
     }
 
     fn with(installation: Arc<Installation>, health: bool, mounted: Mounted) -> Self {
+        let Mounted { routes: mounted, unknown, operators } = mounted;
         let config = installation.config();
-        let paths = mounted.routes.iter().map(|(path, _)| *path);
-        let routes = Routes::with(paths, config.authz.enabled, health);
+        let paths = mounted.iter().map(|(path, _)| *path);
+        let routes = Routes::with(paths, operators.paths, config.authz.enabled, health);
         let edge_limits = limits::changing(config);
         let state = Arc::new(State::new(installation, routes, edge_limits));
         let not_found = async || Error::NotFound;
-        let console = || if state.config().console.enabled { console::router() } else { Router::new() };
-        let administration =
-            || health::router().merge(api::router()).merge(console()).with_state(state.clone());
-        let beside = if health { administration() } else { Router::new() };
+        let administration = health::router().with_state(state.clone()).merge((operators.router)(&state));
+        let beside = if health { administration.clone() } else { Router::new() };
         let own = oauth::router(state.config()).with_state(state.clone()).merge(beside);
-        let unknown = mounted.unknown.unwrap_or_else(|| any(not_found));
+        let unknown = unknown.unwrap_or_else(|| any(not_found));
         let own = own.merge(openapi::router(state.clone(), health)).fallback_service(unknown);
-        let router =
-            mounted.routes.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
+        let router = mounted.into_iter().fold(own, |router, (path, methods)| router.route(path, methods));
         let authz = RouteTable::new(&state.config().authz.routes);
-        let admin = administration().fallback(not_found);
-        Self { state, requests: OnceLock::new(), authz, router, admin }
+        let admin = administration.fallback(not_found);
+        Self { state, requests: OnceLock::new(), authz, router, admin, tasks: Mutex::new(operators.tasks) }
     }
 
     pub(crate) fn state(&self) -> &Arc<State> {
@@ -145,8 +136,7 @@ impl Server {
         let authz = self.state.config().authz.enabled;
         let is_served = |route: &Route| match route {
             Route::Unknown => false,
-            Route::Admin(_) => routes.has_admin(),
-            Route::Console => routes.has_admin() && self.state.config().console.enabled,
+            Route::Operators(_) => routes.are_operators_beside(),
             route => authz || route.asks().is_none(),
         };
         routes.all().filter(is_served).map(|route| routes.path(route)).collect()
@@ -173,10 +163,9 @@ impl Server {
         health::metrics(&self.state, Format::Prometheus)
     }
 
-    /// From now on people can sign in to the console by the provider of the configuration, which is asked in this way. Only the
-    /// first way counts.
-    pub fn sign_in_by(&self, access: oidc::Access) {
-        self.state.set_provider(access);
+    /// What is mounted and is to go on beside the requests. It is begun once.
+    pub(crate) fn take_tasks(&self) -> Vec<Beside> {
+        std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns up to `limit` clients and reasons that were refused here, the most frequent first.
@@ -257,7 +246,7 @@ impl Server {
         let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
         let mut begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, at: begun.start, peer: Some(peer) };
-        let route = Routes::of_admin(request.uri().path());
+        let route = self.state.metrics().routes().of_operators(request.uri().path());
         begun.record(&self.state, route, Some(peer), &request);
         let mut caller = Caller::default();
         let routed = Routed::start(&self.admin, route, arrival, &begun.id, request);

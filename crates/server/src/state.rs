@@ -1,5 +1,6 @@
 //! What the handlers of a running server share. It knows none of them.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -14,11 +15,9 @@ use tollgate_http::ClientAddress;
 use tollgate_http::edge::{Limits, OpenConnections};
 use tollgate_telemetry::Trust;
 
-use crate::figures::Figures;
 use crate::installation::Installation;
 use crate::limiters::Limiters;
 use crate::metrics::Metrics;
-use crate::oidc::{Access, CALLBACK, Provider};
 use crate::readiness::NotReady;
 use crate::refusals::Refusals;
 use crate::refused_requests::RefusedRequests;
@@ -30,25 +29,24 @@ use crate::uses::Uses;
 
 /// What is known of a request before its handler is called.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
+pub struct Arrival {
     /// The caller's address, proxies left out.
-    pub(crate) from: ClientAddress,
+    pub from: ClientAddress,
     /// When the request came. Whoever handles it reads no clock.
-    pub(crate) now: Timestamp,
+    pub now: Timestamp,
     /// The same on the clock that is never set.
-    pub(crate) at: Instant,
+    pub at: Instant,
     /// Who sent it here, a proxy perhaps; `None` within this process.
-    pub(crate) peer: Option<IpAddr>,
+    pub peer: Option<IpAddr>,
 }
 
 /// The state of a running server.
-pub(crate) struct State {
+pub struct State {
     installation: Arc<Installation>,
     limiters: Limiters,
     metrics: Metrics,
     refusals: Refusals,
     refused: RefusedRequests,
-    figures: Arc<Figures>,
     uses: Arc<Uses>,
     slow_hashes: SlowHashes,
     dummy_client: Arc<Registered>,
@@ -60,8 +58,6 @@ pub(crate) struct State {
     /// When the served certificate expires, in seconds since 1970; 0 without one.
     certificate_expiry: AtomicI64,
     recording: OnceLock<Recording>,
-    /// By which people can sign in to the console.
-    provider: OnceLock<Provider>,
 }
 
 impl State {
@@ -77,7 +73,6 @@ impl State {
             metrics: Metrics::of(routes),
             refusals: Refusals::default(),
             refused: RefusedRequests::default(),
-            figures: Arc::default(),
             uses: Arc::default(),
             slow_hashes: SlowHashes::new(),
             dummy_client: Arc::new(Registered::dummy()),
@@ -87,18 +82,18 @@ impl State {
             edge_limits,
             certificate_expiry: AtomicI64::new(0),
             recording: OnceLock::new(),
-            provider: OnceLock::new(),
             installation,
         }
     }
 
-    pub(crate) fn installation(&self) -> &Arc<Installation> {
+    /// The installation that is served.
+    pub fn installation(&self) -> &Arc<Installation> {
         &self.installation
     }
 
     /// The configuration that the server was started with: what all servers of a store agree on, and what else never changes
     /// while it runs.
-    pub(crate) fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         self.installation.config()
     }
 
@@ -108,7 +103,7 @@ impl State {
     }
 
     /// Within which time a request's body must arrive.
-    pub(crate) fn body_timeout(&self) -> Duration {
+    pub fn body_timeout(&self) -> Duration {
         self.settings.load().limits.body_timeout
     }
 
@@ -125,23 +120,19 @@ impl State {
         &self.limiters
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    /// What was counted since the start.
+    pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
     /// Who was refused, and why.
-    pub(crate) fn refusals(&self) -> &Refusals {
+    pub fn refusals(&self) -> &Refusals {
         &self.refusals
     }
 
     /// The requests that were refused last.
-    pub(crate) fn refused(&self) -> &RefusedRequests {
+    pub fn refused(&self) -> &RefusedRequests {
         &self.refused
-    }
-
-    /// What was counted over the last hour.
-    pub(crate) fn figures(&self) -> &Arc<Figures> {
-        &self.figures
     }
 
     /// The uses of secrets that are not in the store yet.
@@ -159,6 +150,16 @@ impl State {
         &self.dummy_client
     }
 
+    /// Counts a request of an operator, whose client or session this is; `Err` tells how long until the next one is allowed.
+    pub fn count_act(&self, by: impl Hash) -> Result<(), Duration> {
+        self.limiters.administration.take(by, Instant::now())
+    }
+
+    /// How many connections to the API are open.
+    pub fn open_connections(&self) -> usize {
+        self.connections.count()
+    }
+
     /// The open connections to the API.
     pub(crate) fn connections(&self) -> &OpenConnections {
         &self.connections
@@ -166,7 +167,7 @@ impl State {
 
     /// Says whether nobody on the way of a request from this peer reads along: it speaks TLS, or comes from this machine, or
     /// from a proxy that is trusted to speak TLS with whoever it is for.
-    pub(crate) fn is_private(&self, peer: Option<IpAddr>) -> bool {
+    pub fn is_private(&self, peer: Option<IpAddr>) -> bool {
         self.config().admin_tls.is_some() || peer.is_none_or(|peer| self.is_trusted(peer))
     }
 
@@ -204,21 +205,6 @@ impl State {
         self.certificate_expiry.store(seconds, Relaxed);
     }
 
-    /// The OpenID provider by which people can sign in to the console.
-    pub(crate) fn provider(&self) -> Option<&Provider> {
-        self.provider.get()
-    }
-
-    /// Has the configured provider asked in this way, if one is configured.
-    pub(crate) fn set_provider(&self, access: Access) {
-        let config = self.config();
-        if config.console.oidc.is_set() {
-            let redirect_uri = format!("{}{CALLBACK}", config.console_url());
-            // Only the first way counts.
-            let _ = self.provider.set(Provider::new(config.console.oidc.clone(), redirect_uri, access));
-        }
-    }
-
     /// Makes the server not ready, so that no new work is sent to it.
     pub(crate) fn start_draining(&self) {
         self.draining.store(true, Relaxed);
@@ -230,7 +216,7 @@ impl State {
     }
 
     /// Says whether tokens can be issued here and new work may be sent.
-    pub(crate) fn readiness(&self) -> Result<(), NotReady> {
+    pub fn readiness(&self) -> Result<(), NotReady> {
         if self.is_draining() { Err(NotReady::Draining) } else { self.installation.readiness() }
     }
 }

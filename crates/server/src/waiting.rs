@@ -25,10 +25,11 @@ use crate::error::Error;
 use crate::exposition::Format;
 use crate::health::{self, UP};
 use crate::limits::limits;
+use crate::listeners::Listeners;
 use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::Route;
-use crate::run::{Listeners, Tls};
+use crate::run::Tls;
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);

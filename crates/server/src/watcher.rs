@@ -1,5 +1,5 @@
-//! Watches what a server depends on besides the change log: that its store is where it was, that its clock is set and shows
-//! the store's time, and that it agrees with the servers that share its store.
+//! Watches what a server depends on besides the change log: that its store is where it was and of a schema that it knows, that
+//! its clock is set and shows the store's time, and that it agrees with the servers that share its store.
 //! While it is not so the server is suspended: it neither issues nor checks tokens, and says why.
 
 use std::sync::Arc;
@@ -52,6 +52,7 @@ impl Watcher {
             let mut ticks = ticks(INTERVAL);
             loop {
                 ticks.tick().await;
+                self.check_schema().await;
                 self.agree().await;
             }
         };
@@ -66,6 +67,14 @@ impl Watcher {
         installation.suspend(Cause::Clock, reason);
         let misplaced = installation.store().in_place().await.err();
         installation.suspend(Cause::Store, misplaced.map(|error| error.to_string()));
+    }
+
+    /// Looks whether a newer program has changed the schema so that this one can't work with it. One that only adds is good.
+    pub async fn check_schema(&self) {
+        // A store that can't be asked is noticed by whoever reads the change log.
+        let Ok(schema) = self.installation.store().schema().await else { return };
+        let reason = schema.check().err().map(|error| error.to_string());
+        self.installation.suspend(Cause::Schema, reason);
     }
 
     /// Compares the server's clock with the store's. One comparison alone ends nothing: the machine may have stood still

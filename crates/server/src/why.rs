@@ -133,7 +133,7 @@ impl Why {
     }
 
     /// Its name for people.
-    pub(crate) fn words(self) -> String {
+    pub fn words(self) -> String {
         self.as_str().replace('_', " ")
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tollgate_core::{KeyId, Timestamp};
 
-use crate::{Act, SigningKey, StoreError};
+use crate::{Act, Schema, SigningKey, StoreError};
 
 /// What an installation is sealed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub trait Installation: Send + Sync {
 
     /// Fails if the store is not where it was opened: a file can be removed, moved or replaced meanwhile.
     async fn in_place(&self) -> Result<(), StoreError>;
+
+    /// Returns of which version its schema is now: a newer program may have changed it since the store was opened.
+    async fn schema(&self) -> Result<Schema, StoreError>;
 
     /// Returns the longest lifetime of any token that was ever issued, after raising it to `at_least`. A server raises it
     /// before it issues tokens, and what ends a token is kept for as long.

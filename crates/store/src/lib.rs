@@ -22,6 +22,7 @@ mod measures;
 mod merchants;
 mod postgres;
 mod purge;
+mod schema;
 mod servers;
 mod sqlite;
 mod time;
@@ -44,6 +45,7 @@ pub use measures::{BOUNDS, Connections, Durations, Ended, Measured, Measures, Ob
 pub use merchants::{Merchant, Merchants, Status, Version};
 pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use purge::Purge;
+pub use schema::Schema;
 pub use servers::{Alone, LeaderLease, RunningServer, Servers};
 pub use sqlite::{Backup, Sqlite};
 pub use time::{Time, TimePassed};

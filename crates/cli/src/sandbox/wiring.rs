@@ -25,7 +25,7 @@ pub(crate) fn mounted(
     let description = move || document(&Surface::of(described.config(), health));
     let playground = playground(Arc::new(Inspector(installation.clone())));
     let routes = routes(&Arc::new(host(installation, loopback)), Box::new(description), playground);
-    Mounted { routes, unknown: Some(unknown()) }
+    Mounted { routes, unknown: Some(unknown()), ..Mounted::default() }
 }
 
 fn host(installation: &Arc<Installation>, loopback: Loopback) -> Host {

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::documented::blocks;
 use crate::harness::{Api, Connection, Finished, Serve, finish, tollgate, write_master_key};
 use crate::kept::is_left_out;
 use crate::tls::{TLS, make_certificate};
@@ -155,6 +156,43 @@ fn the_units_of_systemd_are_sound_and_expose_little() {
         for option in line.split(' ').filter(|word| word.starts_with("--")) {
             assert!(help.contains(option) || option == "--format", "{unit}: {option}");
         }
+    }
+}
+
+/// Two units that listen for one server, each for a setting; the first where the package has the setting, too.
+#[test]
+fn the_sockets_of_systemd_are_named_as_settings_and_where_the_configuration_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let block = &blocks("### A systemd unit", "ini")[0];
+    let admin = folder.path().join("tollgate-admin.socket");
+    fs::write(&admin, block).unwrap();
+    let config = read("packaging/tollgate.toml");
+    let default = read("crates/server/src/config.default.toml");
+    for (unit, key, settings) in [
+        (read("packaging/systemd/tollgate.socket"), "listen", &config),
+        (block.clone(), "admin_listen", &default),
+    ] {
+        let value =
+            |name: &str| unit.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
+        assert_eq!(value("FileDescriptorName"), key);
+        assert!(settings.contains(&format!("\n{key} = \"{}\"", value("ListenStream"))), "{unit}");
+    }
+    if is_left_out("systemd-analyze", "TOLLGATE_TEST_SYSTEMD") {
+        return;
+    }
+    for file in ["tollgate.service", "tollgate.socket"] {
+        fs::copy(packaging("systemd").join(file), folder.path().join(file)).unwrap();
+    }
+    for file in ["tollgate.socket", "tollgate-admin.socket"] {
+        let verified =
+            Command::new("systemd-analyze").arg("verify").arg(folder.path().join(file)).output().unwrap();
+        let said = String::from_utf8_lossy(&verified.stderr);
+        // The program and its pages are not installed here.
+        let odd: Vec<_> = said
+            .lines()
+            .filter(|line| !line.contains("/usr/bin/tollgate") && !line.contains("man "))
+            .collect();
+        assert!(odd.is_empty(), "{file}: {odd:?}");
     }
 }
 

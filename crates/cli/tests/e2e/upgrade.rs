@@ -56,7 +56,7 @@ fn load_sqlite(folder: &Path) {
 }
 
 /// What the operations page has an operator do between the end of the old servers and the start of the new ones.
-fn steps() -> String {
+pub(crate) fn steps() -> String {
     let blocks = blocks("### From 0.1.0 to 0.2.0", "sh");
     assert_eq!(blocks.len(), 1);
     blocks.concat()

@@ -84,10 +84,16 @@ impl Process {
 
     /// Starts a process and writes `input` to its standard input.
     pub(crate) fn spawn_with_input(command: &mut Command, input: &str) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut process = Self::spawn_on(command, Stdio::piped());
         // A process that doesn't read it may have ended already.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let _ = process.child.stdin.take().unwrap().write_all(input.as_bytes());
+        process
+    }
+
+    /// Starts a process whose standard input is this.
+    pub(crate) fn spawn_on(command: &mut Command, stdin: impl Into<Stdio>) -> Self {
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = Output::collect(child.stdout.take().unwrap());
         let stderr = Output::collect(child.stderr.take().unwrap());
         Self { child, stdout, stderr }

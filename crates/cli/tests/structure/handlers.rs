@@ -14,10 +14,10 @@ use crate::source::{name, parse, root, rust_files};
 const ROUTING: [&str; 9] =
     ["get", "post", "put", "patch", "delete", "any", "fallback", "endpoint", "catch_panic"];
 
-/// The handlers of the server and the sandbox: the module of each if its route names one, and the function.
+/// The handlers of the server and of what is mounted in it: the module of each if its route names one, and the function.
 pub(crate) fn handlers() -> BTreeSet<(String, String)> {
     let mut found = Handlers::default();
-    for of in ["server", "sandbox"] {
+    for of in ["server", "console", "sandbox"] {
         for file in rust_files(&root().join("crates").join(of).join("src")) {
             stem(&name(&file)).clone_into(&mut found.file);
             found.visit_file(&parse(&file));

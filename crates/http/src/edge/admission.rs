@@ -86,10 +86,10 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
         let in_flight = Some(InFlight::begin(Arc::clone(&self.pulse)));
         match self.admit(&mut request) {
             Ok(()) => {
-                let last = request.version() <= Version::HTTP_11 && self.shared.is_draining();
+                let says_close = request.version() <= Version::HTTP_11;
                 let (request, read_on) = Inbound::wrap(request, &self.pulse, &self.shared.limits);
                 let answering = Answering::begin(self.inner.clone(), request);
-                Handling::Inner { answering, last, read_on, in_flight }
+                Handling::Inner { answering, says_close, read_on, in_flight }
             }
             Err(refusal) => {
                 tracing::debug!(
@@ -103,6 +103,7 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
                     response.headers_mut().insert(CONTENT_LENGTH, length);
                     *response.body_mut() = Bytes::new();
                 }
+                Inbound::leave(request, &self.shared.limits);
                 Handling::Refused { response: Some(response), in_flight }
             }
         }
@@ -231,7 +232,7 @@ pin_project! {
     pub(super) enum Handling<S: Inner> {
         Inner {
             #[pin] answering: Answering<S>,
-            last: bool,
+            says_close: bool,
             read_on: Option<ReadOn>,
             in_flight: Option<InFlight>,
         },
@@ -250,11 +251,11 @@ impl<S: Inner> Future for Handling<S> {
     type Output = Result<Response<Answer<S::Body>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let HandlingProj::Inner { answering, last, read_on, in_flight } = self.as_mut().project() {
+        if let HandlingProj::Inner { answering, says_close, read_on, in_flight } = self.as_mut().project() {
             let Poll::Ready(Ok(mut response)) = answering.poll(cx) else { return Poll::Pending };
             let in_flight = in_flight.take().expect(READY);
             // hyper says so by itself only when it was told to end before the answer.
-            let mut close = *last;
+            let mut close = *says_close && in_flight.shared().is_draining();
             if let Some(read_on) = *read_on {
                 match rest(&response, close, read_on, &in_flight) {
                     Ahead::Answer { last } => close = last,

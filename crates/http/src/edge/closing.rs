@@ -11,7 +11,7 @@ use super::rules::Rules;
 /// How long a connection is kept after its end for what the peer still sends.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much of that is read, in bytes: a body over the limit, say.
-const LINGER_BYTES: usize = 256 * 1024;
+pub(super) const LINGER_BYTES: usize = 256 * 1024;
 
 /// Answers with `refusal` and ends the connection.
 pub(super) async fn refuse<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io, refusal: Refusal, rules: &Rules) {

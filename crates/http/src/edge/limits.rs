@@ -21,6 +21,9 @@ pub struct Limits {
     pub write_stall: Duration,
     /// Time after the shutdown signal for requests that are under way.
     pub grace: Duration,
+    /// The part of it in which connections are still accepted, and in which a connection that has no request is kept: one may be
+    /// on its way, which would be lost. Its answer says `Connection: close`.
+    pub settle: Duration,
     /// Size of a request's head in bytes, its request line included.
     pub head_bytes: usize,
     /// Header lines in a request.
@@ -45,6 +48,7 @@ impl Default for Limits {
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(10),
             grace: Duration::from_secs(25),
+            settle: Duration::from_secs(1),
             head_bytes: 16 * 1024,
             max_headers: 64,
             rest_bytes: 64 * 1024,

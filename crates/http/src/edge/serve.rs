@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub struct Edge {
     open: OpenConnections,
     sources: Option<Arc<Sources>>,
     changes: Option<watch::Receiver<Limits>>,
+    leaves_queue: bool,
 }
 
 impl Edge {
@@ -47,7 +49,16 @@ impl Edge {
     pub fn new(limits: Limits) -> Self {
         let slots = Slots::new(&limits);
         let (rules, open) = (Rules::default(), OpenConnections::default());
-        Self { limits: Arc::new(limits), tls: None, rules, slots, open, sources: None, changes: None }
+        let limits = Arc::new(limits);
+        Self { limits, tls: None, rules, slots, open, sources: None, changes: None, leaves_queue: false }
+    }
+
+    /// Leaves connections in the queue of the listener, at the end, to others who have it: a supervisor, and the process that it
+    /// starts next. Otherwise they are served, since they would be reset.
+    #[must_use]
+    pub fn leave_queue(mut self, leaves_queue: bool) -> Self {
+        self.leaves_queue = leaves_queue;
+        self
     }
 
     /// Takes these limits whenever they change. Connections that are open keep theirs; how many there may be changes at once.
@@ -100,8 +111,9 @@ impl Edge {
         self
     }
 
-    /// Serves connections until `shutdown` completes, then drains; returns when every connection has ended or
-    /// [`Limits::grace`] has passed.
+    /// Serves connections until `shutdown` completes, then drains: for [`Limits::settle`] at most it goes on, and each answer is
+    /// the last of its connection; then it stops listening. Returns when every connection has ended or [`Limits::grace`] has
+    /// passed.
     ///
     /// `make_service` is called once for a connection, with its peer. Over [`Limits::max_connections`] some connections
     /// are told so and the others wait in the kernel's backlog, where they cost nothing and are served within moments
@@ -110,7 +122,7 @@ impl Edge {
         self,
         listener: L,
         make_service: M,
-        shutdown: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()> + Send,
     ) -> Drained
     where
         L: Listener,
@@ -133,11 +145,18 @@ impl Edge {
             sources: self.sources,
             make_service,
             connections: JoinSet::new(),
+            completed: 0,
         };
         let served = async {
-            serving.accept_until(&listener, shutdown).await;
-            serving.take_established(listener);
-            serving.drain().await
+            serving.accept_until(&listener, pin!(shutdown)).await;
+            let end = serving.begin_drain();
+            serving.settle(&listener).await;
+            if self.leaves_queue {
+                drop(listener);
+            } else {
+                serving.take_established(listener);
+            }
+            serving.drain(end).await
         };
         tokio::select! {
             drained = served => drained,
@@ -164,24 +183,25 @@ struct Serving<M> {
     sources: Option<Arc<Sources>>,
     make_service: M,
     connections: JoinSet<()>,
+    /// Connections that have ended by themselves since the drain began.
+    completed: usize,
 }
 
 impl<M> Serving<M> {
-    async fn accept_until<L, S>(&mut self, listener: &L, shutdown: impl Future<Output = ()>)
+    async fn accept_until<L, S>(&mut self, listener: &L, mut end: Pin<&mut (dyn Future<Output = ()> + Send)>)
     where
         L: Listener,
         M: Fn(L::Peer) -> S,
         S: Inner,
     {
-        let mut shutdown = std::pin::pin!(shutdown);
         let slots = self.slots.clone();
         let mut changes = self.changes.take();
-        loop {
+        while !self.has_settled() {
             tokio::select! {
                 biased;
-                () = &mut shutdown => return,
+                () = &mut end => return,
                 limits = next(&mut changes) => self.change(limits),
-                Some(ended) = self.connections.join_next() => report(ended),
+                Some(ended) = self.connections.join_next() => self.note(ended),
                 (slot, io, peer) = accept(&slots, || listener.accept()) => match slot {
                     Slot::Serve(permit) => self.serve_source::<L, S>(permit, io, peer),
                     Slot::Refuse(permit) => self.refuse(permit, io, Refusal::TooManyConnections),
@@ -228,23 +248,47 @@ impl<M> Serving<M> {
         }
     }
 
-    async fn drain(mut self) -> Drained {
+    /// Tells every connection that it is to end. Returns when it must have.
+    fn begin_drain(&mut self) -> Instant {
         while let Some(ended) = self.connections.try_join_next() {
             report(ended);
         }
-        let mut drained = Drained { completed: 0, aborted: 0 };
         tracing::info!(connections = self.connections.len(), "draining");
         self.shared.drain();
+        Instant::now() + self.shared.limits.grace
+    }
+
+    /// Goes on while a request may be on its way on a connection that has none.
+    async fn settle<L, S>(&mut self, listener: &L)
+    where
+        L: Listener,
+        M: Fn(L::Peer) -> S,
+        S: Inner,
+    {
+        let settled = pin!(tokio::time::sleep(self.shared.settle()));
+        self.accept_until(listener, settled).await;
+    }
+
+    /// Whether the edge shuts down and nobody is there any more.
+    fn has_settled(&self) -> bool {
+        self.connections.is_empty() && self.shared.is_draining()
+    }
+
+    async fn drain(mut self, end: Instant) -> Drained {
         let all = async {
             while let Some(ended) = self.connections.join_next().await {
-                report(ended);
-                drained.completed += 1;
+                self.note(ended);
             }
         };
-        let _ = tokio::time::timeout(self.shared.limits.grace, all).await;
-        drained.aborted = self.connections.len();
+        let _ = tokio::time::timeout_at(end, all).await;
+        let drained = Drained { completed: self.completed, aborted: self.connections.len() };
         self.connections.shutdown().await;
         drained
+    }
+
+    fn note(&mut self, ended: Result<(), JoinError>) {
+        report(ended);
+        self.completed += usize::from(self.shared.is_draining());
     }
 
     fn refuse(&mut self, permit: OwnedSemaphorePermit, io: Socket, refusal: Refusal) {

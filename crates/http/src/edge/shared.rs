@@ -50,6 +50,11 @@ impl Shared {
         self.drain.has_begun.load(Ordering::Acquire)
     }
 
+    /// How long a request may still come once the edge shuts down. Half of the grace is for its answer.
+    pub(super) fn settle(&self) -> Duration {
+        self.limits.settle.min(self.limits.grace / 2)
+    }
+
     /// Completes when the edge shuts down.
     pub(super) async fn drained(&self) {
         let notified = self.drain.begins.notified();

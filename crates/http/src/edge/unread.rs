@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
+use super::closing::LINGER_BYTES;
 use super::limits::Limits;
 use super::pulse::Pulse;
 
@@ -22,12 +23,14 @@ const HAS_COME: Duration = Duration::from_millis(5);
 /// The body of a request as the edge hands it on.
 ///
 /// What a service has not read of it when it answers is read on by the edge, within [`Limits::rest_bytes`] and
-/// [`Limits::rest`]; otherwise the answer says `Connection: close`.
+/// [`Limits::rest`]; otherwise the answer says `Connection: close`. On HTTP/2 the answer does not wait for that.
 #[derive(Debug)]
 pub struct Inbound {
     body: Option<hyper::body::Incoming>,
-    /// Where the rest goes; `None` when there is none, or the connection does not depend on it.
+    /// Where the rest goes on HTTP/1.1; `None` when there is none.
     rest: Option<Arc<Pulse>>,
+    /// How far the rest is read on HTTP/2; `None` when there is none.
+    rest_of_stream: Option<ReadOn>,
     /// Whether the peer waits to be asked for the body (RFC 9110 §10.1.1) and has not been.
     unasked: bool,
 }
@@ -39,15 +42,27 @@ impl Inbound {
         pulse: &Arc<Pulse>,
         limits: &Limits,
     ) -> (Request<Self>, Option<ReadOn>) {
-        if request.version() != Version::HTTP_11 || request.body().is_end_stream() {
-            return (request.map(|body| Self { body: Some(body), rest: None, unasked: false }), None);
+        let (mut rest, mut rest_of_stream, mut read_on) = (None, None, None);
+        let has_body = !request.body().is_end_stream();
+        let unasked = has_body && request.headers().contains_key(EXPECT);
+        match request.version() {
+            Version::HTTP_11 if has_body => {
+                pulse.unread_body().begin();
+                rest = Some(Arc::clone(pulse));
+                let time = if closes(&request) { HAS_COME } else { limits.rest };
+                read_on = Some(ReadOn { bytes: limits.rest_bytes as u64, time });
+            }
+            Version::HTTP_2 if has_body => rest_of_stream = Some(ReadOn::of_stream(limits)),
+            _ => {}
         }
-        let unasked = request.headers().contains_key(EXPECT);
-        pulse.unread_body().begin();
-        let rest = Some(Arc::clone(pulse));
-        let time = if closes(&request) { HAS_COME } else { limits.rest };
-        let read_on = ReadOn { bytes: limits.rest_bytes as u64, time };
-        (request.map(|body| Self { body: Some(body), rest, unasked }), Some(read_on))
+        (request.map(|body| Self { body: Some(body), rest, rest_of_stream, unasked }), read_on)
+    }
+
+    /// Leaves the body of a request that no service gets.
+    pub(super) fn leave(request: Request<hyper::body::Incoming>, limits: &Limits) {
+        if request.version() == Version::HTTP_2 {
+            ReadOn::of_stream(limits).aside(request.into_body());
+        }
     }
 }
 
@@ -78,8 +93,11 @@ impl Body for Inbound {
             Poll::Ready(Some(Ok(_))) => body.is_end_stream(),
             Poll::Ready(None | Some(Err(_))) => true,
         };
-        if ended && let Some(pulse) = this.rest.take() {
-            pulse.unread_body().ended();
+        if ended {
+            this.rest_of_stream = None;
+            if let Some(pulse) = this.rest.take() {
+                pulse.unread_body().ended();
+            }
         }
         frame
     }
@@ -95,8 +113,11 @@ impl Body for Inbound {
 
 impl Drop for Inbound {
     fn drop(&mut self) {
-        if let (Some(pulse), Some(body)) = (self.rest.take(), self.body.take()) {
-            pulse.unread_body().leave((!self.unasked).then_some(body));
+        let body = self.body.take().filter(|_| !self.unasked);
+        if let Some(pulse) = self.rest.take() {
+            pulse.unread_body().leave(body);
+        } else if let (Some(read_on), Some(body)) = (self.rest_of_stream.take(), body) {
+            read_on.aside(body);
         }
     }
 }
@@ -106,6 +127,27 @@ impl Drop for Inbound {
 pub(super) struct ReadOn {
     bytes: u64,
     time: Duration,
+}
+
+impl ReadOn {
+    /// On HTTP/2: as much as on HTTP/1.1 before the answer and behind the last one.
+    fn of_stream(limits: &Limits) -> Self {
+        Self { bytes: (limits.rest_bytes + LINGER_BYTES) as u64, time: limits.rest }
+    }
+
+    /// Reads the rest of a stream's body beside the answer, and then ends the stream, if its peer has not.
+    ///
+    /// A stream that is answered and whose body is dropped is reset, which RFC 9113 §8.1 allows; but curl and others that
+    /// still send take the reset for the answer.
+    fn aside(self, body: hyper::body::Incoming) {
+        // What panics resets the stream at once, and at the end of the runtime nobody is left to answer.
+        if !body.is_end_stream()
+            && !std::thread::panicking()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(Reading { body, left: self, timer: None });
+        }
+    }
 }
 
 pin_project! {

@@ -42,7 +42,7 @@ pub(super) async fn watch<C: Connection>(
     };
     let mut alarm = pin!(tokio::time::sleep(first));
     let mut drain = pin!(shared.drained());
-    let mut watch = Watch { pulse, shared, registered: false, ending: None };
+    let mut watch = Watch { pulse, shared, registered: false, settled: None, ending: None };
     std::future::poll_fn(|cx| {
         // A connection is a task of its own, so one registration of its waker lasts.
         if !watch.registered {
@@ -69,6 +69,8 @@ struct Watch<'a> {
     pulse: &'a Pulse,
     shared: &'a Shared,
     registered: bool,
+    /// While the edge shuts down: until when it waits for a request that is on its way.
+    settled: Option<u64>,
     /// When the connection was told to end.
     ending: Option<u64>,
 }
@@ -92,8 +94,11 @@ enum Due {
 impl Watch<'_> {
     /// Decides what is next, after the connection was polled and has read all bytes that had come.
     fn look(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Step {
-        if self.ending.is_none() && self.shared.is_draining() && self.may_end() {
-            return self.shutdown();
+        if self.ending.is_none() && self.shared.is_draining() {
+            let settled = self.settled();
+            if self.may_end(settled) {
+                return self.shutdown();
+            }
         }
         let urgent = self.pulse.phase() == Phase::Head || self.pulse.stalled_since().is_some();
         let rung = alarm.is_elapsed();
@@ -126,9 +131,16 @@ impl Watch<'_> {
         Step::Shutdown
     }
 
-    /// Whether hyper, told to end, answers what has come: with half a head it would not.
-    fn may_end(&self) -> bool {
-        !matches!(self.pulse.phase(), Phase::FirstByte | Phase::Head)
+    /// When every request has come that was on its way when the edge began to shut down, in milliseconds of the clock.
+    fn settled(&mut self) -> u64 {
+        *self.settled.get_or_insert_with(|| self.shared.clock.now() + millis(self.shared.settle()))
+    }
+
+    /// Whether hyper may be told to end: with half a head it would not answer what has come, and without a request it would close
+    /// the connection while one is on its way. Over HTTP/2 a peer learns which of its requests are answered still (RFC 9113 §6.8).
+    fn may_end(&self, settled: u64) -> bool {
+        let has_begun = !matches!(self.pulse.phase(), Phase::FirstByte | Phase::Head);
+        has_begun && (self.pulse.protocol() == Protocol::Http2 || self.shared.clock.now() >= settled)
     }
 
     /// The next deadline, in milliseconds of the clock.
@@ -163,7 +175,10 @@ impl Watch<'_> {
                 (since + millis(limit), Due::Unresponsive)
             }
             Phase::Head => (since + millis(limits.head), Due::HeadTooSlow),
-            Phase::Handling | Phase::Flushing | Phase::Idle => (since + millis(limits.idle), Due::Idle),
+            Phase::Handling | Phase::Flushing | Phase::Idle => {
+                let idle = since + millis(limits.idle);
+                (self.settled.map_or(idle, |settled| settled.min(idle)), Due::Idle)
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use super::Installation;
 
 impl Installation {
     /// How many records are not streamed yet, where this server streams them.
-    pub(crate) fn unstreamed(&self) -> Option<u64> {
+    pub fn unstreamed(&self) -> Option<u64> {
         self.auditing.unstreamed()
     }
 
@@ -40,17 +40,12 @@ impl Installation {
         self.auditing.events().note(event, Instant::now());
     }
 
-    /// Notes that somebody was not let in to the console. Anybody can try, so there is a bound to how many are noted.
-    pub(crate) fn note_sign_in_refused(&self, by: &Actor, why: &str) {
+    /// Notes that somebody was refused `act` on `object`, whom anybody can be: there is a bound to how many are noted.
+    pub fn note_refused(&self, by: &Actor, act: &'static str, object: Object, why: &str) {
         let event = Draft {
             outcome: Outcome::Refused,
             after: Some(json!({ "refused": why }).to_string()),
-            ..Draft::new(
-                self.store_time(),
-                by.clone(),
-                "console.sign-in",
-                Object::Route("/console/sign-in".to_owned()),
-            )
+            ..Draft::new(self.store_time(), by.clone(), act, object)
         };
         self.auditing.events().note(event, Instant::now());
     }

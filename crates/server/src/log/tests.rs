@@ -256,6 +256,17 @@ fn a_line_tells_whom_a_request_names_from_whom_it_is() {
 }
 
 #[test]
+fn an_address_is_written_as_everywhere() {
+    for text in ["0.0.0.0", "192.0.2.7", "255.255.255.255", "::", "2001:db8::7", "::ffff:192.0.2.7"] {
+        let request = Request { source: Some(text.parse().unwrap()), ..REQUEST };
+        let [json, plain] = [LogFormat::Json, LogFormat::Text]
+            .map(|format| request_line(format, LogLevel::Info, &request).unwrap());
+        assert!(json.ends_with(&format!(",\"source\":\"{text}\"}}\n")), "{json}");
+        assert!(plain.ends_with(&format!(" source={text}\n")), "{plain}");
+    }
+}
+
+#[test]
 fn the_level_filters_the_lines_of_requests() {
     for status in [200, 404, 499] {
         let request = Request { status, ..REQUEST };

@@ -20,7 +20,7 @@ use crate::state::{Arrival, State};
 /// Refuses what a page in a browser has sent: a secret or token never reaches a browser.
 ///
 /// `Sec-Fetch-Mode` alone is no sign of a browser: server runtimes send it with their `fetch`.
-pub(crate) fn check_sender(headers: &HeaderMap) -> Result<(), Error> {
+pub fn check_sender(headers: &HeaderMap) -> Result<(), Error> {
     const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
     let is_of_a_browser = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
     if is_of_a_browser { Err(Error::Browser) } else { Ok(()) }
@@ -38,7 +38,7 @@ pub(super) fn take_post<B>(request: Request<B>) -> Result<(HeaderMap, B), Error>
 }
 
 /// The longest body that is read: 64 KiB.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
+pub const MAX_BODY: usize = 64 * 1024;
 
 /// What callers are told that send another type.
 const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";

@@ -13,9 +13,9 @@ use tollgate_store::{
     Act, Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate,
     Clients, Completed, Connections, Creation, Document, Documents, Idempotency, IdempotencyScope,
     Installation, Integrity, Keys, LeaderLease, Lease, Measured, Measures, Merchant, Merchants, Part,
-    Position, Purge, Queued, Record, RecordFilter, RecordOrder, Revocations, RunningServer, Seal, Secret,
-    SecretUse, SecretUses, Servers, SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed, Trail,
-    TrailEnds, Transfer, Uses, Version,
+    Position, Purge, Queued, Record, RecordFilter, RecordOrder, Revocations, RunningServer, Schema, Seal,
+    Secret, SecretUse, SecretUses, Servers, SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed,
+    Trail, TrailEnds, Transfer, Uses, Version,
 };
 
 /// How a method fails.
@@ -234,6 +234,7 @@ delegated! {
         installation() -> Option<Seal>;
         reseal(from: &[u8], seal: &Seal, keys: &[(KeyId, Vec<u8>)], now: Timestamp, act: &Act) -> bool;
         in_place() -> ();
+        schema() -> Schema;
         longest_lifetime(at_least: Duration) -> Duration;
     }
     Integrity {

@@ -355,9 +355,9 @@ impl World {
 
 async fn start(config: &Config, path: &std::path::Path, faults: &Faults, clock: Arc<ManualClock>) -> Node {
     let store = faults.in_front_of(Sqlite::open_existing(path).unwrap());
-    let (server, installation, follower) = serve(config, store, clock.clone()).await;
+    let (server, installation, follower, operators) = serve(config, store, clock.clone()).await;
     let rotation = Rotation::new(installation.clone());
-    Node { server, installation, follower, rotation, clock }
+    Node { server, installation, follower, rotation, operators, clock }
 }
 
 fn shifted(time: Timestamp, seconds: i64) -> Timestamp {

@@ -88,3 +88,19 @@ async fn while_the_list_is_rolled_out_every_server_opens_what_any_has_sealed() {
     keys::rotate(&running.administration(), Algorithm::Hs256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, vec![other_key()]).await.is_ok());
 }
+
+/// It would leave out what the newer program has added, or leave it sealed with the former key alone.
+#[tokio::test]
+async fn a_store_to_which_a_newer_program_has_added_is_neither_sealed_anew_nor_copied_by_an_older_one() {
+    let stage = Stage::open().await;
+    rusqlite::Connection::open(stage.path()).unwrap().execute_batch("PRAGMA user_version = 13").unwrap();
+    let rekeying = with_keys(&stage, vec![other_key(), master_key()]).await.unwrap();
+    let sealed = rekey::rekey(&rekeying.administration(), &SYSTEM).await.unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let target = tollgate_store::Sqlite::open(&folder.path().join("copy.db")).unwrap();
+    let copied = tollgate_admin::copy::copy(stage.elsewhere.as_ref(), &target).await.unwrap_err();
+    for error in [sealed, copied] {
+        assert!(error.to_string().contains("schema version 13, this version knows up to 12"), "{error}");
+    }
+    assert!(with_keys(&stage, vec![master_key()]).await.is_ok());
+}

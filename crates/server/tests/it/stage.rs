@@ -17,11 +17,12 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tollgate_admin::AuditTrail;
 use tollgate_config::Config;
+use tollgate_console::OperatorRoutes;
 use tollgate_core::{
     Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
 };
 use tollgate_http::edge::RequestBody;
-use tollgate_server::{Follower, Installation, Rotation, Server};
+use tollgate_server::{Follower, Installation, Mounted, Rotation, Server};
 use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
 
 pub(crate) use self::node::Node;
@@ -82,6 +83,7 @@ pub(crate) struct Stage {
     pub(crate) server: Arc<Server>,
     pub(crate) installation: Arc<Installation>,
     follower: Mutex<Follower>,
+    pub(crate) operators: OperatorRoutes,
     /// The same store as another process has it open.
     pub(crate) elsewhere: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
@@ -121,7 +123,7 @@ impl Stage {
         config.authz.routes = Config::load(Some(&path), none).unwrap().authz.routes;
         let clock = ManualClock::at(NOW);
         let path = folder.path().join("tollgate.db");
-        let (server, installation, follower) =
+        let (server, installation, follower, operators) =
             serve(&config, wrap(Sqlite::open(&path).unwrap()), clock.clone()).await;
         let elsewhere: Arc<dyn Store> = Arc::new(Sqlite::open_existing(&path).unwrap());
         let nobody = Credentials {
@@ -134,6 +136,7 @@ impl Stage {
             server,
             installation,
             follower: Mutex::new(follower),
+            operators,
             elsewhere,
             clock,
             config,
@@ -161,13 +164,14 @@ impl Stage {
     }
 
     pub(crate) async fn restarted(self) -> Self {
-        let Self { server, installation, follower, elsewhere, folder, .. } = self;
-        drop((server, installation, follower, elsewhere));
+        let Self { server, installation, follower, operators, elsewhere, folder, .. } = self;
+        drop((server, installation, follower, operators, elsewhere));
         let path = folder.path().join("tollgate.db");
         let store = Arc::new(Sqlite::open_existing(&path).unwrap());
-        let (server, installation, follower) = serve(&self.config, store, self.clock.clone()).await;
+        let (server, installation, follower, operators) =
+            serve(&self.config, store, self.clock.clone()).await;
         let elsewhere: Arc<dyn Store> = Arc::new(Sqlite::open_existing(&path).unwrap());
-        Self { server, installation, follower: Mutex::new(follower), elsewhere, folder, ..self }
+        Self { server, installation, follower: Mutex::new(follower), operators, elsewhere, folder, ..self }
     }
 
     /// Where the store is.
@@ -213,9 +217,9 @@ impl Stage {
     /// The same with another configuration.
     pub(crate) async fn node_with(&self, config: &Config, clock: Arc<ManualClock>) -> Node {
         let store = Arc::new(Sqlite::open_existing(&self.path()).unwrap());
-        let (server, installation, follower) = serve(config, store, clock.clone()).await;
+        let (server, installation, follower, operators) = serve(config, store, clock.clone()).await;
         let rotation = Rotation::new(installation.clone());
-        Node { server, installation, follower, rotation, clock }
+        Node { server, installation, follower, rotation, operators, clock }
     }
 
     pub(crate) async fn create_merchant(&mut self, id: MerchantId, name: &str) {
@@ -369,9 +373,12 @@ pub(crate) async fn serve(
     config: &Config,
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
-) -> (Arc<Server>, Arc<Installation>, Follower) {
+) -> (Arc<Server>, Arc<Installation>, Follower, OperatorRoutes) {
     let installation = Installation::open(config.clone(), store, master_key(), clock).await.unwrap();
-    let server =
-        Server::new(installation.clone(), true, |loopback| mounted(&installation, loopback, true, |_| None));
-    (server, installation.clone(), Follower::new(installation))
+    let operators = OperatorRoutes::default();
+    let server = Server::new(installation.clone(), true, |loopback| Mounted {
+        operators: operators.mounted(config),
+        ..mounted(&installation, loopback, true, |_| None)
+    });
+    (server, installation.clone(), Follower::new(installation), operators)
 }

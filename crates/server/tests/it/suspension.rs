@@ -66,6 +66,29 @@ async fn a_server_whose_store_was_moved_away_serves_no_more_until_it_is_back() {
     assert_serving(&stage, &tokens).await;
 }
 
+/// A newer program has taken a step of the schema that it says this one is too old for.
+#[tokio::test]
+async fn a_server_that_is_too_old_for_its_store_serves_no_more() {
+    let faults = Faults::default();
+    let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+    let (watcher, tokens) = (watcher(&stage), stage.tokens(&stage.shop).await);
+    let store = rusqlite::Connection::open(stage.path()).unwrap();
+    store.execute_batch("PRAGMA user_version = 13").unwrap();
+    watcher.check_schema().await;
+    assert_serving(&stage, &tokens).await;
+    store.execute_batch("UPDATE tollgate_schema SET oldest = 13").unwrap();
+    watcher.check_schema().await;
+    assert_suspended(&stage, &tokens, "the store has schema version 13, this version knows up to 12").await;
+    // A store that can't be asked makes nothing better.
+    faults.set("schema", Fault::Refuses);
+    watcher.check_schema().await;
+    assert_suspended(&stage, &tokens, "schema version 13").await;
+    faults.clear();
+    store.execute_batch("UPDATE tollgate_schema SET oldest = 12").unwrap();
+    watcher.check_schema().await;
+    assert_serving(&stage, &tokens).await;
+}
+
 /// Not even until somebody has looked, and although what is old may be served.
 #[tokio::test]
 async fn a_server_whose_clock_falls_back_to_before_2020_serves_no_more_until_it_is_set() {

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::changes::{By, kept, recorded};
 use super::column::{column, id, length, millis, never_written, params, unsigned};
 use super::engine::Postgres;
+use super::migrate;
 use super::pool::Statement;
-use crate::{Act, Installation, Seal, SigningKey, StoreError, Trail};
+use crate::{Act, Installation, Schema, Seal, SigningKey, StoreError, Trail};
 
 /// Replaces what the installation is sealed with, if it is what `$1` tells and `$4` are all its signing keys.
 const RESEAL: &str = "WITH same AS (
@@ -85,6 +86,11 @@ impl Installation for Postgres {
 
     async fn in_place(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn schema(&self) -> Result<Schema, StoreError> {
+        let row = self.read_one(migrate::SCHEMA, params![]).await?.ok_or_else(never_written)?;
+        migrate::schema(&row)
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {

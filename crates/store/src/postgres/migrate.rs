@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Row};
 
 use super::column::{Param, column, never_written, params};
 use super::error;
-use crate::{Access, StoreError};
+use crate::{Access, Schema, StoreError};
 
 /// A step from one version of the schema to the next. One that was released never changes.
 struct Step {
@@ -180,17 +180,20 @@ async fn version(client: &Client) -> Result<i32, StoreError> {
     if run(client, sql, params![]).await?.is_empty() {
         return Ok(0);
     }
-    let rows = run(client, "SELECT version, oldest FROM tollgate_schema", params![]).await?;
-    rows.first().map_or(Err(never_written()), usable)
+    let rows = run(client, SCHEMA, params![]).await?;
+    let schema = schema(rows.first().ok_or_else(never_written)?)?;
+    schema.check()?;
+    Ok(i32::try_from(schema.version).map_or(known(), |version| version.min(known())))
 }
 
-fn usable(row: &Row) -> Result<i32, StoreError> {
+/// Asks for the row that [`schema`] reads.
+pub(super) const SCHEMA: &str = "SELECT version, oldest FROM tollgate_schema";
+
+/// Returns of which version the schema is.
+pub(super) fn schema(row: &Row) -> Result<Schema, StoreError> {
     let (version, oldest): (i32, i32) = (column(row, 0)?, column(row, 1)?);
-    if oldest > known() {
-        let unsigned = |number: i32| u32::try_from(number).unwrap_or(u32::MAX);
-        return Err(StoreError::Newer { found: unsigned(version), known: unsigned(known()) });
-    }
-    Ok(version.min(known()))
+    let unsigned = |number: i32| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(Schema { version: unsigned(version), oldest: unsigned(oldest), known: unsigned(known()) })
 }
 
 fn known() -> i32 {

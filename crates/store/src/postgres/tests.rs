@@ -1,4 +1,4 @@
-//! The conformance suite on PostgreSQL, directly and through a pooler, and what only PostgreSQL can get wrong.
+//! The conformance suite on PostgreSQL, directly and through a pooler, where a newer program has added to the schema, and what only PostgreSQL can get wrong.
 
 mod failing;
 mod keys;
@@ -39,7 +39,8 @@ mod conformance {
     crate::conformance_tests!(open);
 }
 
-mod conformance_through_a_pooler {
+/// A newer program has taken a step that only adds while the store was open.
+mod conformance_through_a_pooler_beside_a_newer_program {
     use std::sync::Arc;
 
     use super::server::{Database, Server, pooler};
@@ -47,10 +48,28 @@ mod conformance_through_a_pooler {
 
     async fn open() -> (Arc<dyn Store>, Database) {
         let database = Server::shared().database();
-        (Arc::new(super::open(&database.by(pooler())).await), database)
+        let store = super::open(&database.by(pooler())).await;
+        super::take_a_step_that_only_adds(&database);
+        (Arc::new(store), database)
     }
 
     crate::conformance_tests!(open);
+}
+
+/// What a newer program may do to the schema beside this one: another table, and another column in each that there is.
+fn take_a_step_that_only_adds(database: &server::Database) {
+    database.psql(
+        "DO $$
+         DECLARE
+             found regclass;
+         BEGIN
+             FOR found IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+                 EXECUTE format('ALTER TABLE %s ADD COLUMN added integer NOT NULL DEFAULT 7', found);
+             END LOOP;
+             CREATE TABLE added (id integer PRIMARY KEY);
+             UPDATE tollgate_schema SET version = 14;
+         END $$",
+    );
 }
 
 /// The act of what is not about acts.

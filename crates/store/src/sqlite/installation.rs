@@ -9,8 +9,8 @@ use tollgate_core::{KeyId, Timestamp};
 use super::column::millis;
 use super::engine::Sqlite;
 use super::writer::Durability;
-use super::{changes, keys, trail};
-use crate::{Act, Changed, Installation, Seal, SigningKey, StoreError};
+use super::{changes, keys, open, trail};
+use crate::{Act, Changed, Installation, Schema, Seal, SigningKey, StoreError};
 
 #[async_trait]
 impl Installation for Sqlite {
@@ -66,6 +66,10 @@ impl Installation for Sqlite {
     async fn in_place(&self) -> Result<(), StoreError> {
         let place = self.place.clone();
         self.read(move |_| Ok(place.check())).await?
+    }
+
+    async fn schema(&self) -> Result<Schema, StoreError> {
+        self.read(open::schema).await
     }
 
     async fn longest_lifetime(&self, at_least: Duration) -> Result<Duration, StoreError> {

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::DISK_FULL;
-use crate::{Access, StoreError};
+use crate::{Access, Schema, StoreError};
 
 /// "TGST": tells a store from any other SQLite database.
 const APPLICATION_ID: i32 = 0x5447_5354;
@@ -18,20 +18,32 @@ const APPLICATION_ID: i32 = 0x5447_5354;
 /// "TGSB": tells a backup from the store that it is of, until it is opened in its place.
 pub(super) const BACKUP_ID: i32 = 0x5447_5342;
 
-/// The schema's versions, each as the step from the one before. A step that was released never changes.
-pub(super) const MIGRATIONS: &[&str] = &[
-    include_str!("schema.sql"),
-    include_str!("elected.sql"),
-    include_str!("generations.sql"),
-    include_str!("agreement.sql"),
-    include_str!("actors.sql"),
-    include_str!("documents.sql"),
-    include_str!("secrets_key.sql"),
-    include_str!("audiences.sql"),
-    include_str!("trail.sql"),
-    include_str!("terms.sql"),
-    include_str!("slow_hashes.sql"),
+/// A step from one version of the schema to the next. One that was released never changes.
+pub(super) struct Step {
+    pub(super) sql: &'static str,
+    /// The oldest version whose programs can work with what the step leaves behind.
+    oldest: usize,
+}
+
+/// The schema's versions, each as the step from the one before. Those of PostgreSQL say why a program can be too old.
+pub(super) const STEPS: &[Step] = &[
+    Step { sql: include_str!("schema.sql"), oldest: 1 },
+    Step { sql: include_str!("elected.sql"), oldest: 1 },
+    Step { sql: include_str!("generations.sql"), oldest: 3 },
+    Step { sql: include_str!("agreement.sql"), oldest: 3 },
+    Step { sql: include_str!("actors.sql"), oldest: 3 },
+    Step { sql: include_str!("documents.sql"), oldest: 6 },
+    Step { sql: include_str!("secrets_key.sql"), oldest: 7 },
+    Step { sql: include_str!("audiences.sql"), oldest: 8 },
+    Step { sql: include_str!("trail.sql"), oldest: 9 },
+    Step { sql: include_str!("terms.sql"), oldest: 10 },
+    Step { sql: include_str!("slow_hashes.sql"), oldest: 10 },
+    // An older program takes no newer schema than its own, whatever it is.
+    Step { sql: include_str!("oldest.sql"), oldest: SAYS_OLDEST },
 ];
+
+/// The version from which on a store says which programs can work with it.
+const SAYS_OLDEST: usize = 12;
 
 /// The oldest usable version. Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -113,9 +125,9 @@ pub(super) fn to_look(path: &Path) -> Result<Connection, StoreError> {
         identify(&connection)?;
         match version(&connection)? {
             0 => Err(StoreError::Misconfigured(format!("it is empty: {MAKE_ONE}"))),
-            found if found < MIGRATIONS.len() => Err(StoreError::Misconfigured(format!(
+            found if found < STEPS.len() => Err(StoreError::Misconfigured(format!(
                 "its schema has version {found}, and {} is needed: start a server on it, or run `tollgate store migrate`",
-                MIGRATIONS.len()
+                STEPS.len()
             ))),
             _ => {
                 connection.pragma_update(None, "query_only", true)?;
@@ -245,11 +257,14 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
 
 /// Takes the steps that the schema lacks, each in its own transaction, unless another process was faster.
 fn migrate(connection: &Connection) -> Result<(), StoreError> {
-    while version(connection)? < MIGRATIONS.len() {
+    while version(connection)? < STEPS.len() {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         let version = version(&transaction)?;
-        if let Some(step) = MIGRATIONS.get(version) {
-            transaction.execute_batch(step)?;
+        if let Some(step) = STEPS.get(version) {
+            transaction.execute_batch(step.sql)?;
+            if version + 1 >= SAYS_OLDEST {
+                transaction.execute("UPDATE tollgate_schema SET oldest = ?1", [step.oldest])?;
+            }
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", version + 1)?;
         }
@@ -258,13 +273,23 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Returns the version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
 fn version(connection: &Connection) -> Result<usize, StoreError> {
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = MIGRATIONS.len();
-    match usize::try_from(found) {
-        Ok(version) if version <= known => Ok(version),
-        _ => Err(StoreError::Newer { found, known: u32::try_from(known).unwrap_or(u32::MAX) }),
-    }
+    let schema = schema(connection)?;
+    schema.check()?;
+    Ok(usize::try_from(schema.version).map_or(STEPS.len(), |version| version.min(STEPS.len())))
+}
+
+/// Returns the version, and the oldest that the store says can work with it, if it is newer than this program.
+pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
+    let known = u32::try_from(STEPS.len()).expect("there are few steps");
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let oldest = if version > known {
+        connection.query_one("SELECT oldest FROM tollgate_schema", [], |row| row.get(0))?
+    } else {
+        version
+    };
+    Ok(Schema { version, oldest, known })
 }
 
 /// Adds the file, and what to do, to an error.

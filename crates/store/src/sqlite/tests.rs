@@ -35,6 +35,22 @@ mod conformance {
     crate::conformance_tests!(open);
 }
 
+/// A newer program has taken a step that only adds while the store was open.
+mod conformance_beside_a_newer_program {
+    use std::future::{Ready, ready};
+    use std::sync::Arc;
+
+    use crate::Store;
+
+    fn open() -> Ready<(Arc<dyn Store>, tempfile::TempDir)> {
+        let super::Fixture { store, path, _folder: folder } = super::fixture();
+        super::take_a_step_that_only_adds(&path);
+        ready((Arc::new(store), folder))
+    }
+
+    crate::conformance_tests!(open);
+}
+
 /// The act of what is not about acts.
 static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
 
@@ -51,6 +67,27 @@ fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tollgate.db");
     Fixture { store: Sqlite::open(&path).unwrap(), path, _folder: folder }
+}
+
+/// What a newer program may do to the schema beside this one: another table, and another column in each that there is.
+fn take_a_step_that_only_adds(path: &Path) {
+    let other = raw(path);
+    let tables: Vec<String> = other
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        )
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let mut steps = vec!["BEGIN IMMEDIATE".to_owned()];
+    let add = |table| format!("ALTER TABLE {table} ADD COLUMN added INTEGER NOT NULL DEFAULT 7");
+    steps.extend(tables.iter().map(add));
+    steps.push(
+        "CREATE TABLE added (id INTEGER PRIMARY KEY) STRICT; PRAGMA user_version = 13; COMMIT".to_owned(),
+    );
+    other.execute_batch(&steps.join(";")).unwrap();
 }
 
 /// A connection of another program.

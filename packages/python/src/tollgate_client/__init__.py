@@ -24,8 +24,7 @@ import urllib.parse
 import urllib.request
 import uuid
 import weakref
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotInTime
+from concurrent import futures
 from typing import Any, Callable, Mapping, NamedTuple, Union
 
 __all__ = ["Tollgate", "TollgateError", "ConfigurationError", "OriginError", "Unavailable", "Refused"]
@@ -69,7 +68,7 @@ class Refused(TollgateError):
     """The authority refuses this client: its id or its secret is wrong, or it has been disabled."""
 
 
-Flight = Future[Union[TollgateError, None]]
+Flight = futures.Future[Union[TollgateError, None]]
 
 
 class _Moment(NamedTuple):
@@ -143,13 +142,18 @@ class Tollgate:
         found = self._use()
         try:
             return found if isinstance(found, str) else self._landed(found.result(WAIT + 4 * TIMEOUT))
-        except NotInTime:
+        except futures.TimeoutError:
             raise self._error(self._now()) from None
 
     async def token_async(self) -> str:
         """The same in asyncio, in any of its event loops."""
         found = self._use()
-        return found if isinstance(found, str) else self._landed(await asyncio.wrap_future(found))
+        if isinstance(found, str):
+            return found
+        landing = asyncio.wrap_future(found)
+        if not (await asyncio.wait([landing], timeout=WAIT + 4 * TIMEOUT))[0]:
+            raise self._error(self._now())
+        return self._landed(landing.result())
 
     def renewed(self, refused: str, wait: bool = True) -> str | None:
         """Another token than the one that the API refused, if one is to be had within seconds."""
@@ -157,7 +161,7 @@ class Tollgate:
         try:
             if flight and wait:
                 flight.result(PATIENCE + TIMEOUT)
-        except NotInTime:
+        except futures.TimeoutError:
             pass
         return self._other_than(refused)
 
@@ -247,8 +251,8 @@ class Tollgate:
         return self._held.text
 
     def _error(self, now: _Moment) -> TollgateError:
-        none = Unavailable("the authority has not answered yet" if self._flight else "it was not asked")
-        last, wait = self._last or none, max(self._not_before - now.monotonic, 0)
+        last = self._last or Unavailable("an attempt is still under way" if self._flight else "it was not asked")
+        wait = max(self._not_before - now.monotonic, 0)
         text = f"no access token for now, the next attempt is in {wait:.0f} s: {last}"
         return type(last)(text, **{**vars(last), "retry_after": wait})
 
@@ -276,7 +280,7 @@ class Tollgate:
 
     def _start(self, at: float) -> None:
         """On a thread of its own, so that no caller's end can end it."""
-        flight: Flight = Future()
+        flight: Flight = futures.Future()
         flight.set_running_or_notify_cancel()  # So that no waiter can cancel it.
         try:
             threading.Thread(target=self._fly, args=(flight, at), name="tollgate", daemon=True).start()
@@ -465,63 +469,49 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class _InTime(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    """Cuts a call off when its time is over. A timeout of a socket begins anew with each byte, also of a handshake or a head."""
+class _Call:
+    """One call to the authority, on a thread of its own, so that it can be cut off: in a library that takes a time for each
+    piece, a byte now and then would make it last for ever."""
 
     def __init__(self) -> None:
-        urllib.request.HTTPSHandler.__init__(self)
-        self.deadline, self._sockets = time.monotonic() + TIMEOUT, list[socket.socket]()
-        self._timer = threading.Timer(TIMEOUT, self._cut)
-        self._timer.daemon = True
+        self.answer: futures.Future[tuple[int, Mapping[str, str], bytes]] = futures.Future()
+        self._lock, self._over = threading.Lock(), False
+        self._socket: socket.socket | None = None
 
-    def do_open(self, kind: Any, request: Any, **options: Any) -> Any:
-        def connection(host: str, **more: Any) -> http.client.HTTPConnection:
-            made = kind(host, **more)
-            made._create_connection = self._connect
-            return made
+    def run(self, request: urllib.request.Request) -> None:
+        try:
+            self.answer.set_result(self._exchange(request))
+        except BaseException as error:
+            self.answer.set_exception(error)
+        finally:
+            self.end()
 
-        return super().do_open(connection, request, **options)
+    def end(self) -> None:
+        """Whatever the thread waits for on the connection, it doesn't come any more."""
+        with self._lock:
+            self._over, ending, self._socket = True, self._socket, None
+        if ending:
+            try:
+                ending.shutdown(socket.SHUT_RDWR)
+            except OSError:  # It has ended already.
+                pass
+            ending.close()
 
-    def _connect(self, address: tuple[str, int], _timeout: Any, source: Any) -> socket.socket:
-        made = socket.create_connection(address, max(self.deadline - time.monotonic(), 0.001), source)
-        # TLS takes the socket over; the copy is of the same connection.
-        self._sockets.append(made.dup())
-        if time.monotonic() > self.deadline:
-            raise TimeoutError
+    def connect(self, *where: Any) -> socket.socket:
+        made = socket.create_connection(*where)
+        with self._lock:
+            if self._over:
+                made.close()
+                raise TimeoutError
+            self._socket = made.dup()  # TLS takes the first one over.
         return made
 
-    def _cut(self) -> None:
-        for copy in list(self._sockets):
-            try:
-                copy.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # The other side was faster.
-
-    def __enter__(self) -> _InTime:
-        self._timer.start()
-        return self
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        self._timer.cancel()
-        for copy in self._sockets:
-            copy.close()
-        if time.monotonic() > self.deadline and (error is None or isinstance(error, Unavailable)):
-            raise Unavailable("the answer of the authority is too slow") from None
-
-
-def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-    """Calls the authority, once and nowhere else, for TIMEOUT at most."""
-    # What goes without TLS stays on this machine, whatever proxy the environment names.
-    handlers = [_NoRedirect, *([urllib.request.ProxyHandler({})] if url.startswith("http:") else [])]
-    with _InTime() as in_time:
-        return _asked(urllib.request.Request(url, body, headers), [in_time, *handlers])
-
-
-def _asked(request: urllib.request.Request, handlers: list[Any]) -> tuple[int, Mapping[str, str], bytes]:
-    text = b""
-    try:
+    def _exchange(self, request: urllib.request.Request) -> tuple[int, Mapping[str, str], bytes]:
+        # What goes without TLS stays on this machine, whatever proxy the environment names.
+        handlers = [urllib.request.ProxyHandler({})] if request.type == "http" else []
+        opener, text = urllib.request.build_opener(_NoRedirect, _Http(self), _Https(self), *handlers), b""
         try:
-            answer = urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT)
+            answer = opener.open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as refusal:
             answer = refusal
         with answer:
@@ -530,9 +520,46 @@ def _asked(request: urllib.request.Request, handlers: list[Any]) -> tuple[int, M
                 if len(text) > LONGEST_ANSWER:
                     raise Unavailable("the answer of the authority is too long")
             return answer.status, answer.headers, text
+
+
+class _Connecting:
+    """Has the connections made by the call, which can end them."""
+
+    def __init__(self, call: _Call) -> None:
+        super().__init__()
+        self._call = call
+
+    def do_open(self, kind: Any, *request: Any, **options: Any) -> Any:
+        def connection(*where: Any, **how: Any) -> Any:
+            made = kind(*where, **how)
+            made._create_connection = self._call.connect
+            return made
+
+        return super().do_open(connection, *request, **options)  # type: ignore
+
+
+class _Http(_Connecting, urllib.request.HTTPHandler):
+    pass
+
+
+class _Https(_Connecting, urllib.request.HTTPSHandler):
+    pass
+
+
+def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+    """Calls the authority, once and nowhere else. From the first look for its address to the last byte it has one time."""
+    call = _Call()
+    request = urllib.request.Request(url, body, headers)
+    threading.Thread(target=call.run, args=(request,), name="tollgate-call", daemon=True).start()
+    try:
+        if not futures.wait([call.answer], TIMEOUT).done:
+            raise Unavailable(f"the authority took longer than {TIMEOUT} s")
+        return call.answer.result()
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = type(getattr(error, "reason", error)).__name__
         raise Unavailable(f"the authority can't be reached ({reason})") from None
+    finally:
+        call.end()
 
 
 if hasattr(os, "register_at_fork"):

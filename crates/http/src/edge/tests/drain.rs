@@ -7,11 +7,12 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::http2::{handshake, text};
 use super::{GET, LAST, Peer, Server, echo, echo_server, within};
 use crate::edge::admission::Inner;
-use crate::edge::{Drained, Limits};
+use crate::edge::{Drained, Edge, Limits};
 
 /// A service whose answers wait for the test: `begun` has a permit for each request, `go` lets one pass.
 fn gated(begun: &Arc<Semaphore>, go: &Arc<Semaphore>) -> impl Inner + Sync {
@@ -75,8 +76,16 @@ async fn an_http2_stream_is_finished() {
     assert_eq!(within(stopped).await.unwrap(), Drained { completed: 1, aborted: 0 });
 }
 
+/// Tells the edge to stop. On the single thread of a test it has heard when this returns.
+async fn told_to_stop(server: Server) -> (SocketAddr, JoinHandle<Drained>) {
+    let Server { addr, stop, served, .. } = server;
+    stop.send(()).unwrap();
+    tokio::task::yield_now().await;
+    (addr, served)
+}
+
 #[tokio::test]
-async fn an_idle_connection_ends_at_once() {
+async fn an_idle_connection_ends_when_no_request_can_be_on_its_way_any_more() {
     let server = echo_server().await;
     let mut peer = server.connect().await;
     peer.send(GET).await;
@@ -85,6 +94,70 @@ async fn an_idle_connection_ends_at_once() {
     assert_eq!(peer.rest().await, "");
     drop(peer);
     assert_eq!(within(stopped).await.unwrap(), Drained { completed: 1, aborted: 0 });
+}
+
+#[tokio::test]
+async fn a_request_that_was_on_its_way_is_answered_as_the_last_of_its_connection() {
+    let server = echo_server().await;
+    let mut peer = server.connect().await;
+    peer.send(GET).await;
+    assert!(!peer.expect("GET /hello ").await.contains("connection: close"));
+    let (_, served) = told_to_stop(server).await;
+    let answer = peer.exchange(GET).await;
+    assert!(answer.contains("connection: close\r\n") && answer.ends_with("GET /hello "), "{answer}");
+    drop(peer);
+    assert_eq!(within(served).await.unwrap(), Drained { completed: 1, aborted: 0 });
+}
+
+#[tokio::test]
+async fn whoever_connects_while_such_a_request_is_waited_for_is_served() {
+    let server = echo_server().await;
+    let mut idle = server.connect().await;
+    idle.send(GET).await;
+    idle.expect("GET /hello ").await;
+    let (addr, served) = told_to_stop(server).await;
+    let answer = Peer(TcpStream::connect(addr).await.unwrap()).exchange(GET).await;
+    assert!(answer.contains("connection: close\r\n") && answer.ends_with("GET /hello "), "{answer}");
+    drop(idle);
+    assert_eq!(within(served).await.unwrap().aborted, 0);
+    assert!(TcpStream::connect(addr).await.is_err());
+}
+
+/// What is not answered was not begun, and its peer knows: it sends that again elsewhere.
+#[tokio::test]
+async fn pipelined_requests_are_answered_whole_up_to_one_that_says_it_is_the_last() {
+    let [begun, go] = gates();
+    let server = Server::start(Limits::default(), gated(&begun, &go)).await;
+    let mut peer = server.connect().await;
+    peer.send(GET.repeat(3)).await;
+    within(begun.acquire()).await.unwrap().forget();
+    let (_, served) = told_to_stop(server).await;
+    go.add_permits(3);
+    let answers = peer.rest().await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 1, "{answers}");
+    assert!(answers.contains("connection: close\r\n") && answers.ends_with("GET /hello "), "{answers}");
+    drop(peer);
+    assert_eq!(within(served).await.unwrap(), Drained { completed: 1, aborted: 0 });
+    assert_eq!((begun.available_permits(), go.available_permits()), (0, 2));
+}
+
+#[tokio::test]
+async fn what_is_left_in_the_queue_is_served_by_the_process_that_has_it_next() {
+    let supervisor = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    supervisor.set_nonblocking(true).unwrap();
+    let listener = || tokio::net::TcpListener::from_std(supervisor.try_clone().unwrap()).unwrap();
+    let peers: Vec<_> =
+        (0..5).map(|_| std::net::TcpStream::connect(supervisor.local_addr().unwrap()).unwrap()).collect();
+    let edge = || Edge::new(Limits::default()).leave_queue(true);
+    let ended = edge().serve(listener(), |_| tower::service_fn(echo), async {}).await;
+    assert_eq!(ended, Drained { completed: 0, aborted: 0 });
+    let next = tokio::spawn(edge().serve(listener(), |_| tower::service_fn(echo), std::future::pending()));
+    for peer in peers {
+        peer.set_nonblocking(true).unwrap();
+        let answer = Peer(TcpStream::from_std(peer).unwrap()).exchange(LAST).await;
+        assert!(answer.ends_with("GET /last "), "{answer}");
+    }
+    next.abort();
 }
 
 #[tokio::test]

@@ -16,12 +16,15 @@ use super::{BODY_LIMIT, Peer, Server, echo_server, within};
 use crate::edge::Limits;
 
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
+pub(super) const RST_STREAM: u8 = 3;
 pub(super) const SETTINGS: u8 = 4;
-const RST_STREAM: u8 = 3;
-const PING: u8 = 6;
+pub(super) const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const ACK: u8 = 1;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
 
 pub(super) type Sent = Full<Bytes>;
 type Answered = Result<Response<Sent>, Infallible>;
@@ -64,13 +67,19 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> 
     [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
 }
 
+/// Reads a frame: its head and its payload, or `None` at the end of the connection.
+pub(super) async fn next_frame<Io: AsyncRead + Unpin>(io: &mut Io) -> Option<([u8; 9], Vec<u8>)> {
+    let mut head = [0; 9];
+    within(io.read_exact(&mut head)).await.ok()?;
+    let mut payload = vec![0; usize::from(head[1]) * 256 + usize::from(head[2])];
+    within(io.read_exact(&mut payload)).await.unwrap();
+    Some((head, payload))
+}
+
 /// Reads frames until the connection ends, and answers every PING; gives the error codes of GOAWAYs.
 pub(super) async fn answer_pings<Io: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<Io>) -> Vec<u8> {
     let mut codes = Vec::new();
-    let mut head = [0; 9];
-    while within(peer.0.read_exact(&mut head)).await.is_ok() {
-        let mut payload = vec![0; usize::from(head[1]) * 256 + usize::from(head[2])];
-        peer.0.read_exact(&mut payload).await.unwrap();
+    while let Some((head, payload)) = next_frame(&mut peer.0).await {
         match head[3] {
             PING if head[4] == 0 => peer.send(frame(PING, ACK, 0, &payload)).await,
             GOAWAY => codes.push(payload[7]),

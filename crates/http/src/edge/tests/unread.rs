@@ -10,6 +10,10 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::http2::{
+    DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, frame, handshake,
+    next_frame, text,
+};
 use super::{GET, Peer, Server};
 use crate::edge::{Inbound, Limits};
 
@@ -182,4 +186,87 @@ async fn an_answer_whose_request_somebody_still_reads_says_that_it_is_the_last()
         drop(kept.recv().await);
         assert_eq!(peer.rest().await, "");
     }
+}
+
+/// What the edge says on a stream, up to its answer to a PING: kinds and flags of frames.
+async fn said(peer: &mut Peer<TcpStream>, stream: u8) -> Vec<(u8, u8)> {
+    peer.send(frame(PING, 0, 0, &[0; 8])).await;
+    let mut said = Vec::new();
+    loop {
+        let (head, _) = next_frame(&mut peer.0).await.expect("the connection is there");
+        match (head[3], head[8]) {
+            (PING, _) => return said,
+            (kind, on) if on == stream => said.push((kind, head[4])),
+            _ => {}
+        }
+    }
+}
+
+/// POST / of http and, in the literal, of the host `a`.
+const POST: [u8; 6] = [0x83, 0x84, 0x86, 0x41, 1, b'a'];
+
+/// Begins a request over HTTP/2 whose body is to come, and waits for the answer with this text.
+async fn answered_early(peer: &mut Peer<TcpStream>, headers: &[u8], answer: &str) {
+    peer.send([PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await;
+    peer.send(frame(HEADERS, END_HEADERS, 1, headers)).await;
+    loop {
+        let (head, payload) = next_frame(&mut peer.0).await.expect("the connection is there");
+        if head[3] == DATA && String::from_utf8_lossy(&payload).contains(answer) {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn on_http2_an_early_answer_resets_no_stream_on_which_the_caller_still_sends() {
+    let server = server().await;
+    let mut peer = server.connect().await;
+    answered_early(&mut peer, &POST, "answered").await;
+    for flags in [0, 0, END_STREAM] {
+        peer.send(frame(DATA, flags, 1, &[b'x'; 200])).await;
+        let resets = said(&mut peer, 1).await.into_iter().filter(|(kind, _)| *kind == RST_STREAM);
+        assert_eq!(resets.count(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_http2_a_rest_that_never_comes_ends_the_stream_without_an_error() {
+    let server = server().await;
+    let mut peer = server.connect().await;
+    let start = Instant::now();
+    answered_early(&mut peer, &POST, "answered").await;
+    loop {
+        let (head, payload) = next_frame(&mut peer.0).await.expect("the connection is there");
+        if head[3] == RST_STREAM {
+            assert_eq!((head[8], payload), (1, vec![0; 4]));
+            break;
+        }
+    }
+    assert!((WAIT..WAIT + Duration::from_secs(1)).contains(&start.elapsed()), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn on_http2_a_rest_over_the_limit_costs_neither_the_answer_nor_the_connection() {
+    let server = server().await;
+    let (mut sender, connection) = handshake(TcpStream::connect(server.addr).await.unwrap()).await;
+    tokio::spawn(connection);
+    for length in [REST, 70_000, 10_000_000] {
+        for status in STATUSES {
+            let request = Request::post(format!("http://a/{status}"));
+            let request = request.body(Full::from(vec![b'x'; length])).unwrap();
+            let response = sender.send_request(request).await.unwrap();
+            assert_eq!(response.status(), status);
+            assert_eq!(text(response).await, "answered");
+        }
+    }
+}
+
+#[tokio::test]
+async fn on_http2_a_refusal_of_the_edge_resets_no_stream_either() {
+    let server = server().await;
+    let mut peer = server.connect().await;
+    let without_host = &POST[..3];
+    answered_early(&mut peer, without_host, "VALIDATION_ERROR").await;
+    peer.send(frame(DATA, END_STREAM, 1, b"body")).await;
+    assert!(said(&mut peer, 1).await.iter().all(|(kind, _)| *kind != RST_STREAM));
 }

@@ -45,7 +45,7 @@ impl Scene {
     async fn with_key(key: &Arc<Key>) -> Self {
         let stage = Arc::new(Stage::with(&SETTINGS, |store| Arc::new(store)).await);
         let provider = Scripted::new(key, now(&stage).await.seconds());
-        stage.server.sign_in_by(provider.access());
+        stage.operators.sign_in_by(&stage.config, provider.access());
         Self { stage, provider }
     }
 

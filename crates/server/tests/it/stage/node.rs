@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tollgate_console::OperatorRoutes;
 use tollgate_server::{Follower, Installation, Rotation, Server};
 
 use super::{Credentials, PEER, Tokens, answer};
@@ -15,6 +16,7 @@ pub(crate) struct Node {
     pub(crate) installation: Arc<Installation>,
     pub(crate) follower: Follower,
     pub(crate) rotation: Rotation,
+    pub(crate) operators: OperatorRoutes,
     pub(crate) clock: Arc<ManualClock>,
 }
 

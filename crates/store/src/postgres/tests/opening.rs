@@ -5,7 +5,9 @@ use std::time::Duration;
 use tollgate_core::{Algorithm, ClientId, Environment, Generation, Revoked, Timestamp, TokenId};
 
 use super::server::Database;
-use super::{KIND, NOW, SYSTEM, answer, document, lease, merchant, open, options};
+use super::{
+    KIND, NOW, SYSTEM, answer, document, lease, merchant, open, options, take_a_step_that_only_adds,
+};
 use crate::{
     Agreements, Begun, ChangeLog, Changed, Clients, Document, Documents, Idempotency, Installation,
     Integrity, Keys, LeaderLease, Merchants, Position, Postgres, Purge, Revocations, Servers, StoreError,
@@ -45,12 +47,20 @@ async fn a_database_without_tables_is_no_store_until_somebody_makes_it_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let database = Database::create();
-    drop(open(&database.url).await);
-    database.psql("UPDATE tollgate_schema SET version = 14");
+    let running = open(&database.url).await;
+    take_a_step_that_only_adds(&database);
+    running.schema().await.unwrap().check().unwrap();
+    assert!(running.schema().await.unwrap().check_whole().is_err());
     open(&database.url).await.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    let reading = Postgres::open_to_read(options(&database.url)).await.unwrap();
+    assert_eq!(reading.damage().await.unwrap(), Vec::<String>::new());
     database.psql("UPDATE tollgate_schema SET oldest = 14");
     let refused = Postgres::open(options(&database.url)).await.err();
     assert!(matches!(refused, Some(StoreError::Newer { found: 14, known: 13 })), "{refused:?}");
+    let refused = running.schema().await.unwrap().check();
+    assert!(matches!(refused, Err(StoreError::Newer { found: 14, known: 13 })), "{refused:?}");
+    database.psql("UPDATE tollgate_schema SET oldest = 13");
+    running.schema().await.unwrap().check().unwrap();
 }
 
 /// What stands in `database.url` of a command that only shows something.

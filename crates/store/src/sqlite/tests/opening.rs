@@ -7,8 +7,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::thread;
 
-use super::{Fixture, NOW, SYSTEM, beside, child, fixture, given_path, merchant, raw};
-use crate::{ChangeLog, Keys, Merchants, Position, Revocations, Sqlite, StoreError};
+use super::{
+    Fixture, NOW, SYSTEM, beside, child, fixture, given_path, merchant, raw, take_a_step_that_only_adds,
+};
+use crate::{ChangeLog, Installation, Integrity, Keys, Merchants, Position, Revocations, Sqlite, StoreError};
 
 /// What `open` says: one line that names the file.
 fn refusal(path: &Path) -> StoreError {
@@ -203,11 +205,44 @@ async fn a_value_that_is_none_of_ours_is_damage() {
     assert!(matches!(fixture.store.signing_keys().await, Err(StoreError::Corrupt(_))));
 }
 
-#[test]
-fn a_newer_schema_is_refused() {
+#[tokio::test]
+async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     let fixture = fixture();
-    raw(&fixture.path).pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 99, known: 11 }));
+    take_a_step_that_only_adds(&fixture.path);
+    fixture.store.schema().await.unwrap().check().unwrap();
+    assert!(fixture.store.schema().await.unwrap().check_whole().is_err());
+    let other = Sqlite::open_existing(&fixture.path).unwrap();
+    other.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    assert_eq!(other.damage().await.unwrap(), Vec::<String>::new());
+    Sqlite::back_up(&fixture.path, &fixture.path.with_file_name("copy.db")).unwrap();
+
+    let says = |oldest: u32| {
+        raw(&fixture.path).execute("UPDATE tollgate_schema SET oldest = ?1", [oldest]).unwrap();
+    };
+    says(13);
+    assert!(matches!(refusal(&fixture.path), StoreError::Newer { found: 13, known: 12 }));
+    assert!(matches!(
+        Sqlite::open_to_read(&fixture.path).err(),
+        Some(StoreError::Newer { found: 13, known: 12 })
+    ));
+    let running = fixture.store.schema().await.unwrap().check();
+    assert!(matches!(running, Err(StoreError::Newer { found: 13, known: 12 })), "{running:?}");
+    says(12);
+    fixture.store.schema().await.unwrap().check().unwrap();
+}
+
+#[test]
+fn a_newer_schema_that_does_not_say_who_can_work_with_it_is_refused() {
+    let fixture = fixture();
+    raw(&fixture.path).execute_batch("PRAGMA user_version = 13; DROP TABLE tollgate_schema").unwrap();
+    assert!(Sqlite::open_existing(&fixture.path).is_err());
+}
+
+#[test]
+fn a_new_store_says_that_this_version_can_work_with_it() {
+    let fixture = fixture();
+    let row = |sql: &str| raw(&fixture.path).query_one(sql, [], |row| row.get::<_, u32>(0)).unwrap();
+    assert_eq!((row("PRAGMA user_version"), row("SELECT oldest FROM tollgate_schema")), (12, 12));
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_schema_of_an_earlier_version_is_left_as_it_is() {
     drop(connection);
     let before = fs::read(&path).unwrap();
     let refused = Sqlite::open_to_read(&path).err();
-    let text = "its schema has version 1, and 11 is needed";
+    let text = "its schema has version 1, and 12 is needed";
     assert!(matches!(&refused, Some(StoreError::Misconfigured(said)) if said.contains(text)), "{refused:?}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }

@@ -12,8 +12,8 @@ use http::{Request, Response};
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tollgate_console::oidc::{Access, Calls};
 use tollgate_core::{Algorithm, Jwk, PrivateKey, RsaBits};
-use tollgate_server::oidc::{Access, Calls};
 use tower::{BoxError, service_fn};
 use zeroize::Zeroizing;
 

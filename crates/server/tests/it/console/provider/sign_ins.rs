@@ -152,7 +152,7 @@ async fn of_many_who_come_back_at_once_to_two_servers_one_is_let_in() {
     let scene = Scene::open().await;
     scene.provider.script().forgets_codes = true;
     let other = scene.stage.node(scene.stage.clock.clone()).await;
-    other.server.sign_in_by(scene.provider.access());
+    other.operators.sign_in_by(&scene.stage.config, scene.provider.access());
     let mut browser = Browser::at(&scene.stage);
     let query = browser.go_to(&scene.provider).await;
     let cookie = format!("{BEGUN}={}", browser.cookies[BEGUN].0);

@@ -42,7 +42,7 @@ public final class Tollgate {
     // All times are in seconds.
     private static final double LEAD = 60, JITTER = 30, MARGIN = 2, SHORTEST_LIFE = 2, DEFAULT_LIFE = 300, REFRESH_LIFE = 86_400;
     private static final double WAIT = 10, PATIENCE = 3, FRESH = 5, LONGEST_RETRY_AFTER = 300;
-    private static final int TIMEOUT = 5;
+    private static final int TIMEOUT = 5, LONGEST_WAIT = 30;
     private static final Pattern CHALLENGE = Pattern.compile("([^\\s,=\"]+)(\\s*=\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,]*))?");
     // A member of an object, or a text by itself, so that nothing inside of a text is taken for a member.
     private static final String TEXT = "\"((?:[^\"\\\\]|\\\\.)*)\"";
@@ -215,7 +215,7 @@ public final class Tollgate {
         Object found = use();
         if (found instanceof String text) return text;
         try {
-            return landed(((CompletableFuture<?>) found).get((long) WAIT + 4 * TIMEOUT, TimeUnit.SECONDS));
+            return landed(((CompletableFuture<?>) found).get(LONGEST_WAIT, TimeUnit.SECONDS));
         } catch (TimeoutException | ExecutionException late) {
             throw failed();
         }
@@ -226,7 +226,8 @@ public final class Tollgate {
         try {
             Object found = use();
             if (found instanceof String text) return CompletableFuture.completedFuture(text);
-            return ((CompletableFuture<?>) found).thenCompose(error -> {
+            var waited = ((CompletableFuture<?>) found).<Object>thenApply(error -> error);
+            return waited.completeOnTimeout("late", LONGEST_WAIT, TimeUnit.SECONDS).thenCompose(error -> {
                 try {
                     return CompletableFuture.completedFuture(landed(error));
                 } catch (TollgateException failed) {
@@ -317,7 +318,8 @@ public final class Tollgate {
     }
 
     private synchronized TollgateException failed() {
-        var why = last != null ? last : new TollgateException(UNAVAILABLE, "it was not asked in time");
+        String none = flight != null ? "an attempt is still under way" : "it was not asked";
+        var why = last != null ? last : new TollgateException(UNAVAILABLE, none);
         double next = Math.max(notBefore - clock.monotonic(), 0);
         String text = "no access token for now, the next attempt is in %.0f s: %s".formatted(next, why.getMessage());
         return new TollgateException(why.kind, text, why.code, why.status, why.requestId, next);

@@ -1,0 +1,261 @@
+//! A call of an act of administration: who makes it, whether they may, and what it says.
+
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, FromRequestParts as _, RawPathParams, Request, State as Shared};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::header::IF_MATCH;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use tollgate_admin::{Administration, Authority, Operation, audit};
+use tollgate_core::{Actor, ActorKind};
+use tollgate_guard::{Denial, Principal, Requirement};
+use tollgate_http::edge::read_body;
+use tollgate_http::fields::{self, FromFields};
+use tollgate_http::{Media, Problem, RequestId};
+use tollgate_server::error::Error;
+use tollgate_server::{Arrival, MAX_BODY, State, check_sender, is_at};
+use tollgate_store::{Object, Version};
+use tollgate_telemetry::InContext;
+
+use super::listing::Query;
+use super::paths;
+use super::values::versions;
+
+/// A call that its caller may make.
+pub(super) struct Call {
+    state: Arc<State>,
+    operator: Principal,
+    actor: Actor,
+    head: Parts,
+    ids: Vec<(String, String)>,
+    body: Bytes,
+}
+
+/// What a handler returns.
+pub(super) type Outcome = Result<Response, Error>;
+
+/// The future of a handler.
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Makes a handler of a function that is called only for those who may do the operation.
+pub(super) fn endpoint<F, A>(
+    operation: Operation,
+    handle: F,
+) -> impl Fn(Shared<Arc<State>>, Extension<Arrival>, Request) -> Answering + Clone + Send + Sync + 'static
+where
+    F: Fn(Call) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Outcome> + Send + 'static,
+{
+    move |Shared(state), Extension(arrival), request| {
+        let handle = handle.clone();
+        Box::pin(async move {
+            let call = match Call::admit(operation, &state, arrival, request).await {
+                Ok(call) => call,
+                Err(refused) => return refused.response(&state),
+            };
+            let by = call.operator.client_id();
+            let mut response = done(&state, handle(call)).await;
+            response.extensions_mut().insert(by);
+            response
+        })
+    }
+}
+
+/// Does an act to its end, even if the caller hangs up: half of it would hold an idempotency key until its lease ends. What
+/// it has changed counts here from the next request on, as it will everywhere within a second.
+async fn done(state: &State, act: impl Future<Output = Outcome> + Send + 'static) -> Response {
+    let outcome = tokio::spawn(InContext::inherited(act)).await;
+    match outcome.unwrap_or_else(|_| Err(Error::Internal("an act of administration panicked".to_owned()))) {
+        Ok(response) => {
+            if let Err(error) = state.installation().catch_up().await {
+                tracing::warn!(%error, "what was changed counts here once the store can be read again");
+            }
+            response
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+impl Call {
+    /// Admits a call of an operator's client whose token has the scope that the operation needs. A merchant's client may do
+    /// nothing here, whatever its scope says. Whoever may not stands in the audit trail.
+    async fn admit(
+        operation: Operation,
+        state: &Arc<State>,
+        arrival: Arrival,
+        request: Request,
+    ) -> Result<Self, Refused> {
+        let (mut head, body) = request.into_parts();
+        check_sender(&head.headers)?;
+        if !state.is_private(arrival.peer) {
+            return Err(Error::PlainAdministration.into());
+        }
+        let verifier = state.installation().verifier();
+        let operator =
+            verifier.decide(&head.headers, Some(arrival.from), &Requirement::new(), arrival.now)?;
+        let allowed = state.count_act(operator.client_id());
+        allowed.map_err(|retry_after| Error::TooManyActs { retry_after })?;
+        let mut actor = actor(&operator, arrival, &head);
+        if let Some(refused) = refusal(&operator, operation) {
+            record_refusal(state, operation, &head, &refused, &actor).await?;
+            return Err(refused);
+        }
+        let ids = ids(&mut head).await;
+        if head.method != Method::GET && head.method != Method::HEAD {
+            actor.why = Query::of(&head).reason()?.map(String::from);
+        }
+        let body = read_body(body, MAX_BODY, state.body_timeout()).await.map_err(Error::from)?;
+        Ok(Self { state: state.clone(), operator, actor, head, ids, body })
+    }
+
+    /// What the act works on, by the operator's right.
+    pub(super) fn administration(&self) -> Administration<'_> {
+        let by = Some((self.operator.client_id(), self.operator.secret_id()));
+        let authority = Authority::Operator { scope: self.operator.scope(), by };
+        Administration { authority, ..self.state.installation().administration() }
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) fn operator(&self) -> &Principal {
+        &self.operator
+    }
+
+    /// Who does it.
+    pub(super) fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    /// The parameters of a list.
+    pub(super) fn query(&self) -> Query {
+        Query::of(&self.head)
+    }
+
+    /// An id in the path. What is no id names nothing that exists.
+    pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<T, Error> {
+        let found = self.ids.iter().find(|(known, _)| known == name);
+        found.and_then(|(_, text)| text.parse().ok()).ok_or(Error::NoSuchThing)
+    }
+
+    /// The body, which must be JSON.
+    pub(super) fn body(&self) -> Result<&[u8], Error> {
+        let json = Media::Json.require(&self.head.headers);
+        json.map_err(|why| Error::MediaType { why, expected: JSON_ONLY })?;
+        Ok(&self.body)
+    }
+
+    /// Reads the body as an object of this type.
+    pub(super) fn read<T: FromFields>(&self) -> Result<T, Error> {
+        Ok(fields::read(self.body()?)?)
+    }
+
+    /// The versions of which something must be for it to be changed (RFC 9110 §13.1.1), if the caller says which it has read.
+    pub(super) fn only(&self) -> Result<Option<Vec<Version>>, Error> {
+        Ok(versions(&self.head.headers)?)
+    }
+
+    /// Refuses a condition where none is looked at.
+    pub(super) fn refuse_condition(&self) -> Result<(), Error> {
+        if self.head.headers.contains_key(IF_MATCH) {
+            return Err(Problem::new("If-Match", "is taken by PATCH and DELETE only").into());
+        }
+        Ok(())
+    }
+}
+
+/// What callers are told that send another type.
+const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
+
+/// Reads the ids in the path. What is not UTF-8 is none.
+async fn ids(head: &mut Parts) -> Vec<(String, String)> {
+    let found = RawPathParams::from_request_parts(head, &()).await;
+    let pairs =
+        |found: &RawPathParams| found.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    found.as_ref().map(pairs).unwrap_or_default()
+}
+
+/// Who calls, without a reason as yet.
+fn actor(caller: &Principal, arrival: Arrival, head: &Parts) -> Actor {
+    let id = caller.client_id();
+    let kind =
+        if caller.merchant_id().is_some() { ActorKind::Client(id) } else { ActorKind::OperatorClient(id) };
+    Actor {
+        from: arrival.from.known().map(|address| address.to_string()),
+        request_id: head.extensions.get::<RequestId>().map(|id| id.as_str().to_owned()),
+        ..Actor::new(kind)
+    }
+}
+
+/// Why a caller may not do an operation, whatever it is done to.
+fn refusal(caller: &Principal, operation: Operation) -> Option<Refused> {
+    if caller.merchant_id().is_some() {
+        return Some(Error::NotAnOperator.into());
+    }
+    let needed = || operation.role().scope().parse().expect("a role's scope is one");
+    (!operation.is_allowed_by(caller.scope())).then(|| Denial::InsufficientScope(needed()).into())
+}
+
+/// Records that somebody may not do an operation.
+async fn record_refusal(
+    state: &State,
+    operation: Operation,
+    head: &Parts,
+    refused: &Refused,
+    actor: &Actor,
+) -> Result<(), Error> {
+    /// The paths of ids that there can be are shorter.
+    const LONGEST: usize = 200;
+    let path = head.uri.path();
+    let template = paths::ALL.into_iter().find(|template| is_at(template, path)).unwrap_or(paths::ABOVE);
+    let route = Object::Route(if path.len() <= LONGEST { path } else { template }.to_owned());
+    let admin = state.installation().administration();
+    Ok(audit::refused(&admin, operation.name(), route, &refused.to_string(), actor).await?)
+}
+
+/// Why a call is not made.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("{0}")]
+    Denied(Denial),
+    #[error("{0}")]
+    Error(Error),
+}
+
+impl Refused {
+    fn response(self, state: &State) -> Response {
+        match self {
+            Self::Denied(denial) => {
+                let response = denial.response::<Bytes>(state.installation().verifier().realm());
+                response.map(Body::from)
+            }
+            Self::Error(error) => error.into_response(),
+        }
+    }
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}

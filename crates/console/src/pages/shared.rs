@@ -1,0 +1,29 @@
+//! What the pages of the console share.
+
+use std::sync::{Arc, OnceLock};
+
+use tollgate_core::Actor;
+use tollgate_server::State;
+use tollgate_store::Object;
+
+use super::paths;
+use crate::figures::Figures;
+use crate::oidc::Provider;
+
+/// What the pages of the console share.
+pub(crate) struct Console {
+    /// The server that it is mounted in.
+    pub(crate) server: Arc<State>,
+    /// By which people can sign in.
+    pub(crate) provider: Arc<OnceLock<Provider>>,
+    /// What was counted over the last hour.
+    pub(crate) figures: Arc<Figures>,
+}
+
+impl Console {
+    /// Notes that somebody was not let in.
+    pub(super) fn note_refused(&self, by: &Actor, why: &str) {
+        let route = Object::Route(paths::SIGN_IN.to_owned());
+        self.server.installation().note_refused(by, "console.sign-in", route, why);
+    }
+}
