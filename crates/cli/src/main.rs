@@ -11,6 +11,7 @@ mod args;
 mod call;
 mod caller;
 mod certificate;
+mod check;
 mod client_kit;
 mod confirm;
 mod dev;
@@ -80,7 +81,9 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Adopt { store, why }) => {
             on_this_thread(adopt::run(&store, why, format))
         }
-        Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
+        Command::Config(ConfigCommand::Check { config, settings_only }) => {
+            check::run(config.as_deref(), settings_only, format)
+        }
     }
 }
 

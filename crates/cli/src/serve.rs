@@ -1,4 +1,4 @@
-//! `tollgate serve` and `tollgate config check`.
+//! `tollgate serve`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -149,7 +149,7 @@ async fn wait_for_store(
 }
 
 /// Reads the configuration of a server, whether it is safe or not.
-fn read(argument: Option<&Path>) -> Result<Config, Failure> {
+pub(crate) fn read(argument: Option<&Path>) -> Result<Config, Failure> {
     let file = open::file(argument);
     Config::load(file.as_deref(), Config::environment()).map_err(|error| {
         let problems = error.problems().iter().cloned();
@@ -161,17 +161,4 @@ fn read(argument: Option<&Path>) -> Result<Config, Failure> {
 pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
     log::init(config.log.format, config.log.level)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
-}
-
-/// Validates the configuration and prints the effective one.
-pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
-    let config = read(file)?;
-    match format {
-        Format::Text => output::lines(&config.to_redacted_toml())?,
-        Format::Json => output::object(format, &config.to_redacted_json())?,
-    }
-    for warning in config.warnings() {
-        say::warning(&warning);
-    }
-    open::refuse_unsafe(&config)
 }

@@ -53,20 +53,8 @@ fn prepare(settings: &Settings<'_>) -> Result<Telemetry, Failure> {
 
 /// Has a server's requests recorded and its metrics sent, if it is configured to.
 pub(crate) fn of_server(config: &Config, server: &Arc<Server>) -> Result<Option<Delivering>, Failure> {
-    let settings = &config.telemetry;
-    if settings.endpoint.is_empty() {
-        return Ok(None);
-    }
-    let mut telemetry = prepare(&Settings {
-        endpoint: &settings.endpoint,
-        headers: &settings.headers,
-        sample: settings.traces.then_some(settings.sample),
-        service_name: &settings.service_name,
-        attributes: &settings.attributes,
-        sharing: sharing(config),
-        names: ["telemetry.endpoint", "telemetry.headers"],
-    })?;
-    if settings.metrics {
+    let Some(mut telemetry) = prepare_for_server(config)? else { return Ok(None) };
+    if config.telemetry.metrics {
         let server = server.clone();
         telemetry = telemetry.metrics(move || server.metrics());
     }
@@ -74,6 +62,28 @@ pub(crate) fn of_server(config: &Config, server: &Arc<Server>) -> Result<Option<
     let (traces, delivering) = telemetry.start();
     server.record(traces, counts);
     Ok(Some(delivering))
+}
+
+/// Says whether a server could send what it is configured to.
+pub(crate) fn check(config: &Config) -> Result<(), Failure> {
+    prepare_for_server(config).map(drop)
+}
+
+fn prepare_for_server(config: &Config) -> Result<Option<Telemetry>, Failure> {
+    let settings = &config.telemetry;
+    if settings.endpoint.is_empty() {
+        return Ok(None);
+    }
+    prepare(&Settings {
+        endpoint: &settings.endpoint,
+        headers: &settings.headers,
+        sample: settings.traces.then_some(settings.sample),
+        service_name: &settings.service_name,
+        attributes: &settings.attributes,
+        sharing: sharing(config),
+        names: ["telemetry.endpoint", "telemetry.headers"],
+    })
+    .map(Some)
 }
 
 /// Prepares to send what the agent records, if its arguments say where to.
