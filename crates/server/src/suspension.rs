@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) enum Cause {
     /// Its store is where it was opened.
     Store,
+    /// Its master keys open what is sealed in the store.
+    MasterKey,
     /// Its clock has been set, and shows the store's time.
     Clock,
     /// Its clock shows the store's time.
@@ -22,6 +24,7 @@ impl Cause {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Store => "store",
+            Self::MasterKey => "master-key",
             Self::Clock => "clock",
             Self::StoreClock => "store-clock",
             Self::Agreement => "agreement",
@@ -31,7 +34,7 @@ impl Cause {
 }
 
 /// How many causes there are.
-const CAUSES: usize = 5;
+const CAUSES: usize = 6;
 
 /// Why a server is suspended, for each cause there can be.
 #[derive(Default)]

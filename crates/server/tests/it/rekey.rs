@@ -8,9 +8,9 @@ use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
 use tollgate_admin::rekey::{self, Resealed};
 use tollgate_admin::{OpenError, keys};
 use tollgate_core::{Algorithm, MasterKey, MasterKeys};
-use tollgate_server::{Installation, Server};
+use tollgate_server::{Follower, Installation, Server};
 
-use crate::call::{Call, LIST, REFRESH, TOKEN};
+use crate::call::{Call, LIST, REFRESH, TOKEN, assert_refused};
 use crate::sandbox::mounted;
 use crate::stage::{PEER, SYSTEM, Stage, answer, master_key};
 
@@ -87,4 +87,29 @@ async fn while_the_list_is_rolled_out_every_server_opens_what_any_has_sealed() {
     // One that started before seals with the new key as well.
     keys::rotate(&running.administration(), Algorithm::Hs256, &SYSTEM).await.unwrap();
     assert!(with_keys(&stage, vec![other_key()]).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_server_that_has_only_the_former_master_key_is_not_ready_at_once_and_says_which_is_missing() {
+    let stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    let mut follower = Follower::new(stage.installation.clone());
+    let both = with_keys(&stage, vec![other_key(), master_key()]).await.unwrap();
+    rekey::rekey(&both.administration(), &SYSTEM).await.unwrap();
+    follower.step_or_warn().await;
+    let ready = stage.answer(Call::get("/readyz")).await;
+    assert_refused(&ready, 503, "UNAVAILABLE");
+    assert!(ready.text().contains("add the new master key to master_key"), "{}", ready.text());
+    // Others sign with keys that are not known here, and no token of theirs is called wrong.
+    assert_refused(&stage.list(&tokens.access).await, 503, "UNAVAILABLE");
+    assert_refused(&stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await, 503, "UNAVAILABLE");
+    let rotated = keys::rotate(&stage.installation.administration(), Algorithm::Hs256, &SYSTEM).await;
+    let refused = rotated.err().unwrap().to_string();
+    assert!(refused.contains("add the new master key to master_key"), "{refused}");
+
+    let back = with_keys(&stage, vec![master_key(), other_key()]).await.unwrap();
+    rekey::rekey(&back.administration(), &SYSTEM).await.unwrap();
+    follower.step_or_warn().await;
+    assert_eq!(stage.answer(Call::get("/readyz")).await.status(), 200);
+    assert_eq!(stage.list(&tokens.access).await.status(), 200);
 }
