@@ -17,7 +17,7 @@ use super::{Actor, AdminError, Administration, recorded};
 pub use line::{Line, LineError, shown};
 pub use purge::{purge, purge_through};
 pub(crate) use verify::verify_by;
-pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, verify};
+pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, is_purge, purged_through, verify};
 
 /// Which records are asked for.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +86,18 @@ pub async fn refused(
         Ok(admin.store.record(&act).await?)
     };
     admin.act(actor, Order::new(act, object), attempt).await
+}
+
+/// Begins the trail of a store from before there was one, which was just brought up to date. One that has begun stays as it is.
+pub async fn begin(admin: &Administration<'_>, actor: &Actor) -> Result<(), AdminError> {
+    if admin.store.trail().await?.newest != Link::START {
+        return Ok(());
+    }
+    let attempt = |attempt: Attempt| async move {
+        let act = attempt.happens(Outcome::Done, &json!({ "schema": "up to date" }));
+        Ok(admin.store.record(&act).await?)
+    };
+    admin.act(actor, Order::new("store.migrate", Object::Store), attempt).await
 }
 
 /// Records that a server of this machine did not start, and why.

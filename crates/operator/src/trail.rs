@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tollgate_admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_admin::{AdminError, Administration};
-use tollgate_core::{Actor, Link, TrailKey};
+use tollgate_core::{Actor, Link, Timestamp, TrailKey};
+use tollgate_store::Record;
 
 use crate::file_error::FileError;
 
@@ -47,6 +48,16 @@ pub enum TrailError {
 pub struct VerifiedFile {
     /// How many records.
     pub records: u64,
+    /// The number of the first.
+    pub first: u64,
+    /// When the first was written.
+    pub since: Timestamp,
+    /// When the last was.
+    pub until: Timestamp,
+    /// The record before the first; `None` if the first is that of the trail.
+    pub behind: Option<Anchor>,
+    /// Whether the trail begins there, by its first number or by what a purge among the records says.
+    pub is_from_the_beginning: bool,
     /// Where they end.
     pub anchor: Anchor,
 }
@@ -56,25 +67,62 @@ pub struct VerifiedFile {
 pub fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>) -> Result<VerifiedFile, TrailError> {
     let unreadable = |error: io::Error| FileError::unreadable(file, error);
     let lines = BufReader::new(File::open(file).map_err(unreadable)?).lines();
-    let (mut chain, mut records): (Option<Chain<'_>>, u64) = (None, 0);
-    let mut last = Link::START;
+    let mut reading: Option<Reading<'_>> = None;
     let mut is_anchored = anchor.is_none();
     for (place, line) in lines.enumerate() {
         let line = line.map_err(unreadable)?;
         let parsed = serde_json::from_str::<Value>(&line).ok();
-        let Some(Line { before, record }) = parsed.and_then(|line| Line::from_json(&line).ok()) else {
+        let Some(line) = parsed.and_then(|line| Line::from_json(&line).ok()) else {
             return Err(TrailError::NotARecord { line: place + 1, file: file.to_owned() });
         };
-        let chain = chain.get_or_insert_with(|| Chain::behind(before, key));
-        chain.next(&record)?;
-        is_anchored |= anchor == Some(Anchor(record.link));
-        (last, records) = (record.link, records + 1);
+        is_anchored |= anchor == Some(Anchor(line.record.link));
+        reading.get_or_insert_with(|| Reading::from(&line, key)).take(&line.record)?;
     }
-    let end = chain.ok_or_else(|| TrailError::NoRecords(file.to_owned()))?.end(last)?;
+    let read = reading.ok_or_else(|| TrailError::NoRecords(file.to_owned()))?.end()?;
     match anchor.filter(|_| !is_anchored) {
-        None => Ok(VerifiedFile { records, anchor: Anchor(end) }),
-        Some(Anchor(link)) if link.seq > end.seq => Err(Flaw::CutOff(end.seq + 1).into()),
+        None => Ok(read),
+        Some(Anchor(link)) if link.seq > read.anchor.0.seq => Err(Flaw::CutOff(read.anchor.0.seq + 1).into()),
         Some(Anchor(link)) => Err(Flaw::Replaced(link.seq).into()),
+    }
+}
+
+/// What was read of a file so far.
+struct Reading<'a> {
+    chain: Chain<'a>,
+    begin: Link,
+    last: Link,
+    records: u64,
+    first: u64,
+    since: Timestamp,
+    until: Timestamp,
+    /// Where the newest purge says that the trail begins.
+    begins: Option<Link>,
+}
+
+impl<'a> Reading<'a> {
+    /// Begins with the first line.
+    fn from(line: &Line, key: &'a TrailKey) -> Self {
+        let (begin, first, at) = (line.before, line.record.link.seq, line.record.at);
+        let chain = Chain::behind(begin, key);
+        Self { chain, begin, last: begin, records: 0, first, since: at, until: at, begins: None }
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), Flaw> {
+        self.chain.next(record)?;
+        (self.last, self.until) = (record.link, record.at);
+        self.records += 1;
+        if audit::is_purge(record) {
+            self.begins = audit::purged_through(record);
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<VerifiedFile, Flaw> {
+        let Self { chain, begin, last, records, first, since, until, begins } = self;
+        let anchor = Anchor(chain.end(last)?);
+        let behind = (begin != Link::START).then_some(Anchor(begin));
+        let is_from_the_beginning = begin == begins.unwrap_or(Link::START);
+        Ok(VerifiedFile { records, first, since, until, behind, is_from_the_beginning, anchor })
     }
 }
 
