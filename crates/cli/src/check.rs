@@ -36,13 +36,12 @@ fn unreadable(config: &Config) -> Vec<String> {
     for source in &config.master_key {
         problems.extend(opening::master_key(config, source).err().map(|problem| problem.to_string()));
     }
-    if let Some(source) = &config.database.password {
-        let read = database_password(source, sharing(config));
-        problems.extend(read.err().map(|problem| problem.to_string()));
-    }
-    if let Database::Sqlite(path) = &config.database.url {
-        problems.extend(opening::check_store(path).err().map(|problem| problem.to_string()));
-    }
+    let store = match (&config.database.url, &config.database.password) {
+        (Database::Sqlite(path), _) => opening::check_store(path),
+        (Database::Postgres(_), Some(source)) => database_password(source, sharing(config)).map(drop),
+        (Database::Postgres(_), None) => Ok(()),
+    };
+    problems.extend(store.err().map(|problem| problem.to_string()));
     problems.extend(Served::unusable(config).iter().map(ToString::to_string));
     problems.extend(telemetry::check(config).err().map(|failure| failure.to_string()));
     problems

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     let format = args.format;
     match args.command {
-        Command::Dev(args) => hardened(dev::run(args)),
+        Command::Dev(args) => hardened(dev::run(args, format)),
         Command::Serve(args) => hardened(serve::run(args)),
         Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
         Command::Client(command) => on_this_thread(clients::run(command, format)),

@@ -13,13 +13,13 @@ use tollgate_operator::{Opened, own_now};
 use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
-use crate::args::{Format, ServeArgs};
+use crate::args::ServeArgs;
 use crate::certificate::Served;
 use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
-use crate::{open, output, provider, sandbox, say, supervisor, telemetry};
+use crate::{open, provider, sandbox, supervisor, telemetry};
 
 /// Runs the server in production.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {

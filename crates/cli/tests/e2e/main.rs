@@ -21,6 +21,7 @@ mod canary;
 mod changes;
 mod commands;
 mod compression;
+mod config_check;
 mod console;
 mod crash;
 mod dependencies;
