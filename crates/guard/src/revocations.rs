@@ -92,11 +92,11 @@ pub enum Ended {
     /// The secret that it was obtained with was revoked.
     #[error("the secret that it was obtained with was revoked")]
     Secret,
-    /// Its client was disabled or deleted.
-    #[error("its client was disabled or deleted after it was issued")]
+    /// Its client was disabled or deleted, or all its tokens were revoked.
+    #[error("its client was disabled or deleted, or all its tokens were revoked, after it was issued")]
     Client,
-    /// Its merchant was disabled.
-    #[error("its merchant was disabled after it was issued")]
+    /// Its merchant was disabled, or all its tokens were revoked.
+    #[error("its merchant was disabled, or all its tokens were revoked, after it was issued")]
     Merchant,
 }
 

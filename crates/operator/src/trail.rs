@@ -48,14 +48,12 @@ pub enum TrailError {
 pub struct VerifiedFile {
     /// How many records.
     pub records: u64,
-    /// The number of the first.
-    pub first: u64,
     /// When the first was written.
     pub since: Timestamp,
     /// When the last was.
     pub until: Timestamp,
-    /// The record before the first; `None` if the first is that of the trail.
-    pub behind: Option<Anchor>,
+    /// The record before the first; its number is 0 if the first is that of the trail.
+    pub behind: Anchor,
     /// Whether the trail begins there, by its first number or by what a purge among the records says.
     pub is_from_the_beginning: bool,
     /// Where they end.
@@ -79,9 +77,10 @@ pub fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>) -> Resul
         reading.get_or_insert_with(|| Reading::from(&line, key)).take(&line.record)?;
     }
     let read = reading.ok_or_else(|| TrailError::NoRecords(file.to_owned()))?.end()?;
+    let end = read.anchor.0.seq;
     match anchor.filter(|_| !is_anchored) {
         None => Ok(read),
-        Some(Anchor(link)) if link.seq > read.anchor.0.seq => Err(Flaw::CutOff(read.anchor.0.seq + 1).into()),
+        Some(Anchor(link)) if link.seq > end => Err(Flaw::CutOff(end + 1).into()),
         Some(Anchor(link)) => Err(Flaw::Replaced(link.seq).into()),
     }
 }
@@ -91,8 +90,6 @@ struct Reading<'a> {
     chain: Chain<'a>,
     begin: Link,
     last: Link,
-    records: u64,
-    first: u64,
     since: Timestamp,
     until: Timestamp,
     /// Where the newest purge says that the trail begins.
@@ -102,27 +99,32 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Begins with the first line.
     fn from(line: &Line, key: &'a TrailKey) -> Self {
-        let (begin, first, at) = (line.before, line.record.link.seq, line.record.at);
-        let chain = Chain::behind(begin, key);
-        Self { chain, begin, last: begin, records: 0, first, since: at, until: at, begins: None }
+        let (begin, at) = (line.before, line.record.at);
+        Self { chain: Chain::behind(begin, key), begin, last: begin, since: at, until: at, begins: None }
     }
 
     fn take(&mut self, record: &Record) -> Result<(), Flaw> {
-        self.chain.next(record)?;
         (self.last, self.until) = (record.link, record.at);
-        self.records += 1;
         if audit::is_purge(record) {
             self.begins = audit::purged_through(record);
         }
-        Ok(())
+        self.chain.next(record)
     }
 
     fn end(self) -> Result<VerifiedFile, Flaw> {
-        let Self { chain, begin, last, records, first, since, until, begins } = self;
-        let anchor = Anchor(chain.end(last)?);
-        let behind = (begin != Link::START).then_some(Anchor(begin));
+        let Self { chain, begin, last, since, until, begins } = self;
+        let end = chain.end(last)?;
+        // None is left out between them.
+        let records = end.seq - begin.seq;
         let is_from_the_beginning = begin == begins.unwrap_or(Link::START);
-        Ok(VerifiedFile { records, first, since, until, behind, is_from_the_beginning, anchor })
+        Ok(VerifiedFile {
+            records,
+            since,
+            until,
+            behind: Anchor(begin),
+            is_from_the_beginning,
+            anchor: Anchor(end),
+        })
     }
 }
 

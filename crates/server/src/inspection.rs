@@ -83,11 +83,17 @@ async fn ended(
     }
 }
 
+/// The generation does not tell which of both it was.
+const CLIENTS_TOKENS_ENDED: &str =
+    "its client was disabled, or all its tokens were revoked, after it was issued";
+const MERCHANTS_TOKENS_ENDED: &str =
+    "its merchant was disabled, or all its tokens were revoked, after it was issued";
+
 /// Tells what was deleted from what was disabled.
 async fn by_whom(store: &dyn Store, ended: Ended, claims: &Claims<'_>) -> Result<String, StoreError> {
     Ok(match ended {
         Ended::Client if store.client(claims.subject).await?.is_none() => "its client was deleted".to_owned(),
-        Ended::Client => "its client was disabled after it was issued".to_owned(),
+        Ended::Client => CLIENTS_TOKENS_ENDED.to_owned(),
         Ended::Merchant => match claims.merchant_id {
             Some(merchant) if store.merchant(merchant).await?.is_none() => {
                 "its merchant was deleted".to_owned()
@@ -113,9 +119,9 @@ async fn refused_refresh(
     } else if disabled(client.merchant_status) {
         "its merchant is disabled"
     } else if claims.generation < client.generation {
-        "its client was disabled after it was issued"
+        CLIENTS_TOKENS_ENDED
     } else if claims.merchant_generation < client.merchant_generation {
-        "its merchant was disabled after it was issued"
+        MERCHANTS_TOKENS_ENDED
     } else {
         match client.secrets.iter().find(|secret| secret.id == claims.secret_id) {
             Some(secret) if secret.revoked_at.is_some() => "the secret that it was obtained with was revoked",

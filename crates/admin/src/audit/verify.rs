@@ -70,10 +70,7 @@ pub enum Flaw {
     )]
     Replaced(u64),
     /// There is no record at all.
-    #[error(
-        "the trail is empty: all records were removed, unless the store is from before there was a trail and was just brought up to \
-         date"
-    )]
+    #[error("the trail is empty: all records were removed, unless the store was just brought up to date")]
     Empty,
 }
 

@@ -105,10 +105,10 @@ fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>, format: Form
         &json!({
             "whole": true,
             "records": found.records,
-            "first": found.first,
+            "first": found.behind.0.seq + 1,
             "since": view::time(found.since),
             "until": view::time(found.until),
-            "behind": found.behind.map(|anchor| anchor.to_string()),
+            "behind": (found.behind.0.seq > 0).then(|| found.behind.to_string()),
             "anchor": found.anchor.to_string(),
         }),
     )?;
@@ -116,7 +116,7 @@ fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>, format: Form
         say::note(&format!(
             "record {} is the first of the file, and nobody can tell by it whether the records before were cut off: see that the \
              file before it ends with the anchor `behind`",
-            found.first
+            found.behind.0.seq + 1
         ));
     }
     note_without(anchor);

@@ -2,11 +2,13 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use crate::harness::{Finished, Serve, fails, finish, tollgate};
 use crate::tls::{TLS, make_certificate};
 
-/// Its listeners, so that `serve` fails for nothing else, and everything that names a file.
+/// Everything that names a file.
 const MORE: &str = r#"
     database.url = "postgres://tollgate@127.0.0.1/tollgate?sslmode=disable"
     database.password = "file:db.password"
@@ -14,14 +16,20 @@ const MORE: &str = r#"
     telemetry.headers = ["authorization=env:OTLP_TOKEN"]
 "#;
 
+/// A command on the configuration in a folder, of which nothing is seldom meant.
+fn on(folder: &Path, command: &[&str]) -> Command {
+    let mut command = tollgate(folder, &[command, &["--config", "tollgate.toml"]].concat());
+    command.env("TOLLGATE_SANDBOX", "false").env("TOLLGATE_TRUSTED_PROXIES", "127.0.0.1/32");
+    command
+}
+
 #[test]
 fn every_secret_and_certificate_is_read_and_all_that_is_wrong_is_said_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     Serve::write_config(path, &format!("{MORE}\n{TLS}"));
     let check = |more: &[&str]| -> Finished {
-        let args = [&["config", "check", "--config", "tollgate.toml"], more].concat();
-        finish(tollgate(path, &args).env("OTLP_TOKEN", "Bearer x"))
+        finish(on(path, &[&["config", "check"], more].concat()).env("OTLP_TOKEN", "Bearer x"))
     };
     make_certificate(path);
     let write = |name: &str, content: &str, mode: u32| {
@@ -43,14 +51,13 @@ fn every_secret_and_certificate_is_read_and_all_that_is_wrong_is_said_at_once() 
         let checked = check(&[]);
         assert_eq!((checked.code, checked.stderr.lines().count()), (Some(1), 1), "{checked:?}");
         assert!(checked.stderr.contains(said), "{said}: {checked:?}");
-        let served =
-            fails(tollgate(path, &["serve", "--config", "tollgate.toml"]).env("OTLP_TOKEN", "Bearer x"));
+        let served = fails(on(path, &["serve"]).env("OTLP_TOKEN", "Bearer x"));
         assert_eq!(served, checked.stderr);
     }
     for name in ["master.key", "db.password", "key.pem"] {
         fs::remove_file(path.join(name)).unwrap();
     }
-    let checked = finish(&mut tollgate(path, &["config", "check", "--config", "tollgate.toml"]));
+    let checked = finish(&mut on(path, &["config", "check"]));
     assert_eq!(checked.code, Some(1), "{checked:?}");
     for wrong in ["master.key", "db.password", "key.pem", "OTLP_TOKEN"] {
         let line = checked.stderr.lines().find(|line| line.contains(wrong));
@@ -67,7 +74,7 @@ fn the_file_of_a_store_that_others_can_read_is_refused_as_by_serve() {
     Serve::install(folder.path(), "");
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(folder.path().join("tollgate.db"), Permissions::from_mode(0o644)).unwrap();
-    let said = fails(&mut tollgate(folder.path(), &["config", "check", "--config", "tollgate.toml"]));
+    let said = fails(&mut on(folder.path(), &["config", "check"]));
     assert!(said.contains("the store is not used"), "{said}");
-    assert_eq!(said, fails(&mut tollgate(folder.path(), &["serve", "--config", "tollgate.toml"])));
+    assert_eq!(said, fails(&mut on(folder.path(), &["serve"])));
 }

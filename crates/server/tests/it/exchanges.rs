@@ -22,10 +22,12 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/http-api.md"
 const MARK: &str = "<!-- exchange: ";
 
 /// What the page shows of headers; the others are the same everywhere, and said once.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 11] = [
     "accept",
+    "accept-encoding",
     "allow",
     "connection",
+    "content-encoding",
     "idempotency-key",
     "idempotent-replayed",
     "location",
@@ -235,6 +237,8 @@ impl Exchanges {
         let long = Call::post(TOKEN).body("application/json", " ".repeat(70_000));
         self.add(text, "70 000 bytes", &long).await;
         self.add(text, "a form where JSON is wanted", &Call::post(REFRESH).form("refresh_token=x")).await;
+        let compressed = Call::post(TOKEN).body("application/json", "…").header("content-encoding", "gzip");
+        self.add(text, "a compressed body", &compressed).await;
         let reused = Call::post(CREATE).bearer(&token).key("order-1042").json(&other);
         self.add(text, "the key of another payment", &reused).await;
         let mut wrong = self.stage.client(self.stage.kind()).await;
