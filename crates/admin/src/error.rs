@@ -155,6 +155,7 @@ impl From<OpenError> for AdminError {
             OpenError::Store(error) => Self::Store(error),
             error @ (OpenError::NotInstalled
             | OpenError::WrongMasterKey
+            | OpenError::SealedAnew
             | OpenError::SecretsKey
             | OpenError::TrailKey
             | OpenError::SigningKey { .. }

@@ -70,7 +70,7 @@ pub fn public_url(text: &str) -> Parsed<String> {
 }
 
 /// Whether nobody on the way to a URL can read along.
-pub(super) fn is_private(url: &str) -> bool {
+pub fn is_private(url: &str) -> bool {
     url.parse::<Uri>()
         .is_ok_and(|uri| uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback_host))
 }
