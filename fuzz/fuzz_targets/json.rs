@@ -3,19 +3,26 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use tollgate_http::Problems;
 use tollgate_http::json::{self, Json};
 
 fuzz_target!(|body: &[u8]| {
     let common: Option<Value> = serde_json::from_slice(body).ok();
-    if let Ok(strict) = json::read(body) {
+    if let Some(strict) = read(body) {
         let strict = plain(&strict);
         assert_eq!(common.as_ref(), Some(&strict));
         let written = serde_json::to_vec(&strict).expect("a value is JSON");
-        let again = plain(&json::read(&written).expect("what was read can be read again"));
+        let again = plain(&read(&written).expect("what was read can be read again"));
         // The reader of fractions is off by the last bit. No field of ours takes one.
         assert_eq!(without_fractions(again), without_fractions(strict));
     }
 });
+
+/// What has one reading.
+fn read(body: &[u8]) -> Option<Json> {
+    let mut problems = Problems::new();
+    json::read(body, &mut problems).ok().filter(|_| problems.is_empty())
+}
 
 fn without_fractions(value: Value) -> Value {
     match value {

@@ -136,6 +136,8 @@ class Handler(BaseHTTPRequestHandler):
             return None
         if what == "drip":
             return self.drip(json.dumps(answer).encode())
+        if what == "drip-head":
+            return self.one_by_one(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 200)
         return self.answer(200, answer)
 
     def drip(self, text):
@@ -143,6 +145,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
+        self.one_by_one(text)
+
+    def one_by_one(self, text):
+        self.close_connection = True
         for byte in text:
             self.wfile.write(bytes([byte]))
             time.sleep(0.5)

@@ -31,8 +31,8 @@ pub struct AddedKey {
     pub algorithm: Algorithm,
     /// From when on it signs.
     pub activates_at: Timestamp,
-    /// When the other keys of its algorithm retire.
-    pub others_retire_at: Timestamp,
+    /// When the other keys of its algorithm retire, if there are any.
+    pub others_retire_at: Option<Timestamp>,
 }
 
 /// Returns the signing keys, oldest first.
@@ -42,7 +42,12 @@ pub async fn list(admin: &Administration<'_>) -> Result<Vec<ListedKey>, AdminErr
     let issuer = admin.config.token_policy().issuer;
     let ring = SigningRing::new(&issuer, open_signing_keys(&keys, admin.unlocked.master_keys())?);
     let listed = keys.iter().map(|key| {
-        let phase = ring.phase(key.id, now);
+        // The first key of an algorithm would sign before its time if it were asked to. By its times it does not sign yet.
+        let phase = if key.activates_at > now && ring.phase(key.id, now) == Some(Phase::Active) {
+            Some(Phase::Next)
+        } else {
+            ring.phase(key.id, now)
+        };
         let advances_at = phase.and_then(|phase| advances_at(admin, &keys, key, phase, now));
         ListedKey { key: key.clone(), phase, advances_at }
     });
@@ -65,7 +70,7 @@ pub async fn create(
         }
         let act = attempt.makes(&recorded::signing_key(key, now));
         admin.store.add_signing_key(key, now, &act).await?;
-        Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
+        Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: None })
     };
     admin.act(actor, Order::new("key.create", Object::SigningKey(key.id)), attempt).await
 }
@@ -83,8 +88,10 @@ pub async fn rotate(
     let others_retire_at = others_retire_at(admin.config, activates_at, longest);
     let key = &new_key(admin, algorithm, now, activates_at).await?;
     let attempt = |attempt: Attempt| async move {
+        let has_others = newest(algorithm, &admin.store.signing_keys().await?).is_some();
         let act = attempt.makes(&recorded::signing_key(key, others_retire_at));
         admin.store.add_signing_key(key, others_retire_at, &act).await?;
+        let others_retire_at = has_others.then_some(others_retire_at);
         Ok(AddedKey { id: key.id, algorithm, activates_at, others_retire_at })
     };
     admin.act(actor, Order::new("key.rotate", Object::SigningKey(key.id)), attempt).await
@@ -114,7 +121,8 @@ pub async fn replace_compromised(
         let act =
             attempt.changes(&json!({ "compromised": replaced }), &recorded::signing_key(key, now)).with(done);
         admin.store.replace_signing_keys(key, &act).await?;
-        Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at: now })
+        let others_retire_at = (!replaced.is_empty()).then_some(now);
+        Ok(AddedKey { id: key.id, algorithm, activates_at: now, others_retire_at })
     };
     admin.act(actor, Order::new("key.replace-compromised", Object::SigningKey(key.id)), attempt).await
 }

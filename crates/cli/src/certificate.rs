@@ -48,6 +48,14 @@ impl Served {
         loaded.into_iter().filter_map(Result::transpose).collect()
     }
 
+    /// Says which certificates that a configuration names can't be served, and why.
+    pub(crate) fn unusable(config: &Config) -> Vec<Failure> {
+        [Listener::Api, Listener::Admin]
+            .into_iter()
+            .filter_map(|listener| Self::load(config, listener).err())
+            .collect()
+    }
+
     /// What the listeners speak TLS by.
     pub(crate) fn tls_of(served: &[Self]) -> Tls {
         let of =

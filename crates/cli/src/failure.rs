@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use tollgate_admin::{AdminError, OpenError};
+use tollgate_operator::collector::CollectorError;
 use tollgate_operator::named_secret::SecretProblem;
 use tollgate_operator::opening::OpeningError;
 use tollgate_operator::trail::TrailError;
@@ -140,6 +141,12 @@ impl From<OpeningError> for Failure {
 impl From<SecretProblem> for Failure {
     fn from(problem: SecretProblem) -> Self {
         Self::new(problem.to_string())
+    }
+}
+
+impl From<CollectorError> for Failure {
+    fn from(error: CollectorError) -> Self {
+        Self::new(error.to_string())
     }
 }
 

@@ -80,7 +80,9 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Adopt { store, why }) => {
             on_this_thread(adopt::run(&store, why, format))
         }
-        Command::Config(ConfigCommand::Check { config }) => serve::check(config.as_deref(), format),
+        Command::Config(ConfigCommand::Check { config, settings_only }) => {
+            serve::check(config.as_deref(), settings_only, format)
+        }
     }
 }
 

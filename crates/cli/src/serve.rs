@@ -8,6 +8,7 @@ use tollgate_admin::audit;
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};
 use tollgate_server::{Installation, Listeners, Server, Tls, Waiting, log};
@@ -163,8 +164,8 @@ pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }
 
-/// Validates the configuration and prints the effective one.
-pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> {
+/// Validates the configuration, and what it names unless only the settings are asked for, and prints the effective one.
+pub(crate) fn check(file: Option<&Path>, settings_only: bool, format: Format) -> Result<(), Failure> {
     let config = read(file)?;
     match format {
         Format::Text => output::lines(&config.to_redacted_toml())?,
@@ -173,5 +174,28 @@ pub(crate) fn check(file: Option<&Path>, format: Format) -> Result<(), Failure> 
     for warning in config.warnings() {
         say::warning(&warning);
     }
-    open::refuse_unsafe(&config)
+    let mut problems: Vec<String> = open::unsafe_ones(&config.check_production()).collect();
+    if !settings_only {
+        problems.extend(unusable(&config).iter().flat_map(Failure::problems).cloned());
+        if config.console.oidc.is_set()
+            && let Err(problem) = provider_secret(&config)
+        {
+            say::warning(&format!("nobody can sign in to the console by the provider: {problem}"));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
+}
+
+/// Lists the secrets and certificates without which a server of this configuration does not start.
+fn unusable(config: &Config) -> Vec<Failure> {
+    let mut failures = Served::unusable(config);
+    // That there is none is unsafe, and was said.
+    if !config.master_key.is_empty() {
+        failures.extend(opening::master_keys(config).map_err(Failure::from).err());
+    }
+    if let (Database::Postgres(_), Some(source)) = (&config.database.url, &config.database.password) {
+        failures.extend(database_password(source, sharing(config)).map_err(Failure::from).err());
+    }
+    failures.extend(telemetry::check(config).err());
+    failures
 }

@@ -62,7 +62,8 @@ impl Origin {
 pub enum ConfigurationError {
     /// The text is not such a URL.
     #[error(
-        "this must be an absolute https URL without user, password and fragment, and a base URL also without query"
+        "this must be an absolute https URL, or http for this machine (https://HOST, http://127.0.0.1:PORT), without user, password \
+         and fragment, and a base URL also without query"
     )]
     Url,
     /// A secret would be readable on the way.

@@ -36,6 +36,7 @@ mod values;
 mod written;
 
 use std::{
+    collections::BTreeSet,
     env::VarsOs,
     ffi::OsStr,
     net::SocketAddr,
@@ -239,6 +240,15 @@ impl Config {
                     &format!("an access token for {name} would outlive the refresh token; shorten it"),
                 );
             }
+        }
+        let required = self.authz.routes.iter().filter_map(|route| route.audience.as_ref());
+        let unknown: BTreeSet<_> =
+            required.filter(|audience| self.access_tokens(audience.as_str()).is_none()).collect();
+        for audience in unknown {
+            reader.conflict(
+                ["authz.routes", "audiences"],
+                &format!("{audience} is no audience here; name it in `audiences`, or require another one"),
+            );
         }
     }
 

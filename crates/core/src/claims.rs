@@ -88,24 +88,22 @@ impl<'a> Claims<'a> {
     ///
     /// The texts must be free of quotes, backslashes and control characters; configuration and [`Scope`] see to that.
     pub(crate) fn write(&self, form: Form, out: &mut Vec<u8>) {
-        let mut uuid = [0; 36];
-        let mut jti = [0; 22];
         let mut number = itoa::Buffer::new();
         Self::begin(self.issuer, out);
-        out.extend_from_slice(self.subject.encode(&mut uuid).as_bytes());
+        out.extend_from_slice(&self.subject.encode());
         if form == Form::AccessTokenProfile {
-            member(out, CLIENT_ID, self.subject.encode(&mut uuid));
+            member(out, CLIENT_ID, self.subject.encode());
         }
         member(out, b"\",\"aud\":\"", self.audience);
         member(out, b"\",\"iat\":", number.format(self.issued_at.seconds()));
         member(out, b",\"exp\":", number.format(self.expires_at.seconds()));
-        member(out, b",\"jti\":\"", base64url::encode(self.id.as_bytes(), &mut jti));
+        member(out, b",\"jti\":\"", self.id.encode());
         member(out, b"\",\"scope\":\"", self.scope);
         if let Some(merchant) = self.merchant_id {
-            member(out, b"\",\"merchant_id\":\"", merchant.encode(&mut uuid));
+            member(out, b"\",\"merchant_id\":\"", merchant.encode());
         }
         member(out, b"\",\"env\":\"", self.environment.as_str());
-        member(out, b"\",\"sid\":\"", self.secret_id.encode(&mut uuid));
+        member(out, b"\",\"sid\":\"", self.secret_id.encode());
         out.push(b'"');
         for (name, generation) in
             [(b",\"gen\":".as_slice(), self.generation), (b",\"mgen\":", self.merchant_generation)]
@@ -115,7 +113,7 @@ impl<'a> Claims<'a> {
             }
         }
         if let Some(refresh) = self.made_with {
-            member(out, b",\"rti\":\"", base64url::encode(refresh.as_bytes(), &mut jti));
+            member(out, b",\"rti\":\"", refresh.encode());
             out.push(b'"');
         }
         if let Some(addresses) = self.addresses {

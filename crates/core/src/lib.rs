@@ -49,7 +49,7 @@ pub use master_keys::MasterKeys;
 pub use policy::{Accepted, Policy};
 pub use private_key::{PrivateKey, PrivateKeyError, RsaBits};
 pub use public_key::{PublicKey, PublicKeyError};
-pub use revocation::{Generation, Revocation, Revoked, TokenId};
+pub use revocation::{Generation, Revocation, Revoked, TokenId, TokenIdError};
 pub use scope::{Environment, EnvironmentError, Scope, ScopeError};
 pub use secret::{ClientSecret, GivenSecret, GivenSecretError, SecretError, SecretHash, SecretHasher};
 pub use signing_ring::{Phase, SigningRing};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rand::Rng;
 
-use crate::{ClientId, IdError, MerchantId, SecretId, Timestamp, base64url};
+use crate::{ClientId, MerchantId, SecretId, Timestamp, base64url};
 
 /// The id of a token: the claim `jti` (RFC 7519 §4.1.7), 128 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,27 +36,34 @@ impl TokenId {
         &self.0
     }
 
-    /// Writes the value of the claim into a buffer: unpadded base64url.
-    pub fn encode<'a>(&self, buffer: &'a mut [u8; 22]) -> &'a str {
-        std::str::from_utf8(base64url::encode(&self.0, buffer)).expect("base64url is ASCII")
+    /// Returns the value of the claim, in ASCII: unpadded base64url.
+    pub fn encode(&self) -> [u8; 22] {
+        let mut text = [0; 22];
+        base64url::encode(&self.0, &mut text);
+        text
     }
 }
 
 impl fmt::Display for TokenId {
     /// Writes the value of the claim.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.encode(&mut [0; 22]))
+        f.write_str(std::str::from_utf8(&self.encode()).expect("base64url is ASCII"))
     }
 }
 
+/// The error for a text that is no token id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the claim `jti` of a token, which is 22 characters of base64url")]
+pub struct TokenIdError;
+
 impl FromStr for TokenId {
-    type Err = IdError;
+    type Err = TokenIdError;
 
     /// Reads the value of the claim and no other spelling.
-    fn from_str(text: &str) -> Result<Self, IdError> {
+    fn from_str(text: &str) -> Result<Self, TokenIdError> {
         let mut bytes = [0; 16];
         let is_as_long = text.len() == base64url::encoded_len(bytes.len());
-        base64url::decode(text.as_bytes(), &mut bytes).filter(|_| is_as_long).ok_or(IdError)?;
+        base64url::decode(text.as_bytes(), &mut bytes).filter(|_| is_as_long).ok_or(TokenIdError)?;
         Ok(Self(bytes))
     }
 }
@@ -126,7 +133,7 @@ mod tests {
         assert_eq!(text.parse(), Ok(id));
         let not_canonical = format!("{}z", &text[..21]);
         for bad in ["", "a", &text[1..], &format!("{text}A"), &not_canonical, &text.replace('_', "/")] {
-            assert_eq!(bad.parse::<TokenId>(), Err(IdError), "{bad:?}");
+            assert_eq!(bad.parse::<TokenId>(), Err(TokenIdError), "{bad:?}");
         }
     }
 }

@@ -47,7 +47,8 @@ impl From<String> for Refused {
 /// Reads `body` as an object of `T`.
 ///
 /// The problems come in the order in which `T` reads its members, with the unknown ones of an object after all those
-/// that it knows. A body that is no JSON object, or names a member twice, has that one problem.
+/// that it knows, and before all of them the members that are there twice. A body that is no JSON object has that one
+/// problem.
 pub fn read<T: FromFields>(body: &[u8]) -> Result<T, Problems> {
     let (value, problems) = read_in_part(body)?;
     problems.or(value)
@@ -56,11 +57,11 @@ pub fn read<T: FromFields>(body: &[u8]) -> Result<T, Problems> {
 /// Reads likewise, and returns what `T` makes of it together with the problems: who reads it may find more of them. An error is of a
 /// body of which nothing can be read.
 pub fn read_in_part<T: FromFields>(body: &[u8]) -> Result<(Option<T>, Problems), Problems> {
-    let json = json::read(body)?;
+    let mut problems = Problems::new();
+    let json = json::read(body, &mut problems)?;
     let Json::Object(members) = &json else {
         return Err(Problem::body(Refused::ill_typed("a JSON object", &json).to_string()).into());
     };
-    let mut problems = Problems::new();
     let value = Fields::scope(String::new(), members, &mut problems);
     Ok((value, problems))
 }
@@ -261,7 +262,21 @@ mod tests {
     fn a_body_that_is_no_object_has_one_problem() {
         assert_eq!(problems("[]"), ["body must be a JSON object, not an array"]);
         assert_eq!(problems("null"), ["body must be a JSON object, not null"]);
-        assert_eq!(problems(r#"{"a":1,"a":2}"#), ["a duplicate field"]);
+    }
+
+    #[test]
+    fn what_is_there_twice_hides_nothing_else_that_is_wrong() {
+        assert_eq!(
+            problems(r#"{"first":true,"x":1,"first":1,"x":2,"inner":{"on":0,"on":true}}"#),
+            [
+                "first duplicate field",
+                "x duplicate field",
+                "inner.on duplicate field",
+                "inner.on must be a boolean, not a number",
+                "x unknown field",
+            ]
+        );
+        assert_eq!(problems(r#"{"first":true,"first":true,"inner":{"on":true}}"#), ["first duplicate field"]);
     }
 
     #[test]

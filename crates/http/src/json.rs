@@ -6,10 +6,12 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use crate::problems::Problem;
+use crate::problems::{Problem, Problems};
 
 /// How deep arrays and objects may nest, in levels.
 const MAX_DEPTH: usize = 32;
+/// How many duplicate members of a body are named; a flood of them is answered with a sample.
+const MAX_DUPLICATES: usize = 20;
 
 /// A JSON value (RFC 8259) that has one reading only.
 ///
@@ -47,9 +49,12 @@ impl Json {
 /// Reads `body` as one JSON text in UTF-8 and nothing else.
 ///
 /// A byte order mark, invalid UTF-8, a lone surrogate, nesting beyond 32 levels and trailing bytes are problems of
-/// `body`; a member name that its object has already (RFC 8259 §4 leaves open which of the two would count) is a
-/// problem of that member.
-pub fn read(body: &[u8]) -> Result<Json, Problem> {
+/// `body`, which can't be read then.
+///
+/// A member name that its object has already is a problem of that member (RFC 8259 §4 leaves open which of the two would
+/// count). It goes to `problems`, once for each name, and the rest is read on, so that everything else that is wrong can be
+/// told with it: what is returned then has the first of them, and is good for nothing else.
+pub fn read(body: &[u8], problems: &mut Problems) -> Result<Json, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::body("is not valid UTF-8"))?;
     if text.starts_with('\u{feff}') {
         return Err(Problem::body("must not start with a byte order mark"));
@@ -57,19 +62,25 @@ pub fn read(body: &[u8]) -> Result<Json, Problem> {
     if text.trim_ascii().is_empty() {
         return Err(Problem::body("is empty: a JSON object is expected"));
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader { path: Vec::new(), duplicates: Vec::new(), refused: None };
     let mut text = serde_json::Deserializer::from_str(text);
     let json = Value(&mut reader).deserialize(&mut text).and_then(|json| text.end().map(|()| json));
-    json.map_err(|error| match reader.refused {
+    let json = json.map_err(|error| match reader.refused {
         Some(problem) => problem,
         None => Problem::body(format!("is not valid JSON: {error}")),
-    })
+    })?;
+    for name in reader.duplicates {
+        problems.push(Problem::new(name, "duplicate field"));
+    }
+    Ok(json)
 }
 
-/// Where the reader is, and the problem that made it stop unless the text itself is malformed.
-#[derive(Default)]
+/// Where the reader is.
 struct Reader {
     path: Vec<String>,
+    /// The paths of the names that were there twice.
+    duplicates: Vec<String>,
+    /// The problem that made it stop unless the text itself is malformed.
     refused: Option<Problem>,
 }
 
@@ -87,9 +98,12 @@ impl Reader {
         self.path.pop();
     }
 
-    fn duplicate<E: Error>(&mut self, name: String) -> E {
-        self.path.push(name);
-        self.refuse(Problem::new(self.path.join("."), "duplicate field"))
+    /// Notes that the member in which it is has a name that was there before.
+    fn note_duplicate(&mut self) {
+        let name = self.path.join(".");
+        if self.duplicates.len() < MAX_DUPLICATES && !self.duplicates.contains(&name) {
+            self.duplicates.push(name);
+        }
     }
 
     fn refuse<E: Error>(&mut self, problem: Problem) -> E {
@@ -161,13 +175,16 @@ impl<'de> Visitor<'de> for Value<'_> {
         self.0.enter(String::new())?;
         self.0.leave();
         while let Some(name) = members.next_key::<String>()? {
-            if !names.insert(name.clone()) {
-                return Err(self.0.duplicate(name));
-            }
             self.0.enter(name.clone())?;
+            let is_first = names.insert(name.clone());
+            if !is_first {
+                self.0.note_duplicate();
+            }
             let value = members.next_value_seed(Value(&mut *self.0))?;
             self.0.leave();
-            object.push((name, value));
+            if is_first {
+                object.push((name, value));
+            }
         }
         Ok(Json::Object(object))
     }
@@ -179,8 +196,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn refusal(body: impl AsRef<[u8]>) -> (String, String) {
-        let problem = read(body.as_ref()).unwrap_err();
+        let problem = super::read(body.as_ref(), &mut Problems::new()).unwrap_err();
         (problem.field, problem.message)
+    }
+
+    /// The JSON of a body in which nothing is wrong.
+    fn read(body: &[u8]) -> Result<Json, Problems> {
+        let mut problems = Problems::new();
+        let json = super::read(body, &mut problems)?;
+        problems.or(Some(json))
+    }
+
+    fn duplicates(body: &str) -> Vec<String> {
+        let problems = read(body.as_bytes()).unwrap_err();
+        assert!(problems.iter().all(|problem| problem.message == "duplicate field"), "{problems:?}");
+        problems.iter().map(|problem| problem.field.clone()).collect()
     }
 
     #[test]
@@ -214,8 +244,13 @@ mod tests {
             (r#"{"items":[{},{"n":1,"n":1}]}"#, "items.1.n"),
             (r#"[[{"":1,"":1}]]"#, "0.0."),
         ] {
-            assert_eq!(refusal(body), (field.into(), "duplicate field".into()), "{body}");
+            assert_eq!(duplicates(body), [field], "{body}");
         }
+        let body = r#"{"a":1,"b":{"c":1,"c":2,"c":3},"a":{"x":1,"x":1},"b":1,"d":1}"#;
+        assert_eq!(duplicates(body), ["b.c", "a", "a.x", "b"]);
+        assert_eq!(refusal(r#"{"a":1,"a":2"#).0, "body", "what is no JSON has that problem alone");
+        let flood: Vec<_> = (0..500).map(|n| format!(r#""m{n}":0,"m{n}":1"#)).collect();
+        assert_eq!(duplicates(&format!("{{{}}}", flood.join(","))).len(), MAX_DUPLICATES);
         assert!(read(br#"{"a":{"a":{"b":1}},"b":[{"a":1},{"a":1}]}"#).is_ok());
     }
 

@@ -55,7 +55,7 @@ pub use idempotency_key::{IDEMPOTENT_REPLAYED, IdempotencyKey};
 #[cfg(feature = "server")]
 pub use limiter::Limiter;
 #[cfg(feature = "server")]
-pub use media::Media;
+pub use media::{Media, NotUnderstood};
 pub use problems::{Problem, Problems};
 #[cfg(feature = "server")]
 pub use request_id::{RequestId, X_REQUEST_ID};

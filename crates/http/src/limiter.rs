@@ -43,11 +43,8 @@ impl Limiter {
 
     /// Refuses a key with too many events: `Err` tells how long until the next one is allowed.
     pub fn check(&self, of: impl Hash, now: Instant) -> Result<(), Duration> {
-        // In fair weather nothing is looked up.
-        let Some(throttle) = self.throttle().filter(|throttle| !throttle.is_idle(now)) else {
-            return Ok(());
-        };
-        throttle.check(throttle.key(of), now).or_else(|wait| self.over(wait))
+        let Some(throttle) = self.throttle() else { return Ok(()) };
+        throttle.check_of(of, now).or_else(|wait| self.over(wait))
     }
 
     /// Notes an event that is only known to be one afterwards.

@@ -12,15 +12,44 @@ pub enum Media {
     Form,
 }
 
+/// Why a body is not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotUnderstood {
+    /// It has another type, two, or none.
+    Type,
+    /// Its type would do, but it is compressed.
+    Compressed,
+}
+
+impl NotUnderstood {
+    /// Says to who sent it what to send; `expected` names the types that are understood.
+    pub const fn message(self, expected: &'static str) -> &'static str {
+        match self {
+            Self::Type => expected,
+            Self::Compressed => "Send the body uncompressed: without Content-Encoding.",
+        }
+    }
+}
+
 impl Media {
     /// Reads `Content-Type`, without its parameters: whether a body is in UTF-8 is decided by its bytes, not by
-    /// `charset`. Any other type, two types and a compressed body are `None`.
-    pub fn of(headers: &HeaderMap) -> Option<Self> {
+    /// `charset`.
+    pub fn of(headers: &HeaderMap) -> Result<Self, NotUnderstood> {
         let mut lines = headers.get_all(CONTENT_TYPE).iter();
-        let line = lines.next()?.as_bytes();
-        if lines.next().is_some() || headers.get_all(CONTENT_ENCODING).iter().any(is_compressed) {
-            return None;
+        let media = lines.next().and_then(|line| Self::named(line.as_bytes()));
+        let media = media.filter(|_| lines.next().is_none()).ok_or(NotUnderstood::Type)?;
+        if headers.get_all(CONTENT_ENCODING).iter().any(is_compressed) {
+            return Err(NotUnderstood::Compressed);
         }
+        Ok(media)
+    }
+
+    /// Requires a body of this type.
+    pub fn require(self, headers: &HeaderMap) -> Result<(), NotUnderstood> {
+        if Self::of(headers)? == self { Ok(()) } else { Err(NotUnderstood::Type) }
+    }
+
+    fn named(line: &[u8]) -> Option<Self> {
         if line == b"application/json" {
             return Some(Self::Json);
         }
@@ -42,7 +71,7 @@ fn is_compressed(line: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    fn media(line: &str) -> Option<Media> {
+    fn media(line: &str) -> Result<Media, NotUnderstood> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_str(line).unwrap());
         Media::of(&headers)
@@ -58,14 +87,14 @@ mod tests {
             "application/json ; charset=utf-16",
             "application/json; charset=\"iso-8859-1\"; x",
         ] {
-            assert_eq!(media(line), Some(Media::Json), "{line}");
+            assert_eq!(media(line), Ok(Media::Json), "{line}");
         }
-        assert_eq!(media("application/x-www-form-urlencoded"), Some(Media::Form));
-        assert_eq!(media("application/x-www-form-urlencoded; charset=ISO-8859-1"), Some(Media::Form));
+        assert_eq!(media("application/x-www-form-urlencoded"), Ok(Media::Form));
+        assert_eq!(media("application/x-www-form-urlencoded; charset=ISO-8859-1"), Ok(Media::Form));
         for line in
             ["text/plain", "text/plain; application/json", "application/jsonp", "multipart/form-data", ""]
         {
-            assert_eq!(media(line), None, "{line}");
+            assert_eq!(media(line), Err(NotUnderstood::Type), "{line}");
         }
     }
 
@@ -88,7 +117,8 @@ mod tests {
             for line in lines {
                 headers.append(CONTENT_ENCODING, HeaderValue::from_static(line));
             }
-            assert_eq!(Media::of(&headers).is_some(), understood, "{lines:?}");
+            let expected = if understood { Ok(Media::Json) } else { Err(NotUnderstood::Compressed) };
+            assert_eq!(Media::of(&headers), expected, "{lines:?}");
         }
     }
 
@@ -97,6 +127,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        assert_eq!(Media::of(&headers), None);
+        assert_eq!(Media::of(&headers), Err(NotUnderstood::Type));
     }
 }

@@ -68,8 +68,13 @@ impl Throttle {
     }
 
     /// Whether nobody owes anything, so that nobody is refused.
-    pub fn is_idle(&self, now: Instant) -> bool {
+    fn is_idle(&self, now: Instant) -> bool {
         self.idle_from.load(Relaxed) <= self.elapsed(now)
+    }
+
+    /// Refuses whoever has too many events, as [`Throttle::check`] does. While nobody owes anything, nothing is hashed.
+    pub fn check_of(&self, of: impl Hash, now: Instant) -> Result<(), Duration> {
+        if self.is_idle(now) { Ok(()) } else { self.check(self.key(of), now) }
     }
 
     /// Refuses a key with too many events: `Err` tells how long until the next one is allowed.

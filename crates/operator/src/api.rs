@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tollgate_client::{
     Authorizer, Cached, CallError, Caller, Environment, HttpHosts, Settings, Unavailable, cause_of,
 };
+use tollgate_core::wire::Code;
 
 pub use self::error::ApiError;
 use crate::page::Page;
@@ -213,6 +214,9 @@ fn refused(status: StatusCode, error: &Value, request_id: Option<&str>) -> ApiEr
         let _ = write!(said, ", request id {id}");
     }
     said.push(')');
+    if message == Code::NotFound.message() {
+        said.push_str(": check that the URL of --server is that of the server's admin_listen");
+    }
     ApiError::Refused { status, said }
 }
 
@@ -239,6 +243,14 @@ mod tests {
         let error = json!({"code": "NOT_FOUND", "message": "There is no client 7."});
         let said = refused(StatusCode::NOT_FOUND, &error, Some("r-1")).to_string();
         assert_eq!(said, "there is no client 7 (404 NOT_FOUND, request id r-1)");
+        let error = json!({"code": "NOT_FOUND", "message": Code::NotFound.message()});
+        let said = refused(StatusCode::NOT_FOUND, &error, None).to_string();
+        assert!(
+            said.ends_with(
+                "(404 NOT_FOUND): check that the URL of --server is that of the server's admin_listen"
+            ),
+            "{said}"
+        );
         let errors = json!([{"field": "quota", "message": "too much"}, {"field": "name", "message": "none"}]);
         let error = json!({"code": "VALIDATION_ERROR", "message": "M.", "metadata": {"errors": errors}});
         let said = refused(StatusCode::BAD_REQUEST, &error, None).to_string();

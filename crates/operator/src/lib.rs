@@ -4,11 +4,13 @@
 //! - [`apply`] makes merchants and clients be as a file says; [`import`] takes over the clients of another authority.
 //! - [`trail`] exports the audit trail and verifies what was exported.
 //! - [`opening`] opens what a configuration names, by the secrets of [`named_secret`]. [`DevFolder`] makes all of it.
+//! - [`collector`] is where traces and metrics go.
 //!
 //! The command line is made of it. Nothing here prints, asks or ends the process.
 
 mod api;
 pub mod apply;
+pub mod collector;
 mod credentials;
 mod desk;
 mod dev_folder;

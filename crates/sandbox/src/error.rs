@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, PRAGMA};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, PRAGMA};
 use http::{HeaderValue, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_http::edge::BodyError;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
-use tollgate_http::{Problem, Problems};
+use tollgate_http::{NotUnderstood, Problem, Problems};
 use tollgate_store::StoreError;
 
 /// Why a request is refused.
@@ -46,9 +46,14 @@ pub enum Error {
     /// The body is too long.
     #[error("the body is too long")]
     TooLarge,
-    /// The body is not JSON, or is compressed.
-    #[error("unsupported media type")]
-    MediaType,
+    /// The body is of another type than the one that is understood, or is compressed.
+    #[error("{}", if *why == NotUnderstood::Compressed { "the body is compressed" } else { "unsupported media type" })]
+    MediaType {
+        /// Which of both.
+        why: NotUnderstood,
+        /// The type that is understood.
+        expected: &'static str,
+    },
     /// The first request with the same idempotency key has not finished.
     #[error("the first request with this idempotency key is in progress")]
     InProgress,
@@ -92,7 +97,7 @@ impl Error {
             Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
             Self::Timeout => Code::RequestTimeout,
             Self::TooLarge => Code::PayloadTooLarge,
-            Self::MediaType => Code::UnsupportedMediaType,
+            Self::MediaType { .. } => Code::UnsupportedMediaType,
             Self::InProgress => Code::IdempotentRequestInProgress,
             Self::KeyReused => Code::IdempotencyKeyReused,
             Self::Decided => Code::PaymentRequestDecided,
@@ -109,6 +114,7 @@ impl Error {
         match self {
             Self::BrokenBody => "The body of the request broke off or is not valid HTTP.",
             Self::TooMany { .. } => "This merchant creates too many payment requests. Try again later.",
+            Self::MediaType { why, expected } => why.message(expected),
             Self::Invalid(_)
             | Self::NotFound
             | Self::PaymentRequestNotFound
@@ -116,7 +122,6 @@ impl Error {
             | Self::MethodNotAllowed { .. }
             | Self::Timeout
             | Self::TooLarge
-            | Self::MediaType
             | Self::InProgress
             | Self::KeyReused
             | Self::Decided
@@ -131,6 +136,10 @@ impl Error {
     fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
         match self {
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
+            // RFC 9110 §15.5.16
+            Self::MediaType { why: NotUnderstood::Compressed, .. } => {
+                refusal.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            }
             Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
             Self::InProgress | Self::Store(_) | Self::IdempotencyStore(_) => refusal.retry_after(SOON),
             // What is left of the body is not read: the connection can't serve another request.
@@ -141,7 +150,7 @@ impl Error {
             | Self::NotFound
             | Self::PaymentRequestNotFound
             | Self::MerchantNotFound
-            | Self::MediaType
+            | Self::MediaType { why: NotUnderstood::Type, .. }
             | Self::KeyReused
             | Self::Decided
             | Self::PageExpired

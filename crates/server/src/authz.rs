@@ -57,10 +57,19 @@ fn decide<B>(
         // The query of Envoy's question is that of the request, and so the caller's.
         (Asks::AsEnvoy, _) | (_, None | Some("")) => table.required(original.as_ref())?,
         (Asks::Plainly | Asks::AsNginx, Some(query)) => {
-            Required::of_query(query).map_err(Refused::Unclear)?
+            Required::of_query(query, |audience| is_known(state, audience)).map_err(Refused::Unclear)?
         }
     };
     let verifier = state.installation().verifier();
     let decided = verifier.decide(headers, Some(arrival.from), &required.requirement, arrival.now);
     decided.map_err(|denial| Refused::Denied { denial, audience: required.audience.clone() })
+}
+
+/// Whether tokens for an audience are issued here, or were, or will be.
+fn is_known(state: &State, audience: &str) -> bool {
+    let is_accepted = || {
+        let keyring = state.installation().verifier().keyring();
+        keyring.accepted().iter().any(|accepted| accepted.audience == audience)
+    };
+    state.config().access_tokens(audience).is_some() || is_accepted()
 }

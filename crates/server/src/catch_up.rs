@@ -83,7 +83,7 @@ impl Installation {
             Ok(good) => return Ok(good),
             Err(refusal) => refusal,
         };
-        self.catch_up().await?;
+        Box::pin(self.catch_up()).await?;
         if registry.version() == version { Err(refusal) } else { judge(registry.client(id).await?) }
     }
 
@@ -111,7 +111,7 @@ impl Installation {
             },
             _ => refusal,
         };
-        self.catch_up().await?;
+        Box::pin(self.catch_up()).await?;
         if registry.version() == version {
             return Err(refusal);
         }
@@ -142,7 +142,7 @@ impl Installation {
             Err(Unverified::Refused(TokenError::Signature | TokenError::Revoked)) => {}
             outcome => return Ok(outcome?),
         }
-        self.catch_up().await?;
+        Box::pin(self.catch_up()).await?;
         let second = second.insert(Box::new(PayloadBuffer::new()));
         Ok(self.verifier().verify(kind, token, now, second)?)
     }

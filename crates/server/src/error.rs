@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, PRAGMA, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tollgate_admin::AdminError;
@@ -21,7 +21,7 @@ use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
 use tollgate_guard::Realm;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
-use tollgate_http::{Problem, Problems};
+use tollgate_http::{NotUnderstood, Problem, Problems};
 use tollgate_store::StoreError;
 
 use self::administration::{code_of, sentence};
@@ -80,8 +80,10 @@ pub enum Error {
     #[error("the body is too long")]
     TooLarge,
     /// The body is of another type than those that are understood, or is compressed.
-    #[error("unsupported media type")]
+    #[error("{}", if *why == NotUnderstood::Compressed { "the body is compressed" } else { "unsupported media type" })]
     MediaType {
+        /// Which of both.
+        why: NotUnderstood,
         /// The types that are understood.
         expected: &'static str,
     },
@@ -212,7 +214,7 @@ impl Error {
                     .into()
             }
             Self::BrokenBody => "The body of the request broke off or is not valid HTTP.".into(),
-            Self::MediaType { expected } => (*expected).into(),
+            Self::MediaType { why, expected } => why.message(expected).into(),
             Self::TooMany { .. } => {
                 "Too many failed attempts by this client from this source, or by this source. Try again later."
                     .into()
@@ -267,6 +269,10 @@ impl Error {
                 refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""))
             }
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
+            // RFC 9110 §15.5.16
+            Self::MediaType { why: NotUnderstood::Compressed, .. } => {
+                refusal.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            }
             Self::TooMany { retry_after }
             | Self::TooManyActs { retry_after }
             | Self::OverQuota { retry_after } => refusal.retry_after(*retry_after),
@@ -291,7 +297,7 @@ impl Error {
             | Self::Browser
             | Self::Address
             | Self::NotFound
-            | Self::MediaType { .. }
+            | Self::MediaType { why: NotUnderstood::Type, .. }
             | Self::TokenTooLong
             | Self::Admin(_)
             | Self::NoSuchThing

@@ -1,6 +1,5 @@
 //! The requests that were refused last, so that whoever is given the id of one can say why. The log has all of them.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +15,15 @@ const LONGEST_REASON: usize = 256;
 
 /// The requests that were refused last, in memory of a bounded size.
 #[derive(Default)]
-pub(crate) struct RefusedRequests(Mutex<VecDeque<RefusedRequest>>);
+pub(crate) struct RefusedRequests(Mutex<Ring>);
+
+/// A row that begins again at its front when it is full.
+#[derive(Default)]
+struct Ring {
+    kept: Vec<RefusedRequest>,
+    /// Where the oldest one is, once it is full.
+    oldest: usize,
+}
 
 /// A request that was refused.
 #[derive(Clone)]
@@ -38,34 +45,53 @@ pub(crate) struct RefusedRequest {
 impl RefusedRequests {
     /// Keeps a request that was refused, in place of the oldest one.
     pub(crate) fn note(&self, request: &Request<'_>, reason: &str) {
-        let mut kept = self.kept();
-        // What holds the oldest one is used again, so that a storm of refusals allocates nothing.
-        let oldest = if kept.len() == KEPT { kept.pop_front() } else { None };
-        let (mut id, mut method, mut text) =
-            oldest.map(|oldest| (oldest.id, oldest.method, oldest.reason)).unwrap_or_default();
-        set(&mut id, request.id);
-        set(&mut method, request.method);
-        set(&mut text, beginning(reason));
-        kept.push_back(RefusedRequest {
-            id,
-            at: request.at,
-            method,
-            route: request.route,
-            status: request.status,
-            caller: *request.caller,
-            source: request.source,
-            reason: text,
-        });
+        let mut ring = self.ring();
+        let Ring { kept, oldest } = &mut *ring;
+        let reason = beginning(reason);
+        if kept.len() < KEPT {
+            return kept.push(RefusedRequest::new(request, reason));
+        }
+        // Written in place, so that a storm of refusals allocates nothing and moves nothing.
+        kept[*oldest].replace(request, reason);
+        *oldest = (*oldest + 1) % KEPT;
     }
 
     /// Returns those with this id, the latest first. A caller that chooses its ids can give several the same one.
     pub(crate) fn with_id(&self, id: &str) -> Vec<RefusedRequest> {
-        self.kept().iter().rev().filter(|request| request.id == id).cloned().collect()
+        let Ring { kept, oldest } = &*self.ring();
+        let (latest, earlier) = kept.split_at(*oldest);
+        let all = earlier.iter().chain(latest).rev();
+        all.filter(|request| request.id == id).cloned().collect()
     }
 
     /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
-    fn kept(&self) -> MutexGuard<'_, VecDeque<RefusedRequest>> {
+    fn ring(&self) -> MutexGuard<'_, Ring> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RefusedRequest {
+    fn new(request: &Request<'_>, reason: &str) -> Self {
+        Self {
+            id: request.id.to_owned(),
+            at: request.at,
+            method: request.method.to_owned(),
+            route: request.route,
+            status: request.status,
+            caller: *request.caller,
+            source: request.source,
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Makes it another one, with the memory that it has.
+    fn replace(&mut self, request: &Request<'_>, reason: &str) {
+        let Self { id, at, method, route, status, caller, source, reason: text } = self;
+        set(id, request.id);
+        set(method, request.method);
+        set(text, reason);
+        (*at, *route, *status) = (request.at, request.route, request.status);
+        (*caller, *source) = (*request.caller, request.source);
     }
 }
 
@@ -112,6 +138,6 @@ mod tests {
         assert_eq!(kept.with_id("r-11").len(), 1);
         let [again, first] = &kept.with_id("r-100")[..] else { panic!("two have this id") };
         assert_eq!((again.reason.len(), first.reason.as_str()), (LONGEST_REASON, "it has expired"));
-        assert_eq!(kept.kept().len(), KEPT);
+        assert_eq!(kept.ring().kept.len(), KEPT);
     }
 }

@@ -227,7 +227,7 @@ impl Server {
         request: Request<impl RequestBody>,
     ) -> Response<Body> {
         let mut begun = Begun::of(&self.state, request.method(), request.headers());
-        let arrival = Arrival { from, now: begun.now, peer };
+        let arrival = Arrival { from, now: begun.now, at: begun.start, peer };
         let route = self.state.metrics().routes().of(request.uri().path());
         begun.record(&self.state, route, peer, &request);
         let mut caller = Caller::default();
@@ -239,7 +239,10 @@ impl Server {
                 self.answer(catch_panic(refresh::post(&self.state, arrival, request, &mut caller)).await)
             }
             Route::Authz | Route::AuthzNginx | Route::AuthzEnvoy => {
-                self.authorize(route, arrival, &request, &mut caller)
+                let response = self.authorize(route, arrival, &request, &mut caller);
+                // In no case is there a request to the end: every token request would carry the room for it.
+                drop(request);
+                response
             }
             _ => {
                 let routed = Routed::start(&self.router, route, arrival, &begun.id, request);
@@ -253,7 +256,7 @@ impl Server {
     pub async fn handle_admin(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
         let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
         let mut begun = Begun::of(&self.state, request.method(), request.headers());
-        let arrival = Arrival { from, now: begun.now, peer: Some(peer) };
+        let arrival = Arrival { from, now: begun.now, at: begun.start, peer: Some(peer) };
         let route = Routes::of_admin(request.uri().path());
         begun.record(&self.state, route, Some(peer), &request);
         let mut caller = Caller::default();

@@ -35,6 +35,8 @@ pub(crate) struct Arrival {
     pub(crate) from: ClientAddress,
     /// When the request came. Whoever handles it reads no clock.
     pub(crate) now: Timestamp,
+    /// The same on the clock that is never set.
+    pub(crate) at: Instant,
     /// Who sent it here, a proxy perhaps; `None` within this process.
     pub(crate) peer: Option<IpAddr>,
 }

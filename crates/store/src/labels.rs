@@ -10,12 +10,18 @@ use std::time::Duration;
 pub struct Labels(BTreeMap<String, String>);
 
 /// The error for what is no list of labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "labels are at most 32 names of 1 to 63 letters, digits, dots, dashes and underscores, each with a value of at most 255 \
-     characters, none of them a control character"
-)]
-pub struct LabelsError;
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LabelsError {
+    /// A name or a value is none, or there are too many.
+    #[error(
+        "labels are at most 32 names of 1 to 63 letters, digits, dots, dashes and underscores, each with a value of at most 255 \
+         characters, none of them a control character"
+    )]
+    Malformed,
+    /// A name is there twice.
+    #[error("the label {0} is there twice")]
+    Twice(String),
+}
 
 impl Labels {
     /// The most that a client has.
@@ -25,11 +31,15 @@ impl Labels {
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, LabelsError> {
         let mut labels = BTreeMap::new();
         for (name, value) in pairs {
-            if !is_name(&name) || !is_value(&value) || labels.insert(name, value).is_some() {
-                return Err(LabelsError);
+            if !is_name(&name) || !is_value(&value) {
+                return Err(LabelsError::Malformed);
             }
+            if labels.contains_key(&name) {
+                return Err(LabelsError::Twice(name));
+            }
+            labels.insert(name, value);
         }
-        if labels.len() <= Self::MOST { Ok(Self(labels)) } else { Err(LabelsError) }
+        if labels.len() <= Self::MOST { Ok(Self(labels)) } else { Err(LabelsError::Malformed) }
     }
 
     /// The value of a label.
@@ -64,7 +74,8 @@ impl FromStr for Labels {
 
     fn from_str(text: &str) -> Result<Self, LabelsError> {
         let pair = |line: &str| {
-            line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or(LabelsError)
+            let (name, value) = line.split_once('=').ok_or(LabelsError::Malformed)?;
+            Ok((name.to_owned(), value.to_owned()))
         };
         Self::new(text.split_terminator('\n').map(pair).collect::<Result<Vec<_>, _>>()?)
     }
@@ -152,13 +163,13 @@ mod tests {
         for (name, value) in
             [("", "x"), ("a b", "x"), ("a=b", "x"), ("é", "x"), ("a", "x\ny"), ("a", "\u{1b}")]
         {
-            assert_eq!(Labels::new([pair(name, value)]), Err(LabelsError), "{name:?} {value:?}");
+            assert_eq!(Labels::new([pair(name, value)]), Err(LabelsError::Malformed), "{name:?} {value:?}");
         }
         assert!(
             Labels::new([pair(&"a".repeat(64), "")]).is_err()
                 && Labels::new([pair("a", &"v".repeat(256))]).is_err()
         );
-        assert!(Labels::new([pair("a", "1"), pair("a", "1")]).is_err());
+        assert_eq!(Labels::new([pair("a", "1"), pair("a", "1")]), Err(LabelsError::Twice("a".to_owned())));
         assert!(Labels::new((0..33).map(|n| pair(&n.to_string(), ""))).is_err());
         assert!("a".parse::<Labels>().is_err());
     }

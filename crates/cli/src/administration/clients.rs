@@ -37,7 +37,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
                 addresses: allow_from,
                 audiences: audience,
                 id,
-                terms: terms.terms().map_err(wrong_labels)?,
+                terms: terms.terms().map_err(|error| wrong_labels(&error))?,
                 secrets: ImportedSecrets::default(),
             };
             create(new, &on, why, format).await
@@ -65,7 +65,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
     }
 }
 
-fn wrong_labels(error: LabelsError) -> Failure {
+fn wrong_labels(error: &LabelsError) -> Failure {
     Failure::new(format!("--label: {error}"))
 }
 
@@ -88,6 +88,7 @@ async fn confirm_for(
 async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Result<(), Failure> {
     let desk = open::desk_because(on, Access::Change, why).await?;
     warn_of_unknown(&new.scope);
+    warn_of_roles(&new.scope, new.merchant_id);
     output::object(format, &desk.create_client(new).await?)?;
     say::note(super::secrets::SHOWN_ONCE);
     Ok(())
@@ -97,7 +98,7 @@ async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     let ClientUpdateArgs { client: ClientArgs { client: id, on }, why, .. } = &args;
     let (id, why) = (*id, why.clone());
     let desk = open::desk_because(on, Access::Change, why).await?;
-    let update = args.changes().map_err(wrong_labels)?;
+    let update = args.changes().map_err(|error| wrong_labels(&error))?;
     if let Some(scope) = &update.scope {
         warn_of_unknown(scope);
     }
@@ -118,6 +119,17 @@ async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Warns of roles that the client of a merchant can't use: only an operator's client may administer.
+fn warn_of_roles(scope: &Scope, merchant: Option<MerchantId>) {
+    let roles: Vec<&str> = scope.words().filter(|word| word.starts_with("admin:")).collect();
+    if merchant.is_some() && !roles.is_empty() {
+        say::warning(&format!(
+            "a merchant's client can't use {}: `client create --operator` makes one that can",
+            roles.join(" ")
+        ));
+    }
 }
 
 /// Warns of scopes that nothing here asks for: other APIs may, but a typing error is more likely.

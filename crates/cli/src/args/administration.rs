@@ -214,10 +214,15 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Validates the configuration and prints the effective one, secrets masked.
+    ///
+    /// It reads the secrets and certificates that the configuration names, as a server would. Run it as the server's user.
     Check {
         /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Reads no secrets and certificates, for where they are not, such as a build.
+        #[arg(long)]
+        settings_only: bool,
     },
     /// Lets the servers that share the store agree on this configuration's issuer, audience and lifetimes.
     ///

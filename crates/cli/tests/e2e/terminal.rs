@@ -154,6 +154,18 @@ fn a_secret_is_said_to_be_shown_once_and_an_unknown_scope_is_warned_of() {
             "warning: Tollgate knows no scope ledger: only an API of your own can ask for it",
         ]
     );
+    let merchant = run(&["merchant", "create", "--name", "M", "--format", "json"]).succeeded().json();
+    let of_a_merchant =
+        ["client", "create", "--merchant", merchant["merchant_id"].as_str().unwrap(), "--name", "c"];
+    let useless = run(&[&of_a_merchant[..], &["--scope", "admin:read"]].concat());
+    assert_eq!(
+        useless.stderr.trim_end(),
+        "warning: a merchant's client can't use admin:read: `client create --operator` makes one that can"
+    );
+    let twice = run(&[&of_a_merchant[..], &["--label", "a=1", "--label", "a=2"]].concat());
+    assert_eq!(twice.stderr.trim_end(), "tollgate: --label: the label a is there twice");
+    let no_token = run(&["revoke", "--token-id", "zz"]);
+    assert!(no_token.stderr.contains("not the claim `jti` of a token"), "{no_token:?}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ const CRATES: [(&str, usize); 14] = [
     ("agent", 700),
     ("server", 6_500),
     ("sandbox", 3_500),
-    ("operator", 2_600),
+    ("operator", 2_700),
     ("cli", 1_800),
 ];
 

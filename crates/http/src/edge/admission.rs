@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
@@ -88,7 +88,8 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
             Ok(()) => {
                 let last = request.version() <= Version::HTTP_11 && self.shared.is_draining();
                 let (request, read_on) = Inbound::wrap(request, &self.pulse, &self.shared.limits);
-                Handling::Inner { future: self.inner.clone().oneshot(request), last, read_on, in_flight }
+                let answering = Answering::begin(self.inner.clone(), request);
+                Handling::Inner { answering, last, read_on, in_flight }
             }
             Err(refusal) => {
                 tracing::debug!(
@@ -193,11 +194,43 @@ fn names(authority: &Authority, host: &HeaderValue) -> bool {
 }
 
 pin_project! {
+    /// A service that has been called, or is to be as soon as it is ready.
+    #[project = AnsweringProj]
+    pub(super) enum Answering<S: Inner> {
+        Called { #[pin] future: S::Future },
+        Waiting { #[pin] future: Oneshot<S, Request<Inbound>> },
+    }
+}
+
+impl<S: Inner> Answering<S> {
+    /// Calls a service that is ready, as nearly all always are. Their futures are large, and called later this one would be copied to
+    /// where it is polled.
+    fn begin(mut service: S, request: Request<Inbound>) -> Self {
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Self::Called { future: service.call(request) },
+            Poll::Ready(Err(never)) => match never {},
+            Poll::Pending => Self::Waiting { future: service.oneshot(request) },
+        }
+    }
+}
+
+impl<S: Inner> Future for Answering<S> {
+    type Output = Result<Response<S::Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            AnsweringProj::Called { future } => future.poll(cx),
+            AnsweringProj::Waiting { future } => future.poll(cx),
+        }
+    }
+}
+
+pin_project! {
     /// A request until its answer begins: with the service, its body read on, or refused.
     #[project = HandlingProj]
     pub(super) enum Handling<S: Inner> {
         Inner {
-            #[pin] future: Oneshot<S, Request<Inbound>>,
+            #[pin] answering: Answering<S>,
             last: bool,
             read_on: Option<ReadOn>,
             in_flight: Option<InFlight>,
@@ -217,8 +250,8 @@ impl<S: Inner> Future for Handling<S> {
     type Output = Result<Response<Answer<S::Body>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let HandlingProj::Inner { future, last, read_on, in_flight } = self.as_mut().project() {
-            let Poll::Ready(Ok(mut response)) = future.poll(cx) else { return Poll::Pending };
+        if let HandlingProj::Inner { answering, last, read_on, in_flight } = self.as_mut().project() {
+            let Poll::Ready(Ok(mut response)) = answering.poll(cx) else { return Poll::Pending };
             let in_flight = in_flight.take().expect(READY);
             // hyper says so by itself only when it was told to end before the answer.
             let mut close = *last;

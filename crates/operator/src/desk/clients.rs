@@ -46,6 +46,13 @@ const CREATED: &[&str] = &[
     "scope",
     "allow_from",
     "audiences",
+    "access_ttl",
+    "refresh_ttl",
+    "quota",
+    "labels",
+    "status",
+    "active_secrets",
+    "created_at",
 ];
 
 impl Desk {
@@ -226,17 +233,10 @@ fn shown(mut client: Value, members: &[&str]) -> Value {
 /// Returns a client that was created as it is printed, with its secret.
 fn created(created: &CreatedClient) -> Value {
     let client = &created.client;
-    json!({
-        "client_id": client.id,
-        "client_secret": created.expose_secret(),
-        "secret_id": client.secrets.first().map(|secret| secret.id),
-        "merchant_id": client.merchant_id,
-        "name": client.name,
-        "environment": client.environment,
-        "scope": client.scope.as_str(),
-        "allow_from": view::networks(&client.addresses),
-        "audiences": texts(&client.audiences),
-    })
+    let mut shown = view::client(client, client.created_at);
+    shown["client_secret"] = created.expose_secret().into();
+    shown["secret_id"] = json!(client.secrets.first().map(|secret| secret.id));
+    pick(&mut shown, CREATED)
 }
 
 /// Writes a new client as the server reads it.

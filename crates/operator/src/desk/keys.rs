@@ -98,6 +98,6 @@ fn added(added: &AddedKey) -> Value {
         "key_id": added.id,
         "algorithm": added.algorithm.as_str(),
         "activates_at": view::time(added.activates_at),
-        "others_retire_at": view::time(added.others_retire_at),
+        "others_retire_at": added.others_retire_at.map(view::time),
     })
 }

@@ -18,7 +18,7 @@ use crate::payments::page::{Checkout, Page, next, render};
 use crate::payments::payment_in_path::PaymentInPath;
 use crate::payments::reading::Reading;
 use crate::payments::record::PaymentRequest;
-use crate::payments::request::MAX_BODY;
+use crate::payments::request::{MAX_BODY, require_form};
 use tollgate_http::pages::wants_html;
 
 pub(super) async fn get(
@@ -42,6 +42,7 @@ pub(super) async fn post(
     let now = host.now();
     let (head, body) = request.into_parts();
     let decided = async {
+        require_form(&head.headers)?;
         let body = read_body(body, MAX_BODY, host.settings().body_timeout).await?;
         let decision = Decision::read(&body)?;
         let id = find(&host, named?).await?.id;

@@ -139,10 +139,12 @@ impl<'de> Deserialize<'de> for Currency {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_http::Problems;
+
     use super::*;
 
     fn amount(text: &str) -> Result<Amount, Refused> {
-        Amount::from_json(&tollgate_http::json::read(text.as_bytes()).unwrap())
+        Amount::from_json(&tollgate_http::json::read(text.as_bytes(), &mut Problems::new()).unwrap())
     }
 
     fn currency(code: &str) -> Result<Currency, Refused> {

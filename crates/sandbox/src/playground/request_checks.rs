@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
+use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use tollgate_http::Media;
 use tollgate_http::edge::BodyError;
 use tollgate_store::StoreError;
 use zeroize::Zeroizing;
@@ -14,7 +15,6 @@ use crate::error::Error;
 pub(crate) const PATH: &str = "/playground";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -131,10 +131,7 @@ pub(super) struct Form {
 impl Form {
     /// Reads a form. Nothing in it may be there twice; what the page does not send is passed over.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refused> {
-        let media = headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
-        if !media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(FORM)) {
-            return Err(Refused::Unclear);
-        }
+        Media::Form.require(headers).map_err(|_| Refused::Unclear)?;
         let one = |wanted: &str| {
             let mut values = form_urlencoded::parse(body).filter(|(name, _)| name == wanted);
             match (values.next(), values.next()) {

@@ -156,9 +156,8 @@ impl Call {
 
     /// The body, which must be JSON.
     pub(super) fn body(&self) -> Result<&[u8], Error> {
-        if Media::of(&self.head.headers) != Some(Media::Json) {
-            return Err(Error::MediaType { expected: JSON_ONLY });
-        }
+        let json = Media::Json.require(&self.head.headers);
+        json.map_err(|why| Error::MediaType { why, expected: JSON_ONLY })?;
         Ok(&self.body)
     }
 

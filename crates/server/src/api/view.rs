@@ -259,7 +259,7 @@ pub(super) struct AddedKeyView {
     key_id: KeyId,
     algorithm: &'static str,
     activates_at: String,
-    others_retire_at: String,
+    others_retire_at: Option<String>,
 }
 
 impl AddedKeyView {
@@ -268,7 +268,7 @@ impl AddedKeyView {
             key_id: added.id,
             algorithm: added.algorithm.as_str(),
             activates_at: time(added.activates_at),
-            others_retire_at: time(added.others_retire_at),
+            others_retire_at: added.others_retire_at.map(time),
         }
     }
 }

@@ -25,23 +25,22 @@ const NONE: HeaderValue = HeaderValue::from_static("-");
 
 /// Says who sends the request.
 pub(super) fn admitted(principal: &Principal) -> Response<Full<Bytes>> {
-    let mut uuid = [0; 36];
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CLIENT_ID, value(principal.client_id().encode(&mut uuid)));
-    let merchant = principal.merchant_id().map(|merchant| value(merchant.encode(&mut uuid)));
+    headers.insert(CLIENT_ID, value(&principal.client_id().encode()));
+    let merchant = principal.merchant_id().map(|merchant| value(&merchant.encode()));
     headers.insert(MERCHANT_ID, merchant.unwrap_or(NONE));
-    let scope = principal.scope().as_str();
+    let scope = principal.scope().as_str().as_bytes();
     headers.insert(SCOPE, if scope.is_empty() { NONE } else { value(scope) });
     headers.insert(ENV, HeaderValue::from_static(principal.environment().as_str()));
-    headers.insert(TOKEN_ID, value(&principal.token_id().to_string()));
+    headers.insert(TOKEN_ID, value(&principal.token_id().encode()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut response = Response::new(Full::default());
     *response.headers_mut() = headers;
     response
 }
 
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("ids and scopes are printable ASCII")
+fn value(text: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(text).expect("ids and scopes are printable ASCII")
 }
 
 /// Says that the request is not to be forwarded.

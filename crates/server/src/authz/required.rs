@@ -34,8 +34,9 @@ impl Required {
     }
 
     /// Reads `scope`, `audience` and `env`. A parameter that is unknown, is there twice or can't be read is an error: a
-    /// mistyped one must not require nothing.
-    pub(super) fn of_query(query: &str) -> Result<Self, Error> {
+    /// mistyped one must not require nothing. So is an audience that is not known: with a mistyped one every token would be
+    /// called bad, and callers would throw away good ones.
+    pub(super) fn of_query(query: &str, is_known: impl Fn(&str) -> bool) -> Result<Self, Error> {
         let (mut scope, mut audience, mut env) = (None, None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let is_first = match &*name {
@@ -47,6 +48,12 @@ impl Required {
             if !is_first {
                 return Err(unclear(name, "duplicate parameter"));
             }
+        }
+        if let Some(audience) = audience.as_ref().filter(|audience| !is_known(audience.as_str())) {
+            return Err(unclear(
+                "audience".into(),
+                &format!("names no audience of this authority: {audience}"),
+            ));
         }
         Ok(Self::new(scope, audience, env))
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use tollgate_http::Problem;
+use tollgate_http::{Media, Problem};
 
 use super::refused::Refused;
 use crate::error::Error;
@@ -15,7 +15,6 @@ use crate::error::Error;
 pub(super) const MAX_FORM: usize = 64 * 1024;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Refuses a form that no page of this server has sent. Browsers say which site did (Fetch Metadata), or at least the origin; who
 /// says neither is no browser that people use.
@@ -48,10 +47,8 @@ pub(super) struct Fields(BTreeMap<String, String>);
 impl Fields {
     /// Reads the body of a form.
     pub(super) fn of_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, Error> {
-        let media = headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
-        if !media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(FORM)) {
-            return Err(Error::MediaType { expected: "Send the form as the page has it." });
-        }
+        let expected = "Send the form as the page has it.";
+        Media::Form.require(headers).map_err(|why| Error::MediaType { why, expected })?;
         Self::of(body)
     }
 
@@ -105,6 +102,8 @@ impl Fields {
 mod tests {
     use http::Request;
 
+    use http::header::CONTENT_TYPE;
+
     use super::*;
 
     fn is_own(headers: &[(&str, &str)]) -> bool {
@@ -134,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_field_is_there_once() {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, FORM.parse().unwrap())]);
+        let form = "application/x-www-form-urlencoded".parse().unwrap();
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
         let fields = Fields::of_body(&headers, b"a=+x+&lines=1%0D%0A%0D%0A+2&empty=").unwrap();
         assert_eq!((fields.text("a"), fields.given("empty"), fields.given("b")), ("x", None, None));
         assert_eq!(fields.query_with("after", "7"), "a=+x+&after=7&lines=1%0D%0A%0D%0A+2");

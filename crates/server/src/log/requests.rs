@@ -28,13 +28,19 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct Name {
     json: &'static str,
+    /// Before the inside of a JSON string.
+    quoted: &'static str,
     text: &'static str,
 }
 
 /// Makes a [`Name`] of one that needs no escaping.
 macro_rules! name {
     ($name:literal) => {
-        Name { json: concat!(",\"", $name, "\":"), text: concat!(" ", $name, "=") }
+        Name {
+            json: concat!(",\"", $name, "\":"),
+            quoted: concat!(",\"", $name, "\":\""),
+            text: concat!(" ", $name, "="),
+        }
     };
 }
 
@@ -95,17 +101,17 @@ impl Requests {
         }
         SCRATCH.with_borrow_mut(|scratch| {
             let mut line = scratch.start(self.format, request.at.into(), level);
-            line.plain(name!("request_id"), request.id);
+            line.plain(name!("request_id"), request.id.as_bytes());
             if let Some(trace_id) = request.trace_id {
-                line.plain(name!("trace_id"), trace_id);
+                line.plain(name!("trace_id"), trace_id.as_bytes());
             }
-            line.plain(name!("method"), request.method);
-            line.plain(name!("route"), request.route);
+            line.plain(name!("method"), request.method.as_bytes());
+            line.plain(name!("route"), request.route.as_bytes());
             line.number(name!("status"), request.status);
             line.number(name!("micros"), request.micros);
             line.caller(request.caller);
             if let Some(source) = request.source {
-                line.display(name!("source"), &source);
+                line.address(name!("source"), source);
             }
             if let Some(reason) = request.reason {
                 line.text(name!("reason"), reason);
@@ -203,37 +209,58 @@ impl<'a> Line<'a> {
     fn caller(&mut self, caller: &Caller) {
         let Caller { claimed, verified, merchant, secret, token, exists: _ } = caller;
         if let Some(client) = verified {
-            self.plain(name!("client_id"), client.encode(&mut [0; 36]));
+            self.plain(name!("client_id"), &client.encode());
         } else if let Some(client) = claimed {
-            self.plain(name!("claimed_client_id"), client.encode(&mut [0; 36]));
+            self.plain(name!("claimed_client_id"), &client.encode());
         }
         if let Some(merchant) = merchant {
-            self.plain(name!("merchant_id"), merchant.encode(&mut [0; 36]));
+            self.plain(name!("merchant_id"), &merchant.encode());
         }
         if let Some(secret) = secret {
-            self.plain(name!("secret_id"), secret.encode(&mut [0; 36]));
+            self.plain(name!("secret_id"), &secret.encode());
         }
         if let Some(token) = token {
-            self.plain(name!("token_id"), token.encode(&mut [0; 22]));
+            self.plain(name!("token_id"), &token.encode());
         }
     }
 
     /// Writes text that is known to need no escaping: an id, a method (a token of RFC 9110 §5.6.2), the template of a path.
-    fn plain(&mut self, name: Name, value: &str) {
-        self.name(name);
-        let quote: &[u8] = if self.format == LogFormat::Json { b"\"" } else { b"" };
-        self.out.extend_from_slice(quote);
-        self.out.extend_from_slice(value.as_bytes());
-        self.out.extend_from_slice(quote);
+    fn plain(&mut self, name: Name, value: &[u8]) {
+        match self.format {
+            LogFormat::Json => {
+                self.out.extend_from_slice(name.quoted.as_bytes());
+                self.out.extend_from_slice(value);
+                self.out.push(b'"');
+            }
+            LogFormat::Text => {
+                self.out.extend_from_slice(name.text.as_bytes());
+                self.out.extend_from_slice(value);
+            }
+        }
     }
 
-    /// Writes what needs no escaping.
-    fn display(&mut self, name: Name, value: &impl fmt::Display) {
+    /// Writes an address. That of IPv4 by its numbers, because the formatter takes longer than the rest of the line.
+    fn address(&mut self, name: Name, address: IpAddr) {
         self.name(name);
-        let quote: &[u8] = if self.format == LogFormat::Json { b"\"" } else { b"" };
-        self.out.extend_from_slice(quote);
-        write!(self.out, "{value}").expect("a vector takes every write");
-        self.out.extend_from_slice(quote);
+        self.quote();
+        match address {
+            IpAddr::V4(address) => {
+                for (place, number) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        self.out.push(b'.');
+                    }
+                    self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+                }
+            }
+            IpAddr::V6(address) => write!(self.out, "{address}").expect("a vector takes every write"),
+        }
+        self.quote();
+    }
+
+    fn quote(&mut self) {
+        if self.format == LogFormat::Json {
+            self.out.push(b'"');
+        }
     }
 
     fn number(&mut self, name: Name, value: impl itoa::Integer) {

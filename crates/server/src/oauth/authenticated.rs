@@ -92,7 +92,7 @@ impl<'a> Credentials<'a> {
     pub(crate) async fn authenticate(
         &self,
         state: &State,
-        Arrival { from, now, .. }: Arrival,
+        Arrival { from, now, at, .. }: Arrival,
         requested: Option<&Scope>,
         caller: &mut Caller,
     ) -> Result<Authenticated, Error> {
@@ -100,15 +100,12 @@ impl<'a> Credentials<'a> {
         // Before anything is said of the client: a secret that is not known here may be news.
         installation.check_fresh(now)?;
         let id = self.client_id.parse().unwrap_or(NO_CLIENT);
-        // Failures count under the one spelling of an id: another one is no other client.
-        let mut spelled = [0; 36];
-        let spelled = id.encode(&mut spelled);
-        let name = if id == NO_CLIENT { &*self.client_id } else { spelled };
         caller.claimed = Some(id).filter(|id| *id != NO_CLIENT);
-        let limiters = state.limiters();
-        let (source, at) = (Source::of(from), Instant::now());
-        let pair = limiters.pairs.key((name, source));
-        let allowed = limiters.pairs.check(pair, at).and_then(|()| limiters.failures.check(source, at));
+        // Failures count under the id itself: another spelling of it is no other client.
+        let named = caller.claimed.ok_or(&*self.client_id);
+        let (limiters, source) = (state.limiters(), Source::of(from));
+        let pair = (named, source);
+        let allowed = limiters.pairs.check_of(pair, at).and_then(|()| limiters.failures.check(source, at));
         allowed.map_err(|retry_after| {
             let error = Error::TooMany { retry_after };
             note_known(caller, installation, id, &error);
@@ -138,7 +135,7 @@ impl<'a> Credentials<'a> {
             Err(error) => {
                 note_known(caller, installation, id, error);
                 if matches!(error, Error::InvalidClient(_)) {
-                    let at = Instant::now();
+                    let (pair, at) = (limiters.pairs.key(pair), Instant::now());
                     limiters.pairs.note(pair, at);
                     limiters.failures.note(source, at);
                     if limiters.pairs.check(pair, at).is_err() {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tollgate_config::{AccessTokens, Config};
 use tollgate_core::{Audience, Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
 use tollgate_http::refusal::Dialect;
@@ -221,15 +221,20 @@ const fn brackets(dialect: Dialect) -> (&'static [u8], &'static [u8]) {
     }
 }
 
-/// Writes into a buffer of the thread's and copies from there: one allocation of the body's own length, where a vector
-/// that becomes a body takes two.
+/// Writes into a buffer of the thread's and copies from there into another one, which is free again once the body has been sent:
+/// usually that is before the next one is written, and nothing is allocated.
 fn body(write: impl FnOnce(&mut Vec<u8>) -> Result<(), MintError>) -> Result<Bytes, Error> {
     thread_local! {
-        static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(2048));
+        static BUFFERS: RefCell<(Vec<u8>, BytesMut)> =
+            RefCell::new((Vec::with_capacity(ROOM), BytesMut::with_capacity(ROOM)));
     }
-    BUFFER.with_borrow_mut(|buffer| {
-        buffer.clear();
-        write(buffer)?;
-        Ok(Bytes::copy_from_slice(buffer))
+    BUFFERS.with_borrow_mut(|(draft, answers)| {
+        draft.clear();
+        write(draft)?;
+        answers.extend_from_slice(draft);
+        Ok(answers.split().freeze())
     })
 }
+
+/// Room for a usual body with both tokens, in bytes, and for no second one: who takes a body slowly keeps the whole buffer.
+const ROOM: usize = 2048;

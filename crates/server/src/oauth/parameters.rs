@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use memchr::memchr2;
 use tollgate_core::Sensitive;
 use tollgate_http::json::{self, Json};
 use tollgate_http::{Media, Problem, Problems};
@@ -48,7 +47,7 @@ impl<'a> Parameters<'a> {
     }
 
     pub(crate) fn read_document(body: &[u8], problems: &mut Problems) -> Result<Self, Problem> {
-        let Json::Object(members) = json::read(body)? else {
+        let Json::Object(members) = json::read(body, problems)? else {
             return Err(Problem::body("must be a JSON object"));
         };
         let mut parameters = Self::default();
@@ -86,9 +85,73 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Reads the body that nearly everybody sends. Checking all of it for UTF-8 at once costs less than string by string.
+/// Reads the body that nearly everybody sends: an object of strings without escapes, each once, and few unknown ones among them. Looking
+/// through all of it at once costs less than string by string.
 pub(crate) fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
-    serde_json::from_str(std::str::from_utf8(body).ok()?).ok()
+    let mut rest = Rest::new(std::str::from_utf8(body).ok()?);
+    let mut parameters = Parameters::default();
+    let mut unknown = [None; UNKNOWN];
+    let mut met = 0;
+    rest.take(b'{')?;
+    loop {
+        let name = rest.string()?;
+        rest.take(b':')?;
+        let value = rest.string()?;
+        let is_twice = match parameters.slot(name) {
+            Some(slot) => slot.replace(value.into()).is_some(),
+            None if met == UNKNOWN => return None,
+            None => {
+                let is_twice = unknown[..met].contains(&Some(name));
+                unknown[met] = Some(name);
+                met += 1;
+                is_twice
+            }
+        };
+        if is_twice {
+            return None;
+        }
+        if rest.take(b',').is_none() {
+            break;
+        }
+    }
+    rest.take(b'}')?;
+    rest.text.bytes().all(is_space).then_some(parameters)
+}
+
+/// How many unknown members a body can have and still be read at once.
+const UNKNOWN: usize = 8;
+
+/// The rest of a body. Its methods take off the front what stands there, and the white space before it (RFC 8259 §2).
+struct Rest<'a> {
+    text: &'a str,
+    /// Whether there are control characters anywhere in it. In a string none may be.
+    has_controls: bool,
+}
+
+impl<'a> Rest<'a> {
+    fn new(text: &'a str) -> Self {
+        // Without a way out in between, the compiler makes vectors of it.
+        let has_controls = text.bytes().fold(b' ', u8::min) < b' ';
+        Self { text, has_controls }
+    }
+
+    fn take(&mut self, mark: u8) -> Option<()> {
+        let at = self.text.bytes().position(|byte| !is_space(byte))?;
+        (self.text.as_bytes()[at] == mark).then(|| self.text = &self.text[at + 1..])
+    }
+
+    /// A string that stands there as it is meant.
+    fn string(&mut self) -> Option<&'a str> {
+        self.take(b'"')?;
+        let (string, rest) = self.text.split_at(memchr2(b'"', b'\\', self.text.as_bytes())?);
+        self.text = rest.strip_prefix('"')?;
+        let is_good = !self.has_controls || string.bytes().all(|byte| byte >= b' ');
+        is_good.then_some(string)
+    }
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// How often a parameter may be there.
@@ -138,76 +201,6 @@ pub(crate) fn required<'a>(
     value
 }
 
-impl<'de> Deserialize<'de> for Parameters<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ParametersVisitor)
-    }
-}
-
-/// Accepts members that are strings, each once, and few unknown ones. Its errors are never shown.
-struct ParametersVisitor;
-
-/// How many unknown members a body can have and still be read at once.
-const UNKNOWN: usize = 8;
-
-impl<'de> Visitor<'de> for ParametersVisitor {
-    type Value = Parameters<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the parameters of a token request")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut parameters = Parameters::default();
-        let mut unknown: [Option<Cow<'de, str>>; UNKNOWN] = Default::default();
-        let mut met = 0;
-        while let Some(Text(name)) = map.next_key()? {
-            let Text(value) = map.next_value()?;
-            let is_twice = match parameters.slot(&name) {
-                Some(slot) => slot.replace(value).is_some(),
-                None if met == UNKNOWN => return Err(A::Error::custom("many other members")),
-                None => {
-                    let is_twice = unknown[..met].iter().flatten().any(|other| *other == name);
-                    unknown[met] = Some(name);
-                    met += 1;
-                    is_twice
-                }
-            };
-            if is_twice {
-                return Err(A::Error::custom("a member twice"));
-            }
-        }
-        Ok(parameters)
-    }
-}
-
-/// A string that borrows from the body unless it has escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -237,11 +230,39 @@ mod tests {
             r#"{"client_id":"a","client_secret":"b"}"#,
             r#"{"grant_type":"client_credentials","client_id":"a","client_secret":"b","scope":"c"}"#,
             r#"{"base_url":"u","merchant_id":"m","client_id":"a","client_secret":"b"}"#,
-            "{ \"refresh_token\" : \"\\u0061\" }\n",
+            "{ \"refresh_token\" : \"é\"\t,\r\n\"\":\"\u{7f}\" }\n",
         ] {
             assert!(at_once(body.as_bytes()).is_some(), "{body}");
             assert_eq!(at_once(body.as_bytes()), as_document(body.as_bytes()), "{body}");
         }
+    }
+
+    #[test]
+    fn what_has_escapes_or_is_no_object_of_strings_is_not_read_at_once() {
+        for body in [
+            "",
+            "{}",
+            "{",
+            "{\"scope\":\"\\u0061\"}",
+            "{\"sc\\u006fpe\":\"a\"}",
+            "{\"scope\":\"a",
+            "{\"scope\":\"a\"",
+            "{\"scope\":\"a\",}",
+            "{\"scope\":\"a\"}}",
+            "{\"scope\":\"a\"} \u{a0}",
+            "{\"scope\":\"a\"}\u{c}",
+            "{\"scope\":\"\n\"}",
+            "{\"scope\"=\"a\"}",
+            "{scope:\"a\"}",
+            "{\"scope\":\"a\" \"client_id\":\"b\"}",
+            "{\"scope\":\"a\",\"scope\":\"a\"}",
+            "{\"x\":\"a\",\"x\":\"a\"}",
+            "[\"scope\",\"a\"]",
+            "\u{feff}{\"scope\":\"a\"}",
+        ] {
+            assert_eq!(at_once(body.as_bytes()), None, "{body}");
+        }
+        assert_eq!(at_once(b"{\"scope\":\"\xff\"}"), None);
     }
 
     proptest! {
@@ -278,6 +299,24 @@ mod tests {
             let body = format!("{{{}}}", members.join(","));
             if let Some(read) = at_once(body.as_bytes()) {
                 prop_assert_eq!(Some(read), as_document(body.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn nothing_is_read_at_once_that_is_no_document(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    9 => prop_oneof![Just("{"), Just("}"), Just("\"scope\""), Just("\"x\""), Just(":"), Just(",")],
+                    1 => prop_oneof![Just(" "), Just("\u{c}"), Just("\u{a0}"), Just("\"\n\""), Just("\"\\\""), Just("[]")],
+                ],
+                0..8,
+            ),
+            value in any::<String>(),
+        ) {
+            for body in [format!("{{{}}}", pieces.concat()), format!("{{\"scope\":\"{value}\"{}}}", pieces.concat())] {
+                if let Some(read) = at_once(body.as_bytes()) {
+                    prop_assert_eq!(Some(read), as_document(body.as_bytes()), "{}", body);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::metrics::Grant;
 use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::{Parameters, required};
-use crate::oauth::request::{MAX_BODY, SensitiveBody, check_caller};
+use crate::oauth::request::{MAX_BODY, SensitiveBody, take_post};
 use crate::registry::Registered;
 use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
@@ -27,8 +27,8 @@ pub(crate) async fn post(
     request: Request<impl RequestBody>,
     caller: &mut Caller,
 ) -> Result<Answer, Error> {
-    let (head, body) = request.into_parts();
-    check_caller(&head.method, &head.headers).and_then(|()| require_json(&head.headers))?;
+    let (headers, body) = take_post(request)?;
+    require_json(&headers)?;
     let body = SensitiveBody::from(read_body(body, MAX_BODY, state.body_timeout()).await?);
     let token = refresh_token(&body)?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
@@ -53,11 +53,7 @@ fn calling_from(from: ClientAddress, client: Arc<Registered>) -> Result<Arc<Regi
 
 fn require_json(headers: &HeaderMap) -> Result<(), Error> {
     const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
-    if Media::of(headers) == Some(Media::Json) {
-        Ok(())
-    } else {
-        Err(Error::MediaType { expected: JSON_ONLY })
-    }
+    Media::Json.require(headers).map_err(|why| Error::MediaType { why, expected: JSON_ONLY })
 }
 
 fn refresh_token(body: &[u8]) -> Result<Sensitive<'_>, Error> {

@@ -26,13 +26,15 @@ pub(crate) fn check_sender(headers: &HeaderMap) -> Result<(), Error> {
     if is_of_a_browser { Err(Error::Browser) } else { Ok(()) }
 }
 
-/// Takes `POST` only, and only from servers.
-pub(super) fn check_caller(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
-    check_sender(headers)?;
-    if method != Method::POST {
+/// Takes `POST` only, and only from servers. What else the request has is dropped here: a handler that kept it would carry it along
+/// while it waits.
+pub(super) fn take_post<B>(request: Request<B>) -> Result<(HeaderMap, B), Error> {
+    let (head, body) = request.into_parts();
+    check_sender(&head.headers)?;
+    if head.method != Method::POST {
         return Err(Error::MethodNotAllowed { allow: "POST" });
     }
-    Ok(())
+    Ok((head.headers, body))
 }
 
 /// The longest body that is read: 64 KiB.
@@ -46,13 +48,11 @@ pub(super) async fn receive(
     state: &State,
     request: Request<impl RequestBody>,
 ) -> Result<(HeaderMap, SensitiveBody), Error> {
-    let (head, body) = request.into_parts();
-    check_caller(&head.method, &head.headers)?;
-    if Media::of(&head.headers) != Some(Media::Form) {
-        return Err(Error::MediaType { expected: FORM_ONLY });
-    }
+    let (headers, body) = take_post(request)?;
+    let form = Media::Form.require(&headers);
+    form.map_err(|why| Error::MediaType { why, expected: FORM_ONLY })?;
     let body = read_body(body, MAX_BODY, state.body_timeout()).await?;
-    Ok((head.headers, body.into()))
+    Ok((headers, body.into()))
 }
 
 /// The body of a request with a secret or a token in it, wiped once it has been read.

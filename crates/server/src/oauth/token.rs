@@ -16,7 +16,7 @@ use crate::metrics::Grant;
 use crate::oauth::authenticated::{Authenticated, Credentials};
 use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::Parameters;
-use crate::oauth::request::{Form, MAX_BODY, SensitiveBody, check_caller, receive, required};
+use crate::oauth::request::{Form, MAX_BODY, SensitiveBody, receive, required, take_post};
 use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
@@ -28,15 +28,14 @@ pub(crate) async fn post(
     request: Request<impl RequestBody>,
     caller: &mut Caller,
 ) -> Result<Answer, Error> {
-    let (head, body) = request.into_parts();
-    check_caller(&head.method, &head.headers)?;
-    let media = Media::of(&head.headers).ok_or(Error::MediaType { expected: MEDIA })?;
+    let (headers, body) = take_post(request)?;
+    let media = Media::of(&headers).map_err(|why| Error::MediaType { why, expected: MEDIA })?;
     let body = SensitiveBody::from(read_body(body, MAX_BODY, state.body_timeout()).await?);
     let mut problems = Problems::new();
     let mut parameters = Parameters::read(media, &body, &mut problems)?;
     check_grant_type(parameters.grant_type.take(), &mut problems);
     let scope = grant::scope_or_problem(parameters.scope.take(), &mut problems);
-    let credentials = Credentials::read(&head.headers, &mut parameters, &mut problems)?;
+    let credentials = Credentials::read(&headers, &mut parameters, &mut problems)?;
     let credentials = problems.or(credentials)?;
     let client = credentials.authenticate(state, arrival, scope.as_ref(), caller).await?;
     let requested = Requested { scope: scope.as_ref(), target: None };

@@ -250,14 +250,29 @@ async fn keys_rotate_without_an_end_and_end_at_once_when_they_are_compromised() 
         let phase = if listed.key.id == rotated.id { Phase::Next } else { Phase::Active };
         assert_eq!(listed.phase, Some(phase));
     }
-    assert!(rotated.others_retire_at > rotated.activates_at);
+    assert!(rotated.others_retire_at > Some(rotated.activates_at));
     let replaced = sent(keys::replace_compromised(&admin, Algorithm::Hs256, &ada)).await.unwrap();
-    assert_eq!(replaced.others_retire_at, replaced.activates_at);
+    assert_eq!(replaced.others_retire_at, Some(replaced.activates_at));
     let listed = keys::list(&admin).await.unwrap();
     assert_eq!(listed.len(), 3);
     for listed in listed {
         assert_eq!(listed.key.compromised, listed.key.id != replaced.id);
     }
+}
+
+#[tokio::test]
+async fn the_first_key_of_an_algorithm_is_next_until_its_time_and_there_is_no_other_to_retire() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let first = sent(keys::rotate(&admin, Algorithm::Es256, &ada)).await.unwrap();
+    assert!(first.others_retire_at.is_none() && first.activates_at > stage.now());
+    let listed = sent(keys::list(&admin)).await.unwrap();
+    let listed = listed.iter().find(|listed| listed.key.id == first.id).unwrap();
+    assert_eq!((listed.phase, listed.advances_at), (Some(Phase::Next), Some(first.activates_at)));
+    let created = sent(keys::create(&admin, Algorithm::EdDsa, &ada)).await.unwrap();
+    assert_eq!(created.others_retire_at, None);
+    let replaced = sent(keys::replace_compromised(&admin, Algorithm::Rs256, &ada)).await.unwrap();
+    assert_eq!(replaced.others_retire_at, None);
 }
 
 #[tokio::test]

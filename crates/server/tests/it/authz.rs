@@ -87,7 +87,12 @@ async fn who_sends_the_request_is_always_said_whole() {
 
 #[tokio::test]
 async fn what_is_required_stands_in_the_query_and_a_mistake_in_it_admits_nobody() {
-    let stage = stage("").await;
+    let settings = [
+        ("TOLLGATE_AUTHZ__ENABLED", "true"),
+        ("TOLLGATE_TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("TOLLGATE_AUDIENCES", "https://ledger.example.com=ES256"),
+    ];
+    let stage = Stage::with(&settings, |store| Arc::new(store)).await;
     let token = stage.tokens(&stage.shop).await.access;
     for (query, status) in [
         ("", 200),
@@ -101,6 +106,7 @@ async fn what_is_required_stands_in_the_query_and_a_mistake_in_it_admits_nobody(
         ("scope=payments:read&scope=payments:read", 400),
         ("env=prod", 400),
         ("audience=a+b", 400),
+        ("audience=https://ledgre.example.com", 400),
         ("x", 400),
     ] {
         let reply = stage.answer_from(proxy(), ask(&format!("/authz?{query}")).bearer(&token)).await;

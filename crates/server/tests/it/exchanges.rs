@@ -11,7 +11,9 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::call::{CREATE, Call, INTROSPECT, LIST, METADATA, OAUTH_TOKEN, REFRESH, Reply, TOKEN};
+use crate::call::{
+    CREATE, Call, INTROSPECT, KEYS, LIST, METADATA, OAUTH_TOKEN, REFRESH, REVOKE, Reply, TOKEN, claims,
+};
 use crate::faults::{Fault, Faults};
 use crate::openapi::Stuck;
 use crate::stage::{Kind, Stage, Tokens, create, payment, payment_id};
@@ -20,10 +22,12 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/http-api.md"
 const MARK: &str = "<!-- exchange: ";
 
 /// What the page shows of headers; the others are the same everywhere, and said once.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 11] = [
     "accept",
+    "accept-encoding",
     "allow",
     "connection",
+    "content-encoding",
     "idempotency-key",
     "idempotent-replayed",
     "location",
@@ -34,6 +38,11 @@ const SHOWN: [&str; 9] = [
 
 /// How wide a line of the page is.
 const WIDTH: usize = 104;
+
+/// What the page names a token by.
+const JTI: &str = "Vb3L9RACLcjNhEcGzdRnXg";
+/// How much of a header is the same for all keys of ES256, in characters.
+const HEADER_WITHOUT_KEY: usize = 48;
 
 #[tokio::test(start_paused = true)]
 async fn the_exchanges_of_the_page_are_real() {
@@ -84,11 +93,13 @@ struct Exchanges {
 impl Exchanges {
     async fn make() -> Self {
         let faults = Faults::default();
-        let stage = Stage::with(&[], |store| faults.in_front_of(store)).await;
+        let audiences = ("TOLLGATE_AUDIENCES", "https://ledger.example.com=ES256");
+        let stage = Stage::with(&[audiences], |store| faults.in_front_of(store)).await;
         let tokens = stage.tokens(&stage.shop).await;
         let mut exchanges = Self { stage, faults, tokens, drawn: Vec::new(), blocks: Vec::new() };
         exchanges.tokens().await;
         exchanges.for_oauth_clients().await;
+        exchanges.for_verifiers().await;
         exchanges.payments().await;
         exchanges.errors().await;
         exchanges
@@ -114,6 +125,44 @@ impl Exchanges {
         self.block("metadata", Call::get(METADATA), false).await;
         let nobody = Call::post(OAUTH_TOKEN).form("grant_type=client_credentials");
         self.block("oauth refused", nobody, false).await;
+    }
+
+    /// Another audience, whose tokens others verify by the published keys, and what they are told of revocations.
+    async fn for_verifiers(&mut self) {
+        let two = &["payment-api", "https://ledger.example.com"];
+        let client = self.stage.client(Kind { audiences: two, ..self.stage.kind() }).await;
+        let of = |path| Call::post(path).basic(&client.id.to_string(), &client.secret);
+        let target = |named: &str| of(OAUTH_TOKEN).form(&format!("grant_type=client_credentials&{named}"));
+        self.block("oauth target", target("resource=https://ledger.example.com"), false).await;
+        self.block("oauth target refused", target("audience=https://unknown.example.com"), false).await;
+        let keys = self.stage.answer(Call::get(KEYS)).await;
+        let kid = keys.json()["keys"][0]["kid"].as_str().unwrap().to_owned();
+        self.drawn.push((kid, "77d8486d-c567-4fdc-808c-26a30cc43bc8"));
+        let tag = keys.header("etag").trim_matches('"').to_owned();
+        self.drawn.push((tag, "0bea1ad1722054f1bc5fae27255bfa25"));
+        self.block("key set", Call::get(KEYS), true).await;
+        self.revocations().await;
+    }
+
+    /// What a guard elsewhere is told before and after a client revokes a token.
+    async fn revocations(&mut self) {
+        let path = "/oauth2/revocations";
+        let shop = self.stage.shop.clone();
+        let ended = self.stage.tokens(&shop).await.access;
+        self.drawn.push((claims(&ended)["jti"].as_str().unwrap().to_owned(), JTI));
+        let guard = self.stage.client(Kind { scope: "tollgate:verify", ..self.stage.kind() }).await;
+        let guard = self.stage.tokens(&guard).await.access;
+        let position = |reply: &Reply| reply.json()["position"].as_str().unwrap().to_owned();
+        let whole = Call::get(path).bearer(&guard);
+        let first = position(&self.stage.answer(whole.clone()).await);
+        self.drawn.push((first.clone(), "41-9f2c4b7e0d3a4c5f8b1e6a7d2c3f4e50"));
+        self.block("revocations", whole, false).await;
+        let revoke = Call::post(REVOKE).basic(&shop.id.to_string(), &shop.secret);
+        self.block("revocation", revoke.form(&format!("token={ended}")), false).await;
+        let since = Call::get(&format!("{path}?after={first}")).bearer(&guard);
+        let second = position(&self.stage.answer(since.clone()).await);
+        self.drawn.push((second, "42-d07a1e5b3c964f28a1b0c9d8e7f65432"));
+        self.block("revocations since", since, false).await;
     }
 
     async fn payments(&mut self) {
@@ -188,6 +237,8 @@ impl Exchanges {
         let long = Call::post(TOKEN).body("application/json", " ".repeat(70_000));
         self.add(text, "70 000 bytes", &long).await;
         self.add(text, "a form where JSON is wanted", &Call::post(REFRESH).form("refresh_token=x")).await;
+        let compressed = Call::post(TOKEN).body("application/json", "…").header("content-encoding", "gzip");
+        self.add(text, "a compressed body", &compressed).await;
         let reused = Call::post(CREATE).bearer(&token).key("order-1042").json(&other);
         self.add(text, "the key of another payment", &reused).await;
         let mut wrong = self.stage.client(self.stage.kind()).await;
@@ -320,12 +371,16 @@ fn shorten(json: &mut Value) {
     match json {
         Value::String(text) if text.starts_with("eyJ") => {
             let at = text.find('.').unwrap();
-            *text = format!("{}…", &text[..at + 9]);
+            let names_a_key = at > HEADER_WITHOUT_KEY;
+            *text = format!("{}…", &text[..if names_a_key { HEADER_WITHOUT_KEY } else { at + 9 }]);
         }
         Value::String(text) if text.starts_with("tg_test_") => "tg_test_…".clone_into(text),
         Value::Object(members) => members.iter_mut().for_each(|(name, value)| {
-            if name == "jti" {
-                *value = json!("Vb3L9RACLcjNhEcGzdRnXg");
+            match name.as_str() {
+                "jti" => *value = json!(JTI),
+                "x" => *value = json!("ZmGefpSHCdezd2cwN3fTANhHlmxCa1gPsyPwm5rtTkk"),
+                "y" => *value = json!("3vSxQAmrr4TPASJGOYaYC3B6sMaEPcqHE1FtedQktI4"),
+                _ => {}
             }
             shorten(value);
         }),

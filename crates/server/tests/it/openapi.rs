@@ -86,16 +86,16 @@ impl Watched {
     }
 
     /// What every body can meet: too slow, broken off, too long, and of another type.
-    async fn bodies(&mut self, path: &'static str, call: Call, media: &str, refuses_types: bool) {
+    async fn bodies(&mut self, path: &'static str, call: Call, media: &str) {
         let typed = call.clone().body(media, "");
         let reply = self.stage.answer_to(typed.clone().with(Stuck)).await;
         self.seen.add("POST", path, &reply);
         let reply = self.stage.answer_to(typed.with(Broken)).await;
         self.seen.add("POST", path, &reply);
         self.call("POST", path, call.clone().body(media, " ".repeat(65_537))).await;
-        if refuses_types {
-            self.call("POST", path, call.body("text/plain", "x")).await;
-        }
+        self.call("POST", path, call.clone().body("text/plain", "x")).await;
+        let compressed = call.body(media, "x").header("content-encoding", "gzip");
+        self.call("POST", path, compressed).await;
     }
 
     /// Lets the store fail in one way, then in the other, while `call` is made.
@@ -123,7 +123,7 @@ impl Watched {
         self.call("POST", TOKEN, Call::post(TOKEN).json(&beyond)).await;
         self.call("POST", TOKEN, Call::post(TOKEN).header("origin", "https://shop.example")).await;
         self.call("POST", TOKEN, Call::post(TOKEN).json(&self.bound.body())).await;
-        self.bodies(TOKEN, Call::post(TOKEN), "application/json", true).await;
+        self.bodies(TOKEN, Call::post(TOKEN), "application/json").await;
         let mut wrong = shop.body();
         wrong["client_secret"] = json!("wrong");
         for _ in 0..31 {
@@ -142,7 +142,7 @@ impl Watched {
         let issued = Call::post(TOKEN).json(&self.bound.body());
         let issued = self.stage.answer_from(elsewhere, issued).await.data();
         self.call("POST", REFRESH, with(issued["refresh_token"].as_str().unwrap())).await;
-        self.bodies(REFRESH, Call::post(REFRESH), "application/json", true).await;
+        self.bodies(REFRESH, Call::post(REFRESH), "application/json").await;
         self.forget(&other).await;
         self.failing("client", "POST", REFRESH, with(&tokens.refresh)).await;
     }
@@ -171,7 +171,7 @@ impl Watched {
             self.call("POST", path, Call::post(path).form(&form)).await;
             self.call("POST", path, of(&shop).form(&form).header("origin", "null")).await;
             self.call("POST", path, of(&self.bound).form(&form)).await;
-            self.bodies(path, of(&shop), "application/x-www-form-urlencoded", true).await;
+            self.bodies(path, of(&shop), "application/x-www-form-urlencoded").await;
             let nobody = self.stage.client(self.stage.kind()).await;
             for _ in 0..31 {
                 let wrong = Call::post(path).basic(&nobody.id.to_string(), "wrong");
@@ -248,7 +248,7 @@ impl Watched {
         anothers["merchant_id"] = json!(self.stage.rival_merchant);
         self.call("POST", CREATE, Call::post(CREATE).bearer(&token).json(&anothers)).await;
         self.call("POST", CREATE, Call::post(CREATE).bearer(&token).json(&json!({}))).await;
-        self.bodies(CREATE, Call::post(CREATE).bearer(&token), "application/json", true).await;
+        self.bodies(CREATE, Call::post(CREATE).bearer(&token), "application/json").await;
         self.call("POST", CREATE, create(&token).key("k")).await;
         self.call("POST", CREATE, create(&token).key("k")).await;
         anothers["merchant_id"] = json!(null);
@@ -289,7 +289,7 @@ impl Watched {
             self.failing("document", "GET", PAGE, get(&page)).await;
             self.call("POST", PAGE, post(&page).form("decision=perhaps")).await;
             self.call("POST", PAGE, post(&none).form("decision=approve")).await;
-            self.bodies(PAGE, post(&page), form, false).await;
+            self.bodies(PAGE, post(&page), form).await;
             self.failing("document", "POST", PAGE, post(&page).form("decision=approve")).await;
             self.losing("change_document", "POST", PAGE, post(&page).form("decision=approve")).await;
             self.call("POST", PAGE, post(&page).form("decision=approve")).await;

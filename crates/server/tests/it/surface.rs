@@ -10,6 +10,7 @@ use http::Response;
 use serde_json::json;
 use tollgate_core::TokenError;
 use tollgate_guard::{Denial, Realm};
+use tollgate_http::NotUnderstood;
 use tollgate_server::error::Error;
 use tollgate_server::{NotReady, Task, Unproved};
 use tollgate_store::StoreError;
@@ -17,6 +18,8 @@ use tollgate_store::StoreError;
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};
 use crate::stage::{Stage, create};
+
+const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
 
 /// Knows every variant, so that none is forgotten below.
 const fn known(error: &Error) {
@@ -71,7 +74,8 @@ pub(crate) fn errors() -> Vec<Error> {
         Error::Timeout,
         Error::BrokenBody,
         Error::TooLarge,
-        Error::MediaType { expected: "Send the body as Content-Type: application/json, in UTF-8." },
+        Error::MediaType { why: NotUnderstood::Type, expected: JSON_ONLY },
+        Error::MediaType { why: NotUnderstood::Compressed, expected: JSON_ONLY },
         Error::TooMany { retry_after: Duration::from_millis(1_001) },
         Error::Store(store()),
         Error::Store(lost()),
@@ -110,7 +114,7 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         | Error::Timeout
         | Error::BrokenBody
         | Error::TooLarge
-        | Error::MediaType
+        | Error::MediaType { .. }
         | Error::InProgress
         | Error::KeyReused
         | Error::Decided
@@ -130,7 +134,8 @@ fn errors_of_the_sandbox() -> Vec<tollgate_sandbox::Error> {
         Error::Timeout,
         Error::BrokenBody,
         Error::TooLarge,
-        Error::MediaType,
+        Error::MediaType { why: NotUnderstood::Type, expected: JSON_ONLY },
+        Error::MediaType { why: NotUnderstood::Compressed, expected: JSON_ONLY },
         Error::InProgress,
         Error::KeyReused,
         Error::Decided,

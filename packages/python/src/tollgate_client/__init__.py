@@ -16,6 +16,7 @@ import logging
 import os
 import random
 import re
+import socket
 import threading
 import time
 import urllib.error
@@ -246,7 +247,8 @@ class Tollgate:
         return self._held.text
 
     def _error(self, now: _Moment) -> TollgateError:
-        last, wait = self._last or Unavailable("it was not asked"), max(self._not_before - now.monotonic, 0)
+        none = Unavailable("the authority has not answered yet" if self._flight else "it was not asked")
+        last, wait = self._last or none, max(self._not_before - now.monotonic, 0)
         text = f"no access token for now, the next attempt is in {wait:.0f} s: {last}"
         return type(last)(text, **{**vars(last), "retry_after": wait})
 
@@ -463,11 +465,60 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _InTime(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Cuts a call off when its time is over. A timeout of a socket begins anew with each byte, also of a handshake or a head."""
+
+    def __init__(self) -> None:
+        urllib.request.HTTPSHandler.__init__(self)
+        self.deadline, self._sockets = time.monotonic() + TIMEOUT, list[socket.socket]()
+        self._timer = threading.Timer(TIMEOUT, self._cut)
+        self._timer.daemon = True
+
+    def do_open(self, kind: Any, request: Any, **options: Any) -> Any:
+        def connection(host: str, **more: Any) -> http.client.HTTPConnection:
+            made = kind(host, **more)
+            made._create_connection = self._connect
+            return made
+
+        return super().do_open(connection, request, **options)
+
+    def _connect(self, address: tuple[str, int], _timeout: Any, source: Any) -> socket.socket:
+        made = socket.create_connection(address, max(self.deadline - time.monotonic(), 0.001), source)
+        # TLS takes the socket over; the copy is of the same connection.
+        self._sockets.append(made.dup())
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
+        return made
+
+    def _cut(self) -> None:
+        for copy in list(self._sockets):
+            try:
+                copy.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # The other side was faster.
+
+    def __enter__(self) -> _InTime:
+        self._timer.start()
+        return self
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        self._timer.cancel()
+        for copy in self._sockets:
+            copy.close()
+        if time.monotonic() > self.deadline and (error is None or isinstance(error, Unavailable)):
+            raise Unavailable("the answer of the authority is too slow") from None
+
+
 def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-    """Calls the authority, once and nowhere else."""
+    """Calls the authority, once and nowhere else, for TIMEOUT at most."""
     # What goes without TLS stays on this machine, whatever proxy the environment names.
     handlers = [_NoRedirect, *([urllib.request.ProxyHandler({})] if url.startswith("http:") else [])]
-    request, text, deadline = urllib.request.Request(url, body, headers), b"", time.monotonic() + TIMEOUT
+    with _InTime() as in_time:
+        return _asked(urllib.request.Request(url, body, headers), [in_time, *handlers])
+
+
+def _asked(request: urllib.request.Request, handlers: list[Any]) -> tuple[int, Mapping[str, str], bytes]:
+    text = b""
     try:
         try:
             answer = urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT)
@@ -476,8 +527,8 @@ def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[
         with answer:
             while part := answer.read1(LONGEST_ANSWER):
                 text += part
-                if len(text) > LONGEST_ANSWER or time.monotonic() > deadline:
-                    raise Unavailable("the answer of the authority is too long, or too slow")
+                if len(text) > LONGEST_ANSWER:
+                    raise Unavailable("the answer of the authority is too long")
             return answer.status, answer.headers, text
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = type(getattr(error, "reason", error)).__name__

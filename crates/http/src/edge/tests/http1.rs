@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body::{Body, Frame};
+use http_body_util::Full;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::{BODY_LIMIT, GET, LAST, Server, assert_refused, echo, echo_server};
-use crate::edge::Limits;
+use crate::edge::{Inbound, Limits};
 
 #[tokio::test]
 async fn one_connection_serves_many_requests() {
@@ -37,6 +38,35 @@ async fn pipelined_requests_are_answered_in_order() {
         .into();
     assert!(order.is_sorted());
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 4);
+}
+
+/// Is ready when it is asked for the third time, and called only then.
+#[derive(Clone, Default)]
+struct Late(Arc<AtomicUsize>);
+
+impl tower::Service<Request<Inbound>> for Late {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if self.0.fetch_add(1, Ordering::Relaxed) >= 2 {
+            return Poll::Ready(Ok(()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn call(&mut self, request: Request<Inbound>) -> Self::Future {
+        assert!(self.0.load(Ordering::Relaxed) > 2, "it is not ready");
+        Box::pin(echo(request))
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_ready_is_waited_for() {
+    let server = Server::start(Limits::default(), Late::default()).await;
+    assert!(server.connect().await.exchange(LAST).await.ends_with("GET /last "));
 }
 
 #[tokio::test]
