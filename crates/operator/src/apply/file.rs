@@ -336,7 +336,7 @@ name = "Shop"
             let found = format.problems(text, "the first".to_owned());
             let is_named =
                 |place: &&str| found.iter().filter(|problem| problem.starts_with(place)).count() == 1;
-            assert!(found.len() == places.len() && places.iter().all(|place| is_named(&place)), "{found:#?}");
+            assert!(found.len() == places.len() && places.iter().all(is_named), "{found:#?}");
         }
         // One by itself has its line, and so has what is no such file at all.
         for text in [bad[..4].to_owned(), TOML.replace("5m", "z"), format!("{bad}\nfoo = 2\n[")] {
