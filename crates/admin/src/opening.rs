@@ -93,6 +93,13 @@ impl Unlocked {
         Ok(Self { master_keys, hasher, trail })
     }
 
+    /// What a store opens with once its installation is made with the first of these master keys.
+    pub fn once_installed(master_keys: MasterKeys) -> Self {
+        let first = master_keys.first();
+        let (hasher, trail) = (first.secrets_key().hasher(), AuditTrail::new(first.trail_key()));
+        Self { master_keys, hasher, trail }
+    }
+
     /// The master keys.
     pub fn master_keys(&self) -> &MasterKeys {
         &self.master_keys

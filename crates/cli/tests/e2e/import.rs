@@ -103,6 +103,12 @@ fn clients_of_keycloak_obtain_tokens_with_the_secrets_that_they_have() {
     ];
     assert_eq!(acts(&planned), expected);
     assert_eq!(planned.json()[2]["reason"], "clients[1]: it is public, and has no secret");
+    assert_eq!(planned.json()[1]["merchant_id"], shop.as_str());
+    let drawn = &planned.json()[3];
+    assert_eq!(
+        (&drawn["merchant_id"], &drawn["reason"]),
+        (&Value::Null, &json!("of the new merchant \"New Shop\""))
+    );
     assert!(
         planned.notes.contains("nothing was done; 2 clients to create, 0 are here already, 1 left out"),
         "{planned:?}"
@@ -116,9 +122,11 @@ fn clients_of_keycloak_obtain_tokens_with_the_secrets_that_they_have() {
     assert!(done.notes.contains("1 of them had an id that is no UUID"), "{done:?}");
     let ids = map(path);
     assert_eq!((ids[0].clone(), ids[1].0.as_str()), ((UUID.to_owned(), UUID.to_owned()), "new-till"));
+    let written = fs::read_to_string(path.join("map.csv")).unwrap();
+    assert!(written.lines().skip(1).all(|line| line.split(',').nth(2).unwrap().len() == 36), "{written}");
     let again = run(&["--map", "map.csv"]).succeeded();
     assert_eq!(acts(&again), [act("exists", UUID), act("left out", "account"), act("exists", "new-till")]);
-    assert_eq!(map(path), ids);
+    assert_eq!(fs::read_to_string(path.join("map.csv")).unwrap(), written, "with the merchants of both");
     for said in [&planned, &done, &again] {
         assert!(secrets.iter().all(|secret| !format!("{said:?}").contains(secret)));
     }
