@@ -220,8 +220,7 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     assert_eq!(json(&["merchant", "enable", &ids.merchant])["status"], "enabled");
     assert_eq!(json(&["client", "delete", &ids.client])["status"], "deleted");
     assert!(json(&["key", "rotate"])["key_id"].is_string());
-    let keys = json(&["key", "list"]);
-    assert_eq!(keys.as_array().unwrap().len(), 2);
+    assert_eq!(json(&["key", "list"]).as_array().unwrap().len(), 2);
     assert!(json(&["key", "rotate", "--compromised"])["key_id"].is_string());
 
     let checked = finish(&mut tollgate(

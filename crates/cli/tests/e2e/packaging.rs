@@ -167,7 +167,7 @@ fn the_sockets_of_systemd_are_named_as_settings_and_where_the_configuration_has_
     let admin = folder.path().join("tollgate-admin.socket");
     fs::write(&admin, block).unwrap();
     let config = read("packaging/tollgate.toml");
-    let default = read("crates/server/src/config.default.toml");
+    let default = read("crates/config/src/config.default.toml");
     for (unit, key, settings) in [
         (read("packaging/systemd/tollgate.socket"), "listen", &config),
         (block.clone(), "admin_listen", &default),
