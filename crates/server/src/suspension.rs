@@ -37,7 +37,7 @@ impl Cause {
 }
 
 /// How many causes there are.
-const CAUSES: usize = 6;
+const CAUSES: usize = Cause::Notice as usize + 1;
 
 /// Why a server is suspended, for each cause there can be.
 #[derive(Default)]

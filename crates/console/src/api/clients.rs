@@ -17,7 +17,7 @@ use super::values::{
 };
 use super::view::{self, ClientView, CreatedClientView};
 use super::{once, paths};
-use crate::error::Error;
+use tollgate_server::error::Error;
 
 /// Its route, as idempotency keys count for it.
 const CREATE: &str = "POST /admin/v1/clients";
