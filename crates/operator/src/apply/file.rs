@@ -55,7 +55,9 @@ impl Format {
 
     /// Says what is wrong with a text that can't be parsed: `first`, or all of it with its places where that is more.
     fn problems(self, text: &str, first: String) -> Vec<String> {
-        let all = self.parse::<Value>(text).map_or_else(|_| Vec::new(), |file| problems::of(&file));
+        let all = self
+            .parse::<Value>(text)
+            .map_or_else(|_| Vec::new(), |file| problems::of::<File, Merchant, Client>(&file));
         if all.len() > 1 { all } else { vec![first] }
     }
 

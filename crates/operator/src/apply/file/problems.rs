@@ -3,48 +3,51 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Client, File, Merchant};
-
 /// What every client must have, as one could have it.
 const OF_CLIENTS: [(&str, &str); 2] = [("name", "x"), ("scope", "x")];
 /// What every merchant must have, likewise.
 const OF_MERCHANTS: [(&str, &str); 1] = [("name", "x")];
 
-/// Says what is wrong with a file that has been parsed.
-pub(super) fn of(file: &Value) -> Vec<String> {
-    let Value::Object(members) = file else { return of_object::<File>("the file", file, &[]) };
+/// Says what is wrong with a file that has been parsed: an `F` of merchants `M` and clients `C`.
+pub(super) fn of<F, M, C>(file: &Value) -> Vec<String>
+where
+    F: DeserializeOwned,
+    M: DeserializeOwned,
+    C: DeserializeOwned,
+{
+    let Value::Object(members) = file else { return of_object::<F>("the file", file, &[]) };
     let mut problems = Vec::new();
     for (name, value) in members {
         match (name.as_str(), value) {
             ("merchants", Value::Array(merchants)) => {
                 for (place, merchant) in places("merchants", merchants) {
-                    problems.extend(of_merchant(&place, merchant));
+                    problems.extend(of_merchant::<M, C>(&place, merchant));
                 }
             }
-            ("operators", Value::Array(clients)) => problems.extend(of_clients("operators", clients)),
-            _ => problems.extend(of_member::<File>("", name, value, &[])),
+            ("operators", Value::Array(clients)) => problems.extend(of_clients::<C>("operators", clients)),
+            _ => problems.extend(of_member::<F>("", name, value, &[])),
         }
     }
     problems
 }
 
-fn of_merchant(place: &str, merchant: &Value) -> Vec<String> {
+fn of_merchant<M: DeserializeOwned, C: DeserializeOwned>(place: &str, merchant: &Value) -> Vec<String> {
     let (mut merchant, mut clients) = (merchant.clone(), Value::Null);
     if let Value::Object(members) = &mut merchant
         && members.get("clients").is_some_and(Value::is_array)
     {
         clients = members.remove("clients").unwrap_or_default();
     }
-    let mut problems = of_object::<Merchant>(place, &merchant, &OF_MERCHANTS);
+    let mut problems = of_object::<M>(place, &merchant, &OF_MERCHANTS);
     if let Value::Array(clients) = &clients {
-        problems.extend(of_clients(&format!("{place}.clients"), clients));
+        problems.extend(of_clients::<C>(&format!("{place}.clients"), clients));
     }
     problems
 }
 
-fn of_clients(list: &str, clients: &[Value]) -> Vec<String> {
+fn of_clients<C: DeserializeOwned>(list: &str, clients: &[Value]) -> Vec<String> {
     let each = places(list, clients);
-    each.flat_map(|(place, client)| of_object::<Client>(&place, client, &OF_CLIENTS)).collect()
+    each.flat_map(|(place, client)| of_object::<C>(&place, client, &OF_CLIENTS)).collect()
 }
 
 fn places<'a>(list: &str, items: &'a [Value]) -> impl Iterator<Item = (String, &'a Value)> {
