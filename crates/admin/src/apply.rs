@@ -21,7 +21,7 @@ use super::acting::differing;
 use super::clients::{NewClient, updated};
 use super::imported::ImportedSecrets;
 use super::merchants::NewMerchant;
-use super::{AdminError, Administration, Name, recorded};
+use super::{AdminError, Administration, Deleted, Name, recorded};
 
 /// What is done with what is not wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Step {
                 (json!({ "name": merchant.name }), json!({ "name": name.as_str() }))
             }
             Self::UpdateClient(client, update) => {
-                differing(&recorded::client(client), &recorded::client(&updated(client, update)))
+                differing(&recorded::client(client), &recorded::changed(client, &updated(client, update)))
             }
             Self::SetMerchantStatus(_, _, status) | Self::SetClientStatus(_, _, _, status) => {
                 let before = if *status == Status::Enabled { Status::Disabled } else { Status::Enabled };
@@ -139,10 +139,12 @@ pub async fn find(admin: &Administration<'_>) -> Result<Found, AdminError> {
         let after = found.clients.last().map(|last| last.id);
         let page = admin.store.clients(None, after, PAGE).await?;
         if page.is_empty() {
-            return Ok(found);
+            break;
         }
         found.clients.extend(page);
     }
+    found.deleted = Deleted::at(admin, admin.now().await?).await?;
+    Ok(found)
 }
 
 /// Makes the plan. `fits` says of a client whether it could be created; all that is wrong is returned together.
@@ -154,6 +156,7 @@ pub fn plan(
 ) -> Result<Plan, Vec<Misfit>> {
     let mut planning = Planning {
         matching: Matching::new(wanted, found),
+        deleted: &found.deleted,
         phases: BTreeMap::new(),
         unchanged: 0,
         drawn: Drawn::default(),
@@ -188,6 +191,7 @@ enum Phase {
 
 struct Planning<'a, F> {
     matching: Matching<'a>,
+    deleted: &'a Deleted,
     phases: BTreeMap<Phase, Vec<Step>>,
     unchanged: usize,
     drawn: Drawn,
@@ -212,6 +216,9 @@ impl<F: Fn(&WantedClient) -> Result<(), String>> Planning<'_, F> {
                 return None;
             }
             Ok(Match::New(id)) => {
+                if let Err(deleted) = self.deleted.check_merchant(id) {
+                    self.misfit(place, deleted.to_string());
+                }
                 self.drawn.merchants.extend(Some(id).filter(|_| wanted.id.is_none()));
                 let new = NewMerchant { id: Some(id), name: wanted.name.clone() };
                 self.step(Phase::CreateMerchants, Step::CreateMerchant(new));
@@ -245,6 +252,9 @@ impl<F: Fn(&WantedClient) -> Result<(), String>> Planning<'_, F> {
         let (id, status, is_changed) = match self.matching.client(place, merchant, wanted) {
             Err(problem) => return self.misfit(place, problem),
             Ok(Match::New(id)) => {
+                if let Err(deleted) = self.deleted.check_client(id) {
+                    self.misfit(place, deleted.to_string());
+                }
                 self.drawn.clients.extend(Some(id).filter(|_| wanted.id.is_none()));
                 self.step(Phase::CreateClients, Step::CreateClient(new_client(id, merchant, wanted)));
                 (id, Status::Enabled, true)

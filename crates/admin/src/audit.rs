@@ -17,7 +17,7 @@ use super::{Actor, AdminError, Administration, recorded};
 pub use line::{Line, LineError, shown};
 pub use purge::{purge, purge_through};
 pub(crate) use verify::verify_by;
-pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, verify};
+pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, is_purge, purged_through, verify};
 
 /// Which records are asked for.
 #[derive(Debug, Clone, Default)]
@@ -81,21 +81,22 @@ pub async fn refused(
     why: &str,
     actor: &Actor,
 ) -> Result<(), AdminError> {
-    let attempt = |attempt: Attempt| async move {
-        let act = attempt.happens(Outcome::Refused, &json!({ "refused": why }));
-        Ok(admin.store.record(&act).await?)
-    };
-    admin.act(actor, Order::new(act, object), attempt).await
+    record(admin, Order::new(act, object), Outcome::Refused, &json!({ "refused": why }), actor).await
+}
+
+/// Begins the trail of a store from before there was one, which was just brought up to date. One that has begun stays as it is.
+pub async fn begin(admin: &Administration<'_>, actor: &Actor) -> Result<(), AdminError> {
+    if admin.store.trail().await?.newest != Link::START {
+        return Ok(());
+    }
+    let order = Order::new("store.migrate", Object::Store);
+    record(admin, order, Outcome::Done, &json!({ "schema": "up to date" }), actor).await
 }
 
 /// Records that a server of this machine did not start, and why.
 pub async fn start_failed(admin: &Administration<'_>, why: &str) -> Result<(), AdminError> {
-    let attempt = |attempt: Attempt| async move {
-        let act = attempt.happens(Outcome::Failed, &json!({ "reason": why }));
-        Ok(admin.store.record(&act).await?)
-    };
     let order = Order::new("server.start", Object::Server(machine()));
-    admin.act(&this_server(), order, attempt).await
+    record(admin, order, Outcome::Failed, &json!({ "reason": why }), &this_server()).await
 }
 
 async fn read_by(
@@ -104,10 +105,20 @@ async fn read_by(
     actor: &Actor,
     what: &Value,
 ) -> Result<(), AdminError> {
-    let attempt = |attempt: Attempt| async move {
-        Ok(admin.store.record(&attempt.happens(Outcome::Done, what)).await?)
-    };
-    admin.act(actor, Order::new(act, Object::Trail), attempt).await
+    record(admin, Order::new(act, Object::Trail), Outcome::Done, what, actor).await
+}
+
+/// Records something that changes nothing else.
+async fn record(
+    admin: &Administration<'_>,
+    order: Order,
+    outcome: Outcome,
+    what: &Value,
+    actor: &Actor,
+) -> Result<(), AdminError> {
+    let attempt =
+        |attempt: Attempt| async move { Ok(admin.store.record(&attempt.happens(outcome, what)).await?) };
+    admin.act(actor, order, attempt).await
 }
 
 fn asked_for(filter: &RecordFilter) -> Value {

@@ -7,7 +7,7 @@ use tollgate_core::MasterKeys;
 use tollgate_store::{Part, Store, StoreError, Table, is_understood};
 
 use super::AdminError;
-use super::audit::{Flaw, verify_by};
+use super::audit::verify_by;
 use crate::opening::{installed, open_signing_keys, sealing_key, secrets_key, trail_key};
 
 /// How many parts of an export wait for whoever takes them.
@@ -47,14 +47,13 @@ pub async fn check(store: &dyn Store, master_keys: &MasterKeys) -> Result<Vec<Ch
     Ok(checked)
 }
 
-/// Verifies the audit trail, if its key can be opened and there is one: a store that was just brought up to date has none yet.
+/// Verifies the audit trail, if its key can be opened.
 async fn trail(store: &dyn Store, master_keys: &MasterKeys) -> Result<Option<Option<String>>, AdminError> {
     let Ok(seal) = installed(store).await else { return Ok(None) };
     let Ok(key) = sealing_key(master_keys, &seal) else { return Ok(None) };
     match trail_key(master_keys, key, &seal) {
         Err(error) => Ok(Some(Some(error.to_string()))),
         Ok(key) => match verify_by(store, &key, None).await {
-            Ok(Err(Flaw::Empty)) => Ok(None),
             Ok(Err(flaw)) => Ok(Some(Some(flaw.to_string()))),
             Ok(Ok(_)) => Ok(Some(None)),
             Err(AdminError::Store(error @ StoreError::Corrupt(_))) => Ok(Some(Some(error.to_string()))),

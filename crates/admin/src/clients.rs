@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 use tollgate_config::duration_text;
 use tollgate_core::{
-    Actor, Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Revoked, Scope, Timestamp,
+    Actor, Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Scope, Timestamp,
 };
 use tollgate_store::{Client, ClientUpdate, Creation, Object, Status, Terms, Version};
 
@@ -16,8 +16,8 @@ use super::imported::{ImportedSecrets, hashed_by};
 use super::page::Reading;
 use super::unused::Uses;
 use super::{
-    AdminError, Administration, Name, Page, check_version, creation, merchants, recorded, second, secrets,
-    wait_if_enabled_again,
+    AdminError, Administration, Deleted, Name, Page, check_version, creation, merchants, recorded, second,
+    secrets, wait_if_enabled_again,
 };
 
 /// A client that is to be created.
@@ -165,8 +165,7 @@ pub fn check(
     terms: &Terms,
 ) -> Result<(), AdminError> {
     admin.check_gives(scope)?;
-    check_audiences(admin, audiences)?;
-    check_lifetimes(admin, terms.access_ttl, terms.refresh_ttl)
+    check_tokens(admin, audiences, terms.access_ttl, terms.refresh_ttl)
 }
 
 /// Draws the secret of a client that is to be created, unless it brings its own.
@@ -218,36 +217,36 @@ async fn check_unused(admin: &Administration<'_>, id: ClientId, now: Timestamp) 
     if admin.store.client(id).await?.is_some() {
         return Err(AdminError::ClientExists(id));
     }
-    let ends = |subject| matches!(subject, Revoked::Client(ended, _) if ended == id);
-    if admin.store.revocations(now).await?.iter().any(|revocation| ends(revocation.subject)) {
-        return Err(AdminError::ClientDeleted(id));
-    }
-    Ok(())
+    Deleted::at(admin, now).await?.check_client(id)
 }
 
-fn check_audiences(admin: &Administration<'_>, audiences: &[Audience]) -> Result<(), AdminError> {
-    match audiences.iter().find(|one| admin.config.access_tokens(one.as_str()).is_none()) {
-        Some(unknown) => Err(AdminError::UnknownAudience(unknown.clone())),
-        None => Ok(()),
-    }
-}
-
-/// A client's tokens live for no longer than the configured time: what ends them is kept for as long as that.
-fn check_lifetimes(
+/// Says all that is wrong with the APIs and the lifetimes of a client's tokens. What ends tokens is kept for as long as the configured time,
+/// so they live for no longer than that.
+pub fn misfits(
     admin: &Administration<'_>,
+    audiences: &[Audience],
+    access: Option<Duration>,
+    refresh: Option<Duration>,
+) -> Vec<AdminError> {
+    let unknown = audiences.iter().filter(|one| admin.config.access_tokens(one.as_str()).is_none());
+    let unknown = unknown.map(|one| AdminError::UnknownAudience(one.clone()));
+    let tokens = &admin.config.tokens;
+    let lifetimes = [("access_ttl", access, tokens.access_ttl), ("refresh_ttl", refresh, tokens.refresh_ttl)];
+    let wrong = lifetimes.into_iter().filter_map(|(field, given, longest)| {
+        let is_good = |ttl: Duration| !ttl.is_zero() && ttl.subsec_nanos() == 0 && ttl <= longest;
+        let longest = || duration_text(longest);
+        (!given.is_none_or(is_good)).then(|| AdminError::Lifetime { field, longest: longest() })
+    });
+    unknown.chain(wrong).collect()
+}
+
+fn check_tokens(
+    admin: &Administration<'_>,
+    audiences: &[Audience],
     access: Option<Duration>,
     refresh: Option<Duration>,
 ) -> Result<(), AdminError> {
-    let tokens = &admin.config.tokens;
-    for (field, given, longest) in
-        [("access_ttl", access, tokens.access_ttl), ("refresh_ttl", refresh, tokens.refresh_ttl)]
-    {
-        let is_good = |ttl: Duration| !ttl.is_zero() && ttl.subsec_nanos() == 0 && ttl <= longest;
-        if !given.is_none_or(is_good) {
-            return Err(AdminError::Lifetime { field, longest: duration_text(longest) });
-        }
-    }
-    Ok(())
+    misfits(admin, audiences, access, refresh).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Returns a client with its secrets.
@@ -285,7 +284,7 @@ pub async fn search(
 }
 
 /// Changes a client, if it is of one of the versions `only`, where they are given. Tokens that it has keep the scope and the audience
-/// that they were issued with until they expire; that it may no longer call from an address counts at once.
+/// that they were issued with until they expire. Other networks end them all: they say from where they may be used.
 pub async fn update(
     admin: &Administration<'_>,
     id: ClientId,
@@ -299,8 +298,8 @@ pub async fn update(
         check_update(admin, &before, update)?;
         let only = check_version(only, before.version)?;
         let (after, now) = (updated(&before, update), attempt.now);
-        let act =
-            attempt.of(before.merchant_id).changes(&recorded::client(&before), &recorded::client(&after));
+        let recorded = (recorded::client(&before), recorded::changed(&before, &after));
+        let act = attempt.of(before.merchant_id).changes(&recorded.0, &recorded.1);
         let found = admin.store.update_client(id, update, only, now, &act).await?;
         if found { find(admin, id).await } else { Err(AdminError::UnknownClient(id)) }
     };
@@ -317,8 +316,8 @@ fn check_update(
         admin.authority.check_is_another(before.id)?;
         admin.check_gives(scope)?;
     }
-    check_audiences(admin, update.audiences.as_deref().unwrap_or_default())?;
-    check_lifetimes(admin, update.access_ttl.flatten(), update.refresh_ttl.flatten())
+    let audiences = update.audiences.as_deref().unwrap_or_default();
+    check_tokens(admin, audiences, update.access_ttl.flatten(), update.refresh_ttl.flatten())
 }
 
 /// Returns a client as an update leaves it.

@@ -33,7 +33,12 @@ pub enum AdminError {
     /// A merchant has this id already.
     #[error("there is a merchant {0} already")]
     MerchantExists(MerchantId),
-    /// A client has this id already, or has had it.
+    /// A merchant with this id was deleted, and tokens of its clients may be about.
+    #[error(
+        "a merchant {0} was deleted not long ago: tokens under this id are refused for now, so choose another id"
+    )]
+    MerchantDeleted(MerchantId),
+    /// A client has this id already.
     #[error("there is a client {0} already")]
     ClientExists(ClientId),
     /// A client with this id was deleted, and tokens of it may be about.
@@ -122,6 +127,7 @@ impl AdminError {
             | Self::KeyExists(_)
             | Self::UnknownAudience(_)
             | Self::MerchantExists(_)
+            | Self::MerchantDeleted(_)
             | Self::ClientExists(_)
             | Self::ClientDeleted(_)
             | Self::ReservedId(_)
@@ -155,6 +161,7 @@ impl From<OpenError> for AdminError {
             OpenError::Store(error) => Self::Store(error),
             error @ (OpenError::NotInstalled
             | OpenError::WrongMasterKey
+            | OpenError::SealedAnew
             | OpenError::SecretsKey
             | OpenError::TrailKey
             | OpenError::SigningKey { .. }

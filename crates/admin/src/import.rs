@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tollgate_core::{ClientId, Environment, MerchantId, Scope};
 use tollgate_store::{Labels, Terms};
 
-use super::Name;
 use super::apply::Found;
 use super::clients::{NewClient, is_reserved};
 use super::imported::ImportedSecrets;
 use super::merchants::NewMerchant;
+use super::{Deleted, Name};
 
 /// The label that says from where a client was imported.
 pub const SOURCE: &str = "imported-from";
@@ -85,8 +85,8 @@ pub struct Rules {
 pub enum Fate {
     /// It is created.
     Create(Box<NewClient>),
-    /// It is here, under this id.
-    Exists(ClientId),
+    /// It is here, under this id, and of this merchant.
+    Exists(ClientId, Option<MerchantId>),
     /// It is left out, for a reason.
     LeftOut(String),
 }
@@ -111,6 +111,7 @@ pub fn plan(
         rules,
         merchants: Merchants::new(found),
         existing: Existing::new(rules.source, found),
+        deleted: &found.deleted,
         seen: HashSet::new(),
         obstacles: BTreeSet::new(),
     };
@@ -136,6 +137,7 @@ struct Planning<'a> {
     rules: &'a Rules,
     merchants: Merchants<'a>,
     existing: Existing<'a>,
+    deleted: &'a Deleted,
     seen: HashSet<String>,
     obstacles: BTreeSet<String>,
 }
@@ -145,11 +147,16 @@ impl Planning<'_> {
         if !self.seen.insert(old.id.to_ascii_lowercase()) {
             return Fate::LeftOut("it is there twice".to_owned());
         }
-        if let Some(id) = self.existing.id_of(&old.id) {
-            return Fate::Exists(id);
+        if let Some((id, merchant)) = self.existing.find(&old.id) {
+            return Fate::Exists(id, merchant);
         }
-        if old.id.parse().is_ok_and(is_reserved) {
-            return Fate::LeftOut("its id is one that no client can have here".to_owned());
+        if let Ok(id) = old.id.parse() {
+            if is_reserved(id) {
+                return Fate::LeftOut("its id is one that no client can have here".to_owned());
+            }
+            if let Err(deleted) = self.deleted.check_client(id) {
+                return Fate::LeftOut(deleted.to_string());
+            }
         }
         let labels = [(SOURCE.to_owned(), self.rules.source.to_owned()), (ID.to_owned(), old.id.clone())];
         let Ok(labels) = Labels::new(labels) else {
@@ -212,7 +219,8 @@ fn nothing_left(words: &[String]) -> String {
 
 /// The clients that are here.
 struct Existing<'a> {
-    ids: HashSet<ClientId>,
+    /// Those of which merchants.
+    merchants: HashMap<ClientId, Option<MerchantId>>,
     imported: HashMap<&'a str, ClientId>,
 }
 
@@ -223,18 +231,22 @@ impl<'a> Existing<'a> {
             let is_from_there = labels.get(SOURCE) == Some(source);
             Some((labels.get(ID).filter(|_| is_from_there)?, client.id))
         });
-        Self { ids: found.clients.iter().map(|client| client.id).collect(), imported: imported.collect() }
+        let merchants = found.clients.iter().map(|client| (client.id, client.merchant_id));
+        Self { merchants: merchants.collect(), imported: imported.collect() }
     }
 
-    fn id_of(&self, old: &str) -> Option<ClientId> {
-        let same = old.parse().ok().filter(|id| self.ids.contains(id));
-        same.or_else(|| self.imported.get(old).copied())
+    /// Finds the client that an id became, and its merchant.
+    fn find(&self, old: &str) -> Option<(ClientId, Option<MerchantId>)> {
+        let same = old.parse().ok().filter(|id| self.merchants.contains_key(id));
+        let id = same.or_else(|| self.imported.get(old).copied())?;
+        Some((id, *self.merchants.get(&id)?))
     }
 }
 
 /// The merchants that are here, and those that are to be.
 struct Merchants<'a> {
     ids: HashSet<MerchantId>,
+    deleted: &'a Deleted,
     named: HashMap<&'a str, Vec<MerchantId>>,
     new: Vec<NewMerchant>,
     drawn: HashMap<String, MerchantId>,
@@ -247,7 +259,7 @@ impl<'a> Merchants<'a> {
             named.entry(&merchant.name).or_default().push(merchant.id);
         }
         let ids = found.merchants.iter().map(|merchant| merchant.id).collect();
-        Self { ids, named, new: Vec::new(), drawn: HashMap::new() }
+        Self { ids, deleted: &found.deleted, named, new: Vec::new(), drawn: HashMap::new() }
     }
 
     /// Finds the merchant of a client, or says what somebody must do about it.
@@ -255,7 +267,8 @@ impl<'a> Merchants<'a> {
         let text = match (rules.merchant, &old.merchant) {
             (Some(id), _) if self.ids.contains(&id) => return Ok(id),
             (Some(id), _) => {
-                return Err(format!("there is no merchant {id}: `tollgate merchant list` shows them"));
+                let unknown = || format!("there is no merchant {id}: `tollgate merchant list` shows them");
+                return Err(self.deleted_or(id, unknown));
             }
             (None, Some(text)) => text.trim(),
             (None, None) => {
@@ -269,13 +282,24 @@ impl<'a> Merchants<'a> {
         if let Ok(id) = text.parse() {
             let unknown =
                 || format!("there is no merchant {id}: `tollgate merchant create --id {id}` makes one");
-            return self.ids.contains(&id).then_some(id).ok_or_else(unknown);
+            let is_here = self.ids.contains(&id);
+            return is_here.then_some(id).ok_or_else(|| self.deleted_or(id, unknown));
         }
         match self.named.get(text).map(Vec::as_slice) {
             Some([id]) => Ok(*id),
             Some(_) => Err(format!("several merchants are called {text:?}: name one by its id")),
             None => self.drawn(text, rules),
         }
+    }
+
+    /// Says that a merchant was deleted, or what else is to be said of one that is not here.
+    fn deleted_or(&self, id: MerchantId, unknown: impl Fn() -> String) -> String {
+        let check = self.deleted.check_merchant(id);
+        check.err().map_or_else(unknown, |_| {
+            format!(
+                "the merchant {id} was deleted not long ago, and no other can have this id for now: name another one by --merchant"
+            )
+        })
     }
 
     fn drawn(&mut self, text: &str, rules: &Rules) -> Result<MerchantId, String> {

@@ -10,7 +10,7 @@ use super::acting::{Attempt, Order};
 use super::{Actor, AdminError, Administration, recorded, second};
 use crate::agreement::KEYS_KNOWN_WITHIN;
 use crate::key_times::{KEY_SET_KEPT, newest, next_activation, others_retire_at};
-use crate::opening::{NewKey, open_signing_keys};
+use crate::opening::NewKey;
 
 /// A signing key and where it stands.
 pub struct ListedKey {
@@ -40,7 +40,7 @@ pub async fn list(admin: &Administration<'_>) -> Result<Vec<ListedKey>, AdminErr
     let now = admin.now().await?;
     let keys = admin.store.signing_keys().await?;
     let issuer = admin.config.token_policy().issuer;
-    let ring = SigningRing::new(&issuer, open_signing_keys(&keys, admin.unlocked.master_keys())?);
+    let ring = SigningRing::new(&issuer, admin.unlocked.open_signing_keys(admin.store, &keys).await?);
     let listed = keys.iter().map(|key| {
         // The first key of an algorithm would sign before its time if it were asked to. By its times it does not sign yet.
         let phase = if key.activates_at > now && ring.phase(key.id, now) == Some(Phase::Active) {
@@ -179,7 +179,8 @@ pub async fn algorithms(admin: &Administration<'_>) -> Result<Vec<Algorithm>, Ad
 /// Returns the public keys that verify tokens now or will, with their ids.
 pub async fn public_keys(admin: &Administration<'_>) -> Result<Vec<(KeyId, PublicKey)>, AdminError> {
     let now = admin.now().await?;
-    let keys = open_signing_keys(&admin.store.signing_keys().await?, admin.unlocked.master_keys())?;
+    let sealed = admin.store.signing_keys().await?;
+    let keys = admin.unlocked.open_signing_keys(admin.store, &sealed).await?;
     let ring = VerifyingRing::new(admin.config.token_policy(), keys.iter().map(SigningKey::verifying_key));
     Ok(ring.public_keys(now).map(|(id, key)| (id, key.clone())).collect())
 }

@@ -16,6 +16,7 @@ pub mod configuration;
 pub mod console;
 pub mod copy;
 pub mod creation;
+mod deleted;
 mod error;
 pub mod import;
 pub mod imported;
@@ -45,6 +46,7 @@ use tollgate_store::{Status, Store, StoreError, Version};
 
 pub use agreement::{Adopted, AudienceTerms, KEYS_KNOWN_WITHIN, ROLLOUT, Records, Standing, Terms, accepted};
 pub use authority::Authority;
+pub use deleted::Deleted;
 pub use error::AdminError;
 pub use name::{Name, NameError, Reason, ReasonError, is_line};
 pub use opening::{NewKey, OpenError, Unlocked, install_if_empty, new_signing_key, open_signing_keys};

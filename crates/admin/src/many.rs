@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use tollgate_core::{Actor, ClientId, Revoked, Timestamp};
+use tollgate_core::{Actor, ClientId, Timestamp};
 use tollgate_store::{Client, Draft as Record, Object, Secret};
 
 use super::acting::{Attempt, Order};
 use super::clients::{CreatedClient, NewClient, check, drawn, is_reserved};
-use super::{AdminError, Administration};
+use super::{AdminError, Administration, Deleted};
 
 /// Draws the ids and the secrets of clients, which are not created yet: whoever creates them can keep the secrets first, so that
 /// no client is there whose secret nobody has.
@@ -67,12 +67,8 @@ async fn check_all(admin: &Administration<'_>, clients: &[Client], now: Timestam
     if let Some(existing) = admin.store.existing_clients(&ids).await?.first() {
         return Err(AdminError::ClientExists(*existing));
     }
-    let revocations = admin.store.revocations(now).await?;
-    let deleted = revocations.iter().find_map(|revocation| match revocation.subject {
-        Revoked::Client(id, _) if seen.contains(&id) => Some(id),
-        _ => None,
-    });
-    deleted.map_or(Ok(()), |id| Err(AdminError::ClientDeleted(id)))
+    let deleted = Deleted::at(admin, now).await?;
+    ids.iter().try_for_each(|id| deleted.check_client(*id))
 }
 
 /// Finds the merchant that there is not, for whose sake none was created.

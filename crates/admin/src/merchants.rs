@@ -7,7 +7,8 @@ use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};
 use super::page::Reading;
 use super::{
-    AdminError, Administration, Name, Page, check_version, creation, recorded, second, wait_if_enabled_again,
+    AdminError, Administration, Deleted, Name, Page, check_version, creation, recorded, second,
+    wait_if_enabled_again,
 };
 
 /// A merchant that is to be created.
@@ -41,6 +42,9 @@ impl New for Identified {
     async fn draft(&self, admin: &Administration<'_>, now: Timestamp) -> Result<Draft<Merchant>, AdminError> {
         if admin.store.merchant(self.id).await?.is_some() {
             return Err(AdminError::MerchantExists(self.id));
+        }
+        if self.new.id.is_some() {
+            Deleted::at(admin, now).await?.check_merchant(self.id)?;
         }
         let merchant = Merchant {
             id: self.id,

@@ -23,9 +23,16 @@ pub enum OpenError {
     NotInstalled,
     /// The store is sealed with another master key.
     #[error(
-        "the master key is not the one that this store was made with: give the right one, or another store"
+        "the master key is not the one that this store is sealed with: give the right one (after `tollgate store rekey` the \
+         new one), or another store"
     )]
     WrongMasterKey,
+    /// The store was sealed with another master key since it was opened.
+    #[error(
+        "the store is sealed with another master key now, which this server does not have: add the new master key to \
+         master_key, and restart it"
+    )]
+    SealedAnew,
     /// The key that secrets are hashed with does not open.
     #[error(
         "the key of the secrets' hashes is sealed by another master key, or damaged: restore the store from a backup"
@@ -86,6 +93,13 @@ impl Unlocked {
         Ok(Self { master_keys, hasher, trail })
     }
 
+    /// What a store opens with once its installation is made with the first of these master keys.
+    pub fn once_installed(master_keys: MasterKeys) -> Self {
+        let first = master_keys.first();
+        let (hasher, trail) = (first.secrets_key().hasher(), AuditTrail::new(first.trail_key()));
+        Self { master_keys, hasher, trail }
+    }
+
     /// The master keys.
     pub fn master_keys(&self) -> &MasterKeys {
         &self.master_keys
@@ -101,6 +115,19 @@ impl Unlocked {
         &self.trail
     }
 
+    /// Opens signing keys of a store. If one does not open, it says whether the store was sealed with another master key.
+    pub async fn open_signing_keys(
+        &self,
+        store: &dyn InstallationStore,
+        sealed: &[SealedKey],
+    ) -> Result<Vec<SigningKey>, OpenError> {
+        let opened = open_signing_keys(sealed, &self.master_keys);
+        if opened.is_err() && sealing_key(&self.master_keys, &installed(store).await?).is_err() {
+            return Err(OpenError::SealedAnew);
+        }
+        opened
+    }
+
     /// Makes a signing key and seals it with the master key that the store is sealed with now, which every server has: while
     /// the list of master keys is rolled out, not all have the first one.
     pub async fn new_signing_key(
@@ -109,7 +136,8 @@ impl Unlocked {
         new: NewKey,
     ) -> Result<SealedKey, OpenError> {
         let seal = installed(store).await?;
-        Ok(new_signing_key(sealing_key(&self.master_keys, &seal)?, new).await?)
+        let key = sealing_key(&self.master_keys, &seal).map_err(|_| OpenError::SealedAnew)?;
+        Ok(new_signing_key(key, new).await?)
     }
 }
 

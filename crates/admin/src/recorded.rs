@@ -29,6 +29,18 @@ pub(crate) fn client(client: &Client) -> Value {
     })
 }
 
+/// Describes a client as a change leaves it: where its networks are others, the tokens that it had are refused.
+pub(crate) fn changed(before: &Client, after: &Client) -> Value {
+    let mut described = client(after);
+    if before.addresses != after.addresses {
+        described["revoked"] = json!(EVERY_TOKEN);
+    }
+    described
+}
+
+/// What is said where every token that there is ends.
+pub(crate) const EVERY_TOKEN: &str = "every token until then";
+
 /// Describes a secret.
 pub(crate) fn secret(secret: &Secret) -> Value {
     json!({ "expires_at": secret.expires_at.map(time), "revoked_at": secret.revoked_at.map(time) })

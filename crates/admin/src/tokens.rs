@@ -60,7 +60,7 @@ pub async fn revoke_all_of_merchant(
 
 /// What is recorded where every token that there is ends.
 fn all_revoked() -> Value {
-    json!({ "revoked": "every token until then" })
+    json!({ "revoked": recorded::EVERY_TOKEN })
 }
 
 /// A revocation in force, and its place among them.

@@ -1,8 +1,8 @@
 //! Keeps the current access token in a file, for programs that read one.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use tollgate_client::{Authorization, Cached, Generation};
 
 /// The pause before a file that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// The longest token that is known as one, in bytes.
+const LONGEST: u64 = 16 << 10;
 /// How often it is checked whether the token has expired and whether another agent has removed the file.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -50,10 +52,12 @@ enum State {
 }
 
 impl TokenFile {
-    /// Keeps the tokens of `cached` at `path`. It fails where no file can be written there, and must be called in a
-    /// tokio runtime.
+    /// Keeps the tokens of `cached` at `path`. It fails where no file can be written there, and with
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) where a file is that no agent has written, which would be lost. It must be
+    /// called in a tokio runtime.
     pub fn keep(path: &Path, cached: Cached) -> io::Result<Self> {
         let place = Arc::new(Place::new(path)?);
+        place.check()?;
         place.clean()?;
         // A folder that is not writable fails now, and not when there is a token.
         let (_, partial) = place.create()?;
@@ -117,12 +121,29 @@ impl Place {
         if matches!(*state, State::Over) {
             return Ok(());
         }
+        if !matches!(&*state, State::Written(own) if is_at(own, &self.path)) {
+            self.check()?;
+        }
         let (mut file, partial) = self.create()?;
         file.write_all(authorization.expose_token().as_bytes())?;
         file.sync_all()?;
         fs::rename(partial, &self.path)?;
         *state = State::Written(file);
         Ok(())
+    }
+
+    /// Refuses a place where something is that no agent has put there. A link is only a way to a file, which stays.
+    fn check(&self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(found) if found.is_symlink() => Ok(()),
+            Ok(found) if found.is_file() && is_token_file(&self.path)? => Ok(()),
+            Ok(_) => Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it is there and holds no token: delete it, or choose another place",
+            )),
+        }
     }
 
     /// Removes the file, unless another process has put its own there.
@@ -144,7 +165,7 @@ impl Place {
     }
 
     /// Creates the file that will replace the old one, under a random name because another agent may do the same. It is
-    /// locked while it has that name.
+    /// locked as long as this process keeps it.
     fn create(&self) -> io::Result<(File, PathBuf)> {
         let mut name = OsString::from(".");
         name.push(&self.name);
@@ -189,6 +210,26 @@ impl Place {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics with the file locked")
     }
+}
+
+/// Whether another agent keeps this file, or one that was killed may have left it behind: it holds a token then.
+fn is_token_file(path: &Path) -> io::Result<bool> {
+    let file = File::open(path)?;
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Ok(true);
+    }
+    let mut content = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > LONGEST {
+        return Ok(false);
+    }
+    let parts: Vec<_> = content.split(|byte| *byte == b'.').collect();
+    let is_text = |part: &[u8]| {
+        !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+    };
+    // It begins with its header, a JSON object (RFC 7515 §3.1).
+    let is_token = parts.len() == 3 && content.starts_with(b"eyJ") && parts.into_iter().all(is_text);
+    Ok(content.is_empty() || is_token)
 }
 
 /// Whether the path leads to this file.

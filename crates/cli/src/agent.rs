@@ -1,6 +1,7 @@
 //! `tollgate agent`: the token for programs in any language.
 
 use std::convert::Infallible;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -141,8 +142,11 @@ async fn bind(args: &AgentArgs) -> Result<Vec<Listener>, Failure> {
 }
 
 fn keep(path: &Path, cached: Cached) -> Result<TokenFile, Failure> {
-    TokenFile::keep(path, cached).map_err(|error| {
-        Failure::new(format!("{}: {error}; name a file in a folder that can be written", path.display()))
+    TokenFile::keep(path, cached).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::new(format!("{}: {error}", path.display())),
+        _ => {
+            Failure::new(format!("{}: {error}; name a file in a folder that can be written", path.display()))
+        }
     })
 }
 

@@ -9,7 +9,7 @@ use tollgate_admin::scopes;
 use tollgate_client::Environment;
 use tollgate_operator::Desk;
 use tollgate_operator::apply::{self, Done, PlanError, SecretsTo};
-use tollgate_store::{Access, Status};
+use tollgate_store::Status;
 
 use self::plan::{COLUMNS, shown, shown_before, shown_created};
 use crate::args::{ApplyArgs, Format};
@@ -21,8 +21,7 @@ use crate::{open, output, say};
 
 pub(crate) async fn run(args: ApplyArgs, format: Format) -> Result<(), Failure> {
     let wanted = apply::read(&args.file)?;
-    let access = if args.dry_run { Access::Read } else { Access::Change };
-    let desk = open::desk_because(&args.on, access, args.why.clone()).await?;
+    let desk = open::desk_to_plan(&args.on, args.dry_run, args.why.clone()).await?;
     let plan = planned(&desk, &wanted, &args).await?;
     warn_of_unknown(&wanted);
     if args.dry_run {

@@ -83,6 +83,7 @@ impl From<AdminError> for Failure {
             | AdminError::TargetNotEmpty
             | AdminError::KeyExists(_)
             | AdminError::MerchantExists(_)
+            | AdminError::MerchantDeleted(_)
             | AdminError::ClientExists(_)
             | AdminError::ClientDeleted(_)
             | AdminError::ReservedId(_)
@@ -186,9 +187,8 @@ impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         Self::new(match &error {
             FileError::Exists(_) => format!("{error}: --secrets-to wants the name of a new file"),
-            FileError::Unreadable { .. } | FileError::Unwritable { .. } | FileError::Wrong { .. } => {
-                error.to_string()
-            }
+            FileError::Wrong { path, problems } => return Self::of_file(path, problems),
+            FileError::Unreadable { .. } | FileError::Unwritable { .. } => error.to_string(),
         })
     }
 }

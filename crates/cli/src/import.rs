@@ -1,12 +1,12 @@
 //! `tollgate client import`: clients of another authority, with their secrets.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use tollgate_admin::import::{Fate, Rules};
 use tollgate_operator::Desk;
 use tollgate_operator::import::{self, Done, Import, Imported, MapFile, PlanError, Reading};
-use tollgate_store::Access;
 
 use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
@@ -22,8 +22,7 @@ pub(crate) async fn run(args: ImportArgs, format: Format) -> Result<(), Failure>
     let merchant_from = args.merchant_from.as_deref();
     let how = Reading { source: args.from, merchant_from, optional_scopes: args.optional_scopes };
     let lines = import::read(&args.file, how)?;
-    let access = if args.dry_run { Access::Read } else { Access::Change };
-    let desk = open::desk_because(&args.on, access, args.why.clone()).await?;
+    let desk = open::desk_to_plan(&args.on, args.dry_run, args.why.clone()).await?;
     let plan = import::plan(&desk, lines, &rules(&args)).await.map_err(|error| match error {
         PlanError::Obstacles(obstacles) => Failure::of_file(&args.file, &obstacles),
         PlanError::Operator(error) => error.into(),
@@ -64,7 +63,7 @@ async fn carry_out(desk: &Desk, plan: Import, map: Option<&Path>, format: Format
 fn shown(client: &Imported) -> Value {
     let (act, id, merchant, reason) = match &client.fate {
         Fate::Create(new) => ("client.create", new.id, new.merchant_id, None),
-        Fate::Exists(id) => ("exists", Some(*id), None, None),
+        Fate::Exists(id, merchant) => ("exists", Some(*id), *merchant, None),
         Fate::LeftOut(reason) => ("left out", None, None, Some(format!("{}: {reason}", client.at))),
     };
     json!({
@@ -74,6 +73,7 @@ fn shown(client: &Imported) -> Value {
 
 fn dry_run(plan: &Import, format: Format) -> Result<(), Failure> {
     let mut list = List::start(format, COLUMNS)?;
+    let drawn: HashMap<_, _> = plan.merchants.iter().map(|new| (new.id, &new.name)).collect();
     for new in &plan.merchants {
         list.item(&merchant(&json!(new.name.as_str()), &Value::Null))?;
     }
@@ -84,6 +84,12 @@ fn dry_run(plan: &Import, format: Format) -> Result<(), Failure> {
         if client.gets_another_id() {
             // It is drawn anew for the run that creates it.
             shown["client_id"] = Value::Null;
+        }
+        if let Fate::Create(new) = &client.fate
+            && let Some(merchant) = drawn.get(&new.merchant_id)
+        {
+            shown["merchant_id"] = Value::Null;
+            shown["reason"] = json!(format!("of the new merchant {:?}", merchant.as_str()));
         }
         list.item(&shown)?;
     }
@@ -112,7 +118,7 @@ impl Counts {
     fn count(&mut self, client: &Imported) {
         match client.fate {
             Fate::Create(_) => self.created += 1,
-            Fate::Exists(_) => self.exist += 1,
+            Fate::Exists(..) => self.exist += 1,
             Fate::LeftOut(_) => self.left_out += 1,
         }
         self.renamed += usize::from(client.gets_another_id());
@@ -155,7 +161,7 @@ impl Work<'_> {
         if let Some(map) = &mut self.map {
             match &client.fate {
                 Fate::Create(new) => map.add(&client.old_id, new.id, new.merchant_id),
-                Fate::Exists(id) => map.add(&client.old_id, Some(*id), None),
+                Fate::Exists(id, merchant) => map.add(&client.old_id, Some(*id), *merchant),
                 Fate::LeftOut(_) => {}
             }
         }

@@ -11,6 +11,7 @@ mod args;
 mod call;
 mod caller;
 mod certificate;
+mod check;
 mod client_kit;
 mod confirm;
 mod dev;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     let format = args.format;
     match args.command {
-        Command::Dev(args) => hardened(dev::run(args)),
+        Command::Dev(args) => hardened(dev::run(args, format)),
         Command::Serve(args) => hardened(serve::run(args, sockets::given()?)),
         Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
         Command::Client(command) => on_this_thread(clients::run(command, format)),
@@ -82,7 +83,7 @@ fn run(args: Args) -> Result<(), Failure> {
             on_this_thread(adopt::run(&store, why, format))
         }
         Command::Config(ConfigCommand::Check { config, settings_only }) => {
-            serve::check(config.as_deref(), settings_only, format)
+            check::run(config.as_deref(), settings_only, format)
         }
     }
 }

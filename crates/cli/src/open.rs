@@ -35,6 +35,21 @@ pub(crate) async fn desk_because(on: &WhereArgs, access: Access, why: Why) -> Re
     Ok(desk)
 }
 
+/// Opens it to plan acts that are done for a reason, or to plan them only. Where doing them would make an installation, planning takes
+/// it for one that is empty.
+pub(crate) async fn desk_to_plan(on: &WhereArgs, only: bool, why: Why) -> Result<Desk, Failure> {
+    if !only || on.server.is_some() {
+        return desk_because(on, if only { Access::Read } else { Access::Change }, why).await;
+    }
+    let target = target(&on.store)?;
+    let opened = if target.may_make {
+        Opened::to_plan(target.config).await?
+    } else {
+        Opened::open(target.config, Access::Read, None).await?
+    };
+    Ok(Desk::on_store(opened, actor_because(why)))
+}
+
 /// Opens the installation that the arguments or the environment name, and says on standard error which it is.
 pub(crate) async fn installation(args: &StoreArgs, access: Access) -> Result<Opened, Failure> {
     let (by, now) = (actor(), own_now()?);

@@ -1,4 +1,4 @@
-//! `tollgate serve` and `tollgate config check`.
+//! `tollgate serve`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,20 +8,19 @@ use tollgate_admin::audit;
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
-use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};
 use tollgate_server::{Installation, Listeners, Mounted, Server, Tls, Waiting, log};
 use tollgate_store::Access;
 
-use crate::args::{Format, ServeArgs};
+use crate::args::ServeArgs;
 use crate::certificate::Served;
 use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
 use crate::sockets::Given;
-use crate::{open, operator_routes, output, sandbox, say, supervisor, telemetry};
+use crate::{open, operator_routes, sandbox, supervisor, telemetry};
 
 /// Runs the server in production, on the sockets that a supervisor has given.
 pub(crate) async fn run(args: ServeArgs, given: Given) -> Result<(), Failure> {
@@ -151,7 +150,7 @@ async fn wait_for_store(
 }
 
 /// Reads the configuration of a server, whether it is safe or not.
-fn read(argument: Option<&Path>) -> Result<Config, Failure> {
+pub(crate) fn read(argument: Option<&Path>) -> Result<Config, Failure> {
     let file = open::file(argument);
     Config::load(file.as_deref(), Config::environment()).map_err(|error| {
         let problems = error.problems().iter().cloned();
@@ -163,40 +162,4 @@ fn read(argument: Option<&Path>) -> Result<Config, Failure> {
 pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
     log::init(config.log.format, config.log.level)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
-}
-
-/// Validates the configuration, and what it names unless only the settings are asked for, and prints the effective one.
-pub(crate) fn check(file: Option<&Path>, settings_only: bool, format: Format) -> Result<(), Failure> {
-    let config = read(file)?;
-    match format {
-        Format::Text => output::lines(&config.to_redacted_toml())?,
-        Format::Json => output::object(format, &config.to_redacted_json())?,
-    }
-    for warning in config.warnings() {
-        say::warning(&warning);
-    }
-    let mut problems: Vec<String> = open::unsafe_ones(&config.check_production()).collect();
-    if !settings_only {
-        problems.extend(unusable(&config).iter().flat_map(Failure::problems).cloned());
-        if config.console.oidc.is_set()
-            && let Err(problem) = provider_secret(&config)
-        {
-            say::warning(&format!("nobody can sign in to the console by the provider: {problem}"));
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
-}
-
-/// Lists the secrets and certificates without which a server of this configuration does not start.
-fn unusable(config: &Config) -> Vec<Failure> {
-    let mut failures = Served::unusable(config);
-    // That there is none is unsafe, and was said.
-    if !config.master_key.is_empty() {
-        failures.extend(opening::master_keys(config).map_err(Failure::from).err());
-    }
-    if let (Database::Postgres(_), Some(source)) = (&config.database.url, &config.database.password) {
-        failures.extend(database_password(source, sharing(config)).map_err(Failure::from).err());
-    }
-    failures.extend(telemetry::check(config).err());
-    failures
 }

@@ -6,12 +6,12 @@ mod transfer;
 use std::path::Path;
 
 use serde_json::json;
-use tollgate_admin::rekey;
-use tollgate_config::Database;
-use tollgate_operator::opening;
+use tollgate_admin::{audit, rekey};
+use tollgate_config::{Config, Database};
+use tollgate_operator::{Opened, opening};
 use tollgate_store::{Access, Sqlite};
 
-use crate::actor::actor_because;
+use crate::actor::{actor, actor_because};
 use crate::args::{Format, StoreArgs, StoreCommand, Why};
 use crate::failure::Failure;
 use crate::{open, output, say};
@@ -21,9 +21,7 @@ pub(crate) async fn run(command: StoreCommand, format: Format) -> Result<(), Fai
         StoreCommand::Migrate { store } => {
             let target = open::target(&store)?;
             let access = if target.may_make { Access::Create } else { Access::Change };
-            opening::store(&target.config, access).await?;
-            let store = target.config.database.url.masked();
-            output::object(format, &json!({ "store": store, "schema": "up to date" }))
+            migrate(&target.config, access, format).await
         }
         StoreCommand::Copy(args) => transfer::copy(&args, format).await,
         StoreCommand::Verify(args) => transfer::verify(&args, format).await,
@@ -31,6 +29,30 @@ pub(crate) async fn run(command: StoreCommand, format: Format) -> Result<(), Fai
         StoreCommand::Check { store } => check::run(&store, format).await,
         StoreCommand::Rekey { store, why } => reseal(&store, why, format).await,
     }
+}
+
+/// Brings the schema up to date. A store from before there was an audit trail gets one, so that an empty trail is always one whose
+/// records were removed.
+async fn migrate(config: &Config, access: Access, format: Format) -> Result<(), Failure> {
+    let store = opening::store(config, access).await?;
+    let is_installed = store.installation().await?.is_some();
+    drop(store);
+    let shown = config.database.url.masked();
+    output::object(format, &json!({ "store": shown, "schema": "up to date" }))?;
+    if !is_installed {
+        return Ok(());
+    }
+    let begun = async {
+        let opened = Opened::open(config.clone(), Access::Change, None).await?;
+        audit::begin(&opened.administration(), &actor()).await?;
+        Ok::<_, Failure>(())
+    };
+    if let Err(failure) = begun.await {
+        say::note(&format!(
+            "the audit trail can't be opened, and begins with the first act unless it has begun: {failure}"
+        ));
+    }
+    Ok(())
 }
 
 fn back_up(args: &StoreArgs, file: &Path, format: Format) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::settings::Config;
 
 /// The keys that a running server takes anew.
-const LIVE: [&str; 25] = [
+const LIVE: [&str; 26] = [
     "world_readable_secrets",
     "trusted_proxies",
     "limits.auth_failures",
@@ -31,6 +31,7 @@ const LIVE: [&str; 25] = [
     "shutdown.grace",
     "shutdown.lame_duck",
     "admin_allow_remote",
+    "listen_allow_remote",
 ];
 
 /// Names of settings that differ, as the file has them.
@@ -56,6 +57,7 @@ impl Config {
         }
         self.world_readable_secrets = new.world_readable_secrets;
         self.admin_allow_remote = new.admin_allow_remote;
+        self.listen_allow_remote = new.listen_allow_remote;
         self.trusted_proxies.clone_from(&new.trusted_proxies);
         self.limits = new.limits.clone();
         self.log.level = new.log.level;

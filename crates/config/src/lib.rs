@@ -48,7 +48,7 @@ use thiserror::Error;
 use tollgate_core::Policy;
 
 pub use self::authz::without_trailing_slash;
-pub use self::texts::{is_loopback_host, network};
+pub use self::texts::{is_loopback_host, is_private as is_private_url, network};
 pub use self::{
     access_tokens::AccessTokens,
     audiences::AudienceSettings,

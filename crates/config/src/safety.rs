@@ -27,7 +27,7 @@ impl Unsafe {
     pub(super) fn hangs_on(&self) -> impl Iterator<Item = &'static str> {
         let others: &[&'static str] = match self.key {
             "public_url" => &["listen"],
-            "listen" => &["public_url", "tls.cert", "tls.key"],
+            "listen" => &["public_url", "listen_allow_remote", "tls.cert", "tls.key"],
             "admin_listen" => &["admin_allow_remote"],
             "telemetry.headers" => &["telemetry.endpoint"],
             _ => &[],
@@ -66,6 +66,12 @@ impl Config {
             warnings.push(
                 "sandbox: the sandbox Payment API and the playground are served; turn it off where payments are real".to_owned(),
             );
+        }
+        if self.is_plain_beyond_loopback() && self.listen_allow_remote {
+            warnings.push(format!(
+                "listen_allow_remote: whoever reaches {} is answered without TLS; see that nobody but this machine does",
+                self.listen
+            ));
         }
         if !self.tells_callers_apart() {
             warnings.push(
@@ -114,6 +120,11 @@ impl Config {
         !(self.is_behind_tls_proxy() && self.trusted_proxies.is_empty())
     }
 
+    /// Whether other machines reach the API, and nothing speaks TLS to them.
+    fn is_plain_beyond_loopback(&self) -> bool {
+        !is_loopback(self.listen.ip()) && self.tls.is_none() && !self.is_behind_tls_proxy()
+    }
+
     /// An https URL without a certificate here: a proxy in front must speak TLS.
     fn is_behind_tls_proxy(&self) -> bool {
         self.tls.is_none() && self.public_url.starts_with("https://")
@@ -136,13 +147,13 @@ impl Config {
     }
 
     fn plain_listener(&self) -> Option<Unsafe> {
-        let ip = self.listen.ip();
-        if is_loopback(ip) || self.tls.is_some() || self.is_behind_tls_proxy() {
+        if self.listen_allow_remote || !self.is_plain_beyond_loopback() {
             return None;
         }
         let problem = format!(
             "{} is reachable from other machines without TLS; set [tls], or listen on 127.0.0.1, or set the https \
-             public_url under which a proxy in front of it speaks TLS",
+             public_url under which a proxy in front of it speaks TLS; in a container whose port is published on \
+             127.0.0.1 only, set listen_allow_remote = true",
             self.listen
         );
         Some(Unsafe { key: "listen", problem })

@@ -62,6 +62,8 @@ settings! {
     Config in "" {
         /// Address of the API.
         listen: SocketAddr = socket,
+        /// Whether `listen` may be reachable from other machines without TLS.
+        listen_allow_remote: bool = boolean,
         /// Address of the administration, health, readiness and metrics; `None` opens no such listener.
         admin_listen: Option<SocketAddr> = optional_socket,
         /// Whether `admin_listen` may be reachable from other machines.

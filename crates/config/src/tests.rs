@@ -1,6 +1,7 @@
 mod console;
 mod environment;
 mod limits;
+mod listening;
 mod nodes;
 mod passwords;
 mod shown;

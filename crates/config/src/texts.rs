@@ -49,9 +49,18 @@ pub(super) fn references(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Reads a CIDR block, or a single address.
+/// Reads a CIDR block, or a single address. IPv4 that is mapped into IPv6 becomes IPv4, as the addresses of callers do that are looked for
+/// in it.
 pub fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    const MAPPED: u8 = 96;
+    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    let mapped = |network: IpNet| {
+        let (IpAddr::V4(address), IpNet::V6(_)) = (network.addr().to_canonical(), network) else {
+            return None;
+        };
+        IpNet::new(address.into(), network.prefix_len().checked_sub(MAPPED)?).ok()
+    };
+    Some(mapped(network).unwrap_or(network))
 }
 
 /// Reads an absolute URL. Its scheme is in small letters from here on (RFC 3986 §3.1): it becomes a claim, and is compared.
@@ -70,7 +79,7 @@ pub fn public_url(text: &str) -> Parsed<String> {
 }
 
 /// Whether nobody on the way to a URL can read along.
-pub(super) fn is_private(url: &str) -> bool {
+pub fn is_private(url: &str) -> bool {
     url.parse::<Uri>()
         .is_ok_and(|uri| uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback_host))
 }
@@ -84,4 +93,27 @@ pub(super) fn is_loopback(ip: IpAddr) -> bool {
 pub fn is_loopback_host(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.trim_start_matches('[').trim_end_matches(']').parse().is_ok_and(is_loopback)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv4_is_the_same_when_it_is_written_as_ipv6() {
+        for (text, expected) in [
+            ("192.0.2.0/24", Some("192.0.2.0/24")),
+            ("192.0.2.7", Some("192.0.2.7/32")),
+            ("::ffff:192.0.2.7", Some("192.0.2.7/32")),
+            ("::ffff:192.0.2.0/120", Some("192.0.2.0/24")),
+            ("::ffff:0:0/96", Some("0.0.0.0/0")),
+            ("2001:db8::/32", Some("2001:db8::/32")),
+            ("::1", Some("::1/128")),
+            ("::/0", Some("::/0")),
+            ("192.0.2.0/33", None),
+            ("everything", None),
+        ] {
+            assert_eq!(network(text).map(|network| network.to_string()).as_deref(), expected, "{text}");
+        }
+    }
 }

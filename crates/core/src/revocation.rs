@@ -70,8 +70,9 @@ impl FromStr for TokenId {
 
 /// The generation of a client's or a merchant's tokens: how often all of them have been ended.
 ///
-/// The row of the client or merchant has it, and so has each token. Disabling raises the one in the row, which ends
-/// every token of an earlier generation, whatever any clock shows and whichever server issued it.
+/// The row of the client or merchant has it, and so has each token. Whatever ends all tokens (disabling, revoking them, other
+/// networks of a client) raises the one in the row, which ends every token of an earlier generation, whatever any clock shows
+/// and whichever server issued it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Generation(u64);
 

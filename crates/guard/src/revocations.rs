@@ -92,11 +92,11 @@ pub enum Ended {
     /// The secret that it was obtained with was revoked.
     #[error("the secret that it was obtained with was revoked")]
     Secret,
-    /// Its client was disabled or deleted, or all its tokens were revoked.
-    #[error("its client was disabled or deleted, or all its tokens were revoked, after it was issued")]
+    /// All tokens of its client were ended: it was disabled or deleted, got other networks, or its tokens were revoked.
+    #[error("all tokens of its client were ended after it was issued")]
     Client,
-    /// Its merchant was disabled, or all its tokens were revoked.
-    #[error("its merchant was disabled, or all its tokens were revoked, after it was issued")]
+    /// All tokens of its merchant's clients were ended: it was disabled or deleted, or the tokens were revoked.
+    #[error("all tokens of its merchant's clients were ended after it was issued")]
     Merchant,
 }
 

@@ -50,13 +50,20 @@ impl From<String> for Refused {
 /// that it knows, and before all of them the members that are there twice. A body that is no JSON object has that one
 /// problem.
 pub fn read<T: FromFields>(body: &[u8]) -> Result<T, Problems> {
+    let (value, problems) = read_in_part(body)?;
+    problems.or(value)
+}
+
+/// Reads likewise, and returns what `T` makes of it together with the problems: who reads it may find more of them. An error is of a
+/// body of which nothing can be read.
+pub fn read_in_part<T: FromFields>(body: &[u8]) -> Result<(Option<T>, Problems), Problems> {
     let mut problems = Problems::new();
     let json = json::read(body, &mut problems)?;
     let Json::Object(members) = &json else {
         return Err(Problem::body(Refused::ill_typed("a JSON object", &json).to_string()).into());
     };
     let value = Fields::scope(String::new(), members, &mut problems);
-    problems.or(value)
+    Ok((value, problems))
 }
 
 /// The members of a JSON object that are still to be read.

@@ -26,12 +26,12 @@ pub enum FileError {
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
     /// What it says is wrong.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {}", path.display(), problems.join("; "))]
     Wrong {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
-        problem: String,
+        problems: Vec<String>,
     },
 }
 
@@ -45,6 +45,6 @@ impl FileError {
     }
 
     pub(crate) fn wrong(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Wrong { path: path.to_owned(), problem: problem.into() }
+        Self::Wrong { path: path.to_owned(), problems: vec![problem.into()] }
     }
 }

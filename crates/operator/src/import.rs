@@ -108,7 +108,7 @@ pub async fn carry_out<E: From<OperatorError>>(
         let (part, others) = rest.split_at(end);
         let new = part.iter().filter_map(|client| match &client.fate {
             Fate::Create(new) => Some((**new).clone()),
-            Fate::Exists(_) | Fate::LeftOut(_) => None,
+            Fate::Exists(..) | Fate::LeftOut(_) => None,
         });
         desk.create_clients(&new.collect::<Vec<_>>(), async |_| Ok(())).await?;
         done(Done::Clients(part))?;

@@ -36,6 +36,18 @@ impl Opened {
         Ok(Self { config, store, unlocked })
     }
 
+    /// Opens the installation that a configuration names to plan what is to be done with it: to read only. A store that holds none is
+    /// one with nothing in it, since whatever is done makes one.
+    pub async fn to_plan(config: Config) -> Result<Self, OpeningError> {
+        let master_keys = master_keys(&config)?;
+        let store = store(&config, Access::Read).await?;
+        let unlocked = match store.installation().await? {
+            Some(_) => Unlocked::new(store.as_ref(), master_keys).await?,
+            None => Unlocked::once_installed(master_keys),
+        };
+        Ok(Self { config, store, unlocked })
+    }
+
     /// Returns what the acts of administration work on.
     pub fn administration(&self) -> Administration<'_> {
         Administration {

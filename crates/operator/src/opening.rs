@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tollgate_admin::OpenError;
 use tollgate_config::{Config, Database, SecretSource};
-use tollgate_core::{MasterKeyError, MasterKeys};
+use tollgate_core::{MasterKey, MasterKeyError, MasterKeys};
 use tollgate_secrets::access::{self, AccessError, Sharing};
 use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store, StoreError};
 
@@ -96,16 +96,19 @@ fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, SecretProblem
 
 /// Reads the master keys that a configuration names.
 pub fn master_keys(config: &Config) -> Result<MasterKeys, OpeningError> {
-    let keys = config.master_key.iter().map(|source| {
-        let text = match (source, secret(source, "the master key file", "master_key", sharing(config))) {
-            (SecretSource::File(path), Err(problem)) if !path.exists() => {
-                return Err(OpeningError::MasterKeyGone(problem));
-            }
-            (_, text) => text?,
-        };
-        Ok(text.parse()?)
-    });
+    let keys = config.master_key.iter().map(|source| master_key(config, source));
     MasterKeys::new(keys.collect::<Result<_, _>>()?).ok_or(OpeningError::NoMasterKey)
+}
+
+/// Reads one of the master keys that a configuration names.
+pub fn master_key(config: &Config, source: &SecretSource) -> Result<MasterKey, OpeningError> {
+    let text = match (source, secret(source, "the master key file", "master_key", sharing(config))) {
+        (SecretSource::File(path), Err(problem)) if !path.exists() => {
+            return Err(OpeningError::MasterKeyGone(problem));
+        }
+        (_, text) => text?,
+    };
+    Ok(text.parse()?)
 }
 
 /// Checks the file of a store, or the folder where it is to be made: it holds hashes of secrets and sealed keys.

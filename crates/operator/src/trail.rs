@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tollgate_admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_admin::{AdminError, Administration};
-use tollgate_core::{Actor, Link, TrailKey};
+use tollgate_core::{Actor, Link, Timestamp, TrailKey};
+use tollgate_store::Record;
 
 use crate::file_error::FileError;
 
@@ -47,6 +48,14 @@ pub enum TrailError {
 pub struct VerifiedFile {
     /// How many records.
     pub records: u64,
+    /// When the first was written.
+    pub since: Timestamp,
+    /// When the last was.
+    pub until: Timestamp,
+    /// The record before the first; its number is 0 if the first is that of the trail.
+    pub behind: Anchor,
+    /// Whether the trail begins there, by its first number or by what a purge among the records says.
+    pub is_from_the_beginning: bool,
     /// Where they end.
     pub anchor: Anchor,
 }
@@ -56,25 +65,66 @@ pub struct VerifiedFile {
 pub fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>) -> Result<VerifiedFile, TrailError> {
     let unreadable = |error: io::Error| FileError::unreadable(file, error);
     let lines = BufReader::new(File::open(file).map_err(unreadable)?).lines();
-    let (mut chain, mut records): (Option<Chain<'_>>, u64) = (None, 0);
-    let mut last = Link::START;
+    let mut reading: Option<Reading<'_>> = None;
     let mut is_anchored = anchor.is_none();
     for (place, line) in lines.enumerate() {
         let line = line.map_err(unreadable)?;
         let parsed = serde_json::from_str::<Value>(&line).ok();
-        let Some(Line { before, record }) = parsed.and_then(|line| Line::from_json(&line).ok()) else {
+        let Some(line) = parsed.and_then(|line| Line::from_json(&line).ok()) else {
             return Err(TrailError::NotARecord { line: place + 1, file: file.to_owned() });
         };
-        let chain = chain.get_or_insert_with(|| Chain::behind(before, key));
-        chain.next(&record)?;
-        is_anchored |= anchor == Some(Anchor(record.link));
-        (last, records) = (record.link, records + 1);
+        is_anchored |= anchor == Some(Anchor(line.record.link));
+        reading.get_or_insert_with(|| Reading::from(&line, key)).take(&line.record)?;
     }
-    let end = chain.ok_or_else(|| TrailError::NoRecords(file.to_owned()))?.end(last)?;
+    let read = reading.ok_or_else(|| TrailError::NoRecords(file.to_owned()))?.end()?;
+    let end = read.anchor.0.seq;
     match anchor.filter(|_| !is_anchored) {
-        None => Ok(VerifiedFile { records, anchor: Anchor(end) }),
-        Some(Anchor(link)) if link.seq > end.seq => Err(Flaw::CutOff(end.seq + 1).into()),
+        None => Ok(read),
+        Some(Anchor(link)) if link.seq > end => Err(Flaw::CutOff(end + 1).into()),
         Some(Anchor(link)) => Err(Flaw::Replaced(link.seq).into()),
+    }
+}
+
+/// What was read of a file so far.
+struct Reading<'a> {
+    chain: Chain<'a>,
+    begin: Link,
+    last: Link,
+    since: Timestamp,
+    until: Timestamp,
+    /// Where the newest purge says that the trail begins.
+    begins: Option<Link>,
+}
+
+impl<'a> Reading<'a> {
+    /// Begins with the first line.
+    fn from(line: &Line, key: &'a TrailKey) -> Self {
+        let (begin, at) = (line.before, line.record.at);
+        Self { chain: Chain::behind(begin, key), begin, last: begin, since: at, until: at, begins: None }
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), Flaw> {
+        (self.last, self.until) = (record.link, record.at);
+        if audit::is_purge(record) {
+            self.begins = audit::purged_through(record);
+        }
+        self.chain.next(record)
+    }
+
+    fn end(self) -> Result<VerifiedFile, Flaw> {
+        let Self { chain, begin, last, since, until, begins } = self;
+        let end = chain.end(last)?;
+        // None is left out between them.
+        let records = end.seq - begin.seq;
+        let is_from_the_beginning = begin == begins.unwrap_or(Link::START);
+        Ok(VerifiedFile {
+            records,
+            since,
+            until,
+            behind: Anchor(begin),
+            is_from_the_beginning,
+            anchor: Anchor(end),
+        })
     }
 }
 

@@ -169,6 +169,7 @@ pub(crate) fn as_store_error(error: &OpenError) -> StoreError {
         OpenError::Store(error) => error.clone(),
         OpenError::NotInstalled
         | OpenError::WrongMasterKey
+        | OpenError::SealedAnew
         | OpenError::SecretsKey
         | OpenError::TrailKey
         | OpenError::SigningKey { .. }

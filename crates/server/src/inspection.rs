@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
+use serde_json::Value;
+use tollgate_core::{Claims, Generation, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Ended, Verifier};
-use tollgate_store::{Status, Store, StoreError};
+use tollgate_store::{Client, Object, Outcome, Record, RecordFilter, RecordOrder, Status, Store, StoreError};
 
 /// What would become of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,25 +84,75 @@ async fn ended(
     }
 }
 
-/// The generation does not tell which of both it was.
-const CLIENTS_TOKENS_ENDED: &str =
-    "its client was disabled, or all its tokens were revoked, after it was issued";
-const MERCHANTS_TOKENS_ENDED: &str =
-    "its merchant was disabled, or all its tokens were revoked, after it was issued";
-
-/// Tells what was deleted from what was disabled.
+/// Tells what was deleted from what was disabled, and from what else ends all tokens.
 async fn by_whom(store: &dyn Store, ended: Ended, claims: &Claims<'_>) -> Result<String, StoreError> {
-    Ok(match ended {
-        Ended::Client if store.client(claims.subject).await?.is_none() => "its client was deleted".to_owned(),
-        Ended::Client => CLIENTS_TOKENS_ENDED.to_owned(),
-        Ended::Merchant => match claims.merchant_id {
-            Some(merchant) if store.merchant(merchant).await?.is_none() => {
-                "its merchant was deleted".to_owned()
+    match ended {
+        Ended::Token | Ended::RefreshToken | Ended::Secret => return Ok(ended.to_string()),
+        Ended::Client => {}
+        Ended::Merchant => {
+            if let Some(merchant) = claims.merchant_id
+                && store.merchant(merchant).await?.is_none()
+            {
+                return Ok("its merchant was deleted".to_owned());
             }
-            _ => ended.to_string(),
-        },
-        Ended::Token | Ended::RefreshToken | Ended::Secret => ended.to_string(),
-    })
+        }
+    }
+    match store.client(claims.subject).await? {
+        Some(client) => Ok(by_act(store, ended, &client, claims).await?.unwrap_or_else(|| ended.to_string())),
+        None => Ok("its client was deleted".to_owned()),
+    }
+}
+
+/// Says which act has ended the tokens of a token's generation: the audit trail tells, as far back as it goes. Each such act has raised
+/// the generation by one.
+async fn by_act(
+    store: &dyn Store,
+    ended: Ended,
+    client: &Client,
+    claims: &Claims<'_>,
+) -> Result<Option<String>, StoreError> {
+    const PAGE: u32 = 100;
+    let since = |now: Generation, then: Generation| now.number().saturating_sub(then.number());
+    let (object, mut left) = match (ended, client.merchant_id) {
+        (Ended::Merchant, Some(merchant)) => {
+            (Object::Merchant(merchant), since(client.merchant_generation, claims.merchant_generation))
+        }
+        _ => (Object::Client(client.id), since(client.generation, claims.generation)),
+    };
+    let wanted = RecordFilter { object: Some(object.to_string()), ..RecordFilter::default() };
+    let mut after = None;
+    loop {
+        let page = store.records(&wanted, RecordOrder::NewestFirst, after, PAGE).await?;
+        for how in page.iter().filter_map(how_all_ended) {
+            left = left.saturating_sub(1);
+            if left == 0 {
+                return Ok(Some(format!("{how} after it was issued")));
+            }
+        }
+        after = match page.last() {
+            Some(last) if page.len() == PAGE as usize => Some(last.link.seq),
+            _ => return Ok(None),
+        };
+    }
+}
+
+/// Says how an act has ended all tokens, if it has.
+fn how_all_ended(record: &Record) -> Option<&'static str> {
+    if record.outcome != Outcome::Done.as_str() {
+        return None;
+    }
+    let says_so = || {
+        let after = record.after.as_deref().and_then(|after| serde_json::from_str::<Value>(after).ok());
+        after.is_some_and(|after| after.get("revoked").is_some())
+    };
+    match record.act.as_str() {
+        "client.disable" => Some("its client was disabled"),
+        "client.revoke-tokens" => Some("all tokens of its client were revoked"),
+        "client.update" if says_so() => Some("its client was given other networks"),
+        "merchant.disable" => Some("its merchant was disabled"),
+        "merchant.revoke-tokens" => Some("all tokens of its merchant's clients were revoked"),
+        _ => None,
+    }
 }
 
 /// Why a refresh token that was not revoked is refused all the same.
@@ -119,9 +170,9 @@ async fn refused_refresh(
     } else if disabled(client.merchant_status) {
         "its merchant is disabled"
     } else if claims.generation < client.generation {
-        CLIENTS_TOKENS_ENDED
+        return by_whom(store, Ended::Client, claims).await.map(Some);
     } else if claims.merchant_generation < client.merchant_generation {
-        MERCHANTS_TOKENS_ENDED
+        return by_whom(store, Ended::Merchant, claims).await.map(Some);
     } else {
         match client.secrets.iter().find(|secret| secret.id == claims.secret_id) {
             Some(secret) if secret.revoked_at.is_some() => "the secret that it was obtained with was revoked",

@@ -1,6 +1,7 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
 mod revocations;
+mod sealed;
 mod trail;
 
 use std::fmt::Display;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use tollgate_admin::key_times::newest;
 use tollgate_admin::{
     Administration, Authority, KEYS_KNOWN_WITHIN, NewKey, OpenError, Standing, Unlocked, install_if_empty,
-    open_signing_keys, recorded, this_server,
+    recorded, this_server,
 };
 use tollgate_config::{Config, WhenStale};
 use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
@@ -381,7 +382,7 @@ impl Installation {
 
     /// Reloads the signing keys, and what the servers that share the store have agreed on.
     pub(crate) async fn reload_keys(&self) -> Result<(), OpenError> {
-        let keys = open_signing_keys(&self.store.signing_keys().await?, self.unlocked.master_keys())?;
+        let keys = self.open_signing_keys().await?;
         self.membership.read(self.store()).await?;
         let accepted = self.membership.accepted(self.store_time());
         let policy = self.verifier.keyring().policy().clone();

@@ -70,7 +70,12 @@ static INSTALLED: OnceLock<Lines> = OnceLock::new();
 ///
 /// Fails if a subscriber is installed already.
 pub fn init(format: LogFormat, level: LogLevel) -> io::Result<Guard> {
-    let mut guard = Guard::start(format, level, io::stdout(), CAPACITY);
+    init_on(io::stdout(), format, level)
+}
+
+/// Installs it likewise, with its lines on `out`.
+pub fn init_on(out: impl Write + Send + 'static, format: LogFormat, level: LogLevel) -> io::Result<Guard> {
+    let mut guard = Guard::start(format, level, out, CAPACITY);
     let lines = guard.lines.clone();
     let (filter, handle) = reload::Layer::new(filter(level));
     guard.filter = Some(handle);

@@ -9,6 +9,8 @@ pub(crate) enum Cause {
     Store,
     /// No newer program has changed the schema of its store so that it can't work with it.
     Schema,
+    /// Its master keys open what is sealed in the store.
+    MasterKey,
     /// Its clock has been set, and shows the store's time.
     Clock,
     /// Its clock shows the store's time.
@@ -25,6 +27,7 @@ impl Cause {
         match self {
             Self::Store => "store",
             Self::Schema => "schema",
+            Self::MasterKey => "master-key",
             Self::Clock => "clock",
             Self::StoreClock => "store-clock",
             Self::Agreement => "agreement",
@@ -34,7 +37,7 @@ impl Cause {
 }
 
 /// How many causes there are.
-const CAUSES: usize = 6;
+const CAUSES: usize = Cause::Notice as usize + 1;
 
 /// Why a server is suspended, for each cause there can be.
 #[derive(Default)]

@@ -27,8 +27,8 @@ pub enum Unproved {
     /// Its merchant is disabled. The secret is its own.
     #[error("disabled merchant")]
     DisabledMerchant(SecretId),
-    /// The client or its merchant was disabled after the token was issued, which ended it.
-    #[error("token of before the client or its merchant was disabled")]
+    /// All tokens of the client or of its merchant's clients were ended after the token was issued.
+    #[error("token of before all tokens of the client or of its merchant were ended")]
     EndedToken,
     /// The token is for an API that is not served any more.
     #[error("token for an API that is not configured any more")]

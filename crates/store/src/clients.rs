@@ -32,7 +32,7 @@ pub struct Client {
     pub status: Status,
     /// Whether its merchant is accepted. `Enabled` for an operator's client.
     pub merchant_status: Status,
-    /// The generation of its tokens: those of earlier ones were ended by disabling it.
+    /// The generation of its tokens: those of earlier ones were ended.
     pub generation: Generation,
     /// The generation of its merchant's tokens; the first for an operator's client.
     pub merchant_generation: Generation,
@@ -138,7 +138,8 @@ pub trait Clients: Send + Sync {
     /// there is no such client.
     async fn end_client_tokens(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
 
-    /// Changes a client, if it is of the version `only`, where that is given. `false` if there is no such client.
+    /// Changes a client, if it is of the version `only`, where that is given. Where its networks become others, which its tokens
+    /// carry, the tokens that it has end as by [`Clients::end_client_tokens`]. `false` if there is no such client.
     async fn update_client(
         &self,
         id: ClientId,

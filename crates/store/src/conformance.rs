@@ -17,6 +17,7 @@ mod documents;
 mod idempotency;
 mod leading;
 mod many;
+mod networks;
 mod rehashing;
 mod trail;
 mod transfer;
@@ -43,6 +44,7 @@ pub use documents::*;
 pub use idempotency::*;
 pub use leading::*;
 pub use many::*;
+pub use networks::*;
 pub use rehashing::*;
 pub use trail::*;
 pub use transfer::*;
@@ -103,6 +105,7 @@ macro_rules! conformance_tests {
             disabling_a_client_revokes_its_tokens
             disabling_a_client_twice_ends_its_tokens_twice
             enabling_a_client_changes_no_generation
+            other_networks_of_a_client_end_its_tokens_and_the_same_ones_end_none
             disabling_a_merchant_reaches_its_clients_and_no_others
             a_deleted_client_is_gone_and_its_tokens_are_revoked
             a_deleted_merchant_takes_its_clients_and_their_tokens_along

@@ -1,4 +1,4 @@
-use tollgate_core::{Environment, Generation, Timestamp};
+use tollgate_core::{Environment, Generation, Revoked, Timestamp};
 use tollgate_store::{Terms, Version};
 
 use super::*;
@@ -79,7 +79,11 @@ fn misfits(wanted: &Wanted, found: &Found) -> Vec<String> {
 
 #[test]
 fn what_is_as_it_is_wanted_is_left_alone() {
-    let found = Found { merchants: vec![merchant(1, "Shop")], clients: vec![client(2, Some(1), "till")] };
+    let found = Found {
+        merchants: vec![merchant(1, "Shop")],
+        clients: vec![client(2, Some(1), "till")],
+        ..Found::default()
+    };
     for (merchant, client) in [(Some(1), Some(2)), (None, None), (Some(1), None), (None, Some(2))] {
         let wanted = of(vec![wanted_merchant(merchant, "Shop", vec![wanted_client(client, "till")])]);
         assert_eq!(planned(&wanted, &found, Others::End), Vec::<String>::new());
@@ -97,6 +101,7 @@ fn steps_come_in_an_order_in_which_they_can_be_done() {
             client(5, Some(2), "lost"),
             client(6, None, "guard"),
         ],
+        ..Found::default()
     };
     let mut till = wanted_client(Some(3), "till");
     till.scope = "payments:write".parse().unwrap();
@@ -114,8 +119,11 @@ fn steps_come_in_an_order_in_which_they_can_be_done() {
 
 #[test]
 fn operators_clients_end_only_where_operators_are_wanted() {
-    let found =
-        Found { merchants: Vec::new(), clients: vec![client(6, None, "guard"), client(7, None, "desk")] };
+    let found = Found {
+        merchants: Vec::new(),
+        clients: vec![client(6, None, "guard"), client(7, None, "desk")],
+        ..Found::default()
+    };
     assert_eq!(planned(&of(Vec::new()), &found, Others::End), Vec::<String>::new());
     let wanted = Wanted { merchants: Vec::new(), operators: vec![wanted_client(None, "desk")] };
     assert_eq!(planned(&wanted, &found, Others::End), ["delete guard"]);
@@ -125,7 +133,7 @@ fn operators_clients_end_only_where_operators_are_wanted() {
 fn a_status_that_is_not_given_stays_and_a_new_client_can_begin_disabled() {
     let mut disabled = client(2, Some(1), "till");
     disabled.status = Status::Disabled;
-    let found = Found { merchants: vec![merchant(1, "Shop")], clients: vec![disabled] };
+    let found = Found { merchants: vec![merchant(1, "Shop")], clients: vec![disabled], ..Found::default() };
     let mut new = wanted_client(None, "new");
     new.status = Some(Status::Disabled);
     let wanted = of(vec![wanted_merchant(None, "Shop", vec![wanted_client(None, "till"), new])]);
@@ -136,7 +144,8 @@ fn a_status_that_is_not_given_stays_and_a_new_client_can_begin_disabled() {
 fn what_can_not_become_so_is_named_with_its_place_and_all_of_it_at_once() {
     let twins = vec![client(2, Some(1), "till"), client(3, Some(1), "till")];
     let merchants = vec![merchant(1, "Shop"), merchant(7, "Twin"), merchant(8, "Twin")];
-    let found = Found { merchants, clients: [twins, vec![client(4, None, "guard")]].concat() };
+    let found =
+        Found { merchants, clients: [twins, vec![client(4, None, "guard")]].concat(), ..Found::default() };
     let mut other = wanted_client(Some(2), "till");
     other.environment = Some(Environment::Test);
     let wanted = Wanted {
@@ -176,7 +185,11 @@ fn a_client_that_could_not_be_created_is_a_misfit() {
 
 #[test]
 fn a_client_changes_neither_its_environment_nor_its_merchant() {
-    let found = Found { merchants: vec![merchant(1, "Shop")], clients: vec![client(2, Some(1), "till")] };
+    let found = Found {
+        merchants: vec![merchant(1, "Shop")],
+        clients: vec![client(2, Some(1), "till")],
+        ..Found::default()
+    };
     let mut till = wanted_client(None, "till");
     till.environment = Some(Environment::Live);
     let wanted = of(vec![wanted_merchant(None, "Shop", vec![till.clone()])]);
@@ -190,4 +203,30 @@ fn a_client_changes_neither_its_environment_nor_its_merchant() {
     let shop = MerchantId::from_bytes([1; 16]);
     let problem = format!("client {id} is of merchant {shop}, and can't move");
     assert_eq!(misfits(&wanted, &found), [format!("merchants[0].clients[0]: {problem}")]);
+}
+
+#[test]
+fn what_was_deleted_not_long_ago_is_made_again_under_another_id_only() {
+    let deleted = [
+        Revoked::Merchant(MerchantId::from_bytes([1; 16]), Generation::END),
+        Revoked::Client(ClientId::from_bytes([2; 16]), Generation::END),
+        // One that is here, and whose tokens were revoked.
+        Revoked::Merchant(MerchantId::from_bytes([3; 16]), Generation::FIRST.next()),
+    ];
+    let found = Found {
+        merchants: vec![merchant(3, "Here")],
+        deleted: deleted.into_iter().collect(),
+        ..Found::default()
+    };
+    let wanted = of(vec![
+        wanted_merchant(Some(1), "Shop", Vec::new()),
+        wanted_merchant(Some(3), "Here", vec![wanted_client(Some(2), "till"), wanted_client(Some(4), "web")]),
+        wanted_merchant(None, "Other", Vec::new()),
+    ]);
+    let misfits = plan(&wanted, &found, Others::Stay, |_| Ok(())).unwrap_err();
+    let said: Vec<String> = misfits.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    for (said, place) in said.iter().zip(["merchants[0]: ", "merchants[1].clients[0]: "]) {
+        assert!(said.starts_with(place) && said.ends_with("so choose another id"), "{said}");
+    }
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use tollgate_core::{Audience, ClientId, Environment, MerchantId, Scope};
 use tollgate_store::{Client, Merchant, Status, Terms};
 
-use crate::Name;
+use crate::{Deleted, Name};
 
 /// The merchants and clients that somebody wants.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +58,8 @@ pub struct Found {
     pub merchants: Vec<Merchant>,
     /// All clients. Their secrets don't matter.
     pub clients: Vec<Client>,
+    /// The ids of those that there were not long ago.
+    pub deleted: Deleted,
 }
 
 /// Something that is wanted.

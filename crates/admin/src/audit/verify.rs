@@ -70,7 +70,7 @@ pub enum Flaw {
     )]
     Replaced(u64),
     /// There is no record at all.
-    #[error("the trail is empty: no act was recorded since it was introduced, or all records were removed")]
+    #[error("the trail is empty: all records were removed, unless the store was just brought up to date")]
     Empty,
 }
 
@@ -253,7 +253,7 @@ impl<'a> Walk<'a> {
         self.count += 1;
         self.since = self.since.or(Some(record.at));
         self.until = Some(record.at);
-        if record.act == PURGE && record.outcome == "done" {
+        if is_purge(record) {
             self.begins = purged_through(record);
         }
         let is_anchor = self.anchor.filter(|Anchor(link)| link.seq == record.link.seq);
@@ -287,8 +287,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Where the trail begins by the record of a purge.
-fn purged_through(purge: &Record) -> Option<Link> {
+/// Says whether a record is of a purge, which moves the beginning of the trail.
+pub fn is_purge(record: &Record) -> bool {
+    record.act == PURGE && record.outcome == "done"
+}
+
+/// Where the trail begins by the record of a purge; `None` if it does not say so as a purge does.
+pub fn purged_through(purge: &Record) -> Option<Link> {
     let after: Value = serde_json::from_str(purge.after.as_deref()?).ok()?;
     after["through"].as_str()?.parse::<Anchor>().ok().map(|Anchor(link)| link)
 }

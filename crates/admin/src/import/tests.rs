@@ -1,3 +1,4 @@
+use tollgate_core::{Generation, Revoked};
 use tollgate_store::Client;
 
 use super::*;
@@ -37,7 +38,7 @@ fn rules() -> Rules {
 fn shops() -> Found {
     Found {
         merchants: vec![merchant(1, "Shop"), merchant(2, "Twin"), merchant(3, "Twin")],
-        clients: Vec::new(),
+        ..Found::default()
     }
 }
 
@@ -81,8 +82,8 @@ fn what_was_imported_before_stays_as_it_is() {
         old("OTHER", "payments:read", Some("Shop")),
     ];
     let fates = planned(olds, &rules(), &found).unwrap().fates;
-    assert!(matches!(fates[0], Fate::Exists(id) if id == here));
-    assert!(matches!(fates[1], Fate::Exists(id) if id == renamed));
+    assert!(matches!(fates[0], Fate::Exists(id, Some(_)) if id == here));
+    assert!(matches!(fates[1], Fate::Exists(id, Some(_)) if id == renamed));
     created(&fates[2]);
     assert!(matches!(&fates[3], Fate::LeftOut(reason) if reason == "it is there twice"));
 }
@@ -115,7 +116,7 @@ fn a_scope_is_taken_dropped_or_translated_and_nothing_is_guessed() {
         match &plan.fates[0] {
             Fate::Create(new) => new.scope.to_string(),
             Fate::LeftOut(reason) => reason.clone(),
-            Fate::Exists(_) => unreachable!(),
+            Fate::Exists(..) => unreachable!(),
         }
     };
     assert_eq!(scope("openid payments:write profile"), "payments:write");
@@ -169,4 +170,28 @@ fn a_merchant_is_found_by_id_or_name_and_made_if_that_is_asked() {
 fn what_could_not_be_created_is_an_obstacle_once() {
     let olds = ["a", "b"].map(|id| old(id, "payments:read", Some("Shop"))).into();
     assert_eq!(plan(olds, &rules(), &shops(), |_| Err("no".to_owned())).unwrap_err(), ["no"]);
+}
+
+#[test]
+fn what_was_deleted_not_long_ago_is_not_imported_under_its_id() {
+    let shop = "01010101-0101-0101-0101-010101010101";
+    let deleted: Deleted = [
+        Revoked::Client(UUID.parse().unwrap(), Generation::END),
+        Revoked::Merchant(MerchantId::from_bytes([9; 16]), Generation::END),
+    ]
+    .into_iter()
+    .collect();
+    let found = Found { deleted, ..shops() };
+    let plan = planned(vec![old(UUID, "payments:read", Some(shop))], &rules(), &found).unwrap();
+    let Fate::LeftOut(reason) = &plan.fates[0] else { panic!("{:?}", plan.fates) };
+    assert!(reason.contains("deleted not long ago"), "{reason}");
+    let gone = "09090909-0909-0909-0909-090909090909";
+    let of_all = Rules { merchant: Some(gone.parse().unwrap()), ..rules() };
+    for (merchant, rules) in [(Some(gone), &rules()), (None, &of_all)] {
+        let obstacles = planned(vec![old("till", "payments:read", merchant)], rules, &found).unwrap_err();
+        assert!(
+            obstacles.len() == 1 && obstacles[0].contains("was deleted not long ago"),
+            "nobody is told to create it: {obstacles:?}"
+        );
+    }
 }

@@ -135,3 +135,35 @@ async fn what_processes_left_that_were_killed_is_removed_and_what_is_being_writt
     let _file = TokenFile::keep(&path, Cached::new(Tokens::default(), Settings::default())).unwrap();
     assert_eq!((left.exists(), written.exists(), stranger.exists()), (false, true, true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_no_agent_has_written_is_neither_replaced_nor_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let keep = || TokenFile::keep(&path, Cached::new(Tokens::default(), Settings::default()));
+    let header = "eyJhbGciOiJIUzI1NiJ9";
+    for precious in
+        ["precious\n", "{\"client_secret\":\"x\"}", "tg_test_x", "eyJhIjoxfQ", &format!("{header}.a.b\n")]
+    {
+        fs::write(&path, precious).unwrap();
+        assert_eq!(keep().unwrap_err().kind(), std::io::ErrorKind::AlreadyExists, "{precious}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), precious);
+    }
+    // What an agent that was killed has left behind, or nothing, is replaced.
+    for left in [String::new(), format!("{header}.a.b")] {
+        fs::write(&path, left).unwrap();
+        let file = keep().unwrap();
+        holds(&path, "access-1").await;
+        drop(file);
+    }
+    // And likewise what somebody puts there meanwhile, when the next token comes.
+    let cached = Cached::new(Tokens::default(), Settings::default());
+    let file = TokenFile::keep(&path, cached.clone()).unwrap();
+    holds(&path, "access-1").await;
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "precious").unwrap();
+    cached.refused(cached.authorization().unwrap().generation()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    drop(file);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+}

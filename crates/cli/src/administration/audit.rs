@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use tollgate_admin::audit::{self, Anchor};
 use tollgate_core::{Timestamp, TrailKey};
-use tollgate_operator::trail::{self, Export, TrailError, VerifiedFile};
+use tollgate_operator::trail::{self, Export, TrailError};
 use tollgate_operator::view;
 use tollgate_store::{Access, RecordFilter, RecordOrder};
 
@@ -86,17 +86,41 @@ async fn verify(store: &StoreArgs, anchor: Option<Anchor>, format: Format) -> Re
             "anchor": verified.anchor.to_string(),
         }),
     )?;
+    note_without(anchor);
+    Ok(())
+}
+
+fn note_without(anchor: Option<Anchor>) {
     if anchor.is_none() {
         say::note(
             "without --anchor nobody can tell whether the newest records were cut off: keep the anchor elsewhere",
         );
     }
-    Ok(())
 }
 
 fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>, format: Format) -> Result<(), Failure> {
-    let VerifiedFile { records, anchor } = trail::verify_file(file, key, anchor)?;
-    output::object(format, &json!({ "whole": true, "records": records, "anchor": anchor.to_string() }))
+    let found = trail::verify_file(file, key, anchor)?;
+    output::object(
+        format,
+        &json!({
+            "whole": true,
+            "records": found.records,
+            "first": found.behind.0.seq + 1,
+            "since": view::time(found.since),
+            "until": view::time(found.until),
+            "behind": (found.behind.0.seq > 0).then(|| found.behind.to_string()),
+            "anchor": found.anchor.to_string(),
+        }),
+    )?;
+    if !found.is_from_the_beginning {
+        say::note(&format!(
+            "record {} is the first of the file, and nobody can tell by it whether the records before were cut off: see that the \
+             file before it ends with the anchor `behind`",
+            found.behind.0.seq + 1
+        ));
+    }
+    note_without(anchor);
+    Ok(())
 }
 
 /// Writes all records that there are when it begins, and says where they end. What was not written to the end does not count as

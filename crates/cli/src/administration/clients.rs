@@ -107,11 +107,15 @@ async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     let before = if reaches_new_tokens { Some(desk.client(id).await?) } else { None };
     let client = desk.update_client(id, &update).await?;
     output::object(format, &client)?;
+    if update.addresses.is_some() {
+        say::note(
+            "tokens that were issued before it had these networks are refused: its callers obtain new ones when they are told 401",
+        );
+    }
     let Some(before) = before else { return Ok(()) };
     for kept in desk.kept_by_tokens(&before, &client) {
         say::note(&format!(
-            "tokens that were issued before keep their {kept} until they expire: to end them, `tollgate client disable {id}` \
-             and enable it again"
+            "tokens that were issued before keep their {kept} until they expire: `tollgate revoke --client {id}` ends them"
         ));
     }
     Ok(())

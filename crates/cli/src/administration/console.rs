@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tollgate_admin::{Administration, Name, console, unix_user};
-use tollgate_config::Role;
+use tollgate_config::{Role, is_private_url};
 use tollgate_core::Actor;
 use tollgate_operator::view;
 use tollgate_store::Access;
@@ -43,6 +43,12 @@ async fn link(
         return Err(Failure::new(
             "the console is not served: set console.enabled = true and restart the server",
         ));
+    }
+    if !is_private_url(base) {
+        return Err(Failure::new(format!(
+            "{base} would take the link over plain HTTP, by which nobody can sign in: set [admin_tls] or console.url, or name the near \
+             end of a tunnel with --url http://127.0.0.1:PORT"
+        )));
     }
     let user = match user {
         Some(user) => user,

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use tollgate_admin::Name;
-use tollgate_config::Role;
+use tollgate_config::{Role, is_private_url};
 
 use super::common::{StoreArgs, Why};
 use crate::confirm::Confirm;
@@ -18,7 +18,7 @@ pub(crate) enum ConsoleCommand {
         #[arg(long, value_name = "ROLE")]
         role: Vec<Role>,
         /// Where the browser reaches the console, if that is not `console.url`: `https://admin.example.com`, or the near end of
-        /// a tunnel.
+        /// a tunnel, `http://127.0.0.1:9090`.
         #[arg(long, value_name = "URL", value_parser = base)]
         url: Option<String>,
         #[command(flatten)]
@@ -45,7 +45,7 @@ fn base(text: &str) -> Result<String, &'static str> {
         !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@\\".contains(&byte))
     };
     match host {
-        Some(host) if is_host(host) => Ok(text.to_owned()),
-        _ => Err("expected https://HOST or http://HOST, with a port if need be"),
+        Some(host) if is_host(host) && is_private_url(text) => Ok(text.to_owned()),
+        _ => Err("expected https://HOST (http://HOST on loopback only), with a port if need be"),
     }
 }

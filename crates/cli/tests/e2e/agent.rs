@@ -176,6 +176,10 @@ fn wrong_settings_are_said_and_where_they_are_arguments_it_is_wrong_usage() {
     assert!(said.contains("https://"), "{said}");
     let said = fails(&mut agent(&["--token-file", "nowhere/token"]));
     assert!(said.contains("nowhere/token"), "{said}");
+    let credentials = fs::read(data.join("credentials.json")).unwrap();
+    let said = fails(&mut agent(&["--token-file", "data/credentials.json"]));
+    assert!(said.contains("data/credentials.json: it is there and holds no token"), "{said}");
+    assert_eq!(fs::read(data.join("credentials.json")).unwrap(), credentials);
     let said = fails(&mut agent(&["--listen", "unix:data"]));
     assert!(said.contains("unix:data is there and is no socket"), "{said}");
     let said = fails(&mut tollgate(folder.path(), &["agent", "--data", "nowhere"]));

@@ -103,6 +103,61 @@ fn a_file_is_applied_and_a_second_run_has_nothing_to_do() {
 }
 
 #[test]
+fn a_dry_run_on_a_store_without_an_installation_shows_what_the_first_run_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    Serve::write_config(path, "");
+    Serve::make_store(path);
+    fs::write(path.join("wanted.toml"), FILE).unwrap();
+    fs::write(
+        path.join("old.csv"),
+        "client_id,name,secret,scope,merchant\nold,old,legacy-secret-of-16,payments:read,Shop\n",
+    )
+    .unwrap();
+    let before = fs::read(path.join("tollgate.db")).unwrap();
+    let planned = apply(path, &["--dry-run"]).succeeded();
+    let import = [
+        "client",
+        "import",
+        "--from",
+        "csv",
+        "old.csv",
+        "--create-merchants",
+        "--dry-run",
+        "--format",
+        "json",
+    ];
+    let imported = finish(&mut tollgate(path, &import)).succeeded();
+    assert_eq!(acts(&imported), ["merchant.create", "client.create"]);
+    assert_eq!(fs::read(path.join("tollgate.db")).unwrap(), before);
+    let done = apply(path, &["--secrets-to", "secrets"]).succeeded();
+    assert_eq!(acts(&done), acts(&planned));
+}
+
+#[test]
+fn a_merchant_that_was_deleted_is_not_made_again_under_its_id() {
+    let folder = installation(FILE);
+    let path = folder.path();
+    let shop =
+        json(path, &["merchant", "create", "--name", "Shop"])["merchant_id"].as_str().unwrap().to_owned();
+    json(path, &["merchant", "delete", &shop, "--yes"]);
+    fs::write(path.join("wanted.toml"), format!("[[merchants]]\nid = \"{shop}\"\nname = \"Shop\"\n"))
+        .unwrap();
+    for said in [
+        fails(&mut tollgate(path, &["apply", "-f", "wanted.toml", "--dry-run"])),
+        fails(&mut tollgate(path, &["apply", "-f", "wanted.toml"])),
+        fails(&mut tollgate(path, &["merchant", "create", "--id", &shop, "--name", "Shop"])),
+    ] {
+        assert!(said.contains(&format!("a merchant {shop} was deleted not long ago")), "{said}");
+    }
+    let csv =
+        format!("client_id,name,secret,scope,merchant\nold,old,legacy-secret-of-16,payments:read,{shop}\n");
+    fs::write(path.join("old.csv"), csv).unwrap();
+    let said = fails(&mut tollgate(path, &["client", "import", "--from", "csv", "old.csv", "--dry-run"]));
+    assert!(said.contains("was deleted not long ago") && !said.contains("merchant create"), "{said}");
+}
+
+#[test]
 fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     let folder = installation(FILE);
     let path = folder.path();

@@ -101,6 +101,20 @@ fn what_was_exported_is_verified_without_the_store_and_with_an_anchor() {
     assert_eq!(verified["records"], (first.lines().count() + second.lines().count()) as u64);
     assert_eq!(verified["anchor"], *later);
 
+    // One that begins later says behind what, and that it can't tell what was there.
+    fs::write(&file, &second).unwrap();
+    let args = ["audit", "verify", "--file", "export.jsonl", "--format", "json"];
+    let later = finish(&mut configured(folder.path(), &args)).succeeded();
+    assert_eq!(
+        (&later.json()["behind"], &later.json()["first"]),
+        (&json!(anchor), &json!(first.lines().count() + 1))
+    );
+    assert!(
+        later.notes.contains("is the first of the file") && later.notes.contains("without --anchor"),
+        "{later:?}"
+    );
+    assert_eq!((&verified["behind"], &verified["first"]), (&Value::Null, &json!(1)));
+
     // A line that is changed, removed, repeated, moved, cut off.
     let lines: Vec<&str> = first.lines().collect();
     let changed = lines[2].replace("merchant.create", "merchant.delete");

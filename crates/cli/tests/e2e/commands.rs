@@ -207,9 +207,7 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     assert_eq!((&shown["status"], &shown["active_secrets"]), (&"enabled".into(), &1.into()));
     assert_eq!(shown["allow_from"], "10.0.0.0/8 2001:db8::/32");
     assert!(shown.get("client_secret").is_none(), "a secret is shown once");
-    for (member, value) in shown.as_object().unwrap() {
-        assert_eq!(&client[member], value, "{member} is said of a client as soon as it is created");
-    }
+    assert!(shown.as_object().unwrap().iter().all(|(member, value)| &client[member] == value), "{client}");
     assert_eq!(json(&["client", "disable", &ids.client])["status"], "disabled");
     assert_eq!(json(&["client", "enable", &ids.client])["status"], "enabled");
     let secret = json(&["secret", "create", &ids.client, "--old-expires-in", "24h"]);
@@ -222,8 +220,7 @@ fn every_printing_command_prints_one_json_document_when_asked_to() {
     assert_eq!(json(&["merchant", "enable", &ids.merchant])["status"], "enabled");
     assert_eq!(json(&["client", "delete", &ids.client])["status"], "deleted");
     assert!(json(&["key", "rotate"])["key_id"].is_string());
-    let keys = json(&["key", "list"]);
-    assert_eq!(keys.as_array().unwrap().len(), 2);
+    assert_eq!(json(&["key", "list"]).as_array().unwrap().len(), 2);
     assert!(json(&["key", "rotate", "--compromised"])["key_id"].is_string());
 
     let checked = finish(&mut tollgate(

@@ -64,8 +64,28 @@ fn a_link_is_made_as_the_manual_says_and_stands_in_the_trail_without_its_secret(
     ] {
         assert!(trail.contains(part), "{part}: {trail}");
     }
-    for wrong in [&["--role", "admin"][..], &["--url", "example.com"], &["--url", "https://example.com/x"]] {
+    for wrong in [
+        &["--role", "admin"][..],
+        &["--url", "example.com"],
+        &["--url", "https://example.com/x"],
+        &["--url", "http://example.com"],
+        &["--url", "http://127.0.0.1.example.com:9090"],
+    ] {
         let words = [&["console", "link", "--data", ".tollgate"], wrong].concat();
         assert_eq!(finish(&mut tollgate(folder.path(), &words)).code, Some(2), "{wrong:?}");
     }
+    let link = |more: &[&str], env: &[(&str, &str)]| {
+        let words = [&["console", "link", "--data", ".tollgate"], more].concat();
+        finish(tollgate(folder.path(), &words).envs(env.iter().copied()))
+    };
+    let tunnel = link(&["--url", "http://127.0.0.1:9443"], &[]).succeeded().stdout;
+    assert!(tunnel.contains("http://127.0.0.1:9443/console/sign-in?link="), "{tunnel}");
+    // Nor is one made that follows from an address which is reached without TLS.
+    let exposed = [("TOLLGATE_ADMIN_LISTEN", "192.0.2.1:9090"), ("TOLLGATE_ADMIN_ALLOW_REMOTE", "true")];
+    let refused = link(&[], &exposed);
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("http://192.0.2.1:9090 would take"),
+        "{refused:?}"
+    );
+    assert!(!refused.stdout.contains("link="), "{refused:?}");
 }

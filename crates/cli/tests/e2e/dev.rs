@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Dev, Process, fails, finish, tollgate};
+use crate::harness::{Dev, Process, fails, finish, shell, tollgate};
 use crate::kept::is_left_out;
 
 fn the_three_printed_calls_work_as_they_are_pasted_into(shell: &str) {
@@ -54,6 +54,26 @@ fn the_printed_calls_work_in_zsh() {
 #[test]
 fn the_printed_calls_work_in_fish() {
     the_three_printed_calls_work_as_they_are_pasted_into("fish");
+}
+
+#[test]
+fn for_a_program_it_prints_one_document_and_its_log_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["dev", "--listen", "127.0.0.1:0", "--data", "data", "--format", "json"];
+    let dev = Process::spawn(&mut tollgate(folder.path(), &args));
+    let printed: Value = dev.wait_for(|said| serde_json::from_str(said).ok());
+    let calls = printed["calls"].as_array().unwrap();
+    let called = finish(&mut shell(folder.path(), calls[0]["command"].as_str().unwrap())).succeeded().json();
+    assert_eq!((calls.len(), &called["success"]), (3, &Value::Bool(true)));
+    let path = printed["credentials"].as_str().unwrap();
+    let credentials: Value = serde_json::from_slice(&fs::read(folder.path().join(path)).unwrap()).unwrap();
+    assert_eq!(credentials["base_url"], printed["base_url"]);
+    dev.signal("TERM");
+    let finished = dev.finish();
+    assert_eq!((finished.code, finished.json()), (Some(0), printed));
+    let logged: Vec<Value> =
+        finished.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(logged.iter().any(|line| line["status"] == 200), "{finished:?}");
 }
 
 #[test]

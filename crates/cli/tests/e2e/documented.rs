@@ -1,5 +1,6 @@
 //! The commands of docs/operations.md, as they stand there.
 
+mod calls;
 mod transcripts;
 
 use std::fs;

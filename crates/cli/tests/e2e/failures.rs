@@ -54,7 +54,7 @@ fn a_master_key_of_another_store() {
     let key = folder.path().join(data).join("master.key");
     fs::remove_file(&key).unwrap();
     write_master_key(&key);
-    let said = "not the one that this store was made with";
+    let said = "not the one that this store is sealed with";
     contains(&fails(&mut dev(folder.path(), data)), &[said]);
     contains(&fails(&mut tollgate(folder.path(), &["client", "list", "--data", data])), &[said]);
 }

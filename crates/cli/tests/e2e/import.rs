@@ -68,6 +68,20 @@ fn map(folder: &Path) -> Vec<(String, String)> {
     lines.map(pair).collect()
 }
 
+/// A dry run names the merchant that is here by its id, and one that is to be created by its name: its id is not drawn yet.
+fn assert_merchants(planned: &Value, shop: &str) {
+    assert_eq!(planned[1]["merchant_id"], shop);
+    let (merchant, reason) = (&planned[3]["merchant_id"], &planned[3]["reason"]);
+    assert_eq!((merchant, reason), (&Value::Null, &json!("of the new merchant \"New Shop\"")));
+}
+
+/// The whole file of ids. The merchant of every client is in it.
+fn map_text(folder: &Path) -> String {
+    let text = fs::read_to_string(folder.join("map.csv")).unwrap();
+    assert!(text.lines().skip(1).all(|line| line.split(',').nth(2).unwrap().len() == 36), "{text}");
+    text
+}
+
 fn keycloak_client(id: &str, secret: &str, merchant: &str) -> Value {
     json!({
         "id": "5f0c1a52-7d0e-4c1b-9a55-0b3f1f6f2c11", "clientId": id, "name": "", "enabled": true, "secret": secret,
@@ -103,6 +117,7 @@ fn clients_of_keycloak_obtain_tokens_with_the_secrets_that_they_have() {
     ];
     assert_eq!(acts(&planned), expected);
     assert_eq!(planned.json()[2]["reason"], "clients[1]: it is public, and has no secret");
+    assert_merchants(&planned.json(), &shop);
     assert!(
         planned.notes.contains("nothing was done; 2 clients to create, 0 are here already, 1 left out"),
         "{planned:?}"
@@ -116,9 +131,10 @@ fn clients_of_keycloak_obtain_tokens_with_the_secrets_that_they_have() {
     assert!(done.notes.contains("1 of them had an id that is no UUID"), "{done:?}");
     let ids = map(path);
     assert_eq!((ids[0].clone(), ids[1].0.as_str()), ((UUID.to_owned(), UUID.to_owned()), "new-till"));
+    let written = map_text(path);
     let again = run(&["--map", "map.csv"]).succeeded();
     assert_eq!(acts(&again), [act("exists", UUID), act("left out", "account"), act("exists", "new-till")]);
-    assert_eq!(map(path), ids);
+    assert_eq!(map_text(path), written, "with the merchants of both");
     for said in [&planned, &done, &again] {
         assert!(secrets.iter().all(|secret| !format!("{said:?}").contains(secret)));
     }

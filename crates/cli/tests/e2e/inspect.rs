@@ -76,6 +76,40 @@ fn a_token_that_was_ended_is_refused_and_what_ended_it_is_said() {
 }
 
 #[test]
+fn what_was_revoked_is_not_called_disabled() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = Dev::start(&data);
+    let tokens = || dev.tokens();
+    let ended = |(access, refresh): &(String, String), by: &str| {
+        refused(&inspect(&data, access), "access", by);
+        refused(&inspect(&data, refresh), "refresh", by);
+    };
+    let first = tokens();
+    let revoked = "all tokens of its client were revoked after it was issued";
+    dev.admin(&["revoke", "--client", dev.client_id()]);
+    ended(&first, revoked);
+    let fresh = || {
+        eventually("the server knows of it", SEEN_WITHIN, || {
+            let fresh = tokens();
+            (inspect(&data, &fresh.0)["accepted"] == true).then_some(fresh)
+        })
+    };
+    let second = fresh();
+    let networks = ["client", "update", dev.client_id(), "--allow-from", "127.0.0.0/8"];
+    dev.admin(&networks);
+    ended(&second, "its client was given other networks after it was issued");
+    ended(&first, revoked);
+    let third = fresh();
+    // The same networks again are no change.
+    dev.admin(&networks);
+    assert_eq!(verdict(&inspect(&data, &third.0)), (true, "access", ""));
+    dev.admin(&["revoke", "--merchant", dev.merchant_id()]);
+    ended(&third, "all tokens of its merchant's clients were revoked after it was issued");
+    ended(&first, revoked);
+}
+
+#[test]
 fn a_token_of_a_merchant_that_was_deleted_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -22,6 +22,7 @@ mod canary;
 mod changes;
 mod commands;
 mod compression;
+mod config_check;
 mod console;
 mod crash;
 mod dependencies;

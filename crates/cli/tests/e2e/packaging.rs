@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::documented::blocks;
-use crate::harness::{Api, Connection, Finished, Serve, finish, tollgate, write_master_key};
+use crate::harness::{Api, Connection, Finished, Process, Serve, finish, shell, tollgate, write_master_key};
 use crate::kept::is_left_out;
 use crate::tls::{TLS, make_certificate};
 
@@ -167,7 +167,7 @@ fn the_sockets_of_systemd_are_named_as_settings_and_where_the_configuration_has_
     let admin = folder.path().join("tollgate-admin.socket");
     fs::write(&admin, block).unwrap();
     let config = read("packaging/tollgate.toml");
-    let default = read("crates/server/src/config.default.toml");
+    let default = read("crates/config/src/config.default.toml");
     for (unit, key, settings) in [
         (read("packaging/systemd/tollgate.socket"), "listen", &config),
         (block.clone(), "admin_listen", &default),
@@ -297,6 +297,57 @@ fn the_chart_refers_to_secrets_and_its_configuration_is_safe() {
     let checked =
         finish(&mut tollgate(folder.path(), &["config", "check", "--config", "tollgate.toml"])).succeeded();
     assert!(checked.stdout.contains("https://pay.example.com") && config.contains("ES256"), "{checked:?}");
+}
+
+#[test]
+fn the_compose_file_starts_as_its_head_says_with_its_settings_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = read("packaging/container/compose.yaml");
+    let head: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+    assert_eq!(head.len(), 3, "{head:?}");
+    finish(&mut shell(folder.path(), &format!("umask 077; {}", head.join(" && ")))).succeeded();
+
+    let compose: Value = yaml_serde::from_str(&text).unwrap();
+    let services = &compose["services"];
+    // Nobody but this machine reaches what is spoken without TLS.
+    for (name, service) in services.as_object().unwrap() {
+        let ports = service["ports"].as_array().into_iter().flatten();
+        assert!(ports.clone().all(|port| port.as_str().unwrap().starts_with("127.0.0.1:")), "{name}");
+    }
+    let settings = services["migrate"]["<<"]["environment"].as_object().unwrap();
+    let run = |args: &[&str], others: &[(&str, &str)]| {
+        let mut command = tollgate(folder.path(), args);
+        // Where the secrets are mounted, and a port that is free: in the container all are.
+        let here = |value: &Value| {
+            value.as_str().unwrap().replace("/run/secrets/", "secrets/").replace(":8080", ":0")
+        };
+        command.envs(settings.iter().map(|(name, value)| (name, here(value))));
+        command.env("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0").envs(others.iter().copied());
+        command
+    };
+    let checked = finish(&mut run(&["config", "check"], &[]));
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.stderr.starts_with("warning: listen_allow_remote: "), "{checked:?}");
+
+    let sqlite = [("TOLLGATE_DATABASE__URL", "sqlite:tollgate.db"), ("TOLLGATE_DATABASE__PASSWORD", "")];
+    let words = |service: &str| {
+        let words = services[service]["command"].as_array().unwrap();
+        words.iter().map(|word| word.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let started = |service: &str| {
+        let words = words(service);
+        run(&words.iter().map(String::as_str).collect::<Vec<_>>(), &sqlite)
+    };
+    finish(&mut started("migrate")).succeeded();
+    let serve = Serve::run(Process::spawn(&mut started("tollgate")));
+    let shop = ["merchant", "create", "--name", "Example Shop"];
+    assert!(finish(&mut run(&shop, &sqlite)).succeeded().stdout.contains("Example Shop"));
+    assert_eq!(serve.admin.get("/readyz").status, 200);
+
+    // Without the setting nothing starts, as before.
+    let refused = finish(run(&["serve"], &sqlite).env("TOLLGATE_LISTEN_ALLOW_REMOTE", "false"));
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.starts_with("tollgate: unsafe: listen: 0.0.0.0:0 is reachable"), "{refused:?}");
 }
 
 #[test]

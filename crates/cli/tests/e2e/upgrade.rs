@@ -29,6 +29,10 @@ fn is_as_it_was(folder: &Path, made: &Value) {
     let (id, secret) = (text(&made["client_id"]), text(&made["client_secret"]));
     let migrated = finish(&mut tollgate(folder, &["store", "migrate", "--config", "tollgate.toml"]));
     assert!(migrated.succeeded().stdout.contains("schema"));
+    // Its trail has begun with that: an empty one would be one that was wiped.
+    finish(&mut tollgate(folder, &["store", "check"])).succeeded();
+    let trail = finish(&mut tollgate(folder, &["audit", "list", "--act", "store."])).succeeded().stdout;
+    assert!(trail.contains("store.migrate"), "{trail}");
     let serve = Serve::start(folder);
     let (access, refresh) = serve.api.tokens(&id, &secret);
     assert_eq!(serve.api.refresh(&refresh).status, 200);

@@ -143,6 +143,17 @@ fn a_store_is_checked_to_the_last_row_and_key() {
 }
 
 #[test]
+fn a_trail_that_was_wiped_is_found_by_the_check_as_it_is_by_the_verification() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
+    Serve::install(folder.path(), &format!("database.url = \"{}\"", database.url));
+    assert_eq!(problems(folder.path()), [""; 0]);
+    database.psql("DELETE FROM audit; UPDATE installation SET audit_seq = 0, audit_mac = NULL");
+    assert_eq!(problems(folder.path()), ["audit trail"]);
+    let said = fails(&mut tollgate(folder.path(), &["audit", "verify"]));
+    assert!(said.contains("the trail is empty"), "{said}");
+}
+
+#[test]
 fn a_store_in_postgresql_is_checked_and_backed_up_by_its_own_tools() {
     let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
     Serve::install(folder.path(), &format!("database.url = \"{}\"", database.url));

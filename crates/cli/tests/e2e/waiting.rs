@@ -72,5 +72,5 @@ fn a_server_that_waits_ends_when_it_is_told_to_and_when_waiting_is_in_vain() {
     postgres.run();
     let finished = process.finish();
     assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("not the one that this store was made with"), "{finished:?}");
+    assert!(finished.stderr.contains("not the one that this store is sealed with"), "{finished:?}");
 }

@@ -1,10 +1,13 @@
 //! `/admin/v1/clients`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use tollgate_admin::Name;
 use tollgate_admin::clients::{self, ClientFilter, CreatedClient, NewClient};
 use tollgate_core::{Audience, ClientId, Environment, MerchantId, Scope};
-use tollgate_http::fields::{Fields, FromFields, read};
+use tollgate_http::Problems;
+use tollgate_http::fields::{Fields, FromFields, read_in_part};
 use tollgate_store::{ClientUpdate, Quota, Terms};
 
 use super::call::{Call, Outcome};
@@ -14,6 +17,7 @@ use super::values::{
 };
 use super::view::{self, ClientView, CreatedClientView};
 use super::{once, paths};
+use tollgate_server::error::Error;
 
 /// Its route, as idempotency keys count for it.
 const CREATE: &str = "POST /admin/v1/clients";
@@ -23,6 +27,20 @@ pub(crate) struct ClientBody(pub(crate) NewClient);
 
 impl FromFields for ClientBody {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        InPart::from_fields(fields)?.new.map(Self)
+    }
+}
+
+/// The same, as far as it can be read: what the configuration decides of it is looked at whatever is wrong with the rest.
+struct InPart {
+    audiences: Vec<Audience>,
+    access_ttl: Option<Duration>,
+    refresh_ttl: Option<Duration>,
+    new: Option<NewClient>,
+}
+
+impl FromFields for InPart {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let id = fields.optional::<Text<ClientId>>("client_id");
         // `null` for an operator's client must be said, so that no merchant's becomes one by a member that was left out.
         let merchant_id = fields.nullable::<Text<MerchantId>>("merchant_id");
@@ -30,7 +48,7 @@ impl FromFields for ClientBody {
         let environment = fields.optional::<Text<Environment>>("environment");
         let scope = fields.required::<Text<Scope>>("scope");
         let addresses = fields.optional::<Texts<Network>>("allow_from");
-        let audiences = fields.optional::<Texts<Audience>>("audiences");
+        let audiences = fields.optional("audiences").map(|Texts(audiences)| audiences).unwrap_or_default();
         let terms = Terms {
             access_ttl: fields.optional::<Text<Length>>("access_ttl").map(|Text(Length(ttl))| ttl),
             refresh_ttl: fields.optional::<Text<Length>>("refresh_ttl").map(|Text(Length(ttl))| ttl),
@@ -38,18 +56,43 @@ impl FromFields for ClientBody {
             labels: fields.optional("labels").map(|LabelObject(labels)| labels).unwrap_or_default(),
         };
         let secrets = fields.optional("secrets").map(|GivenSecrets(secrets)| secrets);
-        Some(Self(NewClient {
+        let (access_ttl, refresh_ttl) = (terms.access_ttl, terms.refresh_ttl);
+        let new = |merchant_id: Option<Text<MerchantId>>, Text(name), Text(scope)| NewClient {
             id: id.map(|Text(id)| id),
-            merchant_id: merchant_id?.map(|Text(id)| id),
-            name: name?.0,
+            merchant_id: merchant_id.map(|Text(id)| id),
+            name,
             environment: environment.map(|Text(environment)| environment),
-            scope: scope?.0,
+            scope,
             addresses: networks(addresses).unwrap_or_default(),
-            audiences: audiences.map(|Texts(audiences)| audiences).unwrap_or_default(),
+            audiences: audiences.clone(),
             terms,
             secrets: secrets.unwrap_or_default(),
-        }))
+        };
+        let new = match (merchant_id, name, scope) {
+            (Some(merchant_id), Some(name), Some(scope)) => Some(new(merchant_id, name, scope)),
+            _ => None,
+        };
+        Some(Self { audiences, access_ttl, refresh_ttl, new })
     }
+}
+
+/// Reads a client that is to be created, or says all that is wrong with it.
+fn read_new(call: &Call, body: &[u8]) -> Result<NewClient, Problems> {
+    let (read, problems) = read_in_part::<InPart>(body)?;
+    let Some(InPart { audiences, access_ttl, refresh_ttl, new }) = read else { return problems.or(None) };
+    problems.and(misfits(call, &audiences, access_ttl, refresh_ttl)).or(new)
+}
+
+/// What the configuration does not allow for a client's tokens.
+fn misfits(
+    call: &Call,
+    audiences: &[Audience],
+    access: Option<Duration>,
+    refresh: Option<Duration>,
+) -> Problems {
+    let found = clients::misfits(&call.administration(), audiences, access, refresh);
+    let problems = found.into_iter().filter_map(|error| Some(Error::Admin(error).problems()?.into_owned()));
+    problems.fold(Problems::new(), Problems::and)
 }
 
 fn networks(given: Option<Texts<Network>>) -> Option<Vec<ipnet::IpNet>> {
@@ -74,6 +117,15 @@ impl FromFields for Changes {
             labels: fields.given("labels").map(|LabelObject(labels)| labels),
         }))
     }
+}
+
+/// Reads what is to be different about a client, or says all that is wrong with it.
+fn read_changes(call: &Call) -> Result<ClientUpdate, Error> {
+    let (read, problems) = read_in_part::<Changes>(call.body()?)?;
+    let Some(Changes(update)) = read else { return Ok(problems.or(None)?) };
+    let audiences = update.audiences.as_deref().unwrap_or_default();
+    let wrong = misfits(call, audiences, update.access_ttl.flatten(), update.refresh_ttl.flatten());
+    Ok(problems.and(wrong).or(Some(update))?)
 }
 
 fn filter(query: &mut Query) -> ClientFilter {
@@ -103,8 +155,8 @@ pub(super) async fn post(call: Call) -> Outcome {
     call.refuse_condition()?;
     let scope = once::scope(&call, CREATE)?;
     let body = call.body()?;
-    let new = match read::<ClientBody>(body) {
-        Ok(ClientBody(new)) => new,
+    let new = match read_new(&call, body) {
+        Ok(new) => new,
         Err(problems) => return Err(once::refuse(&call, scope.as_ref(), problems.into()).await),
     };
     let shown = |created: &CreatedClient| view::success(&CreatedClientView::of(created));
@@ -120,7 +172,7 @@ pub(super) async fn show(call: Call) -> Outcome {
 
 pub(super) async fn patch(call: Call) -> Outcome {
     let id = call.id("id")?;
-    let Changes(update) = call.read()?;
+    let update = read_changes(&call)?;
     let admin = call.administration();
     let client = clients::update(&admin, id, &update, call.only()?.as_deref(), call.actor()).await?;
     Ok(view::shown_in(client.version, &ClientView::of(&client, admin.now().await?)))

@@ -1,5 +1,7 @@
 //! The file that says which merchants and clients are wanted.
 
+mod problems;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
@@ -8,8 +10,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use tollgate_admin::Name;
 use tollgate_admin::apply::{Wanted, WantedClient, WantedMerchant};
 use tollgate_config::parse_duration;
@@ -19,13 +22,16 @@ use tollgate_store::{Labels, Quota, Status, Terms};
 use crate::file_error::FileError;
 use crate::network::network;
 
-/// Reads a file, in the format that its name says.
+/// Reads a file, in the format that its name says. The error has all that is wrong with it.
 pub fn read(path: &Path) -> Result<Wanted, FileError> {
     let format = Format::of(path).ok_or_else(|| {
         FileError::wrong(path, "its name must end in .toml, .json, .yaml or .yml, which says its format")
     })?;
     let text = fs::read_to_string(path).map_err(|error| FileError::unreadable(path, error))?;
-    let file = format.parse(&text).map_err(|problem| FileError::wrong(path, problem))?;
+    let file: File = format.parse(&text).map_err(|first| FileError::Wrong {
+        path: path.to_owned(),
+        problems: format.problems(&text, first),
+    })?;
     Ok(file.into())
 }
 
@@ -47,8 +53,16 @@ impl Format {
         }
     }
 
+    /// Says what is wrong with a text that can't be parsed: `first`, or all of it with its places where that is more.
+    fn problems(self, text: &str, first: String) -> Vec<String> {
+        let all = self
+            .parse::<Value>(text)
+            .map_or_else(|_| Vec::new(), |file| problems::of::<File, Merchant, Client>(&file));
+        if all.len() > 1 { all } else { vec![first] }
+    }
+
     /// Parses a text; the error says in which line.
-    fn parse(self, text: &str) -> Result<File, String> {
+    fn parse<T: DeserializeOwned>(self, text: &str) -> Result<T, String> {
         match self {
             Self::Toml => toml::from_str(text).map_err(|error| {
                 let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
@@ -240,14 +254,15 @@ scope = "admin:read"
 "#;
 
     fn problem(format: Format, text: &str) -> String {
-        format.parse(text).err().unwrap()
+        format.parse::<File>(text).err().unwrap()
     }
 
     #[test]
     fn the_same_is_read_from_every_format() {
         let value: serde_json::Value = toml::from_str(TOML).unwrap();
         let (json, yaml) = (value.to_string(), yaml_serde::to_string(&value).unwrap());
-        let read = |format: Format, text: &str| format!("{:?}", Wanted::from(format.parse(text).unwrap()));
+        let read =
+            |format: Format, text: &str| format!("{:?}", Wanted::from(format.parse::<File>(text).unwrap()));
         let shown = read(Format::Toml, TOML);
         assert_eq!(read(Format::Json, &json), shown);
         assert_eq!(read(Format::Yaml, &yaml), shown);
@@ -272,5 +287,62 @@ scope = "admin:read"
         assert!(said.contains("missing field `scope`"), "{said}");
         let said = problem(Format::Toml, "[[operators]]\nname = \"a\"\nname = \"b\"\nscope = \"\"\n");
         assert!(said.contains("duplicate key") && said.contains("line 3"), "{said}");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_named_at_once_with_its_place() {
+        let bad = r#"
+foo = 1
+[[merchants]]
+id = "x"
+bar = true
+[[merchants.clients]]
+name = ""
+status = "off"
+scope = "a  b"
+allow_from = ["10.0.0.0/8", "x"]
+quota = "z"
+access_ttl = "5 minutes"
+environment = "prod"
+labels = { "a b" = "c" }
+audiences = "ledger"
+[[merchants.clients]]
+name = "till"
+scope = "payments:read"
+[[operators]]
+name = "desk"
+[[merchant]]
+name = "Shop"
+"#;
+        let json = toml::from_str::<Value>(bad).unwrap();
+        let places = [
+            "foo: ",
+            "merchant: ",
+            "merchants[0]: missing field `name`",
+            "merchants[0].id: ",
+            "merchants[0].bar: ",
+            "merchants[0].clients[0].name: ",
+            "merchants[0].clients[0].status: ",
+            "merchants[0].clients[0].scope: ",
+            "merchants[0].clients[0].allow_from: ",
+            "merchants[0].clients[0].quota: ",
+            "merchants[0].clients[0].access_ttl: ",
+            "merchants[0].clients[0].environment: ",
+            "merchants[0].clients[0].labels: ",
+            "merchants[0].clients[0].audiences: ",
+            "operators[0]: missing field `scope`",
+        ];
+        let yaml = yaml_serde::to_string(&json).unwrap();
+        let texts = [(Format::Toml, bad), (Format::Json, &json.to_string()), (Format::Yaml, &yaml)];
+        for (format, text) in texts {
+            let found = format.problems(text, "the first".to_owned());
+            let is_named =
+                |place: &&str| found.iter().filter(|problem| problem.starts_with(place)).count() == 1;
+            assert!(found.len() == places.len() && places.iter().all(is_named), "{found:#?}");
+        }
+        // One by itself has its line, and so has what is no such file at all.
+        for text in [bad[..4].to_owned(), TOML.replace("5m", "z"), format!("{bad}\nfoo = 2\n[")] {
+            assert_eq!(Format::Toml.problems(&text, "the first".to_owned()), ["the first"], "{text}");
+        }
     }
 }

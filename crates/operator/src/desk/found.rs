@@ -6,35 +6,55 @@ use serde_json::Value;
 use tollgate_admin::apply::{self, Found};
 use tollgate_admin::clients;
 use tollgate_config::parse_duration;
-use tollgate_core::{Audience, Generation, Scope, Timestamp};
+use tollgate_core::{Audience, Generation, Revoked, Scope, Timestamp};
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
-use super::Desk;
+use super::{Desk, PAGE, tokens};
 use crate::error::OperatorError;
 use crate::page::all;
 
 impl Desk {
     /// Reads all merchants and clients.
     pub async fn found(&self) -> Result<Found, OperatorError> {
-        if let Self::Store(opened, _) = self {
-            return Ok(apply::find(&opened.administration()).await?);
-        }
+        let api = match self {
+            Self::Store(opened, _) => return Ok(apply::find(&opened.administration()).await?),
+            Self::Server(api) => api,
+        };
         let merchants = all(async |after| self.merchants(after).await).await?;
         let clients = self.clients_of(None).await?;
+        let revoked = all(async |after| Ok(api.page(tokens::PATH, &[], after, PAGE).await?)).await?;
         let (merchants, clients) = (merchants.iter().map(merchant), clients.iter().map(client));
         Ok(Found {
             merchants: merchants.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
             clients: clients.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
+            deleted: revoked.iter().filter_map(revoked_subject).collect(),
         })
     }
 
     /// Says why a client like this could not be created, as far as that is known before the server says it.
     pub fn check_client(&self, scope: &Scope, audiences: &[Audience], terms: &Terms) -> Result<(), String> {
         match self {
-            Self::Store(opened, _) => clients::check(&opened.administration(), scope, audiences, terms)
-                .map_err(|error| error.to_string()),
+            Self::Store(opened, _) => {
+                let admin = opened.administration();
+                let wrong = clients::misfits(&admin, audiences, terms.access_ttl, terms.refresh_ttl);
+                let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+                if wrong.is_empty() {
+                    let checked = clients::check(&admin, scope, audiences, terms);
+                    return checked.map_err(|error| error.to_string());
+                }
+                Err(wrong.join("; "))
+            }
             Self::Server(_) => Ok(()),
         }
+    }
+}
+
+/// Reads which client's or merchant's tokens a revocation ends. Of others no plan needs to know.
+fn revoked_subject(shown: &Value) -> Option<Revoked> {
+    match shown["kind"].as_str()? {
+        "client" => Some(Revoked::Client(parsed(&shown["id"])?, Generation::END)),
+        "merchant" => Some(Revoked::Merchant(parsed(&shown["id"])?, Generation::END)),
+        _ => None,
     }
 }
 

@@ -7,6 +7,8 @@ use super::Desk;
 use super::values::Tokens;
 use crate::error::OperatorError;
 
+pub(super) const PATH: &str = "/admin/v1/revocations";
+
 impl Desk {
     /// Refuses tokens from now on.
     pub async fn revoke(&self, which: Tokens) -> Result<(), OperatorError> {
@@ -25,7 +27,7 @@ impl Desk {
                     Tokens::OfClient(id) => json!({ "client_id": id }),
                     Tokens::OfMerchant(id) => json!({ "merchant_id": id }),
                 };
-                api.post("/admin/v1/revocations", &body).await?;
+                api.post(PATH, &body).await?;
             }
         }
         Ok(())

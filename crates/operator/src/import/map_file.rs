@@ -22,7 +22,7 @@ impl<'a> MapFile<'a> {
         map
     }
 
-    /// Adds a client. Of one that was there before nothing is said of the merchant.
+    /// Adds a client, whether it was imported now or before.
     pub fn add(&mut self, old: &str, id: Option<ClientId>, merchant: Option<MerchantId>) {
         let text = |id: Option<String>| id.unwrap_or_default();
         let (id, merchant) = (id.map(|id| id.to_string()), merchant.map(|id| id.to_string()));

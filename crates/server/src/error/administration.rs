@@ -10,6 +10,7 @@ pub(super) const fn code_of(error: &AdminError) -> Code {
         AdminError::UnknownClient(_) | AdminError::UnknownSecret { .. } => Code::NotFound,
         AdminError::KeyExists(_)
         | AdminError::MerchantExists(_)
+        | AdminError::MerchantDeleted(_)
         | AdminError::ClientExists(_)
         | AdminError::ClientDeleted(_)
         | AdminError::ReservedId(_)

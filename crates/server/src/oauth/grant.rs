@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tollgate_config::{AccessTokens, Config};
-use tollgate_core::{Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
+use tollgate_core::{Audience, Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{Problem, Problems};
 
@@ -49,13 +49,14 @@ fn access_tokens<'a>(
 ) -> Result<AccessTokens<'a>, Error> {
     let default = config.default_access_tokens();
     let found = match (target, &*client.audiences) {
-        (None, []) => Some(default),
-        (None, [first, ..]) => config.access_tokens(first.as_str()),
-        (Some(target), _) => {
-            config.access_tokens(target).filter(|_| client.may_have(target, default.audience))
-        }
+        (None, []) => default,
+        (None, [first, ..]) => config.access_tokens(first.as_str()).ok_or_else(|| not_served(first))?,
+        (Some(target), _) => config
+            .access_tokens(target)
+            .filter(|_| client.may_have(target, default.audience))
+            .ok_or_else(unknown_target)?,
     };
-    Ok(shortened(found.ok_or_else(unknown_target)?, client))
+    Ok(shortened(found, client))
 }
 
 /// Access tokens as a client gets them: their lifetime may be shorter than the configured one.
@@ -91,6 +92,14 @@ pub(super) fn vouched_for(
     let client = client.ok_or(Error::RefreshRefused(Unproved::UnknownClient))?;
     client.vouches_for(refresh, now).map_err(Error::RefreshRefused)?;
     Ok(client)
+}
+
+/// The configuration has lost the API that a client is for: nothing in its request is wrong.
+fn not_served(audience: &Audience) -> Error {
+    let problem = format!(
+        "is of a client for {audience}, which this server issues no tokens for any more: ask its operators"
+    );
+    Error::Target(Problem::new("client_id", problem).into())
 }
 
 fn unknown_target() -> Error {

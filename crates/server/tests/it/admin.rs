@@ -1,5 +1,6 @@
 //! The acts of administration, as a library offers them: typed, and recorded with who did them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tollgate_admin::clients::NewClient;
@@ -8,11 +9,11 @@ use tollgate_admin::merchants::{self, NewMerchant};
 use tollgate_admin::secrets::SecretStatus;
 use tollgate_admin::{AdminError, clients, copy, keys, many, secrets};
 use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, MerchantId, Phase, SecretId};
-use tollgate_store::{Part, Sqlite, Status, Store, Table, Terms, Value};
+use tollgate_store::{ClientUpdate, Part, Sqlite, Status, Store, Table, Terms, Value};
 
-use crate::call::{Call, TOKEN, assert_refused};
+use crate::call::{Call, REFRESH, TOKEN, assert_refused};
 use crate::oauth::post_as;
-use crate::stage::{Stage, create};
+use crate::stage::{Kind, Stage, create};
 
 fn ada() -> Actor {
     let kind = ActorKind::CommandLine { user: "ada".to_owned(), host: "gateway-1".to_owned() };
@@ -85,6 +86,52 @@ async fn whoever_administers_creates_what_can_log_in_and_ends_it_again() {
     sent(clients::delete(&admin, created.client.id, None, &ada)).await.unwrap();
     stage.follow().await;
     assert_refused(&stage.answer(token).await, 401, "INVALID_CLIENT");
+}
+
+#[tokio::test]
+async fn other_networks_count_for_the_tokens_that_a_client_has() {
+    let mut stage = Stage::open().await;
+    let bound = stage.client(Kind { addresses: &["192.0.2.0/24"], ..stage.kind() }).await;
+    let list =
+        |token: &serde_json::Value| Call::get("/api/v1/payment-requests").bearer(token.as_str().unwrap());
+    let mut at: IpAddr = "192.0.2.9".parse().unwrap();
+    // Others, wider, any, and narrower again.
+    for (networks, next) in [
+        (&["198.51.100.0/24"][..], "198.51.100.9"),
+        (&["198.51.100.0/24", "203.0.113.0/24"], "203.0.113.9"),
+        (&[], "192.0.2.9"),
+        (&["203.0.113.9/32"], "203.0.113.9"),
+    ] {
+        let had = stage.answer_from(at, Call::post(TOKEN).json(&bound.body())).await.data();
+        assert_eq!(stage.answer_from(at, list(&had["access_token"])).await.status(), 200);
+        let addresses = networks.iter().map(|text| text.parse().unwrap()).collect();
+        let update = ClientUpdate { addresses: Some(addresses), ..ClientUpdate::default() };
+        let admin = stage.installation.administration();
+        clients::update(&admin, bound.id, &update, None, &ada()).await.unwrap();
+        stage.follow().await;
+        let next = next.parse().unwrap();
+        for from in [at, next] {
+            let reply = stage.answer_from(from, list(&had["access_token"])).await;
+            assert_refused(&reply, 401, "INVALID_TOKEN");
+        }
+        let refresh = Call::post(REFRESH).json(&serde_json::json!({"refresh_token": had["refresh_token"]}));
+        assert_refused(&stage.answer_from(next, refresh).await, 401, "INVALID_TOKEN");
+        at = next;
+        let has = stage.answer_from(at, Call::post(TOKEN).json(&bound.body())).await.data();
+        assert_eq!(stage.answer_from(at, list(&has["access_token"])).await.status(), 200, "{networks:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_merchant_that_was_deleted_is_not_created_again_under_its_id() {
+    let stage = Stage::open().await;
+    let (admin, ada) = (stage.installation.administration(), ada());
+    let id = merchants::create(&admin, shop("Shop"), &ada).await.unwrap().id;
+    merchants::delete(&admin, id, None, &ada).await.unwrap();
+    let again = NewMerchant { id: Some(id), ..shop("Shop") };
+    let refused = merchants::create(&admin, again, &ada).await.unwrap_err();
+    assert_eq!(refused.to_string(), AdminError::MerchantDeleted(id).to_string());
+    assert!(merchants::create(&admin, shop("Shop"), &ada).await.is_ok());
 }
 
 #[tokio::test]

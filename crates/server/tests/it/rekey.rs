@@ -8,9 +8,9 @@ use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
 use tollgate_admin::rekey::{self, Resealed};
 use tollgate_admin::{OpenError, keys};
 use tollgate_core::{Algorithm, MasterKey, MasterKeys};
-use tollgate_server::{Installation, Server};
+use tollgate_server::{Follower, Installation, Server};
 
-use crate::call::{Call, LIST, REFRESH, TOKEN};
+use crate::call::{Call, LIST, REFRESH, TOKEN, assert_refused};
 use crate::sandbox::mounted;
 use crate::stage::{PEER, SYSTEM, Stage, answer, master_key};
 
@@ -103,4 +103,29 @@ async fn a_store_to_which_a_newer_program_has_added_is_neither_sealed_anew_nor_c
         assert!(error.to_string().contains("schema version 13, this version knows up to 12"), "{error}");
     }
     assert!(with_keys(&stage, vec![master_key()]).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_server_that_has_only_the_former_master_key_is_not_ready_at_once_and_says_which_is_missing() {
+    let stage = Stage::open().await;
+    let tokens = stage.tokens(&stage.shop).await;
+    let mut follower = Follower::new(stage.installation.clone());
+    let both = with_keys(&stage, vec![other_key(), master_key()]).await.unwrap();
+    rekey::rekey(&both.administration(), &SYSTEM).await.unwrap();
+    follower.step_or_warn().await;
+    let ready = stage.answer(Call::get("/readyz")).await;
+    assert_refused(&ready, 503, "UNAVAILABLE");
+    assert!(ready.text().contains("add the new master key to master_key"), "{}", ready.text());
+    // Others sign with keys that are not known here, and no token of theirs is called wrong.
+    assert_refused(&stage.list(&tokens.access).await, 503, "UNAVAILABLE");
+    assert_refused(&stage.answer(Call::post(TOKEN).json(&stage.shop.body())).await, 503, "UNAVAILABLE");
+    let rotated = keys::rotate(&stage.installation.administration(), Algorithm::Hs256, &SYSTEM).await;
+    let refused = rotated.err().unwrap().to_string();
+    assert!(refused.contains("add the new master key to master_key"), "{refused}");
+
+    let back = with_keys(&stage, vec![master_key(), other_key()]).await.unwrap();
+    rekey::rekey(&back.administration(), &SYSTEM).await.unwrap();
+    follower.step_or_warn().await;
+    assert_eq!(stage.answer(Call::get("/readyz")).await.status(), 200);
+    assert_eq!(stage.list(&tokens.access).await.status(), 200);
 }

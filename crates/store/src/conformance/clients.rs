@@ -245,6 +245,8 @@ pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
     assert!(update(ClientUpdate { addresses: Some(Vec::new()), ..ClientUpdate::default() }).await);
     expected.addresses = Vec::new();
     expected.version = Version::from_number(3);
+    // The tokens that it has say where they may be used.
+    expected.generation = SECOND;
     assert_eq!(the_client(&store, 1).await, expected);
     let terms = Terms { refresh_ttl: Some(HOUR), labels: "a=b\n".parse().unwrap(), ..Terms::default() };
     let all = ClientUpdate {
@@ -266,9 +268,11 @@ pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
     (expected.audiences, expected.version) = (Vec::new(), Version::from_number(6));
     assert_eq!(the_client(&store, 1).await, expected);
     let client = Changed::Client(client_id(1));
+    let subject = Revoked::Client(client_id(1), SECOND);
+    let moved = Changed::Revocation(Revocation { subject, expires_at: FORGOTTEN });
     assert_eq!(
         changed_since(&store, before).await,
-        [Changed::Merchant(merchant_id(1)), client, client, client, client, client, client]
+        [Changed::Merchant(merchant_id(1)), client, client, client, moved, client, client, client]
     );
 }
 

@@ -114,19 +114,26 @@ impl Clients for Postgres {
             update;
         let by = By::of(act.actor());
         let done = self
-            .write_by(
+            .write_locked_by(
                 act,
+                // Waits for others who change it, so that the networks are known that it has until now.
+                ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
                 recorded!(
-                    "done AS (
+                    "moved AS (SELECT id AS client FROM clients WHERE id = $1 AND addresses <> $5),
+                     done AS (
                          UPDATE clients SET version = version + 1, name = coalesce($3, name),
                              scope = coalesce($4, scope), addresses = coalesce($5, addresses),
+                             generation = generation + (coalesce($5, addresses) <> addresses)::integer,
                              audiences = coalesce($6, audiences),
                              access_ttl = CASE WHEN $7 THEN $8 ELSE access_ttl END,
                              refresh_ttl = CASE WHEN $9 THEN $10 ELSE refresh_ttl END,
                              quota = CASE WHEN $11 THEN $12 ELSE quota END, labels = coalesce($13, labels)
-                         WHERE id = $1 AND ($2 IS NULL OR version = $2) RETURNING id
+                         WHERE id = $1 AND ($2 IS NULL OR version = $2) RETURNING id, generation
                      )",
-                    "SELECT 1, 'client', id, NULL::bigint, $14, false FROM done",
+                    // Its tokens say from where they may be used, as it was when they were issued.
+                    "SELECT 1, 'client', id, NULL::bigint, $14, false FROM done
+                     UNION ALL SELECT 2, 'client revoked', id, generation, $18, true FROM done
+                     WHERE id IN (SELECT client FROM moved)",
                     "$15, $16, $17",
                     "SELECT FROM done"
                 ),
@@ -148,6 +155,7 @@ impl Clients for Postgres {
                     by.who(),
                     by.from(),
                     by.why(),
+                    outlasts(now),
                 ],
             )
             .await?;

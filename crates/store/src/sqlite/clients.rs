@@ -1,7 +1,7 @@
 //! Clients and their secrets.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Params, Result, Row, params, types};
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
 use tollgate_core::{
     Actor, ClientId, Generation, MerchantId, Revoked, Scope, SecretHash, SecretId, Timestamp,
 };
@@ -144,11 +144,18 @@ impl Clients for Sqlite {
     ) -> Result<bool, StoreError> {
         let (update, actor) = (update.clone(), act.actor().clone());
         self.act(act, move |connection| {
-            let found = update_row(connection, id, &update, only)?;
-            if found > 0 {
-                changes::record(connection, Changed::Client(id), now, &actor)?;
+            let before = addresses_and_generation(connection, id)?;
+            if update_row(connection, id, &update, only)? == 0 {
+                return Ok(false);
             }
-            Ok(found > 0)
+            changes::record(connection, Changed::Client(id), now, &actor)?;
+            // Its tokens say from where they may be used, as it was when they were issued.
+            if let (Some((was, generation)), Some(addresses)) = (before, &update.addresses)
+                && was != networks_text(addresses)
+            {
+                changes::revoke(connection, Revoked::Client(id, generation.next()), now, &actor)?;
+            }
+            Ok(true)
         })
         .await
     }
@@ -221,7 +228,15 @@ impl Clients for Sqlite {
     }
 }
 
-/// Changes a client's row. Returns how many there are.
+/// Returns the networks of a client as they are kept, and the generation of its tokens.
+fn addresses_and_generation(connection: &Connection, id: ClientId) -> Result<Option<(String, Generation)>> {
+    connection
+        .prepare_cached("SELECT addresses, generation FROM clients WHERE id = ?1")?
+        .query_one([id.as_bytes()], |row| Ok((row.get(0)?, generation(row, 1)?)))
+        .optional()
+}
+
+/// Changes a client's row, and raises its generation where its networks become others. Returns how many there are.
 fn update_row(
     connection: &Connection,
     id: ClientId,
@@ -232,7 +247,8 @@ fn update_row(
     connection
         .prepare_cached(
             "UPDATE clients SET version = version + 1, name = ifnull(?3, name), scope = ifnull(?4, scope),
-                 addresses = ifnull(?5, addresses), audiences = ifnull(?6, audiences),
+                 addresses = ifnull(?5, addresses), generation = generation + (ifnull(?5, addresses) <> addresses),
+                 audiences = ifnull(?6, audiences),
                  access_ttl = iif(?7, ?8, access_ttl), refresh_ttl = iif(?9, ?10, refresh_ttl),
                  quota = iif(?11, ?12, quota), labels = ifnull(?13, labels)
              WHERE id = ?1 AND (?2 IS NULL OR version = ?2)",

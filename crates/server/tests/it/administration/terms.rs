@@ -99,4 +99,11 @@ async fn every_wrong_member_of_a_body_is_named() {
         "extra",
     ];
     assert_eq!(fields, expected);
+    // What the configuration decides is named with the rest.
+    let wrong = json!({"name": 7, "audiences": ["nope", "payment-api", "neither"], "access_ttl": "9h", "refresh_ttl": "25h"});
+    let beyond = ["audiences", "audiences", "access_ttl", "refresh_ttl"];
+    let fields = desk.post(super::CLIENTS, &wrong).await.fields();
+    assert_eq!(fields, [&["merchant_id", "name", "scope"][..], &beyond].concat());
+    let client = desk.client(None, json!({})).await;
+    assert_eq!(desk.patch(&client_path(&client), &wrong).await.fields(), [&["name"][..], &beyond].concat());
 }

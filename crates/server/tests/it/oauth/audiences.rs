@@ -114,6 +114,18 @@ async fn a_client_without_audiences_gets_tokens_for_the_default_one_alone() {
 }
 
 #[tokio::test]
+async fn a_client_whose_audience_is_configured_no_more_is_told_so() {
+    let mut stage = Stage::open().await;
+    let of_the_ledger = stage.client(Kind { audiences: &[LEDGER], ..stage.kind() }).await;
+    let reply = stage.answer(Call::post(TOKEN).json(&of_the_ledger.body())).await;
+    assert_eq!(reply.fields(), ["client_id"]);
+    assert!(reply.text().contains(LEDGER), "{}", reply.text());
+    let form = "grant_type=client_credentials";
+    let reply = stage.answer(post_as(&of_the_ledger, OAUTH_TOKEN, form)).await;
+    assert_oauth_refused(&reply, 400, "invalid_target");
+}
+
+#[tokio::test]
 async fn a_token_of_each_algorithm_is_verified_with_the_published_keys_and_says_what_rfc_9068_asks() {
     for algorithm in ["ES256", "EdDSA", "PS256", "RS256"] {
         let stage = open(&[("TOLLGATE_TOKENS__ALGORITHM", algorithm)]).await;

@@ -13,6 +13,7 @@ const fn known(error: &AdminError) {
         | AdminError::KeyExists(_)
         | AdminError::UnknownAudience(_)
         | AdminError::MerchantExists(_)
+        | AdminError::MerchantDeleted(_)
         | AdminError::ClientExists(_)
         | AdminError::ClientDeleted(_)
         | AdminError::ReservedId(_)
@@ -47,6 +48,7 @@ pub(super) fn errors() -> Vec<AdminError> {
         AdminError::KeyExists(Algorithm::Hs256),
         AdminError::UnknownAudience("https://ledger.example.com".parse().unwrap()),
         AdminError::MerchantExists(merchant),
+        AdminError::MerchantDeleted(merchant),
         AdminError::ClientExists(client),
         AdminError::ClientDeleted(client),
         AdminError::ReservedId(ClientId::from_bytes([0; 16])),

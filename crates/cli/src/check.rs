@@ -1,0 +1,57 @@
+//! `tollgate config check`: what a server would be configured to, and what keeps it from starting.
+
+use std::path::Path;
+
+use tollgate_config::{Config, Database};
+use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
+use tollgate_operator::opening;
+
+use crate::args::Format;
+use crate::certificate::Served;
+use crate::failure::Failure;
+use crate::{open, output, say, serve, telemetry};
+
+/// Prints the effective configuration, and fails on everything by which `serve` would refuse to start, short of opening the store and
+/// listening. With `settings_only` what the configuration names is not read.
+pub(crate) fn run(file: Option<&Path>, settings_only: bool, format: Format) -> Result<(), Failure> {
+    let config = serve::read(file)?;
+    match format {
+        Format::Text => output::lines(&config.to_redacted_toml())?,
+        Format::Json => output::object(format, &config.to_redacted_json())?,
+    }
+    for warning in config.warnings() {
+        say::warning(&warning);
+    }
+    let mut problems: Vec<String> = open::unsafe_ones(&config.check_production()).collect();
+    if !settings_only {
+        problems.extend(unreadable(&config));
+        warn_of_provider(&config);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
+}
+
+/// Reads what a server reads at its start, and lists what can't be read or is not used.
+fn unreadable(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    for source in &config.master_key {
+        problems.extend(opening::master_key(config, source).err().map(|problem| problem.to_string()));
+    }
+    let store = match (&config.database.url, &config.database.password) {
+        (Database::Sqlite(path), _) => opening::check_store(path),
+        (Database::Postgres(_), Some(source)) => database_password(source, sharing(config)).map(drop),
+        (Database::Postgres(_), None) => Ok(()),
+    };
+    problems.extend(store.err().map(|problem| problem.to_string()));
+    problems.extend(Served::unusable(config).iter().map(ToString::to_string));
+    problems.extend(telemetry::check(config).err().map(|failure| failure.to_string()));
+    problems
+}
+
+/// A server starts without its provider, and says so in its log.
+fn warn_of_provider(config: &Config) {
+    if config.console.oidc.is_set()
+        && let Err(problem) = provider_secret(config)
+    {
+        say::warning(&format!("nobody can sign in to the console by the provider: {problem}"));
+    }
+}
