@@ -1,7 +1,7 @@
-//! Tollgate's server as a library: the authority, and the sandbox Payment API behind the guard.
+//! Tollgate's server as a library: the authority, and a seat for what is [mounted](Mounted) beside it.
 //!
 //! A request travels down through few files: [`tollgate_http::edge`] → [`Server::handle`] → the authority's endpoint,
-//! or the guard and the sandbox's. An error on the way becomes an answer in one place, [`error`].
+//! or what is mounted. An error on the way becomes an answer in one place, [`error`].
 
 mod answering;
 mod authz;

@@ -48,7 +48,7 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("guard", 2_360),
     ("http", 4_070),
     ("sandbox", 4_330),
-    ("server", 13_510),
+    ("server", 8_210),
     ("store", 8_170),
 ];
 

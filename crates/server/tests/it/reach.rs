@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use tollgate_server::{Mounted, Server};
+
 use crate::call::{Call, REFRESH, TOKEN, assert_refused};
-use crate::stage::Stage;
+use crate::stage::{PEER, Stage, answer};
 
 #[tokio::test]
 async fn a_request_that_a_browser_page_sent_is_refused_and_told_why() {
@@ -61,7 +63,7 @@ async fn no_second_spelling_of_the_path_reaches_the_endpoint() {
     }
 }
 
-/// The paths that a server answers at, whatever is mounted beside it.
+/// The paths that a server answers at which serves operators too, whatever else is mounted beside it.
 const OWN: [&str; 30] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
@@ -125,4 +127,19 @@ async fn a_server_without_the_sandbox_has_none_of_its_routes() {
     let mut all: Vec<_> = OWN.into_iter().chain(OF_THE_SANDBOX).collect();
     all.sort_unstable();
     assert_eq!(paths(&with_it), all);
+}
+
+#[tokio::test]
+async fn a_server_in_which_nothing_is_mounted_has_neither_administration_nor_console() {
+    let stage = Stage::open().await;
+    let server = Server::new(stage.installation.clone(), true, |_| Mounted::default());
+    let of_operators = |path: &&str| path.starts_with("/admin/") || path.starts_with("/console");
+    let mut paths = server.paths();
+    paths.sort_unstable();
+    let (mounted, own): (Vec<_>, Vec<_>) = OWN.into_iter().partition(of_operators);
+    assert_eq!((mounted.len(), paths), (17, own));
+    for path in mounted {
+        assert_refused(&answer(&server, PEER, Call::get(path).whole()).await, 404, "NOT_FOUND");
+    }
+    assert_eq!(answer(&server, PEER, Call::get("/readyz").whole()).await.status(), 200);
 }
