@@ -212,7 +212,7 @@ fn a_file_that_is_wrong_anywhere_does_nothing() {
     let before = json(path, &["audit", "verify"])["anchor"].clone();
     for (from, to, expected) in [
         ("30/min", "30/week", "wanted.toml: \"30/week\": a quota is a count of at least 1 per s"),
-        ("name = \"till\"", "names = \"till\"", "unknown field `names`"),
+        ("quota =", "quotas =", "unknown field `quotas`"),
         ("5m", "5h", "merchants[0].clients[1]: access_ttl must be whole seconds from 1s to 15m"),
         ("labels = {", "audiences = [\"ledger\"]\nlabels = {", "no audience is called ledger"),
         ("name = \"web\"", "name = \"till\"", "merchants[0].clients[0]: another one has this name, too"),
@@ -223,6 +223,15 @@ fn a_file_that_is_wrong_anywhere_does_nothing() {
         assert!(said.contains(expected), "{to}: {said}");
         assert!(!path.join("secrets").exists());
     }
+    // Every error is named: here of a member that is mistyped, and so of one that is missing.
+    fs::write(path.join("wanted.toml"), FILE.replace("name = \"till\"", "names = \"till\"")).unwrap();
+    let said = finish(&mut tollgate(path, &["apply", "-f", "wanted.toml"]));
+    let lines: Vec<_> = said.stderr.lines().collect();
+    assert!(said.code == Some(1) && lines.len() == 2, "{said:?}");
+    assert!(
+        lines[0].contains("missing field `name`") && lines[1].contains("unknown field `names`"),
+        "{said:?}"
+    );
     for (name, expected) in [("absent.toml", "can't be read"), ("wanted.txt", "must end in .toml, .json")] {
         let said = fails(&mut tollgate(path, &["apply", "-f", name]));
         assert!(said.contains(expected), "{said}");
