@@ -283,7 +283,8 @@ fn each_role_allows_its_own_commands_and_no_others() {
     let create = ["client", "create", "--merchant", &merchant, "--name", "till", "--scope", EVERY_ROLE];
     let client = place.on_store(&[&create[..], &["--format", "json"]].concat());
     // A merchant's client does not become an operator's by its scope.
-    let client = client.succeeded().json();
+    assert!(client.code == Some(0) && client.stderr.contains("admin:"), "it is warned of: {client:?}");
+    let client = client.json();
     let merchants = (text(&client, "client_id"), text(&client, "client_secret"));
     let commands: Vec<(&str, String)> = ACTS
         .iter()
