@@ -13,11 +13,13 @@ pub enum Media {
 }
 
 /// Why a body is not understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotUnderstood {
     /// It has another type, two, or none.
+    #[error("unsupported media type")]
     Type,
     /// Its type would do, but it is compressed.
+    #[error("the body is compressed")]
     Compressed,
 }
 
@@ -42,6 +44,14 @@ impl Media {
             return Err(NotUnderstood::Compressed);
         }
         Ok(media)
+    }
+
+    /// What is asked of who has sent another one.
+    pub const fn asked_for(self) -> &'static str {
+        match self {
+            Self::Json => "Send the body as Content-Type: application/json, in UTF-8.",
+            Self::Form => "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.",
+        }
     }
 
     /// Requires a body of this type.

@@ -80,7 +80,7 @@ pub enum Error {
     #[error("the body is too long")]
     TooLarge,
     /// The body is of another type than those that are understood, or is compressed.
-    #[error("{}", if *why == NotUnderstood::Compressed { "the body is compressed" } else { "unsupported media type" })]
+    #[error("{why}")]
     MediaType {
         /// Which of both.
         why: NotUnderstood,

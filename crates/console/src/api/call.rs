@@ -154,8 +154,8 @@ impl Call {
 
     /// The body, which must be JSON.
     pub(super) fn body(&self) -> Result<&[u8], Error> {
-        let json = Media::Json.require(&self.head.headers);
-        json.map_err(|why| Error::MediaType { why, expected: JSON_ONLY })?;
+        let expected = Media::Json.asked_for();
+        Media::Json.require(&self.head.headers).map_err(|why| Error::MediaType { why, expected })?;
         Ok(&self.body)
     }
 
@@ -177,9 +177,6 @@ impl Call {
         Ok(())
     }
 }
-
-/// What callers are told that send another type.
-const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
 
 /// Reads the ids in the path. What is not UTF-8 is none.
 async fn ids(head: &mut Parts) -> Vec<(String, String)> {

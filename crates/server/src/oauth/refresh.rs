@@ -52,8 +52,8 @@ fn calling_from(from: ClientAddress, client: Arc<Registered>) -> Result<Arc<Regi
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-    const JSON_ONLY: &str = "Send the body as Content-Type: application/json, in UTF-8.";
-    Media::Json.require(headers).map_err(|why| Error::MediaType { why, expected: JSON_ONLY })
+    let expected = Media::Json.asked_for();
+    Media::Json.require(headers).map_err(|why| Error::MediaType { why, expected })
 }
 
 fn refresh_token(body: &[u8]) -> Result<Sensitive<'_>, Error> {

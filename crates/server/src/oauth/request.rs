@@ -40,17 +40,14 @@ pub(super) fn take_post<B>(request: Request<B>) -> Result<(HeaderMap, B), Error>
 /// The longest body that is read: 64 KiB.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// What callers are told that send another type.
-const FORM_ONLY: &str = "Send the body as Content-Type: application/x-www-form-urlencoded, in UTF-8.";
-
 /// Takes a `POST` of a form from a server, and reads it whole.
 pub(super) async fn receive(
     state: &State,
     request: Request<impl RequestBody>,
 ) -> Result<(HeaderMap, SensitiveBody), Error> {
     let (headers, body) = take_post(request)?;
-    let form = Media::Form.require(&headers);
-    form.map_err(|why| Error::MediaType { why, expected: FORM_ONLY })?;
+    let expected = Media::Form.asked_for();
+    Media::Form.require(&headers).map_err(|why| Error::MediaType { why, expected })?;
     let body = read_body(body, MAX_BODY, state.body_timeout()).await?;
     Ok((headers, body.into()))
 }
