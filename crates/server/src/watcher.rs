@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 use tollgate_core::Timestamp;
+use tollgate_store::{Schema, StoreError};
 
 use crate::installation::Installation;
 use crate::suspension::Cause;
@@ -71,10 +72,12 @@ impl Watcher {
 
     /// Looks whether a newer program has changed the schema so that this one can't work with it. One that only adds is good.
     pub async fn check_schema(&self) {
-        // A store that can't be asked is noticed by whoever reads the change log.
-        let Ok(schema) = self.installation.store().schema().await else { return };
-        let reason = schema.check().err().map(|error| error.to_string());
-        self.installation.suspend(Cause::Schema, reason);
+        let known = match self.installation.store().schema().await {
+            // A store that can't be asked is noticed by whoever reads the change log.
+            Err(StoreError::Unavailable(_)) => return,
+            asked => asked.and_then(Schema::check),
+        };
+        self.installation.suspend(Cause::Schema, known.err().map(|error| error.to_string()));
     }
 
     /// Compares the server's clock with the store's. One comparison alone ends nothing: the machine may have stood still

@@ -87,6 +87,10 @@ async fn a_server_that_is_too_old_for_its_store_serves_no_more() {
     store.execute_batch("UPDATE tollgate_schema SET oldest = 12").unwrap();
     watcher.check_schema().await;
     assert_serving(&stage, &tokens).await;
+    // What can't be understood may be of any program.
+    store.execute_batch("UPDATE tollgate_schema SET oldest = -1").unwrap();
+    watcher.check_schema().await;
+    assert_suspended(&stage, &tokens, "the store is damaged").await;
 }
 
 /// Not even until somebody has looked, and although what is old may be served.
