@@ -43,10 +43,9 @@ pub async fn list(admin: &Administration<'_>) -> Result<Vec<ListedKey>, AdminErr
     let ring = SigningRing::new(&issuer, admin.unlocked.open_signing_keys(admin.store, &keys).await?);
     let listed = keys.iter().map(|key| {
         // The first key of an algorithm would sign before its time if it were asked to. By its times it does not sign yet.
-        let phase = if key.activates_at > now && ring.phase(key.id, now) == Some(Phase::Active) {
-            Some(Phase::Next)
-        } else {
-            ring.phase(key.id, now)
+        let phase = match ring.phase(key.id, now) {
+            Some(Phase::Active) if key.activates_at > now => Some(Phase::Next),
+            phase => phase,
         };
         let advances_at = phase.and_then(|phase| advances_at(admin, &keys, key, phase, now));
         ListedKey { key: key.clone(), phase, advances_at }
