@@ -17,7 +17,7 @@ use crate::view;
 
 const PATH: &str = "/admin/v1/clients";
 
-/// What is printed of a client.
+/// What is shown of a client.
 const SHOWN: &[&str] = &[
     "client_id",
     "merchant_id",
@@ -35,25 +35,11 @@ const SHOWN: &[&str] = &[
     "created_at",
 ];
 
-/// What is printed of a client that was created.
-const CREATED: &[&str] = &[
-    "client_id",
-    "client_secret",
-    "secret_id",
-    "merchant_id",
-    "name",
-    "environment",
-    "scope",
-    "allow_from",
-    "audiences",
-    "access_ttl",
-    "refresh_ttl",
-    "quota",
-    "labels",
-    "status",
-    "active_secrets",
-    "created_at",
-];
+/// What is shown of a client that was created: behind its id its secret, too.
+fn shown_once() -> Vec<&'static str> {
+    let (id, others) = SHOWN.split_at(1);
+    [id, &["client_secret", "secret_id"], others].concat()
+}
 
 impl Desk {
     /// Creates a client, and returns it with its secret.
@@ -62,7 +48,7 @@ impl Desk {
             Self::Store(opened, actor) => {
                 Ok(created(&clients::create(&opened.administration(), new, actor).await?))
             }
-            Self::Server(api) => Ok(shown(api.post(PATH, &body(&new)).await?, CREATED)),
+            Self::Server(api) => Ok(shown(api.post(PATH, &body(&new)).await?, &shown_once())),
         }
     }
 
@@ -85,7 +71,7 @@ impl Desk {
             Self::Server(api) => {
                 let mut all = Vec::new();
                 for new in new {
-                    let created = shown(api.post(PATH, &body(new)).await?, CREATED);
+                    let created = shown(api.post(PATH, &body(new)).await?, &shown_once());
                     keep(std::slice::from_ref(&created)).await.map_err(|cause| lost(&created, cause))?;
                     all.push(created);
                 }
@@ -236,7 +222,7 @@ fn created(created: &CreatedClient) -> Value {
     let mut shown = view::client(client, client.created_at);
     shown["client_secret"] = created.expose_secret().into();
     shown["secret_id"] = json!(client.secrets.first().map(|secret| secret.id));
-    pick(&mut shown, CREATED)
+    pick(&mut shown, &shown_once())
 }
 
 /// Writes a new client as the server reads it.
