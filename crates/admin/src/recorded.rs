@@ -57,7 +57,7 @@ pub fn signing_key(key: &SigningKey, others_retire_at: Timestamp) -> Value {
 }
 
 /// Returns the word for a status.
-pub(crate) const fn status(status: Status) -> &'static str {
+pub const fn status(status: Status) -> &'static str {
     match status {
         Status::Enabled => "enabled",
         Status::Disabled => "disabled",

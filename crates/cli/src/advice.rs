@@ -1,10 +1,8 @@
 //! What to do where somebody can't be reached or gives no token.
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 use tollgate_client::{Fault, ObtainError};
-use tollgate_config::Config;
+use tollgate_config::{Config, is_loopback_host};
 
 /// Says why the authority at `base_url` gave no token, and what to do.
 pub(crate) fn without_token(base_url: &str, error: &ObtainError) -> String {
@@ -58,10 +56,8 @@ pub(crate) fn unreachable(cause: &str, base_url: &str, what: &str) -> String {
 /// Returns the variable that names the proxy of a URL, if one does. Nothing on this machine is called through one.
 fn proxy(base_url: &str) -> Option<&'static str> {
     let url = Url::parse(base_url).ok()?;
-    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
-    let is_here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
     let names: &[&'static str] = match url.scheme() {
-        _ if is_here => &[],
+        _ if is_loopback_host(url.host_str()?) => &[],
         "https" => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         _ => &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
     };

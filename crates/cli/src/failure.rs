@@ -155,7 +155,7 @@ impl From<DevFolderError> for Failure {
         match error {
             DevFolderError::Act(error) => error.into(),
             DevFolderError::Config(error) => Self::of_several(error.problems().to_vec()),
-            DevFolderError::Unwritable { .. } => {
+            DevFolderError::Unwritable(_) => {
                 Self::new(format!("{error}; choose another folder with --data DIR"))
             }
             DevFolderError::Busy(_) => {

@@ -20,20 +20,16 @@ use tollgate_store::Terms;
 use zeroize::Zeroizing;
 
 use crate::credentials::Credentials;
+use crate::file_error::FileError;
 use crate::named_secret::SecretProblem;
 use crate::private_file;
 
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DevFolderError {
-    /// Something in it can't be written.
-    #[error("{} can't be written: {error}", path.display())]
-    Unwritable {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
+    /// The folder, or something in it, can't be written.
+    #[error(transparent)]
+    Unwritable(#[from] FileError),
     /// Another process serves from it.
     #[error("another `tollgate dev` runs on {}", .0.display())]
     Busy(PathBuf),
@@ -112,17 +108,18 @@ impl<'a> DevFolder<'a> {
         let member = |member| InFolder { data: self.0.to_owned(), member };
         let id = member(|credentials| credentials.client_id.to_string());
         let secret = member(|credentials| credentials.client_secret);
-        Ok(Caller::allowing(own_address(&read.base_url), &read.base_url, id, secret)?)
+        let hosts = own_address(&read.base_url).unwrap_or_default();
+        Ok(Caller::allowing(hosts, &read.base_url, id, secret)?)
     }
 
     /// Makes the folder, unless it is there, and locks it until the process ends, however it does: a second `dev` would write its own
     /// address over that of the first. Returns the lock; `None` where the file system has none: then both make a demo client, and
     /// each is good.
     pub fn make(self) -> Result<Option<File>, DevFolderError> {
-        let unwritable = |error| unwritable(self.0, error);
+        let unwritable = |error| FileError::unwritable(self.0, error);
         DirBuilder::new().recursive(true).mode(0o700).create(self.0).map_err(unwritable)?;
         match access::check_folder(self.0) {
-            Err(AccessError::Io(error)) => return Err(unwritable(error)),
+            Err(AccessError::Io(error)) => return Err(unwritable(error).into()),
             Err(error) => return Err(SecretProblem::of("the data folder", self.0, error).into()),
             Ok(()) => {}
         }
@@ -131,7 +128,7 @@ impl<'a> DevFolder<'a> {
             Ok(()) => Ok(Some(folder)),
             Err(TryLockError::WouldBlock) => Err(DevFolderError::Busy(self.0.to_owned())),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-            Err(TryLockError::Error(error)) => Err(unwritable(error)),
+            Err(TryLockError::Error(error)) => Err(unwritable(error).into()),
         }
     }
 
@@ -151,7 +148,7 @@ impl<'a> DevFolder<'a> {
         match private_file::create(&path, text.as_bytes()) {
             // Another first start may have been faster: its key is as good.
             Ok(_) => Ok(()),
-            Err(error) => Err(unwritable(&path, error)),
+            Err(error) => Err(FileError::unwritable(&path, error).into()),
         }
     }
 
@@ -184,7 +181,7 @@ impl<'a> DevFolder<'a> {
         };
         let mut json = Zeroizing::new(serde_json::to_vec_pretty(&credentials).expect("strings serialise"));
         json.push(b'\n');
-        private_file::replace(&path, &json).map_err(|error| unwritable(&path, error))?;
+        private_file::replace(&path, &json).map_err(|error| FileError::unwritable(&path, error))?;
         Ok(credentials)
     }
 }
@@ -212,18 +209,15 @@ async fn make_demo(admin: &Administration<'_>, actor: &Actor) -> Result<Credenti
     })
 }
 
-fn unwritable(path: &Path, error: io::Error) -> DevFolderError {
-    DevFolderError::Unwritable { path: path.to_owned(), error }
-}
-
 /// The host of a URL if it is an address of this machine, to which `dev` was told to listen: what is sent there does not leave
 /// the machine.
-fn own_address(url: &str) -> HttpHosts {
-    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+fn own_address(url: &str) -> Option<HttpHosts> {
+    let url = Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    let address: IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
     // Only addresses of this machine can be bound.
-    let is_own = address.is_ok_and(|address| TcpListener::bind((address, 0)).is_ok());
-    if is_own { HttpHosts::default().and(&host).unwrap_or_default() } else { HttpHosts::default() }
+    TcpListener::bind((address, 0)).ok()?;
+    HttpHosts::default().and(host).ok()
 }
 
 /// A field of the credentials in a `dev` folder.

@@ -20,7 +20,7 @@ pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
 }
 
 /// Writes a file in place of the one that is there, if there is one. A symbolic link is replaced, not followed.
-pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = Draft::write(path, content)?;
     fs::rename(&draft.0, path)?;
     sync_folder(path)
@@ -54,7 +54,7 @@ impl Drop for Draft {
 }
 
 /// Makes the name of a file survive a power cut.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

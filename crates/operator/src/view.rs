@@ -6,19 +6,15 @@ use std::time::SystemTime;
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use tollgate_admin::imported::hashed_by;
+use tollgate_admin::recorded::status;
 use tollgate_admin::secrets::SecretStatus;
 use tollgate_config::duration_text;
 use tollgate_core::{Audience, Timestamp};
-use tollgate_store::{Client, Merchant, Secret, SecretUses, Status};
+use tollgate_store::{Client, Merchant, Secret, SecretUses};
 
 /// Returns a time as RFC 3339 in UTC, in whole seconds.
 pub fn time(time: Timestamp) -> String {
     humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
-}
-
-/// Returns a time likewise, in milliseconds.
-pub fn exact_time(time: Timestamp) -> String {
-    humantime::format_rfc3339_millis(SystemTime::from(time)).to_string()
 }
 
 /// Returns a merchant as it is shown.
@@ -52,7 +48,7 @@ pub fn client(client: &Client, now: Timestamp) -> Value {
 }
 
 /// Returns networks as they are shown.
-pub fn networks(networks: &[IpNet]) -> String {
+fn networks(networks: &[IpNet]) -> String {
     networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
@@ -75,12 +71,5 @@ fn secret_status(status: SecretStatus) -> &'static str {
         SecretStatus::Active => "active",
         SecretStatus::Expired => "expired",
         SecretStatus::Revoked => "revoked",
-    }
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Enabled => "enabled",
-        Status::Disabled => "disabled",
     }
 }

@@ -12,12 +12,13 @@ use tollgate_admin::Page;
 use tollgate_admin::clients::CreatedClient;
 use tollgate_admin::imported::hashed_by;
 use tollgate_admin::keys::{AddedKey, ListedKey};
+use tollgate_admin::recorded::status;
 use tollgate_admin::secrets::{CreatedSecret, SecretStatus};
 use tollgate_admin::tokens::Listed;
 use tollgate_core::{
     Audience, ClientId, Environment, Generation, Jwk, KeyId, MerchantId, Phase, Revoked, SecretId, Timestamp,
 };
-use tollgate_store::{Client, Merchant, Secret, SecretUses, Status, Version};
+use tollgate_store::{Client, Merchant, Secret, SecretUses, Version};
 
 use super::cursor::Cursor;
 use super::listing::Listing;
@@ -83,13 +84,6 @@ pub(super) fn list<V: Serialize>(items: &[V]) -> Response {
 
 pub(super) fn time(time: Timestamp) -> String {
     humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
-}
-
-const fn status(status: Status) -> &'static str {
-    match status {
-        Status::Enabled => "enabled",
-        Status::Disabled => "disabled",
-    }
 }
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::desk::text_of;
 use crate::error::OperatorError;
 use crate::file_error::FileError;
+use crate::private_file;
 
 /// The longest line, in bytes: a name of 255 characters, each of which may be written as an escape, two ids and a secret.
 const LONGEST_LINE: usize = 4096;
@@ -31,11 +32,8 @@ impl SecretsFile {
             io::ErrorKind::AlreadyExists => FileError::Exists(path.to_owned()),
             _ => FileError::unwritable(path, error),
         })?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let made = Self { path: path.to_owned(), file, is_used: false };
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| FileError::unwritable(path, error))?;
+        private_file::sync_folder(path).map_err(|error| FileError::unwritable(path, error))?;
         Ok(made)
     }
 

@@ -1,13 +1,13 @@
 //! Reading the audit trail.
 
 use tollgate_admin::audit::{self, Query};
+use tollgate_admin::recorded;
 use tollgate_core::Timestamp;
 use tollgate_store::{RecordFilter, RecordOrder};
 
 use super::Desk;
 use crate::error::{OperatorError, own_now};
 use crate::page::Page;
-use crate::view;
 
 impl Desk {
     /// The time by which records are looked for: the store's, or of a server this machine's.
@@ -46,8 +46,8 @@ fn parameters(filter: &RecordFilter, order: RecordOrder) -> Vec<(&'static str, S
     let RecordFilter { since, until, actor, act, object, client, merchant } = filter;
     let newest = (order == RecordOrder::NewestFirst).then(|| "newest".to_owned());
     let given = [
-        ("since", since.map(view::exact_time)),
-        ("until", until.map(view::exact_time)),
+        ("since", since.map(recorded::time)),
+        ("until", until.map(recorded::time)),
         ("actor", actor.clone()),
         ("act", act.clone()),
         ("object", object.clone()),
