@@ -18,17 +18,17 @@ pub struct Deleted {
 
 impl Deleted {
     /// Reads which there are at a time of the store.
-    pub async fn at(admin: &Administration<'_>, now: Timestamp) -> Result<Self, AdminError> {
+    pub(crate) async fn at(admin: &Administration<'_>, now: Timestamp) -> Result<Self, AdminError> {
         Ok(admin.store.revocations(now).await?.into_iter().map(|revocation| revocation.subject).collect())
     }
 
     /// Refuses the id of a merchant that is not here, if it was deleted.
-    pub fn check_merchant(&self, id: MerchantId) -> Result<(), AdminError> {
+    pub(crate) fn check_merchant(&self, id: MerchantId) -> Result<(), AdminError> {
         if self.merchants.contains(&id) { Err(AdminError::MerchantDeleted(id)) } else { Ok(()) }
     }
 
     /// Refuses the id of a client that is not here, likewise.
-    pub fn check_client(&self, id: ClientId) -> Result<(), AdminError> {
+    pub(crate) fn check_client(&self, id: ClientId) -> Result<(), AdminError> {
         if self.clients.contains(&id) { Err(AdminError::ClientDeleted(id)) } else { Ok(()) }
     }
 }

@@ -14,7 +14,8 @@ mod values;
 use tollgate_client::Environment;
 use tollgate_core::Actor;
 
-pub use self::values::{Tokens, name_of, text_of};
+pub(crate) use self::values::text_of;
+pub use self::values::{Tokens, name_of};
 use crate::api::{AdminApi, ApiError};
 use crate::opened::Opened;
 

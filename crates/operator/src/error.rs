@@ -60,7 +60,7 @@ pub enum OperatorError {
 
 impl OperatorError {
     /// Says whether only this act was refused, as things are, so that another one may be done.
-    pub fn is_of_one_act(&self) -> bool {
+    pub(crate) fn is_of_one_act(&self) -> bool {
         match self {
             Self::Act(error) => matches!(error, AdminError::SecondPerson { .. }),
             Self::Server(error) => error.is_conflict(),

@@ -28,7 +28,7 @@ pub mod view;
 
 pub use api::{AdminApi, ApiError};
 pub use credentials::Credentials;
-pub use desk::{Desk, Tokens, name_of, text_of};
+pub use desk::{Desk, Tokens, name_of};
 pub use dev_folder::{DevFolder, DevFolderError};
 pub use error::{OperatorError, own_now};
 pub use file_error::FileError;

@@ -242,7 +242,11 @@ impl Server {
     }
 
     /// Answers a request on the listener of the administration, which came from `peer`.
-    pub async fn handle_admin(&self, peer: IpAddr, request: Request<impl RequestBody>) -> Response<Body> {
+    pub(crate) async fn handle_admin(
+        &self,
+        peer: IpAddr,
+        request: Request<impl RequestBody>,
+    ) -> Response<Body> {
         let from = client_address(peer, request.headers(), &self.state.settings().trusted_proxies);
         let mut begun = Begun::of(&self.state, request.method(), request.headers());
         let arrival = Arrival { from, now: begun.now, at: begun.start, peer: Some(peer) };

@@ -22,7 +22,7 @@ pub fn name_of(shown: &Value) -> Result<&str, OperatorError> {
 }
 
 /// A member that must be a text.
-pub fn text_of<'a>(shown: &'a Value, member: &str) -> Result<&'a str, OperatorError> {
+pub(crate) fn text_of<'a>(shown: &'a Value, member: &str) -> Result<&'a str, OperatorError> {
     shown[member].as_str().ok_or(OperatorError::Unreadable)
 }
 
