@@ -61,12 +61,12 @@ impl Attempt {
         self.order.act
     }
 
-    /// What it is asked for.
+    /// Returns what the act is on.
     pub(super) const fn object(&self) -> &Object {
         &self.order.object
     }
 
-    /// Who asks for it.
+    /// Returns who acts.
     pub(super) const fn by(&self) -> &ActorKind {
         &self.actor.kind
     }

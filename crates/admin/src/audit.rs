@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use tollgate_core::{Link, Timestamp};
 use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
 
-use crate::process::machine;
-use crate::process::this_server;
+use crate::process::{machine, this_server};
 
 use super::acting::{Attempt, Order};
 use super::{Actor, AdminError, Administration, recorded};

@@ -109,7 +109,7 @@ pub struct Named {
     pub user: Name,
     /// What they may do.
     pub roles: Vec<Role>,
-    /// Who says so.
+    /// The issuer of the provider.
     pub issuer: String,
     /// What the provider knows them by.
     pub subject: String,

@@ -83,11 +83,11 @@ pub struct Rules {
 /// What becomes of a client.
 #[derive(Debug)]
 pub enum Fate {
-    /// It is created.
+    /// It becomes this client.
     Create(Box<NewClient>),
-    /// It is here, under this id, and of this merchant.
+    /// It became the client with this id before, of this merchant.
     Exists(ClientId, Option<MerchantId>),
-    /// It is left out, for a reason.
+    /// It becomes none, for this reason.
     LeftOut(String),
 }
 

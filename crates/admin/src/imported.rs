@@ -18,9 +18,9 @@ pub const MOST: usize = 2;
 
 /// A secret that a new client has been given elsewhere.
 pub enum ImportedSecret {
-    /// It is known itself.
+    /// The secret itself.
     Known(GivenSecret),
-    /// It is known by its slow hash. The first time that it is used it is hashed anew.
+    /// Its slow hash alone. The first time that it is used it is hashed anew.
     Hashed(ForeignHash),
 }
 

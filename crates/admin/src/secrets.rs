@@ -23,7 +23,7 @@ pub struct CreatedSecret {
 /// Whether a secret is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretStatus {
-    /// It is accepted.
+    /// Tokens can be obtained with it.
     Active,
     /// Its time is over.
     Expired,

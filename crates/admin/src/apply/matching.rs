@@ -9,9 +9,9 @@ use super::wanted::{Found, Place, Wanted, WantedClient, WantedMerchant};
 
 /// What something wanted is.
 pub(super) enum Match<'a, T, Id> {
-    /// It is to be created with this id.
+    /// Something new, which gets this id.
     New(Id),
-    /// It is there.
+    /// Something that there is.
     Found(&'a T),
 }
 

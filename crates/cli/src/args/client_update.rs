@@ -26,7 +26,7 @@ pub(crate) struct ClientUpdateArgs {
     /// A CIDR block that it may call from, in place of all it has; may be repeated.
     #[arg(long = "allow-from", value_name = "CIDR", value_parser = network)]
     pub(crate) allow_from: Vec<IpNet>,
-    /// It may call from anywhere.
+    /// Lets it call from anywhere.
     #[arg(long, conflicts_with = "allow_from")]
     pub(crate) allow_from_anywhere: bool,
     /// An API that its tokens may be for from now on, in place of all it has; may be repeated. The first is the one that it

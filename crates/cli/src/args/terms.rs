@@ -45,7 +45,7 @@ pub(crate) struct TermsUpdateArgs {
     /// A label, in place of all it has; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
-    /// It has no labels.
+    /// Takes its labels away.
     #[arg(long, conflicts_with = "label")]
     no_labels: bool,
 }

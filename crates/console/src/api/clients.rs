@@ -57,19 +57,18 @@ impl FromFields for InPart {
         };
         let secrets = fields.optional("secrets").map(|GivenSecrets(secrets)| secrets);
         let (access_ttl, refresh_ttl) = (terms.access_ttl, terms.refresh_ttl);
-        let new = |merchant_id: Option<Text<MerchantId>>, Text(name), Text(scope)| NewClient {
-            id: id.map(|Text(id)| id),
-            merchant_id: merchant_id.map(|Text(id)| id),
-            name,
-            environment: environment.map(|Text(environment)| environment),
-            scope,
-            addresses: networks(addresses).unwrap_or_default(),
-            audiences: audiences.clone(),
-            terms,
-            secrets: secrets.unwrap_or_default(),
-        };
         let new = match (merchant_id, name, scope) {
-            (Some(merchant_id), Some(name), Some(scope)) => Some(new(merchant_id, name, scope)),
+            (Some(merchant_id), Some(Text(name)), Some(Text(scope))) => Some(NewClient {
+                id: id.map(|Text(id)| id),
+                merchant_id: merchant_id.map(|Text(id)| id),
+                name,
+                environment: environment.map(|Text(environment)| environment),
+                scope,
+                addresses: networks(addresses).unwrap_or_default(),
+                audiences: audiences.clone(),
+                terms,
+                secrets: secrets.unwrap_or_default(),
+            }),
             _ => None,
         };
         Some(Self { audiences, access_ttl, refresh_ttl, new })

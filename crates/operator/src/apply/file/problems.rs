@@ -32,14 +32,15 @@ where
 }
 
 fn of_merchant<M: DeserializeOwned, C: DeserializeOwned>(place: &str, merchant: &Value) -> Vec<String> {
-    let (mut merchant, mut clients) = (merchant.clone(), Value::Null);
-    if let Value::Object(members) = &mut merchant
-        && members.get("clients").is_some_and(Value::is_array)
-    {
-        clients = members.remove("clients").unwrap_or_default();
-    }
+    let mut merchant = merchant.clone();
+    let clients = match &mut merchant {
+        Value::Object(members) if members.get("clients").is_some_and(Value::is_array) => {
+            members.remove("clients")
+        }
+        _ => None,
+    };
     let mut problems = of_object::<M>(place, &merchant, &OF_MERCHANTS);
-    if let Value::Array(clients) = &clients {
+    if let Some(Value::Array(clients)) = &clients {
         problems.extend(of_clients::<C>(&format!("{place}.clients"), clients));
     }
     problems
