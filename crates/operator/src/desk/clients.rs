@@ -54,7 +54,7 @@ impl Desk {
 
     /// Creates clients: on a store all of them or none, by a server one by one. `keep` is given each with its secret, by a store before it is
     /// created. Returns them likewise.
-    pub async fn create_clients(
+    pub(crate) async fn create_clients(
         &self,
         new: &[NewClient],
         mut keep: impl AsyncFnMut(&[Value]) -> Result<(), OperatorError>,
@@ -72,7 +72,8 @@ impl Desk {
                 let mut all = Vec::new();
                 for new in new {
                     let created = shown(api.post(PATH, &body(new)).await?, &shown_once());
-                    keep(std::slice::from_ref(&created)).await.map_err(|cause| lost(&created, cause))?;
+                    let kept = keep(std::slice::from_ref(&created)).await;
+                    kept.map_err(|cause| lost(new, &created, cause))?;
                     all.push(created);
                 }
                 Ok(all)
@@ -171,9 +172,8 @@ impl Desk {
     }
 
     /// Says what a client has lost by a change, and tokens that were issued before keep until they expire: `scope`, `audience`. Both are
-    /// the client as it is shown.
+    /// the client as it is shown. What can't be read counts as lost.
     pub fn kept_by_tokens(&self, before: &Value, after: &Value) -> Vec<&'static str> {
-        let has_lost = |before: Vec<&str>, after: Vec<&str>| before.iter().any(|word| !after.contains(word));
         let lost = [
             ("scope", has_lost(words(before), words(after))),
             ("audience", has_lost(self.audiences(before), self.audiences(after))),
@@ -182,38 +182,47 @@ impl Desk {
     }
 
     /// The audiences that a client's tokens may be for. That of clients which have none of their own nobody here knows of a server.
-    fn audiences<'a>(&'a self, client: &'a Value) -> Vec<&'a str> {
-        let own: Vec<&str> =
-            client["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        match self {
+    fn audiences<'a>(&'a self, client: &'a Value) -> Option<Vec<&'a str>> {
+        let own: Vec<&str> = all_texts(client["audiences"].as_array()?)?;
+        Some(match self {
             _ if !own.is_empty() => own,
             Self::Store(opened, _) => vec![opened.config.default_access_tokens().audience],
             Self::Server(_) => vec![""],
-        }
+        })
     }
 }
 
 /// The words of a client's scope.
-fn words(client: &Value) -> Vec<&str> {
-    client["scope"].as_str().unwrap_or_default().split(' ').collect()
+fn words(client: &Value) -> Option<Vec<&str>> {
+    Some(client["scope"].as_str()?.split(' ').collect())
 }
 
-/// Says of a client that it was created, and that nobody has its secret.
-fn lost(created: &Value, cause: OperatorError) -> OperatorError {
-    match text_of(created, "client_id") {
-        Ok(client) => OperatorError::SecretLost { client: client.to_owned(), cause: Box::new(cause) },
-        Err(_) => cause,
+fn has_lost(before: Option<Vec<&str>>, after: Option<Vec<&str>>) -> bool {
+    before.zip(after).is_none_or(|(before, after)| before.iter().any(|word| !after.contains(word)))
+}
+
+/// Says of a client that it was created, and that nobody has its secret. Where its id can't be read it is the one that was asked for.
+fn lost(new: &NewClient, created: &Value, cause: OperatorError) -> OperatorError {
+    let shown = text_of(created, "client_id").ok().map(str::to_owned);
+    match shown.or_else(|| Some(new.id?.to_string())) {
+        Some(client) => OperatorError::SecretLost { client, cause: Box::new(cause) },
+        None => cause,
     }
 }
 
-/// Returns a client as it is shown, from what the server shows of it.
+/// Returns a client as it is shown, from what the server shows of it. Networks of which one can't be read stay as they are: without it
+/// the client would seem to be let in from elsewhere.
 fn shown(mut client: Value, members: &[&str]) -> Value {
     let mut shown = pick(&mut client, members);
-    if let Value::Array(networks) = &shown["allow_from"] {
-        let texts: Vec<&str> = networks.iter().filter_map(Value::as_str).collect();
+    if let Some(texts) = shown["allow_from"].as_array().and_then(|networks| all_texts(networks)) {
         shown["allow_from"] = texts.join(" ").into();
     }
     shown
+}
+
+/// Reads texts, if all of them are.
+fn all_texts(values: &[Value]) -> Option<Vec<&str>> {
+    values.iter().map(Value::as_str).collect()
 }
 
 /// Returns a client that was created as it is printed, with its secret.
@@ -282,4 +291,47 @@ fn texts(audiences: &[Audience]) -> Value {
 
 fn labels(labels: &Labels) -> Value {
     Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_cant_be_read_is_not_left_out() {
+        let of = |networks: Value| shown(json!({ "allow_from": networks }), &["allow_from"]);
+        assert_eq!(of(json!(["10.0.0.0/8", "::1/128"])), json!({ "allow_from": "10.0.0.0/8 ::1/128" }));
+        assert_eq!(of(json!([])), json!({ "allow_from": "" }));
+        assert_eq!(of(json!([7])), json!({ "allow_from": [7] }));
+    }
+
+    #[test]
+    fn what_cant_be_read_counts_as_lost() {
+        let scope = |scope: Value| json!({ "scope": scope });
+        let (one, both) = (scope(json!("a")), scope(json!("a b")));
+        assert!(has_lost(words(&both), words(&one)) && !has_lost(words(&one), words(&both)));
+        let unreadable = scope(Value::Null);
+        for (before, after) in [(&one, &unreadable), (&unreadable, &one), (&unreadable, &unreadable)] {
+            assert!(has_lost(words(before), words(after)));
+        }
+    }
+
+    #[test]
+    fn of_a_client_whose_secret_is_lost_the_id_is_told_that_was_asked_for() {
+        let id: ClientId = "0191e0a1-5c3b-7def-8123-456789abcdef".parse().unwrap();
+        let new = NewClient {
+            id: Some(id),
+            merchant_id: None,
+            name: "till".parse().unwrap(),
+            environment: None,
+            scope: "payments:read".parse().unwrap(),
+            addresses: Vec::new(),
+            audiences: Vec::new(),
+            terms: tollgate_store::Terms::default(),
+            secrets: ImportedSecrets::default(),
+        };
+        let told = |shown: Value| lost(&new, &shown, OperatorError::Unreadable).to_string();
+        assert!(told(json!({ "client_id": "c-1" })).contains("`tollgate secret create c-1`"));
+        assert!(told(json!({})).contains(&format!("`tollgate secret create {id}`")));
+    }
 }

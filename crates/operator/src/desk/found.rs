@@ -9,13 +9,14 @@ use tollgate_config::parse_duration;
 use tollgate_core::{Audience, Generation, Revoked, Scope, Timestamp};
 use tollgate_store::{Client, Labels, Merchant, Status, Terms, Version};
 
+use super::values::text_of;
 use super::{Desk, PAGE, tokens};
 use crate::error::OperatorError;
 use crate::page::all;
 
 impl Desk {
     /// Reads all merchants and clients.
-    pub async fn found(&self) -> Result<Found, OperatorError> {
+    pub(crate) async fn found(&self) -> Result<Found, OperatorError> {
         let api = match self {
             Self::Store(opened, _) => return Ok(apply::find(&opened.administration()).await?),
             Self::Server(api) => api,
@@ -27,12 +28,17 @@ impl Desk {
         Ok(Found {
             merchants: merchants.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
             clients: clients.collect::<Option<_>>().ok_or(OperatorError::Unreadable)?,
-            deleted: revoked.iter().filter_map(revoked_subject).collect(),
+            deleted: revoked.iter().filter_map(|shown| ended(shown).transpose()).collect::<Result<_, _>>()?,
         })
     }
 
     /// Says why a client like this could not be created, as far as that is known before the server says it.
-    pub fn check_client(&self, scope: &Scope, audiences: &[Audience], terms: &Terms) -> Result<(), String> {
+    pub(crate) fn check_client(
+        &self,
+        scope: &Scope,
+        audiences: &[Audience],
+        terms: &Terms,
+    ) -> Result<(), String> {
         match self {
             Self::Store(opened, _) => {
                 let admin = opened.administration();
@@ -49,13 +55,15 @@ impl Desk {
     }
 }
 
-/// Reads which client's or merchant's tokens a revocation ends. Of others no plan needs to know.
-fn revoked_subject(shown: &Value) -> Option<Revoked> {
-    match shown["kind"].as_str()? {
-        "client" => Some(Revoked::Client(parsed(&shown["id"])?, Generation::END)),
-        "merchant" => Some(Revoked::Merchant(parsed(&shown["id"])?, Generation::END)),
+/// Reads which client's or merchant's tokens a revocation ends. Of a token or a secret no plan needs to know.
+fn ended(shown: &Value) -> Result<Option<Revoked>, OperatorError> {
+    let subject = match text_of(shown, "kind")? {
+        "client" => parsed(&shown["id"]).map(|id| Revoked::Client(id, Generation::END)),
+        "merchant" => parsed(&shown["id"]).map(|id| Revoked::Merchant(id, Generation::END)),
+        "token" | "secret" => return Ok(None),
         _ => None,
-    }
+    };
+    subject.map(Some).ok_or(OperatorError::Unreadable)
 }
 
 /// Reads a merchant as it is printed.
@@ -116,5 +124,28 @@ fn status(value: &Value) -> Option<Status> {
         "enabled" => Some(Status::Enabled),
         "disabled" => Some(Status::Disabled),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_revocation_that_cant_be_read_is_not_taken_for_one_that_ends_nobody() {
+        let id = "0191e0a1-5c3b-7def-8123-456789abcdef";
+        let read = |kind: Value, id: Value| ended(&json!({ "kind": kind, "id": id }));
+        let client = Revoked::Client(id.parse().unwrap(), Generation::END);
+        assert_eq!(read(json!("client"), json!(id)).unwrap(), Some(client));
+        let merchant = Revoked::Merchant(id.parse().unwrap(), Generation::END);
+        assert_eq!(read(json!("merchant"), json!(id)).unwrap(), Some(merchant));
+        assert_eq!(read(json!("token"), json!("t")).unwrap(), None);
+        assert_eq!(read(json!("secret"), json!(id)).unwrap(), None);
+        for (kind, id) in [("client", "c-1"), ("merchant", ""), ("tenant", id)] {
+            assert!(read(json!(kind), json!(id)).is_err(), "{kind} {id}");
+        }
+        assert!(read(Value::Null, json!(id)).is_err());
     }
 }
