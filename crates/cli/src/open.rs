@@ -41,6 +41,7 @@ pub(crate) async fn desk_to_plan(on: &WhereArgs, only: bool, why: Why) -> Result
     if !only || on.server.is_some() {
         return desk_because(on, if only { Access::Read } else { Access::Change }, why).await;
     }
+    own_now()?;
     let target = target(&on.store)?;
     let opened = if target.may_make {
         Opened::to_plan(target.config).await?

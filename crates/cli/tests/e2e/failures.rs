@@ -181,7 +181,13 @@ fn a_master_key_variable_that_is_not_set() {
 fn a_clock_that_was_never_set() {
     let folder = tempfile::tempdir().unwrap();
     Serve::write_config(folder.path(), "");
-    for command in ["dev --listen 127.0.0.1:0 --data data", "serve --config tollgate.toml", "merchant list"] {
+    fs::write(folder.path().join("wanted.toml"), "").unwrap();
+    for command in [
+        "dev --listen 127.0.0.1:0 --data data",
+        "serve --config tollgate.toml",
+        "merchant list",
+        "apply -f wanted.toml --dry-run",
+    ] {
         let script = format!(r#"exec faketime "2019-12-31 23:00:00" "$TOLLGATE" {command}"#);
         contains(&fails(&mut shell(folder.path(), &script)), &["clock", "before 2020", "set it"]);
     }
