@@ -52,9 +52,10 @@ fn rules(args: &ImportArgs) -> Rules {
 }
 
 async fn carry_out(desk: &Desk, plan: Import, map: Option<&Path>, format: Format) -> Result<(), Failure> {
+    let file = map.map(MapFile::new).transpose()?;
     let list = List::start(format, COLUMNS)?;
     let progress = Progress::of(plan.clients.len());
-    let mut work = Work { list, progress, map: map.map(MapFile::new), counts: Counts::default() };
+    let mut work = Work { list, progress, map: file, counts: Counts::default() };
     let outcome = import::carry_out(desk, plan, |done| work.say(done)).await;
     work.end(outcome, map)
 }

@@ -124,6 +124,8 @@ fn clients_of_keycloak_obtain_tokens_with_the_secrets_that_they_have() {
     );
     let unmapped = run(&["--create-merchants"]);
     assert!(unmapped.stderr.contains("1 clients have an id that is no UUID"), "{unmapped:?}");
+    let replacing = run(&["--create-merchants", "--map", "shops.json"]);
+    assert!(replacing.stderr.contains("shops.json: it is there and is no file of ids"), "{replacing:?}");
     assert_eq!(json_of(path, &["client", "list"]), json!([]), "nothing was done");
 
     let done = run(&["--create-merchants", "--map", "map.csv", "--reason", "ticket 7"]).succeeded();

@@ -1,5 +1,7 @@
 //! The file that says which id each client had, and which it has.
 
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use tollgate_core::{ClientId, MerchantId};
@@ -14,12 +16,16 @@ pub struct MapFile<'a> {
     rows: csv::Writer<Vec<u8>>,
 }
 
+/// The first line of the file.
+const COLUMNS: [&str; 3] = ["old_client_id", "client_id", "merchant_id"];
+
 impl<'a> MapFile<'a> {
-    /// Starts a file without clients.
-    pub fn new(path: &'a Path) -> Self {
+    /// Starts a file without clients. It fails where something is that no import has written, which would be lost.
+    pub fn new(path: &'a Path) -> Result<Self, FileError> {
+        check(path)?;
         let mut map = Self { path, rows: csv::Writer::from_writer(Vec::new()) };
-        map.row(["old_client_id", "client_id", "merchant_id"]);
-        map
+        map.row(COLUMNS);
+        Ok(map)
     }
 
     /// Adds a client, whether it was imported now or before.
@@ -33,10 +39,80 @@ impl<'a> MapFile<'a> {
         self.rows.write_record(row).expect("rows of one length can be written to memory");
     }
 
-    /// Writes the file, in place of the one that is there if there is one.
+    /// Writes the file, in place of that of an earlier import if there is one.
     pub fn write(self) -> Result<(), FileError> {
         let Self { path, rows } = self;
+        check(path)?;
         let content = rows.into_inner().expect("memory can be written");
         private_file::replace(path, &content).map_err(|error| FileError::unwritable(path, error))
+    }
+}
+
+/// Refuses a place where something is that no import has put there. A link is only a way to a file, which stays.
+fn check(path: &Path) -> Result<(), FileError> {
+    let is_free = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+        Ok(found) if found.is_file() => is_map(path),
+        Ok(found) => Ok(found.is_symlink()),
+    };
+    if is_free.map_err(|error| FileError::unreadable(path, error))? {
+        return Ok(());
+    }
+    let problem =
+        "it is there and is no file of ids that an import has written: delete it, or choose another place";
+    Err(FileError::wrong(path, problem))
+}
+
+/// Whether a file begins as an import begins one, or has nothing in it.
+fn is_map(path: &Path) -> io::Result<bool> {
+    let first_line = format!("{}\n", COLUMNS.join(","));
+    let mut begin = Vec::new();
+    File::open(path)?.take(first_line.len() as u64).read_to_end(&mut begin)?;
+    Ok(begin.is_empty() || begin == first_line.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_an_earlier_import_is_replaced_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.csv");
+        let write = |id: &str| {
+            let mut map = MapFile::new(&path)?;
+            map.add(id, None, None);
+            map.write()
+        };
+        for id in ["a", "b"] {
+            write(id).unwrap();
+            assert_eq!(
+                fs::read_to_string(&path).unwrap(),
+                format!("old_client_id,client_id,merchant_id\n{id},,\n")
+            );
+        }
+        fs::write(&path, "").unwrap();
+        write("c").unwrap();
+        for precious in ["precious", "old_client_id\n", "client_id,old_client_id,merchant_id\n"] {
+            fs::write(&path, precious).unwrap();
+            let said = write("d").unwrap_err().to_string();
+            assert!(said.contains("map.csv: it is there and is no file of ids"), "{said}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), precious);
+        }
+        assert!(MapFile::new(folder.path()).is_err());
+
+        // What somebody puts there meanwhile stays as well.
+        fs::remove_file(&path).unwrap();
+        let map = MapFile::new(&path).unwrap();
+        fs::write(&path, "precious").unwrap();
+        assert!(map.write().is_err());
+
+        let link = folder.path().join("link.csv");
+        symlink(&path, &link).unwrap();
+        MapFile::new(&link).unwrap().write().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 }
