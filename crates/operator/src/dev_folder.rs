@@ -153,7 +153,7 @@ impl<'a> DevFolder<'a> {
     }
 
     /// Makes the demo merchant and client, unless the credentials of an earlier start still name a client. Returns what it
-    /// authenticates with.
+    /// authenticates with. It fails where the file of the credentials holds something else, which would be lost.
     pub async fn make_credentials(
         self,
         admin: &Administration<'_>,
@@ -161,9 +161,10 @@ impl<'a> DevFolder<'a> {
     ) -> Result<Credentials, DevFolderError> {
         let (path, base_url) = (Credentials::path(self.0), &admin.config.public_url);
         // A link is none of ours: it is replaced, like a file that holds nothing.
-        let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
-        let read = if is_link {
-            Err(io::Error::from(io::ErrorKind::InvalidData).into())
+        let found = fs::symlink_metadata(&path).ok();
+        let is_empty = found.as_ref().is_some_and(|found| found.len() == 0);
+        let read = if found.is_some_and(|found| found.is_symlink()) {
+            Err(io::Error::from(io::ErrorKind::NotFound).into())
         } else {
             Credentials::read(self.0)
         };
@@ -172,7 +173,8 @@ impl<'a> DevFolder<'a> {
                 let client = admin.store.client(earlier.client_id).await.map_err(AdminError::from)?;
                 client.map(|_| Credentials { base_url: base_url.clone(), ..earlier })
             }
-            Err(AccessError::Io(_)) => None,
+            Err(AccessError::Io(error)) if error.kind() == io::ErrorKind::NotFound || is_empty => None,
+            Err(AccessError::Io(error)) => return Err(DevFolderError::NoCredentials { path, error }),
             Err(error) => return Err(SecretProblem::of("the credentials file", &path, error).into()),
         };
         let credentials = match earlier {

@@ -20,7 +20,7 @@ use tollgate_core::{Actor, ActorKind};
 use tollgate_operator::apply::{self, Done, PlanError, SecretsPlace, SecretsTo};
 use tollgate_operator::import::{self, Reading, Source};
 use tollgate_operator::trail::{Export, TrailError, verify_file};
-use tollgate_operator::{Desk, DevFolder, Opened, OperatorError, own_now};
+use tollgate_operator::{Desk, DevFolder, DevFolderError, Opened, OperatorError, own_now, private_file};
 use tollgate_secrets::Environment;
 use tollgate_store::Access;
 
@@ -136,6 +136,25 @@ async fn what_an_import_leaves_out_keeps_its_place_among_the_others() {
     carried_out.await.unwrap();
     assert_eq!(told, [("a", true), ("b", false), ("c", true)].map(|(id, gets)| (id.to_owned(), gets)));
     assert_eq!(desk.clients(None, None).await.unwrap().items.len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_holds_something_else_is_not_replaced_by_the_credentials_of_the_demo_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = installed(&folder).await;
+    let make =
+        async || DevFolder::at(folder.path()).make_credentials(&opened.administration(), &operator()).await;
+    let another = r#"{"type":"service_account","client_id":"another's"}"#;
+    let path = folder.path().join("credentials.json");
+    assert!(private_file::create(&path, another.as_bytes()).unwrap());
+    let refused = make().await.err().unwrap();
+    assert!(matches!(refused, DevFolderError::NoCredentials { .. }), "{refused}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), another);
+    let merchants = merchants::list(&opened.administration(), None, 1).await.unwrap();
+    assert_eq!(merchants.len(), 0, "nothing was done");
+    fs::write(&path, "").unwrap();
+    let made = make().await.ok().unwrap().client_id;
+    assert_eq!(make().await.ok().unwrap().client_id, made);
 }
 
 #[tokio::test]
