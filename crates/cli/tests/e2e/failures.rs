@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{Dev, Finished, Serve, fails, finish, shell, tollgate, write_master_key};
+use crate::harness::{Dev, Finished, Serve, fails, faketime_library, finish, tollgate, write_master_key};
 use crate::postgres_server::Database;
 
 #[test]
@@ -182,14 +182,16 @@ fn a_clock_that_was_never_set() {
     let folder = tempfile::tempdir().unwrap();
     Serve::write_config(folder.path(), "");
     fs::write(folder.path().join("wanted.toml"), "").unwrap();
-    for command in [
+    let library = faketime_library(folder.path());
+    for args in [
         "dev --listen 127.0.0.1:0 --data data",
         "serve --config tollgate.toml",
         "merchant list",
         "apply -f wanted.toml --dry-run",
     ] {
-        let script = format!(r#"exec faketime "2019-12-31 23:00:00" "$TOLLGATE" {command}"#);
-        contains(&fails(&mut shell(folder.path(), &script)), &["clock", "before 2020", "set it"]);
+        let mut command = tollgate(folder.path(), &args.split(' ').collect::<Vec<_>>());
+        command.envs([("LD_PRELOAD", &*library), ("FAKETIME", "2019-12-31 23:00:00")]);
+        contains(&fails(&mut command), &["clock", "before 2020", "set it"]);
     }
 }
 
