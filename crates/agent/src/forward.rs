@@ -10,7 +10,8 @@ use hyper::body::Incoming;
 use metrics::counter;
 use tokio::time::Instant;
 use tollgate_client::{
-    Authorizer, Cached, CallError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable, tls_config_for,
+    Authorizer, Cached, CallError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable, cause_of,
+    tls_config_for,
 };
 use tollgate_http::edge::Inbound;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
@@ -113,8 +114,7 @@ impl Forward {
         }
         self.failing.store(error.is_some(), Ordering::Relaxed);
         let Some(error) = error else { return tracing::info!("the upstream answers again") };
-        let cause = std::error::Error::source(error).map(tracing::field::display);
-        tracing::warn!(%error, cause, "the upstream fails");
+        tracing::warn!(%error, cause = cause_of(error), "the upstream fails");
     }
 }
 

@@ -35,13 +35,9 @@ pub(crate) fn without_token(base_url: &str, error: &ObtainError) -> String {
 
 /// Says what to do where there is no connection, by its cause.
 pub(crate) fn unreachable(cause: &str, base_url: &str, what: &str) -> String {
-    if cause.contains("SSL_CERT_FILE") || cause.contains("speak TLS") {
+    // What is wrong with TLS says itself what to do.
+    if cause.contains("its certificate") || cause.contains("TLS") {
         return format!("; {base_url} was called");
-    }
-    if cause.contains("UnknownIssuer") {
-        return "; the authority of its certificate is not trusted here: add it to the system's, or name a file with it by \
-                SSL_CERT_FILE"
-            .to_owned();
     }
     match proxy(base_url) {
         Some(variable) => {

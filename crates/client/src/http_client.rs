@@ -1,5 +1,6 @@
 //! Sets up reqwest.
 
+use std::error::Error;
 use std::time::Duration;
 
 use reqwest::{ClientBuilder, Url};
@@ -28,9 +29,11 @@ pub fn http_client_builder(url: &str) -> Result<ClientBuilder, ConfigurationErro
     http_client_builder_allowing(url, &HttpHosts::default())
 }
 
-/// Says why a request of such a client failed, by the innermost cause: the outer ones only say that there is one.
-pub fn cause_of(error: &reqwest::Error) -> String {
-    if error.is_timeout() { "it took too long".to_owned() } else { https::innermost(error).to_string() }
+/// Says why a request failed, by the innermost cause: the outer ones only say that there is one. What is wrong with a certificate, and
+/// what to do about it, is said in plain words.
+pub fn cause_of(error: &(dyn Error + 'static)) -> String {
+    let is_late = error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout);
+    if is_late { "it took too long".to_owned() } else { https::cause_of(error) }
 }
 
 /// The same, and over http to these hosts, too. No proxy is used for that, which would see the token.

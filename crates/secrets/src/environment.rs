@@ -54,7 +54,12 @@ impl Environment {
 
     /// A variable. An empty one counts as not set, as in the tools of all three stores.
     pub fn variable(&self, name: &str) -> Option<String> {
-        (self.variables)(name).filter(|value| !value.is_empty())
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    /// A variable as it is, even if it is empty.
+    pub(crate) fn given(&self, name: &str) -> Option<String> {
+        (self.variables)(name)
     }
 
     /// Whether files with secrets may be readable for every user of the machine.

@@ -8,6 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::https::NoRoots;
 use crate::{Reason, Refusal, https, payload};
 
 /// Where machines in a cloud get their identity. HTTP is used there, because these addresses stay on the machine's host.
@@ -21,8 +22,8 @@ const METADATA: [&str; 6] = [
 ];
 
 pub(crate) struct Http {
-    /// There is none where the system trusts no authority.
-    outward: Option<Client>,
+    /// There is none where the system trusts no authority, for this reason.
+    outward: Result<Client, NoRoots>,
     /// For this machine, without a proxy, which would see the secrets.
     local: Client,
 }
@@ -32,7 +33,10 @@ impl Http {
     pub(crate) fn new() -> Self {
         https::tls_config().map_or_else(
             // What stays on this machine needs no authority.
-            |_| Self { outward: None, ..Self::with_tls(https::config_trusting(RootCertStore::empty())) },
+            |why| Self {
+                outward: Err(why),
+                ..Self::with_tls(https::config_trusting(RootCertStore::empty()))
+            },
             Self::with_tls,
         )
     }
@@ -40,7 +44,7 @@ impl Http {
     pub(crate) fn with_tls(config: ClientConfig) -> Self {
         let build =
             |builder: ClientBuilder| builder.build().expect("the configuration of TLS is one of rustls");
-        Self { outward: Some(build(client(config.clone()))), local: build(client(config).no_proxy()) }
+        Self { outward: Ok(build(client(config.clone()))), local: build(client(config).no_proxy()) }
     }
 
     pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, Reason> {
@@ -48,8 +52,8 @@ impl Http {
         if url.scheme() != "https" && !is_local {
             return Err(Reason::Insecure { host: host(&url) });
         }
-        let outward = self.outward.as_ref().ok_or_else(|| Reason::Setting {
-            name: "the system's list of trusted authorities".to_owned(),
+        let outward = self.outward.as_ref().map_err(|why| Reason::Setting {
+            name: format!("the system's list of trusted authorities ({why})"),
             problem: "can't be read: install ca-certificates, or name a list by SSL_CERT_FILE",
         });
         Ok(if is_local { &self.local } else { outward? }.request(method, url))
@@ -108,15 +112,12 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, Reason> {
     Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
 }
 
-/// Explains an error by its innermost cause.
 fn unreachable(error: &reqwest::Error) -> Reason {
     let host = error.url().map(host).unwrap_or_default();
     if error.is_timeout() {
         return Reason::Unreachable { host, problem: "it didn't answer within 5 s".to_owned() };
     }
-    let innermost = https::innermost(error);
-    let problem = https::cause(innermost).map_or_else(|| innermost.to_string(), https::explained);
-    Reason::Unreachable { host, problem }
+    Reason::Unreachable { host, problem: https::cause_of(error) }
 }
 
 impl Answer {

@@ -8,12 +8,22 @@ use std::sync::Arc;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url, retry};
 use rustls::crypto::ring;
-use rustls::{CertificateError, ClientConfig, ConfigBuilder, InvalidMessage, RootCertStore, WantsVerifier};
+use rustls::{ClientConfig, ConfigBuilder, InvalidMessage, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
+mod certificate;
+
+/// There is no certificate that could be trusted, for this reason.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoRoots(String);
+
 /// Makes the configuration of TLS that secrets and tokens are sent with. It fails where the system's roots can't be read.
-pub fn tls_config() -> Result<ClientConfig, rustls::Error> {
-    Ok(builder().with_platform_verifier()?.with_no_client_auth())
+pub fn tls_config() -> Result<ClientConfig, NoRoots> {
+    let trusting = builder()
+        .with_platform_verifier()
+        .map_err(|error| NoRoots(certificate::unread_roots().unwrap_or_else(|| error.to_string())))?;
+    Ok(trusting.with_no_client_auth())
 }
 
 /// Makes the same configuration, but trusts only `roots`.
@@ -21,14 +31,15 @@ pub fn config_trusting(roots: RootCertStore) -> ClientConfig {
     builder().with_root_certificates(roots).with_no_client_auth()
 }
 
-/// Finds the innermost cause of a failed request. The outer ones only say that there is one.
-pub fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
-    std::iter::successors(error.source(), |&cause| cause.source()).last().unwrap_or(error)
+/// Says why a request failed, by the innermost cause: the outer ones only say that there is one. What went wrong with TLS is explained.
+pub fn cause_of(error: &(dyn Error + 'static)) -> String {
+    let innermost = std::iter::successors(Some(error), |&cause| cause.source()).last().unwrap_or(error);
+    of_tls(innermost).map_or_else(|| innermost.to_string(), explained)
 }
 
 /// Finds the error of TLS in another one. Errors of reading and writing carry it, but not as their `source`.
-pub(crate) fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref().or_else(|| cause(error.downcast_ref::<io::Error>()?.get_ref()?))
+fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| of_tls(error.downcast_ref::<io::Error>()?.get_ref()?))
 }
 
 /// Says what went wrong with TLS, and what to do where that is known.
@@ -37,10 +48,8 @@ pub fn explained(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "it doesn't speak TLS at this port: check the port, and whether the address must begin with http://".to_owned()
         }
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            format!("{error}: name the certificates of its CA by SSL_CERT_FILE, those of Vault's by VAULT_CACERT")
-        }
-        other => other.to_string(),
+        rustls::Error::InvalidCertificate(problem) => certificate::refused(problem),
+        other => format!("TLS failed: {other}"),
     }
 }
 
@@ -57,7 +66,7 @@ pub fn client(tls: ClientConfig) -> ClientBuilder {
 
 /// Starts a client for requests to a URL, by http where that says so: for what is no secret, or stays on this machine, which a proxy is
 /// not asked about. It fails where the system's roots can't be read.
-pub fn client_for(url: &Url) -> Result<ClientBuilder, rustls::Error> {
+pub fn client_for(url: &Url) -> Result<ClientBuilder, NoRoots> {
     let is_http = url.scheme() == "http";
     let tls = if is_http { config_trusting(RootCertStore::empty()) } else { tls_config()? };
     let builder = client(tls).https_only(!is_http).referer(false);

@@ -130,8 +130,29 @@ fn a_certificate_of_an_unknown_authority_is_said_to_be_that() {
     let said = fails(token.env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"));
     contains(&said, &["UnknownIssuer", "SSL_CERT_FILE"]);
     assert!(!said.contains("that it is up"), "{said}");
+    // Of two places one can't be read, and the certificate in question may have been there.
+    token.env("SSL_CERT_FILE", "gone.pem").env("SSL_CERT_DIR", "/etc/ssl/certs");
+    contains(&fails(&mut token), &["UnknownIssuer", "SSL_CERT_FILE names \"gone.pem\", which can't be read"]);
     let mut trusting = caller(folder.path(), &["token"], &url, &id, &secret);
     finish(trusting.env("SSL_CERT_FILE", folder.path().join("ca.pem"))).succeeded();
+}
+
+#[test]
+fn a_server_with_the_certificate_of_a_ca_is_told_from_one_that_is_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "exec 2>openssl.log
+                  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=api \
+                      -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem";
+    finish(&mut shell(folder.path(), script)).succeeded();
+    let (id, secret) = Serve::install(folder.path(), crate::tls::TLS);
+    let serve = Serve::start(folder.path());
+    let url = format!("https://{}", serve.api.0);
+    for args in [&["token"][..], &["merchant", "list", "--server", &url]] {
+        let mut command = caller(folder.path(), args, &url, &id, &secret);
+        let said = fails(command.env("SSL_CERT_FILE", folder.path().join("cert.pem")));
+        contains(&said, &["its certificate is one of a CA (CA:TRUE)", "CA:FALSE", &url]);
+        assert!(!said.contains("that it is up"), "{said}");
+    }
 }
 
 #[test]
