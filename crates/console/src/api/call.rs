@@ -15,7 +15,7 @@ use tollgate_admin::{Administration, Authority, Operation, audit};
 use tollgate_core::{Actor, ActorKind};
 use tollgate_guard::{Denial, Principal, Requirement};
 use tollgate_http::edge::read_body;
-use tollgate_http::fields::{self, FromFields};
+use tollgate_http::fields::{self, Fields, FromFields};
 use tollgate_http::{Media, Problem, RequestId};
 use tollgate_server::error::Error;
 use tollgate_server::{Arrival, MAX_BODY, State, check_sender, is_at};
@@ -164,6 +164,11 @@ impl Call {
         Ok(fields::read(self.body()?)?)
     }
 
+    /// Refuses a body with anything in it, where an act takes none.
+    pub(super) fn refuse_body(&self) -> Result<(), Error> {
+        if self.body.is_empty() { Ok(()) } else { self.read().map(|Nothing| ()) }
+    }
+
     /// The versions of which something must be for it to be changed (RFC 9110 §13.1.1), if the caller says which it has read.
     pub(super) fn only(&self) -> Result<Option<Vec<Version>>, Error> {
         Ok(versions(&self.head.headers)?)
@@ -175,6 +180,15 @@ impl Call {
             return Err(Problem::new("If-Match", "is taken by PATCH and DELETE only").into());
         }
         Ok(())
+    }
+}
+
+/// A body without members.
+struct Nothing;
+
+impl FromFields for Nothing {
+    fn from_fields(_: &mut Fields<'_>) -> Option<Self> {
+        Some(Self)
     }
 }
 

@@ -179,6 +179,7 @@ pub(super) async fn patch(call: Call) -> Outcome {
 
 pub(super) async fn disable(call: Call) -> Outcome {
     call.refuse_condition()?;
+    call.refuse_body()?;
     let admin = call.administration();
     let client = clients::disable(&admin, call.id("id")?, call.actor()).await?;
     Ok(view::shown_in(client.version, &ClientView::of(&client, admin.now().await?)))
@@ -186,6 +187,7 @@ pub(super) async fn disable(call: Call) -> Outcome {
 
 pub(super) async fn enable(call: Call) -> Outcome {
     call.refuse_condition()?;
+    call.refuse_body()?;
     let admin = call.administration();
     let client = clients::enable(&admin, call.id("id")?, call.actor()).await?;
     Ok(view::shown_in(client.version, &ClientView::of(&client, admin.now().await?)))
@@ -197,6 +199,7 @@ pub(super) async fn delete(call: Call) -> Outcome {
         client_id: ClientId,
         status: &'static str,
     }
+    call.refuse_body()?;
     let (id, admin) = (call.id("id")?, call.administration());
     clients::delete(&admin, id, call.only()?.as_deref(), call.actor()).await?;
     Ok(view::shown(&Deleted { client_id: id, status: "deleted" }))

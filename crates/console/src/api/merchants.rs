@@ -75,12 +75,14 @@ pub(super) async fn patch(call: Call) -> Outcome {
 
 pub(super) async fn disable(call: Call) -> Outcome {
     call.refuse_condition()?;
+    call.refuse_body()?;
     let merchant = merchants::disable(&call.administration(), call.id("id")?, call.actor()).await?;
     Ok(view::shown_in(merchant.version, &MerchantView::of(&merchant)))
 }
 
 pub(super) async fn enable(call: Call) -> Outcome {
     call.refuse_condition()?;
+    call.refuse_body()?;
     let merchant = merchants::enable(&call.administration(), call.id("id")?, call.actor()).await?;
     Ok(view::shown_in(merchant.version, &MerchantView::of(&merchant)))
 }
@@ -91,6 +93,7 @@ pub(super) async fn delete(call: Call) -> Outcome {
         merchant_id: MerchantId,
         status: &'static str,
     }
+    call.refuse_body()?;
     let (id, admin) = (call.id("id")?, call.administration());
     merchants::delete(&admin, id, call.only()?.as_deref(), call.actor()).await?;
     Ok(view::shown(&Deleted { merchant_id: id, status: "deleted" }))

@@ -60,6 +60,7 @@ pub(super) async fn revoke(call: Call) -> Outcome {
         status: &'static str,
     }
     call.refuse_condition()?;
+    call.refuse_body()?;
     let (client_id, secret_id) = (call.id("id")?, call.id("secret_id")?);
     secrets::revoke(&call.administration(), client_id, secret_id, call.actor()).await?;
     Ok(view::shown(&Revoked { client_id, secret_id, status: "revoked" }))

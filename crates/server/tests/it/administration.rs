@@ -1,5 +1,6 @@
 //! The administration over HTTP.
 
+mod bodies;
 mod creation;
 mod imports;
 mod lists;
