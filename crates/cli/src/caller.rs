@@ -7,7 +7,7 @@ use tollgate_operator::{Credentials, DevFolder};
 
 use crate::args::CallerArgs;
 use crate::failure::Failure;
-use crate::open::DEFAULT_DATA;
+use crate::open::{DEFAULT_DATA, may_exist};
 
 /// Returns the client that the arguments or the environment name.
 pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
@@ -15,7 +15,7 @@ pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
     if let Some(data) = &args.data {
         return Ok(DevFolder::at(data).caller()?);
     }
-    if !Caller::is_in_environment(&environment) && Credentials::path(default).exists() {
+    if !Caller::is_in_environment(&environment) && may_exist(&Credentials::path(default)) {
         return Ok(DevFolder::at(default).caller()?);
     }
     let named = HttpHosts::from_environment(&environment);

@@ -155,8 +155,8 @@ impl From<DevFolderError> for Failure {
         match error {
             DevFolderError::Act(error) => error.into(),
             DevFolderError::Config(error) => Self::of_several(error.problems().to_vec()),
-            DevFolderError::Unwritable(_) => {
-                Self::new(format!("{error}; choose another folder with --data DIR"))
+            DevFolderError::File(_) => {
+                Self::new(format!("{error}; run as its owner, or choose another folder with --data DIR"))
             }
             DevFolderError::Busy(_) => {
                 Self::new(format!("{error}: use that one, stop it, or choose another folder with --data DIR"))

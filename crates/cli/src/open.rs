@@ -98,9 +98,8 @@ pub(crate) fn target(args: &StoreArgs) -> Result<Target, Failure> {
     Ok(Target { config, may_make: true })
 }
 
-/// Finds the configuration. What can't be accessed counts: opening it will say why.
+/// Finds the configuration.
 fn place(args: &StoreArgs) -> Option<Place> {
-    let may_exist = |path: &Path| path.try_exists().unwrap_or(true);
     let is_set = |names: &[&str]| {
         Config::environment().any(|(name, value)| names.iter().any(|set| name == *set) && !value.is_empty())
     };
@@ -123,6 +122,11 @@ fn place(args: &StoreArgs) -> Option<Place> {
 /// Returns the configuration file that an argument names, or else `TOLLGATE_CONFIG`.
 pub(crate) fn file(argument: Option<&Path>) -> Option<PathBuf> {
     let variable = || {
+/// Says whether a file may be there. What can't be looked at counts: opening it will say why.
+pub(crate) fn may_exist(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
         let (_, file) = Config::environment().find(|(name, _)| name == "TOLLGATE_CONFIG")?;
         (!file.is_empty()).then(|| file.into())
     };
@@ -132,6 +136,18 @@ pub(crate) fn file(argument: Option<&Path>) -> Option<PathBuf> {
 /// Reads the configuration: defaults, file, environment.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
     Config::load(file, Config::environment()).map_err(|error| Failure::of_several(error.problems().to_vec()))
+/// Returns the same for a command that looks for no file in the folder it is run in, and says so where administration would find one.
+pub(crate) fn named_file(argument: Option<&Path>) -> Option<PathBuf> {
+    let named = file(argument);
+    if named.is_none() && may_exist(Path::new(DEFAULT_CONFIG)) {
+        say::warning(&format!(
+            "./{DEFAULT_CONFIG} is not read here, though administration commands in this folder go by it: name it with --config \
+             {DEFAULT_CONFIG}"
+        ));
+    }
+    named
+}
+
 }
 
 /// Refuses a configuration that is not fit for production.

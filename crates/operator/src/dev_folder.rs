@@ -27,9 +27,9 @@ use crate::private_file;
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DevFolderError {
-    /// The folder, or something in it, can't be written.
+    /// The folder, or something in it, can't be looked at or written.
     #[error(transparent)]
-    Unwritable(#[from] FileError),
+    File(#[from] FileError),
     /// Another process serves from it.
     #[error("another `tollgate dev` runs on {}", .0.display())]
     Busy(PathBuf),
@@ -85,14 +85,17 @@ impl<'a> DevFolder<'a> {
 
     /// Returns the configuration of a folder that is there. `listen` is where `dev` listens unless it was told otherwise.
     pub fn config(self, listen: SocketAddr) -> Result<Config, DevFolderError> {
-        if !self.store().exists() {
+        if !exists(&self.store())? {
             return Err(DevFolderError::NotOne(self.0.to_owned()));
         }
         let mut config = Config::dev(listen, self.0, Config::environment())?;
-        let derived = config.public_url == format!("http://{}", config.listen);
-        if derived && let Ok(credentials) = Credentials::read(self.0) {
-            // The issuer of the folder's tokens is the address where `dev` last listened.
-            config.public_url = credentials.base_url;
+        if config.public_url == format!("http://{}", config.listen) {
+            match Credentials::read(self.0) {
+                // The issuer of the folder's tokens is the address where `dev` last listened.
+                Ok(credentials) => config.public_url = credentials.base_url,
+                Err(AccessError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.no_credentials(error)),
+            }
         }
         Ok(config)
     }
@@ -100,16 +103,20 @@ impl<'a> DevFolder<'a> {
     /// Returns the demo client, as which programs on this machine call. Its credentials are read again when they are refused: the folder
     /// may be a new one.
     pub fn caller(self) -> Result<Caller, DevFolderError> {
-        let path = Credentials::path(self.0);
-        let read = Credentials::read(self.0).map_err(|error| match error {
-            AccessError::Io(error) => DevFolderError::NoCredentials { path, error },
-            AccessError::Exposed(_) => SecretProblem::of("the credentials file", &path, error).into(),
-        })?;
+        let read = Credentials::read(self.0).map_err(|error| self.no_credentials(error))?;
         let member = |member| InFolder { data: self.0.to_owned(), member };
         let id = member(|credentials| credentials.client_id.to_string());
         let secret = member(|credentials| credentials.client_secret);
         let hosts = own_address(&read.base_url).unwrap_or_default();
         Ok(Caller::allowing(hosts, &read.base_url, id, secret)?)
+    }
+
+    fn no_credentials(self, error: AccessError) -> DevFolderError {
+        let path = Credentials::path(self.0);
+        match error {
+            AccessError::Io(error) => DevFolderError::NoCredentials { path, error },
+            AccessError::Exposed(_) => SecretProblem::of("the credentials file", &path, error).into(),
+        }
     }
 
     /// Makes the folder, unless it is there, and locks it until the process ends, however it does: a second `dev` would write its own
@@ -136,8 +143,8 @@ impl<'a> DevFolder<'a> {
     pub fn make_master_key(self) -> Result<(), DevFolderError> {
         let (path, store) = (self.0.join("master.key"), self.store());
         // Checked first: a process that makes a store has made its key before.
-        let has_store = store.exists();
-        if path.exists() {
+        let has_store = exists(&store)?;
+        if exists(&path)? {
             return Ok(());
         }
         if has_store {
@@ -174,8 +181,7 @@ impl<'a> DevFolder<'a> {
                 client.map(|_| Credentials { base_url: base_url.clone(), ..earlier })
             }
             Err(AccessError::Io(error)) if error.kind() == io::ErrorKind::NotFound || is_empty => None,
-            Err(AccessError::Io(error)) => return Err(DevFolderError::NoCredentials { path, error }),
-            Err(error) => return Err(SecretProblem::of("the credentials file", &path, error).into()),
+            Err(error) => return Err(self.no_credentials(error)),
         };
         let credentials = match earlier {
             Some(earlier) => earlier,
@@ -186,6 +192,11 @@ impl<'a> DevFolder<'a> {
         private_file::replace(&path, &json).map_err(|error| FileError::unwritable(&path, error))?;
         Ok(credentials)
     }
+}
+
+/// Says whether a file is there. Where the folder may not be entered, that is not known.
+fn exists(path: &Path) -> Result<bool, FileError> {
+    path.try_exists().map_err(|error| FileError::unreadable(path, error))
 }
 
 async fn make_demo(admin: &Administration<'_>, actor: &Actor) -> Result<Credentials, AdminError> {

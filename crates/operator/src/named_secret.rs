@@ -49,7 +49,7 @@ pub enum SecretProblem {
         exposed: Exposed,
     },
     /// The environment has no such variable.
-    #[error("{key} names the environment variable {variable}, which is not set")]
+    #[error("{key} names the environment variable {variable}, which is not set, or is not UTF-8")]
     NoVariable {
         /// The setting.
         key: &'static str,
@@ -68,6 +68,11 @@ impl SecretProblem {
             AccessError::Io(error) => Self::Unreadable { what, path: path.to_owned(), error },
             AccessError::Exposed(exposed) => Self::Exposed { what, exposed },
         }
+    }
+
+    /// Says whether it is known that the file is not there.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Unreadable { error, .. } if error.kind() == io::ErrorKind::NotFound)
     }
 }
 

@@ -103,9 +103,7 @@ pub fn master_keys(config: &Config) -> Result<MasterKeys, OpeningError> {
 /// Reads one of the master keys that a configuration names.
 pub fn master_key(config: &Config, source: &SecretSource) -> Result<MasterKey, OpeningError> {
     let text = match (source, secret(source, "the master key file", "master_key", sharing(config))) {
-        (SecretSource::File(path), Err(problem)) if !path.exists() => {
-            return Err(OpeningError::MasterKeyGone(problem));
-        }
+        (_, Err(problem)) if problem.is_gone() => return Err(OpeningError::MasterKeyGone(problem)),
         (_, text) => text?,
     };
     Ok(text.parse()?)
@@ -114,8 +112,10 @@ pub fn master_key(config: &Config, source: &SecretSource) -> Result<MasterKey, O
 /// Checks the file of a store, or the folder where it is to be made: it holds hashes of secrets and sealed keys.
 pub fn check_store(path: &Path) -> Result<(), SecretProblem> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What may be there is checked as what is.
+    let may_exist = path.try_exists().unwrap_or(true);
     let checked =
-        if path.exists() { access::check(path, Sharing::Private) } else { access::check_folder(folder) };
+        if may_exist { access::check(path, Sharing::Private) } else { access::check_folder(folder) };
     match checked {
         // Whoever opens it says what there is to say of it.
         Err(AccessError::Io(_)) | Ok(()) => Ok(()),

@@ -14,14 +14,18 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::open::{self, BACKUP_ID};
-use super::{damage, log_size, serving};
+use super::{damage, log_size, place, serving};
 use crate::StoreError;
 
 /// Refuses a log that is not that of the file at `path`. Where a process serves, the log is its own.
 pub(super) fn check(path: &Path) -> Result<(), StoreError> {
     let log = beside(path, "-wal");
-    let has_content = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
-    let is_left = has_content(&log) && has_content(path);
+    let has_content = |path: &Path| match fs::metadata(path) {
+        Ok(file) => Ok(file.len() > 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(place::unreadable(path, error.kind())),
+    };
+    let is_left = has_content(path)? && has_content(&log)?;
     if !is_left || is_served(path) {
         return Ok(());
     }

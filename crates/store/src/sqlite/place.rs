@@ -44,7 +44,7 @@ impl Place {
     }
 }
 
-fn unreadable(path: &Path, kind: ErrorKind) -> StoreError {
+pub(super) fn unreadable(path: &Path, kind: ErrorKind) -> StoreError {
     let shown = path.display();
     StoreError::Unavailable(match kind {
         ErrorKind::NotFound => format!(
