@@ -29,9 +29,7 @@ pub(crate) async fn run(args: AgentArgs, format: Format) -> Result<(), Failure> 
 
 async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<(), Failure> {
     let caller = caller::open(&args.caller).await?;
-    let upstream = args.upstream.as_deref().unwrap_or(caller.base_url());
-    let upstream = Upstream::allowing(upstream, caller.http_hosts())
-        .map_err(|error| Failure::new(format!("{upstream}: {error}")))?;
+    let upstream = upstream(&args, &caller)?;
     let listeners = bind(&args).await?;
     let admin = match &args.admin_listen {
         Some(endpoint) => Some(Listener::bind(endpoint).await?),
@@ -61,6 +59,15 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     telemetry::end(delivering).await;
     tracing::info!(completed = drained.completed, aborted = drained.aborted, "stopped");
     Ok(())
+}
+
+/// Where the agent forwards to.
+fn upstream(args: &AgentArgs, caller: &Caller) -> Result<Upstream, Failure> {
+    let (url, wrong): (_, fn(String) -> Failure) = match &args.upstream {
+        Some(url) => (url.as_str(), Failure::of_misuse),
+        None => (caller.base_url(), Failure::new),
+    };
+    Upstream::allowing(url, caller.http_hosts()).map_err(|error| wrong(format!("{url}: {error}")))
 }
 
 /// Records metrics, if somebody wants them.

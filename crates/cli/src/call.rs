@@ -60,15 +60,16 @@ fn request(args: CallArgs, caller: &Caller) -> Result<Request, Failure> {
 fn url(base_url: &str, path: &str) -> Result<Url, Failure> {
     let base = Url::parse(&format!("{base_url}/")).expect("a caller has a URL");
     let text = if path.starts_with('/') { format!("{base_url}{path}") } else { path.to_owned() };
-    let mut url = Url::parse(&text).map_err(|error| Failure::new(format!("PATH can't be read: {error}")))?;
+    let mut url =
+        Url::parse(&text).map_err(|error| Failure::of_misuse(format!("PATH can't be read: {error}")))?;
     if !url.as_str().starts_with(base.as_str()) {
-        return Err(Failure::new(format!(
+        return Err(Failure::of_misuse(format!(
             "PATH leads away from {base_url}, and a token goes nowhere else: give a path below it"
         )));
     }
     url.set_fragment(None);
     if url.as_str().parse::<http::Uri>().is_err() {
-        return Err(Failure::new("PATH has characters that can't be sent: percent-encode them".to_owned()));
+        return Err(Failure::of_misuse("PATH has characters that can't be sent: percent-encode them"));
     }
     Ok(url)
 }

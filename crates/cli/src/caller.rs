@@ -21,7 +21,7 @@ pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
     let named = HttpHosts::from_environment(&environment);
     let named = named.map_err(|error| Failure::new(format!("{}: {error}", HttpHosts::VARIABLE)))?;
     let hosts = args.allow_http_to.iter().try_fold(named, |hosts, host| hosts.and(host));
-    let hosts = hosts.map_err(|error| Failure::new(format!("--allow-http-to: {error}")))?;
+    let hosts = hosts.map_err(|error| Failure::of_misuse(format!("--allow-http-to: {error}")))?;
     Caller::described(&environment, hosts)
         .await
         .map_err(|error| Failure::new(format!("{error}; or name a folder of `tollgate dev` by --data DIR")))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::process::ExitCode;
 
 use tollgate_admin::{AdminError, OpenError};
 use tollgate_operator::collector::CollectorError;
@@ -19,6 +20,7 @@ use crate::printable::printable;
 #[derive(Debug)]
 pub(crate) struct Failure {
     problems: Vec<String>,
+    is_misuse: bool,
 }
 
 impl Failure {
@@ -29,7 +31,12 @@ impl Failure {
 
     /// Makes a failure for several reasons.
     pub(crate) fn of_several(problems: Vec<String>) -> Self {
-        Self { problems }
+        Self { problems, is_misuse: false }
+    }
+
+    /// Makes a failure for an argument that is wrong, which could not be told when the command line was parsed.
+    pub(crate) fn of_misuse(message: impl Into<String>) -> Self {
+        Self { is_misuse: true, ..Self::new(message) }
     }
 
     /// Makes a failure for what is wrong in a file, of which not all is listed where it is much.
@@ -47,6 +54,11 @@ impl Failure {
     /// Lists the reasons.
     pub(crate) fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// Returns how the process ends: 2 for wrong usage, as clap ends it, and 1 for everything else.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if self.is_misuse { 2 } else { 1 })
     }
 }
 
@@ -188,6 +200,7 @@ impl From<FileError> for Failure {
         Self::new(match &error {
             FileError::Exists(_) => format!("{error}: --secrets-to wants the name of a new file"),
             FileError::Wrong { path, problems } => return Self::of_file(path, problems),
+            FileError::Format(_) => return Self::of_misuse(error.to_string()),
             FileError::Unreadable { .. } | FileError::Unwritable { .. } => error.to_string(),
         })
     }
@@ -196,7 +209,7 @@ impl From<FileError> for Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let text = match &error {
-            ApiError::Url(error) => format!("--server: {error}"),
+            ApiError::Url(error) => return Self::of_misuse(format!("--server: {error}")),
             ApiError::NotOurs(_) => format!("{error}: check the URL of --server"),
             ApiError::Unreachable { url, cause } => {
                 format!("{error}{}", advice::unreachable(cause, url, "the URL of admin_listen"))

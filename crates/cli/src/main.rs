@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             say::failure(&failure);
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tollgate_admin::machine;
 use tollgate_config::{Config, ResourceAttribute, Sample};
-use tollgate_operator::collector::{HttpCollector, HttpCollectorSettings};
+use tollgate_operator::collector::{CollectorError, HttpCollector, HttpCollectorSettings};
 use tollgate_operator::named_secret::sharing;
 use tollgate_secrets::access::Sharing;
 use tollgate_server::Server;
@@ -27,7 +27,7 @@ struct Settings<'a> {
 }
 
 /// Prepares to send. It fails where that could never succeed.
-fn prepare(settings: &Settings<'_>) -> Result<Telemetry, Failure> {
+fn prepare(settings: &Settings<'_>) -> Result<Telemetry, CollectorError> {
     let collector = HttpCollector::new(&settings.collector)?;
     let attributes = settings.attributes.iter().map(|one| (one.name.clone(), one.value.clone()));
     let identity = Identity {
@@ -66,7 +66,7 @@ fn prepare_for_server(config: &Config) -> Result<Option<Telemetry>, Failure> {
     if settings.endpoint.is_empty() {
         return Ok(None);
     }
-    prepare(&Settings {
+    let telemetry = prepare(&Settings {
         collector: HttpCollectorSettings {
             endpoint: &settings.endpoint,
             headers: &settings.headers,
@@ -76,8 +76,8 @@ fn prepare_for_server(config: &Config) -> Result<Option<Telemetry>, Failure> {
         sample: settings.traces.then_some(settings.sample),
         service_name: &settings.service_name,
         attributes: &settings.attributes,
-    })
-    .map(Some)
+    })?;
+    Ok(Some(telemetry))
 }
 
 /// Prepares to send what the agent records, if its arguments say where to.
@@ -94,7 +94,12 @@ pub(crate) fn of_agent(args: &TelemetryArgs) -> Result<Option<Telemetry>, Failur
         service_name: args.service_name.as_deref().unwrap_or("tollgate-agent"),
         attributes: &args.otlp_attribute,
     };
-    prepare(&settings).map(Some)
+    prepare(&settings).map(Some).map_err(|error| match error {
+        CollectorError::Url { .. } | CollectorError::InTheClear { .. } => {
+            Failure::of_misuse(error.to_string())
+        }
+        error => error.into(),
+    })
 }
 
 /// Waits until what was recorded is delivered, but not for long.

@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 use serde_json::{Value, json};
 use tollgate_client::{
-    Authorizer, Cached, CallError, Caller, Environment, HttpHosts, Settings, Unavailable, cause_of,
+    Authorizer, Cached, CallError, Caller, Environment, HttpHosts, Origin, Settings, Unavailable, cause_of,
 };
 use tollgate_core::wire::Code;
 
@@ -48,6 +48,7 @@ impl AdminApi {
         reason: Option<String>,
     ) -> Result<Self, ApiError> {
         let hosts = HttpHosts::from_environment(environment)?;
+        Origin::allowing(url, &hosts).map_err(ApiError::Url)?;
         let caller = Caller::described(environment, hosts.clone()).await?;
         // The same client at another address: tokens are sent there and nowhere else.
         let there = Caller::allowing(hosts, url, caller.id(), caller.secret()).map_err(ApiError::Url)?;

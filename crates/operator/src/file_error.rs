@@ -25,6 +25,9 @@ pub enum FileError {
     /// It was to be a new one.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
+    /// Its name does not say a format.
+    #[error("{}: its name must end in .toml, .json, .yaml or .yml, which says its format", .0.display())]
+    Format(PathBuf),
     /// What it says is wrong.
     #[error("{}: {}", path.display(), problems.join("; "))]
     Wrong {

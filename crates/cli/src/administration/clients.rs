@@ -66,7 +66,7 @@ pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Fa
 }
 
 fn wrong_labels(error: &LabelsError) -> Failure {
-    Failure::new(format!("--label: {error}"))
+    Failure::of_misuse(format!("--label: {error}"))
 }
 
 /// Asks before a client ends.

@@ -41,7 +41,7 @@ async fn export(on: &WhereArgs, pem: bool) -> Result<(), Failure> {
             let keys = keys::public_keys(&opened.administration()).await?;
             output::lines(&keys.iter().map(|(_, key)| key.to_pem()).collect::<String>())
         }
-        (Desk::Server(_), true) => Err(Failure::new(
+        (Desk::Server(_), true) => Err(Failure::of_misuse(
             "a server shows its keys as a JSON Web Key Set: leave out --pem, or name the store",
         )),
     }

@@ -56,7 +56,7 @@ struct Stores {
 async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
     let config = open::target(&args.store)?.config;
     if args.to.has_password() {
-        return Err(Failure::new(
+        return Err(Failure::of_misuse(
             "--to has a password in it, which others can see: give --to-password file:PATH or env:NAME",
         ));
     }

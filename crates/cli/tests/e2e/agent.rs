@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::{
-    Api, Dev, PATIENCE, Process, Serve, eventually, fails, finish, payment, shell, tollgate,
+    Api, Dev, PATIENCE, Process, Serve, eventually, fails, finish, is_misused, payment, shell, tollgate,
 };
 
 /// An agent for the client of a `dev` folder, with everything that it has.
@@ -172,7 +172,7 @@ fn wrong_settings_are_said_and_where_they_are_arguments_it_is_wrong_usage() {
     for listen in ["0.0.0.0:7070", "10.0.0.1:7070", "7070", "unix:"] {
         assert_eq!(finish(&mut agent(&["--listen", listen])).code, Some(2), "{listen}");
     }
-    let said = fails(&mut agent(&["--upstream", "http://core.example.com", "--listen", "127.0.0.1:0"]));
+    let said = is_misused(&mut agent(&["--upstream", "http://core.example.com", "--listen", "127.0.0.1:0"]));
     assert!(said.contains("https://"), "{said}");
     let said = fails(&mut agent(&["--token-file", "nowhere/token"]));
     assert!(said.contains("nowhere/token"), "{said}");
@@ -197,7 +197,7 @@ fn an_upstream_is_spoken_to_over_tls_and_only_where_its_certificate_is_trusted()
     let folder = tempfile::tempdir().unwrap();
     // An authority's own certificate would be none for a server.
     let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem \
-                  -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+                  -days 2 -subj /CN=its-own-authority -addext subjectAltName=IP:127.0.0.1 \
                   -addext basicConstraints=critical,CA:FALSE 2>openssl.log || cat openssl.log >&2";
     finish(&mut shell(folder.path(), script)).succeeded();
     let tls = "tls.cert = \"cert.pem\"\ntls.key = \"key.pem\"";
@@ -216,8 +216,25 @@ fn an_upstream_is_spoken_to_over_tls_and_only_where_its_certificate_is_trusted()
     drop(trusting);
     let distrusting = Process::spawn(command.env_remove("SSL_CERT_FILE"));
     distrusting.wait_for(|said| said.contains(r#""msg":"serving""#).then_some(()));
-    let answer: Value = serde_json::from_str(&curl(&args)).unwrap();
-    assert_eq!(answer["error"]["code"], "UNAVAILABLE");
+    let unanswered = |args: &[&str]| {
+        let answer: Value = serde_json::from_str(&curl(args)).unwrap();
+        assert_eq!(answer["error"]["code"], "UNAVAILABLE");
+    };
+    unanswered(&args);
+    distrusting
+        .wait_for(|said| said.contains("its certificate is of a CA that is not trusted").then_some(()));
+    drop(distrusting);
+
+    let data = folder.path().join("data");
+    let _dev = Dev::start(&data);
+    let upstream = format!("https://{}", serve.api.0);
+    let args = ["agent", "--data", "data", "--upstream", &upstream, "--listen", "unix:agent.sock"];
+    let distrusting = Process::spawn(&mut tollgate(folder.path(), &args));
+    distrusting.wait_for(|said| said.contains("serving").then_some(()));
+    unanswered(&["--unix-socket", socket.to_str().unwrap(), url]);
+    let said = distrusting
+        .wait_for(|said| said.lines().find(|line| line.contains("the upstream fails")).map(str::to_owned));
+    assert!(said.contains("its certificate is of a CA that is not trusted here (UnknownIssuer)"), "{said}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::caller::caller;
-use crate::harness::{Dev, Fake, Finished, Process, answer, fails, finish, payment, tollgate};
+use crate::harness::{Dev, Fake, Finished, Process, answer, fails, finish, is_misused, payment, tollgate};
 
 const CREATE: &str = "/api/v1/payment-requests:redirect";
 
@@ -179,11 +179,11 @@ fn a_token_goes_nowhere_but_to_its_origin() {
     let at = fake.url.replace("http://", "http://x@");
     let base = format!("{}/base", fake.url);
     for path in [&*elsewhere, &at, "https://core.example.com/"] {
-        let said = fails(&mut caller(folder.path(), &["call", "GET", path], &fake.url, "x", "y"));
+        let said = is_misused(&mut caller(folder.path(), &["call", "GET", path], &fake.url, "x", "y"));
         assert!(said.contains("a token goes nowhere else"), "{said}");
     }
     for path in ["/../a", "/%2e%2e/a", "/a/../../b"] {
-        let said = fails(&mut caller(folder.path(), &["call", "GET", path], &base, "x", "y"));
+        let said = is_misused(&mut caller(folder.path(), &["call", "GET", path], &base, "x", "y"));
         assert!(said.contains("a token goes nowhere else"), "{said}");
     }
     assert_eq!((other.arrived().len(), fake.arrived().len()), (0, 1));

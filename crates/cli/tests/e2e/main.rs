@@ -73,6 +73,7 @@ mod tls;
 mod transfer;
 mod upgrade;
 mod upkeep;
+mod usage;
 mod verifiers;
 mod waiting;
 mod which_installation;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::caller::caller;
-use crate::harness::{Dev, Process, fails, finish, tollgate};
+use crate::harness::{Dev, Process, fails, finish, is_misused, tollgate};
 
 /// A machine that trusts no authority, as one without ca-certificates.
 fn without_authorities(command: &mut Command) -> &mut Command {
@@ -51,7 +51,7 @@ fn http_beyond_this_machine_needs_the_name_of_the_host() {
     finish(token(&[]).env("TOLLGATE_ALLOW_HTTP_TO", "another,0.0.0.0")).succeeded();
     // A proxy would see them, and is not asked.
     finish(token(&["--allow-http-to", "0.0.0.0"]).env("HTTP_PROXY", "http://127.0.0.1:1")).succeeded();
-    let said = fails(&mut token(&["--allow-http-to", "http://0.0.0.0"]));
+    let said = is_misused(&mut token(&["--allow-http-to", "http://0.0.0.0"]));
     assert!(said.contains("--allow-http-to: these must be names of hosts"), "{said}");
     agent_forwards(folder.path(), &url, &dev);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) use api::{Api, CREATE, JSON, payment};
 pub(crate) use fake::{Arrived, Fake, answer};
 pub(crate) use http::{Connection, Response};
-pub(crate) use process::{Finished, Process, fails, faketime_library, finish, shell, tollgate};
+pub(crate) use process::{Finished, Process, fails, faketime_library, finish, is_misused, shell, tollgate};
 pub(crate) use server::{Dev, Serve, write_master_key};
 
 /// How long anything is waited for; only a bug makes it pass.

@@ -38,8 +38,17 @@ pub(crate) fn finish(command: &mut Command) -> Finished {
 
 /// Runs a command that must fail, and returns the one line that it says on standard error.
 pub(crate) fn fails(command: &mut Command) -> String {
+    fails_with(command, 1)
+}
+
+/// Runs a command that fails because an argument is wrong, and returns the one line that it says.
+pub(crate) fn is_misused(command: &mut Command) -> String {
+    fails_with(command, 2)
+}
+
+fn fails_with(command: &mut Command, code: i32) -> String {
     let finished = finish(command);
-    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert_eq!(finished.code, Some(code), "{finished:?}");
     assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
     assert!(finished.stderr.starts_with("tollgate: "), "{finished:?}");
     finished.stderr

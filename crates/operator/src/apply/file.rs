@@ -24,9 +24,7 @@ use crate::network::network;
 
 /// Reads a file, in the format that its name says. The error has all that is wrong with it.
 pub fn read(path: &Path) -> Result<Wanted, FileError> {
-    let format = Format::of(path).ok_or_else(|| {
-        FileError::wrong(path, "its name must end in .toml, .json, .yaml or .yml, which says its format")
-    })?;
+    let format = Format::of(path).ok_or_else(|| FileError::Format(path.to_owned()))?;
     let text = fs::read_to_string(path).map_err(|error| FileError::unreadable(path, error))?;
     let file: File = format.parse(&text).map_err(|first| FileError::Wrong {
         path: path.to_owned(),
