@@ -14,7 +14,12 @@ use crate::{open, output, say, serve, telemetry};
 /// Prints the effective configuration, and fails on everything by which `serve` would refuse to start, short of opening the store and
 /// listening. With `settings_only` what the configuration names is not read.
 pub(crate) fn run(file: Option<&Path>, settings_only: bool, format: Format) -> Result<(), Failure> {
-    let config = serve::read(file)?;
+    let file = open::named_file(file);
+    say::note(&match &file {
+        Some(file) => format!("checking {}, and the environment over it", file.display()),
+        None => "checking what the environment configures".to_owned(),
+    });
+    let config = serve::read(file.as_deref())?;
     match format {
         Format::Text => output::lines(&config.to_redacted_toml())?,
         Format::Json => output::object(format, &config.to_redacted_json())?,

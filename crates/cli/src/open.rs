@@ -148,6 +148,9 @@ pub(crate) fn named_file(argument: Option<&Path>) -> Option<PathBuf> {
     named
 }
 
+/// Reads the configuration: defaults, file, environment.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    Config::load(file, Config::environment()).map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
 /// Refuses a configuration that is not fit for production.

@@ -8,7 +8,7 @@ use crate::{open, output};
 
 /// Prints the document; it is JSON in either format.
 pub(crate) fn run(args: &OpenapiArgs) -> Result<(), Failure> {
-    let Some(file) = open::file(args.config.as_deref()) else { return print(&Surface::default()) };
+    let Some(file) = open::named_file(args.config.as_deref()) else { return print(&Surface::default()) };
     let config = open::load(Some(&file))?;
     print(&Surface::of(&config, false))
 }

@@ -30,7 +30,8 @@ pub(crate) async fn run(args: ServeArgs, given: Given) -> Result<(), Failure> {
 }
 
 async fn serve(args: ServeArgs, given: Given, mut signals: Signals) -> Result<(), Failure> {
-    let config = read(args.config.as_deref())?;
+    let file = open::named_file(args.config.as_deref());
+    let config = read(file.as_deref())?;
     let Prepared { listeners, certificates, first } = match prepare(&config, given).await {
         Ok(prepared) => prepared,
         Err(failure) => {
@@ -68,7 +69,7 @@ async fn serve(args: ServeArgs, given: Given, mut signals: Signals) -> Result<()
         "serving"
     );
     supervisor::ready("serving");
-    let reload = Reload { server: server.clone(), log: &log, file: args.config, certificates };
+    let reload = Reload { server: server.clone(), log: &log, file, certificates };
     let drained = tokio::select! {
         drained = tollgate_server::run(server, listeners, tls, signals.end()) => drained,
         never = reload.run(&mut signals) => match never {},
@@ -150,9 +151,8 @@ async fn wait_for_store(
 }
 
 /// Reads the configuration of a server, whether it is safe or not.
-pub(crate) fn read(argument: Option<&Path>) -> Result<Config, Failure> {
-    let file = open::file(argument);
-    Config::load(file.as_deref(), Config::environment()).map_err(|error| {
+pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
+    Config::load(file, Config::environment()).map_err(|error| {
         let problems = error.problems().iter().cloned();
         Failure::of_several(problems.chain(open::unsafe_ones(error.also_unsafe())).collect())
     })

@@ -54,6 +54,22 @@ fn what_can_change_counts_at_once_and_what_cannot_is_named() {
 }
 
 #[test]
+fn a_file_that_the_environment_names_is_read_again_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let (client_id, _) = Serve::install(path, "");
+    let mut command = tollgate(path, &["serve"]);
+    let serve = Serve::run(Process::spawn(command.env("TOLLGATE_CONFIG", "tollgate.toml")));
+    let wrong = || serve.api.token(&client_id, "wrong").status;
+    assert_eq!((wrong(), wrong()), (401, 401));
+    Serve::write_config(path, "limits.auth_failures = \"1/h\"\n");
+    serve.process.signal("HUP");
+    let line = says(&serve.process, ANEW);
+    assert!(line.contains(r#""changed":"limits.auth_failures""#), "{line}");
+    assert_eq!((wrong(), wrong()), (429, 429));
+}
+
+#[test]
 fn a_proxy_is_trusted_from_the_next_request_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
