@@ -12,7 +12,7 @@ use crate::{open, output};
 
 /// Records what the configuration says, and prints it.
 pub(crate) async fn run(store: &StoreArgs, why: Why, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Change).await?;
+    let opened = open::installation(store, Access::Create).await?;
     let by =
         format!("{} by `tollgate config adopt`, tollgate {}", whoever_runs_this(), env!("CARGO_PKG_VERSION"));
     let adopted = configuration::adopt(&opened.administration(), &by, &actor_because(why)).await?;

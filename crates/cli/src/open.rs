@@ -18,7 +18,8 @@ pub(crate) const DEFAULT_DATA: &str = ".tollgate";
 /// Where `dev` listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
-/// Opens where the arguments have acts done, and says on standard error what that is.
+/// Opens where the arguments have acts done, and says on standard error what that is. With [`Access::Create`] an installation is made in
+/// a store that holds none; every other act finds nothing to work on there.
 pub(crate) async fn desk(on: &WhereArgs, access: Access) -> Result<Desk, Failure> {
     desk_because(on, access, Why::default()).await
 }
@@ -39,7 +40,7 @@ pub(crate) async fn desk_because(on: &WhereArgs, access: Access, why: Why) -> Re
 /// it for one that is empty.
 pub(crate) async fn desk_to_plan(on: &WhereArgs, only: bool, why: Why) -> Result<Desk, Failure> {
     if !only || on.server.is_some() {
-        return desk_because(on, if only { Access::Read } else { Access::Change }, why).await;
+        return desk_because(on, if only { Access::Read } else { Access::Create }, why).await;
     }
     own_now()?;
     let target = target(&on.store)?;
@@ -51,18 +52,20 @@ pub(crate) async fn desk_to_plan(on: &WhereArgs, only: bool, why: Why) -> Result
     Ok(Desk::on_store(opened, actor_because(why)))
 }
 
-/// Opens the installation that the arguments or the environment name, and says on standard error which it is.
+/// Opens the installation that the arguments or the environment name, or makes it likewise, and says on standard error which it is.
 pub(crate) async fn installation(args: &StoreArgs, access: Access) -> Result<Opened, Failure> {
     let (by, now) = (actor(), own_now()?);
     let target = target(args)?;
-    let made_by = target.may_make.then_some((&by, now));
+    let made_by = (target.may_make && access == Access::Create).then_some((&by, now));
+    // A store is made by `store migrate` alone.
+    let access = if access == Access::Create { Access::Change } else { access };
     Ok(Opened::open(target.config, access, made_by).await?)
 }
 
 /// What a command acts on.
 pub(crate) struct Target {
     pub(crate) config: Config,
-    /// Whether its store may be made, or an installation in it. `dev` makes its own.
+    /// Whether its store may be made, or an installation in it: `dev` makes its own.
     pub(crate) may_make: bool,
 }
 
@@ -119,23 +122,20 @@ fn place(args: &StoreArgs) -> Option<Place> {
     }
 }
 
-/// Returns the configuration file that an argument names, or else `TOLLGATE_CONFIG`.
-pub(crate) fn file(argument: Option<&Path>) -> Option<PathBuf> {
-    let variable = || {
 /// Says whether a file may be there. What can't be looked at counts: opening it will say why.
 pub(crate) fn may_exist(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
+/// Returns the configuration file that an argument names, or else `TOLLGATE_CONFIG`.
+pub(crate) fn file(argument: Option<&Path>) -> Option<PathBuf> {
+    let variable = || {
         let (_, file) = Config::environment().find(|(name, _)| name == "TOLLGATE_CONFIG")?;
         (!file.is_empty()).then(|| file.into())
     };
     argument.map(Path::to_owned).or_else(variable)
 }
 
-/// Reads the configuration: defaults, file, environment.
-pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
-    Config::load(file, Config::environment()).map_err(|error| Failure::of_several(error.problems().to_vec()))
 /// Returns the same for a command that looks for no file in the folder it is run in, and says so where administration would find one.
 pub(crate) fn named_file(argument: Option<&Path>) -> Option<PathBuf> {
     let named = file(argument);

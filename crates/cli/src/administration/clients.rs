@@ -86,7 +86,7 @@ async fn confirm_for(
 }
 
 async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Result<(), Failure> {
-    let desk = open::desk_because(on, Access::Change, why).await?;
+    let desk = open::desk_because(on, Access::Create, why).await?;
     warn_of_unknown(&new.scope);
     warn_of_roles(&new.scope, new.merchant_id);
     output::object(format, &desk.create_client(new).await?)?;

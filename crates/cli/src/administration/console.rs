@@ -16,7 +16,7 @@ use crate::{open, output, say};
 pub(crate) async fn run(command: ConsoleCommand, format: Format) -> Result<(), Failure> {
     match command {
         ConsoleCommand::Link { user, role, url, store, why } => {
-            let opened = open::installation(&store, Access::Change).await?;
+            let opened = open::installation(&store, Access::Create).await?;
             let base = url.unwrap_or_else(|| opened.config.console_url());
             link(&opened.administration(), user, &role, &base, &actor_because(why), format).await
         }

@@ -18,7 +18,7 @@ pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failu
             rotate(&on, algorithm, compromised, (confirm, why), format).await
         }
         KeyCommand::Create { algorithm, on, why } => {
-            let desk = open::desk_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Create, why).await?;
             output::object(format, &desk.create_key(algorithm).await?)
         }
         KeyCommand::Export { public: _, pem, on } => export(&on, pem).await,

@@ -15,7 +15,7 @@ pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), 
     let print = |merchant: &Value| output::object(format, merchant);
     match command {
         MerchantCommand::Create { id, name, on, why } => {
-            let desk = open::desk_because(&on, Access::Change, why).await?;
+            let desk = open::desk_because(&on, Access::Create, why).await?;
             print(&desk.create_merchant(NewMerchant { id, name }).await?)
         }
         MerchantCommand::List { on } => list(&on, format).await,
