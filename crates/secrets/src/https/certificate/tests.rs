@@ -43,7 +43,7 @@ impl Authorities {
     }
 
     /// What is said of a certificate of `issuer`, which a client that calls `localhost` is shown.
-    fn said(&self, issuer: &Issuer<'static, KeyPair>, certificate: CertificateParams) -> String {
+    fn said(&self, issuer: &Issuer<'static, KeyPair>, certificate: &CertificateParams) -> String {
         let certificate = certificate.signed_by(&KeyPair::generate().unwrap(), issuer).unwrap();
         let provider = Arc::new(ring::default_provider());
         let verifier = Verifier::new_with_extra_roots([self.root.clone()], provider).unwrap();
@@ -59,33 +59,33 @@ impl Authorities {
 #[test]
 fn what_is_wrong_with_a_certificate_is_said_in_plain_words_and_with_what_to_do() {
     let authorities = Authorities::new(&PKCS_ECDSA_P256_SHA256);
-    let said = |certificate| authorities.said(&authorities.trusted, certificate);
+    let said = |certificate: &CertificateParams| authorities.said(&authorities.trusted, certificate);
     let mut expired = params(&["localhost"]);
     expired.not_after = date_time_ymd(2025, 2, 1);
     assert_eq!(
-        said(expired),
+        said(&expired),
         "its certificate expired at 2025-02-01T00:00:00Z, and it is 2025-07-01T00:00:00Z here: renew it, or set the clock of \
          this machine"
     );
     let mut early = params(&["localhost"]);
     early.not_before = date_time_ymd(2025, 8, 1);
     assert_eq!(
-        said(early),
+        said(&early),
         "its certificate is valid from 2025-08-01T00:00:00Z on, and it is 2025-07-01T00:00:00Z here: renew it, or set the \
          clock of this machine"
     );
-    let of_another = said(params(&["a.example"]));
+    let of_another = said(&params(&["a.example"]));
     assert!(
         of_another.starts_with("its certificate is for another name (") && of_another.contains("a.example")
     );
-    let of_a_ca = said(of_ca());
+    let of_a_ca = said(&of_ca());
     assert!(
         of_a_ca.starts_with("its certificate is one of a CA (CA:TRUE), which no server may use: "),
         "{of_a_ca}"
     );
     let mut of_clients = params(&["localhost"]);
     of_clients.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let of_clients = said(of_clients);
+    let of_clients = said(&of_clients);
     assert!(of_clients.starts_with("its certificate is not for servers: "), "{of_clients}");
 }
 
@@ -93,7 +93,7 @@ fn what_is_wrong_with_a_certificate_is_said_in_plain_words_and_with_what_to_do()
 fn a_certificate_of_another_ca_of_the_same_name_is_not_signed_by_the_trusted_one() {
     for kind in [&PKCS_ECDSA_P256_SHA256, &PKCS_ED25519] {
         let authorities = Authorities::new(kind);
-        let said = authorities.said(&authorities.other, params(&["localhost"]));
+        let said = authorities.said(&authorities.other, &params(&["localhost"]));
         let expected = "its certificate is not signed by the trusted CA of that name, ";
         assert!(said.starts_with(expected) && said.contains("SSL_CERT_FILE"), "{said}");
     }
