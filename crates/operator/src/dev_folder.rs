@@ -196,7 +196,10 @@ impl<'a> DevFolder<'a> {
 
 /// Says whether a file is there. Where the folder may not be entered, that is not known.
 fn exists(path: &Path) -> Result<bool, FileError> {
-    path.try_exists().map_err(|error| FileError::unreadable(path, error))
+    match path.try_exists() {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        found => found.map_err(|error| FileError::unreadable(path, error)),
+    }
 }
 
 async fn make_demo(admin: &Administration<'_>, actor: &Actor) -> Result<Credentials, AdminError> {

@@ -85,6 +85,9 @@ fn what_cant_be_looked_at_is_not_taken_for_absent() {
     let said = refused(&["merchant", "list", "--data", ".tollgate"], &[]);
     assert!(said.contains(".tollgate/tollgate.db can't be read"), "{said}");
     assert!(refused(&["token"], &[]).contains(".tollgate/credentials.json"));
+    fs::write(path.join("file"), "").unwrap();
+    let said = fails(&mut tollgate(path, &["merchant", "list", "--data", "file"]));
+    assert!(said.contains("file is no folder of `tollgate dev`"), "{said}");
 
     fs::create_dir(path.join("data")).unwrap();
     fs::set_permissions(path.join("data"), fs::Permissions::from_mode(0o700)).unwrap();

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,7 @@ use crate::StoreError;
 /// Refuses a log that is not that of the file at `path`. Where a process serves, the log is its own.
 pub(super) fn check(path: &Path) -> Result<(), StoreError> {
     let log = beside(path, "-wal");
-    let has_content = |path: &Path| match fs::metadata(path) {
-        Ok(file) => Ok(file.len() > 0),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(place::unreadable(path, error.kind())),
-    };
+    let has_content = |path| place::look(path).map(|found| found.is_some_and(|file| file.len() > 0));
     let is_left = has_content(path)? && has_content(&log)?;
     if !is_left || is_served(path) {
         return Ok(());

@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::DISK_FULL;
+use super::place;
 use crate::{Access, Schema, StoreError};
 
 /// "TGST": tells a store from any other SQLite database.
@@ -59,8 +60,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// It appears under its name only when it is complete. So an empty file is never a store that is being made, but what is left
 /// of one, and is not taken for a new store.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
-    // Whoever opens what can't be looked at says why.
-    if path.try_exists().unwrap_or(true) {
+    if place::look(path)?.is_some() {
         return Ok(());
     }
     let draft = draft_of(path).map_err(|kind| explain_uncreated(path, kind))?;

@@ -3,7 +3,7 @@
 //! The process would go on with a file that nobody else finds: what it writes would be lost, and it would not read what others
 //! write to the file in its place.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,16 @@ impl Place {
     }
 }
 
-pub(super) fn unreadable(path: &Path, kind: ErrorKind) -> StoreError {
+/// Returns what is at a path, if something is: what lies in no folder is not there.
+pub(super) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(unreadable(path, error.kind())),
+    }
+}
+
+fn unreadable(path: &Path, kind: ErrorKind) -> StoreError {
     let shown = path.display();
     StoreError::Unavailable(match kind {
         ErrorKind::NotFound => format!(
