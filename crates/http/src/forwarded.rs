@@ -113,7 +113,7 @@ fn warn_once(header: &str, seen: &[u8]) {
         tracing::warn!(
             header,
             %seen,
-            "a trusted proxy tells no address of the caller: the caller counts as nobody (said once)"
+            "a trusted proxy tells no address of the caller: the caller counts as unknown (said once)"
         );
     }
 }

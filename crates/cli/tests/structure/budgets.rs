@@ -45,11 +45,11 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_340),
     ("cli", 4_180),
     ("core", 2_420),
-    ("guard", 2_360),
+    ("guard", 2_350),
     ("http", 4_080),
-    ("sandbox", 4_330),
-    ("server", 8_210),
-    ("store", 8_170),
+    ("sandbox", 4_200),
+    ("server", 8_180),
+    ("store", 8_130),
 ];
 
 #[test]

@@ -31,11 +31,7 @@ impl Revocations for Sqlite {
                     "SELECT seq, kind, id, generation, until FROM changes
                      WHERE generation IS NOT NULL AND until > ?1",
                 )?
-                .query_map([now.millis()], |row| match changed(row)? {
-                    Changed::Revocation(revocation) => Ok(Some(revocation)),
-                    Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Ok(None),
-                })?
-                .filter_map(Result::transpose)
+                .query_map([now.millis()], revocation)?
                 .collect()
         })
         .await
@@ -53,11 +49,7 @@ impl Revocations for Sqlite {
                     "SELECT seq, kind, id, generation, until FROM changes
                      WHERE generation IS NOT NULL AND until > ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
                 )?
-                .query_map(params![now.millis(), after, limit], |row| match changed(row)? {
-                    Changed::Revocation(revocation) => Ok(Some((row.get(0)?, revocation))),
-                    Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Ok(None),
-                })?
-                .filter_map(Result::transpose)
+                .query_map(params![now.millis(), after, limit], |row| Ok((row.get(0)?, revocation(row)?)))?
                 .collect()
         })
         .await
@@ -150,6 +142,13 @@ pub(super) fn purge(connection: &Connection, now: Timestamp, limit: u32) -> Resu
     Ok(gone.len())
 }
 
+fn revocation(row: &Row<'_>) -> Result<Revocation> {
+    match changed(row)? {
+        Changed::Revocation(revocation) => Ok(revocation),
+        Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Err(never_written()),
+    }
+}
+
 fn changed(row: &Row<'_>) -> Result<Changed> {
     let columns = Columns {
         kind: row.get_ref(1)?.as_str()?,
@@ -157,5 +156,9 @@ fn changed(row: &Row<'_>) -> Result<Changed> {
         generation: row.get::<_, Option<u64>>(3)?.map(Generation::from_number),
         until: time(row, 4)?,
     };
-    Changed::read(&columns).ok_or_else(|| types::FromSqlError::InvalidType.into())
+    Changed::read(&columns).ok_or_else(never_written)
+}
+
+fn never_written() -> rusqlite::Error {
+    types::FromSqlError::InvalidType.into()
 }
