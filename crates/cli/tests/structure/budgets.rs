@@ -17,7 +17,7 @@ const CRATES: [(&str, usize); 15] = [
     ("core", 1_500),
     ("store", 4_000),
     ("config", 2_350),
-    ("admin", 4_100),
+    ("admin", 4_110),
     ("http", 2_200),
     ("guard", 900),
     ("telemetry", 900),
