@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
 use tollgate_http::X_REQUEST_ID;
@@ -35,9 +35,7 @@ pub(crate) fn about_tokens(body: Bytes) -> Response<Full<Bytes>> {
 
 /// The answer to `HEAD` says how long the body would be (RFC 9110 §9.3.2). Over HTTP/2 one that is there would be sent.
 pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
-    // The length of what is not sent again is not 0 (RFC 9110 §8.6).
-    let is_sent = response.status() != StatusCode::NOT_MODIFIED;
-    if let Some(length) = response.body().size_hint().exact().filter(|_| is_sent) {
+    if let Some(length) = response.body().size_hint().exact() {
         // The router may have done so already.
         response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }

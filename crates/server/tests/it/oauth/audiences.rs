@@ -222,8 +222,6 @@ async fn the_key_set_has_an_entity_tag_and_is_not_sent_again() {
             (304, "", &*tag),
             "{known}"
         );
-        let head = stage.answer(Call::new("HEAD", KEYS).header("if-none-match", &known)).await;
-        assert_eq!((head.status().as_u16(), head.header("content-length")), (304, ""), "{known}");
     }
     let other = stage.answer(Call::get(KEYS).header("if-none-match", "\"x\"")).await;
     assert_eq!((other.status().as_u16(), other.text()), (200, reply.text()));
