@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{
-    Connection, OptionalExtension as _, Result, Row, Transaction, TransactionBehavior, params, types,
-};
+use rusqlite::{Connection, OptionalExtension as _, Result, Row, Transaction, TransactionBehavior, params};
 use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
 
 use super::column::time;
@@ -176,5 +174,5 @@ fn changed(row: &Row<'_>) -> Result<Changed> {
         generation: row.get::<_, Option<u64>>(3)?.map(Generation::from_number),
         until: time(row, 4)?,
     };
-    Changed::read(&columns).ok_or_else(|| types::FromSqlError::InvalidType.into())
+    Changed::read(&columns).ok_or_else(|| rusqlite::types::FromSqlError::InvalidType.into())
 }
