@@ -28,7 +28,7 @@ pub(crate) fn without_token(base_url: &str, error: &ObtainError) -> String {
             format!("; check that {base_url} is the base URL of a Payment API")
         }
         ObtainError::Transient { .. } => "; try again".to_owned(),
-        ObtainError::RefusedClient(_) | ObtainError::Secret(_) => String::new(),
+        _ => String::new(),
     };
     format!("{error}{advice}")
 }

@@ -41,7 +41,7 @@ pub enum CallError<E> {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// The error of whatever sends requests.
-    #[error("{0}")]
+    #[error(transparent)]
     Inner(E),
 }
 
@@ -170,4 +170,25 @@ pub(crate) fn uuid_v7(now: Reading) -> HeaderValue {
     let uuid = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
     let text = uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned();
     HeaderValue::try_from(text).expect("a UUID is visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Fault;
+
+    #[test]
+    fn an_error_of_whatever_sends_keeps_its_cause() {
+        let inner =
+            Unavailable { retry_after: Duration::from_secs(1), error: Some(Arc::new(Fault::Timeout.into())) };
+        let error = CallError::Inner(inner);
+        assert!(error.to_string().starts_with("no access token for now"), "{error}");
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "no token from the authority: it did not answer in time"
+        );
+    }
 }

@@ -42,6 +42,7 @@ pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Token, ObtainError>>
 
 /// Why no token was obtained. It never holds a secret, a token, or what an authority wrote for people to read.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum ObtainError {
     /// A failure that may pass.
     #[error("no token from the authority: {fault}")]
@@ -95,6 +96,7 @@ impl From<Fault> for ObtainError {
 
 /// What went wrong with a token call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Fault {
     /// There was no connection, or it broke.
     #[error("it can't be reached ({0})")]

@@ -19,7 +19,8 @@ pub(super) fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Pars
     if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
-pub(super) fn duration(text: &str) -> Parsed<Duration> {
+/// Parses a duration of at most 3650 days, so that the time after it can be written.
+pub fn duration(text: &str) -> Parsed<Duration> {
     let duration = parse_duration(text)?;
     if duration <= LONGEST { Ok(duration) } else { Err(TOO_LONG) }
 }

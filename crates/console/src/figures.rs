@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tollgate_core::Timestamp;
-use tollgate_server::{BUCKETS, Totals, Why};
+use tollgate_server::{Totals, Why};
+use tollgate_store::BOUNDS;
 
 /// How often what was counted is noted.
 pub(crate) const EVERY: Duration = Duration::from_secs(10);
@@ -88,7 +89,7 @@ impl Interval {
         for (place, bucket) in self.counted.buckets.iter().enumerate() {
             count += bucket;
             if count > 0 && precise(count) >= wanted {
-                let bound = BUCKETS.get(place).or(BUCKETS.last());
+                let bound = BOUNDS.get(place).or(BOUNDS.last());
                 return bound.map_or(0.0, |micros| precise(*micros) / 1000.0);
             }
         }

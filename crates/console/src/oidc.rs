@@ -16,9 +16,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use form_urlencoded::Serializer;
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use tollgate_config::Oidc;
-use tollgate_core::Timestamp;
+use tollgate_core::{Timestamp, constant_time};
 
 pub use self::calls::{Access, Calls, ReadSecret};
 pub use self::document::{LONGEST_ANSWER, PATIENCE};
@@ -148,8 +147,11 @@ impl Provider {
 }
 
 fn check_state(drawn: &Drawn<'_>, callback: &Callback<'_>) -> Result<(), Problem> {
-    let is_same: bool = drawn.state.as_bytes().ct_eq(callback.state.as_bytes()).into();
-    if is_same { Ok(()) } else { Err(Problem::State) }
+    if constant_time::equal(drawn.state.as_bytes(), callback.state.as_bytes()) {
+        Ok(())
+    } else {
+        Err(Problem::State)
+    }
 }
 
 fn code_of<'a>(callback: &Callback<'a>) -> Result<&'a str, Problem> {

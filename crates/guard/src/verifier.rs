@@ -1,13 +1,14 @@
 //! The decision about a request: its token's signature, claims and revocations, and what the route requires.
 
 use std::convert::Infallible;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use tollgate_core::{
     Claims, Clock, Environment, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing,
@@ -81,8 +82,8 @@ impl Verifier {
         &self.realm
     }
 
-    /// The keys in use.
-    pub fn keyring(&self) -> Guard<Arc<VerifyingRing>> {
+    /// The keys in use: a snapshot, to be held for a short time only.
+    pub fn keyring(&self) -> impl Deref<Target = Arc<VerifyingRing>> {
         self.keyring.load()
     }
 
@@ -92,8 +93,8 @@ impl Verifier {
         self.cache.clear();
     }
 
-    /// The revocations in force.
-    pub fn revocations(&self) -> Guard<Arc<Revocations>> {
+    /// The revocations in force, likewise.
+    pub fn revocations(&self) -> impl Deref<Target = Arc<Revocations>> {
         self.revocations.load()
     }
 

@@ -67,7 +67,7 @@ fn last_untrusted(
 
 /// The elements of a list, the last one first. Empty ones say nothing (RFC 9110 §5.6.1.2).
 ///
-/// A comma within quotes would split an element into two that can't be read. No address has one.
+/// A comma within quotes cuts an element into pieces. No address has one, and of the pieces none [is whole](is_whole).
 fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
@@ -78,12 +78,21 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
     for pair in element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=')?);
+        let value = value[1..].trim_ascii();
         // Twice in one element is an error; which of them counts would be a guess.
-        if name.trim_ascii().eq_ignore_ascii_case(b"for") && found.replace(&value[1..]).is_some() {
+        let is_again = name.trim_ascii().eq_ignore_ascii_case(b"for") && found.replace(value).is_some();
+        if is_again || !is_whole(value) {
             return None;
         }
     }
     hop(found?)
+}
+
+/// Whether a value is one as a whole: all of it is in quotes, or nothing is. A caller chooses what stands in `host`, such as
+/// `x, for=192.0.2.1;a=`. What is left of that, cut at its commas and semicolons, must not be taken for parameters that the proxy wrote.
+fn is_whole(value: &[u8]) -> bool {
+    let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
+    !inner.iter().any(|byte| matches!(byte, b'"' | b'\\'))
 }
 
 /// Reads an address: `192.0.2.1`, `192.0.2.1:443`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:443`, each with
@@ -113,7 +122,7 @@ fn warn_once(header: &str, seen: &[u8]) {
         tracing::warn!(
             header,
             %seen,
-            "a trusted proxy tells no address of the caller: the caller counts as nobody (said once)"
+            "a trusted proxy tells no address of the caller: the caller counts as unknown (said once)"
         );
     }
 }
@@ -174,6 +183,27 @@ mod tests {
             assert_eq!(address_of("::ffff:10.0.0.1", lines, TRUSTED), known("192.0.2.1"), "{lines:?}");
         }
         assert_eq!(behind_a_proxy("x-forwarded-for", b"10.0.0.9, 10.0.0.2"), known("10.0.0.9"));
+    }
+
+    #[test]
+    fn what_a_caller_has_put_between_quotes_is_no_parameter() {
+        for (value, seen) in [
+            ("for=203.0.113.7;host=\"x, for=192.0.2.1;a=\"", None),
+            ("for=203.0.113.7;host=\"x,for=192.0.2.1\";proto=https", None),
+            ("for=203.0.113.7;host=\"x,for=192.0.2.1;a=\";proto=https", None),
+            ("for=203.0.113.7;host=\"x,for=192.0.2.1;a=\\\"b\"", None),
+            ("host=\"x,for=192.0.2.1;a=\";for=203.0.113.7", None),
+            ("by=_p;host=\"x;for=192.0.2.1;a=\"", None),
+            ("for=192.0.2.1;host=\"", None),
+            ("for=192.0.2.1;host=\"x:80\";proto=\"\"", Some("192.0.2.1")),
+            ("host=\"a,b\", for=192.0.2.1", Some("192.0.2.1")),
+        ] {
+            assert_eq!(
+                behind_a_proxy("forwarded", value.as_bytes()),
+                seen.map_or(ClientAddress::Unknown, known),
+                "{value}"
+            );
+        }
     }
 
     #[test]

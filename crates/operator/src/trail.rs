@@ -8,7 +8,6 @@ use serde_json::Value;
 use tollgate_admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_admin::{AdminError, Administration};
 use tollgate_core::{Actor, Link, Timestamp, TrailKey};
-use tollgate_store::Record;
 
 use crate::file_error::FileError;
 
@@ -64,23 +63,22 @@ pub struct VerifiedFile {
 /// names must be among them.
 pub fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>) -> Result<VerifiedFile, TrailError> {
     let unreadable = |error: io::Error| FileError::unreadable(file, error);
-    let lines = BufReader::new(File::open(file).map_err(unreadable)?).lines();
+    let lines = BufReader::new(File::open(file).map_err(unreadable)?).split(b'\n');
     let mut reading: Option<Reading<'_>> = None;
     let mut is_anchored = anchor.is_none();
     for (place, line) in lines.enumerate() {
         let line = line.map_err(unreadable)?;
-        let parsed = serde_json::from_str::<Value>(&line).ok();
-        let Some(line) = parsed.and_then(|line| Line::from_json(&line).ok()) else {
+        let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(&line)).ok();
+        let Some(line) = text.and_then(|text| Line::parse(text).ok()) else {
             return Err(TrailError::NotARecord { line: place + 1, file: file.to_owned() });
         };
         is_anchored |= anchor == Some(Anchor(line.record.link));
-        reading.get_or_insert_with(|| Reading::from(&line, key)).take(&line.record)?;
+        reading.get_or_insert_with(|| Reading::from(&line, key)).take(&line)?;
     }
     let read = reading.ok_or_else(|| TrailError::NoRecords(file.to_owned()))?.end()?;
-    let end = read.anchor.0.seq;
     match anchor.filter(|_| !is_anchored) {
         None => Ok(read),
-        Some(Anchor(link)) if link.seq > end => Err(Flaw::CutOff(end + 1).into()),
+        Some(Anchor(link)) if link.seq > read.anchor.0.seq => Err(Flaw::CutOff(read.anchor.0.seq + 1).into()),
         Some(Anchor(link)) => Err(Flaw::Replaced(link.seq).into()),
     }
 }
@@ -103,12 +101,15 @@ impl<'a> Reading<'a> {
         Self { chain: Chain::behind(begin, key), begin, last: begin, since: at, until: at, begins: None }
     }
 
-    fn take(&mut self, record: &Record) -> Result<(), Flaw> {
+    fn take(&mut self, line: &Line) -> Result<(), Flaw> {
+        let (before, record) = (self.last, &line.record);
         (self.last, self.until) = (record.link, record.at);
         if audit::is_purge(record) {
             self.begins = audit::purged_through(record);
         }
-        self.chain.next(record)
+        self.chain.next(record)?;
+        let is_behind = line.before == before || self.chain.last() != record.link;
+        if is_behind { Ok(()) } else { Err(Flaw::Changed(record.link.seq)) }
     }
 
     fn end(self) -> Result<VerifiedFile, Flaw> {

@@ -174,6 +174,61 @@ async fn an_export_is_verified_by_its_anchor_and_without_its_last_line_refused()
 }
 
 #[tokio::test]
+async fn a_line_of_an_export_that_says_more_less_or_otherwise_than_was_recorded_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = installed(&folder).await;
+    let name = "Zo\u{eb} \u{202e}\u{7f}\u{1f980}\\";
+    let by = Actor { why: Some(name.to_owned()), ..operator() };
+    let new = NewMerchant { id: None, name: "Shop".parse().unwrap() };
+    merchants::create(&opened.administration(), new, &by).await.unwrap();
+    let lines = exported(&opened).await.unwrap();
+    let key = opened.unlocked.trail().key();
+    let place = lines.iter().position(|line| line.contains("merchant.create")).unwrap();
+    let verified = |line: String| {
+        let mut lines = lines.clone();
+        lines[place] = line;
+        verify_file(&file(&folder, "export", &lines.concat()), key, None)
+    };
+    let line = &lines[place];
+    let as_the_command_writes = line.replace('\u{202e}', "\\u202e").replace('\u{7f}', "\\u007f");
+    for same in [line.clone(), as_the_command_writes, line.replace('\n', "\r\n")] {
+        assert!(verified(same.clone()).is_ok(), "{same}");
+    }
+    let with = |old: &str, new: &str| {
+        let changed = line.replacen(old, new, 1);
+        assert_ne!(&changed, line);
+        changed
+    };
+    for other in [
+        with("{", "{\"actor\":\"command-line:eve@x\","),
+        with("{", "{\"approved\":true,"),
+        with("\"after\":{", "\"after\":{\"name\":\"Another\","),
+        with("\"source\":", "\"sourse\":"),
+        with("\"request_id\":null,", ""),
+        with("Z\",\"actor\"", "9Z\",\"actor\""),
+        with("{", "{ "),
+        line.replace("Shop", "\\u0053hop"),
+        line.to_uppercase(),
+    ] {
+        let found = verified(other.clone());
+        assert!(
+            matches!(found, Err(TrailError::NotARecord { line, .. }) if line == place + 1),
+            "{other}: {found:?}"
+        );
+    }
+    let wrong = if line.contains("\"link_before\":\"0") { "1" } else { "0" };
+    let start = line.find("\"link_before\":\"").unwrap() + 15;
+    let found = verified([&line[..start], wrong, &line[start + 1..]].concat());
+    assert!(
+        matches!(found, Err(TrailError::Flaw(Flaw::Changed(seq))) if seq == place as u64 + 1),
+        "{found:?}"
+    );
+    fs::write(folder.path().join("export"), b"\xff\n").unwrap();
+    let found = verify_file(&folder.path().join("export"), key, None);
+    assert!(matches!(found, Err(TrailError::NotARecord { line: 1, .. })), "{found:?}");
+}
+
+#[tokio::test]
 async fn an_export_ends_where_records_are_gone_and_later_ones_follow() {
     let folder = tempfile::tempdir().unwrap();
     let opened = installed(&folder).await;

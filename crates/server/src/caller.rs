@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use serde::Deserialize;
-use tollgate_core::{Claims, ClientId, MerchantId, SecretId, TokenError, TokenId};
+use tollgate_core::{Claims, ClientId, MAX_TOKEN, MerchantId, SecretId, TokenError, TokenId};
 use tollgate_guard::{Denial, Principal};
 
 use crate::error::Error;
@@ -83,7 +83,7 @@ impl Caller {
     fn claims_by(&mut self, token: &[u8], is_authentic: bool) {
         let Some(claims) = Claimed::of(token) else { return };
         self.claimed = claims.sub.and_then(|id| id.parse().ok());
-        self.token = claims.jti.and_then(|id| token_id(&id));
+        self.token = claims.jti.and_then(|id| id.parse().ok());
         if is_authentic {
             self.exists = self.claimed.is_some();
             self.merchant = claims.merchant_id.and_then(|id| id.parse().ok());
@@ -103,11 +103,6 @@ impl Caller {
     pub fn known(&self) -> Option<ClientId> {
         self.verified.or(self.claimed.filter(|_| self.exists))
     }
-}
-
-fn token_id(text: &str) -> Option<TokenId> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    bytes.try_into().ok().map(TokenId::from_bytes)
 }
 
 /// Whether a token that is refused for this was issued by this authority.
@@ -133,11 +128,8 @@ struct Claimed {
 }
 
 impl Claimed {
-    /// The longest token that is looked at, in bytes.
-    const LONGEST: usize = 4096;
-
     fn of(token: &[u8]) -> Option<Self> {
-        let token = Some(token).filter(|token| token.len() <= Self::LONGEST)?;
+        let token = Some(token).filter(|token| token.len() <= MAX_TOKEN)?;
         let payload = URL_SAFE_NO_PAD.decode(token.split(|byte| *byte == b'.').nth(1)?).ok()?;
         serde_json::from_slice(&payload).ok()
     }

@@ -10,9 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tokio::time::{Instant, timeout};
 use tollgate_admin::AuditTrail;
 use tollgate_store::{Draft, StoreError, Trail};
+
+use crate::ticks::ticks;
 
 /// How many events may wait.
 const WAITING: usize = 256;
@@ -97,8 +99,7 @@ impl Events {
         mut stopped: watch::Receiver<()>,
     ) {
         let mut receiver = self.receiver.lock().await;
-        let mut ticks = tokio::time::interval(WINDOW);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(WINDOW);
         loop {
             let event = tokio::select! {
                 event = receiver.recv() => event,

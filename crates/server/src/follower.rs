@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinHandle;
-use tokio::time::{Interval, MissedTickBehavior, sleep};
+use tokio::time::sleep;
 use tollgate_admin::OpenError;
 use tollgate_config::WhenStale;
 use tollgate_store::Outcome;
@@ -13,6 +13,7 @@ use tollgate_store::Outcome;
 use crate::background;
 use crate::installation::Installation;
 use crate::readiness::Task;
+use crate::ticks::ticks;
 
 /// How often the log is read. A change made elsewhere counts here within this time and a read of the store.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -152,10 +153,4 @@ async fn purge(installation: &Installation) {
         ticks.tick().await;
         installation.purge().await;
     }
-}
-
-fn ticks(every: Duration) -> Interval {
-    let mut ticks = tokio::time::interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
 }

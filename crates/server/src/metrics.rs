@@ -9,14 +9,12 @@ use std::time::Duration;
 use http::StatusCode;
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
+use tollgate_store::{BOUNDS, Durations};
 
 use crate::exposition::{Exposition, Kind};
 use crate::route::{Route, Routes};
 use crate::why::Why;
 
-/// Upper bounds of the latency buckets, in microseconds.
-pub const BUCKETS: [u64; 12] =
-    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
 /// The statuses that are answered; others are counted as 500.
 const STATUSES: [u16; 22] = [
     200, 201, 303, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 431, 500, 501, 503, 204,
@@ -37,18 +35,18 @@ pub struct Metrics {
 /// What was counted so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Requests by how long they took, at most each of [`BUCKETS`], and longer.
-    pub buckets: [u64; BUCKETS.len() + 1],
+    /// Requests by how long they took, at most each of [`BOUNDS`], and longer.
+    pub buckets: [u64; BOUNDS.len() + 1],
     /// Grants answered with tokens.
     pub tokens: u64,
     /// Clients refused, by the reason, at its place among all.
     pub reasons: [u64; Why::ALL.len()],
 }
 
+#[derive(Default)]
 struct RouteMetrics {
     statuses: [AtomicU64; STATUSES.len()],
-    buckets: [AtomicU64; BUCKETS.len() + 1],
-    micros: AtomicU64,
+    durations: Durations,
 }
 
 /// By which grant a token was issued.
@@ -64,7 +62,7 @@ impl Metrics {
     /// Counts the requests of each of these routes.
     pub(crate) fn of(routes: Routes) -> Self {
         Self {
-            by_route: routes.all().map(|_| RouteMetrics::new()).collect(),
+            by_route: routes.all().map(|_| RouteMetrics::default()).collect(),
             routes,
             tokens: std::array::from_fn(|_| AtomicU64::new(0)),
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -81,11 +79,9 @@ impl Metrics {
     /// Counts a request that was answered.
     pub(crate) fn request(&self, route: Route, status: StatusCode, took: Duration) {
         let metrics = &self.by_route[route.place()];
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let status = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(INTERNAL);
         metrics.statuses[status].fetch_add(1, Relaxed);
-        metrics.buckets[BUCKETS.partition_point(|bound| *bound < micros)].fetch_add(1, Relaxed);
-        metrics.micros.fetch_add(micros, Relaxed);
+        metrics.durations.note(took);
     }
 
     /// Counts a token that was issued.
@@ -112,10 +108,8 @@ impl Metrics {
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for route in self.routes.all().filter(|route| route.is_for_callers()) {
-            let counted = &self.by_route[route.place()];
-            for (total, bucket) in totals.buckets.iter_mut().zip(&counted.buckets) {
-                *total += bucket.load(Relaxed);
-            }
+            let counted = self.by_route[route.place()].durations.buckets();
+            totals.buckets.iter_mut().zip(counted).for_each(|(total, count)| *total += count);
         }
         totals.tokens = self.tokens.iter().map(|count| count.load(Relaxed)).sum();
         totals.reasons = std::array::from_fn(|place| self.reasons[place].load(Relaxed));
@@ -178,10 +172,9 @@ impl Metrics {
         }
         out.family(DURATIONS, Kind::Histogram, "Time from a request's head to its answer.");
         for route in self.routes.all() {
-            let counted = &self.by_route[route.place()];
+            let counted = &self.by_route[route.place()].durations;
             let labels = format_args!("route=\"{}\"", self.routes.path(route));
-            let buckets = counted.buckets.each_ref().map(|bucket| bucket.load(Relaxed));
-            out.durations(DURATIONS, labels, &BUCKETS, &buckets, counted.micros.load(Relaxed));
+            out.durations(DURATIONS, labels, &BOUNDS, &counted.buckets(), counted.micros());
         }
     }
 }
@@ -196,16 +189,6 @@ const TOKEN_REFUSALS: &str = "tollgate_token_refusals_total";
 const CLIENT_REFUSALS: &str = "tollgate_client_refusals_total";
 const INTERNAL: usize = 17;
 const EXCEEDED: &str = "tollgate_limit_exceeded_total";
-
-impl RouteMetrics {
-    fn new() -> Self {
-        Self {
-            statuses: std::array::from_fn(|_| AtomicU64::new(0)),
-            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
-            micros: AtomicU64::new(0),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -27,7 +27,8 @@ impl Server {
         let changes = settings.take_live(new);
         state.limiters().set(&settings, Instant::now());
         state.installation().registry().set_capacity(settings.limits.client_cache);
-        let _ = state.edge_limits().send(limits(&settings));
+        // Also where nobody listens yet: who begins to takes them from there.
+        state.edge_limits().send_replace(limits(&settings));
         state.change(settings);
         changes
     }

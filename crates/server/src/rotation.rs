@@ -15,6 +15,7 @@ use tollgate_core::{Algorithm, KeyId, Timestamp};
 use tollgate_store::{LeaderLease, Object, RecordFilter, RecordOrder, StoreError};
 
 use crate::installation::Installation;
+use crate::ticks::ticks;
 
 /// The task of the leader.
 const TASK: &str = "signing keys";
@@ -40,8 +41,7 @@ impl Rotation {
 
     /// Does so until `stopped` has no sender any more, then gives the leader lease back.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = ticks(INTERVAL);
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.step_or_warn().await,

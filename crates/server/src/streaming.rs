@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
 use tollgate_admin::audit::Line;
 use tollgate_config::StreamTarget;
 use tollgate_core::{Link, Timestamp};
 use tollgate_store::{LeaderLease, Outcome, Record, RecordFilter, RecordOrder, StoreError};
 
 use crate::installation::Installation;
+use crate::ticks::ticks;
 
 use self::file::StreamFile;
 use self::syslog::Syslog;
@@ -58,9 +58,9 @@ pub struct Streaming {
     sink: Sink,
     /// Tells this server from the others.
     holder: [u8; 16],
-    /// Until when this server leads, and when it asks again.
+    /// Until when this server leads, and when it asked last.
     leads_until: Timestamp,
-    ask_at: Timestamp,
+    asked_at: Timestamp,
     failing: bool,
 }
 
@@ -79,13 +79,12 @@ impl Streaming {
         };
         let never = Timestamp::from_millis(0);
         let holder = rand::random();
-        Some(Self { installation, target, sink, holder, leads_until: never, ask_at: never, failing: false })
+        Some(Self { installation, target, sink, holder, leads_until: never, asked_at: never, failing: false })
     }
 
     /// Does so until `stopped` has no sender any more, then gives the leader lease back.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(INTERVAL);
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.step_or_warn().await,
@@ -153,11 +152,12 @@ impl Streaming {
 
     async fn leads(&mut self) -> Result<bool, StoreError> {
         let now = self.installation.now();
-        if now >= self.ask_at {
+        // A clock that was set back says nothing of how long ago that was.
+        if now.since(self.asked_at) >= ASK_EVERY || now < self.asked_at {
             let until = now.after(LEASE);
             let leads = self.installation.store().lead(&self.lease(until), now).await?;
             self.leads_until = if leads { until } else { Timestamp::from_millis(0) };
-            self.ask_at = now.after(ASK_EVERY);
+            self.asked_at = now;
         }
         Ok(now < self.leads_until)
     }

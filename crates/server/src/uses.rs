@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
 use tollgate_core::{ClientId, SecretId, Timestamp};
 use tollgate_http::ClientAddress;
 use tollgate_store::{SecretUse, StoreError, Uses as Store};
 
 use crate::installation::Installation;
+use crate::ticks::ticks;
 
 /// How often uses are noted in the store.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
@@ -72,8 +72,7 @@ fn used((client, secret, from): Key, at: Timestamp) -> SecretUse {
 
 /// Notes uses in the store until `stopped` has no sender any more, and then those that are left.
 pub(crate) async fn run(uses: Arc<Uses>, installation: Arc<Installation>, mut stopped: watch::Receiver<()>) {
-    let mut ticks = tokio::time::interval(FLUSH_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks(FLUSH_EVERY);
     let mut goes_on = true;
     while goes_on {
         goes_on = tokio::select! {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::time::{Interval, MissedTickBehavior};
 use tollgate_core::Timestamp;
 use tollgate_store::{Schema, StoreError};
 
 use crate::installation::Installation;
 use crate::suspension::Cause;
+use crate::ticks::ticks;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -110,10 +110,4 @@ impl Watcher {
             );
         }
     }
-}
-
-fn ticks(every: Duration) -> Interval {
-    let mut ticks = tokio::time::interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
 }

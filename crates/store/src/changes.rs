@@ -20,7 +20,7 @@ pub struct Position {
     /// The change's number. Later changes have greater ones; before the first it is 0.
     pub seq: u64,
     /// Tells the change from another that has its number in another history. A standby that becomes the primary without
-    /// the newest changes gives their numbers to others. Drawn with each change where that can happen, zeros elsewhere.
+    /// the newest changes gives their numbers to others, and so does a backup that was put in place of the store.
     pub mark: [u8; 16],
 }
 

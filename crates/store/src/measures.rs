@@ -95,7 +95,8 @@ impl Durations {
         self.micros.load(Relaxed)
     }
 
-    pub(crate) fn note(&self, duration: Duration) {
+    /// Counts one more.
+    pub fn note(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.buckets[BOUNDS.partition_point(|bound| *bound < micros)].fetch_add(1, Relaxed);
         self.micros.fetch_add(micros, Relaxed);

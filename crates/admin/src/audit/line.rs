@@ -58,6 +58,13 @@ impl Line {
         line
     }
 
+    /// Reads a line as it stands in a file. It must be what [`to_json`](Self::to_json) writes and no other text of the same record: a
+    /// member that is there twice, one that is left out or added, or a time in more digits says to others what was not recorded.
+    pub fn parse(text: &str) -> Result<Self, LineError> {
+        let line = Self::from_json(&serde_json::from_str(text).map_err(|_| LineError)?)?;
+        if in_ascii(&line.to_json().to_string()) == in_ascii(text) { Ok(line) } else { Err(LineError) }
+    }
+
     /// Reads a line.
     pub fn from_json(line: &Value) -> Result<Self, LineError> {
         let seq = line["seq"].as_u64().filter(|seq| *seq > 0).ok_or(LineError)?;
@@ -82,6 +89,18 @@ impl Line {
         };
         Ok(Self { before: link("link_before", seq - 1)?, record })
     }
+}
+
+/// Returns JSON with escapes for what is not ASCII: an export has some for characters that act on a terminal.
+fn in_ascii(json: &str) -> String {
+    let mut written = String::with_capacity(json.len());
+    for unit in json.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte @ ..=b'~') => written.push(byte.into()),
+            _ => _ = write!(written, "\\u{unit:04x}"),
+        }
+    }
+    written
 }
 
 fn text(line: &Value, name: &str) -> Result<Option<String>, LineError> {

@@ -147,10 +147,10 @@ impl<'a> Chain<'a> {
     pub fn end(self, newest: Link) -> Result<Link, Flaw> {
         match self.suspect {
             // The store notes the link of the newest record beside it.
-            Some(suspect) if TrailKey::is_same(&suspect, &newest) => Err(Flaw::Changed(suspect.seq)),
+            Some(suspect) if suspect.is_same(&newest) => Err(Flaw::Changed(suspect.seq)),
             Some(suspect) => Err(Flaw::Foreign(suspect.seq)),
             None if self.last.seq < newest.seq => Err(Flaw::CutOff(self.last.seq + 1)),
-            None if TrailKey::is_same(&self.last, &newest) => Ok(self.last),
+            None if self.last.is_same(&newest) => Ok(self.last),
             None => Err(Flaw::Foreign(self.last.seq)),
         }
     }
@@ -257,7 +257,7 @@ impl<'a> Walk<'a> {
             self.begins = purged_through(record);
         }
         let is_anchor = self.anchor.filter(|Anchor(link)| link.seq == record.link.seq);
-        self.replaced |= is_anchor.is_some_and(|Anchor(link)| !TrailKey::is_same(&link, &record.link));
+        self.replaced |= is_anchor.is_some_and(|Anchor(link)| !link.is_same(&record.link));
         Ok(())
     }
 
@@ -279,7 +279,7 @@ impl<'a> Walk<'a> {
         }
         // Only a purge moves the beginning, and its record is in the chain.
         let begins = begins.unwrap_or(Link::START);
-        if !TrailKey::is_same(&begins, &ends.purged) {
+        if !begins.is_same(&ends.purged) {
             return Err(Flaw::Removed(begins.seq.min(ends.purged.seq) + 1));
         }
         let (since, until) = since.zip(until).ok_or(Flaw::CutOff(ends.purged.seq + 1))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
 use tollgate_admin::Name;
-use tollgate_config::{Database, SecretSource, parse_duration};
+use tollgate_config::{Database, SecretSource, parse_lifetime};
 use tollgate_core::{Algorithm, Audience, ClientId, Environment, MerchantId, Scope, SecretId, TokenId};
 use tollgate_operator::network;
 
@@ -125,7 +125,7 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         client: ClientArgs,
         /// Lets the older secrets expire after this time, such as `24h`.
-        #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+        #[arg(long, value_name = "TIME", value_parser = parse_lifetime)]
         old_expires_in: Option<Duration>,
         #[command(flatten)]
         why: Why,

@@ -116,6 +116,7 @@ fn wrong_usage_is_exit_code_2_and_prints_nothing_on_stdout() {
         "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in soon",
         "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 30M",
         "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 1week",
+        "secret create 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --old-expires-in 9000000d",
         "secret revoke 6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
         "apply",
         "apply --file",

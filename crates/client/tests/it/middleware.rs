@@ -20,11 +20,12 @@ fn client_with(issuer: &Issuer, api: &Server, keys: bool) -> ClientWithMiddlewar
     let cached = Cached::new(issuer.credentials(), Settings::default());
     let authorizer = Authorizer::new(cached, [Origin::of(&api.url()).unwrap()]);
     let authorizer = if keys { authorizer } else { authorizer.without_idempotency_keys() };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
+    let tls =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
     let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().unwrap();
     ClientBuilder::new(client).with(authorizer).build()
 }

@@ -55,7 +55,7 @@ fn told(unavailable: &Unavailable) -> Outcome {
     let rejection = error.and_then(|error| match error {
         ObtainError::RefusedClient(rejection)
         | ObtainError::Transient { fault: Fault::Status(rejection), .. } => Some(rejection),
-        ObtainError::Transient { .. } | ObtainError::Secret(_) => None,
+        _ => None,
     });
     let refused = error.is_some_and(ObtainError::is_refusal);
     Outcome {

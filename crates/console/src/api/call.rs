@@ -39,7 +39,11 @@ pub(super) struct Call {
 /// What a handler returns.
 pub(super) type Outcome = Result<Response, Error>;
 
-/// The future of a handler.
+/// The future of a handler, and what makes it. There are many handlers: what calls them is compiled once, for all.
+type Acting = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Act = Arc<dyn Fn(Call) -> Acting + Send + Sync>;
+
+/// The future of an answer.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Makes a handler of a function that is called only for those who may do the operation.
@@ -48,18 +52,25 @@ pub(super) fn endpoint<F, A>(
     handle: F,
 ) -> impl Fn(Shared<Arc<State>>, Extension<Arrival>, Request) -> Answering + Clone + Send + Sync + 'static
 where
-    F: Fn(Call) -> A + Clone + Send + Sync + 'static,
+    F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = Outcome> + Send + 'static,
 {
+    admitted(operation, Arc::new(move |call| Box::pin(handle(call))))
+}
+
+fn admitted(
+    operation: Operation,
+    act: Act,
+) -> impl Fn(Shared<Arc<State>>, Extension<Arrival>, Request) -> Answering + Clone + Send + Sync + 'static {
     move |Shared(state), Extension(arrival), request| {
-        let handle = handle.clone();
+        let act = act.clone();
         Box::pin(async move {
             let call = match Call::admit(operation, &state, arrival, request).await {
                 Ok(call) => call,
                 Err(refused) => return refused.response(&state),
             };
             let by = call.operator.client_id();
-            let mut response = done(&state, handle(call)).await;
+            let mut response = done(&state, act(call)).await;
             response.extensions_mut().insert(by);
             response
         })
@@ -68,7 +79,7 @@ where
 
 /// Does an act to its end, even if the caller hangs up: half of it would hold an idempotency key until its lease ends. What
 /// it has changed counts here from the next request on, as it will everywhere within a second.
-async fn done(state: &State, act: impl Future<Output = Outcome> + Send + 'static) -> Response {
+async fn done(state: &State, act: Acting) -> Response {
     let outcome = tokio::spawn(InContext::inherited(act)).await;
     match outcome.unwrap_or_else(|_| Err(Error::Internal("an act of administration panicked".to_owned()))) {
         Ok(response) => {

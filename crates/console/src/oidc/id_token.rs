@@ -7,8 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use subtle::ConstantTimeEq as _;
-use tollgate_core::Timestamp;
+use tollgate_core::{Timestamp, constant_time};
 
 use super::keys::KeySet;
 use super::problem::Flaw;
@@ -139,8 +138,7 @@ fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
 
 fn check_nonce(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
     let nonce = text(claims, "nonce").unwrap_or_default();
-    let is_same: bool = nonce.as_bytes().ct_eq(expected.nonce.as_bytes()).into();
-    if is_same { Ok(()) } else { Err(Flaw::Nonce) }
+    if constant_time::equal(nonce.as_bytes(), expected.nonce.as_bytes()) { Ok(()) } else { Err(Flaw::Nonce) }
 }
 
 /// A token that names an access token must have come with that one (§3.1.3.8).

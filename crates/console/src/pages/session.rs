@@ -11,10 +11,9 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq as _;
 use tollgate_admin::console::{SignedIn, opened, sealed};
 use tollgate_config::Config;
-use tollgate_core::{MasterKeys, Timestamp};
+use tollgate_core::{MasterKeys, Timestamp, constant_time};
 
 /// The cookie. Browsers take a name with this prefix only from the host itself, over a secure connection and for all paths
 /// (RFC 6265bis §4.1.3); to them one with their own machine is secure.
@@ -105,7 +104,7 @@ impl Session {
 
     /// Says whether a form is of this session.
     pub(super) fn has_form_token(&self, token: &str) -> bool {
-        self.form_token.as_bytes().ct_eq(token.as_bytes()).into()
+        constant_time::equal(self.form_token.as_bytes(), token.as_bytes())
     }
 }
 

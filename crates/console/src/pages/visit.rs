@@ -43,7 +43,11 @@ const NOBODY: &str = "(not signed in)";
 /// What a page returns.
 pub(super) type Outcome = Result<Response, Error>;
 
-/// The future of a page.
+/// The future of a page, and what makes it. There are many pages: what calls them is compiled once, for all.
+type Showing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Page = Arc<dyn Fn(Visit) -> Showing + Send + Sync>;
+
+/// The future of an answer.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Makes a handler of a page that is shown only to those who may do the operation, or to all who have signed in.
@@ -52,11 +56,18 @@ pub(super) fn page<F, A>(
     handle: F,
 ) -> impl Fn(Shared<Arc<Console>>, Extension<Arrival>, Request) -> Answering + Clone + Send + Sync + 'static
 where
-    F: Fn(Visit) -> A + Clone + Send + Sync + 'static,
+    F: Fn(Visit) -> A + Send + Sync + 'static,
     A: Future<Output = Outcome> + Send + 'static,
 {
+    admitted(operation, Arc::new(move |visit| Box::pin(handle(visit))))
+}
+
+fn admitted(
+    operation: Option<Operation>,
+    page: Page,
+) -> impl Fn(Shared<Arc<Console>>, Extension<Arrival>, Request) -> Answering + Clone + Send + Sync + 'static {
     move |Shared(own), Extension(arrival), request| {
-        let handle = handle.clone();
+        let page = page.clone();
         Box::pin(async move {
             let visit = match Visit::admit(operation, &own, arrival, request).await {
                 Ok(visit) => visit,
@@ -65,7 +76,7 @@ where
             let installation = own.server.installation();
             let keys = installation.administration().unlocked.master_keys();
             let cookie = visit.session.renewed(keys, installation.store_time());
-            let mut response = answered(&own.server, visit, handle).await;
+            let mut response = answered(&own.server, visit, &page).await;
             if let Some(cookie) = cookie.filter(|_| !response.headers().contains_key(SET_COOKIE)) {
                 response.headers_mut().insert(SET_COOKIE, cookie);
             }
@@ -75,13 +86,9 @@ where
 }
 
 /// Answers a visit. What it changes is done to its end, even if the browser hangs up, and counts here from the next request on.
-async fn answered<F, A>(state: &State, visit: Visit, handle: F) -> Response
-where
-    F: Fn(Visit) -> A,
-    A: Future<Output = Outcome> + Send + 'static,
-{
+async fn answered(state: &State, visit: Visit, page: &Page) -> Response {
     let (frame, changes) = (visit.frame(), visit.head.method == Method::POST);
-    let outcome = tokio::spawn(InContext::inherited(handle(visit))).await;
+    let outcome = tokio::spawn(InContext::inherited(page(visit))).await;
     let failed = || Err(Error::Internal("a page of the console panicked".to_owned()));
     match outcome.unwrap_or_else(|_| failed()) {
         Ok(response) => {

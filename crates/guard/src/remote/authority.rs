@@ -32,7 +32,7 @@ pub(super) struct Channel {
 
 /// A point in time by two clocks: one that never goes back, and the one that tokens go by.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct Reading {
     pub(super) at: Instant,
     pub(super) wall: Timestamp,
 }
@@ -40,13 +40,13 @@ pub(super) struct Moment {
 /// An answer, and when it was asked for. What it says was true then or later.
 pub(super) struct Answer {
     pub(super) response: Response<Bytes>,
-    pub(super) sent: Moment,
+    pub(super) sent: Reading,
 }
 
 impl Authority {
     /// The current time.
-    pub(super) fn moment(&self) -> Moment {
-        Moment { at: Instant::now(), wall: self.clock.now() }
+    pub(super) fn reading(&self) -> Reading {
+        Reading { at: Instant::now(), wall: self.clock.now() }
     }
 
     /// A request for a document below the issuer's URL, such as `/oauth2/jwks`.
@@ -61,7 +61,7 @@ impl Authority {
         what: &'static str,
         request: Request<Bytes>,
     ) -> Result<Answer, Problem> {
-        let sent = self.moment();
+        let sent = self.reading();
         let answered = timeout(channel.patience, channel.transport.send(request)).await;
         let answered = answered.unwrap_or(Err(Fault::Timeout));
         let response = answered.map_err(|fault| Problem::Call { what, fault })?;

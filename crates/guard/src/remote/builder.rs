@@ -128,9 +128,10 @@ impl RemoteBuilder {
         };
         let verifier = Arc::new(self.verifier());
         let keeper = Keeper::new(verifier.clone(), revoking);
-        let shared = Arc::new(Shared { verifier, authority, keeper, wanted: Wanted::new() });
+        let (wanted, serving) = Wanted::new();
+        let shared = Arc::new(Shared { verifier, authority, keeper, wanted });
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(keys::keep(shared.clone()), &runtime);
+        tasks.spawn_on(keys::keep(shared.clone(), serving), &runtime);
         let watched = shared.clone();
         tasks.spawn_on(async move { watched.keeper.watch().await }, &runtime);
         if let Some(tokens) = tokens {

@@ -10,7 +10,7 @@ use tollgate_client::Cached;
 
 use crate::revocations::Revocations;
 
-use super::authority::{Answer, Moment, get};
+use super::authority::{Answer, Reading, get};
 use super::calls::backoff;
 use super::freshness::Subject;
 use super::news::{News, REVOCATIONS};
@@ -61,7 +61,7 @@ struct Known {
 
 impl Known {
     /// Asks what is new. Says when it asked, and whether anything is.
-    async fn ask(&mut self, shared: &Shared, tokens: &Cached) -> Result<(Moment, bool), Problem> {
+    async fn ask(&mut self, shared: &Shared, tokens: &Cached) -> Result<(Reading, bool), Problem> {
         let authority = &shared.authority;
         let token = tokens.ready().await.map_err(|unavailable| match unavailable.error {
             Some(error) => Problem::Token((*error).clone()),

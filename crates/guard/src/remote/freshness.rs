@@ -10,7 +10,7 @@ use tollgate_core::{Timestamp, VerifyingRing};
 use crate::revocations::Revocations;
 use crate::verifier::{Freshness, Verifier};
 
-use super::authority::Moment;
+use super::authority::Reading;
 use super::problem::Problem;
 
 /// How long keys count while none can be read. A key that was compromised is taken back by a set without it.
@@ -52,14 +52,14 @@ pub(super) struct Keeper {
 struct State {
     keys: Option<Keys>,
     /// When the last answer with revocations was asked for.
-    revocations: Option<Moment>,
+    revocations: Option<Reading>,
     problems: [Option<Problem>; 2],
 }
 
 /// When keys were asked for, how long the authority lets them be kept, and whether an unknown one could not be asked for.
 #[derive(Clone, Copy)]
 struct Keys {
-    read: Moment,
+    read: Reading,
     kept: Duration,
     is_one_missed: bool,
 }
@@ -97,7 +97,7 @@ impl Keeper {
     }
 
     /// Takes keys that may be kept for so long, or the same as before: `None`.
-    pub(super) fn keys(&self, ring: Option<VerifyingRing>, read: Moment, kept: Duration) {
+    pub(super) fn keys(&self, ring: Option<VerifyingRing>, read: Reading, kept: Duration) {
         if let Some(ring) = ring {
             self.verifier.set_keyring(ring);
         }
@@ -107,7 +107,7 @@ impl Keeper {
     }
 
     /// Takes all revocations, or the same as before: `None`.
-    pub(super) fn revocations(&self, known: Option<&Revocations>, asked: Moment) {
+    pub(super) fn revocations(&self, known: Option<&Revocations>, asked: Reading) {
         if let Some(known) = known {
             self.verifier.set_revocations(known.clone());
         }
@@ -177,6 +177,6 @@ fn freshness(state: &State, revoking: Revoking, now: Instant) -> Freshness {
 }
 
 /// When something from `since` has counted for so long by the wall clock, or never if it has by the other one.
-fn ends(since: Moment, counts: Duration, now: Instant) -> Timestamp {
+fn ends(since: Reading, counts: Duration, now: Instant) -> Timestamp {
     if now.duration_since(since.at) < counts { since.wall.after(counts) } else { NEVER }
 }

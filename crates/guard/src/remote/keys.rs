@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_client::Origin;
 use tollgate_core::VerifyingRing;
@@ -29,8 +30,8 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// How much sooner than they must keys are read again, by chance, so that guards that started together drift apart.
 const SOONER: f64 = 0.1;
 
-/// Reads the keys again and again.
-pub(super) async fn keep(shared: Arc<Shared>) {
+/// Reads the keys again and again, and tells by `serving` which request for them that has served.
+pub(super) async fn keep(shared: Arc<Shared>, serving: watch::Sender<u64>) {
     let mut source = Source::default();
     let (mut failures, mut fulfilled) = (0, 0);
     loop {
@@ -48,7 +49,8 @@ pub(super) async fn keep(shared: Arc<Shared>) {
                 backoff(failures, FIRST_RETRY, LAST_RETRY)
             }
         };
-        shared.wanted.serve(wanted);
+        // They have been read, or could not be.
+        serving.send_replace(wanted);
         shared.wanted.next(pause).await;
     }
 }

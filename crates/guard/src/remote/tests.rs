@@ -212,6 +212,16 @@ async fn the_tasks_end_with_the_verifier() {
     assert_eq!(authority.script().called.len(), calls);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_waits_for_the_keys_is_made_also_when_the_verifier_has_gone() {
+    let Guarded { verifier, clock, .. } = Guarded::ready().await;
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, format!("Bearer {}", token(&key(2), clock.now())).parse().unwrap());
+    let decision = verifier.decide_soon(&headers, None, &Requirement::new());
+    drop(verifier);
+    assert_eq!(timeout(LONG, decision.made()).await, Ok(Err(Denial::Stale)));
+}
+
 #[tokio::test]
 async fn what_cannot_be_set_up_is_said_at_once() {
     let authority = Authority::new(&key(1));

@@ -71,7 +71,7 @@ impl Decide for RemoteVerifier {
                 let (shared, headers, requirement) =
                     (self.shared.clone(), headers.clone(), requirement.clone());
                 Decision::Later(Box::pin(async move {
-                    shared.wanted.served(number).await;
+                    shared.wanted.served(number).await?;
                     let verifier = &shared.verifier;
                     verifier.decide(&headers, address, &requirement, verifier.now())
                 }))

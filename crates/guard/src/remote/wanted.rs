@@ -20,7 +20,7 @@ pub(super) type Later = Pin<Box<dyn Future<Output = Result<Principal, Denial>> +
 pub(super) struct Wanted {
     asked: Mutex<Asked>,
     /// The last request that has been served.
-    served: watch::Sender<u64>,
+    served: watch::Receiver<u64>,
     wake: Notify,
 }
 
@@ -31,8 +31,10 @@ struct Asked {
 }
 
 impl Wanted {
-    pub(super) fn new() -> Self {
-        Self { asked: Mutex::default(), served: watch::Sender::new(0), wake: Notify::new() }
+    /// Returns what whoever reads the keys says by which request has been served.
+    pub(super) fn new() -> (Self, watch::Sender<u64>) {
+        let (serving, served) = watch::channel(0);
+        (Self { asked: Mutex::default(), served, wake: Notify::new() }, serving)
     }
 
     /// Asks for the keys, and returns the number of the request; `None` if they were read for that a short time ago.
@@ -50,21 +52,15 @@ impl Wanted {
         Some(asked.number)
     }
 
-    /// Waits until a request has been served.
-    pub(super) async fn served(&self, number: u64) {
-        let mut served = self.served.subscribe();
-        // It can't fail while `self` has the sender.
-        let _ = served.wait_for(|served| *served >= number).await;
+    /// Waits until a request has been served. None will be once nobody reads the keys any more: the verifier was dropped.
+    pub(super) async fn served(&self, number: u64) -> Result<(), Denial> {
+        let mut served = self.served.clone();
+        served.wait_for(|served| *served >= number).await.map(drop).map_err(|_| Denial::Stale)
     }
 
     /// The number of the last request so far. Reading the keys from now on serves it.
     pub(super) fn last(&self) -> u64 {
         self.asked().number
-    }
-
-    /// Notes that the keys have been read, or could not be.
-    pub(super) fn serve(&self, number: u64) {
-        self.served.send_replace(number);
     }
 
     /// Waits for the next request, at most for `pause`.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_core::{PaymentRequestId, Timestamp};
+use tollgate_http::Media;
 use tollgate_http::edge::read_body;
 
 use crate::error::Error;
@@ -18,7 +19,7 @@ use crate::payments::page::{Checkout, Page, next, render};
 use crate::payments::payment_in_path::PaymentInPath;
 use crate::payments::reading::Reading;
 use crate::payments::record::PaymentRequest;
-use crate::payments::request::{MAX_BODY, require_form};
+use crate::payments::request::{MAX_BODY, require};
 use tollgate_http::pages::wants_html;
 
 pub(super) async fn get(
@@ -42,7 +43,7 @@ pub(super) async fn post(
     let now = host.now();
     let (head, body) = request.into_parts();
     let decided = async {
-        require_form(&head.headers)?;
+        require(Media::Form, &head.headers)?;
         let body = read_body(body, MAX_BODY, host.settings().body_timeout).await?;
         let decision = Decision::read(&body)?;
         let id = find(&host, named?).await?.id;

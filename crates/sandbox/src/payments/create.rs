@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
 use tollgate_http::edge::read_body;
-use tollgate_http::{IDEMPOTENT_REPLAYED, IdempotencyKey, Problems};
+use tollgate_http::{IDEMPOTENT_REPLAYED, IdempotencyKey, Media, Problems};
 use tollgate_store::{Answer, Lease, StoreError};
 use tollgate_telemetry::InContext;
 
@@ -23,7 +23,7 @@ use crate::payments::answer::{answer, redirect_url, success};
 use crate::payments::body::NewPayment;
 use crate::payments::merchant::{Purpose, whose};
 use crate::payments::record::PaymentRequest;
-use crate::payments::request::{MAX_BODY, require_json};
+use crate::payments::request::{MAX_BODY, require};
 
 const ROUTE: &str = "POST /api/v1/payment-requests:redirect";
 
@@ -34,7 +34,7 @@ pub(super) async fn post(
 ) -> Result<Response, Error> {
     let now = host.now();
     let (head, body) = request.into_parts();
-    require_json(&head.headers)?;
+    require(Media::Json, &head.headers)?;
     let body = read_body(body, MAX_BODY, host.settings().body_timeout).await?;
     // The work goes on when the caller hangs up: half of it would hold the key until its lease ends.
     let work = async move { create(&host, &principal, &head.headers, &body, now).await };

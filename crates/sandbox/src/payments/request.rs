@@ -8,16 +8,7 @@ use crate::error::Error;
 /// The longest body that is read: 64 KiB.
 pub(super) const MAX_BODY: usize = 64 * 1024;
 
-/// Refuses every body that is not JSON.
-pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-    require(Media::Json, headers)
-}
-
-/// Refuses every body that is not a form.
-pub(super) fn require_form(headers: &HeaderMap) -> Result<(), Error> {
-    require(Media::Form, headers)
-}
-
-fn require(media: Media, headers: &HeaderMap) -> Result<(), Error> {
+/// Refuses every body of another media type.
+pub(super) fn require(media: Media, headers: &HeaderMap) -> Result<(), Error> {
     media.require(headers).map_err(|why| Error::MediaType { why, expected: media.asked_for() })
 }

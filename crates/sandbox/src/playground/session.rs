@@ -8,8 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng as _;
-use subtle::ConstantTimeEq as _;
-use tollgate_core::Timestamp;
+use tollgate_core::{Timestamp, constant_time};
 use zeroize::Zeroizing;
 
 use super::credentials::Credentials;
@@ -201,7 +200,7 @@ impl Session {
     }
 
     pub(super) fn has_form_token(&self, token: &str) -> bool {
-        self.form_token.as_bytes().ct_eq(token.as_bytes()).into()
+        constant_time::equal(self.form_token.as_bytes(), token.as_bytes())
     }
 
     /// Keeps the outcome of an action.

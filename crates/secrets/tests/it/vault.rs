@@ -309,13 +309,14 @@ async fn what_is_not_set_or_not_an_address_is_named() {
 #[tokio::test]
 async fn a_certificate_is_trusted_that_vault_cacert_names() {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let config =
-        ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], signing_key.into())
-            .unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(
+        tokio_rustls::rustls::crypto::aws_lc_rs::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_no_client_auth()
+    .with_single_cert(vec![cert.der().clone()], signing_key.into())
+    .unwrap();
     let state = Mutex::new(State::new());
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let server = Server::start_tls(acceptor, move |request| state.lock().unwrap().handle(&request)).await;

@@ -18,7 +18,8 @@ const URIS: [HeaderName; 2] =
 /// What a trusted proxy says of the request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Original<'a> {
-    pub(super) method: Cow<'a, str>,
+    /// `None` if the proxy doesn't say, and asks by a method of its own.
+    pub(super) method: Option<Cow<'a, str>>,
     /// The path, percent-encoding and all, without the query.
     pub(super) path: &'a str,
 }
@@ -37,13 +38,14 @@ impl<'a> Original<'a> {
         }
         if asks == Asks::AsEnvoy {
             let path = uri.path().strip_prefix(ENVOY).unwrap_or_default();
-            return Ok(Some(Self { method: method.as_str().into(), path: plain(path)? }));
+            return Ok(Some(Self { method: Some(method.as_str().into()), path: plain(path)? }));
         }
         let Some(target) = the_one(headers, &URIS)? else { return Ok(None) };
         let path = target.split_once('?').map_or(target, |(path, _)| path);
-        // A proxy that doesn't name the method passes on a request with the same one.
-        let method = the_one(headers, &METHODS)?.unwrap_or(method.as_str());
-        Ok(Some(Self { method: method.into(), path: plain(path)? }))
+        // A proxy that doesn't name the method passes on a request with the same one. But nginx asks by GET about every request.
+        let same = (asks != Asks::AsNginx).then_some(method.as_str());
+        let method = the_one(headers, &METHODS)?.or(same);
+        Ok(Some(Self { method: method.map(Into::into), path: plain(path)? }))
     }
 }
 
@@ -113,7 +115,7 @@ mod tests {
         }
         let (method, uri) = (Method::GET, Uri::from_static("/authz?scope=x"));
         let found = Original::of(Asks::Plainly, &method, &uri, &headers, trusted).map_err(|_| ())?;
-        Ok(found.map(|Original { method, path }| (method.into_owned(), path.to_owned())))
+        Ok(found.map(|Original { method, path }| (method.unwrap().into_owned(), path.to_owned())))
     }
 
     #[test]

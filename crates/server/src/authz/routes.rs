@@ -50,8 +50,17 @@ impl RouteTable {
             return Err(Refused::Unclear(Error::from(Problem::new("path", missing))));
         };
         let found = self.paths.at(without_trailing_slash(path)).map_err(|_| Refused::NoRoute)?;
-        let of_method = found.value.get(&Some(method.as_ref().to_owned()));
-        of_method.or_else(|| found.value.get(&None)).cloned().ok_or(Refused::NoRoute)
+        let of_others = found.value.get(&None);
+        let required = match method {
+            Some(method) => found.value.get(&Some(method.as_ref().to_owned())).or(of_others),
+            // What the others require is known if there is nothing for any of them in particular.
+            None if found.value.len() == 1 && of_others.is_some() => of_others,
+            None => {
+                let missing = "X-Original-Method must say which method is asked for, since the routes of this path differ by it";
+                return Err(Refused::Unclear(Error::from(Problem::new("method", missing))));
+            }
+        };
+        required.cloned().ok_or(Refused::NoRoute)
     }
 }
 
@@ -81,7 +90,7 @@ mod tests {
     }
 
     fn scope_of(method: &str, path: &str) -> Option<String> {
-        let original = Original { method: method.into(), path };
+        let original = Original { method: Some(method.into()), path };
         let required = table().required(Some(&original)).ok()?;
         Some(format!("{:?}", required.requirement))
     }

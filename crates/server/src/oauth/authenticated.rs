@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::{Instant, timeout};
-use tollgate_core::{ClientId, Credential, Scope, SecretId};
+use tollgate_core::{ClientId, Scope, SecretId, Sensitive};
 use tollgate_http::{Problem, Problems, Source};
 use zeroize::Zeroizing;
 
@@ -29,10 +29,10 @@ pub(crate) struct Authenticated {
     pub(crate) client: Arc<Registered>,
 }
 
-/// The client that a request names, and the one credential that it brings (RFC 6749 §2.3).
+/// The client that a request names, and the secret that it brings (RFC 6749 §2.3.1).
 pub(crate) struct Credentials<'a> {
     client_id: Cow<'a, str>,
-    credential: Credential<'a>,
+    secret: Sensitive<'a>,
 }
 
 impl<'a> Credentials<'a> {
@@ -47,9 +47,7 @@ impl<'a> Credentials<'a> {
             return Ok(Some(basic.alone(id, secret, problems)));
         }
         let (id, secret) = (required(id, "client_id", problems), required(secret, "client_secret", problems));
-        Ok(id
-            .zip(secret)
-            .map(|(client_id, secret)| Self { client_id, credential: Credential::Secret(secret.into()) }))
+        Ok(id.zip(secret).map(|(client_id, secret)| Self { client_id, secret: secret.into() }))
     }
 
     /// Takes the credentials likewise, for endpoints where a request without them has failed to authenticate
@@ -65,7 +63,7 @@ impl<'a> Credentials<'a> {
             return Ok(problems.or(Some(basic))?);
         }
         let (client_id, secret) = present(id).zip(present(secret)).ok_or(UNREADABLE)?;
-        Ok(Self { client_id, credential: Credential::Secret(secret.into()) })
+        Ok(Self { client_id, secret: secret.into() })
     }
 
     /// Returns the credentials of the header, and notes what the body has beside them: a request authenticates in one way only.
@@ -112,8 +110,7 @@ impl<'a> Credentials<'a> {
             error
         })?;
 
-        let Credential::Secret(secret) = &self.credential;
-        let proof = Proof::of(installation.hasher(), id, secret.as_bytes(), now);
+        let proof = Proof::of(installation.hasher(), id, self.secret.as_bytes(), now);
         let authenticated = installation.judge_secret(&proof, state.slow_hashes(), |client| {
             let client = client.unwrap_or_else(|| state.dummy_client().clone());
             let secret_id = client.authenticate(&proof.hash, now).map_err(Error::InvalidClient)?;
@@ -204,10 +201,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| UNREADABLE)?);
     let text = std::str::from_utf8(&decoded).map_err(|_| UNREADABLE)?;
     let (id, secret) = text.split_once(':').ok_or(UNREADABLE)?;
-    Ok(Some(Credentials {
-        client_id: form_decoded(id)?,
-        credential: Credential::Secret(form_decoded(secret)?.into()),
-    }))
+    Ok(Some(Credentials { client_id: form_decoded(id)?, secret: form_decoded(secret)?.into() }))
 }
 
 /// Text that is not UTF-8 is refused: replacing its bytes would make several secrets one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Request};
+use http::Request;
 use tollgate_core::{Sensitive, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::refusal::Dialect;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::metrics::Grant;
 use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::{Parameters, required};
-use crate::oauth::request::{MAX_BODY, SensitiveBody, take_post};
+use crate::oauth::request::{MAX_BODY, SensitiveBody, require, take_post};
 use crate::registry::Registered;
 use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
@@ -28,7 +28,7 @@ pub(crate) async fn post(
     caller: &mut Caller,
 ) -> Result<Answer, Error> {
     let (headers, body) = take_post(request)?;
-    require_json(&headers)?;
+    require(Media::Json, &headers)?;
     let body = SensitiveBody::from(read_body(body, MAX_BODY, state.body_timeout()).await?);
     let token = refresh_token(&body)?;
     // Boxed: they outlive an await, and a large future costs more to move than this to allocate.
@@ -49,11 +49,6 @@ pub(crate) async fn post(
 
 fn calling_from(from: ClientAddress, client: Arc<Registered>) -> Result<Arc<Registered>, Error> {
     if client.allows(from) { Ok(client) } else { Err(Error::Address) }
-}
-
-fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-    let expected = Media::Json.asked_for();
-    Media::Json.require(headers).map_err(|why| Error::MediaType { why, expected })
 }
 
 fn refresh_token(body: &[u8]) -> Result<Sensitive<'_>, Error> {

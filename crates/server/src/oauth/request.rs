@@ -46,10 +46,14 @@ pub(super) async fn receive(
     request: Request<impl RequestBody>,
 ) -> Result<(HeaderMap, SensitiveBody), Error> {
     let (headers, body) = take_post(request)?;
-    let expected = Media::Form.asked_for();
-    Media::Form.require(&headers).map_err(|why| Error::MediaType { why, expected })?;
+    require(Media::Form, &headers)?;
     let body = read_body(body, MAX_BODY, state.body_timeout()).await?;
     Ok((headers, body.into()))
+}
+
+/// Requires a body of this type.
+pub(super) fn require(media: Media, headers: &HeaderMap) -> Result<(), Error> {
+    media.require(headers).map_err(|why| Error::MediaType { why, expected: media.asked_for() })
 }
 
 /// The body of a request with a secret or a token in it, wiped once it has been read.

@@ -151,7 +151,8 @@ async fn since(state: &State, mut position: Position) -> Result<News, Error> {
                 Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => None,
             })
             .collect();
-        if !revocations.is_empty() || !has_news(state, &mut applied, deadline).await {
+        let are_there_more = changes.len() >= BATCH as usize;
+        if !revocations.is_empty() || !(are_there_more || has_news(state, &mut applied, deadline).await) {
             return Ok(News { position: text_of(position), complete: false, revocations });
         }
     }

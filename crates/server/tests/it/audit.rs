@@ -213,7 +213,8 @@ async fn a_line_of_an_export_comes_back_as_the_record_that_it_is_of() {
         before = line.record.link;
         let text = line.to_json().to_string();
         assert_eq!(text.lines().count(), 1);
-        assert_eq!(Line::from_json(&serde_json::from_str(&text).unwrap()), Ok(line));
+        assert_eq!(Line::from_json(&serde_json::from_str(&text).unwrap()), Ok(line.clone()));
+        assert_eq!(Line::parse(&text), Ok(line));
     }
 }
 

@@ -174,6 +174,26 @@ async fn a_table_of_routes_says_what_is_required_of_the_path_that_a_trusted_prox
 }
 
 #[tokio::test]
+async fn the_method_by_which_nginx_asks_is_never_taken_for_that_of_the_request() {
+    let stage = stage_with_table().await;
+    let token = stage.tokens(&stage.shop).await.access;
+    for (method, path, status, of_the_request) in [
+        (Some("GET"), "/payments/1", 200, ""),
+        (Some("POST"), "/payments/1", 403, "403"),
+        (None, "/payments/1", 403, "400"),
+        (None, "/payments/1/refund", 403, "403"),
+        (None, "/health", 200, ""),
+        (None, "/other", 403, "403"),
+    ] {
+        let call = ask("/authz/nginx").header("x-original-uri", path).bearer(&token);
+        let call = if let Some(method) = method { call.header("x-original-method", method) } else { call };
+        let reply = stage.answer_from(proxy(), call).await;
+        let found = (reply.status().as_u16(), reply.header("x-tollgate-status"));
+        assert_eq!(found, (status, of_the_request), "{method:?} {path}");
+    }
+}
+
+#[tokio::test]
 async fn the_query_of_envoys_question_is_the_callers_and_requires_nothing() {
     let stage = stage("").await;
     let token = stage.tokens(&stage.shop).await.access;

@@ -200,10 +200,12 @@ fn known() -> i32 {
     i32::try_from(STEPS.len()).expect("there are few steps")
 }
 
-async fn run(client: &Client, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+/// Runs a statement on a connection of the caller's own.
+pub(super) async fn run(client: &Client, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
     client.query_typed(sql, params).await.map_err(|error| error::statement(&error))
 }
 
-async fn execute(client: &Client, sql: &str) -> Result<(), StoreError> {
+/// Runs statements without parameters likewise.
+pub(super) async fn execute(client: &Client, sql: &str) -> Result<(), StoreError> {
     client.batch_execute(sql).await.map_err(|error| error::statement(&error))
 }

@@ -1,4 +1,4 @@
-//! TLS to the server: rustls with ring. The server's certificate is verified in full.
+//! TLS to the server: rustls with aws-lc-rs. The server's certificate is verified in full.
 
 use std::future::Future;
 use std::io;
@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::version::{TLS12, TLS13};
@@ -36,7 +36,7 @@ impl Tls {
                 return Err(unreadable("there is no certificate in it"));
             }
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .expect("ring has cipher suites for both versions")
             .with_root_certificates(trusted)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::column::{Param, column, never_written, number, optional_text};
 use super::engine::Postgres;
-use super::error;
+use super::migrate::{execute, run};
 use crate::StoreError;
 use crate::transfer::{Column, Kind, Part, ROWS_IN_A_PART, Row as Values, Table, Transfer, Value};
 
@@ -178,12 +178,4 @@ fn value(kind: Kind, row: &Row, index: usize) -> Result<Value, StoreError> {
         Kind::Flag => column::<Option<bool>>(row, index)?.map(Value::Flag),
     };
     Ok(value.unwrap_or(Value::Null))
-}
-
-async fn run(client: &Client, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-    client.query_typed(sql, params).await.map_err(|error| error::statement(&error))
-}
-
-async fn execute(client: &Client, sql: &str) -> Result<(), StoreError> {
-    client.batch_execute(sql).await.map_err(|error| error::statement(&error))
 }

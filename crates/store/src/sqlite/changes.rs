@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params, types};
+use rusqlite::types::FromSqlError;
+use rusqlite::{Connection, OptionalExtension as _, Result, Row, Transaction, TransactionBehavior, params};
 use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
 
 use super::column::time;
@@ -31,11 +32,7 @@ impl Revocations for Sqlite {
                     "SELECT seq, kind, id, generation, until FROM changes
                      WHERE generation IS NOT NULL AND until > ?1",
                 )?
-                .query_map([now.millis()], |row| match changed(row)? {
-                    Changed::Revocation(revocation) => Ok(Some(revocation)),
-                    Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Ok(None),
-                })?
-                .filter_map(Result::transpose)
+                .query_map([now.millis()], revocation)?
                 .collect()
         })
         .await
@@ -53,11 +50,7 @@ impl Revocations for Sqlite {
                     "SELECT seq, kind, id, generation, until FROM changes
                      WHERE generation IS NOT NULL AND until > ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
                 )?
-                .query_map(params![now.millis(), after, limit], |row| match changed(row)? {
-                    Changed::Revocation(revocation) => Ok(Some((row.get(0)?, revocation))),
-                    Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Ok(None),
-                })?
-                .filter_map(Result::transpose)
+                .query_map(params![now.millis(), after, limit], |row| Ok((row.get(0)?, revocation(row)?)))?
                 .collect()
         })
         .await
@@ -104,29 +97,46 @@ pub(super) fn longest_lifetime(connection: &Connection) -> Result<Duration> {
 
 pub(super) fn last(connection: &Connection) -> Result<Position> {
     connection
-        .prepare_cached("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'")?
-        .query_one([], |row| Ok(position(row.get(0)?)))
+        .prepare_cached(
+            "SELECT given.seq, ifnull(c.until, 0), c.id
+             FROM sqlite_sequence given LEFT JOIN changes c ON c.seq = given.seq
+             WHERE given.name = 'changes' ORDER BY given.seq DESC LIMIT 1",
+        )?
+        .query_one([], |row| Ok(Position { seq: row.get(0)?, mark: mark(row, 1)? }))
+        .optional()
+        .map(|found| found.unwrap_or(Position::START))
 }
 
-/// Returns a position; a file has one history, so that its mark is zeros.
-fn position(seq: u64) -> Position {
-    Position { seq, ..Position::START }
+/// Returns the mark of a change, from its columns `until`, a time to the millisecond, and `id`: a backup that was put in place of the
+/// store gives the numbers of what it lacks to others. A change that has been purged has none.
+fn mark(row: &Row<'_>, until: usize) -> Result<[u8; 16]> {
+    let id = row.get::<_, Option<[u8; 16]>>(until + 1)?.unwrap_or_default();
+    Ok((u128::from_be_bytes(id) ^ u128::from(time(row, until)?.millis())).to_be_bytes())
 }
 
 fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<Vec<Change>>> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
     let purged: u64 =
         snapshot.prepare_cached("SELECT purged_change FROM installation")?.query_one([], |row| row.get(0))?;
-    // A number from the future means that the store was replaced by an older copy of itself.
+    // A number from the future, or another mark, means that the store was replaced by an older copy of itself.
     if after.seq < purged || after.seq > last(&snapshot)?.seq {
+        return Ok(None);
+    }
+    let here = snapshot
+        .prepare_cached("SELECT until, id FROM changes WHERE seq = ?1")?
+        .query_one([after.seq], |row| mark(row, 0))
+        .optional()?;
+    // The change with the greatest number that has been purged can't be told from another.
+    if here.map_or(after.seq != purged, |mark| mark != after.mark) {
         return Ok(None);
     }
     snapshot
         .prepare_cached(
-            "SELECT seq, kind, id, generation, until FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            "SELECT seq, kind, id, generation, until, id FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
         .query_map(params![after.seq, limit], |row| {
-            Ok(Change { position: position(row.get(0)?), what: changed(row)? })
+            let position = Position { seq: row.get(0)?, mark: mark(row, 4)? };
+            Ok(Change { position, what: changed(row)? })
         })?
         .collect::<Result<_>>()
         .map(Some)
@@ -150,6 +160,13 @@ pub(super) fn purge(connection: &Connection, now: Timestamp, limit: u32) -> Resu
     Ok(gone.len())
 }
 
+fn revocation(row: &Row<'_>) -> Result<Revocation> {
+    match changed(row)? {
+        Changed::Revocation(revocation) => Ok(revocation),
+        Changed::Client(_) | Changed::Merchant(_) | Changed::SigningKeys => Err(never_written()),
+    }
+}
+
 fn changed(row: &Row<'_>) -> Result<Changed> {
     let columns = Columns {
         kind: row.get_ref(1)?.as_str()?,
@@ -157,5 +174,9 @@ fn changed(row: &Row<'_>) -> Result<Changed> {
         generation: row.get::<_, Option<u64>>(3)?.map(Generation::from_number),
         until: time(row, 4)?,
     };
-    Changed::read(&columns).ok_or_else(|| types::FromSqlError::InvalidType.into())
+    Changed::read(&columns).ok_or_else(never_written)
+}
+
+fn never_written() -> rusqlite::Error {
+    FromSqlError::InvalidType.into()
 }

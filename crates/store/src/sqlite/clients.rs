@@ -32,8 +32,7 @@ macro_rules! select {
 #[async_trait]
 impl Clients for Sqlite {
     async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError> {
-        let (client, actor) = (client.clone(), act.actor().clone());
-        self.act(act, move |connection| create(connection, &client, &actor)).await
+        self.create_clients(std::slice::from_ref(client), act).await
     }
 
     async fn create_clients(&self, clients: &[Client], act: &Act) -> Result<bool, StoreError> {
@@ -131,7 +130,7 @@ impl Clients for Sqlite {
             change: Changed::Client(id),
             end: move |raised| Revoked::Client(id, raised),
         };
-        self.end_tokens(subject, now, act).await
+        self.set_status(subject, Status::Disabled, now, act).await
     }
 
     async fn update_client(

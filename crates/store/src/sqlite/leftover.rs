@@ -3,12 +3,11 @@
 //! SQLite reads it when the store is opened next, and takes it for that of the file beside it. If the file is a backup that was
 //! put there meanwhile, the two are mixed, and what comes out is neither. So the log is looked at before.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -19,7 +18,7 @@ use crate::StoreError;
 
 /// Refuses a log that is not that of the file at `path`. Where a process serves, the log is its own.
 pub(super) fn check(path: &Path) -> Result<(), StoreError> {
-    let log = beside(path, "-wal");
+    let log = place::beside(path, "-wal");
     let has_content = |path| place::look(path).map(|found| found.is_some_and(|file| file.len() > 0));
     let is_left = has_content(path)? && has_content(&log)?;
     if !is_left || is_served(path) {
@@ -31,23 +30,16 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
             log.display(),
             path.display(),
             log.display(),
-            beside(path, "-shm").display()
+            place::beside(path, "-shm").display()
         )));
     }
     Ok(())
 }
 
-/// Returns the path of the file beside the store whose name ends in `suffix`.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
 /// Says whether a process serves from the file: it holds this lock. No lock of SQLite's is touched, as another connection of
 /// this process may hold some.
 fn is_served(path: &Path) -> bool {
-    File::open(beside(path, serving::SUFFIX)).is_ok_and(|file| file.try_lock().is_err())
+    File::open(place::beside(path, serving::SUFFIX)).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// Says whether the file itself, without its log, is a backup that was not opened yet.

@@ -73,7 +73,7 @@ impl Merchants for Sqlite {
             change: Changed::Merchant(id),
             end: move |raised| Revoked::Merchant(id, raised),
         };
-        self.end_tokens(subject, now, act).await
+        self.set_status(subject, Status::Disabled, now, act).await
     }
 
     async fn rename_merchant(

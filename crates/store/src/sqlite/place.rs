@@ -3,6 +3,7 @@
 //! The process would go on with a file that nobody else finds: what it writes would be lost, and it would not read what others
 //! write to the file in its place.
 
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -61,4 +62,11 @@ fn unreadable(path: &Path, kind: ErrorKind) -> StoreError {
         ),
         kind => format!("{shown} can't be looked at: {kind}"),
     })
+}
+
+/// Returns the path of the file beside the store whose name ends in `suffix`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
 }

@@ -2,7 +2,6 @@
 //!
 //! All processes that serve hold the lock together. A process that can hold it alone is the only one.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -12,6 +11,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
+use super::place::beside;
 use crate::StoreError;
 
 /// What the name of the lock's file ends in.
@@ -25,9 +25,7 @@ pub(super) struct Serving {
 
 impl Serving {
     pub(super) fn beside(store: &Path) -> Self {
-        let mut name = OsString::from(store);
-        name.push(SUFFIX);
-        Self { path: name.into(), file: Mutex::default() }
+        Self { path: beside(store, SUFFIX), file: Mutex::default() }
     }
 
     /// Takes the lock alone, and says whether it could. If so no other process serves, and none starts to before

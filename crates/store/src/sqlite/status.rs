@@ -10,8 +10,8 @@ use crate::{Act, Changed, Status, StoreError};
 
 /// A row with a status.
 pub(super) struct Subject<F> {
-    /// Sets the status, and raises the generation where it is disabled: `?1` is the id, `?2` whether it is disabled. Returns
-    /// the generation.
+    /// Sets the status, or leaves it as it is where only tokens are ended, and raises the generation where it is disabled: `?1` is
+    /// the id, `?2` whether it is disabled. Returns the generation.
     pub(super) sql: &'static str,
     pub(super) id: [u8; 16],
     /// What the change log calls it.
@@ -21,18 +21,7 @@ pub(super) struct Subject<F> {
 }
 
 impl Sqlite {
-    /// Ends the tokens of a row by raising its generation. Says whether there is such a row.
-    pub(super) async fn end_tokens(
-        &self,
-        subject: Subject<impl FnOnce(Generation) -> Revoked + Send + 'static>,
-        now: Timestamp,
-        act: &Act,
-    ) -> Result<bool, StoreError> {
-        // As disabling does, with a statement that leaves the status as it is.
-        self.set_status(subject, Status::Disabled, now, act).await
-    }
-
-    /// Sets a status. Says whether there is such a row.
+    /// Runs the statement of a row for a status, and ends the tokens of one that is disabled. Says whether there is such a row.
     pub(super) async fn set_status(
         &self,
         Subject { sql, id, change, end }: Subject<impl FnOnce(Generation) -> Revoked + Send + 'static>,

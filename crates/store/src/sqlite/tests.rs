@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tollgate_core::{Actor, Environment, MerchantId, Timestamp};
 
+use super::place::beside;
 use crate::conformance::act_of;
 use crate::{Act, Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status, Version};
 
@@ -93,13 +94,6 @@ fn take_a_step_that_only_adds(path: &Path) {
 /// A connection of another program.
 fn raw(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
-}
-
-/// The file beside the database whose name ends in `suffix`.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn bytes(number: u32) -> [u8; 16] {

@@ -61,7 +61,7 @@ pub struct Record {
 impl Record {
     /// Says whether the record, with this content, is the one that was written right behind `before`.
     pub fn is_chained_to(&self, before: Link, key: &TrailKey) -> bool {
-        TrailKey::is_same(&self.linked_to(before, key), &self.link)
+        self.linked_to(before, key).is_same(&self.link)
     }
 
     pub(super) fn linked_to(&self, before: Link, key: &TrailKey) -> Link {

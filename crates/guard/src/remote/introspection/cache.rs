@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::denial::Denial;
-use crate::remote::authority::Moment;
+use crate::remote::authority::Reading;
 use crate::remote::problem::Problem;
 
 use super::answer::Verdict;
@@ -104,7 +104,7 @@ impl Answers {
     /// `question` asked. That goes on when whoever caused it has gone.
     pub(super) fn find<Q>(&self, token: &[u8], came: Instant, question: impl FnOnce() -> Q) -> Found
     where
-        Q: Future<Output = Result<(Verdict, Moment), Problem>> + Send + 'static,
+        Q: Future<Output = Result<(Verdict, Reading), Problem>> + Send + 'static,
     {
         let now = Instant::now();
         let mut tokens = lock(&self.tokens);
@@ -170,7 +170,7 @@ struct Open {
 
 impl Open {
     /// Keeps the answer, and hands it to those who wait for it. A question that failed is asked again by the next request.
-    fn close(self, outcome: Result<(Verdict, Moment), Problem>) {
+    fn close(self, outcome: Result<(Verdict, Reading), Problem>) {
         let mut tokens = lock(&self.tokens);
         match outcome {
             Ok((verdict, asked)) => {

@@ -12,7 +12,7 @@ use tollgate_client::Secret;
 use tollgate_core::MAX_TOKEN;
 use zeroize::Zeroizing;
 
-use crate::remote::authority::{Answer, Authority, Moment};
+use crate::remote::authority::{Answer, Authority, Reading};
 use crate::remote::problem::Problem;
 use crate::remote::setup::Own;
 
@@ -42,7 +42,7 @@ impl Asker {
     }
 
     /// Asks about a token. Says when it asked.
-    pub(super) async fn ask(&self, token: &[u8]) -> Result<(Verdict, Moment), Problem> {
+    pub(super) async fn ask(&self, token: &[u8]) -> Result<(Verdict, Reading), Problem> {
         let client = self.client(None).await?;
         let answer = match self.send(&client, token).await? {
             refused if refused.response.status() == StatusCode::UNAUTHORIZED => {

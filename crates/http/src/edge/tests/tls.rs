@@ -40,7 +40,7 @@ async fn start(pair: &Pair, limits: Limits) -> Server {
 }
 
 async fn connect(server: &Server, pair: &Pair, alpn: &[&str]) -> TlsStream<TcpStream> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()

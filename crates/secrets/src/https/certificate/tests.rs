@@ -6,7 +6,7 @@ use rcgen::{
 };
 use rustls::Error;
 use rustls::client::danger::ServerCertVerifier as _;
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use rustls_platform_verifier::Verifier;
 
 use super::*;
@@ -45,7 +45,7 @@ impl Authorities {
     /// What is said of a certificate of `issuer`, which a client that calls `localhost` is shown.
     fn said(&self, issuer: &Issuer<'static, KeyPair>, certificate: &CertificateParams) -> String {
         let certificate = certificate.signed_by(&KeyPair::generate().unwrap(), issuer).unwrap();
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Verifier::new_with_extra_roots([self.root.clone()], provider).unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
         let localhost = "localhost".try_into().unwrap();

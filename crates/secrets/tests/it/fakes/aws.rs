@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
+use aws_lc_rs::{digest, hmac};
 use hyper::header::HeaderName;
-use ring::{digest, hmac};
 use serde_json::{Value, json};
 use tollgate_core::Timestamp;
 

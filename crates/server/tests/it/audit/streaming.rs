@@ -12,6 +12,7 @@ use tollgate_admin::audit::{self, Line};
 use tollgate_server::Streaming;
 
 use super::{everything, newest};
+use crate::clock::ManualClock;
 use crate::stage::{ACT, SYSTEM, Stage};
 
 async fn streaming_to(target: &str) -> (Stage, Streaming) {
@@ -117,6 +118,19 @@ async fn of_two_servers_one_streams_until_its_lease_ends() {
     stage.clock.advance(Duration::from_secs(16));
     second.step().await.unwrap();
     assert_eq!(numbers(&path), up_to_the_newest(&stage).await);
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_is_set_back_asks_again_whether_it_leads() {
+    let (stage, mut first, _folder, _path) = streaming().await;
+    first.step().await.unwrap();
+    assert_eq!(stage.installation.unstreamed(), Some(0));
+    let node = stage.node(ManualClock::of_machine(2, stage.now().after(Duration::from_secs(16)))).await;
+    Streaming::new(node.installation.clone()).unwrap().step().await.unwrap();
+    assert_eq!(node.installation.unstreamed(), Some(0), "the lease of the first has ended");
+    stage.clock.set(stage.now().before(Duration::from_secs(60 * 60)));
+    first.step().await.unwrap();
+    assert_eq!(stage.installation.unstreamed(), None);
 }
 
 /// Reads a connection to its end, and returns the messages in it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_admin::clients;
+use tollgate_admin::merchants::{self, NewMerchant};
 
 use super::{revoke, said};
 use crate::call::{Call, assert_oauth_refused, assert_refused};
@@ -85,6 +86,25 @@ async fn a_server_that_ends_lets_go_of_those_that_wait() {
     let start = tokio::time::Instant::now();
     news(&stage, &token, Some(&position)).await;
     assert!(start.elapsed() <= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn what_was_revoked_behind_more_changes_than_are_read_at_once_is_told_without_waiting_for_others() {
+    let (stage, token) = watched().await;
+    let position = news(&stage, &token, None).await["position"].as_str().unwrap().to_owned();
+    let mut creating = tokio::task::JoinSet::new();
+    for number in 0..1_001 {
+        let installation = stage.installation.clone();
+        creating.spawn(async move {
+            let new = NewMerchant { id: None, name: format!("Shop {number}").parse().unwrap() };
+            merchants::create(&installation.administration(), new, &SYSTEM).await.unwrap();
+        });
+    }
+    creating.join_all().await;
+    disable(&stage, &stage.rival).await;
+    stage.follow().await;
+    let told = news(&stage, &token, Some(&position)).await;
+    assert_eq!((&told["complete"], &told["revocations"][0]["id"]), (&json!(false), &json!(stage.rival.id)));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tollgate_core::{Algorithm, ClientId, Environment, Generation, Revoked, Timestamp, TokenId};
 
+use super::super::integrity::RELATIONS;
 use super::server::Database;
 use super::{
     KIND, NOW, SYSTEM, answer, document, lease, merchant, open, options, take_a_step_that_only_adds,
@@ -84,6 +85,16 @@ async fn whoever_only_reads_changes_no_schema() {
     assert_eq!(store.damage().await.unwrap(), Vec::<String>::new());
     database.psql("DROP INDEX changes_by_until");
     assert_eq!(store.damage().await.unwrap(), ["changes_by_until is missing from the schema"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_and_every_index_of_the_schema_is_looked_for() {
+    let database = Database::create();
+    drop(open(&database.url).await);
+    let made = "SELECT relname FROM pg_class
+                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') ORDER BY relname";
+    let known: Vec<&str> = RELATIONS.split_ascii_whitespace().collect();
+    assert_eq!(database.psql(made).lines().collect::<Vec<_>>(), known);
 }
 
 #[tokio::test(flavor = "multi_thread")]

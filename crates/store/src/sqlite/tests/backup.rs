@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::{Fixture, SYSTEM, beside, fixture, merchant, raw};
-use crate::{Integrity, Merchants, Sqlite, StoreError};
+use crate::{ChangeLog, Integrity, Merchants, Position, Sqlite, StoreError};
 
 /// A store and its log, as a process that was killed leaves them.
 fn killed(fixture: &Fixture, to: &Path) {
@@ -49,6 +49,31 @@ async fn a_backup_under_constant_writes_ends_and_has_all_that_was_written_before
     drop(read);
     let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(names.into_iter().all(|name| !name.to_str().unwrap().contains(".new")), "no draft is left");
+}
+
+#[tokio::test]
+async fn who_has_seen_changes_that_a_backup_lacks_is_told_so_when_others_have_their_numbers() {
+    let Fixture { store, path, _folder: folder } = fixture();
+    store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
+    let both = store.last_change().await.unwrap();
+    let to = folder.path().join("backup.db");
+    Sqlite::back_up(&path, &to).unwrap();
+    store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
+    let lacking = store.last_change().await.unwrap();
+
+    let restored = Sqlite::open(&to).unwrap();
+    assert_eq!(restored.changes_since(lacking, 10).await.unwrap(), None);
+    for number in 3..6 {
+        restored.create_merchant(&merchant(number), &SYSTEM).await.unwrap();
+        assert_eq!(restored.changes_since(lacking, 10).await.unwrap(), None);
+    }
+    let since = restored.changes_since(both, 10).await.unwrap().unwrap();
+    assert_eq!(since.len(), 3);
+    for change in since {
+        assert!(restored.changes_since(change.position, 10).await.unwrap().is_some());
+        let unmarked = Position { seq: change.position.seq, ..Position::START };
+        assert_eq!(restored.changes_since(unmarked, 10).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]

@@ -196,6 +196,15 @@ async fn a_value_that_is_none_of_ours_is_damage() {
         .execute_batch("INSERT INTO changes (kind, id, generation, until) VALUES ('?', x'00', NULL, 0)")
         .unwrap();
     assert!(matches!(fixture.store.changes_since(Position::START, 10).await, Err(StoreError::Corrupt(_))));
+    // Which revocation it was nobody knows any more.
+    raw(&fixture.path)
+        .execute_batch(&format!(
+            "UPDATE changes SET kind = 'signing keys', generation = 0, until = {}",
+            i64::MAX
+        ))
+        .unwrap();
+    assert!(matches!(fixture.store.revocations(NOW).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(fixture.store.revocations_after(0, NOW, 10).await, Err(StoreError::Corrupt(_))));
     raw(&fixture.path)
         .execute_batch(
             "INSERT INTO signing_keys (id, alg, sealed, created_at, activates_at)

@@ -1,15 +1,9 @@
-//! What a client proves itself with, as it came in a request.
+//! A secret or a token, as it came in a request.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
 use zeroize::Zeroize;
-
-/// What a client proves itself with (RFC 6749 §2.3). A request has exactly one.
-pub enum Credential<'a> {
-    /// One of the client's secrets (RFC 6749 §2.3.1).
-    Secret(Sensitive<'a>),
-}
 
 /// A secret or a token, wiped from memory when dropped.
 ///
