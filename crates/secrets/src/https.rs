@@ -56,7 +56,7 @@ pub fn explained(error: &rustls::Error) -> String {
 fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("ring has suites for each version of TLS")
+        .expect("aws-lc has suites for each version of TLS")
 }
 
 /// Starts a client for requests with secrets: it follows no redirects and retries nothing.

@@ -44,7 +44,7 @@ impl Certificate {
     pub fn tls(self: &Arc<Self>) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .expect("ring has cipher suites for both versions")
+            .expect("aws-lc has cipher suites for both versions")
             .with_no_client_auth()
             .with_cert_resolver(self.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

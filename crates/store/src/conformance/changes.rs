@@ -252,9 +252,11 @@ pub async fn purged_changes_force_a_reload(store: Shared) {
     // The last number is known even when nothing is left that has it.
     let last = store.last_change().await.unwrap();
     assert_eq!(store.purge(NOW.after(2 * DAY)).await.unwrap(), 1);
-    assert_eq!(store.last_change().await.unwrap().seq, last.seq);
+    assert_eq!(store.last_change().await.unwrap(), last);
     assert_eq!(store.changes_since(purged, 1000).await.unwrap(), None);
     assert_eq!(changed_since(&store, last).await, []);
+    let of_another_history = Position { seq: last.seq, ..Position::START };
+    assert_eq!(store.changes_since(of_another_history, 1000).await.unwrap(), None);
     store.create_client(&client(3, Some(1)), &SYSTEM).await.unwrap();
     assert_eq!(changed_since(&store, last).await, [Changed::Client(client_id(3))]);
 }

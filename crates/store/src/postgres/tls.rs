@@ -38,7 +38,7 @@ impl Tls {
         }
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .expect("ring has cipher suites for both versions")
+            .expect("aws-lc has cipher suites for both versions")
             .with_root_certificates(trusted)
             .with_no_client_auth();
         Ok(Self(TlsConnector::from(Arc::new(config))))

@@ -98,17 +98,21 @@ pub(super) fn longest_lifetime(connection: &Connection) -> Result<Duration> {
 pub(super) fn last(connection: &Connection) -> Result<Position> {
     connection
         .prepare_cached(
-            "SELECT given.seq, ifnull(c.until, 0), c.id
-             FROM sqlite_sequence given LEFT JOIN changes c ON c.seq = given.seq
+            "SELECT given.seq, c.until, c.id, purged_mark
+             FROM installation JOIN sqlite_sequence given LEFT JOIN changes c ON c.seq = given.seq
              WHERE given.name = 'changes' ORDER BY given.seq DESC LIMIT 1",
         )?
-        .query_one([], |row| Ok(Position { seq: row.get(0)?, mark: mark(row, 1)? }))
+        .query_one([], |row| {
+            let until: Option<u64> = row.get(1)?;
+            let mark = if until.is_some() { mark(row, 1)? } else { row.get(3)? };
+            Ok(Position { seq: row.get(0)?, mark })
+        })
         .optional()
         .map(|found| found.unwrap_or(Position::START))
 }
 
 /// Returns the mark of a change, from its columns `until`, a time to the millisecond, and `id`: a backup that was put in place of the
-/// store gives the numbers of what it lacks to others. A change that has been purged has none.
+/// store gives the numbers of what it lacks to others.
 fn mark(row: &Row<'_>, until: usize) -> Result<[u8; 16]> {
     let id = row.get::<_, Option<[u8; 16]>>(until + 1)?.unwrap_or_default();
     Ok((u128::from_be_bytes(id) ^ u128::from(time(row, until)?.millis())).to_be_bytes())
@@ -116,18 +120,17 @@ fn mark(row: &Row<'_>, until: usize) -> Result<[u8; 16]> {
 
 fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<Vec<Change>>> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
-    let purged: u64 =
-        snapshot.prepare_cached("SELECT purged_change FROM installation")?.query_one([], |row| row.get(0))?;
-    // A number from the future, or another mark, means that the store was replaced by an older copy of itself.
-    if after.seq < purged || after.seq > last(&snapshot)?.seq {
-        return Ok(None);
-    }
+    let purged = snapshot
+        .prepare_cached("SELECT purged_change, purged_mark FROM installation")?
+        .query_one([], |row| Ok(Position { seq: row.get(0)?, mark: row.get(1)? }))?;
     let here = snapshot
         .prepare_cached("SELECT until, id FROM changes WHERE seq = ?1")?
         .query_one([after.seq], |row| mark(row, 0))
-        .optional()?;
-    // The change with the greatest number that has been purged can't be told from another.
-    if here.map_or(after.seq != purged, |mark| mark != after.mark) {
+        .optional()?
+        .or_else(|| (after.seq == purged.seq).then_some(purged.mark));
+    // Without a mark the number is from the future. With another it is that of another change. Either way the store was replaced by
+    // an older copy of itself.
+    if after.seq < purged.seq || here != Some(after.mark) {
         return Ok(None);
     }
     snapshot
@@ -142,20 +145,22 @@ fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<
         .map(Some)
 }
 
-/// Deletes entries that have expired at `now`, up to `limit` of them, and remembers the greatest number among them.
+/// Deletes entries that have expired at `now`, up to `limit` of them, and remembers the greatest number among them with its mark.
 pub(super) fn purge(connection: &Connection, now: Timestamp, limit: u32) -> Result<usize> {
-    let gone: Vec<u64> = connection
+    let gone: Vec<(u64, [u8; 16])> = connection
         .prepare_cached(
             "DELETE FROM changes
              WHERE seq IN (SELECT seq FROM changes WHERE until <= ?1 ORDER BY until LIMIT ?2)
-             RETURNING seq",
+             RETURNING seq, until, id",
         )?
-        .query_map(params![now.millis(), limit], |row| row.get(0))?
+        .query_map(params![now.millis(), limit], |row| Ok((row.get(0)?, mark(row, 1)?)))?
         .collect::<Result<_>>()?;
-    if let Some(newest) = gone.iter().max() {
+    if let Some((seq, mark)) = gone.iter().max() {
         connection
-            .prepare_cached("UPDATE installation SET purged_change = max(purged_change, ?1)")?
-            .execute([newest])?;
+            .prepare_cached(
+                "UPDATE installation SET purged_change = ?1, purged_mark = ?2 WHERE purged_change < ?1",
+            )?
+            .execute(params![seq, mark])?;
     }
     Ok(gone.len())
 }

@@ -40,7 +40,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { sql: include_str!("terms.sql"), oldest: 10 },
     Step { sql: include_str!("slow_hashes.sql"), oldest: 10 },
     // An older program takes no newer schema than its own, whatever it is.
-    Step { sql: include_str!("oldest.sql"), oldest: SAYS_OLDEST },
+    Step { sql: concat!(include_str!("oldest.sql"), include_str!("marks.sql")), oldest: SAYS_OLDEST },
 ];
 
 /// The version from which on a store says which programs can work with it.
