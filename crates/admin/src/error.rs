@@ -71,7 +71,7 @@ pub enum AdminError {
         "where acts take two people, operators are made with the master key only: use the command line on the store"
     )]
     MakesOperators,
-    /// A lifetime of a client's tokens is too long, or is none.
+    /// A lifetime of a client's tokens is too long, zero, or not in whole seconds.
     #[error("{field} must be whole seconds from 1s to {longest}, the configured lifetime")]
     Lifetime {
         /// Which one.

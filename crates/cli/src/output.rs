@@ -34,7 +34,7 @@ pub(crate) fn lines(text: &str) -> Result<(), Failure> {
 /// Whether standard output is still read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// It may be.
+    /// Somebody may read it.
     There,
     /// Nobody reads it any more.
     Gone,

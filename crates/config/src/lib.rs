@@ -64,7 +64,7 @@ pub use self::{
     },
     stream::StreamTarget,
     telemetry::{HeaderSource, ResourceAttribute, Sample},
-    texts::{duration as parse_lifetime, public_url as parse_base_url},
+    texts::{LONGEST as LONGEST_LIFETIME, duration as parse_lifetime, public_url as parse_base_url},
     values::{
         Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
         parse_duration,

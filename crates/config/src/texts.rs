@@ -13,7 +13,7 @@ pub(super) type Parsed<T> = Result<T, &'static str>;
 const TOO_LONG: &str = "at most 3650d";
 const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
 /// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
-const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+pub const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 
 pub(super) fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T>> {
     if text.is_empty() { Ok(None) } else { parse(text).map(Some) }

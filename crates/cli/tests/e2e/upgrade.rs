@@ -81,7 +81,7 @@ fn the_steps_of_the_documentation_upgrade_a_store_of_0_1_0_and_keep_what_it_was(
     assert_eq!(serve.api.list_all(&access)[0]["payment_reference"], "KEPT");
 }
 
-/// Who serves.
+/// Which server answers: the old one, none, or the new one.
 const OLD: u8 = 0;
 const NOBODY: u8 = 1;
 const NEW: u8 = 2;

@@ -9,7 +9,7 @@ use http::header::IF_MATCH;
 use ipnet::IpNet;
 use tollgate_admin::imported::{self, ImportedSecret, ImportedSecrets};
 use tollgate_admin::is_line;
-use tollgate_config::{duration_text, parse_duration};
+use tollgate_config::{LONGEST_LIFETIME, duration_text, parse_duration};
 use tollgate_core::{Timestamp, TokenId};
 use tollgate_http::Problem;
 use tollgate_http::fields::{FromJson, Refused};
@@ -81,11 +81,9 @@ impl FromStr for Length {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        /// Longer than any token or secret is meant to live.
-        const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
         let length =
             parse_duration(text).map_err(|_| "must be a number and one of ms, s, m, h and d, such as 24h")?;
-        if length <= LONGEST { Ok(Self(length)) } else { Err("must be at most 3650d") }
+        if length <= LONGEST_LIFETIME { Ok(Self(length)) } else { Err("must be at most 3650d") }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_admin::secrets::{self, CreatedSecret, Identified, SecretStatus};
 use tollgate_admin::{AdminError, Operation, clients as client_acts};
-use tollgate_config::parse_duration;
+use tollgate_config::parse_lifetime;
 use tollgate_core::{ClientId, SecretId, Timestamp};
 use tollgate_http::Problem;
 use tollgate_server::error::Error;
@@ -136,11 +136,8 @@ async fn create(visit: Visit) -> Outcome {
 }
 
 fn others_expire_in(visit: &Visit) -> Result<Option<Duration>, Error> {
-    /// Longer than any secret is meant to live.
-    const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
     let wrong = || Problem::new("others_expire_in", "must be a time such as 24h, and at most 3650d");
-    let time = visit.form().given("others_expire_in").map(parse_duration).transpose();
-    Ok(time.ok().filter(|time| time.is_none_or(|time| time <= LONGEST)).ok_or_else(wrong)?)
+    Ok(visit.form().given("others_expire_in").map(parse_lifetime).transpose().map_err(|_| wrong())?)
 }
 
 async fn ask(visit: Visit) -> Outcome {
