@@ -12,12 +12,30 @@ use crate::printable::{acts_on_a_terminal, printable};
 
 /// Prints one thing: its members, a line each, or as a JSON object.
 pub(crate) fn object(format: Format, object: &Value) -> Result<(), Failure> {
+    written(print(format, object)).map(drop)
+}
+
+fn print(format: Format, object: &Value) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let printed = match format {
-        Format::Json => writeln!(out, "{}", document(object)),
-        Format::Text => write!(out, "{}", members(object)),
+    match format {
+        Format::Json => writeln!(out, "{}", document(object))?,
+        Format::Text => write!(out, "{}", members(object))?,
+    }
+    out.flush()
+}
+
+/// Prints a client with a secret that is shown once. Unlike anything else it must have been read.
+pub(crate) fn new_secret(format: Format, client: &Value) -> Result<(), Failure> {
+    let lost = match print(format, client) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => "nobody reads standard output".to_owned(),
+        Err(error) => format!("standard output can't be written: {error}"),
     };
-    written(printed.and_then(|()| out.flush())).map(drop)
+    let (id, secret) = (text(&client["client_id"]), text(&client["secret_id"]));
+    Err(Failure::new(format!(
+        "{lost}: client {id} has a new secret, {secret}, which is not shown again: \
+         `tollgate secret create {id}`, then `tollgate secret revoke {id} {secret}`"
+    )))
 }
 
 /// Prints one thing as a line of JSON. Says whether anybody reads on.

@@ -85,7 +85,20 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
             return None;
         }
     }
-    hop(found?)
+    hop(without_obfuscated_port(found?))
+}
+
+/// Cuts off a port that a proxy hides behind a name of its own, such as `_a1` (RFC 7239 §6).
+fn without_obfuscated_port(node: &[u8]) -> &[u8] {
+    let inner = node.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(node);
+    let Some(colon) = inner.iter().rposition(|byte| *byte == b':') else { return node };
+    let (name, port) = inner.split_at(colon);
+    let is_obfuscated = port[1..].split_first().is_some_and(|(first, rest)| {
+        let is_of_it = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        *first == b'_' && !rest.is_empty() && rest.iter().all(is_of_it)
+    });
+    let is_one_address = name.ends_with(b"]") || !name.contains(&b':');
+    if is_obfuscated && is_one_address { name } else { node }
 }
 
 /// Whether a value is one as a whole: all of it is in quotes, or nothing is. A caller chooses what stands in `host`, such as
@@ -225,6 +238,25 @@ mod tests {
             let forwarded = format!("proto=https; FOR={value}");
             assert_eq!(behind_a_proxy("forwarded", forwarded.as_bytes()), known(address), "{forwarded}");
         }
+    }
+
+    #[test]
+    fn a_port_may_be_obfuscated() {
+        for (value, seen) in [
+            ("for=\"192.0.2.1:_port\"", Some("192.0.2.1")),
+            ("for=192.0.2.1:_p-1._", Some("192.0.2.1")),
+            ("for=\"[2001:db8::1]:_a\"", Some("2001:db8::1")),
+            ("for=\"192.0.2.1:_\"", None),
+            ("for=\"192.0.2.1:_a b\"", None),
+            ("for=\"192.0.2.1:80:_a\"", None),
+            ("for=\"2001:db8::1:_a\"", None),
+            ("for=\"_hidden:_a\"", None),
+            ("for=\":_a\"", None),
+        ] {
+            let seen = seen.map_or(ClientAddress::Unknown, known);
+            assert_eq!(behind_a_proxy("forwarded", value.as_bytes()), seen, "{value}");
+        }
+        assert_eq!(behind_a_proxy("x-forwarded-for", b"192.0.2.1:_port"), ClientAddress::Unknown);
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub fn read(body: &[u8], problems: &mut Problems) -> Result<Json, Problem> {
     let json = Value(&mut reader).deserialize(&mut text).and_then(|json| text.end().map(|()| json));
     let json = json.map_err(|error| match reader.refused {
         Some(problem) => problem,
-        None => Problem::body(format!("is not valid JSON: {error}")),
+        // A number can be valid and yet out of range.
+        None => Problem::body(format!("can't be read as JSON: {error}")),
     })?;
     for name in reader.duplicates {
         problems.push(Problem::new(name, "duplicate field"));
@@ -211,6 +212,13 @@ mod tests {
         let problems = read(body.as_bytes()).unwrap_err();
         assert!(problems.iter().all(|problem| problem.message == "duplicate field"), "{problems:?}");
         problems.iter().map(|problem| problem.field.clone()).collect()
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_not_called_invalid() {
+        let (field, message) = refusal("{\"a\": 1e400}");
+        assert_eq!(field, "body");
+        assert!(message.starts_with("can't be read as JSON: number out of range at line 1"), "{message}");
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub(crate) fn text(mut text: String) -> Result<Secret, Reason> {
     if length == 0 {
         return Err(Reason::Content("is empty: check what is kept there"));
     }
+    // Some editors write one, and what they are shown doesn't have it.
+    if text.starts_with('\u{feff}') {
+        text.zeroize();
+        return Err(Reason::Content("starts with a byte order mark: save it as UTF-8 without one"));
+    }
     if length > LIMIT {
         text.zeroize();
         return Err(TOO_LONG);

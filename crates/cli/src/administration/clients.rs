@@ -89,7 +89,7 @@ async fn create(new: NewClient, on: &WhereArgs, why: Why, format: Format) -> Res
     let desk = open::desk_because(on, Access::Create, why).await?;
     warn_of_unknown(&new.scope);
     warn_of_roles(&new.scope, new.merchant_id);
-    output::object(format, &desk.create_client(new).await?)?;
+    output::new_secret(format, &desk.create_client(new).await?)?;
     say::note(super::secrets::SHOWN_ONCE);
     Ok(())
 }

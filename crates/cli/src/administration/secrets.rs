@@ -14,7 +14,7 @@ pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Fa
     match command {
         SecretCommand::Create { client: ClientArgs { client, on }, old_expires_in, why } => {
             let desk = open::desk_because(&on, Access::Change, why).await?;
-            output::object(format, &desk.create_secret(client, old_expires_in).await?)?;
+            output::new_secret(format, &desk.create_secret(client, old_expires_in).await?)?;
             say::note(SHOWN_ONCE);
             Ok(())
         }

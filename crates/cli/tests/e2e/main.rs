@@ -47,6 +47,7 @@ mod network;
 mod nodes;
 mod oauth;
 mod openapi;
+mod output;
 mod packaging;
 mod playground;
 mod postgres;

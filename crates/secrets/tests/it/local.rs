@@ -24,6 +24,7 @@ async fn a_file_that_holds_no_secret_says_why() {
         (Vec::new(), "empty"),
         (b"\r\n\n".to_vec(), "empty"),
         (b"canary\xff".to_vec(), "UTF-8"),
+        ("\u{feff}canary".into(), "byte order mark"),
         (format!("{just_fits}x").into_bytes(), "64 KiB"),
     ] {
         let path = world.file("secret", content);
