@@ -36,7 +36,7 @@ fn of_the_server(state: &State, out: &mut Exposition) {
     gauge("tollgate_cached_clients_limit", "The most clients that are kept in memory.", &most);
     let revocations = installation.verifier().revocations().len();
     gauge("tollgate_revocations", "Revocations in force.", &revocations);
-    let dropped = crate::log::dropped();
+    let dropped = tollgate_log::dropped();
     gauge("tollgate_log_lines_dropped", "Log lines dropped: their reader is too slow.", &dropped);
     if let Some(expires_at) = state.certificate_expiry() {
         let help = "When the TLS certificate that is served expires, in seconds since 1970.";

@@ -27,7 +27,6 @@ mod last_use;
 mod limiters;
 mod limits;
 mod listeners;
-pub mod log;
 mod membership;
 mod metrics;
 mod mounted;
