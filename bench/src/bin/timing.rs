@@ -19,7 +19,8 @@ use tollgate_core::{Actor, ClientId, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_admin::clients;
 use tollgate_config::{Config, LogFormat, LogLevel};
-use tollgate_server::{Installation, Mounted, Server};
+use tollgate_installation::Installation;
+use tollgate_server::{Mounted, Server};
 use tollgate_store::Sqlite;
 use tracing_subscriber::layer::SubscriberExt;
 

@@ -17,7 +17,8 @@ use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge::{Edge, Inbound, Limits};
 use tollgate_config::Config;
-use tollgate_server::{Follower, Installation, Mounted, Server};
+use tollgate_installation::{Follower, Installation};
+use tollgate_server::{Mounted, Server};
 use tollgate_store::Sqlite;
 
 #[cfg(feature = "mimalloc")]

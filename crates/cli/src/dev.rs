@@ -10,8 +10,9 @@ use std::sync::Arc;
 use tollgate_admin::{configuration, whoever_runs_this};
 use tollgate_config::{Config, LogFormat};
 use tollgate_guard::SystemClock;
+use tollgate_installation::Installation;
 use tollgate_operator::{Credentials, DevFolder, Opened, opening, own_now};
-use tollgate_server::{Installation, Listeners, Mounted, Server, Tls};
+use tollgate_server::{Listeners, Mounted, Server, Tls};
 use tollgate_store::Access;
 use zeroize::Zeroizing;
 

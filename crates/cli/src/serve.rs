@@ -8,9 +8,10 @@ use tollgate_admin::audit;
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_installation::Installation;
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};
-use tollgate_server::{Installation, Listeners, Mounted, Server, Tls, Waiting};
+use tollgate_server::{Listeners, Mounted, Server, Tls, Waiting};
 use tollgate_store::Access;
 
 use crate::args::ServeArgs;

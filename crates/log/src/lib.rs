@@ -49,8 +49,8 @@ use self::{
     writer::{Lines, Worker},
 };
 
-pub use self::requests::{Request, Requests, Sender};
 use self::requests::Threshold;
+pub use self::requests::{Request, Requests, Sender};
 
 /// Bytes of request lines that may wait for stdout, before lines are dropped rather than memory filled.
 const CAPACITY: usize = 8 << 20;

@@ -6,10 +6,10 @@ use http::HeaderValue;
 use serde::Deserialize;
 use tollgate_core::{Claims, ClientId, MAX_TOKEN, MerchantId, SecretId, TokenError, TokenId};
 use tollgate_guard::{Denial, Principal};
+use tollgate_installation::Registered;
 use tollgate_log::Sender;
 
 use crate::error::Error;
-use crate::registry::Registered;
 
 /// Who sent a request, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]

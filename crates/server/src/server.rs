@@ -25,6 +25,7 @@ use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
 use tollgate_http::{X_REQUEST_ID, client_address};
+use tollgate_installation::{Installation, NotReady, Panicked, catch_panic};
 use tollgate_log::{Request as LoggedRequest, Requests};
 use tollgate_store::StoreError;
 use tollgate_telemetry::{Counts, RequestSpan, TraceIdText, Traces};
@@ -36,11 +37,8 @@ use crate::begun::Begun;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::exposition::Format;
-use crate::installation::Installation;
 use crate::mounted::{Beside, Mounted};
 use crate::oauth::{self, refresh, token};
-use crate::panics::catch_panic;
-use crate::readiness::NotReady;
 use crate::refusals::Refusal;
 use crate::response::{Answer, Body, without_body};
 use crate::route::{Route, Routes};
@@ -310,10 +308,10 @@ impl Server {
     }
 
     /// The answer of an endpoint that is called without a router.
-    fn answer(&self, outcome: Result<Result<Answer, Error>, Error>) -> Response<Body> {
-        match outcome {
-            Ok(Ok(response)) => response.map(Either::Left),
-            Ok(Err(error)) | Err(error) => {
+    fn answer(&self, outcome: Result<Result<Answer, Error>, Panicked>) -> Response<Body> {
+        match outcome.unwrap_or_else(|panicked| Err(panicked.into())) {
+            Ok(response) => response.map(Either::Left),
+            Err(error) => {
                 let realm = self.state.installation().verifier().realm();
                 error.response_in::<Full<Bytes>>(realm).map(Either::Left)
             }

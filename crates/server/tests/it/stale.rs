@@ -198,7 +198,7 @@ async fn a_change_of_state_is_one_line_in_the_log() {
     }
     drop(logging);
     assert_eq!(
-        log.of("tollgate_server::follower"),
+        log.of("tollgate_installation::follower"),
         [
             "ERROR changes made elsewhere can't be read",
             "ERROR changes made elsewhere were not read for too long: tokens are refused",
