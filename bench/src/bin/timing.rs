@@ -19,7 +19,8 @@ use tollgate_core::{Actor, ClientId, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_admin::clients;
 use tollgate_config::{Config, LogFormat, LogLevel};
-use tollgate_server::{Installation, Mounted, Server, log};
+use tollgate_installation::Installation;
+use tollgate_server::{Mounted, Server};
 use tollgate_store::Sqlite;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -65,7 +66,7 @@ async fn main() {
         .expect("the store takes writes");
     installation.registry().learn_ids().await.expect("the store can be read");
     tracing::subscriber::set_global_default(
-        tracing_subscriber::registry().with(log::filter(LogLevel::Info)).with(log::layer(
+        tracing_subscriber::registry().with(tollgate_log::filter(LogLevel::Info)).with(tollgate_log::layer(
             LogFormat::Json,
             |line, _| {
                 std::hint::black_box(line);

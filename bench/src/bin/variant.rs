@@ -17,7 +17,8 @@ use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge::{Edge, Inbound, Limits};
 use tollgate_config::Config;
-use tollgate_server::{Follower, Installation, Mounted, Server, log};
+use tollgate_installation::{Follower, Installation};
+use tollgate_server::{Mounted, Server};
 use tollgate_store::Sqlite;
 
 #[cfg(feature = "mimalloc")]
@@ -60,7 +61,7 @@ fn main() -> io::Result<()> {
         ("TOLLGATE_LOG__FORMAT", "json"),
     ];
     let config = Config::dev(args.listen, &args.data, environment).map_err(io::Error::other)?;
-    let log = log::init(config.log.format, config.log.level)?;
+    let log = tollgate_log::init(config.log.format, config.log.level)?;
     let key: MasterKey =
         std::fs::read_to_string(args.data.join("master.key"))?.parse().map_err(io::Error::other)?;
     let store = Arc::new(Sqlite::open_existing(&args.data.join("tollgate.db")).map_err(io::Error::other)?);

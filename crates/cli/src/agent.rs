@@ -10,7 +10,6 @@ use tollgate_agent::{
 };
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
 use tollgate_config::{LogFormat, LogLevel};
-use tollgate_server::log;
 use tollgate_telemetry::{Delivering, Telemetry};
 
 use crate::args::{AgentArgs, Format};
@@ -158,12 +157,12 @@ fn keep(path: &Path, cached: Cached) -> Result<TokenFile, Failure> {
 }
 
 /// The log has the format that the command line asks for.
-fn start_log(format: Format) -> Result<log::Guard, Failure> {
+fn start_log(format: Format) -> Result<tollgate_log::Guard, Failure> {
     let format = match format {
         Format::Text => LogFormat::Text,
         Format::Json => LogFormat::Json,
     };
-    log::init(format, LogLevel::Info)
+    tollgate_log::init(format, LogLevel::Info)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use tollgate_admin::{configuration, whoever_runs_this};
 use tollgate_config::{Config, LogFormat};
 use tollgate_guard::SystemClock;
+use tollgate_installation::Installation;
 use tollgate_operator::{Credentials, DevFolder, Opened, opening, own_now};
-use tollgate_server::{Installation, Listeners, Mounted, Server, Tls, log};
+use tollgate_server::{Listeners, Mounted, Server, Tls};
 use tollgate_store::Access;
 use zeroize::Zeroizing;
 
@@ -65,10 +66,10 @@ async fn serve(args: DevArgs, format: Format, mut signals: Signals) -> Result<()
 }
 
 /// Starts the log, on standard error where standard output is for one JSON document.
-fn start_log(config: &Config, format: Format) -> Result<log::Guard, Failure> {
+fn start_log(config: &Config, format: Format) -> Result<tollgate_log::Guard, Failure> {
     match format {
         Format::Text => serve::start_log(config),
-        Format::Json => log::init_on(io::stderr(), LogFormat::Json, config.log.level)
+        Format::Json => tollgate_log::init_on(io::stderr(), LogFormat::Json, config.log.level)
             .map_err(|error| Failure::new(format!("the log can't be started: {error}"))),
     }
 }

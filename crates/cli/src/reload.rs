@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tollgate_config::Config;
 use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening::master_keys;
-use tollgate_server::{Server, log};
+use tollgate_server::Server;
 
 use crate::certificate::Served;
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What a running server can read anew.
 pub(crate) struct Reload<'a> {
     pub(crate) server: Arc<Server>,
-    pub(crate) log: &'a log::Guard,
+    pub(crate) log: &'a tollgate_log::Guard,
     /// The configuration file; `None` if there is none.
     pub(crate) file: Option<PathBuf>,
     pub(crate) certificates: Vec<Served>,

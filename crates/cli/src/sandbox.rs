@@ -4,8 +4,9 @@ mod wiring;
 
 use std::sync::Arc;
 
+use tollgate_installation::Installation;
 use tollgate_sandbox::{Credentials, Playground};
-use tollgate_server::{Installation, Loopback, Mounted};
+use tollgate_server::{Loopback, Mounted};
 use tower::util::BoxCloneSyncService;
 
 use crate::client_kit::ClientKit;

@@ -8,9 +8,10 @@ use tollgate_admin::audit;
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
+use tollgate_installation::Installation;
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};
-use tollgate_server::{Installation, Listeners, Mounted, Server, Tls, Waiting, log};
+use tollgate_server::{Listeners, Mounted, Server, Tls, Waiting};
 use tollgate_store::Access;
 
 use crate::args::ServeArgs;
@@ -159,7 +160,7 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
 }
 
 /// Starts the log of a server.
-pub(crate) fn start_log(config: &Config) -> Result<log::Guard, Failure> {
-    log::init(config.log.format, config.log.level)
+pub(crate) fn start_log(config: &Config) -> Result<tollgate_log::Guard, Failure> {
+    tollgate_log::init(config.log.format, config.log.level)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
 }

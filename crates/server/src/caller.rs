@@ -6,9 +6,10 @@ use http::HeaderValue;
 use serde::Deserialize;
 use tollgate_core::{Claims, ClientId, MAX_TOKEN, MerchantId, SecretId, TokenError, TokenId};
 use tollgate_guard::{Denial, Principal};
+use tollgate_installation::Registered;
+use tollgate_log::Sender;
 
 use crate::error::Error;
-use crate::registry::Registered;
 
 /// Who sent a request, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
@@ -97,6 +98,12 @@ impl Caller {
         if let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer ")) {
             self.claims_by(token.trim_ascii(), is_authentic);
         }
+    }
+
+    /// The ids that the log has of it.
+    pub(crate) fn logged(&self) -> Sender {
+        let Self { claimed, verified, merchant, secret, token, exists: _ } = *self;
+        Sender { client: verified, claimed, merchant, secret, token }
     }
 
     /// The client, if there is one of this id for sure.

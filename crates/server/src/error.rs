@@ -22,11 +22,11 @@ use tollgate_core::wire::Code;
 use tollgate_guard::Realm;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{NotUnderstood, Problem, Problems};
+use tollgate_installation::{NotReady, Unproved};
 use tollgate_store::StoreError;
 
 use self::administration::{code_of, sentence};
-use crate::readiness::NotReady;
-use crate::why::{Unproved, Why};
+use crate::why::Why;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]

@@ -36,7 +36,7 @@ fn of_the_server(state: &State, out: &mut Exposition) {
     gauge("tollgate_cached_clients_limit", "The most clients that are kept in memory.", &most);
     let revocations = installation.verifier().revocations().len();
     gauge("tollgate_revocations", "Revocations in force.", &revocations);
-    let dropped = crate::log::dropped();
+    let dropped = tollgate_log::dropped();
     gauge("tollgate_log_lines_dropped", "Log lines dropped: their reader is too slow.", &dropped);
     if let Some(expires_at) = state.certificate_expiry() {
         let help = "When the TLS certificate that is served expires, in seconds since 1970.";
@@ -56,7 +56,7 @@ fn of_its_store(state: &State, out: &mut Exposition) {
     let offset = installation.clock_offset();
     let help = "How far the store's clock is ahead of this server's; 0 where they are one.";
     gauge("tollgate_store_clock_offset_seconds", help, &offset);
-    let replaced = u8::from(installation.membership().is_replaced(installation.store_time()));
+    let replaced = u8::from(installation.is_replaced());
     let help =
         "1 if the servers of the store have agreed on another configuration: restart this one with it.";
     gauge("tollgate_configuration_replaced", help, &replaced);

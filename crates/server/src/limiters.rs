@@ -8,10 +8,10 @@ use tollgate_config::{Config, Limits, Rate};
 use tollgate_core::ClientId;
 use tollgate_http::edge::{SourceLimits, Sources};
 use tollgate_http::{Limiter, Throttle};
+use tollgate_installation::Registered;
 
 use crate::error::Error;
 use crate::limits::limits;
-use crate::registry::Registered;
 
 /// The limits of a server, and what has been counted for them.
 pub(crate) struct Limiters {

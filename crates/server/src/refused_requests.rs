@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tollgate_core::Timestamp;
+use tollgate_log::Request;
 
 use crate::caller::Caller;
-use crate::log::Request;
 
 /// How many are kept.
 pub const KEPT: usize = 4_096;
@@ -47,15 +47,15 @@ pub struct RefusedRequest {
 
 impl RefusedRequests {
     /// Keeps a request that was refused, in place of the oldest one.
-    pub(crate) fn note(&self, request: &Request<'_>, reason: &str) {
+    pub(crate) fn note(&self, request: &Request<'_>, caller: &Caller, reason: &str) {
         let mut ring = self.ring();
         let Ring { kept, oldest } = &mut *ring;
         let reason = beginning(reason);
         if kept.len() < KEPT {
-            return kept.push(RefusedRequest::new(request, reason));
+            return kept.push(RefusedRequest::new(request, caller, reason));
         }
         // Written in place, so that a storm of refusals allocates nothing and moves nothing.
-        kept[*oldest].replace(request, reason);
+        kept[*oldest].replace(request, caller, reason);
         *oldest = (*oldest + 1) % KEPT;
     }
 
@@ -74,27 +74,27 @@ impl RefusedRequests {
 }
 
 impl RefusedRequest {
-    fn new(request: &Request<'_>, reason: &str) -> Self {
+    fn new(request: &Request<'_>, caller: &Caller, reason: &str) -> Self {
         Self {
             id: request.id.to_owned(),
             at: request.at,
             method: request.method.to_owned(),
             route: request.route,
             status: request.status,
-            caller: *request.caller,
+            caller: *caller,
             source: request.source,
             reason: reason.to_owned(),
         }
     }
 
     /// Makes it another one, with the memory that it has.
-    fn replace(&mut self, request: &Request<'_>, reason: &str) {
+    fn replace(&mut self, request: &Request<'_>, by: &Caller, reason: &str) {
         let Self { id, at, method, route, status, caller, source, reason: text } = self;
         set(id, request.id);
         set(method, request.method);
         set(text, reason);
         (*at, *route, *status) = (request.at, request.route, request.status);
-        (*caller, *source) = (*request.caller, request.source);
+        (*caller, *source) = (*by, request.source);
     }
 }
 
@@ -123,11 +123,11 @@ mod tests {
             route: "/api/v1/payment-requests",
             status: 401,
             micros: 50,
-            caller: &Caller::default(),
+            sender: Caller::default().logged(),
             source: None,
             reason: Some(reason),
         };
-        kept.note(&request, reason);
+        kept.note(&request, &Caller::default(), reason);
     }
 
     #[test]

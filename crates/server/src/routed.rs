@@ -13,11 +13,12 @@ use tollgate_core::ClientId;
 use tollgate_guard::Denial;
 use tollgate_http::RequestId;
 use tollgate_http::edge::RequestBody;
+use tollgate_installation::{CatchPanic, catch_panic};
 use tollgate_telemetry::{InContext, RequestSpan};
 use tower::Service;
 
 use crate::caller::Caller;
-use crate::panics::{CatchPanic, catch_panic};
+use crate::error::Error;
 use crate::response::Body;
 use crate::route::Route;
 use crate::state::{Arrival, State};
@@ -64,9 +65,11 @@ impl Routed {
     ) -> Response<Body> {
         let response = match InContext::new(self.answer, span).await {
             Ok(Ok(response)) => response.map(Either::Right),
-            Err(error) => {
+            Err(panicked) => {
                 let realm = state.installation().verifier().realm();
-                error.response_as::<Full<Bytes>>(self.route.dialect(), realm).map(Either::Left)
+                Error::from(panicked)
+                    .response_as::<Full<Bytes>>(self.route.dialect(), realm)
+                    .map(Either::Left)
             }
         };
         let extensions = response.extensions();

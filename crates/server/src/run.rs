@@ -10,21 +10,16 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tollgate_config::Config;
 use tollgate_http::edge::{Drained, Edge, Limits};
+use tollgate_installation::{Follower, Following, Installation, Rotation, Task, Watcher};
 use tollgate_store::Outcome;
 
 use crate::answering::{Answering, serve};
-use crate::background;
-use crate::follower::{Follower, Following};
-use crate::installation::Installation;
 use crate::limits::limits;
 use crate::listeners::{Listeners, Socket};
 use crate::open_files::open_files;
-use crate::readiness::Task;
-use crate::rotation::Rotation;
 use crate::server::Server;
 use crate::streaming::Streaming;
 use crate::uses;
-use crate::watcher::Watcher;
 
 /// By what the listeners speak TLS; `None` for plain HTTP.
 #[derive(Clone, Default)]
@@ -101,7 +96,7 @@ impl Beside {
         let state = server.state();
         let installation = state.installation();
         let spawn = |task, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
-            background::spawn(task, installation.clone(), work)
+            tollgate_installation::spawn(task, installation.clone(), work)
         };
         let following = Follower::new(installation.clone()).start();
         let watching = spawn(Task::Watcher, Box::pin(Watcher::new(installation.clone()).run()));

@@ -25,6 +25,8 @@ use tollgate_guard::{ClientAddress, Denial};
 use tollgate_http::edge::RequestBody;
 use tollgate_http::refusal::Reason;
 use tollgate_http::{X_REQUEST_ID, client_address};
+use tollgate_installation::{Installation, NotReady, Panicked, catch_panic};
+use tollgate_log::{Request as LoggedRequest, Requests};
 use tollgate_store::StoreError;
 use tollgate_telemetry::{Counts, RequestSpan, TraceIdText, Traces};
 use tower::{BoxError, Service};
@@ -35,11 +37,8 @@ use crate::begun::Begun;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::exposition::Format;
-use crate::installation::Installation;
 use crate::mounted::{Beside, Mounted};
 use crate::oauth::{self, refresh, token};
-use crate::panics::catch_panic;
-use crate::readiness::NotReady;
 use crate::refusals::Refusal;
 use crate::response::{Answer, Body, without_body};
 use crate::route::{Route, Routes};
@@ -47,7 +46,7 @@ use crate::routed::Routed;
 use crate::spans::Recording;
 use crate::state::{Arrival, State};
 use crate::why::Why;
-use crate::{health, limits, log, openapi};
+use crate::{health, limits, openapi};
 
 /// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
 #[derive(Clone)]
@@ -85,7 +84,7 @@ impl Service<Request<Bytes>> for Loopback {
 pub struct Server {
     state: Arc<State>,
     /// Where each request has a line.
-    requests: OnceLock<log::Requests>,
+    requests: OnceLock<Requests>,
     /// What the routes behind proxies require.
     authz: RouteTable,
     /// Everything but the endpoints that carry the load.
@@ -143,7 +142,7 @@ impl Server {
     }
 
     /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
-    pub fn log_requests(&self, log: log::Requests) {
+    pub fn log_requests(&self, log: Requests) {
         let _ = self.requests.set(log);
     }
 
@@ -284,7 +283,7 @@ impl Server {
             LogSource::Refused => refusal.is_some(),
             LogSource::Off => false,
         };
-        let told = log::Request {
+        let told = LoggedRequest {
             at: now.after(took),
             id: id.as_str(),
             trace_id: trace_id.as_ref().map(TraceIdText::as_str),
@@ -292,12 +291,12 @@ impl Server {
             route: self.state.metrics().routes().path(route),
             status: response.status().as_u16(),
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            caller,
+            sender: caller.logged(),
             source: arrival.from.known().filter(|_| is_source_told),
             reason: refusal.as_deref(),
         };
         if let Some(reason) = told.reason {
-            self.state.refused().note(&told, reason);
+            self.state.refused().note(&told, caller, reason);
         }
         if let Some(log) = self.requests.get().filter(|_| settings.log.requests) {
             log.write(&told);
@@ -309,10 +308,10 @@ impl Server {
     }
 
     /// The answer of an endpoint that is called without a router.
-    fn answer(&self, outcome: Result<Result<Answer, Error>, Error>) -> Response<Body> {
-        match outcome {
-            Ok(Ok(response)) => response.map(Either::Left),
-            Ok(Err(error)) | Err(error) => {
+    fn answer(&self, outcome: Result<Result<Answer, Error>, Panicked>) -> Response<Body> {
+        match outcome.unwrap_or_else(|panicked| Err(panicked.into())) {
+            Ok(response) => response.map(Either::Left),
+            Err(error) => {
                 let realm = self.state.installation().verifier().realm();
                 error.response_in::<Full<Bytes>>(realm).map(Either::Left)
             }

@@ -14,10 +14,10 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tollgate_core::{ClientId, SecretHash, SecretHasher, Sha2, SlowHash, Timestamp};
+use tollgate_installation::{Installation, Registered, Unproved};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::registry::Registered;
 
 /// How many may wait for each that is computed.
 const WAITING: usize = 16;
@@ -45,9 +45,50 @@ impl SlowHashes {
         Self { slots: slots.into(), turns: Semaphore::new(count).into() }
     }
 
+    /// Asks `judge` about a client that brings a secret, as [`Installation::judge`] does. Where it is none that the client is known to have, and the client has
+    /// imported ones, their slow hashes are asked first: what is known here is enough to accept it, and the store need not be there. What
+    /// takes long is boxed, so that it costs nothing where it isn't asked.
+    pub(crate) async fn judge<T>(
+        &self,
+        installation: &Installation,
+        proof: &Proof<'_>,
+        judge: impl Fn(Option<Arc<Registered>>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (registry, id) = (installation.registry(), proof.client);
+        let version = registry.version();
+        let refusal = match judge(registry.client(id).await?) {
+            Ok(good) => return Ok(good),
+            Err(refusal) => refusal,
+        };
+        // Asked for again: a cache that is full may not have kept it.
+        let asked = if is_wrong_secret(&refusal) { registry.client(id).await? } else { None };
+        let refusal = match &asked {
+            Some(client) if Box::pin(self.prove(client, proof)).await? => match judge(asked.clone()) {
+                Ok(good) => return Ok(good),
+                Err(refusal) => refusal,
+            },
+            _ => refusal,
+        };
+        Box::pin(installation.catch_up()).await?;
+        if registry.version() == version {
+            return Err(refusal);
+        }
+        let client = registry.client(id).await?;
+        let refusal = match judge(client.clone()) {
+            Err(refusal) if is_wrong_secret(&refusal) => refusal,
+            outcome => return outcome,
+        };
+        // What was asked before says the same again.
+        let news = client.filter(|client| asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, client)));
+        match &news {
+            Some(client) if Box::pin(self.prove(client, proof)).await? => judge(Some(client.clone())),
+            _ => Err(refusal),
+        }
+    }
+
     /// Says whether a secret is one of a client's that are known by their slow hashes. From then on the client has it by its keyed hash,
     /// `hash`, too.
-    pub(crate) async fn prove(&self, client: &Registered, proof: &Proof<'_>) -> Result<bool, Error> {
+    async fn prove(&self, client: &Registered, proof: &Proof<'_>) -> Result<bool, Error> {
         for (function, kept) in client.unproved(proof.now) {
             let digest = self.compute(function.clone(), proof.secret).await?;
             let slow = digest.map(|digest| proof.hasher.hash_slow(proof.client, function, &digest));
@@ -71,6 +112,10 @@ impl SlowHashes {
         });
         computing.await.map_err(|_| Error::Internal("a slow hash could not be computed".to_owned()))
     }
+}
+
+const fn is_wrong_secret(refusal: &Error) -> bool {
+    matches!(refusal, Error::InvalidClient(Unproved::WrongSecret))
 }
 
 /// What a client would prove itself with.

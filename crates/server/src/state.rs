@@ -13,15 +13,13 @@ use tollgate_config::Config;
 use tollgate_core::Timestamp;
 use tollgate_http::ClientAddress;
 use tollgate_http::edge::{Limits, OpenConnections};
+use tollgate_installation::{Installation, NotReady, Registered};
 use tollgate_telemetry::Trust;
 
-use crate::installation::Installation;
 use crate::limiters::Limiters;
 use crate::metrics::Metrics;
-use crate::readiness::NotReady;
 use crate::refusals::Refusals;
 use crate::refused_requests::RefusedRequests;
-use crate::registry::Registered;
 use crate::route::Routes;
 use crate::slow_hashes::SlowHashes;
 use crate::spans::Recording;

@@ -16,10 +16,8 @@ use tokio::sync::watch;
 use tollgate_admin::audit::Line;
 use tollgate_config::StreamTarget;
 use tollgate_core::{Link, Timestamp};
+use tollgate_installation::{Installation, ticks};
 use tollgate_store::{LeaderLease, Outcome, Record, RecordFilter, RecordOrder, StoreError};
-
-use crate::installation::Installation;
-use crate::ticks::ticks;
 
 use self::file::StreamFile;
 use self::syslog::Syslog;

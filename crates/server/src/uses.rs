@@ -8,10 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tollgate_core::{ClientId, SecretId, Timestamp};
 use tollgate_http::ClientAddress;
+use tollgate_installation::{Installation, ticks};
 use tollgate_store::{SecretUse, StoreError, Uses as Store};
-
-use crate::installation::Installation;
-use crate::ticks::ticks;
 
 /// How often uses are noted in the store.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);

@@ -18,6 +18,7 @@ use tollgate_core::{Clock, Timestamp};
 use tollgate_http::edge::{Edge, Inbound};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{RequestId, X_REQUEST_ID};
+use tollgate_installation::NotReady;
 use tollgate_store::StoreError;
 
 use crate::answering::{Answering, serve};
@@ -26,7 +27,6 @@ use crate::exposition::Format;
 use crate::health::{self, UP};
 use crate::limits::limits;
 use crate::listeners::Listeners;
-use crate::readiness::NotReady;
 use crate::response::{Body, without_body};
 use crate::route::Route;
 use crate::run::Tls;

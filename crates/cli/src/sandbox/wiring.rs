@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
+use tollgate_installation::Installation;
 use tollgate_sandbox::{Host, Inspect, Inspecting, Playground, Settings, Verdict, routes, unknown};
 use tollgate_server::openapi::{Surface, document};
-use tollgate_server::{Installation, Loopback, Mounted, inspect};
+use tollgate_server::{Loopback, Mounted, inspect};
 
 /// The routes of the sandbox and its page for paths that lead nowhere, if the configuration has it on; nothing otherwise. `health` says whether health is answered
 /// next to the API.

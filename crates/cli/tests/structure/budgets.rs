@@ -13,7 +13,7 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 15] = [
+const CRATES: [(&str, usize); 17] = [
     ("core", 1_500),
     ("store", 4_000),
     ("config", 2_350),
@@ -24,7 +24,9 @@ const CRATES: [(&str, usize); 15] = [
     ("secrets", 2_190),
     ("client", 2_600),
     ("agent", 700),
-    ("server", 6_500),
+    ("log", 950),
+    ("installation", 2_200),
+    ("server", 5_500),
     ("console", 5_600),
     ("sandbox", 3_500),
     ("operator", 2_870),
@@ -48,7 +50,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("guard", 2_350),
     ("http", 4_080),
     ("sandbox", 4_330),
-    ("server", 8_220),
     ("store", 8_180),
 ];
 

@@ -5,6 +5,7 @@ use tollgate_core::MintError;
 use tollgate_guard::Unverified;
 use tollgate_http::edge::BodyError;
 use tollgate_http::{Problem, Problems};
+use tollgate_installation::Panicked;
 
 use super::Error;
 
@@ -23,6 +24,12 @@ impl From<Unverified> for Error {
             Unverified::Refused(why) => Self::InvalidToken(why),
             Unverified::Stale => Self::Stale,
         }
+    }
+}
+
+impl From<Panicked> for Error {
+    fn from(_: Panicked) -> Self {
+        Self::Internal("a handler panicked".to_owned())
     }
 }
 

@@ -11,16 +11,14 @@ use http::header::AUTHORIZATION;
 use tokio::time::{Instant, timeout};
 use tollgate_core::{ClientId, Scope, SecretId, Sensitive};
 use tollgate_http::{Problem, Problems, Source};
+use tollgate_installation::{Installation, Registered, Unproved};
 use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::installation::Installation;
 use crate::oauth::parameters::{Parameters, present, required};
-use crate::registry::Registered;
 use crate::slow_hashes::Proof;
 use crate::state::{Arrival, State};
-use crate::why::Unproved;
 
 /// A client that has authenticated.
 pub(crate) struct Authenticated {
@@ -84,9 +82,9 @@ impl<'a> Credentials<'a> {
     /// hashed for whatever client was named, and compared with the secrets of that client or of the dummy client.
     ///
     /// `requested` is the scope that is asked for, if any: one beyond the client's is refused here, to a client that has
-    /// authenticated. No refusal goes by what is known here alone, see [`Installation::judge_secret`].
+    /// authenticated. No refusal goes by what is known here alone, see [`SlowHashes::judge`].
     ///
-    /// [`Installation::judge_secret`]: crate::installation::Installation
+    /// [`SlowHashes::judge`]: crate::slow_hashes::SlowHashes::judge
     pub(crate) async fn authenticate(
         &self,
         state: &State,
@@ -111,7 +109,7 @@ impl<'a> Credentials<'a> {
         })?;
 
         let proof = Proof::of(installation.hasher(), id, self.secret.as_bytes(), now);
-        let authenticated = installation.judge_secret(&proof, state.slow_hashes(), |client| {
+        let authenticated = state.slow_hashes().judge(installation, &proof, |client| {
             let client = client.unwrap_or_else(|| state.dummy_client().clone());
             let secret_id = client.authenticate(&proof.hash, now).map_err(Error::InvalidClient)?;
             if !client.allows(from) {

@@ -11,13 +11,12 @@ use tollgate_config::{AccessTokens, Config};
 use tollgate_core::{Audience, Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{Problem, Problems};
+use tollgate_installation::{Registered, Unproved};
 
 use crate::error::Error;
 use crate::oauth::authenticated::{Authenticated, check_scope};
 use crate::oauth::parameters::present;
-use crate::registry::Registered;
 use crate::state::State;
-use crate::why::Unproved;
 
 /// Reads the scope that a request names (RFC 6749 §3.3); an empty one counts as omitted.
 pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scope>, Problem> {

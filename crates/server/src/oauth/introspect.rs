@@ -5,10 +5,10 @@ use http::Request;
 use serde::Serialize;
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind, VerifyingRing};
 use tollgate_http::edge::RequestBody;
+use tollgate_installation::Installation;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::installation::Installation;
 use crate::oauth::grant::vouched_for;
 use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
 use crate::response::{Answer, about_tokens};

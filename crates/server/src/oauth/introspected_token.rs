@@ -4,11 +4,11 @@ use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Unverified, Verifier};
 use tollgate_http::edge::RequestBody;
+use tollgate_installation::Installation;
 use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::installation::Installation;
 use crate::oauth::authenticated::Authenticated;
 use crate::oauth::request::{self, Form, required};
 use crate::state::{Arrival, State};

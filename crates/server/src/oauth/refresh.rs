@@ -7,15 +7,14 @@ use tollgate_core::{Sensitive, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{ClientAddress, Media, Problems};
+use tollgate_installation::{Registered, TokenBuffers};
 
 use crate::caller::Caller;
-use crate::catch_up::TokenBuffers;
 use crate::error::Error;
 use crate::metrics::Grant;
 use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::{Parameters, required};
 use crate::oauth::request::{MAX_BODY, SensitiveBody, require, take_post};
-use crate::registry::Registered;
 use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 

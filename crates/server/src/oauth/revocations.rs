@@ -137,7 +137,7 @@ async fn everything(state: &State) -> Result<News, Error> {
 
 async fn since(state: &State, mut position: Position) -> Result<News, Error> {
     let (store, deadline) = (state.installation().store(), Instant::now() + LONGEST_WAIT);
-    let mut applied = state.installation().changes().applied();
+    let mut applied = state.installation().applied();
     loop {
         applied.mark_unchanged();
         let Some(changes) = store.changes_since(position, BATCH).await? else {

@@ -8,9 +8,9 @@ use tollgate_core::{Scope, Sensitive, Timestamp, TokenKind};
 use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{Media, Problem, Problems};
+use tollgate_installation::TokenBuffers;
 
 use crate::caller::Caller;
-use crate::catch_up::TokenBuffers;
 use crate::error::Error;
 use crate::metrics::Grant;
 use crate::oauth::authenticated::{Authenticated, Credentials};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_admin::{Administration, Authority, Unlocked, configuration};
 use tollgate_config::Config;
 use tollgate_core::Timestamp;
-use tollgate_server::Watcher;
+use tollgate_installation::Watcher;
 use tollgate_store::{RunningServer, Sqlite};
 
 use crate::call::{Call, TOKEN, assert_refused};

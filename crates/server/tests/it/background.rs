@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tollgate_server::{Listeners, NotReady, Server, Task, Tls, run};
+use tollgate_installation::{NotReady, Task};
+use tollgate_server::{Listeners, Server, Tls, run};
 use tollgate_store::{RecordFilter, RecordOrder};
 
 use crate::call::{Call, LIST, TOKEN, assert_refused};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tollgate_config::{LogFormat, LogLevel};
 use tollgate_core::{ClientId, Environment};
-use tollgate_server::{Refusal, Why, log};
+use tollgate_server::{Refusal, Why};
 use tollgate_store::Status;
 
 use crate::call::{Call, LIST, TOKEN};
@@ -23,7 +23,7 @@ impl Lines {
         let lines = Self::default();
         let sink = lines.clone();
         let write = move |line: &[u8], _| sink.0.lock().unwrap().push(serde_json::from_slice(line).unwrap());
-        stage.server.log_requests(log::Requests::new(LogFormat::Json, LogLevel::Info, write));
+        stage.server.log_requests(tollgate_log::Requests::new(LogFormat::Json, LogLevel::Info, write));
         lines
     }
 

@@ -19,7 +19,7 @@ use tollgate_config::Config;
 use tollgate_core::{
     ClientId, ClientSecret, Environment, Generation, MerchantId, SecretId, Timestamp, TokenKind,
 };
-use tollgate_server::Rotation;
+use tollgate_installation::Rotation;
 use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, Terms, Version};
 
 use crate::call::{claims, refresh_id};

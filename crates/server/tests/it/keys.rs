@@ -69,7 +69,7 @@ async fn tokens_outlive_a_restart_and_no_other_master_key_opens_the_store() {
 
     let other: MasterKey =
         "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee17".parse().unwrap();
-    let opened = tollgate_server::Installation::open(
+    let opened = tollgate_installation::Installation::open(
         stage.config.clone(),
         stage.elsewhere.clone(),
         other,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_admin::key_times::others_retire_at;
 use tollgate_admin::{NewKey, new_signing_key};
 use tollgate_core::{Clock, KeyId, Timestamp};
-use tollgate_server::Rotation;
+use tollgate_installation::Rotation;
 use tollgate_store::{CLOCKS_DIFFER, SigningKey, Status};
 
 use crate::call::{Reply, assert_refused};

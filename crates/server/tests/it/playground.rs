@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
-use tollgate_server::{Installation, Server};
+use tollgate_installation::Installation;
+use tollgate_server::Server;
 use tower::util::BoxCloneSyncService;
 
 use crate::sandbox::mounted;

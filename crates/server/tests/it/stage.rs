@@ -22,7 +22,8 @@ use tollgate_core::{
     Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
 };
 use tollgate_http::edge::RequestBody;
-use tollgate_server::{Follower, Installation, Mounted, Rotation, Server};
+use tollgate_installation::{Follower, Installation, Rotation};
+use tollgate_server::{Mounted, Server};
 use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
 
 pub(crate) use self::node::Node;

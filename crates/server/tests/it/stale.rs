@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_config::LogFormat;
-use tollgate_server::log;
 use tracing_subscriber::prelude::*;
 
 use crate::call::{
@@ -29,7 +28,7 @@ impl Lines {
     /// Logs until what it returns is dropped.
     fn start(&self) -> impl Sized + use<> {
         let written = self.0.clone();
-        let layer = log::layer(LogFormat::Json, move |line: &[u8], _| {
+        let layer = tollgate_log::layer(LogFormat::Json, move |line: &[u8], _| {
             written.lock().unwrap().extend_from_slice(line);
         });
         // While there is one subscriber only, the first thread to reach an event decides for all whether it is wanted.
@@ -199,7 +198,7 @@ async fn a_change_of_state_is_one_line_in_the_log() {
     }
     drop(logging);
     assert_eq!(
-        log.of("tollgate_server::follower"),
+        log.of("tollgate_installation::follower"),
         [
             "ERROR changes made elsewhere can't be read",
             "ERROR changes made elsewhere were not read for too long: tokens are refused",

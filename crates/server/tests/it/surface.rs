@@ -11,8 +11,8 @@ use serde_json::json;
 use tollgate_core::TokenError;
 use tollgate_guard::{Denial, Realm};
 use tollgate_http::NotUnderstood;
+use tollgate_installation::{NotReady, Task, Unproved};
 use tollgate_server::error::Error;
-use tollgate_server::{NotReady, Task, Unproved};
 use tollgate_store::StoreError;
 
 use crate::call::{CREATE, Call, LIST, REFRESH, Reply, TOKEN, assert_refused};

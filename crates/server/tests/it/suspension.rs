@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::Timestamp;
-use tollgate_server::Watcher;
+use tollgate_installation::Watcher;
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused};
 use crate::faults::{Fault, Faults};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tollgate_config::{LogFormat, LogLevel};
-use tollgate_server::log;
+use tollgate_log::Requests;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::prelude::*;
 
@@ -19,15 +19,15 @@ pub(crate) struct WrittenLog {
 impl WrittenLog {
     pub(crate) fn start() -> Self {
         let written = Arc::default();
-        let layer = log::layer(LogFormat::Json, into(&written));
+        let layer = tollgate_log::layer(LogFormat::Json, into(&written));
         let second = tracing::Dispatch::new(tracing_subscriber::registry());
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
         Self { written, guard, _second: second }
     }
 
     /// What writes the lines of requests to it.
-    pub(crate) fn requests(&self) -> log::Requests {
-        log::Requests::new(LogFormat::Json, LogLevel::Trace, into(&self.written))
+    pub(crate) fn requests(&self) -> Requests {
+        Requests::new(LogFormat::Json, LogLevel::Trace, into(&self.written))
     }
 
     /// Ends it, and returns what was written.

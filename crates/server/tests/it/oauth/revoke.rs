@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::Revoked;
-use tollgate_server::{Follower, Installation, Server};
+use tollgate_installation::{Follower, Installation};
+use tollgate_server::Server;
 use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status};
 
 use super::{grant, introspect, post_as, refresh, revoke, said, tokens};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tollgate_console::OperatorRoutes;
-use tollgate_server::{Follower, Installation, Rotation, Server};
+use tollgate_installation::{Follower, Installation, Rotation};
+use tollgate_server::Server;
 
 use super::{Credentials, PEER, Tokens, answer};
 use crate::call::{Call, LIST, REFRESH, Reply, TOKEN};

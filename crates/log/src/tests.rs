@@ -9,8 +9,7 @@ use tollgate_core::{ClientId, MerchantId, SecretId, Timestamp, TokenId};
 use tracing::{debug, error, info, info_span, warn};
 use tracing_subscriber::prelude::*;
 
-use super::{Request, Requests, filter, layer};
-use crate::caller::Caller;
+use super::{Request, Requests, Sender, filter, layer};
 
 /// Runs `events` and returns what they wrote, line by line.
 fn lines_of(format: LogFormat, events: impl FnOnce()) -> Vec<String> {
@@ -54,7 +53,7 @@ fn an_event_is_one_json_object() {
     assert_eq!((time.len(), &time[10..11], &time[19..20], &time[23..]), (24, "T", ".", "Z"));
     assert!(humantime::parse_rfc3339(time).is_ok());
     assert_eq!(line["level"], "INFO");
-    assert_eq!(line["target"], "tollgate_server::log::tests");
+    assert_eq!(line["target"], "tollgate_log::tests");
     assert_eq!(line["msg"], "hello world");
     assert_eq!(line["text"], "a");
     assert_eq!(line["signed"], -1);
@@ -101,7 +100,7 @@ fn text_quotes_what_is_not_one_plain_word() {
     });
     assert_eq!(
         line,
-        "INFO  tollgate_server::log::tests: it works plain=a/b-c space=\"a b\" quote=\"a\\\"b\" empty=\"\" \
+        "INFO  tollgate_log::tests: it works plain=a/b-c space=\"a b\" quote=\"a\\\"b\" empty=\"\" \
          equals=\"a=b\" line=\"a\\nb\" umlaut=ä debug=\"\\\"x\\\"\" number=5"
     );
 }
@@ -109,8 +108,8 @@ fn text_quotes_what_is_not_one_plain_word() {
 #[test]
 fn a_message_in_text_cannot_forge_a_field_or_a_line() {
     let line = text_of(|| warn!("a level=ERROR\n2026-01-01T00:00:00.000Z ERROR"));
-    assert_eq!(line, "WARN  tollgate_server::log::tests: \"a level=ERROR\\n2026-01-01T00:00:00.000Z ERROR\"");
-    assert_eq!(text_of(|| error!(code = 1)), "ERROR tollgate_server::log::tests: code=1");
+    assert_eq!(line, "WARN  tollgate_log::tests: \"a level=ERROR\\n2026-01-01T00:00:00.000Z ERROR\"");
+    assert_eq!(text_of(|| error!(code = 1)), "ERROR tollgate_log::tests: code=1");
 }
 
 #[test]
@@ -189,9 +188,8 @@ fn request_line(format: LogFormat, level: LogLevel, request: &Request<'_>) -> Op
     (!line.is_empty()).then_some(line)
 }
 
-const NOBODY: Caller =
-    Caller { claimed: None, verified: None, exists: false, merchant: None, secret: None, token: None };
-const SOMEBODY: Caller = Caller { verified: Some(ClientId::from_bytes([0x3f; 16])), ..NOBODY };
+const NOBODY: Sender = Sender { client: None, claimed: None, merchant: None, secret: None, token: None };
+const SOMEBODY: Sender = Sender { client: Some(ClientId::from_bytes([0x3f; 16])), ..NOBODY };
 
 const REQUEST: Request<'_> = Request {
     trace_id: None,
@@ -201,7 +199,7 @@ const REQUEST: Request<'_> = Request {
     route: "/api/v1/oauth2/token",
     status: 200,
     micros: 17,
-    caller: &SOMEBODY,
+    sender: SOMEBODY,
     source: None,
     reason: None,
 };
@@ -218,7 +216,7 @@ fn a_request_has_one_line_in_either_format() {
         )
     );
     let reason = Some("a \"lock\"\nwas lost");
-    let refused = Request { status: 503, trace_id: Some("4bf92f"), caller: &NOBODY, reason, ..REQUEST };
+    let refused = Request { status: 503, trace_id: Some("4bf92f"), sender: NOBODY, reason, ..REQUEST };
     assert_eq!(
         request_line(LogFormat::Text, LogLevel::Error, &refused).unwrap(),
         concat!(
@@ -231,16 +229,15 @@ fn a_request_has_one_line_in_either_format() {
 
 #[test]
 fn a_line_tells_whom_a_request_names_from_whom_it_is() {
-    let claimed = Caller {
+    let claimed = Sender {
         claimed: Some(ClientId::from_bytes([0x3f; 16])),
-        exists: true,
         merchant: Some(MerchantId::from_bytes([1; 16])),
         secret: Some(SecretId::from_bytes([2; 16])),
         token: Some(TokenId::from_bytes([3; 16])),
         ..NOBODY
     };
     let source = Some("2001:db8::7".parse().unwrap());
-    let request = Request { caller: &claimed, source, reason: Some("expired secret"), ..REQUEST };
+    let request = Request { sender: claimed, source, reason: Some("expired secret"), ..REQUEST };
     let line = request_line(LogFormat::Json, LogLevel::Info, &request).unwrap();
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["claimed_client_id"], "3f3f3f3f-3f3f-3f3f-3f3f-3f3f3f3f3f3f");
@@ -301,7 +298,7 @@ proptest! {
     #[test]
     fn any_string_in_text_is_one_word_or_one_json_string(text in any::<String>()) {
         let line = text_of(|| info!(text, end = 1, "m"));
-        let value = line.strip_prefix("INFO  tollgate_server::log::tests: m text=").unwrap();
+        let value = line.strip_prefix("INFO  tollgate_log::tests: m text=").unwrap();
         let value = value.strip_suffix(" end=1").unwrap();
         let read = if value.starts_with('"') { serde_json::from_str(value).unwrap() } else { value.to_owned() };
         prop_assert!(value.starts_with('"') || !value.contains([' ', '\n', '=']));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tollgate_core::Timestamp;
-use tollgate_http::ClientAddress;
+use tollgate_guard::ClientAddress;
 
 /// For how long another use from the same source is no news.
 const NEWS_AFTER: Duration = Duration::from_secs(60 * 60);

@@ -40,7 +40,7 @@ impl Rotation {
     }
 
     /// Does so until `stopped` has no sender any more, then gives the leader lease back.
-    pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
+    pub async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let mut ticks = ticks(INTERVAL);
         loop {
             tokio::select! {

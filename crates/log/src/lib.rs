@@ -1,4 +1,4 @@
-//! The structured log: one event, one line on stdout, in JSON or in text.
+//! The structured log of Tollgate's programs: one event, one line on stdout, in JSON or in text.
 //!
 //! `tracing-subscriber` collects events and spans, `tracing-appender` owns the thread that writes. Two parts are our
 //! own: the form of a line ([`event`](self)), because whatever a value holds, a line must stay one line; and the line
@@ -7,12 +7,11 @@
 //! ```
 //! use std::sync::{Arc, Mutex};
 //! use tollgate_config::LogFormat;
-//! use tollgate_server::log;
 //! use tracing_subscriber::prelude::*;
 //!
 //! let written = Arc::new(Mutex::new(Vec::new()));
 //! let sink = written.clone();
-//! let layer = log::layer(LogFormat::Json, move |line, _| sink.lock().unwrap().extend_from_slice(line));
+//! let layer = tollgate_log::layer(LogFormat::Json, move |line, _| sink.lock().unwrap().extend_from_slice(line));
 //! tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
 //!     tracing::info!(status = 200, path = "/\n\"", "request");
 //! });
@@ -50,9 +49,8 @@ use self::{
     writer::{Lines, Worker},
 };
 
-pub(crate) use self::requests::Request;
-pub use self::requests::Requests;
 use self::requests::Threshold;
+pub use self::requests::{Request, Requests, Sender};
 
 /// Bytes of request lines that may wait for stdout, before lines are dropped rather than memory filled.
 const CAPACITY: usize = 8 << 20;

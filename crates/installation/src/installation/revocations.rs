@@ -20,7 +20,7 @@ impl Installation {
 
     /// Revokes a token and, if it is a refresh token, every access token that was made with it. Once this has returned it is
     /// refused here, and will be by every other server, whatever happens.
-    pub(crate) async fn revoke_token(
+    pub async fn revoke_token(
         &self,
         kind: TokenKind,
         token: &Claims<'_>,

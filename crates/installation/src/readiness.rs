@@ -47,7 +47,7 @@ pub enum Task {
 
 impl Task {
     /// What has ended with it.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Follower => "reading what others changed",
             Self::ClientIds => "reading the clients' ids",

@@ -34,7 +34,7 @@ impl Watcher {
     }
 
     /// Does so for ever. A store that is slow to tell its time holds nothing up.
-    pub(crate) async fn run(self) {
+    pub async fn run(self) {
         let look = async {
             let mut ticks = ticks(INTERVAL);
             loop {

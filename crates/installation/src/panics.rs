@@ -6,31 +6,33 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::error::Error;
-
 /// Runs a future to its end, or to its panic.
-pub(crate) fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+pub fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
     CatchPanic { future }
 }
 
 pin_project! {
     /// The future of [`catch_panic`]. Written out, because an async function would move the future once more, and those
     /// of the endpoints are large.
-    pub(crate) struct CatchPanic<F> {
+    pub struct CatchPanic<F> {
         #[pin]
         future: F,
     }
 }
 
+/// What ran has panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Panicked;
+
 impl<F: Future> Future for CatchPanic<F> {
-    type Output = Result<F::Output, Error>;
+    type Output = Result<F::Output, Panicked>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let future = self.project().future;
         match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(poll) => poll.map(Ok),
             // The panic's message may hold a value of the request; the hook has logged where it happened.
-            Err(_) => Poll::Ready(Err(Error::Internal("a handler panicked".to_owned()))),
+            Err(_) => Poll::Ready(Err(Panicked)),
         }
     }
 }

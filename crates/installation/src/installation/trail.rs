@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_admin::{audit, imported, machine, recorded};
 use tollgate_core::{Actor, ActorKind, ClientId, KeyId, SecretHash, SecretId, Timestamp};
-use tollgate_http::ClientAddress;
+use tollgate_guard::ClientAddress;
 use tollgate_store::{Act, Draft, Object, Outcome};
 
 use super::Installation;
@@ -18,18 +18,19 @@ impl Installation {
         self.auditing.unstreamed()
     }
 
-    pub(crate) fn set_unstreamed(&self, records: Option<u64>) {
+    /// Notes how many records are not streamed yet; `None` where another server streams them.
+    pub fn set_unstreamed(&self, records: Option<u64>) {
         self.auditing.set_unstreamed(records);
     }
 
     /// Notes something that happened to this server. It is recorded as soon as the store takes it.
-    pub(crate) fn note_event(&self, act: &'static str, outcome: Outcome, what: &Value) {
+    pub fn note_event(&self, act: &'static str, outcome: Outcome, what: &Value) {
         let event = Draft { outcome, after: Some(what.to_string()), ..self.event(act) };
         self.auditing.events().note(event, Instant::now());
     }
 
     /// Notes that a client begins to be throttled: from now on it is refused from there, whatever its secret.
-    pub(crate) fn note_throttled(&self, client: ClientId, from: ClientAddress) {
+    pub fn note_throttled(&self, client: ClientId, from: ClientAddress) {
         let source = from.known().map(|address| address.to_string());
         let actor = Actor { from: source, ..Actor::new(ActorKind::Client(client)) };
         let event = Draft {
@@ -51,7 +52,7 @@ impl Installation {
     }
 
     /// Keeps the keyed hash of an imported secret that has been used, in place of the slow one.
-    pub(crate) async fn rehash(&self, client: ClientId, secret: SecretId, hash: &SecretHash) {
+    pub async fn rehash(&self, client: ClientId, secret: SecretId, hash: &SecretHash) {
         let actor = self.membership.actor();
         match imported::rehash(&self.administration(), client, secret, hash, &actor).await {
             Ok(true) => tracing::info!(%client, %secret, "an imported secret was used, and hashed anew"),
@@ -64,7 +65,7 @@ impl Installation {
     }
 
     /// Records events until `stopped` has no sender any more.
-    pub(crate) async fn record_events(&self, stopped: watch::Receiver<()>) {
+    pub async fn record_events(&self, stopped: watch::Receiver<()>) {
         let suppressed = |counts: &BTreeMap<&str, u64>| Draft {
             after: Some(json!({ "not_recorded_one_by_one": counts }).to_string()),
             ..self.event("events.suppress")

@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tollgate_config::{LogFormat, LogLevel};
-use tollgate_core::Timestamp;
+use tollgate_core::{ClientId, MerchantId, SecretId, Timestamp, TokenId};
 use tracing::Level;
 
-use super::escape::{escape, needs_quotes};
-use crate::caller::Caller;
+use crate::escape::{escape, needs_quotes};
 
 /// What these lines have where others name a module.
 const TARGET: &str = "tollgate::request";
@@ -46,14 +45,14 @@ macro_rules! name {
 
 /// The least severe level that is logged, which can change.
 #[derive(Clone, Debug)]
-pub(super) struct Threshold(Arc<AtomicU8>);
+pub(crate) struct Threshold(Arc<AtomicU8>);
 
 impl Threshold {
-    pub(super) fn new(level: LogLevel) -> Self {
+    pub(crate) fn new(level: LogLevel) -> Self {
         Self(Arc::new(AtomicU8::new(level as u8)))
     }
 
-    pub(super) fn set(&self, level: LogLevel) {
+    pub(crate) fn set(&self, level: LogLevel) {
         self.0.store(level as u8, Relaxed);
     }
 
@@ -83,7 +82,7 @@ impl Requests {
         Self::above(format, Threshold::new(level), write)
     }
 
-    pub(super) fn above(
+    pub(crate) fn above(
         format: LogFormat,
         level: Threshold,
         write: impl Fn(&[u8], Level) + Send + Sync + 'static,
@@ -91,7 +90,8 @@ impl Requests {
         Self { format, level, write: Arc::new(write) }
     }
 
-    pub(crate) fn write(&self, request: &Request<'_>) {
+    /// Writes the line of a request that was answered.
+    pub fn write(&self, request: &Request<'_>) {
         let (level, least) = match request.status {
             500.. => (Level::ERROR, LogLevel::Error),
             _ => (Level::INFO, LogLevel::Info),
@@ -109,7 +109,7 @@ impl Requests {
             line.plain(name!("route"), request.route.as_bytes());
             line.number(name!("status"), request.status);
             line.number(name!("micros"), request.micros);
-            line.caller(request.caller);
+            line.sender(request.sender);
             if let Some(source) = request.source {
                 line.address(name!("source"), source);
             }
@@ -131,23 +131,43 @@ impl fmt::Debug for Requests {
 }
 
 /// What is told of a request.
-pub(crate) struct Request<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
     /// When it was answered.
     pub at: Timestamp,
+    /// Its id, as in the header `X-Request-Id`.
     pub id: &'a str,
     /// The id of its trace, if it is recorded.
     pub trace_id: Option<&'a str>,
+    /// Its method.
     pub method: &'a str,
+    /// The template of its path.
     pub route: &'static str,
+    /// The status of the answer.
     pub status: u16,
     /// How long it took, in microseconds.
     pub micros: u64,
     /// Who sent it, as far as it is known.
-    pub caller: &'a Caller,
+    pub sender: Sender,
     /// Where it came from, if that is logged.
     pub source: Option<IpAddr>,
     /// Why it was refused.
     pub reason: Option<&'a str>,
+}
+
+/// The ids of who sent a request, and of what it was sent with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sender {
+    /// The client that it was shown to be.
+    pub client: Option<ClientId>,
+    /// The client that it names: in the line if it was shown to be none.
+    pub claimed: Option<ClientId>,
+    /// The client's merchant.
+    pub merchant: Option<MerchantId>,
+    /// The secret that it used, or that its token was obtained with.
+    pub secret: Option<SecretId>,
+    /// The token that it used, or that it obtained.
+    pub token: Option<TokenId>,
 }
 
 /// What a thread needs to build lines without allocating.
@@ -206,9 +226,9 @@ impl<'a> Line<'a> {
     }
 
     /// Who sent it. A client that it only names has another name in the line.
-    fn caller(&mut self, caller: &Caller) {
-        let Caller { claimed, verified, merchant, secret, token, exists: _ } = caller;
-        if let Some(client) = verified {
+    fn sender(&mut self, sender: Sender) {
+        let Sender { client, claimed, merchant, secret, token } = sender;
+        if let Some(client) = client {
             self.plain(name!("client_id"), &client.encode());
         } else if let Some(client) = claimed {
             self.plain(name!("claimed_client_id"), &client.encode());

@@ -26,11 +26,11 @@ const RETRY: Duration = Duration::from_millis(5);
 /// A buffer that a jam has blown up is given back.
 const KEPT: usize = 1 << 20;
 /// Lines of events that may wait for the output.
-pub(super) const EVENTS: usize = 8192;
+pub(crate) const EVENTS: usize = 8192;
 
 /// Starts the thread that writes to `out`; `capacity` bounds the bytes of request lines that wait, and `notice` makes
 /// the line that says how many lines were dropped.
-pub(super) fn start(
+pub(crate) fn start(
     out: impl Write + Send + 'static,
     capacity: usize,
     notice: impl Fn(u64) -> Vec<u8> + Send + 'static,
@@ -64,14 +64,14 @@ pub(super) fn start(
 
 /// Where lines are handed in, newline included. Nothing here waits for the output.
 #[derive(Clone, Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     shared: Arc<Shared>,
     events: NonBlocking,
 }
 
 impl Lines {
     /// Hands in the line of a request. Warnings and errors are written at once.
-    pub(super) fn append(&self, line: &[u8], level: Level) {
+    pub(crate) fn append(&self, line: &[u8], level: Level) {
         let shared = &*self.shared;
         let mut state = shared.lock();
         let before = state.waiting.len();
@@ -95,14 +95,14 @@ impl Lines {
     }
 
     /// Hands in the line of an event.
-    pub(super) fn write_event(&self, line: &[u8]) {
+    pub(crate) fn write_event(&self, line: &[u8]) {
         let _ = self.events.clone().write(line);
         self.shared.lock().is_urgent = true;
         self.shared.hurry.notify_one();
     }
 
     /// Waits until what was handed in so far is written, but no longer than `patience`; returns whether it is.
-    pub(super) fn flush(&self, patience: Duration) -> bool {
+    pub(crate) fn flush(&self, patience: Duration) -> bool {
         let shared = &*self.shared;
         let mut state = shared.lock();
         state.tickets += 1;
@@ -117,7 +117,7 @@ impl Lines {
         state.served >= ticket
     }
 
-    pub(super) fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.shared.lost()
     }
 
@@ -129,11 +129,11 @@ impl Lines {
 
 /// Keeps the thread.
 #[derive(Debug)]
-pub(super) struct Worker(WorkerGuard);
+pub(crate) struct Worker(WorkerGuard);
 
 impl Worker {
     /// Writes what still waits and ends the thread; leaves it behind if the output is blocked for longer than `patience`.
-    pub(super) fn end(self, lines: &Lines, patience: Duration) {
+    pub(crate) fn end(self, lines: &Lines, patience: Duration) {
         let is_written = lines.flush(patience);
         lines.shared.lock().has_ended = true;
         if is_written {

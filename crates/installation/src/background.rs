@@ -10,7 +10,7 @@ use crate::panics::catch_panic;
 use crate::readiness::Task;
 
 /// Runs a task. If it panics, the server is not ready from then on, and says so.
-pub(crate) fn spawn(
+pub fn spawn(
     task: Task,
     installation: Arc<Installation>,
     work: impl Future<Output = ()> + Send + 'static,

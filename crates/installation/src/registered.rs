@@ -1,37 +1,17 @@
-//! The clients that authenticate: a bounded cache over the store, which the change log invalidates.
+//! A client in memory: whether it is accepted, and by which secrets.
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use quick_cache::sync::Cache;
 use tollgate_core::{
-    Audience, Claims, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, SlowHash,
-    Timestamp, is_allowed,
+    Audience, Claims, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, SlowHash, Timestamp,
+    is_allowed,
 };
-use tollgate_http::ClientAddress;
-use tollgate_store::{Client, Clients, Quota, Secret, Status, StoreError};
+use tollgate_guard::ClientAddress;
+use tollgate_store::{Client, Quota, Secret, Status};
 
-use crate::client_id_filter::ClientIdFilter;
 use crate::last_use::LastUse;
-use crate::why::Unproved;
-
-/// The clients, as the authority needs them.
-pub struct Registry {
-    store: Arc<dyn Clients>,
-    cache: Cache<ClientId, Arc<Registered>>,
-    filter: ClientIdFilter,
-    /// Ids that the filter lets through and the store does not know: asking for one again and again costs one query.
-    absent: Cache<ClientId, ()>,
-    /// Counts invalidations, so that a record read before one is not kept after it.
-    epoch: AtomicU64,
-    /// Most clients share a handful of scopes: each text is kept once.
-    scopes: Mutex<HashSet<Scope>>,
-}
-
-/// How many ids that no client has are remembered.
-const ABSENT: usize = 4_096;
+use crate::unproved::Unproved;
 
 /// A client in the form that authenticating it takes: in two allocations, whatever it is called.
 pub struct Registered {
@@ -69,7 +49,8 @@ enum Standing {
     Absent,
 }
 
-pub(crate) struct KnownSecret {
+/// A secret as it is compared.
+pub struct KnownSecret {
     id: SecretId,
     hash: SecretHash,
     /// Of one that was imported.
@@ -138,6 +119,7 @@ impl Registered {
 
     /// Says whether a refresh token of this client may still be used, or why not: the client, the secret that it was obtained
     /// with and what has been revoked since are asked.
+    #[inline]
     pub fn vouches_for(&self, refresh: &Claims<'_>, now: Timestamp) -> Result<(), Unproved> {
         self.standing.accepts(refresh.secret_id)?;
         if refresh.generation < self.generation || refresh.merchant_generation < self.merchant_generation {
@@ -151,13 +133,14 @@ impl Registered {
     }
 
     /// Notes that a secret is used. Says whether that is news.
-    pub(crate) fn notes_use(&self, of: SecretId, from: ClientAddress, now: Timestamp) -> bool {
+    #[inline]
+    pub fn notes_use(&self, of: SecretId, from: ClientAddress, now: Timestamp) -> bool {
         let used = self.secrets.iter().find(|secret| secret.id == of);
         used.is_some_and(|secret| secret.last_use.note(from, now))
     }
 
     /// The live secrets that only a slow hash can tell from others.
-    pub(crate) fn unproved(&self, now: Timestamp) -> impl Iterator<Item = (&SlowHash, &KnownSecret)> {
+    pub fn unproved(&self, now: Timestamp) -> impl Iterator<Item = (&SlowHash, &KnownSecret)> {
         let live = self.secrets.iter().filter(move |secret| secret.is_live(now));
         live.filter_map(|secret| {
             let slow = secret.slow.as_deref().filter(|slow| slow.proved.get().is_none())?;
@@ -166,12 +149,14 @@ impl Registered {
     }
 
     /// The keyed hash of a secret that was proved here, and is kept by its slow hash still.
-    pub(crate) fn proved(&self, secret: SecretId) -> Option<&SecretHash> {
+    #[inline]
+    pub fn proved(&self, secret: SecretId) -> Option<&SecretHash> {
         let found = self.secrets.iter().find(|known| known.id == secret)?;
         found.slow.as_deref()?.proved.get()
     }
 
     /// Says whether its tokens may be for `audience`. `default` is the API of a client that none was chosen for.
+    #[inline]
     pub fn may_have(&self, audience: &str, default: &str) -> bool {
         match &*self.audiences {
             [] => audience == default,
@@ -180,9 +165,34 @@ impl Registered {
     }
 
     /// Says whether the client may call from `address`. An unknown one is in no list.
+    #[inline]
     pub fn allows(&self, address: ClientAddress) -> bool {
         let is_listed = |list| address.known().is_some_and(|address| is_allowed(list, address));
         self.addresses.as_deref().is_none_or(is_listed)
+    }
+}
+
+impl From<Client> for Registered {
+    fn from(client: Client) -> Self {
+        let addresses: Vec<String> = client.addresses.iter().map(ToString::to_string).collect();
+        Self {
+            merchant_id: client.merchant_id,
+            environment: client.environment,
+            scope: client.scope,
+            addresses: (!addresses.is_empty()).then(|| addresses.join(" ").into()),
+            audiences: client.audiences.into(),
+            generation: client.generation,
+            merchant_generation: client.merchant_generation,
+            access_ttl: client.terms.access_ttl,
+            refresh_ttl: client.terms.refresh_ttl,
+            quota: client.terms.quota,
+            standing: match (client.status, client.merchant_status) {
+                (Status::Enabled, Status::Enabled) => Standing::Accepted,
+                (Status::Disabled, _) => Standing::Disabled,
+                (Status::Enabled, Status::Disabled) => Standing::MerchantDisabled,
+            },
+            secrets: known_secrets(client.secrets),
+        }
     }
 }
 
@@ -206,7 +216,7 @@ impl KnownSecret {
     }
 
     /// Says whether `slow` is what is kept of it. Then `keyed` is its hash as well from now on.
-    pub(crate) fn prove(&self, slow: &SecretHash, keyed: &SecretHash) -> bool {
+    pub fn prove(&self, slow: &SecretHash, keyed: &SecretHash) -> bool {
         let is_proved = self.hash.matches(slow);
         if let (true, Some(slow)) = (is_proved, &self.slow) {
             // Of two at once the first has said the same.
@@ -241,153 +251,4 @@ fn known_secrets(secrets: Vec<Secret>) -> Box<[KnownSecret]> {
             last_use: LastUse::default(),
         })
         .collect()
-}
-
-impl Registry {
-    /// Keeps up to `capacity` clients in memory.
-    pub fn new(store: Arc<dyn Clients>, capacity: usize) -> Self {
-        Self {
-            store,
-            cache: Cache::new(capacity),
-            filter: ClientIdFilter::new(),
-            absent: Cache::new(ABSENT),
-            epoch: AtomicU64::new(0),
-            scopes: Mutex::default(),
-        }
-    }
-
-    /// Keeps up to so many clients in memory from now on.
-    pub(crate) fn set_capacity(&self, clients: usize) {
-        self.cache.set_capacity(clients as u64);
-    }
-
-    /// The client `id`. An id that was never given out is refused without asking the store, once
-    /// [`Registry::learn_ids`] has finished: guessing costs the store nothing, and takes no longer than being wrong
-    /// about a secret.
-    pub async fn client(&self, id: ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
-        if let Some(client) = self.cache.get(&id) {
-            return Ok(Some(client));
-        }
-        if !self.filter.may_contain(id) || self.absent.get(&id).is_some() {
-            return Ok(None);
-        }
-        self.load(id).await
-    }
-
-    /// Counts what has been invalidated so far: while it stays, [`Registry::client`] says the same.
-    pub(crate) fn version(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
-    async fn load(&self, id: ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
-        let epoch = self.epoch.load(Ordering::Acquire);
-        let client = self.store.client(id).await?.map(|client| Arc::new(self.registered(client)));
-        match &client {
-            Some(client) => self.cache.insert(id, client.clone()),
-            None => self.absent.insert(id, ()),
-        }
-        if self.epoch.load(Ordering::Acquire) != epoch {
-            // Something changed while the store was read; whether it was this client is cheaper to forget than to ask.
-            self.cache.remove(&id);
-            self.absent.remove(&id);
-        }
-        Ok(client)
-    }
-
-    fn registered(&self, client: Client) -> Registered {
-        let addresses: Vec<String> = client.addresses.iter().map(ToString::to_string).collect();
-        Registered {
-            merchant_id: client.merchant_id,
-            environment: client.environment,
-            scope: self.interned(client.scope),
-            addresses: (!addresses.is_empty()).then(|| addresses.join(" ").into()),
-            audiences: client.audiences.into(),
-            generation: client.generation,
-            merchant_generation: client.merchant_generation,
-            access_ttl: client.terms.access_ttl,
-            refresh_ttl: client.terms.refresh_ttl,
-            quota: client.terms.quota,
-            standing: match (client.status, client.merchant_status) {
-                (Status::Enabled, Status::Enabled) => Standing::Accepted,
-                (Status::Disabled, _) => Standing::Disabled,
-                (Status::Enabled, Status::Disabled) => Standing::MerchantDisabled,
-            },
-            secrets: known_secrets(client.secrets),
-        }
-    }
-
-    /// The client `id`, if it is in memory.
-    pub(crate) fn cached(&self, id: ClientId) -> Option<Arc<Registered>> {
-        self.cache.peek(&id)
-    }
-
-    fn interned(&self, scope: Scope) -> Scope {
-        const KINDS: usize = 1024;
-        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        match scopes.get(&scope) {
-            Some(kept) => kept.clone(),
-            None if scopes.len() < KINDS => {
-                scopes.insert(scope.clone());
-                scope
-            }
-            None => scope,
-        }
-    }
-
-    /// Forgets a client: the next request reads it from the store.
-    pub fn invalidate(&self, id: ClientId) {
-        self.filter.insert(id);
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.cache.remove(&id);
-        self.absent.remove(&id);
-    }
-
-    /// Forgets the clients of these merchants. Those of others stay, so that administration costs their servers no query.
-    pub(crate) fn invalidate_clients_of(&self, merchants: &HashSet<MerchantId>) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.cache
-            .retain(|_, client| client.merchant_id.is_none_or(|merchant| !merchants.contains(&merchant)));
-    }
-
-    /// Forgets every client, and lets every id be a client's until all were read again: ids may have been missed.
-    pub(crate) fn invalidate_ids(&self) {
-        self.filter.reopen();
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.cache.clear();
-        self.absent.clear();
-    }
-
-    /// Reads every client's id from the store. Until it has finished, every id may be a client's.
-    pub async fn learn_ids(&self) -> Result<(), StoreError> {
-        const PAGE: u32 = 10_000;
-        let round = self.filter.round();
-        let mut after = None;
-        loop {
-            let ids = self.store.client_ids(after, PAGE).await?;
-            for id in &ids {
-                self.filter.insert(*id);
-            }
-            match ids.last() {
-                Some(last) if ids.len() == PAGE as usize => after = Some(*last),
-                _ => break,
-            }
-        }
-        self.filter.complete(round);
-        Ok(())
-    }
-
-    /// Says whether every client's id has been read.
-    pub(crate) fn knows_ids(&self) -> bool {
-        self.filter.is_complete()
-    }
-
-    /// How many clients are in memory.
-    pub fn len(&self) -> usize {
-        self.cache.len()
-    }
-
-    /// Says whether no client is in memory.
-    pub fn is_empty(&self) -> bool {
-        self.cache.is_empty()
-    }
 }

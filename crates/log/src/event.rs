@@ -22,14 +22,14 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::escape::{escape, needs_quotes};
+use crate::escape::{escape, needs_quotes};
 
 /// The field in which `tracing` hands over an event's message.
 const MESSAGE: &str = "message";
 
 /// Writes an event, with the fields of its spans, as one line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct EventFormat(pub(super) LogFormat);
+pub(crate) struct EventFormat(pub(crate) LogFormat);
 
 impl<S, N> FormatEvent<S, N> for EventFormat
 where
@@ -57,16 +57,16 @@ where
 
 /// The fields of a line, in their order. Of two with the same name the first stays.
 #[derive(Default)]
-pub(super) struct Fields(Map<String, Value>);
+pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    pub(super) fn with_message(message: &str) -> Self {
+    pub(crate) fn with_message(message: &str) -> Self {
         let mut fields = Self::default();
         fields.add(MESSAGE, message);
         fields
     }
 
-    pub(super) fn add(&mut self, name: &str, value: impl Into<Value>) {
+    pub(crate) fn add(&mut self, name: &str, value: impl Into<Value>) {
         let name = name.strip_prefix("r#").unwrap_or(name);
         self.0.entry(name).or_insert_with(|| value.into());
     }
@@ -79,7 +79,7 @@ impl Fields {
     }
 
     /// Makes the line, newline included.
-    pub(super) fn into_line(self, format: LogFormat, level: Level, target: &str) -> Vec<u8> {
+    pub(crate) fn into_line(self, format: LogFormat, level: Level, target: &str) -> Vec<u8> {
         let time = humantime::format_rfc3339_millis(now()).to_string();
         let mut line = match format {
             LogFormat::Json => self.json(&time, level, target),

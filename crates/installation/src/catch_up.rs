@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tollgate_admin::OpenError;
 use tollgate_core::{Claims, ClientId, PayloadBuffer, Timestamp, TokenError, TokenKind};
@@ -17,19 +18,21 @@ use tollgate_guard::Unverified;
 use tollgate_store::{Change, Changed, StoreError};
 
 use crate::change_log::{Log, Place, as_store_error};
-use crate::error::Error;
 use crate::installation::Installation;
-use crate::registry::Registered;
-use crate::slow_hashes::{Proof, SlowHashes};
-use crate::why::Unproved;
+use crate::registered::Registered;
 
 /// How many changes are read at once.
 const BATCH: u32 = 1_000;
 
 impl Installation {
     /// Has the change log read soon, because what was seen says that there may be news.
-    pub(crate) fn expect_news(&self) {
+    pub fn expect_news(&self) {
         self.changes().expect_news();
+    }
+
+    /// Sees each time that changes are applied.
+    pub fn applied(&self) -> watch::Receiver<()> {
+        self.changes().applied()
     }
 
     /// Waits until there may be news.
@@ -45,18 +48,18 @@ impl Installation {
 
     /// Applies every change that had been written when this was called. What is not known then is not there; what the
     /// store could not say is not called wrong.
-    pub async fn catch_up(&self) -> Result<(), Error> {
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
         let changes = self.changes();
         let asked = changes.ask()?;
         loop {
             let pause = {
                 let mut log = changes.lock().await;
                 if let Some(outcome) = log.answer(asked) {
-                    return Ok(outcome?);
+                    return outcome;
                 }
                 let pause = log.pause();
                 if pause.is_zero() {
-                    return self.read(&mut log).await.map_err(|error| as_store_error(&error).into());
+                    return self.read(&mut log).await.map_err(|error| as_store_error(&error));
                 }
                 pause
             };
@@ -72,11 +75,11 @@ impl Installation {
     }
 
     /// Asks `judge` about the client `id`, as it is known here. A refusal counts only by what the store says now.
-    pub(crate) async fn judge<T>(
+    pub async fn judge<T, E: From<StoreError>>(
         &self,
         id: ClientId,
-        judge: impl Fn(Option<Arc<Registered>>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        judge: impl Fn(Option<Arc<Registered>>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let registry = self.registry();
         let version = registry.version();
         let refusal = match judge(registry.client(id).await?) {
@@ -87,56 +90,15 @@ impl Installation {
         if registry.version() == version { Err(refusal) } else { judge(registry.client(id).await?) }
     }
 
-    /// Asks `judge` likewise about a client that brings a secret. Where it is none that the client is known to have, and the client has
-    /// imported ones, their slow hashes are asked first: what is known here is enough to accept it, and the store need not be there. What
-    /// takes long is boxed, so that it costs nothing where it isn't asked.
-    pub(crate) async fn judge_secret<T>(
-        &self,
-        proof: &Proof<'_>,
-        slow_hashes: &SlowHashes,
-        judge: impl Fn(Option<Arc<Registered>>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let (registry, id) = (self.registry(), proof.client);
-        let version = registry.version();
-        let refusal = match judge(registry.client(id).await?) {
-            Ok(good) => return Ok(good),
-            Err(refusal) => refusal,
-        };
-        // Asked for again: a cache that is full may not have kept it.
-        let asked = if is_wrong_secret(&refusal) { registry.client(id).await? } else { None };
-        let refusal = match &asked {
-            Some(client) if Box::pin(slow_hashes.prove(client, proof)).await? => match judge(asked.clone()) {
-                Ok(good) => return Ok(good),
-                Err(refusal) => refusal,
-            },
-            _ => refusal,
-        };
-        Box::pin(self.catch_up()).await?;
-        if registry.version() == version {
-            return Err(refusal);
-        }
-        let client = registry.client(id).await?;
-        let refusal = match judge(client.clone()) {
-            Err(refusal) if is_wrong_secret(&refusal) => refusal,
-            outcome => return outcome,
-        };
-        // What was asked before says the same again.
-        let news = client.filter(|client| asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, client)));
-        match &news {
-            Some(client) if Box::pin(slow_hashes.prove(client, proof)).await? => judge(Some(client.clone())),
-            _ => Err(refusal),
-        }
-    }
-
     /// Verifies a token as one of `kind`. A refusal for what may have changed meanwhile counts only by what the store
     /// says now.
-    pub(crate) async fn verify<'b>(
+    pub async fn verify<'b, E: From<StoreError> + From<Unverified>>(
         &self,
         kind: TokenKind,
         token: &[u8],
         now: Timestamp,
         buffers: &'b mut TokenBuffers,
-    ) -> Result<Claims<'b>, Error> {
+    ) -> Result<Claims<'b>, E> {
         let TokenBuffers { first, second } = buffers;
         match self.verifier().verify(kind, token, now, first) {
             Err(Unverified::Refused(TokenError::Signature | TokenError::Revoked)) => {}
@@ -146,10 +108,6 @@ impl Installation {
         let second = second.insert(Box::new(PayloadBuffer::new()));
         Ok(self.verifier().verify(kind, token, now, second)?)
     }
-}
-
-const fn is_wrong_secret(refusal: &Error) -> bool {
-    matches!(refusal, Error::InvalidClient(Unproved::WrongSecret))
 }
 
 /// Applies every change that has been written so far, from `place` on.
@@ -206,13 +164,15 @@ async fn apply(installation: &Installation, changes: &[Change]) -> Result<(), Op
 }
 
 /// Room for a token that may have to be verified twice.
-pub(crate) struct TokenBuffers {
+pub struct TokenBuffers {
     first: PayloadBuffer,
     second: Option<Box<PayloadBuffer>>,
 }
 
 impl TokenBuffers {
-    pub(crate) const fn new() -> Self {
+    /// Room for the first time.
+    #[inline]
+    pub const fn new() -> Self {
         Self { first: PayloadBuffer::new(), second: None }
     }
 }

@@ -1,7 +1,7 @@
 //! An installation: a store opened with its master key, and what a running server knows of it.
 
+mod keys;
 mod revocations;
-mod sealed;
 mod trail;
 
 use std::fmt::Display;
@@ -12,20 +12,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use serde_json::json;
 use tokio::time::Instant;
-use tollgate_admin::key_times::newest;
 use tollgate_admin::{
-    Administration, Authority, KEYS_KNOWN_WITHIN, NewKey, OpenError, Standing, Unlocked, install_if_empty,
-    recorded, this_server,
+    Administration, Authority, KEYS_KNOWN_WITHIN, OpenError, Standing, Unlocked, install_if_empty,
+    this_server,
 };
 use tollgate_config::{Config, WhenStale};
-use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningKey, SigningRing, Timestamp, VerifyingRing};
-use tollgate_guard::{Freshness, Verifier};
-use tollgate_store::{
-    Act, Alone, Draft, Object, Outcome, Position, SigningKey as SealedKey, Store, StoreError, TimePassed,
-};
+use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningRing, Timestamp, VerifyingRing};
+use tollgate_guard::{Freshness, Unverified, Verifier};
+use tollgate_store::{Act, Alone, Draft, Outcome, Position, Store, StoreError, TimePassed};
 
 use crate::change_log::ChangeLog;
-use crate::error::Error;
 use crate::events::Auditing;
 use crate::membership::Membership;
 use crate::readiness::{NotReady, Task};
@@ -141,16 +137,18 @@ impl Installation {
     }
 
     /// Whether these are the master keys that it was opened with.
-    pub(crate) fn has_master_keys(&self, keys: &MasterKeys) -> bool {
+    pub fn has_master_keys(&self, keys: &MasterKeys) -> bool {
         self.unlocked.master_keys().are(keys)
     }
 
     /// The effective configuration.
+    #[inline]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
     /// What remembers.
+    #[inline]
     pub fn store(&self) -> &dyn Store {
         self.store.as_ref()
     }
@@ -161,16 +159,19 @@ impl Installation {
     }
 
     /// What tokens are verified with.
+    #[inline]
     pub fn verifier(&self) -> &Arc<Verifier> {
         &self.verifier
     }
 
     /// What tokens are signed with.
-    pub(crate) fn signing_ring(&self) -> arc_swap::Guard<Arc<SigningRing>> {
+    #[inline]
+    pub fn signing_ring(&self) -> arc_swap::Guard<Arc<SigningRing>> {
         self.signing_ring.load()
     }
 
     /// The clients.
+    #[inline]
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -181,11 +182,13 @@ impl Installation {
     }
 
     /// Hashes secrets as they are stored.
+    #[inline]
     pub fn hasher(&self) -> &SecretHasher {
         self.unlocked.hasher()
     }
 
     /// The current time.
+    #[inline]
     pub fn now(&self) -> Timestamp {
         self.verifier.now()
     }
@@ -228,6 +231,11 @@ impl Installation {
         self.membership.leave(self.store()).await;
     }
 
+    /// Says whether the servers that share the store have agreed on another configuration than this one's.
+    pub fn is_replaced(&self) -> bool {
+        self.membership.is_replaced(self.store_time())
+    }
+
     /// Its part among the servers that share the store.
     pub(crate) fn membership(&self) -> &Membership {
         &self.membership
@@ -266,8 +274,9 @@ impl Installation {
     }
 
     /// Refuses to decide about clients and tokens by what is too old.
-    pub(crate) fn check_fresh(&self, now: Timestamp) -> Result<(), Error> {
-        if self.verifier.is_stale(now) { Err(Error::Stale) } else { Ok(()) }
+    #[inline]
+    pub fn check_fresh(&self, now: Timestamp) -> Result<(), Unverified> {
+        if self.verifier.is_stale(now) { Err(Unverified::Stale) } else { Ok(()) }
     }
 
     /// How long ago the change log was last read to its end.
@@ -329,44 +338,9 @@ impl Installation {
         self.rotates_keys.swap(rotates, Relaxed) != rotates
     }
 
-    /// Makes a signing key and seals it.
-    pub(crate) async fn new_signing_key(&self, new: NewKey) -> Result<SealedKey, OpenError> {
-        self.unlocked.new_signing_key(self.store(), new).await
-    }
-
-    /// Makes the act of adding a key that a server adds by itself, at `now` by the store's clock.
-    pub(crate) fn adds_key(&self, key: &SealedKey, others_retire_at: Timestamp, now: Timestamp) -> Act {
-        let after = Some(recorded::signing_key(key, others_retire_at).to_string());
-        self.act(Draft {
-            after,
-            ..Draft::new(now, self.membership.actor(), "key.add", Object::SigningKey(key.id))
-        })
-    }
-
     /// Makes an act of its record.
     pub(crate) fn act(&self, record: Draft) -> Act {
         self.unlocked.trail().act(record)
-    }
-
-    /// Adds the first key of each algorithm that is configured and has none, unless the servers have agreed on others.
-    pub(crate) async fn add_first_keys(&self) -> Result<(), OpenError> {
-        if self.membership.obstacle(self.store_time()).is_some() {
-            return Ok(());
-        }
-        let keys = self.store.signing_keys().await?;
-        let now = self.store.now().await?;
-        for algorithm in self.config.algorithms() {
-            if newest(algorithm, &keys).is_none() {
-                let rsa_bits = self.config.keys.rsa_bits;
-                let new = NewKey { algorithm, rsa_bits, created_at: now, activates_at: now };
-                let key = self.new_signing_key(new).await?;
-                let act = self.adds_key(&key, now, now);
-                self.store.add_signing_key(&key, now, &act).await?;
-                tracing::info!(key_id = %key.id, %algorithm, "the first signing key of an algorithm was added");
-                self.reload_keys().await?;
-            }
-        }
-        Ok(())
     }
 
     /// Reloads everything, and returns the position from which to follow.
@@ -378,20 +352,5 @@ impl Installation {
         self.reload_keys().await?;
         self.followed(asked_at);
         Ok(position)
-    }
-
-    /// Reloads the signing keys, and what the servers that share the store have agreed on.
-    pub(crate) async fn reload_keys(&self) -> Result<(), OpenError> {
-        let keys = self.open_signing_keys().await?;
-        self.membership.read(self.store()).await?;
-        let accepted = self.membership.accepted(self.store_time());
-        let policy = self.verifier.keyring().policy().clone();
-        let issuer = policy.issuer.clone();
-        let verifying = VerifyingRing::new(policy, keys.iter().map(SigningKey::verifying_key));
-        // Nothing is signed that this server would not accept.
-        self.verifier.set_keyring(verifying.accepting(accepted));
-        self.signing_ring.store(Arc::new(SigningRing::new(&issuer, keys)));
-        self.suspend_unless_agreed();
-        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tollgate_config::{LogFormat, LogLevel};
 use tracing::Level;
 
-use crate::log::{
+use crate::{
     Guard,
     writer::{EVENTS, Lines},
 };

@@ -6,7 +6,7 @@ use std::io::Write;
 ///
 /// Beyond what JSON asks for, it escapes what could act on a terminal or on the eye: DEL, the C1 controls (U+009B opens
 /// an ANSI sequence), line separators and the marks that reorder text.
-pub(super) fn escape(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     if is_plain_ascii(bytes) {
         out.extend_from_slice(bytes);
@@ -34,7 +34,7 @@ fn escape_odd(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Tells whether text has to be quoted to be one value in a line of text.
-pub(super) fn needs_quotes(text: &str, spaces_too: bool) -> bool {
+pub(crate) fn needs_quotes(text: &str, spaces_too: bool) -> bool {
     let bytes = text.as_bytes();
     let separates = |byte: u8| u8::from(byte == b'=') | u8::from(byte == b' ' && spaces_too);
     if none(bytes, |byte| odd_bit(byte) | separates(byte)) {
