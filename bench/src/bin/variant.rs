@@ -13,10 +13,10 @@ use clap::{Parser, ValueEnum};
 use http::Request;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
-use tollgate_core::MasterKey;
-use tollgate_guard::SystemClock;
-use tollgate_http::edge::{Edge, Inbound, Limits};
 use tollgate_config::Config;
+use tollgate_core::MasterKey;
+use tollgate_edge::{Edge, Inbound, Limits};
+use tollgate_guard::SystemClock;
 use tollgate_server::{Follower, Installation, Mounted, Server, log};
 use tollgate_store::Sqlite;
 

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
-use tollgate_http::edge;
 
 use crate::unix::{self, SocketFile};
 
@@ -167,12 +166,12 @@ impl OwnSocket {
     }
 }
 
-impl edge::Listener for OwnSocket {
+impl tollgate_edge::Listener for OwnSocket {
     type Peer = ();
 
-    async fn accept(&self) -> io::Result<(edge::Socket, ())> {
+    async fn accept(&self) -> io::Result<(tollgate_edge::Socket, ())> {
         loop {
-            let (stream, peer) = edge::Listener::accept(&self.listener).await?;
+            let (stream, peer) = tollgate_edge::Listener::accept(&self.listener).await?;
             if unix::may_connect(peer.uid(), self.file.owner()) {
                 return Ok((stream, ()));
             }
@@ -180,9 +179,9 @@ impl edge::Listener for OwnSocket {
         }
     }
 
-    fn into_established(self) -> impl Iterator<Item = (edge::Socket, ())> + Send {
+    fn into_established(self) -> impl Iterator<Item = (tollgate_edge::Socket, ())> + Send {
         let Self { listener, file } = self;
-        let established = edge::Listener::into_established(listener);
+        let established = tollgate_edge::Listener::into_established(listener);
         established
             .filter(move |(_, peer)| unix::may_connect(peer.uid(), file.owner()))
             .map(|(io, _)| (io, ()))

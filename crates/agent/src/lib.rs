@@ -96,7 +96,7 @@ pub use limits::Limits;
 pub use recorder::Recorder;
 use serve::Answering;
 pub use token_file::TokenFile;
-pub use tollgate_http::edge::Drained;
+pub use tollgate_edge::Drained;
 pub use upstream::Upstream;
 
 /// The proxy.

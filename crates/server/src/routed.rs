@@ -11,8 +11,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::{Either, Full};
 use tollgate_core::ClientId;
 use tollgate_guard::Denial;
-use tollgate_http::RequestId;
-use tollgate_http::edge::RequestBody;
+use tollgate_http::{RequestBody, RequestId};
 use tollgate_telemetry::{InContext, RequestSpan};
 use tower::Service;
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tollgate_config::Config;
-use tollgate_http::edge::{Drained, Edge, Limits};
+use tollgate_edge::{Drained, Edge, Limits};
 use tollgate_store::Outcome;
 
 use crate::answering::{Answering, serve};
