@@ -13,14 +13,15 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 16] = [
+const CRATES: [(&str, usize); 17] = [
     ("core", 1_500),
     ("store", 4_000),
     ("config", 2_350),
     ("admin", 4_110),
     ("http", 2_200),
     ("edge", 2_300),
-    ("guard", 900),
+    ("guard", 1_000),
+    ("guard-remote", 1_400),
     ("telemetry", 900),
     ("secrets", 2_190),
     ("client", 2_600),
@@ -46,7 +47,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_340),
     ("cli", 4_210),
     ("core", 2_420),
-    ("guard", 2_350),
     ("sandbox", 4_330),
     ("server", 8_220),
     ("store", 8_180),

@@ -6,12 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tollgate_core::{Timestamp, VerifyingRing};
+use tollgate_guard::{Freshness, Revocations, Verifier};
 
-use crate::revocations::Revocations;
-use crate::verifier::{Freshness, Verifier};
-
-use super::authority::Reading;
-use super::problem::Problem;
+use crate::authority::Reading;
+use crate::problem::Problem;
 
 /// How long keys count while none can be read. A key that was compromised is taken back by a set without it.
 const KEYS_LAST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,7 +31,7 @@ pub enum WhenCutOff {
 
 /// How a guard learns of revocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Revoking {
+pub(crate) enum Revoking {
     /// It doesn't: tokens are good until they expire.
     Unknown,
     /// It asks for them, and answers as said when the last answer is as old as this.
@@ -41,7 +39,7 @@ pub(super) enum Revoking {
 }
 
 /// Keeps what a verifier knows, and says until when it counts.
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     verifier: Arc<Verifier>,
     revoking: Revoking,
     state: Mutex<State>,
@@ -66,7 +64,7 @@ struct Keys {
 
 /// What is read from the authority.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Keys,
     Revocations,
 }
@@ -82,22 +80,22 @@ impl Subject {
 
 impl Keeper {
     /// Keeps what `verifier` knows, which is nothing yet.
-    pub(super) fn new(verifier: Arc<Verifier>, revoking: Revoking) -> Self {
+    pub(crate) fn new(verifier: Arc<Verifier>, revoking: Revoking) -> Self {
         verifier.set_freshness(Freshness { keys_until: NEVER, until: NEVER });
         Self { verifier, revoking, state: Mutex::default(), ready: watch::Sender::new(false) }
     }
 
-    pub(super) async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         // It can't fail while `self` has the sender.
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    pub(super) fn problem(&self) -> Option<Problem> {
+    pub(crate) fn problem(&self) -> Option<Problem> {
         self.state().problems.iter().flatten().next().cloned()
     }
 
     /// Takes keys that may be kept for so long, or the same as before: `None`.
-    pub(super) fn keys(&self, ring: Option<VerifyingRing>, read: Reading, kept: Duration) {
+    pub(crate) fn keys(&self, ring: Option<VerifyingRing>, read: Reading, kept: Duration) {
         if let Some(ring) = ring {
             self.verifier.set_keyring(ring);
         }
@@ -107,7 +105,7 @@ impl Keeper {
     }
 
     /// Takes all revocations, or the same as before: `None`.
-    pub(super) fn revocations(&self, known: Option<&Revocations>, asked: Reading) {
+    pub(crate) fn revocations(&self, known: Option<&Revocations>, asked: Reading) {
         if let Some(known) = known {
             self.verifier.set_revocations(known.clone());
         }
@@ -117,7 +115,7 @@ impl Keeper {
     }
 
     /// Notes why something can't be read. If a token names an unknown key meanwhile, nobody can say that it is wrong.
-    pub(super) fn failed(&self, subject: Subject, problem: &Problem, is_one_missed: bool) {
+    pub(crate) fn failed(&self, subject: Subject, problem: &Problem, is_one_missed: bool) {
         let mut state = self.state();
         if let Some(keys) = &mut state.keys {
             keys.is_one_missed |= is_one_missed;
@@ -138,7 +136,7 @@ impl Keeper {
     }
 
     /// Looks at both clocks now and then. If one of them goes back or stands still, nothing counts for longer by that.
-    pub(super) async fn watch(&self) {
+    pub(crate) async fn watch(&self) {
         loop {
             sleep(CHECK_EVERY).await;
             self.renew();

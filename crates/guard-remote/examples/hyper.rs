@@ -2,7 +2,7 @@
 //!
 //! `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and `TOLLGATE_CLIENT_SECRET` describe the guard's own client, to which the authority
 //! tells of tokens of its audiences; `LEDGER_AUDIENCE` is what tokens for the ledger are for, `LEDGER_ENV` is `test` or `live`.
-//! `cargo run -p tollgate-auth-guard --features remote --example guarded-hyper`
+//! `cargo run -p tollgate-auth-guard-remote --example guarded-hyper`
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -18,8 +18,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tollgate_client::{Caller, Environment as Variables};
 use tollgate_core::Environment;
-use tollgate_guard::remote::IntrospectingVerifier;
 use tollgate_guard::{GuardLayer, Principal, Requirement};
+use tollgate_guard_remote::IntrospectingVerifier;
 use tower::{Layer, service_fn};
 
 #[tokio::main]

@@ -2,7 +2,7 @@
 //!
 //! `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and `TOLLGATE_CLIENT_SECRET` describe the guard's own client, which has the scope
 //! `tollgate:verify`; `LEDGER_AUDIENCE` is what tokens for the ledger are for, `LEDGER_ENV` is `test` or `live`.
-//! `cargo run -p tollgate-auth-guard --features remote --example guarded-axum`
+//! `cargo run -p tollgate-auth-guard-remote --example guarded-axum`
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tollgate_client::{Caller, Environment as Variables};
 use tollgate_core::Environment;
-use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
+use tollgate_guard::{GuardLayer, Principal, Requirement};
+use tollgate_guard_remote::RemoteVerifier;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -21,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let audience = variables.variable("LEDGER_AUDIENCE").ok_or("LEDGER_AUDIENCE is not set")?;
     // Test and live never mix: it is one of them.
     let environment = variables.variable("LEDGER_ENV").map_or(Ok(Environment::Live), |text| text.parse())?;
-    let verifier = Verifier::remote(client.base_url(), audience)
+    let verifier = RemoteVerifier::builder(client.base_url(), audience)
         .environment(environment)
         .client(client.id(), client.secret())
         .start()?;

@@ -36,7 +36,7 @@ fn answer(head: &str, body: &str) -> String {
 
 /// The first problem that a guard of this issuer has.
 async fn problem(issuer: &str) -> String {
-    let verifier = Verifier::remote(issuer, AUDIENCE).without_revocations().start().unwrap();
+    let verifier = RemoteVerifier::builder(issuer, AUDIENCE).without_revocations().start().unwrap();
     loop {
         if let Some(problem) = verifier.problem() {
             return problem.to_string();
@@ -78,10 +78,10 @@ async fn keys_come_over_a_connection_and_from_nowhere_else() {
         }
     });
     url.clone_into(&mut issuer.lock().unwrap());
-    let verifier = Verifier::remote(url.as_str(), AUDIENCE).without_revocations().start().unwrap();
+    let verifier = RemoteVerifier::builder(url.as_str(), AUDIENCE).without_revocations().start().unwrap();
     verifier.ready().await;
     // It was issued by another authority.
-    let foreign = token(&key, crate::SystemClock.now());
+    let foreign = token(&key, tollgate_guard::SystemClock.now());
     assert_eq!(decide(&verifier, &foreign).await, refused(TokenError::Issuer));
     assert_eq!(*called.lock().unwrap(), ["/.well-known/oauth-authorization-server", "/oauth2/jwks"]);
 }

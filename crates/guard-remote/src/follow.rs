@@ -7,15 +7,14 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use tokio::time::{Instant, sleep, sleep_until};
 use tollgate_client::Cached;
+use tollgate_guard::Revocations;
 
-use crate::revocations::Revocations;
-
-use super::authority::{Answer, Reading, get};
-use super::calls::backoff;
-use super::freshness::Subject;
-use super::news::{News, REVOCATIONS};
-use super::problem::Problem;
-use super::shared::Shared;
+use crate::authority::{Answer, Reading, get};
+use crate::calls::backoff;
+use crate::freshness::Subject;
+use crate::news::{News, REVOCATIONS};
+use crate::problem::Problem;
+use crate::shared::Shared;
 
 /// The time between two questions, at least: an authority that is about to end doesn't keep anybody waiting.
 const APART: Duration = Duration::from_millis(100);
@@ -26,7 +25,7 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 const ADDED: usize = 10_000;
 
 /// Follows the revocations for ever.
-pub(super) async fn follow(shared: Arc<Shared>, tokens: Cached) {
+pub(crate) async fn follow(shared: Arc<Shared>, tokens: Cached) {
     let mut known = Known::default();
     let mut failures = 0;
     loop {

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate_core::{Jwk, JwkError, KeyId, VerifyingKey};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
-pub(super) const KEYS: &str = "the keys of the authority";
+pub(crate) const KEYS: &str = "the keys of the authority";
 
 /// How many keys a set may have.
 const MOST_KEYS: usize = 100;
@@ -28,7 +28,7 @@ struct KeySet<'a> {
 
 /// Reads the keys that can be used. Others may be for somebody else (RFC 7517 §5), unless they are symmetric: then nothing of
 /// the set is trusted.
-pub(super) fn read(body: &[u8]) -> Result<Vec<VerifyingKey>, Problem> {
+pub(crate) fn read(body: &[u8]) -> Result<Vec<VerifyingKey>, Problem> {
     let set: KeySet<'_> = serde_json::from_slice(body).map_err(|_| Problem::Malformed(KEYS))?;
     if set.keys.len() > MOST_KEYS {
         return Err(Problem::TooManyKeys(MOST_KEYS));
@@ -46,7 +46,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<VerifyingKey>, Problem> {
 }
 
 /// How long a set may be kept, from when it was asked for: its `max-age` less its `Age` (RFC 9111 §4.2).
-pub(super) fn kept(headers: &HeaderMap) -> Duration {
+pub(crate) fn kept(headers: &HeaderMap) -> Duration {
     let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
     let mut directives = headers
         .get_all(CACHE_CONTROL)

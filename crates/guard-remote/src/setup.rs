@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use tollgate_client::{ConfigurationError, HttpTransport, Origin, SecretSource, Transport};
 use tollgate_core::{Audience, AudienceError, Clock, Environment};
+use tollgate_guard::SystemClock;
 
-use crate::clock::SystemClock;
-
-use super::authority::{Authority, Channel};
+use crate::authority::{Authority, Channel};
 
 /// How long a document may take, and how long the authority may keep a question open: it does for 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -17,18 +16,18 @@ const LONG_PATIENCE: Duration = Duration::from_secs(35);
 const LONGEST_DOCUMENT: usize = 512 * 1024;
 const LONGEST_LIST: usize = 64 * 1024 * 1024;
 /// The shortest bound of what is known of revocations. An answer is up to 30 seconds old when it comes, and so is the next.
-pub(super) const SHORTEST_BOUND: Duration = Duration::from_secs(65);
+pub(crate) const SHORTEST_BOUND: Duration = Duration::from_secs(65);
 
 /// The id and the secret of a guard's own client.
-pub(super) type Own = (Arc<dyn SecretSource>, Arc<dyn SecretSource>);
+pub(crate) type Own = (Arc<dyn SecretSource>, Arc<dyn SecretSource>);
 
 /// What every verifier that calls an authority is made from.
-pub(super) struct Setup {
-    pub(super) issuer: String,
-    pub(super) audience: String,
-    pub(super) environment: Option<Environment>,
-    pub(super) transport: Option<Arc<dyn Transport>>,
-    pub(super) clock: Arc<dyn Clock>,
+pub(crate) struct Setup {
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) environment: Option<Environment>,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Why a verifier can't be set up as it is told.
@@ -61,13 +60,13 @@ pub enum BuildError {
 }
 
 impl Setup {
-    pub(super) fn new(issuer: String, audience: String) -> Self {
+    pub(crate) fn new(issuer: String, audience: String) -> Self {
         let (environment, clock) = (Some(Environment::Live), Arc::new(SystemClock));
         Self { issuer, audience, environment, transport: None, clock }
     }
 
     /// The authority, as it is called from now on.
-    pub(super) fn authority(&self) -> Result<Authority, BuildError> {
+    pub(crate) fn authority(&self) -> Result<Authority, BuildError> {
         self.audience.parse::<Audience>()?;
         let origin = Origin::of(&self.issuer)?;
         if self.issuer.ends_with('/') || self.issuer.contains('?') {

@@ -1,21 +1,40 @@
 //! A guard that knows the authority's URL alone answers as the table of all mounts says.
 
+#[allow(dead_code, reason = "a mount in process has more tables")]
+#[path = "../../guard/tests/parity/table/mod.rs"]
+mod table;
+
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, DATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, DATE};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tollgate_client::{Secret, SecretError, SecretSource, Sending, Transport};
 use tollgate_core::{
-    Algorithm, Clock, Jwk, KeyId, PrivateKey, Revoked, RsaBits, SigningKey, SigningRing, Timestamp, Uptime,
+    Algorithm, Clock, Jwk, KeyId, Policy, PrivateKey, Revoked, RsaBits, SigningKey, SigningRing, Timestamp,
+    Uptime,
 };
-use tollgate_guard::{GuardLayer, Verifier};
+use tollgate_guard::{ClientAddress, GuardLayer, Requirement};
+use tollgate_guard_remote::RemoteVerifier;
+use tower::{Layer, ServiceExt, service_fn};
 
-use super::table::{AUDIENCE, Authority, ENVIRONMENT, TIMES, cases, revocations};
-use super::{NOW, answer, key, policy, requirement};
+use table::{AUDIENCE, Authority, Case, ENVIRONMENT, SCOPE, TIMES, cases, revocations};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
+
+fn policy() -> Policy {
+    Policy {
+        issuer: "https://core.example.com".to_owned(),
+        audience: AUDIENCE.to_owned(),
+        exp_leeway: Duration::ZERO,
+        iat_leeway: Duration::from_secs(5),
+    }
+}
 
 /// An authority that publishes one key and the revocations of the table.
 struct Published {
@@ -96,13 +115,23 @@ fn public_key(id: u8) -> SigningKey {
     SigningKey::asymmetric(KeyId::from_bytes([id; 16]), private, Timestamp::from_seconds(0), None)
 }
 
+async fn answer(guard: &GuardLayer<RemoteVerifier>, case: &Case) -> Response<Bytes> {
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
+    let mut request = Request::new(());
+    request.extensions_mut().insert(ClientAddress::Known(IpAddr::from([203, 0, 113, 7])));
+    for line in &case.authorization {
+        request.headers_mut().append(AUTHORIZATION, line.clone());
+    }
+    guard.layer(inner).oneshot(request).await.unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_guard_in_another_process_answers_as_the_table_says() {
     let (signs, foreign) = (public_key(2), public_key(9));
     let known = signs.verifying_key();
     let jwk = Jwk::of(known.public_key().unwrap(), known.id().to_string());
     let published = Published { keys: json!({ "keys": [jwk] }) };
-    let verifier = Verifier::remote(&policy().issuer, AUDIENCE)
+    let verifier = RemoteVerifier::builder(&policy().issuer, AUDIENCE)
         .client(Given("guard"), Given("s3cret"))
         .environment(ENVIRONMENT)
         .exp_leeway(Duration::ZERO)
@@ -111,8 +140,12 @@ async fn a_guard_in_another_process_answers_as_the_table_says() {
         .start()
         .unwrap();
     verifier.ready().await;
-    let guard = GuardLayer::new(Arc::new(verifier)).require(requirement());
-    let keys = SigningRing::new(&policy().issuer, vec![key(), signs]);
+    let requirement =
+        Requirement::new().scope(SCOPE.parse().expect("it is a scope")).environment(ENVIRONMENT);
+    let guard = GuardLayer::new(Arc::new(verifier)).require(requirement);
+    let symmetric =
+        SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
+    let keys = SigningRing::new(&policy().issuer, vec![symmetric, signs]);
     let authority = Authority { policy: policy(), algorithm: Algorithm::Es256, keys, foreign };
     let cases = cases(&authority, NOW);
     let mut differences = Vec::new();

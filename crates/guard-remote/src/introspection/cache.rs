@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use crate::denial::Denial;
-use crate::remote::authority::Reading;
-use crate::remote::problem::Problem;
+use crate::authority::Reading;
+use crate::problem::Problem;
+use tollgate_guard::Denial;
 
 use super::answer::Verdict;
 

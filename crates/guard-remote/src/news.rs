@@ -5,19 +5,19 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use tollgate_core::{Generation, Revocation, Revoked, Timestamp};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
-pub(super) const REVOCATIONS: &str = "the revocations";
+pub(crate) const REVOCATIONS: &str = "the revocations";
 
 /// How long a position may be, in bytes.
 const LONGEST_POSITION: usize = 128;
 
 /// Revocations: those after a position, or all.
-pub(super) struct News {
-    pub(super) position: String,
+pub(crate) struct News {
+    pub(crate) position: String,
     /// Whether these are all revocations in force, which take the place of what is known.
-    pub(super) is_complete: bool,
-    pub(super) revocations: Vec<Revocation>,
+    pub(crate) is_complete: bool,
+    pub(crate) revocations: Vec<Revocation>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +58,7 @@ fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Before>, D::Error>
 impl News {
     /// Reads an answer to the question what came after a position, or what there is: `None`. A kind of revocation that is
     /// unknown here makes the whole answer useless: nobody could say which tokens it ends.
-    pub(super) fn read(body: &[u8], after: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn read(body: &[u8], after: Option<&str>) -> Result<Self, Problem> {
         let malformed = || Problem::Malformed(REVOCATIONS);
         let document: Document<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
         let is_position = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);

@@ -6,10 +6,9 @@ use http::header::AUTHORIZATION;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tollgate_client::Fault;
 use tollgate_core::{Clock, Environment, SigningKey, TokenError};
+use tollgate_guard::{Decide, Denial, Principal, Requirement};
 
 use super::*;
-use crate::verifier::Decide;
-use crate::{Denial, Principal, Requirement};
 
 mod authority;
 mod failing;
@@ -32,7 +31,7 @@ struct Guarded {
 
 impl Guarded {
     fn builder(authority: &Authority, clock: &Arc<SetClock>) -> RemoteBuilder {
-        Verifier::remote(ISSUER, AUDIENCE)
+        RemoteVerifier::builder(ISSUER, AUDIENCE)
             .client(Kept::new("guard"), Kept::new("s3cret"))
             .transport(authority.clone())
             .clock(clock.clone())
@@ -227,7 +226,7 @@ async fn what_cannot_be_set_up_is_said_at_once() {
     let authority = Authority::new(&key(1));
     let clock = Arc::new(authority.clock.clone());
     let said = |issuer: &str, audience: &str, set: fn(RemoteBuilder) -> RemoteBuilder| {
-        let client = Verifier::remote(issuer, audience).client(Kept::new("i"), Kept::new("s"));
+        let client = RemoteVerifier::builder(issuer, audience).client(Kept::new("i"), Kept::new("s"));
         set(client.clock(clock.clone())).start().err().map(|error| error.to_string()).unwrap_or_default()
     };
     let as_it_is = |builder: RemoteBuilder| builder;
@@ -242,7 +241,7 @@ async fn what_cannot_be_set_up_is_said_at_once() {
     }
     assert!(said(ISSUER, "a b", as_it_is).starts_with("the audience: "));
     assert!(said(ISSUER, AUDIENCE, |builder| builder.bound(64 * SECOND)).contains("65 s"));
-    let without_client = Verifier::remote(ISSUER, AUDIENCE).start().err().unwrap().to_string();
+    let without_client = RemoteVerifier::builder(ISSUER, AUDIENCE).start().err().unwrap().to_string();
     assert!(without_client.contains("tollgate:verify") && without_client.contains("without_revocations"));
     assert_eq!(said("http://127.0.0.1:1", AUDIENCE, as_it_is), "", "on this machine nobody listens in");
 }

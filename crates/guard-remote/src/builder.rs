@@ -10,15 +10,14 @@ use tollgate_client::{
     Transport,
 };
 use tollgate_core::{Clock, Environment, Policy, VerifyingRing};
+use tollgate_guard::Verifier;
 
-use crate::verifier::Verifier;
-
-use super::freshness::{Keeper, Revoking, WhenCutOff};
-use super::setup::{BuildError, Own, SHORTEST_BOUND, Setup};
-use super::shared::Shared;
-use super::verifier::RemoteVerifier;
-use super::wanted::Wanted;
-use super::{follow, keys};
+use crate::freshness::{Keeper, Revoking, WhenCutOff};
+use crate::setup::{BuildError, Own, SHORTEST_BOUND, Setup};
+use crate::shared::Shared;
+use crate::verifier::RemoteVerifier;
+use crate::wanted::Wanted;
+use crate::{follow, keys};
 
 /// What a guard's own client must be allowed.
 const SCOPE: &str = "tollgate:verify";
@@ -45,7 +44,7 @@ enum Following {
 }
 
 impl RemoteBuilder {
-    pub(super) fn new(issuer: String, audience: String) -> Self {
+    pub(crate) fn new(issuer: String, audience: String) -> Self {
         Self {
             setup: Setup::new(issuer, audience),
             revocations: Following::Unsaid,

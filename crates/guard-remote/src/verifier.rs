@@ -5,16 +5,12 @@ use std::sync::Arc;
 use http::HeaderMap;
 use tokio::task::JoinSet;
 use tollgate_core::TokenError;
-use tollgate_http::ClientAddress;
+use tollgate_guard::{ClientAddress, Decide, Decision, Denial, Realm, Requirement, bearer_token};
 
-use crate::bearer;
-use crate::denial::{Denial, Realm};
-use crate::requirement::Requirement;
-use crate::verifier::{Decide, Decision};
-
-use super::problem::Problem;
-use super::shared::Shared;
-use super::wanted::Later;
+use crate::builder::RemoteBuilder;
+use crate::problem::Problem;
+use crate::shared::Shared;
+use crate::wanted::Later;
 
 /// Verifies tokens with what their authority publishes: the public keys, and what was revoked.
 ///
@@ -23,14 +19,20 @@ use super::wanted::Later;
 /// authority is away the last keys count. Revocations come by a request that the authority keeps open until there is one.
 /// Without an answer for longer than a bound, requests are refused with 503.
 ///
-/// It is made by [`Verifier::remote`](crate::Verifier::remote). Its tasks end when it is dropped.
+/// Its tasks end when it is dropped.
 pub struct RemoteVerifier {
-    pub(super) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// They are aborted with it.
-    pub(super) _tasks: JoinSet<()>,
+    pub(crate) _tasks: JoinSet<()>,
 }
 
 impl RemoteVerifier {
+    /// Starts to build a verifier of the tokens of `issuer`, the authority's public URL, for `audience`, the API that is
+    /// guarded. It admits tokens of live mode, unless it is told otherwise.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> RemoteBuilder {
+        RemoteBuilder::new(issuer.into(), audience.into())
+    }
+
     /// Waits until keys and revocations are known. Until then every request is refused with 503.
     pub async fn ready(&self) {
         self.shared.keeper.ready().await;
@@ -64,7 +66,7 @@ impl Decide for RemoteVerifier {
         {
             return Decision::Made(made);
         }
-        let names_unknown = bearer::token(headers).is_ok_and(|token| verifier.keyring().lacks_key_of(token));
+        let names_unknown = bearer_token(headers).is_ok_and(|token| verifier.keyring().lacks_key_of(token));
         match names_unknown.then(|| wanted.ask()).flatten() {
             None => Decision::Made(made),
             Some(number) => {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use tollgate_core::{Environment, Timestamp, TokenError};
+use tollgate_guard::Introspected;
 
-use crate::principal::Principal;
-use crate::remote::problem::Problem;
+use crate::problem::Problem;
 
 pub(super) const INTROSPECTION: &str = "the introspection of a token";
 
@@ -17,14 +17,7 @@ pub(super) enum Verdict {
     /// It is active, but nothing that is admitted here.
     Refused(TokenError),
     /// It is an access token, and this is what it says.
-    Good(Good),
-}
-
-/// What a good token says.
-pub(super) struct Good {
-    pub(super) principal: Principal,
-    pub(super) audience: Box<str>,
-    pub(super) addresses: Option<Box<str>>,
+    Good(Introspected),
 }
 
 #[derive(Deserialize)]
@@ -70,20 +63,21 @@ impl Verdict {
 }
 
 impl Answer<'_> {
-    fn good(self) -> Option<Good> {
+    fn good(self) -> Option<Introspected> {
         let merchant_id = match self.merchant_id.as_deref() {
             Some(id) => Some(id.parse().ok()?),
             None => None,
         };
-        let principal = Principal::introspected(
-            self.client_id?.parse().ok()?,
+        Some(Introspected {
+            client_id: self.client_id?.parse().ok()?,
             merchant_id,
-            self.env?,
-            self.scope?.parse().ok()?,
-            self.jti?.parse().ok()?,
-            Timestamp::from_seconds(self.exp?),
-        );
-        Some(Good { principal, audience: self.aud?.into(), addresses: self.net.map(Into::into) })
+            environment: self.env?,
+            scope: self.scope?.parse().ok()?,
+            token_id: self.jti?.parse().ok()?,
+            expires_at: Timestamp::from_seconds(self.exp?),
+            audience: self.aud?.into(),
+            addresses: self.net.map(Into::into),
+        })
     }
 }
 
@@ -110,15 +104,12 @@ mod tests {
     fn what_a_good_token_says_is_read() {
         let Ok(Verdict::Good(good)) = read(&active()) else { panic!("it is good") };
         assert_eq!((&*good.audience, good.addresses.as_deref()), ("payment-api", Some("10.0.0.0/8")));
-        assert_eq!(good.principal.scope().as_str(), "payments:read");
-        assert_eq!(good.principal.environment(), Environment::Test);
-        assert_eq!(good.principal.secret_id(), None);
-        assert_eq!(good.principal.merchant_id().unwrap().to_string(), active()["merchant_id"]);
+        assert_eq!(good.scope.as_str(), "payments:read");
+        assert_eq!(good.environment, Environment::Test);
+        assert_eq!(good.merchant_id.unwrap().to_string(), active()["merchant_id"]);
         let mut of_an_operator = active();
         of_an_operator.as_object_mut().unwrap().remove("merchant_id");
-        assert!(
-            matches!(read(&of_an_operator), Ok(Verdict::Good(good)) if good.principal.merchant_id().is_none())
-        );
+        assert!(matches!(read(&of_an_operator), Ok(Verdict::Good(good)) if good.merchant_id.is_none()));
     }
 
     #[test]

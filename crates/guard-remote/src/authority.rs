@@ -10,52 +10,52 @@ use tokio::time::{Instant, timeout};
 use tollgate_client::{Fault, Origin, Transport};
 use tollgate_core::{Clock, Timestamp};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// How far the clock of the authority may be from this one. A token is valid by the clock of whoever looks at it.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
 /// An authority, and how it is called.
-pub(super) struct Authority {
-    pub(super) issuer: Box<str>,
-    pub(super) origin: Origin,
-    pub(super) documents: Channel,
-    pub(super) polls: Channel,
-    pub(super) clock: Arc<dyn Clock>,
+pub(crate) struct Authority {
+    pub(crate) issuer: Box<str>,
+    pub(crate) origin: Origin,
+    pub(crate) documents: Channel,
+    pub(crate) polls: Channel,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// A way to call the authority, and how long an answer may take.
-pub(super) struct Channel {
-    pub(super) transport: Arc<dyn Transport>,
-    pub(super) patience: Duration,
+pub(crate) struct Channel {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) patience: Duration,
 }
 
 /// A point in time by two clocks: one that never goes back, and the one that tokens go by.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
-    pub(super) at: Instant,
-    pub(super) wall: Timestamp,
+pub(crate) struct Reading {
+    pub(crate) at: Instant,
+    pub(crate) wall: Timestamp,
 }
 
 /// An answer, and when it was asked for. What it says was true then or later.
-pub(super) struct Answer {
-    pub(super) response: Response<Bytes>,
-    pub(super) sent: Reading,
+pub(crate) struct Answer {
+    pub(crate) response: Response<Bytes>,
+    pub(crate) sent: Reading,
 }
 
 impl Authority {
     /// The current time.
-    pub(super) fn reading(&self) -> Reading {
+    pub(crate) fn reading(&self) -> Reading {
         Reading { at: Instant::now(), wall: self.clock.now() }
     }
 
     /// A request for a document below the issuer's URL, such as `/oauth2/jwks`.
-    pub(super) fn url(&self, path_and_query: &str) -> String {
+    pub(crate) fn url(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.issuer)
     }
 
     /// Sends a request and waits for the whole answer. Redirects are not followed.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         channel: &Channel,
         what: &'static str,
@@ -71,7 +71,7 @@ impl Authority {
 }
 
 /// A request that reads JSON.
-pub(super) fn get(what: &'static str, url: &str) -> Result<Request<Bytes>, Problem> {
+pub(crate) fn get(what: &'static str, url: &str) -> Result<Request<Bytes>, Problem> {
     let request = Request::get(url).header(ACCEPT, HeaderValue::from_static("application/json"));
     request.body(Bytes::new()).map_err(|_| Problem::Malformed(what))
 }

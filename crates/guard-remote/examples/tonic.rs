@@ -3,7 +3,7 @@
 //!
 //! The method `ledger.Ledger/Balance` takes an empty message and answers one with a text, written here without a compiler for
 //! protocol buffers. The environment is that of the example `guarded-axum`.
-//! `cargo run -p tollgate-auth-guard --features remote --example guarded-tonic`
+//! `cargo run -p tollgate-auth-guard-remote --example guarded-tonic`
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -16,7 +16,8 @@ use bytes::{Buf, BufMut, Bytes};
 use tokio::net::TcpListener;
 use tollgate_client::{Caller, Environment as Variables};
 use tollgate_core::Environment;
-use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
+use tollgate_guard::{GuardLayer, Principal, Requirement};
+use tollgate_guard_remote::RemoteVerifier;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -33,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let audience = variables.variable("LEDGER_AUDIENCE").ok_or("LEDGER_AUDIENCE is not set")?;
     // Test and live never mix: it is one of them.
     let environment = variables.variable("LEDGER_ENV").map_or(Ok(Environment::Live), |text| text.parse())?;
-    let verifier = Verifier::remote(client.base_url(), audience)
+    let verifier = RemoteVerifier::builder(client.base_url(), audience)
         .environment(environment)
         .client(client.id(), client.secret())
         .start()?;

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
-
-use crate::denial::Denial;
-use crate::principal::Principal;
+use tollgate_guard::{Denial, Principal};
 
 /// How often an unknown key may have the keys read. Whoever makes up ids of keys causes no more than that.
 const UNKNOWN_KEY: Duration = Duration::from_secs(30);
 
 /// A decision that waits for the authority.
-pub(super) type Later = Pin<Box<dyn Future<Output = Result<Principal, Denial>> + Send>>;
+pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Principal, Denial>> + Send>>;
 
 /// Lets requests ask for the keys to be read, and wait for it.
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     asked: Mutex<Asked>,
     /// The last request that has been served.
     served: watch::Receiver<u64>,
@@ -32,13 +30,13 @@ struct Asked {
 
 impl Wanted {
     /// Returns what whoever reads the keys says by which request has been served.
-    pub(super) fn new() -> (Self, watch::Sender<u64>) {
+    pub(crate) fn new() -> (Self, watch::Sender<u64>) {
         let (serving, served) = watch::channel(0);
         (Self { asked: Mutex::default(), served, wake: Notify::new() }, serving)
     }
 
     /// Asks for the keys, and returns the number of the request; `None` if they were read for that a short time ago.
-    pub(super) fn ask(&self) -> Option<u64> {
+    pub(crate) fn ask(&self) -> Option<u64> {
         let mut asked = self.asked();
         if asked.number > *self.served.borrow() {
             return Some(asked.number);
@@ -53,18 +51,18 @@ impl Wanted {
     }
 
     /// Waits until a request has been served. None will be once nobody reads the keys any more: the verifier was dropped.
-    pub(super) async fn served(&self, number: u64) -> Result<(), Denial> {
+    pub(crate) async fn served(&self, number: u64) -> Result<(), Denial> {
         let mut served = self.served.clone();
         served.wait_for(|served| *served >= number).await.map(drop).map_err(|_| Denial::Stale)
     }
 
     /// The number of the last request so far. Reading the keys from now on serves it.
-    pub(super) fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         self.asked().number
     }
 
     /// Waits for the next request, at most for `pause`.
-    pub(super) async fn next(&self, pause: Duration) {
+    pub(crate) async fn next(&self, pause: Duration) {
         // In either case the keys are read now.
         let _ = timeout(pause, self.wake.notified()).await;
     }

@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use tollgate_client::Origin;
 use tollgate_core::VerifyingRing;
 
-use super::authority::{Answer, Authority, get};
-use super::calls::{backoff, earlier};
-use super::freshness::Subject;
-use super::key_set::{self, KEYS};
-use super::problem::Problem;
-use super::shared::Shared;
+use crate::authority::{Answer, Authority, get};
+use crate::calls::{backoff, earlier};
+use crate::freshness::Subject;
+use crate::key_set::{self, KEYS};
+use crate::problem::Problem;
+use crate::shared::Shared;
 
 const METADATA: &str = "the metadata of the authority";
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
@@ -31,7 +31,7 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 const SOONER: f64 = 0.1;
 
 /// Reads the keys again and again, and tells by `serving` which request for them that has served.
-pub(super) async fn keep(shared: Arc<Shared>, serving: watch::Sender<u64>) {
+pub(crate) async fn keep(shared: Arc<Shared>, serving: watch::Sender<u64>) {
     let mut source = Source::default();
     let (mut failures, mut fulfilled) = (0, 0);
     loop {

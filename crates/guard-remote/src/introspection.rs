@@ -7,15 +7,10 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tollgate_client::{SecretSource, Transport};
 use tollgate_core::{Clock, Environment, MAX_TOKEN, TokenError};
-use tollgate_http::ClientAddress;
+use tollgate_guard::{ClientAddress, Decide, Decision, Denial, Principal, Realm, Requirement, bearer_token};
 
-use crate::bearer;
-use crate::denial::{Denial, Realm};
-use crate::requirement::Requirement;
-use crate::verifier::{Decide, Decision};
-
-use super::setup::{BuildError, Own, Setup};
-use super::wanted::Later;
+use crate::setup::{BuildError, Own, Setup};
+use crate::wanted::Later;
 
 mod answer;
 mod cache;
@@ -31,7 +26,7 @@ use question::Asker;
 /// Requests with the same token share a question. While the authority doesn't answer, requests are refused with 503. For an API
 /// with more than a few calls a second an audience with public keys is the better way: [`RemoteVerifier`].
 ///
-/// [`RemoteVerifier`]: super::RemoteVerifier
+/// [`RemoteVerifier`]: crate::RemoteVerifier
 pub struct IntrospectingVerifier {
     asking: Arc<Asking>,
     realm: Realm,
@@ -69,7 +64,7 @@ impl IntrospectingVerifier {
 
 #[cfg(test)]
 impl IntrospectingVerifier {
-    pub(super) fn answers_kept(&self) -> usize {
+    pub(crate) fn answers_kept(&self) -> usize {
         self.asking.answers.len()
     }
 }
@@ -124,7 +119,7 @@ impl Decide for IntrospectingVerifier {
         address: Option<ClientAddress>,
         requirement: &Requirement,
     ) -> Decision<Later> {
-        let token = match bearer::token(headers).and_then(plausible) {
+        let token = match bearer_token(headers).and_then(plausible) {
             Ok(token) => token,
             Err(denial) => return Decision::Made(Err(denial)),
         };
@@ -189,23 +184,12 @@ impl Asking {
         verdict: &Verdict,
         address: Option<ClientAddress>,
         requirement: &Requirement,
-    ) -> Result<crate::Principal, Denial> {
+    ) -> Result<Principal, Denial> {
         let good = match verdict {
             Verdict::Inactive => return Err(Denial::Inactive),
             Verdict::Refused(error) => return Err((*error).into()),
             Verdict::Good(good) => good,
         };
-        if self.clock.now() >= good.principal.expires_at() {
-            return Err(TokenError::Expired.into());
-        }
-        let environment = good.principal.environment();
-        if self.environment.is_some_and(|admitted| admitted != environment) {
-            return Err(Denial::Environment);
-        }
-        let is_for_another = *good.audience != *self.audience
-            || requirement.required_audience().is_some_and(|required| *required != *good.audience);
-        let allows = |word: &str| good.principal.scope().contains(word);
-        requirement.check_said(environment, is_for_another, good.addresses.as_deref(), address, allows)?;
-        Ok(good.principal.clone())
+        good.admit(requirement, &self.audience, self.environment, address, self.clock.now())
     }
 }

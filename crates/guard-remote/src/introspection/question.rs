@@ -12,9 +12,9 @@ use tollgate_client::Secret;
 use tollgate_core::MAX_TOKEN;
 use zeroize::Zeroizing;
 
-use crate::remote::authority::{Answer, Authority, Reading};
-use crate::remote::problem::Problem;
-use crate::remote::setup::Own;
+use crate::authority::{Answer, Authority, Reading};
+use crate::problem::Problem;
+use crate::setup::Own;
 
 use super::answer::{INTROSPECTION, Verdict};
 
