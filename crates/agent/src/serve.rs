@@ -11,7 +11,7 @@ use tollgate_edge::{Drained, Edge, Inbound, Requests};
 use tower::service_fn;
 
 use crate::admin::Admin;
-use crate::endpoint::{Door, Listener, OwnSocket, Socket};
+use crate::endpoint::{Door, Listener, Socket};
 use crate::forward::{AnswerBody, Forward};
 use crate::limits::Limits;
 use crate::refusal::AGENT_ERROR;
@@ -85,9 +85,7 @@ pub(crate) async fn serve(
     };
     match listener.into_socket() {
         Socket::Tcp(listener, _) => edge.serve(listener, |_| service(), stopped(stop)).await,
-        Socket::Unix(listener, file) => {
-            edge.serve(OwnSocket::new(listener, file), |()| service(), stopped(stop)).await
-        }
+        Socket::Unix(socket) => edge.serve(socket, |()| service(), stopped(stop)).await,
     }
 }
 

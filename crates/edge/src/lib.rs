@@ -10,7 +10,7 @@
 //!
 //! # How to use it
 //!
-//! Bind a [`Listener`] (TCP or Unix), choose [`Limits`], and say for each connection by which `tower::Service` its
+//! Bind a [`Listener`] (TCP, Unix, or an [`OwnSocket`] for this user alone), choose [`Limits`], and say for each connection by which `tower::Service` its
 //! requests are answered. [`Edge::serve`] returns when `shutdown` has completed and every connection has ended.
 //!
 //! ```
@@ -74,6 +74,7 @@ mod framing;
 pub mod fuzzing;
 mod limits;
 mod listener;
+mod own_socket;
 mod pulse;
 mod refusal;
 mod rest;
@@ -93,6 +94,7 @@ mod tests;
 
 pub use limits::{Limits, OpenConnections};
 pub use listener::{Listener, Socket};
+pub use own_socket::{Bound, OwnSocket};
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};

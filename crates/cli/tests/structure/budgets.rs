@@ -13,19 +13,20 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 17] = [
+const CRATES: [(&str, usize); 18] = [
     ("core", 1_500),
     ("store", 4_000),
     ("config", 2_350),
     ("admin", 4_110),
     ("http", 2_200),
-    ("edge", 2_300),
+    ("edge", 2_600),
     ("guard", 1_000),
     ("guard-remote", 1_400),
     ("telemetry", 900),
     ("secrets", 2_190),
     ("client", 2_600),
-    ("agent", 700),
+    ("token-file", 200),
+    ("agent", 1_000),
     ("server", 6_500),
     ("console", 5_600),
     ("sandbox", 3_500),
@@ -43,14 +44,8 @@ const FUNCTION: usize = 60;
 const HANDLER: usize = 25;
 
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
-const STILL_OVER: &[(&str, usize)] = &[
-    ("agent", 1_340),
-    ("cli", 4_210),
-    ("core", 2_420),
-    ("sandbox", 4_330),
-    ("server", 8_220),
-    ("store", 8_180),
-];
+const STILL_OVER: &[(&str, usize)] =
+    &[("cli", 4_210), ("core", 2_420), ("sandbox", 4_330), ("server", 8_220), ("store", 8_180)];
 
 #[test]
 fn every_crate_keeps_to_its_budget() {

@@ -1,4 +1,23 @@
 //! Keeps the current access token in a file, for programs that read one.
+//!
+//! `tollgate agent --token-file` does it beside the proxy, or without one. A program of one's own does it with what it calls by
+//! anyway:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use tollgate_client::{Cached, Caller, Environment, Settings};
+//! use tollgate_token_file::TokenFile;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let caller = Caller::from_environment(&Environment::process()).await?;
+//! let cached = Cached::new(caller.credentials()?, Settings::default());
+//! let file = TokenFile::keep(Path::new("/run/payments/token"), cached)?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![cfg(unix)]
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};

@@ -1,15 +1,22 @@
 //! The token in a file.
 
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../../agent/tests/it/tokens.rs"]
+mod tokens;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_agent::TokenFile;
 use tollgate_client::{Cached, Settings};
+use tollgate_token_file::TokenFile;
 
-use crate::fixture::{Skipping, Tokens};
+use crate::tokens::{Skipping, Tokens};
 
 /// Waits until the file holds this.
 async fn holds(path: &Path, token: &str) {

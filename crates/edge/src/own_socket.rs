@@ -7,16 +7,80 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// The outcome of binding.
-pub(crate) enum Bound {
-    Listening(UnixListener, SocketFile),
+use crate::listener::{Listener, Socket};
+
+/// A listening socket in the file system that its owner and root alone can reach, from the start. The kernel names the user of each
+/// peer, and others are passed over. The socket is removed when this is dropped, unless another process has replaced it.
+#[derive(Debug)]
+pub struct OwnSocket {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+/// The outcome of [`OwnSocket::bind`].
+#[derive(Debug)]
+pub enum Bound {
+    /// It listens.
+    Listening(OwnSocket),
     /// The path is taken by something that is not a socket. It is left alone.
     NotASocket,
 }
 
+impl OwnSocket {
+    /// Listens at `path`, and replaces a socket that nobody answers on. Another process that listens there is
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse).
+    pub async fn bind(path: &Path) -> io::Result<Bound> {
+        // A socket is created with a mode that depends on the umask, and `chmod` would come too late. So it is created in a
+        // folder that nobody else can enter, and renamed when its mode is set.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let _turn = take_turn(folder)?;
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(found) if !found.file_type().is_socket() => return Ok(Bound::NotASocket),
+            Ok(_) if is_answered(path).await? => return Err(io::ErrorKind::AddrInUse.into()),
+            Ok(_) => {}
+        }
+        let private = PrivateFolder::make_in(folder)?;
+        let made = private.0.join("s");
+        let listener = UnixListener::bind(&made)?;
+        fs::set_permissions(&made, Permissions::from_mode(0o600))?;
+        let metadata = fs::symlink_metadata(&made)?;
+        fs::rename(&made, path)?;
+        let (device, inode, owner) = (metadata.dev(), metadata.ino(), metadata.uid());
+        let file = SocketFile { path: path.to_owned(), device, inode, owner };
+        Ok(Bound::Listening(Self { listener, file }))
+    }
+
+    /// Where it listens.
+    pub fn path(&self) -> &Path {
+        &self.file.path
+    }
+}
+
+impl Listener for OwnSocket {
+    type Peer = ();
+
+    async fn accept(&self) -> io::Result<(Socket, ())> {
+        loop {
+            let (stream, peer) = Listener::accept(&self.listener).await?;
+            if may_connect(peer.uid(), self.file.owner()) {
+                return Ok((stream, ()));
+            }
+            tracing::warn!(uid = peer.uid(), "a connection of another user was refused");
+        }
+    }
+
+    fn into_established(self) -> impl Iterator<Item = (Socket, ())> + Send {
+        let Self { listener, file } = self;
+        let established = Listener::into_established(listener);
+        established.filter(move |(_, peer)| may_connect(peer.uid(), file.owner())).map(|(io, _)| (io, ()))
+    }
+}
+
 /// The name of a socket. It is removed on drop, unless another process has replaced it.
 #[derive(Debug)]
-pub(crate) struct SocketFile {
+struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
@@ -24,46 +88,13 @@ pub(crate) struct SocketFile {
 }
 
 /// Whether a process of user `peer` may use the socket of user `owner`.
-pub(crate) fn may_connect(peer: u32, owner: u32) -> bool {
+fn may_connect(peer: u32, owner: u32) -> bool {
     peer == owner || peer == 0
 }
 
-/// Listens at `path`, and replaces a socket that nobody answers on.
-///
-/// A socket is created with a mode that depends on the umask, and `chmod` would come too late. So it is created in a
-/// folder that nobody else can enter, and renamed when its mode is set.
-pub(crate) async fn bind(path: &Path) -> io::Result<Bound> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let _turn = take_turn(folder)?;
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-        Ok(found) if !found.file_type().is_socket() => return Ok(Bound::NotASocket),
-        Ok(_) if is_answered(path).await? => return Err(io::ErrorKind::AddrInUse.into()),
-        Ok(_) => {}
-    }
-    let private = PrivateFolder::make_in(folder)?;
-    let made = private.0.join("s");
-    let listener = UnixListener::bind(&made)?;
-    fs::set_permissions(&made, Permissions::from_mode(0o600))?;
-    let metadata = fs::symlink_metadata(&made)?;
-    fs::rename(&made, path)?;
-    let file = SocketFile {
-        path: path.to_owned(),
-        device: metadata.dev(),
-        inode: metadata.ino(),
-        owner: metadata.uid(),
-    };
-    Ok(Bound::Listening(listener, file))
-}
-
 impl SocketFile {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The user that owns the socket.
-    pub(crate) fn owner(&self) -> u32 {
+    fn owner(&self) -> u32 {
         self.owner
     }
 }
@@ -78,12 +109,12 @@ impl Drop for SocketFile {
     }
 }
 
-/// Locks the folder, so that two agents that start at once do not each take the other for stopped.
+/// Locks the folder, so that two processes that start at once do not each take the other for stopped.
 fn take_turn(folder: &Path) -> io::Result<File> {
     let folder = File::open(folder)?;
     match folder.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AddrInUse.into()),
-        // A file system without locks is not one where two agents start at once.
+        // A file system without locks is not one where two start at once.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
     }
 }
@@ -123,8 +154,8 @@ mod tests {
     use super::*;
 
     async fn listen(path: &Path) -> (UnixListener, SocketFile) {
-        match bind(path).await.unwrap() {
-            Bound::Listening(listener, file) => (listener, file),
+        match OwnSocket::bind(path).await.unwrap() {
+            Bound::Listening(OwnSocket { listener, file }) => (listener, file),
             Bound::NotASocket => panic!("{} is no socket", path.display()),
         }
     }
@@ -156,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.sock");
         let (listener, file) = listen(&path).await;
-        assert_eq!(bind(&path).await.err().unwrap().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(OwnSocket::bind(&path).await.err().unwrap().kind(), io::ErrorKind::AddrInUse);
         UnixStream::connect(&path).await.unwrap();
         // As after a crash: the name is there, and nobody answers.
         drop(listener);
@@ -172,7 +203,7 @@ mod tests {
         fs::write(&file, "kept").unwrap();
         std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
         for path in [&file, &link, &folder.path().to_owned()] {
-            assert!(matches!(bind(path).await.unwrap(), Bound::NotASocket), "{}", path.display());
+            assert!(matches!(OwnSocket::bind(path).await.unwrap(), Bound::NotASocket), "{}", path.display());
         }
         assert_eq!(fs::read(&file).unwrap(), b"kept");
     }
