@@ -28,8 +28,8 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 use tollgate_bench::message;
 use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
+use tollgate_edge::{Edge, Inbound, Limits};
 use tollgate_guard::{GuardLayer, Requirement, SystemClock, Verifier};
-use tollgate_http::edge::{Edge, Inbound, Limits};
 use tollgate_store::{Keys as _, Sqlite};
 use tower::{Layer, Service, service_fn};
 

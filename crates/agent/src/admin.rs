@@ -12,7 +12,7 @@ use crate::endpoint::Door;
 use crate::forward::{AnswerBody, Forward, own};
 use crate::recorder::Recorder;
 use crate::refusal::{Kind, Refusal, request_id};
-use tollgate_http::edge::Inbound;
+use tollgate_edge::Inbound;
 
 /// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.
 pub(crate) struct Admin {

@@ -6,10 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
-use tollgate_http::edge;
-
-use crate::unix::{self, SocketFile};
+use tokio::net::{TcpListener, TcpSocket};
+use tollgate_edge::{Bound, OwnSocket};
 
 /// How many connections may wait in the kernel.
 const BACKLOG: u32 = 1_024;
@@ -104,7 +102,7 @@ pub struct Listener(Socket);
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpListener, SocketAddr),
-    Unix(UnixListener, SocketFile),
+    Unix(OwnSocket),
 }
 
 /// How a request came in, which decides what is required of it.
@@ -128,9 +126,9 @@ impl Listener {
                 let (listener, address) = listen(*address).map_err(refused)?;
                 Ok(Self(Socket::Tcp(listener, address)))
             }
-            Place::Unix(path) => match unix::bind(path).await.map_err(refused)? {
-                unix::Bound::Listening(listener, file) => Ok(Self(Socket::Unix(listener, file))),
-                unix::Bound::NotASocket => Err(BindError::NotASocket(endpoint.clone())),
+            Place::Unix(path) => match OwnSocket::bind(path).await.map_err(refused)? {
+                Bound::Listening(socket) => Ok(Self(Socket::Unix(socket))),
+                Bound::NotASocket => Err(BindError::NotASocket(endpoint.clone())),
             },
         }
     }
@@ -139,7 +137,7 @@ impl Listener {
     pub fn endpoint(&self) -> Endpoint {
         Endpoint(match &self.0 {
             Socket::Tcp(_, address) => Place::Tcp(*address),
-            Socket::Unix(_, file) => Place::Unix(file.path().to_owned()),
+            Socket::Unix(socket) => Place::Unix(socket.path().to_owned()),
         })
     }
 
@@ -152,40 +150,6 @@ impl Listener {
 
     pub(crate) fn into_socket(self) -> Socket {
         self.0
-    }
-}
-
-/// A socket in the file system, for its owner and root.
-pub(crate) struct OwnSocket {
-    listener: UnixListener,
-    file: SocketFile,
-}
-
-impl OwnSocket {
-    pub(crate) fn new(listener: UnixListener, file: SocketFile) -> Self {
-        Self { listener, file }
-    }
-}
-
-impl edge::Listener for OwnSocket {
-    type Peer = ();
-
-    async fn accept(&self) -> io::Result<(edge::Socket, ())> {
-        loop {
-            let (stream, peer) = edge::Listener::accept(&self.listener).await?;
-            if unix::may_connect(peer.uid(), self.file.owner()) {
-                return Ok((stream, ()));
-            }
-            tracing::warn!(uid = peer.uid(), "a connection of another user was refused");
-        }
-    }
-
-    fn into_established(self) -> impl Iterator<Item = (edge::Socket, ())> + Send {
-        let Self { listener, file } = self;
-        let established = edge::Listener::into_established(listener);
-        established
-            .filter(move |(_, peer)| unix::may_connect(peer.uid(), file.owner()))
-            .map(|(io, _)| (io, ()))
     }
 }
 

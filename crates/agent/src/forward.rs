@@ -13,7 +13,7 @@ use tollgate_client::{
     Authorizer, Cached, CallError, IDEMPOTENCY_KEY, Replay, Sender, Spare, Unavailable, cause_of,
     tls_config_for,
 };
-use tollgate_http::edge::Inbound;
+use tollgate_edge::Inbound;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
 use tollgate_telemetry::{RequestSpan, Traces};
 

@@ -82,9 +82,7 @@ mod recorder;
 mod refusal;
 mod serve;
 mod telemetry;
-mod token_file;
 mod traced;
-mod unix;
 mod upstream;
 
 use admin::Admin;
@@ -95,8 +93,7 @@ pub use hosts::{HostName, NotAHostName};
 pub use limits::Limits;
 pub use recorder::Recorder;
 use serve::Answering;
-pub use token_file::TokenFile;
-pub use tollgate_http::edge::Drained;
+pub use tollgate_edge::Drained;
 pub use upstream::Upstream;
 
 /// The proxy.

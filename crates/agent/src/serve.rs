@@ -1,4 +1,4 @@
-//! Serves connections by the HTTP kit's edge.
+//! Serves connections by the edge.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use http::{HeaderValue, Request, Response};
 use metrics::Gauge;
 use tokio::sync::watch;
-use tollgate_http::edge::{self, Drained, Edge, Inbound, Requests};
+use tollgate_edge::{Drained, Edge, Inbound, Requests};
 use tower::service_fn;
 
 use crate::admin::Admin;
-use crate::endpoint::{Door, Listener, OwnSocket, Socket};
+use crate::endpoint::{Door, Listener, Socket};
 use crate::forward::{AnswerBody, Forward};
 use crate::limits::Limits;
 use crate::refusal::AGENT_ERROR;
@@ -44,7 +44,7 @@ impl Answering {
 
 /// What serves connections, within the limits. Clones share the connection slots.
 pub(crate) fn edge(limits: &Limits) -> Edge {
-    let limits = edge::Limits {
+    let limits = tollgate_edge::Limits {
         max_connections: limits.max_connections,
         max_refused: MAX_REFUSED,
         first_byte: SILENCE,
@@ -54,7 +54,7 @@ pub(crate) fn edge(limits: &Limits) -> Edge {
         grace: limits.grace,
         head_bytes: limits.head_bytes,
         max_headers: limits.max_headers,
-        ..edge::Limits::default()
+        ..tollgate_edge::Limits::default()
     };
     // Hosts and targets are checked by admission, and the framing is written anew for the upstream.
     Edge::new(limits)
@@ -85,9 +85,7 @@ pub(crate) async fn serve(
     };
     match listener.into_socket() {
         Socket::Tcp(listener, _) => edge.serve(listener, |_| service(), stopped(stop)).await,
-        Socket::Unix(listener, file) => {
-            edge.serve(OwnSocket::new(listener, file), |()| service(), stopped(stop)).await
-        }
+        Socket::Unix(socket) => edge.serve(socket, |()| service(), stopped(stop)).await,
     }
 }
 

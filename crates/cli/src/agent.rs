@@ -5,12 +5,11 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_agent::{
-    Agent, AgentError, BindError, Endpoint, Limits, Listener, Recorder, TokenFile, Upstream,
-};
+use tollgate_agent::{Agent, AgentError, BindError, Endpoint, Limits, Listener, Recorder, Upstream};
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
 use tollgate_config::{LogFormat, LogLevel};
 use tollgate_telemetry::{Delivering, Telemetry};
+use tollgate_token_file::TokenFile;
 
 use crate::args::{AgentArgs, Format};
 use crate::caller;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_config::{Config, Tls as Files};
-use tollgate_http::edge::Certificate;
+use tollgate_edge::Certificate;
 use tollgate_operator::named_secret::{SecretProblem, sharing};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::Tls;

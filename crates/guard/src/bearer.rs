@@ -7,7 +7,8 @@ use tollgate_core::TokenError;
 use crate::denial::Denial;
 
 /// Finds the token in the only `Authorization` header. A token in the query, the body or a cookie does not count.
-pub(crate) fn token(headers: &HeaderMap) -> Result<&[u8], Denial> {
+#[inline]
+pub fn bearer_token(headers: &HeaderMap) -> Result<&[u8], Denial> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let line = lines.next().ok_or(Denial::NoToken)?.as_bytes();
     if lines.next().is_some() {
@@ -37,7 +38,7 @@ mod tests {
         for line in lines {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(line).unwrap());
         }
-        token(&headers).map(<[u8]>::to_vec)
+        bearer_token(&headers).map(<[u8]>::to_vec)
     }
 
     #[test]

@@ -42,20 +42,18 @@
 mod bearer;
 mod clock;
 mod denial;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;
+mod introspected;
 mod layer;
 mod principal;
-#[cfg(feature = "remote")]
-pub mod remote;
 mod requirement;
 mod revocations;
 mod token_cache;
 mod verifier;
 
+pub use bearer::bearer_token;
 pub use clock::SystemClock;
 pub use denial::{Denial, Realm, Unverified};
+pub use introspected::Introspected;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::Principal;
 pub use requirement::Requirement;

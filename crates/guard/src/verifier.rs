@@ -15,7 +15,7 @@ use tollgate_core::{
 };
 use tollgate_http::ClientAddress;
 
-use crate::bearer;
+use crate::bearer::bearer_token;
 use crate::denial::{Denial, Realm, Unverified};
 use crate::principal::Principal;
 use crate::requirement::Requirement;
@@ -155,7 +155,7 @@ impl Verifier {
         requirement: &Requirement,
         now: Timestamp,
     ) -> Result<Principal, Denial> {
-        let token = bearer::token(headers)?;
+        let token = bearer_token(headers)?;
         self.admit(token, now, |keyring, claims| requirement.check(keyring, claims, address))
     }
 

@@ -6,12 +6,11 @@
 //! ```no_run
 //! use http::{Request, Response};
 //! use hyper::body::Incoming;
-//! use tollgate_http::edge::Inbound;
 //! use tollgate_http::forward::{ForwardError, SendError, Upstream, Watched};
 //!
 //! async fn forward(
-//!     upstream: &Upstream<Watched<Inbound>>,
-//!     request: Request<Inbound>,
+//!     upstream: &Upstream<Watched<Incoming>>,
+//!     request: Request<Incoming>,
 //! ) -> Result<Response<Incoming>, ForwardError<SendError>> {
 //!     upstream.forward(request, |request| upstream.send(request, false, || None)).await
 //! }

@@ -1,11 +1,12 @@
-//! The HTTP kit that every listener and every refusal of Tollgate is built from. It enters no other crate of Tollgate's.
+//! The HTTP kit that everything in Tollgate which answers requests is built from. It enters no other crate of Tollgate's, and
+//! opens no socket to listen: that is `tollgate_edge`.
 //!
 //! - [`refusal`] is the one writer of error bodies; [`Problems`] are what such a body lists.
 //! - [`ClientAddress`] is where a request comes from.
 //!
 //! With the feature `server`, which is on by default:
 //!
-//! - [`edge`] accepts connections, bounds what each may cost, and hands requests to a service.
+//! - [`read_body()`] reads a body, bounded in bytes and in time.
 //! - [`RequestId`] is the id of a request, the caller's own or a new one.
 //! - [`client_address()`] finds the address of the caller when proxies stand in between.
 //! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed.
@@ -17,8 +18,6 @@
 //! With the feature `forward`, `forward` sends requests on to an upstream.
 
 #[cfg(feature = "server")]
-pub mod edge;
-#[cfg(feature = "server")]
 pub mod fields;
 #[cfg(feature = "forward")]
 pub mod forward;
@@ -28,6 +27,8 @@ pub mod json;
 pub mod pages;
 pub mod refusal;
 
+#[cfg(feature = "server")]
+mod body;
 mod client_address;
 #[cfg(feature = "server")]
 mod forwarded;
@@ -47,6 +48,8 @@ mod source;
 #[cfg(feature = "server")]
 mod throttle;
 
+#[cfg(feature = "server")]
+pub use body::{BodyError, RequestBody, read_body};
 pub use client_address::ClientAddress;
 #[cfg(feature = "server")]
 pub use forwarded::client_address;

@@ -11,9 +11,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, PRAGMA};
 use http::{HeaderValue, StatusCode};
 use tollgate_core::wire::Code;
-use tollgate_http::edge::BodyError;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
-use tollgate_http::{NotUnderstood, Problem, Problems};
+use tollgate_http::{BodyError, NotUnderstood, Problem, Problems};
 use tollgate_store::StoreError;
 
 /// Why a request is refused.

@@ -23,7 +23,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_http::edge::read_body;
+use tollgate_http::read_body;
 
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};

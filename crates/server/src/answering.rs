@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use tokio::net::TcpListener;
-use tollgate_http::edge::{Drained, Edge, Inbound};
+use tollgate_edge::{Drained, Edge, Inbound};
 
 use crate::response::Body;
 use crate::server::Server;

@@ -2,24 +2,24 @@
 
 use tokio::sync::watch;
 use tollgate_config::Config;
-use tollgate_http::edge;
+use tollgate_edge::Limits;
 
 use crate::open_files;
 
 /// What a peer of the API may cost.
-pub(crate) fn limits(config: &Config) -> edge::Limits {
-    edge::Limits {
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits {
         max_connections: open_files::connections(config.limits.max_connections),
         first_byte: config.limits.first_byte_timeout,
         head: config.limits.head_timeout,
         idle: config.limits.idle_timeout,
-        rest: config.limits.body_timeout.min(edge::Limits::default().rest),
+        rest: config.limits.body_timeout.min(Limits::default().rest),
         grace: config.shutdown.grace,
-        ..edge::Limits::default()
+        ..Limits::default()
     }
 }
 
 /// The limits of a server, and where changes of them are told.
-pub(crate) fn changing(config: &Config) -> watch::Sender<edge::Limits> {
+pub(crate) fn changing(config: &Config) -> watch::Sender<Limits> {
     watch::Sender::new(limits(config))
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tollgate_config::Config;
-use tollgate_http::edge::{Drained, Edge, Limits};
+use tollgate_edge::{Drained, Edge, Limits};
 use tollgate_installation::{Follower, Following, Installation, Rotation, Task, Watcher};
 use tollgate_store::Outcome;
 

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_config::Config;
 use tollgate_core::Timestamp;
+use tollgate_edge::{Limits, OpenConnections};
 use tollgate_http::ClientAddress;
-use tollgate_http::edge::{Limits, OpenConnections};
 use tollgate_installation::{Installation, NotReady, Registered};
 use tollgate_telemetry::Trust;
 

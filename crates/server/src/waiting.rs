@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tollgate_config::Config;
 use tollgate_core::{Clock, Timestamp};
-use tollgate_http::edge::{Edge, Inbound};
+use tollgate_edge::{Edge, Inbound};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{RequestId, X_REQUEST_ID};
 use tollgate_installation::NotReady;

@@ -11,14 +11,14 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tollgate_admin::AuditTrail;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_bench::plain::{self, Connection};
 use tollgate_bench::stats::percentile;
 use tollgate_client::{Secret, SecretError, SecretSource};
 use tollgate_core::{Actor, ClientId, Clock, Environment, MasterKey, Revocation, Revoked, TokenError};
-use tollgate_guard::remote::{IntrospectingVerifier, RemoteVerifier};
-use tollgate_guard::{Decide, Denial, Principal, Requirement, SystemClock, Verifier};
-use tollgate_admin::AuditTrail;
+use tollgate_guard::{Decide, Denial, Principal, Requirement, SystemClock};
+use tollgate_guard_remote::{IntrospectingVerifier, RemoteVerifier};
 use tollgate_store::{Act, Clients as _, Draft, Object, Revocations as _, Sqlite, Status, StoreError};
 
 use crate::document::table;
@@ -64,7 +64,7 @@ pub(crate) fn seeded<'a>(audiences: &[&'a str]) -> Vec<&'a str> {
 
 /// Starts a guard that reads keys and revocations.
 pub(crate) fn by_keys(server: &Tollgate, audience: &str, guard: &Credentials) -> io::Result<RemoteVerifier> {
-    Verifier::remote(issuer(server), audience)
+    RemoteVerifier::builder(issuer(server), audience)
         .environment(Environment::Test)
         .client(Text(guard.client_id.clone()), Text(guard.client_secret.clone()))
         .start()

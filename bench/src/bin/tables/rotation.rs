@@ -13,7 +13,7 @@ use tollgate_bench::credentials::Credentials;
 use tollgate_bench::message;
 use tollgate_bench::plain::{self, Connection};
 use tollgate_guard::Decide;
-use tollgate_guard::remote::{IntrospectingVerifier, RemoteVerifier};
+use tollgate_guard_remote::{IntrospectingVerifier, RemoteVerifier};
 
 use super::guards::{by_asking, by_keys, decide, seeded};
 use crate::document::{count, table};

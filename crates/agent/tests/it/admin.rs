@@ -3,7 +3,8 @@
 use tollgate_agent::Limits;
 
 use crate::caller::{Message, Wire};
-use crate::fixture::{Running, Tokens};
+use crate::fixture::Running;
+use crate::tokens::Tokens;
 use crate::upstream::Upstream;
 
 async fn ask(agent: &Running, line: &str, more: &str) -> Message {

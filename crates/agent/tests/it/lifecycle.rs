@@ -6,7 +6,8 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tollgate_agent::{Drained, Limits};
 
 use crate::caller::Wire;
-use crate::fixture::{Running, Tokens};
+use crate::fixture::Running;
+use crate::tokens::Tokens;
 use crate::upstream::Upstream;
 
 #[tokio::test]

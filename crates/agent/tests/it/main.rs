@@ -11,6 +11,6 @@ mod lifecycle;
 mod refused;
 mod resent;
 mod streaming;
-mod token_file;
+mod tokens;
 mod unauthorized;
 mod upstream;

@@ -7,7 +7,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tollgate_agent::Limits;
 
 use crate::caller::{Message, Wire};
-use crate::fixture::{Running, Tokens};
+use crate::fixture::Running;
+use crate::tokens::Tokens;
 use crate::upstream::{Upstream, answer, invalid_token};
 
 /// Makes a call by which a connection is made and kept. What the caller and the upstream have of it.

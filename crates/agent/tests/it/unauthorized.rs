@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tollgate_agent::Limits;
 use tollgate_client::{Cached, Settings};
 
-use crate::fixture::{Running, Skipping, Tokens};
+use crate::fixture::Running;
+use crate::tokens::{Skipping, Tokens};
 use crate::upstream::{Upstream, answer, invalid_token};
 
 #[tokio::test]

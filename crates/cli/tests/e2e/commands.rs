@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Dev, Finished, Process, Serve, fails, finish, shell, tollgate};
+use crate::harness::{Dev, Finished, Process, Serve, fails, finish, tollgate};
 
 const COMMANDS: [&[&str]; 45] = [
     &[],

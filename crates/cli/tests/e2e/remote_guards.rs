@@ -1,4 +1,4 @@
-//! The examples of tollgate-auth-guard: APIs in processes of their own, before a running `tollgate dev`.
+//! The examples of tollgate-auth-guard-remote: APIs in processes of their own, before a running `tollgate dev`.
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -13,20 +13,23 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 17] = [
+const CRATES: [(&str, usize); 20] = [
     ("core", 1_500),
     ("store", 4_000),
     ("config", 2_350),
     ("admin", 4_110),
     ("http", 2_200),
+    ("edge", 2_600),
     ("guard", 900),
+    ("guard-remote", 1_400),
     ("telemetry", 900),
     ("secrets", 2_190),
     ("client", 2_600),
+    ("token-file", 200),
     ("agent", 700),
     ("log", 950),
     ("installation", 2_200),
-    ("server", 5_500),
+    ("server", 6_500),
     ("console", 5_600),
     ("sandbox", 3_500),
     ("operator", 2_870),
@@ -44,11 +47,10 @@ const HANDLER: usize = 25;
 
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
 const STILL_OVER: &[(&str, usize)] = &[
-    ("agent", 1_340),
+    ("agent", 1_000),
     ("cli", 4_210),
     ("core", 2_420),
-    ("guard", 2_350),
-    ("http", 4_080),
+    ("guard", 1_000),
     ("sandbox", 4_330),
     ("store", 8_180),
 ];

@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::SET_COOKIE;
 use tollgate_admin::{AdminError, console};
 use tollgate_core::wire::Code;
-use tollgate_http::edge::read_body;
+use tollgate_http::read_body;
 use tollgate_http::refusal::Reason;
 use tollgate_server::Arrival;
 use tollgate_server::error::Error;

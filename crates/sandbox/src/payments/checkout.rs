@@ -9,8 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_core::{PaymentRequestId, Timestamp};
-use tollgate_http::Media;
-use tollgate_http::edge::read_body;
+use tollgate_http::{Media, read_body};
 
 use crate::error::Error;
 use crate::host::Host;

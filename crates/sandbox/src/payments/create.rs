@@ -11,8 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tollgate_core::{MerchantId, PaymentRequestId, Timestamp};
 use tollgate_guard::Principal;
-use tollgate_http::edge::read_body;
-use tollgate_http::{IDEMPOTENT_REPLAYED, IdempotencyKey, Media, Problems};
+use tollgate_http::{IDEMPOTENT_REPLAYED, IdempotencyKey, Media, Problems, read_body};
 use tollgate_store::{Answer, Lease, StoreError};
 use tollgate_telemetry::InContext;
 

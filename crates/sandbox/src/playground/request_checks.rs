@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use tollgate_http::Media;
-use tollgate_http::edge::BodyError;
+use tollgate_http::{BodyError, Media};
 use tollgate_store::StoreError;
 use zeroize::Zeroizing;
 

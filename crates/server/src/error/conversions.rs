@@ -3,8 +3,7 @@
 use tollgate_admin::AdminError;
 use tollgate_core::MintError;
 use tollgate_guard::Unverified;
-use tollgate_http::edge::BodyError;
-use tollgate_http::{Problem, Problems};
+use tollgate_http::{BodyError, Problem, Problems};
 use tollgate_installation::Panicked;
 
 use super::Error;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Timestamp, TokenKind, VerifyingRing};
-use tollgate_http::edge::RequestBody;
+use tollgate_http::RequestBody;
 use tollgate_installation::Installation;
 
 use crate::caller::Caller;

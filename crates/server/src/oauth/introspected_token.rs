@@ -3,7 +3,7 @@
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
 use tollgate_guard::{Unverified, Verifier};
-use tollgate_http::edge::RequestBody;
+use tollgate_http::RequestBody;
 use tollgate_installation::Installation;
 use zeroize::Zeroizing;
 

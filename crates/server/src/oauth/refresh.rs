@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use http::Request;
 use tollgate_core::{Sensitive, TokenKind};
-use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::refusal::Dialect;
-use tollgate_http::{ClientAddress, Media, Problems};
+use tollgate_http::{ClientAddress, Media, Problems, RequestBody, read_body};
 use tollgate_installation::{Registered, TokenBuffers};
 
 use crate::caller::Caller;

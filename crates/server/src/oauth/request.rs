@@ -7,8 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::ORIGIN;
 use http::{HeaderMap, HeaderName, Method, Request};
 use tollgate_core::Scope;
-use tollgate_http::edge::{RequestBody, read_body};
-use tollgate_http::{Media, Problem, Problems};
+use tollgate_http::{Media, Problem, Problems, RequestBody, read_body};
 use zeroize::Zeroize;
 
 use crate::caller::Caller;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use tollgate_core::{Actor, ActorKind};
-use tollgate_http::edge::RequestBody;
+use tollgate_http::RequestBody;
 
 use crate::caller::Caller;
 use crate::error::Error;

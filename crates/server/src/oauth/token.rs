@@ -5,9 +5,8 @@ use std::borrow::Cow;
 
 use http::Request;
 use tollgate_core::{Scope, Sensitive, Timestamp, TokenKind};
-use tollgate_http::edge::{RequestBody, read_body};
 use tollgate_http::refusal::Dialect;
-use tollgate_http::{Media, Problem, Problems};
+use tollgate_http::{Media, Problem, Problems, RequestBody, read_body};
 use tollgate_installation::TokenBuffers;
 
 use crate::caller::Caller;

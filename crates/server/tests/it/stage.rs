@@ -21,7 +21,7 @@ use tollgate_console::OperatorRoutes;
 use tollgate_core::{
     Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
 };
-use tollgate_http::edge::RequestBody;
+use tollgate_http::RequestBody;
 use tollgate_installation::{Follower, Installation, Rotation};
 use tollgate_server::{Mounted, Server};
 use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
