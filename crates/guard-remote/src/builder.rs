@@ -36,6 +36,14 @@ pub struct RemoteBuilder {
     exp_leeway: Duration,
 }
 
+impl RemoteVerifier {
+    /// Starts to build a verifier of the tokens of `issuer`, the authority's public URL, for `audience`, the API that is
+    /// guarded. It admits tokens of live mode, unless it is told otherwise.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> RemoteBuilder {
+        RemoteBuilder::new(issuer.into(), audience.into())
+    }
+}
+
 /// By whom revocations are read, if that was said.
 enum Following {
     Unsaid,

@@ -7,7 +7,6 @@ use tokio::task::JoinSet;
 use tollgate_core::TokenError;
 use tollgate_guard::{ClientAddress, Decide, Decision, Denial, Realm, Requirement, bearer_token};
 
-use crate::builder::RemoteBuilder;
 use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::wanted::Later;
@@ -27,12 +26,6 @@ pub struct RemoteVerifier {
 }
 
 impl RemoteVerifier {
-    /// Starts to build a verifier of the tokens of `issuer`, the authority's public URL, for `audience`, the API that is
-    /// guarded. It admits tokens of live mode, unless it is told otherwise.
-    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> RemoteBuilder {
-        RemoteBuilder::new(issuer.into(), audience.into())
-    }
-
     /// Waits until keys and revocations are known. Until then every request is refused with 503.
     pub async fn ready(&self) {
         self.shared.keeper.ready().await;

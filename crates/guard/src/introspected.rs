@@ -56,6 +56,13 @@ impl Introspected {
             address,
             allows,
         )?;
-        Ok(Principal::introspected(self))
+        Ok(Principal::introspected(
+            self.client_id,
+            self.merchant_id,
+            self.environment,
+            self.scope.clone(),
+            self.token_id,
+            self.expires_at,
+        ))
     }
 }

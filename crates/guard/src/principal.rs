@@ -2,8 +2,6 @@
 
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Scope, SecretId, Timestamp, TokenId};
 
-use crate::introspected::Introspected;
-
 /// Who an admitted request comes from. Only the guard makes one, when it admits a request:
 ///
 /// ```compile_fail
@@ -36,17 +34,16 @@ impl Principal {
         }
     }
 
-    /// Reads the principal off what the authority says of a token.
-    pub(crate) fn introspected(said: &Introspected) -> Self {
-        Self {
-            client_id: said.client_id,
-            merchant_id: said.merchant_id,
-            environment: said.environment,
-            scope: said.scope.clone(),
-            token_id: said.token_id,
-            secret_id: None,
-            expires_at: said.expires_at,
-        }
+    /// The principal by what the authority says of a token.
+    pub(crate) fn introspected(
+        client_id: ClientId,
+        merchant_id: Option<MerchantId>,
+        environment: Environment,
+        scope: Scope,
+        token_id: TokenId,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self { client_id, merchant_id, environment, scope, token_id, secret_id: None, expires_at }
     }
 
     /// The client that the token was issued to.

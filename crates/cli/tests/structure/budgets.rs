@@ -26,9 +26,13 @@ const CRATES: [(&str, usize); 20] = [
     ("secrets", 2_190),
     ("client", 2_600),
     ("token-file", 200),
+<<<<<<< ours
     ("agent", 700),
     ("log", 950),
     ("installation", 2_200),
+=======
+    ("agent", 1_050),
+>>>>>>> theirs
     ("server", 6_500),
     ("console", 5_600),
     ("sandbox", 3_500),
