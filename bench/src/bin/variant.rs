@@ -13,12 +13,12 @@ use clap::{Parser, ValueEnum};
 use http::Request;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
+use tollgate_config::Config;
 use tollgate_core::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge::{Edge, Inbound, Limits};
-use tollgate_config::Config;
 use tollgate_server::{Follower, Installation, Mounted, Server, log};
-use tollgate_store::Sqlite;
+use tollgate_store_sqlite::Sqlite;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tollgate_admin::AuditTrail;
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_bench::plain::{self, Connection};
 use tollgate_bench::stats::percentile;
@@ -18,8 +19,8 @@ use tollgate_client::{Secret, SecretError, SecretSource};
 use tollgate_core::{Actor, ClientId, Clock, Environment, MasterKey, Revocation, Revoked, TokenError};
 use tollgate_guard::remote::{IntrospectingVerifier, RemoteVerifier};
 use tollgate_guard::{Decide, Denial, Principal, Requirement, SystemClock, Verifier};
-use tollgate_admin::AuditTrail;
-use tollgate_store::{Act, Clients as _, Draft, Object, Revocations as _, Sqlite, Status, StoreError};
+use tollgate_store::{Act, Clients as _, Draft, Object, Revocations as _, Status, StoreError};
+use tollgate_store_sqlite::Sqlite;
 
 use crate::document::table;
 use crate::servers::{Setup, Tollgate};

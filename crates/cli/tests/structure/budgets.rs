@@ -13,9 +13,11 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 15] = [
+const CRATES: [(&str, usize); 17] = [
     ("core", 1_500),
-    ("store", 4_000),
+    ("store", 1_500),
+    ("store-sqlite", 3_000),
+    ("store-postgres", 3_800),
     ("config", 2_350),
     ("admin", 4_110),
     ("http", 2_200),
@@ -49,7 +51,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("http", 4_080),
     ("sandbox", 4_330),
     ("server", 8_220),
-    ("store", 8_180),
 ];
 
 #[test]

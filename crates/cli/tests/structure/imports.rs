@@ -14,7 +14,7 @@ pub(crate) type Graph = BTreeMap<String, BTreeSet<String>>;
 /// For each file of the crates the files that it imports from, of its own crate and of the others.
 pub(crate) fn imports(crates: &[Crate]) -> Graph {
     let all: BTreeMap<String, Names<'_>> =
-        crates.iter().map(|of| (format!("tollgate_{}", of.name), Names::of(of))).collect();
+        crates.iter().map(|of| (format!("tollgate_{}", of.name.replace('-', "_")), Names::of(of))).collect();
     let mut graph = Graph::new();
     for names in all.values() {
         for (path, module) in &names.of.modules {

@@ -23,7 +23,8 @@ use tollgate_core::{
 };
 use tollgate_http::edge::RequestBody;
 use tollgate_server::{Follower, Installation, Mounted, Rotation, Server};
-use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
+use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Status, Store, Terms, Version};
+use tollgate_store_sqlite::Sqlite;
 
 pub(crate) use self::node::Node;
 use crate::call::{CREATE, Call, REFRESH, Reply, TOKEN};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use tollgate_core::Revoked;
 use tollgate_server::{Follower, Installation, Server};
-use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status};
+use tollgate_store::{CLOCKS_DIFFER, Status};
+use tollgate_store_sqlite::Sqlite;
 
 use super::{grant, introspect, post_as, refresh, revoke, said, tokens};
 use crate::call::{Call, REVOKE, Reply, assert_oauth_refused, assert_refused};
