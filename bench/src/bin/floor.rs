@@ -30,7 +30,8 @@ use tollgate_bench::message;
 use tollgate_core::{MasterKey, Policy, SigningKey, VerifyingRing};
 use tollgate_edge::{Edge, Inbound, Limits};
 use tollgate_guard::{GuardLayer, Requirement, SystemClock, Verifier};
-use tollgate_store::{Keys as _, Sqlite};
+use tollgate_store::Keys as _;
+use tollgate_store_sqlite::Sqlite;
 use tower::{Layer, Service, service_fn};
 
 #[derive(Debug, Parser)]

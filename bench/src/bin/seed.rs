@@ -8,17 +8,18 @@ use std::time::Instant;
 
 use clap::Parser;
 use rand::seq::SliceRandom;
+use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_core::{
     Actor, Audience, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, Scope,
     SecretHasher, SecretId, Timestamp,
 };
 use tollgate_guard::SystemClock;
-use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
 use tollgate_store::{
-    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite,
-    Status, StoreError, Terms, Version,
+    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Status,
+    StoreError, Terms, Version,
 };
+use tollgate_store_sqlite::Sqlite;
 
 /// Clients of one merchant.
 const CLIENTS: usize = 100;

@@ -19,7 +19,7 @@ use tollgate_edge::{Edge, Inbound, Limits};
 use tollgate_guard::SystemClock;
 use tollgate_installation::{Follower, Installation};
 use tollgate_server::{Mounted, Server};
-use tollgate_store::Sqlite;
+use tollgate_store_sqlite::Sqlite;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]

@@ -9,7 +9,7 @@ use serde_json::json;
 use tollgate_admin::{audit, rekey};
 use tollgate_config::{Config, Database};
 use tollgate_operator::{Opened, opening};
-use tollgate_store::{Access, Sqlite};
+use tollgate_store::Access;
 
 use crate::actor::{actor, actor_because};
 use crate::args::{Format, StoreArgs, StoreCommand, Why};
@@ -66,8 +66,7 @@ fn back_up(args: &StoreArgs, file: &Path, format: Format) -> Result<(), Failure>
             ));
         }
     };
-    opening::check_store(store)?;
-    let backup = Sqlite::back_up(store, file)?;
+    let backup = opening::back_up(store, file)?;
     output::object(
         format,
         &json!({ "backup": file.display().to_string(), "bytes": backup.bytes, "checked": true }),

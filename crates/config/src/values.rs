@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use tollgate_store::PostgresAddress;
+use tollgate_store_postgres::PostgresAddress;
 
 /// The store that the configuration names.
 #[derive(Clone, PartialEq, Eq)]

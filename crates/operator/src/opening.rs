@@ -7,7 +7,9 @@ use tollgate_admin::OpenError;
 use tollgate_config::{Config, Database, SecretSource};
 use tollgate_core::{MasterKey, MasterKeyError, MasterKeys};
 use tollgate_secrets::access::{self, AccessError, Sharing};
-use tollgate_store::{Access, Postgres, PostgresAddress, PostgresOptions, Sqlite, Store, StoreError};
+use tollgate_store::{Access, Store, StoreError};
+use tollgate_store_postgres::{Postgres, PostgresAddress, PostgresOptions};
+use tollgate_store_sqlite::{Backup, Sqlite};
 
 use crate::named_secret::{SecretProblem, database_password, secret, sharing};
 
@@ -92,6 +94,12 @@ fn postgres(config: &Config, url: &str) -> Result<PostgresOptions, SecretProblem
         connect_timeout: connections.connect_timeout,
         statement_timeout: connections.statement_timeout,
     })
+}
+
+/// Writes a copy of the store in the file at `path` to the new file `to`.
+pub fn back_up(path: &Path, to: &Path) -> Result<Backup, OpeningError> {
+    check_store(path)?;
+    Ok(Sqlite::back_up(path, to)?)
 }
 
 /// Reads the master keys that a configuration names.

@@ -6,7 +6,7 @@ use tollgate_core::Timestamp;
 use crate::{Act, StoreError};
 
 /// The number of the newest agreements that count: so many changes of what is agreed on may be under way at once.
-pub(crate) const AGREEMENTS_SHOWN: u32 = 16;
+pub const AGREEMENTS_SHOWN: u32 = 16;
 
 /// What the servers that share a store have agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]

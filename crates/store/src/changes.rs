@@ -8,7 +8,7 @@ use tollgate_core::{ClientId, Generation, MerchantId, Revocation, Revoked, Secre
 use crate::{Act, StoreError};
 
 /// How long a change that is no revocation stays in the log: a process that was away for longer loads everything.
-pub(crate) const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much longer than the longest token a revocation is kept, and a retired signing key verifies: the clocks of servers
 /// may be behind by as much.
@@ -52,19 +52,26 @@ pub enum Changed {
 }
 
 /// A change as columns hold it.
-pub(crate) struct Columns<'a> {
-    pub(crate) kind: &'a str,
-    pub(crate) id: Option<[u8; 16]>,
-    pub(crate) generation: Option<Generation>,
+pub struct ChangeColumns<'a> {
+    /// Which change it is.
+    pub kind: &'a str,
+    /// What it is about, if that has an id.
+    pub id: Option<[u8; 16]>,
+    /// Of a revocation of a client or a merchant, up to which generation; of any other, the first.
+    pub generation: Option<Generation>,
     /// When the row may be purged; of a revocation, when it expires.
-    pub(crate) until: Timestamp,
+    pub until: Timestamp,
 }
 
 impl Changed {
     /// Returns the columns of a change, which stays in the log until `kept` unless it is a revocation.
-    pub(crate) fn columns(&self, kept: Timestamp) -> Columns<'static> {
-        let news =
-            |kind, id: Option<&[u8; 16]>| Columns { kind, id: id.copied(), generation: None, until: kept };
+    pub fn columns(&self, kept: Timestamp) -> ChangeColumns<'static> {
+        let news = |kind, id: Option<&[u8; 16]>| ChangeColumns {
+            kind,
+            id: id.copied(),
+            generation: None,
+            until: kept,
+        };
         let Revocation { subject, expires_at } = match self {
             Self::Client(id) => return news("client", Some(id.as_bytes())),
             Self::Merchant(id) => return news("merchant", Some(id.as_bytes())),
@@ -77,11 +84,11 @@ impl Changed {
             Revoked::Client(id, from) => ("client revoked", id.as_bytes(), *from),
             Revoked::Merchant(id, from) => ("merchant revoked", id.as_bytes(), *from),
         };
-        Columns { kind, id: Some(*id), generation: Some(generation), until: *expires_at }
+        ChangeColumns { kind, id: Some(*id), generation: Some(generation), until: *expires_at }
     }
 
     /// Reads a change; `None` if no version of Tollgate has written these columns.
-    pub(crate) fn read(columns: &Columns<'_>) -> Option<Self> {
+    pub fn read(columns: &ChangeColumns<'_>) -> Option<Self> {
         let subject = match (columns.kind, columns.id, columns.generation) {
             ("signing keys", _, _) => return Some(Self::SigningKeys),
             ("client", Some(id), _) => return Some(Self::Client(ClientId::from_bytes(id))),

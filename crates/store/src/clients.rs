@@ -193,28 +193,28 @@ pub trait Clients: Send + Sync {
 }
 
 /// Writes networks as a column holds them.
-pub(crate) fn networks_text(networks: &[IpNet]) -> String {
+pub fn networks_text(networks: &[IpNet]) -> String {
     networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads networks from a column.
-pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, ipnet::AddrParseError> {
+pub fn parse_networks(text: &str) -> Result<Vec<IpNet>, ipnet::AddrParseError> {
     text.split_ascii_whitespace().map(str::parse).collect()
 }
 
 /// Writes audiences as a column holds them.
-pub(crate) fn audiences_text(audiences: &[Audience]) -> String {
+pub fn audiences_text(audiences: &[Audience]) -> String {
     audiences.iter().map(Audience::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads audiences from a column.
-pub(crate) fn audiences(text: &str) -> Result<Vec<Audience>, AudienceError> {
+pub fn parse_audiences(text: &str) -> Result<Vec<Audience>, AudienceError> {
     text.split_ascii_whitespace().map(str::parse).collect()
 }
 
 /// Gathers clients from rows, of which each has a client and one of its secrets, if it has any. The rows of a client
 /// follow each other.
-pub(crate) fn gather<E>(
+pub fn gather_clients<E>(
     rows: impl Iterator<Item = Result<(Client, Option<Secret>), E>>,
 ) -> Result<Vec<Client>, E> {
     let mut clients: Vec<Client> = Vec::new();

@@ -1,7 +1,7 @@
 //! What Tollgate remembers.
 //!
-//! A store remembers, it never decides. Each subject has a trait, and [`Store`] is all of them; each engine implements them,
-//! and one conformance suite runs on every engine. A method is a transaction, absence is `Option` or `false`, and the time
+//! A store remembers, it never decides. Each subject has a trait, and [`Store`] is all of them. The engines implement them, each in a
+//! crate of its own, and one conformance suite runs on every engine ([`engine`]). A method is a transaction, absence is `Option` or `false`, and the time
 //! is an argument. What other processes must know is written to the change log in the same transaction; who did it and
 //! what is different since then is written to the audit trail, which is why whatever changes something takes an [`Act`].
 
@@ -9,9 +9,10 @@ mod access;
 mod agreements;
 mod changes;
 mod clients;
-#[cfg(any(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod documents;
+pub mod engine;
 mod error;
 mod idempotency;
 mod installation;
@@ -20,11 +21,9 @@ mod keys;
 mod labels;
 mod measures;
 mod merchants;
-mod postgres;
 mod purge;
 mod schema;
 mod servers;
-mod sqlite;
 mod time;
 mod trail;
 mod transfer;
@@ -43,11 +42,9 @@ pub use keys::{Keys, RETIRED_KEPT, SigningKey};
 pub use labels::{Labels, LabelsError, Quota, QuotaError};
 pub use measures::{BOUNDS, Connections, Durations, Ended, Measured, Measures, Observed, Operation, Queued};
 pub use merchants::{Merchant, Merchants, Status, Version};
-pub use postgres::{Postgres, PostgresAddress, PostgresOptions};
 pub use purge::Purge;
 pub use schema::Schema;
 pub use servers::{Alone, LeaderLease, RunningServer, Servers};
-pub use sqlite::{Backup, Sqlite};
 pub use time::{Time, TimePassed};
 pub use trail::{Act, Draft, Object, Outcome, Record, RecordFilter, RecordOrder, Trail, TrailEnds};
 pub use transfer::{Part, Row, Table, Transfer, Value, is_understood};

@@ -126,13 +126,13 @@ impl Measures {
     }
 
     /// Starts to measure an operation. One that is dropped before its end was abandoned by whoever had asked.
-    pub(crate) fn start(&self, operation: Operation) -> Running<'_> {
+    pub fn start(&self, operation: Operation) -> Running<'_> {
         Running { measures: self, operation, since: Instant::now(), ended: Ended::Abandoned }
     }
 }
 
 /// An operation that is measured.
-pub(crate) struct Running<'a> {
+pub struct Running<'a> {
     measures: &'a Measures,
     operation: Operation,
     since: Instant,
@@ -141,7 +141,7 @@ pub(crate) struct Running<'a> {
 
 impl Running<'_> {
     /// Notes how it ended.
-    pub(crate) fn end<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub fn end<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.ended = if result.is_ok() { Ended::Done } else { Ended::Failed };
         result
     }

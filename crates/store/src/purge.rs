@@ -6,7 +6,7 @@ use tollgate_core::Timestamp;
 use crate::StoreError;
 
 /// The most rows of each table that one call of [`Purge::purge`] deletes one by one.
-pub(crate) const PURGED_AT_ONCE: u32 = 1000;
+pub const PURGED_AT_ONCE: u32 = 1000;
 
 /// Deletion of what no longer counts.
 #[async_trait]

@@ -8,7 +8,7 @@ use tollgate_core::Timestamp;
 use crate::StoreError;
 
 /// How long a server that has been silent is remembered.
-pub(crate) const SERVERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const SERVERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A server that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

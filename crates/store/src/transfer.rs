@@ -5,11 +5,11 @@ use tokio::sync::mpsc;
 
 use tollgate_core::{Algorithm, Environment, Generation, Scope, SlowHash, Timestamp};
 
-use crate::changes::{Changed, Columns};
-use crate::clients::networks;
+use crate::changes::{ChangeColumns, Changed};
+use crate::clients::parse_networks;
 use crate::{Labels, Quota, StoreError};
 
-use Kind::{Bytes, Flag, Id, Number, Text, Written};
+use ColumnKind::{Bytes, Flag, Id, Number, Text, Written};
 
 /// Export and import of everything.
 #[async_trait]
@@ -84,7 +84,7 @@ impl Table {
     }
 
     /// Returns its columns, in the order of a row's values. Those of the key come first.
-    pub(crate) const fn columns(self) -> &'static [Column] {
+    pub const fn columns(self) -> &'static [Column] {
         match self {
             Self::SigningKeys => SIGNING_KEYS,
             Self::Merchants => MERCHANTS,
@@ -101,7 +101,7 @@ impl Table {
     }
 
     /// Returns the columns of its key, in whose order rows are exported.
-    pub(crate) fn key(self) -> &'static [Column] {
+    pub fn key(self) -> &'static [Column] {
         let count = match self {
             Self::SigningKeys
             | Self::Merchants
@@ -119,25 +119,29 @@ impl Table {
     }
 
     /// Returns the names of its columns, separated by commas.
-    pub(crate) fn column_names(self) -> String {
+    pub fn column_names(self) -> String {
         self.columns().iter().map(|column| column.0).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// A column's name, and the kind of its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Column(pub(crate) &'static str, pub(crate) Kind);
+pub struct Column(pub &'static str, pub ColumnKind);
 
 /// The kind of a column's values, unless they are [`Value::Null`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum ColumnKind {
+    /// An id.
     Id,
+    /// Bytes.
     Bytes,
     /// Text that Tollgate wrote, which is ASCII.
     Text,
     /// Text that people wrote, which may have any character.
     Written,
+    /// A number, or a time in milliseconds.
     Number,
+    /// A truth value.
     Flag,
 }
 
@@ -294,7 +298,7 @@ pub fn is_understood(table: Table, row: &[Value]) -> bool {
             parses::<Environment>(environment)
                 && parses::<Scope>(scope)
                 && matches!(row, [.., quota, labels] if (*quota == Value::Null || parses::<Quota>(quota)) && parses::<Labels>(labels))
-                && text(addresses).is_some_and(|text| networks(text).is_ok())
+                && text(addresses).is_some_and(|text| parse_networks(text).is_ok())
         }
         (Table::Secrets, [_, _, Value::Bytes(hash), .., slow_hash]) => {
             hash.len() == 32 && (*slow_hash == Value::Null || parses::<SlowHash>(slow_hash))
@@ -320,7 +324,7 @@ fn is_a_change(kind: &Value, id: &Value, until: &Value, generation: &Value) -> b
         Value::Number(number) => Some(Generation::from_number(*number)),
         _ => None,
     };
-    Changed::read(&Columns { kind, id, generation, until: Timestamp::from_millis(*until) }).is_some()
+    Changed::read(&ChangeColumns { kind, id, generation, until: Timestamp::from_millis(*until) }).is_some()
 }
 
 fn parses<T: std::str::FromStr>(value: &Value) -> bool {
@@ -344,4 +348,4 @@ pub enum Part {
 }
 
 /// The most rows in one part: it bounds the memory that an export takes.
-pub(crate) const ROWS_IN_A_PART: usize = 500;
+pub const ROWS_IN_A_PART: usize = 500;

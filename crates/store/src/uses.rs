@@ -6,9 +6,9 @@ use tollgate_core::{ClientId, SecretId, Timestamp};
 use crate::StoreError;
 
 /// How many sources of a secret are told apart.
-pub(crate) const SOURCES: u32 = 20;
+pub const SOURCES_TOLD_APART: u32 = 20;
 /// What stands for all other sources.
-pub(crate) const OTHERS: &str = "*";
+pub const OTHER_SOURCES: &str = "*";
 
 /// A use of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +52,9 @@ pub trait Uses: Send + Sync {
     async fn forget_sources(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
-/// Gathers rows: secret, source, and the time of the last use, by secret and source.
-pub(crate) fn gathered<E>(
+/// Gathers uses from rows, which come by secret and source: secret, source, and the time of the last use. An empty source stands
+/// for all of them.
+pub fn gather_uses<E>(
     rows: impl Iterator<Item = Result<(SecretId, String, Timestamp), E>>,
 ) -> Result<Vec<SecretUses>, E> {
     let mut gathered: Vec<SecretUses> = Vec::new();

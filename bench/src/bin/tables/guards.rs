@@ -19,7 +19,8 @@ use tollgate_client::{Secret, SecretError, SecretSource};
 use tollgate_core::{Actor, ClientId, Clock, Environment, MasterKey, Revocation, Revoked, TokenError};
 use tollgate_guard::{Decide, Denial, Principal, Requirement, SystemClock};
 use tollgate_guard_remote::{IntrospectingVerifier, RemoteVerifier};
-use tollgate_store::{Act, Clients as _, Draft, Object, Revocations as _, Sqlite, Status, StoreError};
+use tollgate_store::{Act, Clients as _, Draft, Object, Revocations as _, Status, StoreError};
+use tollgate_store_sqlite::Sqlite;
 
 use crate::document::table;
 use crate::servers::{Setup, Tollgate};

@@ -7,9 +7,9 @@ use rand::RngExt;
 use tollgate_bench::stats::percentile;
 use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
 use tollgate_store::{
-    Answer, Begun, Document, Idempotency as _, IdempotencyScope, Lease, Postgres, PostgresOptions,
-    Purge as _, StoreError,
+    Answer, Begun, Document, Idempotency as _, IdempotencyScope, Lease, Purge as _, StoreError,
 };
+use tollgate_store_postgres::{Postgres, PostgresOptions};
 
 use crate::document::{count, table};
 use crate::postgres_server::{Database, Server};

@@ -19,7 +19,7 @@ mod nodes;
     clippy::unwrap_used,
     reason = "it is of the tests of the store, which use more of it"
 )]
-#[path = "../../../../crates/store/src/postgres/tests/server.rs"]
+#[path = "../../../../crates/store-postgres/src/tests/server.rs"]
 mod postgres_server;
 mod rates;
 mod rotation;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
+use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
 use tollgate_bench::credentials::{self, Credentials};
 use tollgate_bench::figures::Figures;
 use tollgate_bench::plain::Connection;
@@ -15,10 +16,8 @@ use tollgate_bench::stats::{median, percentile};
 use tollgate_bench::{message, plain, process};
 use tollgate_core::{Actor, ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
 use tollgate_guard::SystemClock;
-use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
-use tollgate_store::{
-    Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status,
-};
+use tollgate_store::{Act, Clients as _, Draft, Keys as _, Object, Secret, Status};
+use tollgate_store_postgres::{Postgres, PostgresOptions};
 
 use crate::document::{count, table};
 use crate::postgres_server::{Database, Server};

@@ -17,7 +17,7 @@ mod ledger;
 mod load;
 mod patroni;
 #[allow(dead_code, reason = "the tests of the store use more of it")]
-#[path = "../../../store/src/postgres/tests/server.rs"]
+#[path = "../../../store-postgres/src/tests/server.rs"]
 mod postgres_server;
 mod report;
 mod settings;

@@ -52,7 +52,7 @@ mod packaging;
 mod playground;
 mod postgres;
 #[allow(dead_code, reason = "the tests of the store use more of it")]
-#[path = "../../../store/src/postgres/tests/server.rs"]
+#[path = "../../../store-postgres/src/tests/server.rs"]
 mod postgres_server;
 mod proxies;
 mod races;

@@ -13,9 +13,11 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 20] = [
+const CRATES: [(&str, usize); 22] = [
     ("core", 1_500),
-    ("store", 4_000),
+    ("store", 1_500),
+    ("store-sqlite", 3_000),
+    ("store-postgres", 3_800),
     ("config", 2_350),
     ("admin", 4_110),
     ("http", 2_200),
@@ -26,13 +28,9 @@ const CRATES: [(&str, usize); 20] = [
     ("secrets", 2_190),
     ("client", 2_600),
     ("token-file", 200),
-<<<<<<< ours
     ("agent", 700),
     ("log", 950),
     ("installation", 2_200),
-=======
-    ("agent", 1_050),
->>>>>>> theirs
     ("server", 6_500),
     ("console", 5_600),
     ("sandbox", 3_500),
@@ -50,14 +48,8 @@ const FUNCTION: usize = 60;
 const HANDLER: usize = 25;
 
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
-const STILL_OVER: &[(&str, usize)] = &[
-    ("agent", 1_000),
-    ("cli", 4_210),
-    ("core", 2_420),
-    ("guard", 1_000),
-    ("sandbox", 4_330),
-    ("store", 8_180),
-];
+const STILL_OVER: &[(&str, usize)] =
+    &[("agent", 1_000), ("cli", 4_210), ("core", 2_420), ("guard", 1_000), ("sandbox", 4_330)];
 
 #[test]
 fn every_crate_keeps_to_its_budget() {

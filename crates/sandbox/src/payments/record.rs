@@ -112,7 +112,7 @@ fn state(decision: Option<Decision>) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use tollgate_store::Sqlite;
+    use tollgate_store_sqlite::Sqlite;
 
     use super::*;
 

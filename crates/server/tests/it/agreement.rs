@@ -6,7 +6,8 @@ use tollgate_admin::{Administration, Authority, Unlocked, configuration};
 use tollgate_config::Config;
 use tollgate_core::Timestamp;
 use tollgate_installation::Watcher;
-use tollgate_store::{RunningServer, Sqlite};
+use tollgate_store::RunningServer;
+use tollgate_store_sqlite::Sqlite;
 
 use crate::call::{Call, TOKEN, assert_refused};
 use crate::faults::Faults;

@@ -255,7 +255,7 @@ async fn the_trail_outlives_the_master_key_and_a_copy() {
     let anchor = audit::verify(&admin, None).await.unwrap().unwrap().anchor;
 
     let folder = tempfile::tempdir().unwrap();
-    let copied = tollgate_store::Sqlite::open(&folder.path().join("copy.db")).unwrap();
+    let copied = tollgate_store_sqlite::Sqlite::open(&folder.path().join("copy.db")).unwrap();
     tollgate_admin::copy::copy(store, &copied).await.unwrap();
     let admin = Administration { store: &copied, ..admin };
     merchants::create(&admin, shop("There"), &ada()).await.unwrap();
@@ -266,7 +266,7 @@ async fn the_trail_outlives_the_master_key_and_a_copy() {
 #[tokio::test]
 async fn records_are_purged_when_they_were_kept_for_long_enough_and_were_exported() {
     let (stage, folder) = (Stage::open().await, tempfile::tempdir().unwrap());
-    let early = tollgate_store::Sqlite::open(&folder.path().join("early.db")).unwrap();
+    let early = tollgate_store_sqlite::Sqlite::open(&folder.path().join("early.db")).unwrap();
     for _ in 0..3 {
         early.record(&ACT).await.unwrap();
     }

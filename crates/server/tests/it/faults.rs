@@ -14,9 +14,10 @@ use tollgate_store::{
     Clients, Completed, Connections, Creation, Document, Documents, Idempotency, IdempotencyScope,
     Installation, Integrity, Keys, LeaderLease, Lease, Measured, Measures, Merchant, Merchants, Part,
     Position, Purge, Queued, Record, RecordFilter, RecordOrder, Revocations, RunningServer, Schema, Seal,
-    Secret, SecretUse, SecretUses, Servers, SigningKey, Sqlite, Status, Store, StoreError, Time, TimePassed,
-    Trail, TrailEnds, Transfer, Uses, Version,
+    Secret, SecretUse, SecretUses, Servers, SigningKey, Status, Store, StoreError, Time, TimePassed, Trail,
+    TrailEnds, Transfer, Uses, Version,
 };
+use tollgate_store_sqlite::Sqlite;
 
 /// How a method fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

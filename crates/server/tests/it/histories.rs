@@ -20,7 +20,8 @@ use tollgate_core::{
     ClientId, ClientSecret, Environment, Generation, MerchantId, SecretId, Timestamp, TokenKind,
 };
 use tollgate_installation::Rotation;
-use tollgate_store::{Client, Merchant, Secret, Sqlite, Status, Store, Terms, Version};
+use tollgate_store::{Client, Merchant, Secret, Status, Store, Terms, Version};
+use tollgate_store_sqlite::Sqlite;
 
 use crate::call::{claims, refresh_id};
 use crate::clock::ManualClock;

@@ -98,7 +98,7 @@ async fn a_store_to_which_a_newer_program_has_added_is_neither_sealed_anew_nor_c
     let rekeying = with_keys(&stage, vec![other_key(), master_key()]).await.unwrap();
     let sealed = rekey::rekey(&rekeying.administration(), &SYSTEM).await.unwrap_err();
     let folder = tempfile::tempdir().unwrap();
-    let target = tollgate_store::Sqlite::open(&folder.path().join("copy.db")).unwrap();
+    let target = tollgate_store_sqlite::Sqlite::open(&folder.path().join("copy.db")).unwrap();
     let copied = tollgate_admin::copy::copy(stage.elsewhere.as_ref(), &target).await.unwrap_err();
     for error in [sealed, copied] {
         assert!(error.to_string().contains("schema version 13, this version knows up to 12"), "{error}");

@@ -24,7 +24,8 @@ use tollgate_core::{
 use tollgate_http::RequestBody;
 use tollgate_installation::{Follower, Installation, Rotation};
 use tollgate_server::{Mounted, Server};
-use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
+use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Status, Store, Terms, Version};
+use tollgate_store_sqlite::Sqlite;
 
 pub(crate) use self::node::Node;
 use crate::call::{CREATE, Call, REFRESH, Reply, TOKEN};

@@ -77,22 +77,22 @@ impl Act {
     }
 
     /// Who does it, and when.
-    pub(crate) fn actor(&self) -> &Actor {
+    pub fn actor(&self) -> &Actor {
         &self.first.actor
     }
 
     /// Says whether it may be done behind this record.
-    pub(crate) fn may_follow(&self, newest: Link) -> bool {
+    pub fn may_follow(&self, newest: Link) -> bool {
         self.on.is_none_or(|on| on == newest)
     }
 
     /// Whether it may be done behind any record.
-    pub(crate) const fn is_free(&self) -> bool {
+    pub const fn is_free(&self) -> bool {
         self.on.is_none()
     }
 
     /// Returns the records, chained behind `newest`. The first of a trail says that it begins.
-    pub(crate) fn records(&self, newest: Link) -> Vec<Record> {
+    pub fn records(&self, newest: Link) -> Vec<Record> {
         let begin = (newest == Link::START).then(|| self.beginning());
         let mut last = newest;
         let drafts = begin.iter().chain([&*self.first]).chain(&*self.more);

@@ -12,7 +12,8 @@ use tollgate_admin::{AuditTrail, open_signing_keys};
 use tollgate_core::{
     Actor, Algorithm, KeyId, MasterKey, Policy, PrivateKey, RsaBits, SigningKey, SigningRing, Timestamp,
 };
-use tollgate_store::{Draft, Keys, Object, Revocations, Sqlite};
+use tollgate_store::{Draft, Keys, Object, Revocations};
+use tollgate_store_sqlite::Sqlite;
 
 use super::parity::{self, Subject};
 use crate::harness::{

@@ -7,7 +7,8 @@ use serde_json::json;
 use tollgate_core::Revoked;
 use tollgate_installation::{Follower, Installation};
 use tollgate_server::Server;
-use tollgate_store::{CLOCKS_DIFFER, Sqlite, Status};
+use tollgate_store::{CLOCKS_DIFFER, Status};
+use tollgate_store_sqlite::Sqlite;
 
 use super::{grant, introspect, post_as, refresh, revoke, said, tokens};
 use crate::call::{Call, REVOKE, Reply, assert_oauth_refused, assert_refused};
