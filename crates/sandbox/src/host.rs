@@ -61,7 +61,7 @@ impl Host {
     }
 
     /// The current time.
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.verifier.now()
     }
 

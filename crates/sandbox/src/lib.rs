@@ -4,6 +4,7 @@
 //! Production does not need it: whoever builds a server mounts [`routes`] where it is wanted. The sandbox knows no server:
 //! what it needs of one comes as values ([`Host`], [`Playground`], [`Calls`]).
 
+pub mod assets;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -11,7 +12,7 @@ pub mod fuzzing;
 mod host;
 mod idempotency;
 mod pages;
-mod payments;
+pub mod payments;
 mod playground;
 mod reference;
 mod routes;

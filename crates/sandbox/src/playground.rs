@@ -93,7 +93,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Response {
     let shown = async {
-        let site = Site::of(&uri, &headers, &state.host.settings().public_url)?;
+        let site = Site::of(&uri, &headers, &state.host.settings.public_url)?;
         let now = state.host.now();
         let demo = state.playground.demo_for(from);
         let Opened { session, cookie } = state.sessions.open(site.cookie(&headers), demo, now);
@@ -138,9 +138,9 @@ impl PlaygroundState {
     async fn perform(&self, from: ClientAddress, request: Request) -> Result<Response, Refused> {
         let host = &self.host;
         let (head, body) = request.into_parts();
-        let site = Site::of(&head.uri, &head.headers, &host.settings().public_url)?;
+        let site = Site::of(&head.uri, &head.headers, &host.settings.public_url)?;
         site.refuse_others(&head.headers)?;
-        let body = Zeroizing::new(read_body(body, MAX_FORM, host.settings().body_timeout).await?.to_vec());
+        let body = Zeroizing::new(read_body(body, MAX_FORM, host.settings.body_timeout).await?.to_vec());
         let form = Form::read(&head.headers, &body)?;
         let now = host.now();
         let session = self.sessions.use_again(site.cookie(&head.headers), now).ok_or(Refused::Session)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::routing::{MethodRouter, get};
 use http::HeaderMap;
 
+use crate::assets;
 use crate::error::Error;
 use crate::host::Host;
 use crate::pages::asset;
@@ -32,7 +33,7 @@ fn pages(public_url: &str, has_playground: bool) -> Vec<(&'static str, MethodRou
     let show = async move |headers: HeaderMap| start.answer(&headers);
     vec![
         ("/", get(show).fallback(only)),
-        ("/assets/{name}", get(asset::get).fallback(only)),
-        ("/favicon.ico", get(asset::icon).fallback(only)),
+        ("/assets/{name}", get(assets::get).fallback(only).with_state(asset::ALL)),
+        ("/favicon.ico", get(assets::icon).fallback(only)),
     ]
 }

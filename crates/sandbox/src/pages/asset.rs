@@ -1,22 +1,11 @@
-//! What the pages of the sandbox load beside themselves.
+//! What the pages load beside themselves and what every page loads.
 
-use axum::response::Response;
-use http::{HeaderMap, Uri};
 use tollgate_http::pages::{self, Asset, Kind};
 
-use crate::error::Error;
+use crate::assets::{Assets, FOLDER};
 
-/// Where they are.
-const FOLDER: &str = "/assets/";
-
-/// What all pages look like.
-pub(crate) static STYLE: Asset = Asset::new(FOLDER, "tollgate", Kind::Css, pages::STYLE);
-
-/// What pages of panels look like, beyond that.
+/// What pages of panels look like.
 pub(crate) static PANELS: Asset = Asset::new(FOLDER, "panels", Kind::Css, pages::PANELS);
-
-/// The icon of all pages.
-pub(crate) static ICON: Asset = Asset::new(FOLDER, "icon", Kind::Svg, pages::ICON);
 
 /// What the playground looks like, beyond that.
 pub(crate) static PLAYGROUND_STYLE: Asset =
@@ -34,20 +23,9 @@ pub(crate) static REFERENCE_STYLE: Asset =
 pub(crate) static REFERENCE_SCRIPT: Asset =
     Asset::new(FOLDER, "reference", Kind::Script, include_str!("../../assets/reference.js"));
 
-/// All of them.
-static ALL: [&Asset; 7] =
-    [&STYLE, &PANELS, &ICON, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE, &REFERENCE_SCRIPT];
-
-/// `GET /assets/{name}`.
-pub(crate) async fn get(uri: Uri, asked: HeaderMap) -> Result<Response, Error> {
-    let asset = ALL.into_iter().find(|asset| asset.to_string() == uri.path()).ok_or(Error::NotFound)?;
-    Ok(asset.response(&asked))
-}
-
-/// `GET /favicon.ico`: what asks for it by this name takes the icon as it is.
-pub(crate) async fn icon(asked: HeaderMap) -> Response {
-    ICON.response_kept("public, max-age=86400", &asked)
-}
+/// What the pages load beside what every page loads.
+pub(crate) static ALL: Assets =
+    &[&PANELS, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE, &REFERENCE_SCRIPT];
 
 #[cfg(test)]
 mod tests {

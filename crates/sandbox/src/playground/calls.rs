@@ -75,7 +75,7 @@ impl Caller {
         sent.extensions_mut().insert(self.from);
         let response = self.service.clone().oneshot(sent).await;
         let response = response.map_err(|error| Error::Internal(error.to_string()))?;
-        Exchange::of(head, body, response, &*self.inspect, self.host.verifier()).await
+        Exchange::of(head, body, response, &*self.inspect, &self.host.verifier).await
     }
 
     /// Sends a request to the guard and the sandbox behind it, on a clock that stands at `then`.
@@ -84,7 +84,7 @@ impl Caller {
         request: Request<Bytes>,
         then: Timestamp,
     ) -> Result<Exchange, Refused> {
-        let verifier = Arc::new(self.host.verifier().standing_at(then));
+        let verifier = Arc::new(self.host.verifier.standing_at(then));
         let (head, body) = request.into_parts();
         let mut sent = Request::from_parts(head.clone(), axum::body::Body::from(body.clone()));
         sent.extensions_mut().insert(self.from);

@@ -41,7 +41,7 @@ pub(super) async fn render(
         sign_in_problem: session.sign_in_problem.as_ref(),
         outcome: session.outcome.as_ref(),
         history: session.history.iter().collect(),
-        snippets: snippets::all(&host.settings().public_url, client_id),
+        snippets: snippets::all(&host.settings.public_url, client_id),
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -152,10 +152,10 @@ impl Aging {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Self, Refused> {
-        let verdict = inspect.inspect(host.verifier(), token, now).await?;
-        let expiry = expires_at.after(host.settings().exp_leeway);
+        let verdict = inspect.inspect(&host.verifier, token, now).await?;
+        let expiry = expires_at.after(host.settings.exp_leeway);
         let later = if verdict.accepted && expiry > now {
-            Some((expiry.millis(), inspect.inspect(host.verifier(), token, expiry).await?))
+            Some((expiry.millis(), inspect.inspect(&host.verifier, token, expiry).await?))
         } else {
             None
         };

@@ -6,7 +6,6 @@ use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tollgate_http::Media;
 use tollgate_http::edge::BodyError;
-use tollgate_store::StoreError;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -39,12 +38,6 @@ impl From<Error> for Refused {
 
 impl From<BodyError> for Refused {
     fn from(error: BodyError) -> Self {
-        Self::Error(error.into())
-    }
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
         Self::Error(error.into())
     }
 }
