@@ -13,7 +13,7 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 15] = [
+const CRATES: [(&str, usize); 16] = [
     ("core", 1_500),
     ("store", 4_000),
     ("config", 2_350),
@@ -26,7 +26,8 @@ const CRATES: [(&str, usize); 15] = [
     ("agent", 700),
     ("server", 6_500),
     ("console", 5_600),
-    ("sandbox", 3_500),
+    ("sandbox", 2_000),
+    ("portal", 2_400),
     ("operator", 2_870),
     ("cli", 1_800),
 ];
@@ -47,7 +48,6 @@ const STILL_OVER: &[(&str, usize)] = &[
     ("core", 2_420),
     ("guard", 2_350),
     ("http", 4_080),
-    ("sandbox", 4_330),
     ("server", 8_220),
     ("store", 8_180),
 ];
@@ -164,9 +164,10 @@ fn handler_lines() -> Vec<Counted> {
     let handlers = handlers();
     let is_handler = |of: &Counted| {
         let (file, function) = of.name.split_once(": ").expect("a function is named after its file");
-        let is_served = ["crates/server/src/", "crates/console/src/", "crates/sandbox/src/"]
-            .iter()
-            .any(|start| file.starts_with(start));
+        let is_served =
+            ["crates/server/src/", "crates/console/src/", "crates/sandbox/src/", "crates/portal/src/"]
+                .iter()
+                .any(|start| file.starts_with(start));
         is_served && handlers.contains(&(stem(file).to_owned(), function.to_owned()))
     };
     function_lines()

@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use serde_json::json;
 use tollgate_core::Timestamp;
 use tollgate_guard::{ClientAddress, Verifier};
+use tollgate_sandbox::{Error, Host, payments};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt as _};
 use zeroize::Zeroizing;
@@ -19,9 +20,6 @@ use zeroize::Zeroizing;
 use super::credentials::Credentials;
 use super::inspect::{Inspect, Verdict};
 use super::request_checks::Refused;
-use crate::error::Error;
-use crate::host::Host;
-use crate::payments;
 
 pub(super) const TOKEN: &str = "/api/v1/oauth2/token";
 pub(super) const REFRESH: &str = "/api/v1/oauth2/refresh";

@@ -23,14 +23,14 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_http::edge::read_body;
-
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use tollgate_guard::ClientAddress;
+use tollgate_http::edge::read_body;
+use tollgate_sandbox::{Error, Host};
 use zeroize::Zeroizing;
 
 use self::actions::{Action, Actions};
@@ -42,8 +42,6 @@ pub use self::kit::{Answering, Kit, KitClient, Wire};
 pub(crate) use self::request_checks::PATH;
 use self::request_checks::{Form, Refused, Site};
 use self::session::{Field, Opened, Sessions};
-use crate::error::Error;
-use crate::host::Host;
 
 /// No form of the page is longer, in bytes.
 const MAX_FORM: usize = 8 * 1024;

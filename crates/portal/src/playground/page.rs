@@ -6,7 +6,9 @@ use http::header::REFERRER_POLICY;
 use http::{HeaderValue, StatusCode};
 use tollgate_core::Timestamp;
 use tollgate_core::wire::Code;
+use tollgate_http::pages::{self, Policy};
 use tollgate_http::refusal::Reason;
+use tollgate_sandbox::{Error, Host};
 
 use super::claims::Decoded;
 use super::inspect::{Inspect, Verdict};
@@ -15,9 +17,6 @@ use super::request_checks::Refused;
 use super::session::{Done, Field, Payment, Session, SignInProblem, Tokens};
 use super::snippets::{self, Setup, Snippet};
 use super::timeline::Timeline;
-use crate::error::Error;
-use crate::host::Host;
-use tollgate_http::pages::{self, Policy};
 
 /// Renders the page of a session.
 pub(super) async fn render(

@@ -6,9 +6,8 @@ use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tollgate_http::Media;
 use tollgate_http::edge::BodyError;
+use tollgate_sandbox::Error;
 use zeroize::Zeroizing;
-
-use crate::error::Error;
 
 /// Where the playground is.
 pub(crate) const PATH: &str = "/playground";

@@ -4,8 +4,7 @@ use std::pin::Pin;
 
 use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
-
-use crate::error::Error;
+use tollgate_sandbox::Error;
 
 /// What would become of a token.
 #[derive(Debug, Clone)]
