@@ -12,7 +12,7 @@ use tollgate_client::{
     Authorizer, Cached, ClientCredentials, ConfigurationError, Dialect, Fault, Origin, Replay, Secret,
     SecretError, SecretSource, Sending, Settings, Transport,
 };
-use tollgate_sandbox::{Answering, Credentials, Kit, KitClient, Wire};
+use tollgate_portal::{Answering, Credentials, Kit, KitClient, Wire};
 use tower::{Layer as _, Service, ServiceExt as _};
 
 /// Stands for the address of the server, which no request leaves this process for.

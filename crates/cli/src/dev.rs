@@ -103,7 +103,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Who visitors of the playground on this machine act as.
-fn demo_client(made: Credentials) -> tollgate_sandbox::Credentials {
+fn demo_client(made: Credentials) -> tollgate_portal::Credentials {
     let Credentials { client_id, client_secret, .. } = made;
-    tollgate_sandbox::Credentials { client_id, client_secret: Zeroizing::new(client_secret) }
+    tollgate_portal::Credentials { client_id, client_secret: Zeroizing::new(client_secret) }
 }

@@ -51,17 +51,13 @@ impl Host {
         &self.settings
     }
 
-    pub(crate) fn verifier(&self) -> &Arc<Verifier> {
-        &self.verifier
-    }
-
     /// Counts a payment request that a merchant creates, or refuses it.
     pub(crate) fn count_create(&self, merchant: MerchantId) -> Result<(), Error> {
         (self.count_create)(merchant).map_err(|retry_after| Error::TooMany { retry_after })
     }
 
     /// The current time.
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.verifier.now()
     }
 

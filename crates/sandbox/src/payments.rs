@@ -33,8 +33,8 @@ use tollgate_guard::{GuardLayer, Requirement, Verifier};
 use crate::error::Error;
 use crate::host::Host;
 
-/// The routes of the sandbox, guarded by `verifier`. Only credentials of the test environment are admitted.
-pub(crate) fn routes(host: &Arc<Host>, verifier: Arc<Verifier>) -> Vec<(&'static str, MethodRouter)> {
+/// The routes of the Payment API and its page, guarded by `verifier`. Only credentials of the test environment are admitted.
+pub fn routes(host: &Arc<Host>, verifier: Arc<Verifier>) -> Vec<(&'static str, MethodRouter)> {
     let guard = GuardLayer::new(verifier).report_client();
     let requirement = |scope: &str| {
         Requirement::new().scope(scope.parse().expect("it is a scope")).environment(Environment::Test)

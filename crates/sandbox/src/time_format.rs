@@ -1,4 +1,4 @@
-//! Times as they are written for programs and for people.
+//! Times as they are written for programs.
 
 use std::time::SystemTime;
 
@@ -11,9 +11,3 @@ pub(crate) fn rfc3339(time: Timestamp) -> String {
 
 /// The last moment of the year 9999, after which RFC 3339 has no years.
 const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
-
-/// Writes a time for people: `2026-11-24 13:30:00 UTC`.
-pub(crate) fn utc(time: Timestamp) -> String {
-    let text = rfc3339(time);
-    format!("{} {} UTC", &text[..10], &text[11..19])
-}

@@ -1,4 +1,4 @@
-//! What the sandbox needs of the server that it is mounted in.
+//! What the sandbox and the portal need of the server that they are mounted in.
 //!
 //! The tests of the server are wired by this file too.
 
@@ -7,12 +7,13 @@ use std::sync::Arc;
 use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
 use tollgate_installation::Installation;
-use tollgate_sandbox::{Host, Inspect, Inspecting, Playground, Settings, Verdict, routes, unknown};
+use tollgate_portal::{ASSETS, Inspect, Inspecting, Playground, Verdict, unknown};
+use tollgate_sandbox::{Host, Settings};
 use tollgate_server::openapi::{Surface, document};
 use tollgate_server::{Loopback, Mounted, inspect};
 
-/// The routes of the sandbox and its page for paths that lead nowhere, if the configuration has it on; nothing otherwise. `health` says whether health is answered
-/// next to the API.
+/// The routes of the sandbox and of the portal, and the page for paths that lead nowhere, if the configuration has the sandbox
+/// on; nothing otherwise. `health` says whether health is answered next to the API.
 pub(crate) fn mounted(
     installation: &Arc<Installation>,
     loopback: Loopback,
@@ -25,7 +26,9 @@ pub(crate) fn mounted(
     let described = installation.clone();
     let description = move || document(&Surface::of(described.config(), health));
     let playground = playground(Arc::new(Inspector(installation.clone())));
-    let routes = routes(&Arc::new(host(installation, loopback)), Box::new(description), playground);
+    let host = Arc::new(host(installation, loopback));
+    let mut routes = tollgate_sandbox::routes(&host, ASSETS);
+    routes.extend(tollgate_portal::routes(&host, Box::new(description), playground));
     Mounted { routes, unknown: Some(unknown()), ..Mounted::default() }
 }
 

@@ -96,9 +96,14 @@ fn the_guard_brings_no_server_and_no_runtime_to_its_users() {
 fn a_guard_in_another_process_brings_no_store_and_no_authority() {
     let names = brought_by("tollgate-auth-guard-remote");
     assert!(names.iter().any(|name| name == "tollgate-auth-client"), "{names:?}");
-    for not_its_own in
-        ["rusqlite", "tokio-postgres", "tollgate-auth-sandbox", "tollgate-auth-server", "tollgate-auth-store"]
-    {
+    for not_its_own in [
+        "rusqlite",
+        "tokio-postgres",
+        "tollgate-auth-portal",
+        "tollgate-auth-sandbox",
+        "tollgate-auth-server",
+        "tollgate-auth-store",
+    ] {
         assert!(!names.iter().any(|name| name == not_its_own), "{not_its_own}");
     }
 }

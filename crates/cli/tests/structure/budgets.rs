@@ -13,7 +13,7 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 22] = [
+const CRATES: [(&str, usize); 23] = [
     ("core", 1_500),
     ("store", 1_500),
     ("store-sqlite", 3_000),
@@ -33,7 +33,8 @@ const CRATES: [(&str, usize); 22] = [
     ("installation", 2_200),
     ("server", 6_500),
     ("console", 5_600),
-    ("sandbox", 3_500),
+    ("sandbox", 2_000),
+    ("portal", 2_400),
     ("operator", 2_870),
     ("cli", 1_800),
 ];
@@ -48,8 +49,7 @@ const FUNCTION: usize = 60;
 const HANDLER: usize = 25;
 
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
-const STILL_OVER: &[(&str, usize)] =
-    &[("agent", 1_000), ("cli", 4_210), ("core", 2_420), ("guard", 1_000), ("sandbox", 4_330)];
+const STILL_OVER: &[(&str, usize)] = &[("agent", 1_000), ("cli", 4_210), ("core", 2_420), ("guard", 1_000)];
 
 #[test]
 fn every_crate_keeps_to_its_budget() {
@@ -163,9 +163,10 @@ fn handler_lines() -> Vec<Counted> {
     let handlers = handlers();
     let is_handler = |of: &Counted| {
         let (file, function) = of.name.split_once(": ").expect("a function is named after its file");
-        let is_served = ["crates/server/src/", "crates/console/src/", "crates/sandbox/src/"]
-            .iter()
-            .any(|start| file.starts_with(start));
+        let is_served =
+            ["crates/server/src/", "crates/console/src/", "crates/sandbox/src/", "crates/portal/src/"]
+                .iter()
+                .any(|start| file.starts_with(start));
         is_served && handlers.contains(&(stem(file).to_owned(), function.to_owned()))
     };
     function_lines()

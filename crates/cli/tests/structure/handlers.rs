@@ -17,7 +17,7 @@ const ROUTING: [&str; 9] =
 /// The handlers of the server and of what is mounted in it: the module of each if its route names one, and the function.
 pub(crate) fn handlers() -> BTreeSet<(String, String)> {
     let mut found = Handlers::default();
-    for of in ["server", "console", "sandbox"] {
+    for of in ["server", "console", "sandbox", "portal"] {
         for file in rust_files(&root().join("crates").join(of).join("src")) {
             stem(&name(&file)).clone_into(&mut found.file);
             found.visit_file(&parse(&file));

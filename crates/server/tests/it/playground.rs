@@ -14,7 +14,7 @@ use tollgate_server::Server;
 use tower::util::BoxCloneSyncService;
 
 use crate::sandbox::mounted;
-use tollgate_sandbox::{Answering, Credentials, Kit, KitClient, Playground, Wire};
+use tollgate_portal::{Answering, Credentials, Kit, KitClient, Playground, Wire};
 
 use crate::call::{Call, REFRESH, Reply, TOKEN};
 use crate::stage::{Stage, answer};

@@ -1,7 +1,7 @@
 use http::header::CONTENT_SECURITY_POLICY;
 
 use super::*;
-use crate::pages::asset::{ICON, STYLE};
+use crate::assets::{ICON, STYLE};
 use crate::payments::body::samples::{self, stored};
 
 fn checkout(payment: &StoredPayment, status: Status) -> Checkout<'_> {

@@ -3,9 +3,8 @@
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-
-use crate::error::Error;
 use tollgate_http::pages::{Policy, headers, wants_html};
+use tollgate_sandbox::Error;
 
 /// The page: what this is, and where things are.
 #[derive(Template, Clone)]

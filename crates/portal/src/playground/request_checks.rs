@@ -5,10 +5,8 @@ use std::net::IpAddr;
 use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tollgate_http::{BodyError, Media};
-use tollgate_store::StoreError;
+use tollgate_sandbox::Error;
 use zeroize::Zeroizing;
-
-use crate::error::Error;
 
 /// Where the playground is.
 pub(crate) const PATH: &str = "/playground";
@@ -38,12 +36,6 @@ impl From<Error> for Refused {
 
 impl From<BodyError> for Refused {
     fn from(error: BodyError) -> Self {
-        Self::Error(error.into())
-    }
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
         Self::Error(error.into())
     }
 }

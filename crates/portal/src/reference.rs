@@ -22,8 +22,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 use tollgate_http::{Coding, SharedText, pages};
+use tollgate_sandbox::Error;
 
-use crate::error::Error;
 use crate::reference::audience::is_for_operators;
 use crate::reference::examples::Example;
 use crate::reference::fields::{Field, Fields};

@@ -109,8 +109,8 @@ impl Actions {
 
     pub(super) async fn call_expired(&self, access: &str, shell: &Shell<'_>) -> Result<Report, Refused> {
         let expiry = Decoded::of(access).map_or(self.now(), |token| token.expires_at);
-        let expiry = expiry.after(self.caller.host().settings().exp_leeway);
-        let life = self.caller.host().settings().access_ttl.as_secs();
+        let expiry = expiry.after(self.caller.host().settings.exp_leeway);
+        let life = self.caller.host().settings.access_ttl.as_secs();
         let request = calls::list(Some(access));
         if expiry <= self.now() {
             let exchange = self.caller.send(request).await?;

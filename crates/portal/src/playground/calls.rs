@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use serde_json::json;
 use tollgate_core::Timestamp;
 use tollgate_guard::{ClientAddress, Verifier};
+use tollgate_sandbox::{Error, Host, payments};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt as _};
 use zeroize::Zeroizing;
@@ -19,9 +20,6 @@ use zeroize::Zeroizing;
 use super::credentials::Credentials;
 use super::inspect::{Inspect, Verdict};
 use super::request_checks::Refused;
-use crate::error::Error;
-use crate::host::Host;
-use crate::payments;
 
 pub(super) const TOKEN: &str = "/api/v1/oauth2/token";
 pub(super) const REFRESH: &str = "/api/v1/oauth2/refresh";
@@ -75,7 +73,7 @@ impl Caller {
         sent.extensions_mut().insert(self.from);
         let response = self.service.clone().oneshot(sent).await;
         let response = response.map_err(|error| Error::Internal(error.to_string()))?;
-        Exchange::of(head, body, response, &*self.inspect, self.host.verifier()).await
+        Exchange::of(head, body, response, &*self.inspect, &self.host.verifier).await
     }
 
     /// Sends a request to the guard and the sandbox behind it, on a clock that stands at `then`.
@@ -84,7 +82,7 @@ impl Caller {
         request: Request<Bytes>,
         then: Timestamp,
     ) -> Result<Exchange, Refused> {
-        let verifier = Arc::new(self.host.verifier().standing_at(then));
+        let verifier = Arc::new(self.host.verifier.standing_at(then));
         let (head, body) = request.into_parts();
         let mut sent = Request::from_parts(head.clone(), axum::body::Body::from(body.clone()));
         sent.extensions_mut().insert(self.from);

@@ -4,9 +4,8 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use http::HeaderMap;
-
-use crate::error::Error;
 use tollgate_http::pages::{Policy, headers, wants_html};
+use tollgate_sandbox::Error;
 
 #[derive(Template)]
 #[template(path = "unknown.html")]

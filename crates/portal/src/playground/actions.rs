@@ -169,7 +169,7 @@ impl Actions {
     }
 
     fn base_url(&self) -> &str {
-        &self.caller.host().settings().public_url
+        &self.caller.host().settings.public_url
     }
 
     fn host(&self) -> &str {

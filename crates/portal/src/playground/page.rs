@@ -6,7 +6,9 @@ use http::header::REFERRER_POLICY;
 use http::{HeaderValue, StatusCode};
 use tollgate_core::Timestamp;
 use tollgate_core::wire::Code;
+use tollgate_http::pages::{self, Policy};
 use tollgate_http::refusal::Reason;
+use tollgate_sandbox::{Error, Host};
 
 use super::claims::Decoded;
 use super::inspect::{Inspect, Verdict};
@@ -15,9 +17,6 @@ use super::request_checks::Refused;
 use super::session::{Done, Field, Payment, Session, SignInProblem, Tokens};
 use super::snippets::{self, Setup, Snippet};
 use super::timeline::Timeline;
-use crate::error::Error;
-use crate::host::Host;
-use tollgate_http::pages::{self, Policy};
 
 /// Renders the page of a session.
 pub(super) async fn render(
@@ -41,7 +40,7 @@ pub(super) async fn render(
         sign_in_problem: session.sign_in_problem.as_ref(),
         outcome: session.outcome.as_ref(),
         history: session.history.iter().collect(),
-        snippets: snippets::all(&host.settings().public_url, client_id),
+        snippets: snippets::all(&host.settings.public_url, client_id),
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -152,10 +151,10 @@ impl Aging {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Self, Refused> {
-        let verdict = inspect.inspect(host.verifier(), token, now).await?;
-        let expiry = expires_at.after(host.settings().exp_leeway);
+        let verdict = inspect.inspect(&host.verifier, token, now).await?;
+        let expiry = expires_at.after(host.settings.exp_leeway);
         let later = if verdict.accepted && expiry > now {
-            Some((expiry.millis(), inspect.inspect(host.verifier(), token, expiry).await?))
+            Some((expiry.millis(), inspect.inspect(&host.verifier, token, expiry).await?))
         } else {
             None
         };

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
-use tollgate_store::StoreError;
+use tollgate_sandbox::Error;
 
 /// What would become of a token.
 #[derive(Debug, Clone)]
@@ -22,4 +22,4 @@ pub trait Inspect: Send + Sync + 'static {
 }
 
 /// A verdict that is awaited.
-pub type Inspecting<'a> = Pin<Box<dyn Future<Output = Result<Verdict, StoreError>> + Send + 'a>>;
+pub type Inspecting<'a> = Pin<Box<dyn Future<Output = Result<Verdict, Error>> + Send + 'a>>;

@@ -23,14 +23,14 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_http::read_body;
-
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use tollgate_guard::ClientAddress;
+use tollgate_http::read_body;
+use tollgate_sandbox::{Error, Host};
 use zeroize::Zeroizing;
 
 use self::actions::{Action, Actions};
@@ -42,8 +42,6 @@ pub use self::kit::{Answering, Kit, KitClient, Wire};
 pub(crate) use self::request_checks::PATH;
 use self::request_checks::{Form, Refused, Site};
 use self::session::{Field, Opened, Sessions};
-use crate::error::Error;
-use crate::host::Host;
 
 /// No form of the page is longer, in bytes.
 const MAX_FORM: usize = 8 * 1024;
@@ -93,7 +91,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Response {
     let shown = async {
-        let site = Site::of(&uri, &headers, &state.host.settings().public_url)?;
+        let site = Site::of(&uri, &headers, &state.host.settings.public_url)?;
         let now = state.host.now();
         let demo = state.playground.demo_for(from);
         let Opened { session, cookie } = state.sessions.open(site.cookie(&headers), demo, now);
@@ -138,9 +136,9 @@ impl PlaygroundState {
     async fn perform(&self, from: ClientAddress, request: Request) -> Result<Response, Refused> {
         let host = &self.host;
         let (head, body) = request.into_parts();
-        let site = Site::of(&head.uri, &head.headers, &host.settings().public_url)?;
+        let site = Site::of(&head.uri, &head.headers, &host.settings.public_url)?;
         site.refuse_others(&head.headers)?;
-        let body = Zeroizing::new(read_body(body, MAX_FORM, host.settings().body_timeout).await?.to_vec());
+        let body = Zeroizing::new(read_body(body, MAX_FORM, host.settings.body_timeout).await?.to_vec());
         let form = Form::read(&head.headers, &body)?;
         let now = host.now();
         let session = self.sessions.use_again(site.cookie(&head.headers), now).ok_or(Refused::Session)?;
