@@ -16,7 +16,7 @@ use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 const CRATES: [(&str, usize); 17] = [
     ("core", 1_500),
     ("store", 1_500),
-    ("store-sqlite", 3_000),
+    ("store-sqlite", 3_050),
     ("store-postgres", 3_800),
     ("config", 2_350),
     ("admin", 4_110),
