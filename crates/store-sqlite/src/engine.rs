@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 use tollgate_store::{Access, Connections, Measured, Measures, Operation, Queued, StoreError};
 
-use crate::error::{failed, failed_inside};
+use crate::error::failed_inside;
+use crate::job::{self, Value, Work};
 use crate::place::Place;
 use crate::queue::Queue;
 use crate::reader::Read;
 use crate::serving::Serving;
-use crate::writer::{Durability, Job, Write, Writer};
+use crate::writer::{Durability, Write, Writer};
 use crate::{leftover, open, reader};
 
 /// The most jobs that wait, for the writer and for the readers; one more is refused.
@@ -26,7 +26,7 @@ const READERS: usize = 2;
 ///
 /// Dropping it waits for what was asked for, and closes the file.
 pub struct Sqlite {
-    writes: Arc<Queue<Box<dyn Job>>>,
+    writes: Arc<Queue<Write>>,
     reads: Arc<Queue<Read>>,
     /// Each gives its connection back when it ends.
     readers: Vec<JoinHandle<Connection>>,
@@ -108,19 +108,12 @@ impl Sqlite {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let running = self.measures.start(operation);
-        running.end(self.ask_reader(work).await)
+        running.end(self.ask_reader(job::untyped(work)).await).map(job::typed)
     }
 
-    async fn ask_reader<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
-        self.reads.push(Box::new(move |connection| {
-            // The caller may have gone away; that is no error.
-            let _ = reply.send(work(connection).map_err(failed));
-        }))?;
+    async fn ask_reader(&self, work: Work) -> Result<Value, StoreError> {
+        let (read, answer) = Read::new(work);
+        self.reads.push(read)?;
         answer.await.unwrap_or_else(|_| Err(failed_inside()))
     }
 
@@ -145,19 +138,15 @@ impl Sqlite {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let running = self.measures.start(operation);
-        running.end(self.ask_writer(durability, work).await)
+        running.end(self.ask_writer(durability, job::untyped(work)).await).map(job::typed)
     }
 
-    async fn ask_writer<T, F>(&self, durability: Durability, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
+    async fn ask_writer(&self, durability: Durability, work: Work) -> Result<Value, StoreError> {
         if self.writer.is_none() {
             return Err(StoreError::Misconfigured("it was opened to read only".to_owned()));
         }
-        let (reply, answer) = oneshot::channel();
-        self.writes.push(Box::new(Write::new(durability, work, reply)))?;
+        let (write, answer) = Write::new(durability, work);
+        self.writes.push(write)?;
         // The thread has ended, perhaps after the commit.
         let lost = |_| Err(StoreError::OutcomeUnknown("it failed inside".to_owned()));
         answer.await.unwrap_or_else(lost)

@@ -15,6 +15,7 @@ mod error;
 mod idempotency;
 mod installation;
 mod integrity;
+mod job;
 mod keys;
 mod leftover;
 mod log_size;

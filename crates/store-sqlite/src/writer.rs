@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tollgate_store::{Access, Measures, StoreError};
 
 use crate::error::{failed, failed_inside};
+use crate::job::{Answer, Reply, Value, Work};
 use crate::open;
 use crate::place::Place;
 use crate::queue::Queue;
@@ -26,49 +27,32 @@ pub(crate) enum Durability {
 }
 
 /// A job that writes, and answers its caller once it is committed.
-pub(crate) trait Job: Send {
-    fn durability(&self) -> Durability;
+pub(crate) struct Write {
+    durability: Durability,
+    work: Option<Work>,
+    value: Option<Value>,
+    reply: Reply,
+}
+
+impl Write {
+    /// Makes a job, and where its caller waits for the answer.
+    pub(crate) fn new(durability: Durability, work: Work) -> (Self, Answer) {
+        let (reply, answer) = oneshot::channel();
+        (Self { durability, work: Some(work), value: None, reply }, answer)
+    }
 
     /// Does the work, once, in a transaction.
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
-
-    /// Answers the caller when the transaction has ended.
-    fn answer(self: Box<Self>, result: Result<(), StoreError>);
-}
-
-/// A job made of a closure.
-pub(crate) struct Write<T, F> {
-    durability: Durability,
-    work: Option<F>,
-    value: Option<T>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Write<T, F> {
-    pub(crate) fn new(
-        durability: Durability,
-        work: F,
-        reply: oneshot::Sender<Result<T, StoreError>>,
-    ) -> Self {
-        Self { durability, work: Some(work), value: None, reply }
-    }
-}
-
-impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Job for Write<T, F> {
-    fn durability(&self) -> Durability {
-        self.durability
-    }
-
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let work = self.work.take().expect("a job runs once");
         self.value = Some(work(connection)?);
         Ok(())
     }
 
-    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
-        let value = self.value;
+    /// Answers the caller when the transaction has ended.
+    fn answer(self, result: Result<(), StoreError>) {
+        let Self { value, reply, .. } = self;
         // The caller may have gone away; what it asked for is done all the same.
-        let _ = self.reply.send(result.map(|()| value.expect("a job that succeeded has a value")));
+        let _ = reply.send(result.map(|()| value.expect("a job that succeeded has a value")));
     }
 }
 
@@ -85,7 +69,7 @@ impl Writer {
     }
 
     /// Works until the queue is closed, then moves the WAL into the database as far as readers allow.
-    pub(crate) fn run(mut self, queue: &Queue<Box<dyn Job>>, measures: &Measures) {
+    pub(crate) fn run(mut self, queue: &Queue<Write>, measures: &Measures) {
         let mut jobs = Vec::with_capacity(BATCH);
         while queue.take(&mut jobs, BATCH, measures.waits()) {
             // A panic is a bug in one job. Its batch is rolled back with the connection, and the callers learn that nothing
@@ -105,7 +89,7 @@ impl Writer {
     }
 
     /// Runs and commits `jobs`. An error concerns them all.
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    fn commit(&mut self, jobs: &mut [Write]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         // A commit to a file that was removed or replaced would be lost.
         self.place.check()?;
         let connection = match self.connection.take() {
@@ -155,11 +139,8 @@ impl From<rusqlite::Error> for Failed {
 }
 
 /// Runs `jobs` in one transaction, each in a savepoint of its own, so that one that fails takes only itself back.
-fn transaction(
-    connection: &Connection,
-    jobs: &mut [Box<dyn Job>],
-) -> Result<Vec<rusqlite::Result<()>>, Failed> {
-    let durable = jobs.iter().any(|job| job.durability() == Durability::Power);
+fn transaction(connection: &Connection, jobs: &mut [Write]) -> Result<Vec<rusqlite::Result<()>>, Failed> {
+    let durable = jobs.iter().any(|job| job.durability == Durability::Power);
     // Takes effect when it is prepared, so it can't be a cached statement.
     connection.execute_batch(if durable {
         "PRAGMA synchronous=FULL"
