@@ -9,16 +9,11 @@ use std::time::Instant;
 use clap::Parser;
 use rand::seq::SliceRandom;
 use tollgate_bench::credentials::{self, Credentials};
-use tollgate_core::{
-    Actor, Audience, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, Scope,
-    SecretHasher, SecretId, Timestamp,
-};
+use tollgate_core::{Audience, ClientId, Clock, Environment, Generation, MerchantId, Scope, SecretId, Timestamp};
+use tollgate_keys::{ClientSecret, MasterKey, SecretHasher};
 use tollgate_guard::SystemClock;
 use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
-use tollgate_store::{
-    Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite,
-    Status, StoreError, Terms, Version,
-};
+use tollgate_store::{Act, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret, Sqlite, Status, StoreError, Terms, Version, Actor};
 
 /// Clients of one merchant.
 const CLIENTS: usize = 100;

@@ -13,7 +13,7 @@ use clap::{Parser, ValueEnum};
 use http::Request;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
-use tollgate_core::MasterKey;
+use tollgate_keys::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_http::edge::{Edge, Inbound, Limits};
 use tollgate_config::Config;

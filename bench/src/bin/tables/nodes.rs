@@ -13,12 +13,11 @@ use tollgate_bench::figures::Figures;
 use tollgate_bench::plain::Connection;
 use tollgate_bench::stats::{median, percentile};
 use tollgate_bench::{message, plain, process};
-use tollgate_core::{Actor, ClientId, ClientSecret, Clock, Environment, MasterKey, SecretId};
+use tollgate_core::{ClientId, Clock, Environment, SecretId};
+use tollgate_keys::{ClientSecret, MasterKey};
 use tollgate_guard::SystemClock;
 use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
-use tollgate_store::{
-    Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status,
-};
+use tollgate_store::{Act, Clients as _, Draft, Keys as _, Object, Postgres, PostgresOptions, Secret, Status, Actor};
 
 use crate::document::{count, table};
 use crate::postgres_server::{Database, Server};

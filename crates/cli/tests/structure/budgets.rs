@@ -13,8 +13,9 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 17] = [
+const CRATES: [(&str, usize); 18] = [
     ("core", 1_500),
+    ("keys", 900),
     ("store", 4_000),
     ("config", 2_350),
     ("admin", 4_110),
@@ -46,11 +47,10 @@ const HANDLER: usize = 25;
 const STILL_OVER: &[(&str, usize)] = &[
     ("agent", 1_340),
     ("cli", 4_210),
-    ("core", 2_420),
     ("guard", 2_350),
     ("http", 4_080),
     ("sandbox", 4_330),
-    ("store", 8_180),
+    ("store", 8_250),
 ];
 
 #[test]

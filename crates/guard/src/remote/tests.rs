@@ -5,7 +5,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tollgate_client::Fault;
-use tollgate_core::{Clock, Environment, SigningKey, TokenError};
+use tollgate_core::{Clock, Environment, TokenError};
+use tollgate_keys::SigningKey;
 
 use super::*;
 use crate::verifier::Decide;

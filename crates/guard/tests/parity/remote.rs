@@ -9,10 +9,9 @@ use http::header::{CACHE_CONTROL, DATE};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tollgate_client::{Secret, SecretError, SecretSource, Sending, Transport};
-use tollgate_core::{
-    Algorithm, Clock, Jwk, KeyId, PrivateKey, Revoked, RsaBits, SigningKey, SigningRing, Timestamp, Uptime,
-};
+use tollgate_core::{Algorithm, Clock, Jwk, KeyId, Revoked, Timestamp, Uptime};
 use tollgate_guard::{GuardLayer, Verifier};
+use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
 
 use super::table::{AUDIENCE, Authority, ENVIRONMENT, TIMES, cases, revocations};
 use super::{NOW, answer, key, policy, requirement};

@@ -18,13 +18,14 @@ use tokio::sync::Mutex;
 use tollgate_admin::AuditTrail;
 use tollgate_config::Config;
 use tollgate_console::OperatorRoutes;
-use tollgate_core::{
-    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, Clock, Environment, Generation, MerchantId, SecretId, Timestamp};
 use tollgate_http::edge::RequestBody;
 use tollgate_installation::{Follower, Installation, Rotation};
+use tollgate_keys::{ClientSecret, MasterKey};
 use tollgate_server::{Mounted, Server};
-use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version};
+use tollgate_store::{
+    Act, Actor, Client, Draft, Merchant, Object, Secret, Sqlite, Status, Store, Terms, Version,
+};
 
 pub(crate) use self::node::Node;
 use crate::call::{CREATE, Call, REFRESH, Reply, TOKEN};

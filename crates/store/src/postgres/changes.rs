@@ -6,14 +6,16 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, Generation, Revocation, Timestamp};
+use tollgate_core::{Generation, Revocation, Timestamp};
 use uuid::Uuid;
 
 use super::column::{column, id, id_bytes, millis, never_written, number, params, time, unsigned};
 use super::engine::Postgres;
 use crate::changes::{CHANGES_KEPT, Columns};
 use crate::purge::PURGED_AT_ONCE;
-use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError};
+use crate::{
+    Act, Actor, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError,
+};
 
 /// Until when a change made at `now` stays in the log.
 pub(super) fn kept(now: Timestamp) -> i64 {

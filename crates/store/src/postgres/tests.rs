@@ -14,15 +14,13 @@ mod transfer;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use tollgate_core::{
-    Actor, ClientId, Environment, Generation, MerchantId, Revocation, Revoked, Timestamp, TokenId,
-};
+use tollgate_core::{ClientId, Environment, Generation, MerchantId, Revocation, Revoked, Timestamp, TokenId};
 
 use super::clock::Clock;
 use crate::conformance::act_of;
 use crate::{
-    Act, Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions, Status,
-    Terms, Version,
+    Act, Actor, Answer, Client, Document, IdempotencyScope, Lease, Merchant, Postgres, PostgresOptions,
+    Status, Terms, Version,
 };
 
 mod conformance {

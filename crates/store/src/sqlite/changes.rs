@@ -5,12 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, Transaction, TransactionBehavior, params};
-use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
+use tollgate_core::{Generation, Revocation, Revoked, Timestamp};
 
 use super::column::time;
 use super::engine::Sqlite;
 use crate::changes::{CHANGES_KEPT, Columns};
-use crate::{Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError};
+use crate::{
+    Act, Actor, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError,
+};
 
 #[async_trait]
 impl ChangeLog for Sqlite {

@@ -2,9 +2,8 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
-use tollgate_core::{
-    Actor, ClientId, Generation, MerchantId, Revoked, Scope, SecretHash, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, Generation, MerchantId, Revoked, Scope, SecretId, Timestamp};
+use tollgate_keys::SecretHash;
 
 use super::changes;
 use super::column::{generation, millis, optional_length, optional_parsed, parsed, status, time, version};
@@ -12,7 +11,7 @@ use super::engine::Sqlite;
 use super::secrets::{add_secret, insert_secret, rehash_secret, revoke_secret, secret};
 use super::status::Subject;
 use crate::clients::{audiences, audiences_text, gather, networks, networks_text};
-use crate::{Act, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version};
+use crate::{Act, Actor, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version};
 
 /// Selects from `clients`, or a part of it: a row for each secret, or one row if there is none.
 macro_rules! select {

@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use tollgate_core::{Actor, Timestamp};
+use tollgate_core::Timestamp;
 
 use super::column::time;
 use super::engine::Sqlite;
 use super::writer::Durability;
 use super::{clients, documents, merchants, secrets};
 use crate::{
-    Act, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, Operation,
-    StoreError,
+    Act, Actor, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease,
+    Operation, StoreError,
 };
 
 #[async_trait]

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Result, params};
-use tollgate_core::{Actor, KeyId, Timestamp};
+use tollgate_core::{KeyId, Timestamp};
 
 use super::changes;
 use super::column::{optional_time, parsed, time};
 use super::engine::Sqlite;
-use crate::{Act, Changed, Keys, SigningKey, StoreError};
+use crate::{Act, Actor, Changed, Keys, SigningKey, StoreError};
 
 #[async_trait]
 impl Keys for Sqlite {

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use tollgate_core::{Actor, Generation, MerchantId, Revoked, Timestamp};
+use tollgate_core::{Generation, MerchantId, Revoked, Timestamp};
 
 use super::changes;
 use super::column::{status, time, version};
 use super::engine::Sqlite;
 use super::status::Subject;
-use crate::{Act, Changed, Merchant, Merchants, Status, StoreError, Version};
+use crate::{Act, Actor, Changed, Merchant, Merchants, Status, StoreError, Version};
 
 #[async_trait]
 impl Merchants for Sqlite {

@@ -1,11 +1,12 @@
 //! The secrets of clients, in the transaction of whoever asks.
 
 use rusqlite::{Connection, Result, Row, params};
-use tollgate_core::{Actor, ClientId, Revoked, SecretHash, SecretId, Timestamp};
+use tollgate_core::{ClientId, Revoked, SecretId, Timestamp};
+use tollgate_keys::SecretHash;
 
 use super::changes;
 use super::column::{optional_parsed, optional_time, time};
-use crate::{Changed, Secret};
+use crate::{Actor, Changed, Secret};
 
 /// Adds a secret. `false` if there is no such client.
 pub(super) fn add_secret(

@@ -15,11 +15,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use tollgate_core::{Actor, Environment, MerchantId, Timestamp};
+use tollgate_core::{Environment, MerchantId, Timestamp};
 
 use super::place::beside;
 use crate::conformance::act_of;
-use crate::{Act, Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status, Version};
+use crate::{Act, Actor, Answer, Document, IdempotencyScope, Lease, Merchant, Sqlite, Status, Version};
 
 mod conformance {
     use std::future::{Ready, ready};

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::server::Database;
 use super::{NOW, SYSTEM, client, open};
 use crate::{Clients, Merchants, Secret};
-use tollgate_core::{SecretHash, SecretId};
+use tollgate_core::SecretId;
+use tollgate_keys::SecretHash;
 
 /// What such an engine does not do, or does for each of its nodes by itself.
 const FORBIDDEN: [(&str, &str); 9] = [
