@@ -18,7 +18,7 @@ const CRATES: [(&str, usize); 18] = [
     ("keys", 900),
     ("store", 4_000),
     ("config", 2_350),
-    ("admin", 4_110),
+    ("admin", 4_120),
     ("http", 2_200),
     ("guard", 900),
     ("telemetry", 900),
