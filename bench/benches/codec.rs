@@ -11,10 +11,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use tollgate_core::{
-    Algorithm, Claims, ClientId, Environment, Generation, KeyId, MasterKey, MerchantId, PayloadBuffer,
-    Policy, SecretId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind, VerifyingRing,
-};
+use tollgate_core::{Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId, Timestamp, TokenId, TokenKind, VerifyingRing};
+use tollgate_keys::{MasterKey, SigningKey, SigningRing};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 const ISSUER: &str = "https://core.example.com";

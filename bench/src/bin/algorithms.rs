@@ -23,10 +23,8 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use sha2::Sha256;
 use tollgate_bench::stats::median;
-use tollgate_core::{
-    Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy,
-    PrivateKey, RsaBits, SecretId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind, VerifyingRing,
-};
+use tollgate_core::{Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId, Timestamp, TokenId, TokenKind, VerifyingRing};
+use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
 use tollgate_guard::{Requirement, SystemClock, Verifier};
 
 #[derive(Debug, Parser)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use tollgate_core::{Actor, ActorKind, Link, MerchantId, Timestamp};
-use tollgate_store::{Act, Draft, Object, Outcome, Status, StoreError};
+use tollgate_core::{MerchantId, Timestamp};
+use tollgate_keys::Link;
+use tollgate_store::{Act, Actor, ActorKind, Draft, Object, Outcome, Status, StoreError};
 
 use super::{AdminError, Administration, recorded};
 use crate::trail::AuditTrail;

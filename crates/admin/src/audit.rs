@@ -5,7 +5,8 @@ mod purge;
 mod verify;
 
 use serde_json::{Value, json};
-use tollgate_core::{Link, Timestamp};
+use tollgate_core::Timestamp;
+use tollgate_keys::Link;
 use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
 
 use crate::process::{machine, this_server};

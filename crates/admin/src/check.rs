@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
-use tollgate_core::MasterKeys;
+use tollgate_keys::MasterKeys;
 use tollgate_store::{Part, Store, StoreError, Table, is_understood};
 
 use super::AdminError;

@@ -5,10 +5,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::Value;
 use tollgate_config::duration_text;
-use tollgate_core::{
-    Actor, Audience, ClientId, ClientSecret, Environment, Generation, MerchantId, Scope, Timestamp,
-};
-use tollgate_store::{Client, ClientUpdate, Creation, Object, Status, Terms, Version};
+use tollgate_core::{Audience, ClientId, Environment, Generation, MerchantId, Scope, Timestamp};
+use tollgate_keys::ClientSecret;
+use tollgate_store::{Actor, Client, ClientUpdate, Creation, Object, Status, Terms, Version};
 
 use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};

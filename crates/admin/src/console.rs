@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tollgate_config::Role;
-use tollgate_core::{Actor, ActorKind, MasterKeys, Scope, SessionId, Timestamp};
-use tollgate_store::{Object, Outcome, RecordFilter, RecordOrder};
+use tollgate_core::{Scope, SessionId, Timestamp};
+use tollgate_keys::MasterKeys;
+use tollgate_store::{Actor, ActorKind, Object, Outcome, RecordFilter, RecordOrder};
 use zeroize::Zeroizing;
 
 use super::acting::{Attempt, Order};

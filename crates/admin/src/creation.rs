@@ -3,8 +3,8 @@
 
 use rand::Rng;
 use serde_json::Value;
-use tollgate_core::{Actor, ClientId, MerchantId, Timestamp};
-use tollgate_store::{Answer, Begun, Completed, Creation, IdempotencyScope, Lease, StoreError};
+use tollgate_core::{ClientId, MerchantId, Timestamp};
+use tollgate_store::{Actor, Answer, Begun, Completed, Creation, IdempotencyScope, Lease, StoreError};
 
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration};

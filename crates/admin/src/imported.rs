@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::json;
-use tollgate_core::{
-    Actor, ClientId, ForeignHash, GivenSecret, SecretHash, SecretHasher, SecretId, Timestamp,
-};
-use tollgate_store::{Object, Secret};
+use tollgate_core::{ClientId, SecretId, Timestamp};
+use tollgate_keys::{ForeignHash, GivenSecret, SecretHash, SecretHasher};
+use tollgate_store::{Actor, Object, Secret};
 
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration};
@@ -51,7 +50,7 @@ impl fmt::Debug for ImportedSecret {
 
 /// How a secret is hashed, as it is shown.
 pub fn hashed_by(secret: &Secret) -> &'static str {
-    secret.slow_hash.as_ref().map_or("hmac-sha256", tollgate_core::SlowHash::name)
+    secret.slow_hash.as_ref().map_or("hmac-sha256", tollgate_keys::SlowHash::name)
 }
 
 /// Keeps the keyed hash of an imported secret in place of the slow one. `false` if it has been done, or the secret is gone: then nothing is

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{Algorithm, KeyId, Phase, PublicKey, SigningKey, SigningRing, Timestamp, VerifyingRing};
+use tollgate_core::{Algorithm, KeyId, PublicKey, Timestamp, VerifyingRing};
+use tollgate_keys::{Phase, SigningKey, SigningRing};
 use tollgate_store::{Draft, Object, RETIRED_KEPT, SigningKey as SealedKey};
 
 use super::acting::{Attempt, Order};

@@ -53,7 +53,7 @@ pub use opening::{NewKey, OpenError, Unlocked, install_if_empty, new_signing_key
 pub use operation::Operation;
 pub use page::Page;
 pub use process::{Process, machine, this_server, unix_user, whoever_runs_this};
-pub use tollgate_core::Actor;
+pub use tollgate_store::Actor;
 pub use trail::AuditTrail;
 
 /// The installation that is administered.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use tollgate_core::{Actor, ClientId, Timestamp};
-use tollgate_store::{Client, Draft as Record, Object, Secret};
+use tollgate_core::{ClientId, Timestamp};
+use tollgate_store::{Actor, Client, Draft as Record, Object, Secret};
 
 use super::acting::{Attempt, Order};
 use super::clients::{CreatedClient, NewClient, check, drawn, is_reserved};

@@ -1,7 +1,7 @@
 //! Merchants.
 
-use tollgate_core::{Actor, MerchantId, Timestamp};
-use tollgate_store::{Client, Creation, Draft as Record, Merchant, Object, Status, Version};
+use tollgate_core::{MerchantId, Timestamp};
+use tollgate_store::{Actor, Client, Creation, Draft as Record, Merchant, Object, Status, Version};
 
 use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};

@@ -1,12 +1,13 @@
 //! Opening a store with its master key: the check value, and the signing keys that are sealed in it.
 
 use rand::Rng;
-use tollgate_core::{
-    Actor, Algorithm, Jwk, KeyId, MasterKey, MasterKeys, PrivateKey, PrivateKeyError, RsaBits, SecretHasher,
-    SecretsKey, SigningKey, Timestamp, TrailKey, UnsealError,
+use tollgate_core::{Algorithm, Jwk, KeyId, Timestamp};
+use tollgate_keys::{
+    MasterKey, MasterKeys, PrivateKey, PrivateKeyError, RsaBits, SecretHasher, SecretsKey, SigningKey,
+    TrailKey, UnsealError,
 };
 use tollgate_store::{
-    Draft, Installation as InstallationStore, Seal, SigningKey as SealedKey, Store, StoreError,
+    Actor, Draft, Installation as InstallationStore, Seal, SigningKey as SealedKey, Store, StoreError,
 };
 use zeroize::Zeroizing;
 

@@ -1,9 +1,9 @@
 //! Which process this is, so that another on the same machine can tell whether it has ended.
 
 use std::fs;
+use tollgate_store::Actor;
 
 use rustix::process::{Pid, getuid, test_kill_process};
-use tollgate_core::Actor;
 
 /// A process, in the words of the machine that it runs on.
 #[derive(Debug, Clone)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{KeyId, MasterKey};
+use tollgate_core::KeyId;
+use tollgate_keys::MasterKey;
 use tollgate_store::{Object, Seal, SigningKey, StoreError};
 
 use super::acting::{Attempt, Order};

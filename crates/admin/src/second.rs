@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_config::duration_text;
-use tollgate_core::{Actor, ActorKind, Timestamp};
-use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
+use tollgate_core::Timestamp;
+use tollgate_store::{Actor, ActorKind, Object, Outcome, Record, RecordFilter, RecordOrder};
 
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration, recorded};

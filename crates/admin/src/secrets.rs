@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{ClientId, ClientSecret, Environment, SecretHasher, SecretId, Timestamp};
+use tollgate_core::{ClientId, Environment, SecretId, Timestamp};
+use tollgate_keys::{ClientSecret, SecretHasher};
 use tollgate_store::{Client, Creation, Object, Secret, SecretUses};
 
 use super::acting::{Attempt, Order};

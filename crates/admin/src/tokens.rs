@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::{Actor, ClientId, MerchantId, Revocation, Revoked, TokenId};
-use tollgate_store::{CLOCKS_DIFFER, Object};
+use tollgate_core::{ClientId, MerchantId, Revocation, Revoked, TokenId};
+use tollgate_store::{Actor, CLOCKS_DIFFER, Object};
 
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration, clients, merchants, recorded};

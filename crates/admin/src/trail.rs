@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
-use tollgate_core::TrailKey;
+use tollgate_keys::TrailKey;
 use tollgate_store::{Act, Draft, StoreError};
 
 /// How long an act waits for those before it.

@@ -1,7 +1,7 @@
 //! Who runs a command, as it is recorded with what the command changes.
 
 use tollgate_admin::{machine, unix_user};
-use tollgate_core::{Actor, ActorKind};
+use tollgate_store::{Actor, ActorKind};
 
 use crate::args::Why;
 

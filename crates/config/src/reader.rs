@@ -7,7 +7,8 @@ use std::{
 };
 
 use ipnet::IpNet;
-use tollgate_core::{Algorithm, RsaBits};
+use tollgate_core::Algorithm;
+use tollgate_keys::RsaBits;
 use toml::Value;
 
 use super::{

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use tollgate_core::{Algorithm, RsaBits};
+use tollgate_core::Algorithm;
+use tollgate_keys::RsaBits;
 
 use super::stream::StreamTarget;
 use super::telemetry::{HeaderSource, ResourceAttribute, Sample};

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
-use tollgate_core::{Algorithm, RsaBits};
+use tollgate_core::Algorithm;
+use tollgate_keys::RsaBits;
 
 use super::{
     audiences::AudienceSettings,

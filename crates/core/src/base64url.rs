@@ -22,24 +22,25 @@ static ENGINE: LazyLock<GeneralPurpose> =
     LazyLock::new(|| GeneralPurpose::new(&base64::alphabet::URL_SAFE, STRICT));
 
 /// The number of characters that `bytes` bytes become.
-pub(crate) const fn encoded_len(bytes: usize) -> usize {
+pub const fn encoded_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
 
 /// The number of bytes, `bytes` or more, of which the first `bytes` are encoded without a remainder: 24 become a vector
 /// of 32 characters, as long as 8 more follow.
-pub(crate) const fn in_vectors(bytes: usize) -> usize {
+pub const fn in_vectors(bytes: usize) -> usize {
     bytes.next_multiple_of(24) + 8
 }
 
 /// Writes `bytes` into the front of `buffer`, which must have room for [`encoded_len`] characters.
-pub(crate) fn encode<'a>(bytes: &[u8], buffer: &'a mut [u8]) -> &'a [u8] {
+#[inline]
+pub fn encode<'a>(bytes: &[u8], buffer: &'a mut [u8]) -> &'a [u8] {
     let len = ENGINE.encode_slice(bytes, buffer).expect("the buffer has room for the encoded bytes");
     &buffer[..len]
 }
 
 /// Reads `text` into the front of `buffer`. `None` if it is not canonical or finds no room.
-pub(crate) fn decode<'a>(text: &[u8], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+pub fn decode<'a>(text: &[u8], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let len = ENGINE.decode_slice(text, buffer).ok()?;
     Some(&buffer[..len])
 }

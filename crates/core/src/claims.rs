@@ -48,7 +48,7 @@ pub struct Claims<'a> {
 
 /// The members that claims have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// Those that are published for HS256.
     Published,
     /// Those of RFC 9068 §2.2, which also asks for `client_id`. It is the subject.
@@ -57,7 +57,7 @@ pub(crate) enum Form {
 
 impl Form {
     /// The form of the claims of tokens that are signed with `algorithm`.
-    pub(crate) const fn of(algorithm: Algorithm) -> Self {
+    pub const fn of(algorithm: Algorithm) -> Self {
         if algorithm.is_asymmetric() { Self::AccessTokenProfile } else { Self::Published }
     }
 }
@@ -87,7 +87,7 @@ impl<'a> Claims<'a> {
     /// Appends the JSON form.
     ///
     /// The texts must be free of quotes, backslashes and control characters; configuration and [`Scope`] see to that.
-    pub(crate) fn write(&self, form: Form, out: &mut Vec<u8>) {
+    pub fn write(&self, form: Form, out: &mut Vec<u8>) {
         let mut number = itoa::Buffer::new();
         Self::begin(self.issuer, out);
         out.extend_from_slice(&self.subject.encode());
@@ -238,4 +238,4 @@ impl<'a> Rest<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -7,10 +7,10 @@ use crate::algorithm::Algorithm;
 use crate::{KeyId, base64url};
 
 /// `{"alg":"HS256","typ":"JWT"}`, which is published, and the same for all keys of the algorithm.
-pub(crate) const HS256: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
+pub const HS256: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 
 /// The header of the tokens that a key signs.
-pub(crate) fn of(algorithm: Algorithm, id: KeyId) -> Cow<'static, [u8]> {
+pub fn of(algorithm: Algorithm, id: KeyId) -> Cow<'static, [u8]> {
     if algorithm.is_asymmetric() { of_key(algorithm, id).into() } else { HS256.into() }
 }
 

@@ -13,12 +13,11 @@ use crate::token::TokenKind;
 
 /// The number of bytes that SHA-256 hashes at a time.
 const BLOCK: usize = 64;
-/// The number of characters of a signature.
-pub(crate) const SIGNATURE: usize = base64url::encoded_len(32);
 
-/// An HMAC key, ready for use: its states are computed once.
+/// The key of [`Algorithm::Hs256`](crate::Algorithm::Hs256), ready for use: its states are computed once. Whoever can verify with it can
+/// sign, so it must not leave the authority.
 #[derive(Clone)]
-pub(crate) struct HmacKey {
+pub struct HmacKey {
     states: States,
     opened: Option<Opened>,
 }
@@ -37,8 +36,11 @@ struct States {
 }
 
 impl HmacKey {
+    /// The number of characters of a signature.
+    pub const SIGNATURE: usize = base64url::encoded_len(32);
+
     /// Derives the keys of both kinds from 256 bits of key material, each under its own label (RFC 5869).
-    pub(crate) fn derive(material: &[u8; 32]) -> Self {
+    pub fn derive(material: &[u8; 32]) -> Self {
         let derived = |label: &str| {
             let mut key = Zeroizing::new([0; 32]);
             Hkdf::<Sha256>::new(None, material)
@@ -54,13 +56,14 @@ impl HmacKey {
     }
 
     /// Hashes the first block of the tokens of `issuer` beforehand.
-    pub(crate) fn set_issuer(&mut self, issuer: &str) {
+    pub fn set_issuer(&mut self, issuer: &str) {
         self.opened =
             first_block(issuer).map(|block| Opened { block, states: self.states.followed_by(&block) });
     }
 
     /// Writes the signature of a token's first two segments, in base64url.
-    pub(crate) fn sign(&self, kind: TokenKind, signed: &[u8], signature: &mut [u8]) {
+    #[inline]
+    pub fn sign(&self, kind: TokenKind, signed: &[u8], signature: &mut [u8]) {
         let tag = self.mac(kind, signed).finalize().into_bytes();
         base64url::encode(&tag, signature);
     }
@@ -69,7 +72,7 @@ impl HmacKey {
     ///
     /// It is compared as text, in constant time: so a signature has one spelling, and none has to be decoded.
     pub(crate) fn verifies(&self, kind: TokenKind, signed: &[u8], signature: &[u8]) -> bool {
-        let mut expected = [0; SIGNATURE];
+        let mut expected = [0; Self::SIGNATURE];
         self.sign(kind, signed, &mut expected);
         constant_time::equal(&expected, signature)
     }

@@ -130,11 +130,30 @@ fn coordinate(text: Option<&Cow<'_, str>>) -> Result<[u8; 32], JwkError> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
+    };
+
     use super::*;
-    use crate::private_key::{PrivateKey, RsaBits};
+
+    /// The public part of a key that is drawn.
+    fn drawn(algorithm: Algorithm) -> Vec<u8> {
+        match algorithm {
+            Algorithm::Hs256 => panic!("it has no public key"),
+            Algorithm::Es256 => {
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+                pair.public_key().as_ref().to_vec()
+            }
+            Algorithm::EdDsa => Ed25519KeyPair::generate().unwrap().public_key().as_ref().to_vec(),
+            Algorithm::Ps256 | Algorithm::Rs256 => {
+                RsaKeyPair::generate(KeySize::Rsa2048).unwrap().public_key().as_ref().to_vec()
+            }
+        }
+    }
 
     fn published(algorithm: Algorithm) -> (PublicKey, Jwk<'static>) {
-        let key = PrivateKey::generate(algorithm, RsaBits::Bits2048).unwrap().public_key().clone();
+        let key = PublicKey::from_bytes(algorithm, &drawn(algorithm)).unwrap();
         let jwk = Jwk::of(&key, "1".to_owned());
         (key, jwk)
     }

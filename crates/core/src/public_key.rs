@@ -40,7 +40,7 @@ pub(crate) enum Parts {
 pub struct PublicKeyError;
 
 /// The number of bytes of the longest signature of any algorithm.
-pub(crate) const LONGEST_SIGNATURE: usize = 512;
+pub const LONGEST_SIGNATURE: usize = 512;
 /// The lengths of an RSA modulus that are accepted, in bytes.
 const RSA_MODULUS: std::ops::RangeInclusive<usize> = 256..=LONGEST_SIGNATURE;
 /// The first byte of a point that is not compressed (SEC 1 §2.3.3).
@@ -49,7 +49,7 @@ const UNCOMPRESSED: u8 = 4;
 impl PublicKey {
     /// Reads what the library writes: a point that is not compressed, an Ed25519 key (RFC 8032 §5.1.5), or an
     /// `RSAPublicKey` (RFC 8017 §A.1.1).
-    pub(crate) fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, PublicKeyError> {
+    pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, PublicKeyError> {
         let parts = match algorithm {
             Algorithm::Hs256 => return Err(PublicKeyError),
             Algorithm::Es256 => {
@@ -131,7 +131,8 @@ impl PublicKey {
     }
 
     /// The number of bytes of a signature that it verifies.
-    pub(crate) fn signature_len(&self) -> usize {
+    #[inline]
+    pub fn signature_len(&self) -> usize {
         match &self.parts {
             Parts::P256 { .. } | Parts::Ed25519 { .. } => 64,
             Parts::Rsa { n, .. } => n.len(),
@@ -139,7 +140,7 @@ impl PublicKey {
     }
 
     /// Says whether `signature` is that of `message`.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens: their kinds, why one is refused or can't be minted, and a buffer to decode one into.
+//! Tokens: their kinds, why one is refused, and a buffer to decode one into.
 
 /// The longest token, in bytes. A longer one is refused before anything of it is read.
 pub const MAX_TOKEN: usize = 4096;
@@ -79,20 +79,6 @@ impl TokenError {
             Self::Revoked => "revoked",
         }
     }
-}
-
-/// Why a token can't be minted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MintError {
-    /// No key of the algorithm is active.
-    #[error("no signing key is in force")]
-    NoKey,
-    /// The system gave no random bytes, which a signature needs.
-    #[error("the system gave no random bytes")]
-    NoRandomBytes,
-    /// The token would be longer than [`MAX_TOKEN`] bytes, and no verifier would look at it.
-    #[error("the token would be longer than 4 KiB")]
-    TooLong,
 }
 
 /// A buffer for a decoded token, from which its claims borrow. Most tokens fit into the part on the stack.

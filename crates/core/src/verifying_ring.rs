@@ -9,10 +9,10 @@ use std::ops::Range;
 use crate::base64url;
 use crate::claims::{Claims, Form};
 use crate::header;
-use crate::key::VerifyingKey;
 use crate::policy::{Accepted, Policy};
 use crate::public_key::{LONGEST_SIGNATURE, PublicKey};
 use crate::token::{MAX_TOKEN, PayloadBuffer, TokenError, TokenKind};
+use crate::verifying_key::VerifyingKey;
 use crate::{KeyId, Timestamp};
 
 /// The keys that verify an authority's tokens, and what these must say. It has no way to sign a token:
@@ -193,6 +193,3 @@ impl VerifyingRing {
         Err(if is_own_issuer { TokenError::Audience } else { TokenError::Issuer })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -64,7 +64,8 @@ pub(crate) fn kept(headers: &HeaderMap) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_core::{Algorithm, PrivateKey, RsaBits};
+    use tollgate_core::Algorithm;
+    use tollgate_keys::{PrivateKey, RsaBits};
 
     use super::*;
 

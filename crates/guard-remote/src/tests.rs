@@ -5,8 +5,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tollgate_client::Fault;
-use tollgate_core::{Clock, Environment, SigningKey, TokenError};
+use tollgate_core::{Clock, Environment, TokenError};
 use tollgate_guard::{Decide, Denial, Principal, Requirement};
+use tollgate_keys::SigningKey;
 
 use super::*;
 

@@ -14,16 +14,13 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, DATE};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
+use table::{AUDIENCE, Authority, Case, ENVIRONMENT, SCOPE, TIMES, cases, revocations};
 use tollgate_client::{Secret, SecretError, SecretSource, Sending, Transport};
-use tollgate_core::{
-    Algorithm, Clock, Jwk, KeyId, Policy, PrivateKey, Revoked, RsaBits, SigningKey, SigningRing, Timestamp,
-    Uptime,
-};
+use tollgate_core::{Algorithm, Clock, Jwk, KeyId, Policy, Revoked, Timestamp, Uptime};
 use tollgate_guard::{ClientAddress, GuardLayer, Requirement};
 use tollgate_guard_remote::RemoteVerifier;
+use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
 use tower::{Layer, ServiceExt, service_fn};
-
-use table::{AUDIENCE, Authority, Case, ENVIRONMENT, SCOPE, TIMES, cases, revocations};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tollgate_core::{
     Algorithm, Claims, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy,
-    SecretId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind, Uptime, VerifyingRing,
+    SecretId, Timestamp, TokenId, TokenKind, Uptime, VerifyingRing,
 };
 use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
+use tollgate_keys::{SigningKey, SigningRing};
 use tower::{Layer, Service, service_fn};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);

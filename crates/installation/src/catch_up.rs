@@ -176,3 +176,9 @@ impl TokenBuffers {
         Self { first: PayloadBuffer::new(), second: None }
     }
 }
+
+impl Default for TokenBuffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -168,8 +168,8 @@ async fn recorded_until(
 
 #[cfg(test)]
 mod tests {
-    use tollgate_core::{Actor, Timestamp};
-    use tollgate_store::Object;
+    use tollgate_core::Timestamp;
+    use tollgate_store::{Actor, Object};
 
     use super::*;
 

@@ -17,8 +17,9 @@ use tollgate_admin::{
     this_server,
 };
 use tollgate_config::{Config, WhenStale};
-use tollgate_core::{Clock, MasterKeys, SecretHasher, SigningRing, Timestamp, VerifyingRing};
+use tollgate_core::{Clock, Timestamp, VerifyingRing};
 use tollgate_guard::{Freshness, Unverified, Verifier};
+use tollgate_keys::{MasterKeys, SecretHasher, SigningRing};
 use tollgate_store::{Act, Alone, Draft, Outcome, Position, Store, StoreError, TimePassed};
 
 use crate::change_log::ChangeLog;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tollgate_admin::{AuditTrail, Process, Records, Standing, Terms};
 use tollgate_config::Config;
-use tollgate_core::{Accepted, Actor, Timestamp};
-use tollgate_store::{Agreements, Draft, Object, RunningServer, Servers, Store, StoreError};
+use tollgate_core::{Accepted, Timestamp};
+use tollgate_store::{Actor, Agreements, Draft, Object, RunningServer, Servers, Store, StoreError};
 
 /// How often a server says that it runs.
 const BEAT_EVERY: Duration = Duration::from_secs(10);

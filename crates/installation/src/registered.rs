@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tollgate_core::{
-    Audience, Claims, Environment, Generation, MerchantId, Scope, SecretHash, SecretId, SlowHash, Timestamp,
-    is_allowed,
+    Audience, Claims, Environment, Generation, MerchantId, Scope, SecretId, Timestamp, is_allowed,
 };
 use tollgate_guard::ClientAddress;
+use tollgate_keys::{SecretHash, SlowHash};
 use tollgate_store::{Client, Quota, Secret, Status};
 
 use crate::last_use::LastUse;

@@ -12,7 +12,7 @@ mod tokens;
 mod values;
 
 use tollgate_client::Environment;
-use tollgate_core::Actor;
+use tollgate_store::Actor;
 
 pub(crate) use self::values::text_of;
 pub use self::values::{Tokens, name_of};

@@ -14,9 +14,10 @@ use tollgate_admin::merchants::{self, NewMerchant};
 use tollgate_admin::{AdminError, Administration, Name};
 use tollgate_client::{Caller, ConfigurationError, HttpHosts, Reason, Secret, SecretError, SecretSource};
 use tollgate_config::{Config, ConfigError};
-use tollgate_core::{Actor, Environment, MasterKey};
+use tollgate_core::Environment;
+use tollgate_keys::MasterKey;
 use tollgate_secrets::access::{self, AccessError};
-use tollgate_store::Terms;
+use tollgate_store::{Actor, Terms};
 use zeroize::Zeroizing;
 
 use crate::credentials::Credentials;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tollgate_admin::{Administration, Authority, Unlocked, install_if_empty};
 use tollgate_config::Config;
-use tollgate_core::{Actor, Timestamp};
-use tollgate_store::{Access, Store};
+use tollgate_core::Timestamp;
+use tollgate_store::{Access, Actor, Store};
 
 use crate::opening::{OpeningError, master_keys, store};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tollgate_admin::OpenError;
 use tollgate_config::{Config, Database, SecretSource};
-use tollgate_core::{MasterKey, MasterKeyError, MasterKeys};
+use tollgate_keys::{MasterKey, MasterKeyError, MasterKeys};
 use tollgate_secrets::access::{self, AccessError, Sharing};
 use tollgate_store::{Access, Store, StoreError};
 use tollgate_store_postgres::{Postgres, PostgresAddress, PostgresOptions};

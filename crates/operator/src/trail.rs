@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tollgate_admin::audit::{self, Anchor, Chain, Flaw, Line};
 use tollgate_admin::{AdminError, Administration};
-use tollgate_core::{Actor, Link, Timestamp, TrailKey};
+use tollgate_core::Timestamp;
+use tollgate_keys::{Link, TrailKey};
+use tollgate_store::Actor;
 
 use crate::file_error::FileError;
 

@@ -16,13 +16,12 @@ use tollgate_admin::audit::Flaw;
 use tollgate_admin::import::Rules;
 use tollgate_admin::merchants::{self, NewMerchant};
 use tollgate_config::Config;
-use tollgate_core::{Actor, ActorKind};
 use tollgate_operator::apply::{self, Done, PlanError, SecretsPlace, SecretsTo};
 use tollgate_operator::import::{self, Reading, Source};
 use tollgate_operator::trail::{Export, TrailError, verify_file};
 use tollgate_operator::{Desk, DevFolder, DevFolderError, Opened, OperatorError, own_now, private_file};
 use tollgate_secrets::Environment;
-use tollgate_store::Access;
+use tollgate_store::{Access, Actor, ActorKind};
 
 const WANTED: &str = r#"
 [[merchants]]

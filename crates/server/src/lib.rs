@@ -31,6 +31,7 @@ mod response;
 mod route;
 mod routed;
 mod run;
+mod sensitive;
 mod server;
 mod slow_hashes;
 mod spans;

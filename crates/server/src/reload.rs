@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use tollgate_config::{Changes, Config};
-use tollgate_core::MasterKeys;
+use tollgate_keys::MasterKeys;
 
 use crate::limits::limits;
 use crate::server::Server;

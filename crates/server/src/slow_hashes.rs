@@ -13,8 +13,9 @@ use sha2::{Sha256, Sha512};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tollgate_core::{ClientId, SecretHash, SecretHasher, Sha2, SlowHash, Timestamp};
+use tollgate_core::{ClientId, Timestamp};
 use tollgate_installation::{Installation, Registered, Unproved};
+use tollgate_keys::{SecretHash, SecretHasher, Sha2, SlowHash};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -166,7 +167,7 @@ fn digest(function: &SlowHash, secret: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_core::ForeignHash;
+    use tollgate_keys::ForeignHash;
 
     use super::*;
 

@@ -15,8 +15,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tollgate_admin::audit::Line;
 use tollgate_config::StreamTarget;
-use tollgate_core::{Link, Timestamp};
+use tollgate_core::Timestamp;
 use tollgate_installation::{Installation, ticks};
+use tollgate_keys::Link;
 use tollgate_store::{LeaderLease, Outcome, Record, RecordFilter, RecordOrder, StoreError};
 
 use self::file::StreamFile;

@@ -6,10 +6,10 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{Actor, Generation, Revocation, Timestamp};
+use tollgate_core::{Generation, Revocation, Timestamp};
 use tollgate_store::engine::{CHANGES_KEPT, ChangeColumns, PURGED_AT_ONCE};
 use tollgate_store::{
-    Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError,
+    Act, Actor, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError,
 };
 use uuid::Uuid;
 

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tollgate_core::{ClientId, Generation, MerchantId, Scope, SecretHash, SecretId, Timestamp};
+use tollgate_core::{ClientId, Generation, MerchantId, Scope, SecretId, Timestamp};
+use tollgate_keys::SecretHash;
 use tollgate_store::engine::{
     audiences_text, gather_clients, networks_text, parse_audiences, parse_networks,
 };

@@ -1,7 +1,8 @@
 //! The secrets of clients.
 
 use tokio_postgres::Row;
-use tollgate_core::{ClientId, SecretHash, SecretId, Timestamp};
+use tollgate_core::{ClientId, SecretId, Timestamp};
+use tollgate_keys::SecretHash;
 use tollgate_store::{Act, Completed, Secret, StoreError};
 use uuid::Uuid;
 

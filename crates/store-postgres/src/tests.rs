@@ -14,12 +14,10 @@ mod transfer;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use tollgate_core::{
-    Actor, ClientId, Environment, Generation, MerchantId, Revocation, Revoked, Timestamp, TokenId,
-};
+use tollgate_core::{ClientId, Environment, Generation, MerchantId, Revocation, Revoked, Timestamp, TokenId};
 use tollgate_store::conformance::act_of;
 use tollgate_store::{
-    Act, Answer, Client, Document, IdempotencyScope, Lease, Merchant, Status, Terms, Version,
+    Act, Actor, Answer, Client, Document, IdempotencyScope, Lease, Merchant, Status, Terms, Version,
 };
 
 use crate::clock::Clock;

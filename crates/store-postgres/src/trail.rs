@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::Row;
-use tollgate_core::{ClientId, Link, MerchantId};
+use tollgate_core::{ClientId, MerchantId};
+use tollgate_keys::Link;
 use tollgate_store::{
     Act, Measured, Operation, Record, RecordFilter, RecordOrder, StoreError, Trail, TrailEnds,
 };

@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, Transaction, TransactionBehavior, params};
-use tollgate_core::{Actor, Generation, Revocation, Revoked, Timestamp};
+use tollgate_core::{Generation, Revocation, Revoked, Timestamp};
 use tollgate_store::engine::{CHANGES_KEPT, ChangeColumns};
 use tollgate_store::{
-    Act, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError,
+    Act, Actor, CLOCKS_DIFFER, Change, ChangeLog, Changed, Operation, Position, Revocations, StoreError,
 };
 
 use crate::column::time;

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params, types};
-use tollgate_core::{
-    Actor, ClientId, Generation, MerchantId, Revoked, Scope, SecretHash, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, Generation, MerchantId, Revoked, Scope, SecretId, Timestamp};
+use tollgate_keys::SecretHash;
 use tollgate_store::engine::{
     audiences_text, gather_clients, networks_text, parse_audiences, parse_networks,
 };
 use tollgate_store::{
-    Act, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version,
+    Act, Actor, Changed, Client, ClientUpdate, Clients, Secret, Status, StoreError, Terms, Version,
 };
 
 use crate::changes;

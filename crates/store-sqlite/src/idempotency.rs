@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use tollgate_core::{Actor, Timestamp};
+use tollgate_core::Timestamp;
 use tollgate_store::{
-    Act, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease, Operation,
-    StoreError,
+    Act, Actor, Answer, Begun, Completed, Creation, Document, Idempotency, IdempotencyScope, Lease,
+    Operation, StoreError,
 };
 
 use crate::column::time;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Result, params};
-use tollgate_core::{Actor, KeyId, Timestamp};
-use tollgate_store::{Act, Changed, Keys, SigningKey, StoreError};
+use tollgate_core::{KeyId, Timestamp};
+use tollgate_store::{Act, Actor, Changed, Keys, SigningKey, StoreError};
 
 use crate::changes;
 use crate::column::{optional_time, parsed, time};

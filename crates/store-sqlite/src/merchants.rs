@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use tollgate_core::{Actor, Generation, MerchantId, Revoked, Timestamp};
-use tollgate_store::{Act, Changed, Merchant, Merchants, Status, StoreError, Version};
+use tollgate_core::{Generation, MerchantId, Revoked, Timestamp};
+use tollgate_store::{Act, Actor, Changed, Merchant, Merchants, Status, StoreError, Version};
 
 use crate::changes;
 use crate::column::{status, time, version};

@@ -1,8 +1,9 @@
 //! The secrets of clients, in the transaction of whoever asks.
 
 use rusqlite::{Connection, Result, Row, params};
-use tollgate_core::{Actor, ClientId, Revoked, SecretHash, SecretId, Timestamp};
-use tollgate_store::{Changed, Secret};
+use tollgate_core::{ClientId, Revoked, SecretId, Timestamp};
+use tollgate_keys::SecretHash;
+use tollgate_store::{Actor, Changed, Secret};
 
 use crate::changes;
 use crate::column::{optional_parsed, optional_time, time};

@@ -15,9 +15,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use tollgate_core::{Actor, Environment, MerchantId, Timestamp};
+use tollgate_core::{Environment, MerchantId, Timestamp};
 use tollgate_store::conformance::act_of;
-use tollgate_store::{Act, Answer, Document, IdempotencyScope, Lease, Merchant, Status, Version};
+use tollgate_store::{Act, Actor, Answer, Document, IdempotencyScope, Lease, Merchant, Status, Version};
 
 use crate::Sqlite;
 use crate::place::beside;

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Error, Result, Row, params, params_from_iter};
-use tollgate_core::{ClientId, Link, MerchantId, Timestamp};
+use tollgate_core::{ClientId, MerchantId, Timestamp};
+use tollgate_keys::Link;
 use tollgate_store::{Act, Record, RecordFilter, RecordOrder, StoreError, Trail, TrailEnds};
 
 use crate::changes;

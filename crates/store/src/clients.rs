@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipnet::IpNet;
 use tollgate_core::{
-    Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretHash, SecretId,
-    SlowHash, Timestamp,
+    Audience, AudienceError, ClientId, Environment, Generation, MerchantId, Scope, SecretId, Timestamp,
 };
+use tollgate_keys::{SecretHash, SlowHash};
 
 use crate::{Act, Labels, Quota, Status, StoreError, Version};
 

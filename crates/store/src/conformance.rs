@@ -27,13 +27,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tollgate_core::{
-    Actor, Algorithm, ClientId, Environment, Generation, KeyId, MasterKey, MerchantId, Scope, SecretHash,
-    SecretId, Timestamp, TrailKey,
+    Algorithm, ClientId, Environment, Generation, KeyId, MerchantId, Scope, SecretId, Timestamp,
 };
+use tollgate_keys::{MasterKey, SecretHash, TrailKey};
 
 use crate::{
-    Act, Answer, Changed, Client, Document, Draft, IdempotencyScope, LeaderLease, Lease, Merchant, Object,
-    Position, Secret, SigningKey, Status, Store, Terms, Version,
+    Act, Actor, Answer, Changed, Client, Document, Draft, IdempotencyScope, LeaderLease, Lease, Merchant,
+    Object, Position, Secret, SigningKey, Status, Store, Terms, Version,
 };
 
 pub use agreement::*;

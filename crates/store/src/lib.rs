@@ -6,6 +6,7 @@
 //! what is different since then is written to the audit trail, which is why whatever changes something takes an [`Act`].
 
 mod access;
+mod actor;
 mod agreements;
 mod changes;
 mod clients;
@@ -30,6 +31,7 @@ mod transfer;
 mod uses;
 
 pub use access::Access;
+pub use actor::{Actor, ActorError, ActorKind};
 pub use agreements::{Adoption, Agreement, Agreements};
 pub use changes::{CLOCKS_DIFFER, Change, ChangeLog, Changed, Position, Revocations};
 pub use clients::{Client, ClientUpdate, Clients, Secret, Terms};

@@ -8,7 +8,8 @@ mod object;
 mod record;
 
 use async_trait::async_trait;
-use tollgate_core::{ClientId, Link, MerchantId, Timestamp};
+use tollgate_core::{ClientId, MerchantId, Timestamp};
+use tollgate_keys::Link;
 
 use crate::StoreError;
 

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use tollgate_core::{Algorithm, Environment, Generation, Scope, SlowHash, Timestamp};
+use tollgate_core::{Algorithm, Environment, Generation, Scope, Timestamp};
+use tollgate_keys::SlowHash;
 
 use crate::changes::{ChangeColumns, Changed};
 use crate::clients::parse_networks;

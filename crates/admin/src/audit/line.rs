@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 
 use serde_json::{Value, json};
-use tollgate_core::{ClientId, Link, MerchantId, Timestamp};
+use tollgate_core::{ClientId, MerchantId, Timestamp};
+use tollgate_keys::Link;
 use tollgate_store::Record;
 
 use crate::recorded;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::{Link, Timestamp};
+use tollgate_core::Timestamp;
+use tollgate_keys::Link;
 use tollgate_store::{Object, Record, RecordFilter, RecordOrder};
 
 use super::verify::{Anchor, PURGE};

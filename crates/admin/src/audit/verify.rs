@@ -8,7 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
-use tollgate_core::{Link, Timestamp, TrailKey};
+use tollgate_core::Timestamp;
+use tollgate_keys::{Link, TrailKey};
 use tollgate_store::{Record, RecordFilter, RecordOrder, Store, StoreError, TrailEnds};
 
 use super::line::{hex, unhex};

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 use tollgate_admin::audit::{self, Anchor};
-use tollgate_core::{Timestamp, TrailKey};
+use tollgate_core::Timestamp;
+use tollgate_keys::TrailKey;
 use tollgate_operator::trail::{self, Export, TrailError};
 use tollgate_operator::view;
 use tollgate_store::{Access, RecordFilter, RecordOrder};

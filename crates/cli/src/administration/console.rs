@@ -3,9 +3,8 @@
 use serde_json::json;
 use tollgate_admin::{Administration, Name, console, unix_user};
 use tollgate_config::{Role, is_private_url};
-use tollgate_core::Actor;
 use tollgate_operator::view;
-use tollgate_store::Access;
+use tollgate_store::{Access, Actor};
 
 use crate::actor::actor_because;
 use crate::args::{ConsoleCommand, Format};

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tollgate_core::MasterKey;
+use tollgate_keys::MasterKey;
 
 use super::{Api, Process, finish, tollgate};
 

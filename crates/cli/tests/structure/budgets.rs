@@ -13,13 +13,14 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 23] = [
+const CRATES: [(&str, usize); 24] = [
     ("core", 1_500),
+    ("keys", 900),
     ("store", 1_500),
     ("store-sqlite", 3_050),
     ("store-postgres", 3_800),
     ("config", 2_350),
-    ("admin", 4_110),
+    ("admin", 4_120),
     ("http", 2_200),
     ("edge", 2_600),
     ("guard", 900),
@@ -49,7 +50,7 @@ const FUNCTION: usize = 60;
 const HANDLER: usize = 25;
 
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
-const STILL_OVER: &[(&str, usize)] = &[("agent", 1_030), ("cli", 4_230), ("core", 2_420), ("guard", 1_000)];
+const STILL_OVER: &[(&str, usize)] = &[("agent", 1_030), ("cli", 4_230), ("guard", 1_000)];
 
 #[test]
 fn every_crate_keeps_to_its_budget() {

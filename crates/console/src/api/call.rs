@@ -12,13 +12,12 @@ use http::header::IF_MATCH;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use tollgate_admin::{Administration, Authority, Operation, audit};
-use tollgate_core::{Actor, ActorKind};
 use tollgate_guard::{Denial, Principal, Requirement};
 use tollgate_http::fields::{self, Fields, FromFields};
 use tollgate_http::{Media, Problem, RequestId, read_body};
 use tollgate_server::error::Error;
 use tollgate_server::{Arrival, MAX_BODY, State, check_sender, is_at};
-use tollgate_store::{Object, Version};
+use tollgate_store::{Actor, ActorKind, Object, Version};
 use tollgate_telemetry::InContext;
 
 use super::listing::Query;

@@ -16,8 +16,9 @@ use tollgate_admin::recorded::status;
 use tollgate_admin::secrets::{CreatedSecret, SecretStatus};
 use tollgate_admin::tokens::Listed;
 use tollgate_core::{
-    Audience, ClientId, Environment, Generation, Jwk, KeyId, MerchantId, Phase, Revoked, SecretId, Timestamp,
+    Audience, ClientId, Environment, Generation, Jwk, KeyId, MerchantId, Revoked, SecretId, Timestamp,
 };
+use tollgate_keys::Phase;
 use tollgate_store::{Client, Merchant, Secret, SecretUses, Version};
 
 use super::cursor::Cursor;

@@ -3,8 +3,9 @@
 use axum::routing::get;
 use tollgate_admin::keys::{self, ListedKey};
 use tollgate_admin::{AdminError, Operation};
-use tollgate_core::{Algorithm, Phase};
+use tollgate_core::Algorithm;
 use tollgate_http::Problem;
+use tollgate_keys::Phase;
 use tollgate_server::error::Error;
 use tollgate_store::Object;
 

@@ -10,12 +10,12 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use tollgate_admin::console::{self, Named, SignedIn};
 use tollgate_admin::{AdminError, Administration};
+use tollgate_core::Timestamp;
 use tollgate_core::wire::Code;
-use tollgate_core::{Actor, Timestamp};
 use tollgate_http::refusal::Reason;
 use tollgate_server::Arrival;
 use tollgate_server::error::Error;
-use tollgate_store::StoreError;
+use tollgate_store::{Actor, StoreError};
 
 use super::form::Fields;
 use super::page::{html, moved};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tollgate_admin::console::{opened, sealed};
-use tollgate_core::{MasterKeys, SessionId, Timestamp};
+use tollgate_core::{SessionId, Timestamp};
+use tollgate_keys::MasterKeys;
 
 use super::session::{cookie, drawn};
 use crate::oidc::Drawn;

@@ -13,7 +13,8 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use tollgate_admin::console::{SignedIn, opened, sealed};
 use tollgate_config::Config;
-use tollgate_core::{MasterKeys, Timestamp, constant_time};
+use tollgate_core::{Timestamp, constant_time};
+use tollgate_keys::MasterKeys;
 
 /// The cookie. Browsers take a name with this prefix only from the host itself, over a secure connection and for all paths
 /// (RFC 6265bis §4.1.3); to them one with their own machine is secure.
@@ -135,7 +136,8 @@ pub(super) fn drawn() -> String {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_core::{MasterKey, SessionId};
+    use tollgate_core::SessionId;
+    use tollgate_keys::MasterKey;
 
     use super::*;
 

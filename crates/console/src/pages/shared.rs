@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tollgate_core::Actor;
 use tollgate_server::State;
-use tollgate_store::Object;
+use tollgate_store::{Actor, Object};
 
 use super::paths;
 use crate::figures::Figures;

@@ -94,7 +94,8 @@ fn day(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_core::{Algorithm, KeyId, Phase};
+    use tollgate_core::{Algorithm, KeyId};
+    use tollgate_keys::Phase;
 
     use super::*;
 

@@ -11,11 +11,10 @@ use http::header::SET_COOKIE;
 use http::request::Parts;
 use tollgate_admin::console::{self, console_user};
 use tollgate_admin::{Administration, Authority, Operation, Reason, audit};
-use tollgate_core::{Actor, ActorKind};
 use tollgate_http::{Problem, RequestId, read_body};
 use tollgate_server::error::Error;
 use tollgate_server::{Arrival, State};
-use tollgate_store::Object;
+use tollgate_store::{Actor, ActorKind, Object};
 use tollgate_telemetry::InContext;
 use zeroize::Zeroizing;
 

@@ -3,9 +3,9 @@
 use super::*;
 use proptest::prelude::*;
 
-pub(crate) const NOW: u64 = 1_764_000_000;
+const NOW: u64 = 1_764_000_000;
 
-pub(crate) fn claims() -> Claims<'static> {
+fn claims() -> Claims<'static> {
     Claims {
         issuer: "https://core.example.com",
         subject: ClientId::from_bytes([1; 16]),
@@ -164,6 +164,22 @@ fn no_other_form_is_read() {
         assert_eq!(Claims::read(bad.as_bytes(), Form::Published), None, "{bad}");
     }
     assert_eq!(Claims::read(&[0xff; 40], Form::Published), None);
+}
+
+#[test]
+fn the_claims_of_a_token_that_anyone_verifies_name_the_client_as_rfc_9068_asks() {
+    let mut payload = Vec::new();
+    claims().write(Form::AccessTokenProfile, &mut payload);
+    let json = String::from_utf8(payload).unwrap();
+    let sub = r#""sub":"01010101-0101-0101-0101-010101010101","#;
+    let client_id = r#""client_id":"01010101-0101-0101-0101-010101010101","#;
+    assert!(json.contains(&format!("{sub}{client_id}")), "{json}");
+    assert_eq!(Claims::read(json.as_bytes(), Form::AccessTokenProfile), Some(claims()));
+    assert_eq!(Claims::read(json.as_bytes(), Form::Published), None);
+    let others = json.replace(client_id, &client_id.replace('1', "2"));
+    assert_eq!(Claims::read(others.as_bytes(), Form::AccessTokenProfile), None);
+    let without = json.replace(client_id, "");
+    assert_eq!(Claims::read(without.as_bytes(), Form::AccessTokenProfile), None);
 }
 
 proptest! {

@@ -13,9 +13,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tollgate_client::{Fault, Secret, SecretError, SecretSource, Sending, Transport};
 use tollgate_core::{
-    Algorithm, Claims, ClientId, Clock, Environment, Generation, Jwk, KeyId, MerchantId, PrivateKey, RsaBits,
-    SecretId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind, Uptime,
+    Algorithm, Claims, ClientId, Clock, Environment, Generation, Jwk, KeyId, MerchantId, SecretId, Timestamp,
+    TokenId, TokenKind, Uptime,
 };
+use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
 
 pub(super) const ISSUER: &str = "https://core.example.com";
 pub(super) const AUDIENCE: &str = "https://ledger.example.com";

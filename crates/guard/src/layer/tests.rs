@@ -8,9 +8,9 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use proptest::prelude::*;
 use tollgate_core::{
     Accepted, Algorithm, Claims, Clock, Environment, Generation, KeyId, MerchantId, Policy, Revocation,
-    Revoked, Scope, SecretId, SigningKey, SigningRing, Timestamp, TokenError, TokenId, TokenKind, Uptime,
-    VerifyingRing,
+    Revoked, Scope, SecretId, Timestamp, TokenError, TokenId, TokenKind, Uptime, VerifyingRing,
 };
+use tollgate_keys::{SigningKey, SigningRing};
 use tower::{ServiceExt, service_fn};
 
 use super::*;

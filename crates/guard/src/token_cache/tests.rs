@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use tollgate_core::{
     Algorithm, ClientId, Clock, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy,
-    Revocation, Revoked, SecretId, SigningKey, SigningRing, TokenError, TokenId, TokenKind, Uptime,
+    Revocation, Revoked, SecretId, TokenError, TokenId, TokenKind, Uptime,
 };
+use tollgate_keys::{SigningKey, SigningRing};
 
 use super::*;
 use crate::{Denial, Freshness, Revocations, Verifier};

@@ -10,10 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
-use tollgate_core::{
-    Algorithm, Clock, KeyId, Policy, SigningKey, SigningRing, Timestamp, Uptime, VerifyingRing,
-};
+use tollgate_core::{Algorithm, Clock, KeyId, Policy, Timestamp, Uptime, VerifyingRing};
 use tollgate_guard::{ClientAddress, Decide, Freshness, GuardLayer, Requirement, Revocations, Verifier};
+use tollgate_keys::{SigningKey, SigningRing};
 use tower::{Layer, ServiceExt, service_fn};
 
 use table::{

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tollgate_admin::key_times::newest;
 use tollgate_admin::{NewKey, OpenError, recorded};
-use tollgate_core::{SigningKey, SigningRing, Timestamp, VerifyingRing};
+use tollgate_core::{Timestamp, VerifyingRing};
+use tollgate_keys::{SigningKey, SigningRing};
 use tollgate_store::{Act, Draft, Object, SigningKey as SealedKey};
 
 use super::Installation;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tollgate_admin::OpenError;
-use tollgate_core::{Actor, Claims, Revocation, Revoked, Timestamp, TokenKind};
+use tollgate_core::{Claims, Revocation, Revoked, Timestamp, TokenKind};
 use tollgate_guard::Revocations;
-use tollgate_store::{CLOCKS_DIFFER, Draft, Object, StoreError};
+use tollgate_store::{Actor, CLOCKS_DIFFER, Draft, Object, StoreError};
 
 use super::Installation;
 

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_admin::{audit, imported, machine, recorded};
-use tollgate_core::{Actor, ActorKind, ClientId, KeyId, SecretHash, SecretId, Timestamp};
+use tollgate_core::{ClientId, KeyId, SecretId, Timestamp};
 use tollgate_guard::ClientAddress;
-use tollgate_store::{Act, Draft, Object, Outcome};
+use tollgate_keys::SecretHash;
+use tollgate_store::{Act, Actor, ActorKind, Draft, Object, Outcome};
 
 use super::Installation;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tollgate_admin::keys::{self, AddedKey, ListedKey};
-use tollgate_core::{Algorithm, Jwk, Phase};
+use tollgate_core::{Algorithm, Jwk};
+use tollgate_keys::Phase;
 
 use super::Desk;
 use super::values::{given, pick};

@@ -1,10 +1,10 @@
 //! Other errors, as requests are refused for them.
 
 use tollgate_admin::AdminError;
-use tollgate_core::MintError;
 use tollgate_guard::Unverified;
 use tollgate_http::{BodyError, Problem, Problems};
 use tollgate_installation::Panicked;
+use tollgate_keys::MintError;
 
 use super::Error;
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::time::{Instant, timeout};
-use tollgate_core::{ClientId, Scope, SecretId, Sensitive};
+use tollgate_core::{ClientId, Scope, SecretId};
 use tollgate_http::{Problem, Problems, Source};
 use tollgate_installation::{Installation, Registered, Unproved};
 use zeroize::Zeroizing;
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::oauth::parameters::{Parameters, present, required};
+use crate::sensitive::Sensitive;
 use crate::slow_hashes::Proof;
 use crate::state::{Arrival, State};
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tollgate_config::{AccessTokens, Config};
-use tollgate_core::{Audience, Claims, MintError, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
+use tollgate_core::{Audience, Claims, Scope, Timestamp, TokenId, TokenKind, VerifyingRing};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{Problem, Problems};
 use tollgate_installation::{Registered, Unproved};
+use tollgate_keys::MintError;
 
 use crate::error::Error;
 use crate::oauth::authenticated::{Authenticated, check_scope};

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use memchr::memchr2;
-use tollgate_core::Sensitive;
 use tollgate_http::json::{self, Json};
 use tollgate_http::{Media, Problem, Problems};
+
+use crate::sensitive::Sensitive;
 
 /// The most duplicate parameters that an answer names.
 const MAX_DUPLICATES: usize = 20;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Request;
-use tollgate_core::{Sensitive, TokenKind};
+use tollgate_core::TokenKind;
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{ClientAddress, Media, Problems, RequestBody, read_body};
 use tollgate_installation::{Registered, TokenBuffers};
@@ -15,6 +15,7 @@ use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::{Parameters, required};
 use crate::oauth::request::{MAX_BODY, SensitiveBody, require, take_post};
 use crate::response::{Answer, about_tokens};
+use crate::sensitive::Sensitive;
 use crate::state::{Arrival, State};
 
 /// Exchanges a refresh token for an access token of the same scope. The refresh token stays as it is: it is reused

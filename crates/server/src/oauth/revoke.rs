@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::Request;
-use tollgate_core::{Actor, ActorKind};
 use tollgate_http::RequestBody;
+use tollgate_store::{Actor, ActorKind};
 
 use crate::caller::Caller;
 use crate::error::Error;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use http::Request;
-use tollgate_core::{Scope, Sensitive, Timestamp, TokenKind};
+use tollgate_core::{Scope, Timestamp, TokenKind};
 use tollgate_http::refusal::Dialect;
 use tollgate_http::{Media, Problem, Problems, RequestBody, read_body};
 use tollgate_installation::TokenBuffers;
@@ -17,6 +17,7 @@ use crate::oauth::grant::{self, RefreshToken, Requested, tokens, vouched_for};
 use crate::oauth::parameters::Parameters;
 use crate::oauth::request::{Form, MAX_BODY, SensitiveBody, receive, required, take_post};
 use crate::response::{Answer, about_tokens};
+use crate::sensitive::Sensitive;
 use crate::state::{Arrival, State};
 
 /// `POST /api/v1/oauth2/token`: exchanges a client's credentials for an access token and a refresh token. Every problem

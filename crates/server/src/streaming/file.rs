@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tollgate_admin::audit::Line;
-use tollgate_core::Link;
+use tollgate_keys::Link;
 
 /// More than the longest line has.
 const TAIL: u64 = 1 << 20;

@@ -8,8 +8,9 @@ use tollgate_admin::imported::ImportedSecrets;
 use tollgate_admin::merchants::{self, NewMerchant};
 use tollgate_admin::secrets::SecretStatus;
 use tollgate_admin::{AdminError, clients, copy, keys, many, secrets};
-use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Environment, MerchantId, Phase, SecretId};
-use tollgate_store::{ClientUpdate, Part, Status, Store, Table, Terms, Value};
+use tollgate_core::{Algorithm, ClientId, Environment, MerchantId, SecretId};
+use tollgate_keys::Phase;
+use tollgate_store::{Actor, ActorKind, ClientUpdate, Part, Status, Store, Table, Terms, Value};
 use tollgate_store_sqlite::Sqlite;
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused};

@@ -12,9 +12,11 @@ use tollgate_admin::clients::NewClient;
 use tollgate_admin::imported::ImportedSecrets;
 use tollgate_admin::merchants::{self, NewMerchant};
 use tollgate_admin::{Administration, Authority, clients, configuration, keys, rekey, secrets, tokens};
-use tollgate_core::{Actor, ActorKind, Algorithm, ClientId, Link, MerchantId, TokenId};
+use tollgate_core::{Algorithm, ClientId, MerchantId, TokenId};
+use tollgate_keys::Link;
 use tollgate_store::{
-    ClientUpdate, Draft, Object, Record, RecordFilter, RecordOrder, Terms, Time as _, Trail as _,
+    Actor, ActorKind, ClientUpdate, Draft, Object, Record, RecordFilter, RecordOrder, Terms, Time as _,
+    Trail as _,
 };
 
 use crate::oauth::post_as;
@@ -243,7 +245,7 @@ async fn the_trail_outlives_the_master_key_and_a_copy() {
     ];
     let keys = |texts: &[&str]| {
         let keys = texts.iter().map(|text| text.parse().unwrap()).collect();
-        tollgate_core::MasterKeys::new(keys).unwrap()
+        tollgate_keys::MasterKeys::new(keys).unwrap()
     };
     let store = stage.elsewhere.as_ref();
     let old = tollgate_admin::Unlocked::new(store, keys(&both)).await.unwrap();

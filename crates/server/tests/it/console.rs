@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use tollgate_admin::console;
 use tollgate_config::Role;
-use tollgate_core::{Actor, ActorKind};
-use tollgate_store::{Record, RecordFilter, RecordOrder};
+use tollgate_store::{Actor, ActorKind, Record, RecordFilter, RecordOrder};
 
 use crate::call::{Call, Reply};
 use crate::stage::Stage;

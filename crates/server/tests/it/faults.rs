@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tollgate_core::{
-    ClientId, Environment, KeyId, Link, MerchantId, Revocation, SecretHash, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, Environment, KeyId, MerchantId, Revocation, SecretId, Timestamp};
+use tollgate_keys::{Link, SecretHash};
 use tollgate_store::{
     Act, Adoption, Agreement, Agreements, Alone, Answer, Begun, Change, ChangeLog, Client, ClientUpdate,
     Clients, Completed, Connections, Creation, Document, Documents, Idempotency, IdempotencyScope,

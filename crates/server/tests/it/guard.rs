@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tollgate_admin::open_signing_keys;
-use tollgate_core::{Algorithm, KeyId, SigningKey, SigningRing, Timestamp};
+use tollgate_core::{Algorithm, KeyId, Timestamp};
+use tollgate_keys::{SigningKey, SigningRing};
 
 use crate::call::{CREATE, Call, LIST, assert_refused};
 use crate::parity;

@@ -16,10 +16,9 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 use tollgate_config::Config;
-use tollgate_core::{
-    ClientId, ClientSecret, Environment, Generation, MerchantId, SecretId, Timestamp, TokenKind,
-};
+use tollgate_core::{ClientId, Environment, Generation, MerchantId, SecretId, Timestamp, TokenKind};
 use tollgate_installation::Rotation;
+use tollgate_keys::ClientSecret;
 use tollgate_store::{Client, Merchant, Secret, Status, Store, Terms, Version};
 use tollgate_store_sqlite::Sqlite;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tollgate_admin::{NewKey, new_signing_key};
-use tollgate_core::{MasterKey, Timestamp};
+use tollgate_core::Timestamp;
+use tollgate_keys::MasterKey;
 
 use crate::call::assert_refused;
 use crate::stage::{ACT, Stage, master_key};

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{
-    Algorithm, Claims, Environment, Generation, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind,
-};
+use tollgate_core::{Algorithm, Claims, Environment, Generation, KeyId, Timestamp, TokenId, TokenKind};
+use tollgate_keys::{SigningKey, SigningRing};
 use tollgate_store::Status;
 
 use crate::call::{Call, REFRESH, TOKEN, assert_refused, claims};

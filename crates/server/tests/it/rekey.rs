@@ -7,8 +7,9 @@ use tollgate_admin::clients::{self, NewClient};
 use tollgate_admin::imported::{ImportedSecret, ImportedSecrets};
 use tollgate_admin::rekey::{self, Resealed};
 use tollgate_admin::{OpenError, keys};
-use tollgate_core::{Algorithm, MasterKey, MasterKeys};
+use tollgate_core::Algorithm;
 use tollgate_installation::{Follower, Installation};
+use tollgate_keys::{MasterKey, MasterKeys};
 use tollgate_server::Server;
 
 use crate::call::{Call, LIST, REFRESH, TOKEN, assert_refused};

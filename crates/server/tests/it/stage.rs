@@ -18,13 +18,12 @@ use tokio::sync::Mutex;
 use tollgate_admin::AuditTrail;
 use tollgate_config::Config;
 use tollgate_console::OperatorRoutes;
-use tollgate_core::{
-    Actor, ClientId, ClientSecret, Clock, Environment, Generation, MasterKey, MerchantId, SecretId, Timestamp,
-};
+use tollgate_core::{ClientId, Clock, Environment, Generation, MerchantId, SecretId, Timestamp};
 use tollgate_http::RequestBody;
 use tollgate_installation::{Follower, Installation, Rotation};
+use tollgate_keys::{ClientSecret, MasterKey};
 use tollgate_server::{Mounted, Server};
-use tollgate_store::{Act, Client, Draft, Merchant, Object, Secret, Status, Store, Terms, Version};
+use tollgate_store::{Act, Actor, Client, Draft, Merchant, Object, Secret, Status, Store, Terms, Version};
 use tollgate_store_sqlite::Sqlite;
 
 pub(crate) use self::node::Node;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::server::Database;
 use super::{NOW, SYSTEM, client, open};
-use tollgate_core::{SecretHash, SecretId};
+use tollgate_core::SecretId;
+use tollgate_keys::SecretHash;
 use tollgate_store::{Clients, Merchants, Secret};
 
 /// What such an engine does not do, or does for each of its nodes by itself.

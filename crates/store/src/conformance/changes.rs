@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Actor, ActorKind, Algorithm, Generation, Revocation, Revoked, TokenId, Uptime};
+use tollgate_core::{Algorithm, Generation, Revocation, Revoked, TokenId, Uptime};
 
 use super::transfer::exported;
 use super::{
     DAY, FORGOTTEN, HOUR, MILLISECOND, NAME, NOW, SYSTEM, Shared, act_of, at_once, bytes, changed_since,
     client, client_id, lease, merchant, merchant_id, secret, secret_id, signing_key, with_client,
 };
-use crate::{Adoption, Changed, Part, Position, Seal, SigningKey, Status, Table, TimePassed, Value};
+use crate::{
+    Actor, ActorKind, Adoption, Changed, Part, Position, Seal, SigningKey, Status, Table, TimePassed, Value,
+};
 
 pub async fn installing_twice_keeps_the_first_check_and_key(store: Shared) {
     assert_eq!(store.installation().await.unwrap(), None);

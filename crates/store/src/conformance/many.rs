@@ -1,12 +1,12 @@
 //! Clients that are created together.
 
-use tollgate_core::{Actor, ClientId, MerchantId};
+use tollgate_core::{ClientId, MerchantId};
 
 use super::{
     NOW, SYSTEM, Shared, changed_since, client, client_id, merchant, merchant_id, secret, trail_key,
     with_client,
 };
-use crate::{Act, Changed, Client, Draft, Object, Record, RecordFilter, RecordOrder, StoreError};
+use crate::{Act, Actor, Changed, Client, Draft, Object, Record, RecordFilter, RecordOrder, StoreError};
 
 /// The act of creating these clients, with a record for each.
 fn act_of(clients: &[Client]) -> Act {

@@ -1,6 +1,6 @@
 //! Imported secrets, which are hashed anew when they are used.
 
-use tollgate_core::{SecretHash, SlowHash};
+use tollgate_keys::{SecretHash, SlowHash};
 
 use super::{
     HOUR, NOW, SYSTEM, Shared, changed_since, client, client_id, merchant, secret, secret_id, the_client,

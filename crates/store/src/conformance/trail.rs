@@ -1,14 +1,15 @@
 //! The audit trail.
 
-use tollgate_core::{Actor, ActorKind, Link, Revocation, Revoked, Timestamp, TokenId};
+use tollgate_core::{Revocation, Revoked, Timestamp, TokenId};
+use tollgate_keys::Link;
 
 use super::{
     DAY, HOUR, NAME, NOW, SYSTEM, Shared, act_of, answer, at_once, bytes, client, client_id, lease, merchant,
     merchant_id, secret, secret_id, signing_key, trail_key, with_client,
 };
 use crate::{
-    Act, Adoption, ClientUpdate, Completed, Creation, Draft, Object, Outcome, Record, RecordFilter,
-    RecordOrder, Seal, Status, StoreError, TrailEnds, Version,
+    Act, Actor, ActorKind, Adoption, ClientUpdate, Completed, Creation, Draft, Object, Outcome, Record,
+    RecordFilter, RecordOrder, Seal, Status, StoreError, TrailEnds, Version,
 };
 
 fn ada() -> Actor {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tollgate_core::{Link, Timestamp};
+use tollgate_core::Timestamp;
+use tollgate_keys::Link;
 
 use super::{
     DAY, HOUR, KIND, NAME, NOW, SYSTEM, Shared, answer, bytes, changed_since, client, client_id, document,

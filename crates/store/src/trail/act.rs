@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use tollgate_core::{Actor, ClientId, Link, MerchantId, Timestamp, TrailKey};
+use tollgate_core::{ClientId, MerchantId, Timestamp};
+use tollgate_keys::{Link, TrailKey};
 
 use super::object::Object;
 use super::record::{Outcome, Record};
+
+use crate::Actor;
 /// The act that makes a store an installation.
 const INSTALL: &str = "store.install";
 

@@ -1,6 +1,7 @@
 //! A record of the audit trail.
 
-use tollgate_core::{ClientId, Link, MerchantId, Timestamp, TrailKey};
+use tollgate_core::{ClientId, MerchantId, Timestamp};
+use tollgate_keys::{Link, TrailKey};
 
 /// What became of what a record tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Record {
     pub link: Link,
     /// When, by the store's clock.
     pub at: Timestamp,
-    /// Who, as an [`ActorKind`](tollgate_core::ActorKind) is written.
+    /// Who, as an [`ActorKind`](crate::ActorKind) is written.
     pub actor: String,
     /// From where: an address, or the name of a server.
     pub source: Option<String>,

@@ -9,10 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tollgate_admin::{AuditTrail, open_signing_keys};
-use tollgate_core::{
-    Actor, Algorithm, KeyId, MasterKey, Policy, PrivateKey, RsaBits, SigningKey, SigningRing, Timestamp,
-};
-use tollgate_store::{Draft, Keys, Object, Revocations};
+use tollgate_core::{Algorithm, KeyId, Policy, Timestamp};
+use tollgate_keys::{MasterKey, PrivateKey, RsaBits, SigningKey, SigningRing};
+use tollgate_store::{Actor, Draft, Keys, Object, Revocations};
 use tollgate_store_sqlite::Sqlite;
 
 use super::parity::{self, Subject};

@@ -8,10 +8,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use tollgate_core::{
-    Algorithm, Claims, Environment, Generation, PrivateKey, RsaBits, SigningKey, SigningRing, Timestamp,
-    TokenId, TokenKind,
-};
+use tollgate_core::{Algorithm, Claims, Environment, Generation, Timestamp, TokenId, TokenKind};
+use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
 
 use crate::guarding::tollgate::{Tollgate, claims};
 use crate::harness::{PATIENCE, Process, eventually, faketime_library, finish};

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tollgate_core::{
-    Algorithm, Claims, ClientId, Environment, Generation, MerchantId, Policy, SecretId, SigningRing,
-    Timestamp, TokenId, TokenKind,
+    Algorithm, Claims, ClientId, Environment, Generation, MerchantId, Policy, SecretId, Timestamp, TokenId,
+    TokenKind,
 };
+use tollgate_keys::SigningRing;
 
 use super::{
     ADDRESS, Authority, Case, ENVIRONMENT, INSUFFICIENT_SCOPE, INVALID_TOKEN, NEXT, NO_TOKEN, REVOKED_CLIENT,

@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use tollgate_core::{Algorithm, Claims, KeyId, SigningKey, SigningRing, Timestamp, TokenId, TokenKind};
+use tollgate_core::{Algorithm, Claims, KeyId, Timestamp, TokenId, TokenKind};
+use tollgate_keys::{SigningKey, SigningRing};
 
 use super::cases::{Table, bearer, minted};
 use super::{Authority, Case, INVALID_TOKEN, SCOPE};

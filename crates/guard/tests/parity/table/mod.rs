@@ -11,8 +11,9 @@ use http::{HeaderValue, Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{
     Algorithm, ClientId, Environment, Generation, MerchantId, Policy, Revocation, Revoked, SecretId,
-    SigningKey, SigningRing, Timestamp, TokenId,
+    Timestamp, TokenId,
 };
+use tollgate_keys::{SigningKey, SigningRing};
 
 mod cases;
 mod forged;

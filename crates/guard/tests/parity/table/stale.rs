@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Algorithm, Claims, KeyId, SigningKey, SigningRing, TokenKind};
+use tollgate_core::{Algorithm, Claims, KeyId, TokenKind};
+use tollgate_keys::{SigningKey, SigningRing};
 
 use super::cases::{Table, bearer, minted};
 use super::{Case, INSUFFICIENT_SCOPE, INVALID_TOKEN, REVOKED_TOKEN, Refusal, STALE};

@@ -87,7 +87,7 @@ async fn neither_a_secret_nor_its_slow_hash_is_kept_anywhere() {
     );
     let database = std::fs::read(desk.stage.path()).unwrap();
     let log = std::fs::read(desk.stage.path().with_extension("db-wal")).unwrap_or_default();
-    let digest: tollgate_core::ForeignHash = BCRYPT.parse().unwrap();
+    let digest: tollgate_keys::ForeignHash = BCRYPT.parse().unwrap();
     for kept in [value.as_bytes(), &BCRYPT.as_bytes()[29..], digest.digest()] {
         let is_there = |bytes: &[u8]| bytes.windows(kept.len()).any(|part| part == kept);
         assert!(!is_there(&database) && !is_there(&log));

@@ -5,8 +5,8 @@ use proptest::test_runner::RngSeed;
 use rusqlite::{Connection, params};
 use tollgate_admin::Administration;
 use tollgate_admin::audit::{self, Anchor, Flaw};
-use tollgate_core::{Actor, Link};
-use tollgate_store::{Draft, Object, RecordFilter, RecordOrder, Trail};
+use tollgate_keys::Link;
+use tollgate_store::{Actor, Draft, Object, RecordFilter, RecordOrder, Trail};
 use tollgate_store_sqlite::Sqlite;
 
 use crate::stage::{NOW, SYSTEM, Stage};

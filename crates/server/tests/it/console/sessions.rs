@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tollgate_admin::console;
 use tollgate_config::Role;
-use tollgate_core::{Actor, ActorKind, Clock as _};
-use tollgate_store::TimePassed;
+use tollgate_core::Clock as _;
+use tollgate_store::{Actor, ActorKind, TimePassed};
 
 use super::{Browser, COOKIE, HERE, encoded, last_record, link, stage};
 use crate::call::Call;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_admin::open_signing_keys;
-use tollgate_core::{
-    Algorithm, Claims, Environment, PayloadBuffer, Policy, Revocation, Revoked, SigningRing, TokenKind,
-};
+use tollgate_core::{Algorithm, Claims, Environment, PayloadBuffer, Policy, Revocation, Revoked, TokenKind};
+use tollgate_keys::SigningRing;
 use tollgate_store::Status;
 
 use super::{introspect, post_as, refresh, said, tokens};

@@ -13,7 +13,8 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tollgate_console::oidc::{Access, Calls};
-use tollgate_core::{Algorithm, Jwk, PrivateKey, RsaBits};
+use tollgate_core::{Algorithm, Jwk};
+use tollgate_keys::{PrivateKey, RsaBits};
 use tower::{BoxError, service_fn};
 use zeroize::Zeroizing;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_admin::console;
-use tollgate_core::{Actor, ActorKind};
+use tollgate_store::{Actor, ActorKind};
 
 use super::scripted::ISSUER;
 use super::{BEGIN, BEGUN, Browser, CALLBACK, Scene, assert_refused, pass, session_of, set_cookies};

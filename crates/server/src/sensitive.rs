@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 ///
 /// A text that stands in the request as it is meant is borrowed, and wiped by its owner. One that had to be decoded is a
 /// copy, and wiped here.
-pub struct Sensitive<'a>(Cow<'a, str>);
+pub(crate) struct Sensitive<'a>(Cow<'a, str>);
 
 impl<'a> From<Cow<'a, str>> for Sensitive<'a> {
     fn from(text: Cow<'a, str>) -> Self {

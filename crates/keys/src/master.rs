@@ -9,7 +9,9 @@ use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{Algorithm, KeyId, SecretHasher, TrailKey};
+use tollgate_core::{Algorithm, KeyId};
+
+use crate::{SecretHasher, TrailKey};
 
 const NONCE: usize = 24;
 const SIGNING_KEYS: &str = "tollgate v1 signing keys";
@@ -303,7 +305,7 @@ mod tests {
 
     #[test]
     fn hashes_of_secrets_outlive_the_master_key_that_they_hang_on() {
-        let client = crate::ClientId::from_bytes([1; 16]);
+        let client = tollgate_core::ClientId::from_bytes([1; 16]);
         let hash = key('a').secret_hasher().hash(client, b"secret");
         let sealed = key('b').seal_secrets_key(&key('a').secrets_key(), &mut rand::rng());
         let opened = MasterKeys::from(key('b')).unseal_secrets_key(&sealed).unwrap();

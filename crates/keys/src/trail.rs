@@ -2,9 +2,8 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use tollgate_core::constant_time;
 use zeroize::Zeroizing;
-
-use crate::constant_time;
 
 /// What every link of a chain begins with, so that the key authenticates nothing else.
 const LABEL: &[u8] = b"tollgate v1 audit record";

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use hmac::{Hmac, KeyInit, Mac};
 use rand::CryptoRng;
 use sha2::Sha256;
+use tollgate_core::{ClientId, Environment, constant_time};
 use zeroize::Zeroizing;
 
-use crate::{ClientId, Environment, ForeignHash, SlowHash, constant_time};
+use crate::{ForeignHash, SlowHash};
 
 /// 43 base62 digits hold 256 bits.
 const DIGITS: usize = 43;

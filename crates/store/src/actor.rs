@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ClientId;
+use tollgate_core::ClientId;
 
 /// Who makes a change, from where and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! The master keys of an installation, of which one seals and all open.
 
+use tollgate_core::{Algorithm, KeyId};
 use zeroize::Zeroizing;
 
+use crate::TrailKey;
 use crate::master::{MasterKey, SecretsKey, UnsealError};
-use crate::{Algorithm, KeyId, TrailKey};
 
 /// The master keys of an installation, one at least. The first is to seal, and all open.
 pub struct MasterKeys(Vec<MasterKey>);

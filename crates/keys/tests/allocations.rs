@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use tollgate_core::{
-    Algorithm, Claims, ClientId, Environment, Generation, KeyId, MasterKey, MerchantId, PayloadBuffer,
-    Policy, SecretId, SigningKey, SigningRing, Timestamp, TokenError, TokenId, TokenKind, VerifyingRing,
+    Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId,
+    Timestamp, TokenError, TokenId, TokenKind, VerifyingRing,
 };
+use tollgate_keys::{MasterKey, SigningKey, SigningRing};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 

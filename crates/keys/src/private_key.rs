@@ -7,10 +7,8 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
     RsaEncoding, RsaKeyPair,
 };
+use tollgate_core::{Algorithm, PublicKey};
 use zeroize::Zeroizing;
-
-use crate::algorithm::Algorithm;
-use crate::public_key::PublicKey;
 
 /// A private key of an asymmetric algorithm, ready for use.
 pub struct PrivateKey {

@@ -1,11 +1,8 @@
 //! The keys that sign, and how a token is made.
 
-use crate::algorithm::Algorithm;
-use crate::base64url;
-use crate::claims::{Claims, Form};
-use crate::key::SigningKey;
-use crate::token::{MAX_TOKEN, MintError, TokenKind};
-use crate::{KeyId, Timestamp};
+use tollgate_core::{Algorithm, Claims, Form, KeyId, MAX_TOKEN, Timestamp, TokenKind, base64url};
+
+use crate::signing_key::SigningKey;
 
 /// The keys that an authority signs tokens with, each in its time.
 #[derive(Clone)]
@@ -127,4 +124,18 @@ impl SigningRing {
         out.truncate(start + token_len);
         Ok(())
     }
+}
+
+/// Why a token can't be minted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// No key of the algorithm is active.
+    #[error("no signing key is in force")]
+    NoKey,
+    /// The system gave no random bytes, which a signature needs.
+    #[error("the system gave no random bytes")]
+    NoRandomBytes,
+    /// The token would be longer than [`MAX_TOKEN`] bytes, and no verifier would look at it.
+    #[error("the token would be longer than 4 KiB")]
+    TooLong,
 }

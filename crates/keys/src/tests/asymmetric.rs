@@ -136,19 +136,3 @@ fn keys_of_one_algorithm_follow_each_other_whatever_the_others_do() {
     assert_eq!([1, 2, 3].map(|n| phase(n, NOW + 10)), [Phase::Active, Phase::VerifyOnly, Phase::Active]);
     assert!(signing.can_sign(Algorithm::Es256, at(NOW)) && !signing.can_sign(Algorithm::Rs256, at(NOW)));
 }
-
-#[test]
-fn the_claims_of_a_token_that_anyone_verifies_name_the_client_as_rfc_9068_asks() {
-    let mut payload = Vec::new();
-    claims().write(Form::AccessTokenProfile, &mut payload);
-    let json = String::from_utf8(payload).unwrap();
-    let sub = r#""sub":"01010101-0101-0101-0101-010101010101","#;
-    let client_id = r#""client_id":"01010101-0101-0101-0101-010101010101","#;
-    assert!(json.contains(&format!("{sub}{client_id}")), "{json}");
-    assert_eq!(Claims::read(json.as_bytes(), Form::AccessTokenProfile), Some(claims()));
-    assert_eq!(Claims::read(json.as_bytes(), Form::Published), None);
-    let others = json.replace(client_id, &client_id.replace('1', "2"));
-    assert_eq!(Claims::read(others.as_bytes(), Form::AccessTokenProfile), None);
-    let without = json.replace(client_id, "");
-    assert_eq!(Claims::read(without.as_bytes(), Form::AccessTokenProfile), None);
-}

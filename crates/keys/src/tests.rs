@@ -1,12 +1,38 @@
+//! The two rings: what one mints, the other verifies.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::claims::tests::{NOW, claims};
-use crate::{Algorithm, MintError, Phase, SigningKey, SigningRing};
+use tollgate_core::{
+    Algorithm, Claims, ClientId, Environment, Form, Generation, KeyId, MerchantId, PayloadBuffer, Policy,
+    SecretId, Timestamp, TokenError, TokenId, TokenKind, VerifyingKey, VerifyingRing, base64url, header,
+};
+
+use crate::{MintError, Phase, SigningKey, SigningRing};
 
 mod asymmetric;
+
+const NOW: u64 = 1_764_000_000;
+
+fn claims() -> Claims<'static> {
+    Claims {
+        issuer: "https://core.example.com",
+        subject: ClientId::from_bytes([1; 16]),
+        audience: "payment-api",
+        issued_at: Timestamp::from_seconds(NOW),
+        expires_at: Timestamp::from_seconds(NOW + 900),
+        id: TokenId::from_bytes([2; 16]),
+        scope: "payments:read payments:write",
+        merchant_id: Some(MerchantId::from_bytes([3; 16])),
+        environment: Environment::Test,
+        secret_id: SecretId::from_bytes([4; 16]),
+        generation: Generation::FIRST,
+        merchant_generation: Generation::FIRST,
+        made_with: None,
+        addresses: None,
+    }
+}
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_seconds(seconds)
