@@ -6,13 +6,13 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use tollgate_core::{Environment, KeyId, Policy, SigningKey, Timestamp, VerifyingRing};
+//! use tollgate_core::{Environment, KeyId, Policy, Timestamp, VerifyingRing};
 //! use tollgate_guard::{GuardLayer, Principal, Requirement, SystemClock, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! # let key = SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
+//! # let key = tollgate_keys::SigningKey::derive(KeyId::from_bytes([1; 16]), &[1; 32], Timestamp::from_seconds(0), None);
 //! # let policy = Policy {
 //! #     issuer: "https://core.example.com".into(),
 //! #     audience: "payment-api".into(),
