@@ -16,7 +16,7 @@ use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 const CRATES: [(&str, usize); 24] = [
     ("core", 1_500),
     ("keys", 900),
-    ("store", 1_500),
+    ("store", 1_600),
     ("store-sqlite", 3_050),
     ("store-postgres", 3_800),
     ("config", 2_350),
@@ -36,7 +36,7 @@ const CRATES: [(&str, usize); 24] = [
     ("console", 5_600),
     ("sandbox", 2_000),
     ("portal", 2_400),
-    ("operator", 2_870),
+    ("operator", 2_880),
     ("cli", 1_800),
 ];
 
