@@ -90,7 +90,7 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
 
 /// Cuts off a port that a proxy hides behind a name of its own, such as `_a1` (RFC 7239 §6).
 fn without_obfuscated_port(node: &[u8]) -> &[u8] {
-    let inner = node.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(node);
+    let inner = unquoted(node);
     let Some(colon) = inner.iter().rposition(|byte| *byte == b':') else { return node };
     let (name, port) = inner.split_at(colon);
     let is_obfuscated = port[1..].split_first().is_some_and(|(first, rest)| {
@@ -104,8 +104,12 @@ fn without_obfuscated_port(node: &[u8]) -> &[u8] {
 /// Whether a value is one as a whole: all of it is in quotes, or nothing is. A caller chooses what stands in `host`, such as
 /// `x, for=192.0.2.1;a=`. What is left of that, cut at its commas and semicolons, must not be taken for parameters that the proxy wrote.
 fn is_whole(value: &[u8]) -> bool {
-    let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
-    !inner.iter().any(|byte| matches!(byte, b'"' | b'\\'))
+    !unquoted(value).iter().any(|byte| matches!(byte, b'"' | b'\\'))
+}
+
+/// What stands in the quotes around all of a value, or the value if there are none.
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
 }
 
 /// Reads an address: `192.0.2.1`, `192.0.2.1:443`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:443`, each with
