@@ -71,7 +71,7 @@ fn with_dates(claims: &Map<String, Value>) -> Value {
     let dated = claims.iter().map(|(name, value)| {
         let seconds = value.as_u64().filter(|_| ["exp", "iat", "nbf"].contains(&name.as_str()));
         // Beyond the year 9999 it is no time.
-        let seconds = seconds.filter(|seconds| *seconds < 253_402_300_800);
+        let seconds = seconds.filter(|seconds| *seconds <= Timestamp::LAST_DATE.seconds());
         let dated =
             seconds.map(|seconds| format!("{seconds} ({})", view::time(Timestamp::from_seconds(seconds))));
         (name.clone(), dated.map_or_else(|| value.clone(), Value::from))

@@ -63,7 +63,7 @@ impl Form {
 }
 
 /// The last second of the year 9999. A later time is refused.
-const LAST_SECOND: u64 = 253_402_300_799;
+const LAST_SECOND: u64 = Timestamp::LAST_DATE.seconds();
 /// The number of digits of [`LAST_SECOND`].
 const LONGEST: usize = 12;
 

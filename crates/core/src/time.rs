@@ -10,6 +10,9 @@ impl Timestamp {
     /// The start of 2020. A clock that shows an earlier time has not been set.
     pub const YEAR_2020: Self = Self::from_seconds(1_577_836_800);
 
+    /// The last millisecond of the year 9999. A later time has no date (RFC 3339 §5.6).
+    pub const LAST_DATE: Self = Self::from_millis(253_402_300_799_999);
+
     /// The latest time, for what never ends.
     pub const MAX: Self = Self(i64::MAX as u64);
 

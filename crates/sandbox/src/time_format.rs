@@ -6,8 +6,5 @@ use tollgate_core::Timestamp;
 
 /// Writes a time as RFC 3339 in UTC, to the millisecond: `2026-11-24T13:30:00.000Z`.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
-    humantime::format_rfc3339_millis(SystemTime::from(time.min(LAST))).to_string()
+    humantime::format_rfc3339_millis(SystemTime::from(time.min(Timestamp::LAST_DATE))).to_string()
 }
-
-/// The last moment of the year 9999, after which RFC 3339 has no years.
-const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);

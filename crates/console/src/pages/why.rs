@@ -154,11 +154,8 @@ fn shown(name: &str, value: &Value) -> Cell {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match (name, value.as_u64()) {
         ("iat" | "exp" | "nbf", Some(seconds)) => {
-            // The last second that can be written as a date.
-            Cell::Many(vec![
-                view::time(Timestamp::from_seconds(seconds.min(253_402_300_799))),
-                Cell::Code(text),
-            ])
+            let time = Timestamp::from_seconds(seconds.min(Timestamp::LAST_DATE.seconds()));
+            Cell::Many(vec![view::time(time), Cell::Code(text)])
         }
         ("sub", _) => text.parse().map_or(Cell::Code(text.clone()), |id| view::link(paths::client(id), text)),
         ("merchant_id", _) => {
