@@ -11,7 +11,10 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use tollgate_core::{Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId, Timestamp, TokenId, TokenKind, VerifyingRing};
+use tollgate_core::{
+    Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId,
+    Timestamp, TokenId, TokenKind, VerifyingRing,
+};
 use tollgate_keys::{MasterKey, SigningKey, SigningRing};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);

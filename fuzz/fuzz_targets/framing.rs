@@ -24,7 +24,12 @@ fuzz_target!(|data: &[u8]| {
         assert!(lengths.is_empty() || codings.is_empty(), "two lengths");
         assert!(codings.iter().all(|coding| *coding == b"chunked") && codings.len() < 2, "{codings:?}");
         let number = |length: &&[u8]| std::str::from_utf8(length).ok()?.parse::<u64>().ok();
-        assert!(lengths.iter().all(|length| number(length).is_some() && number(length) == number(&lengths[0])));
-        assert!(!bytes[..length].windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r'), "a bare line feed");
+        assert!(
+            lengths.iter().all(|length| number(length).is_some() && number(length) == number(&lengths[0]))
+        );
+        assert!(
+            !bytes[..length].windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r'),
+            "a bare line feed"
+        );
     }
 });

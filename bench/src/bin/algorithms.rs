@@ -23,9 +23,12 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use sha2::Sha256;
 use tollgate_bench::stats::median;
-use tollgate_core::{Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId, Timestamp, TokenId, TokenKind, VerifyingRing};
-use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
+use tollgate_core::{
+    Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId,
+    Timestamp, TokenId, TokenKind, VerifyingRing,
+};
 use tollgate_guard::{Requirement, SystemClock, Verifier};
+use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
 
 #[derive(Debug, Parser)]
 #[command(about = "Times minting and verifying with each algorithm and prints the figures as JSON")]

@@ -18,12 +18,12 @@ use tollgate_bench::message;
 use tollgate_bench::stats::{Moments, median, welch_t};
 use tollgate_config::{Config, LogFormat, LogLevel};
 use tollgate_core::ClientId;
-use tollgate_keys::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_installation::Installation;
+use tollgate_keys::MasterKey;
 use tollgate_server::{Mounted, Server};
-use tollgate_store_sqlite::Sqlite;
 use tollgate_store::Actor;
+use tollgate_store_sqlite::Sqlite;
 use tracing_subscriber::layer::SubscriberExt;
 
 #[derive(Debug, Parser)]

@@ -15,9 +15,9 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tollgate_config::Config;
 use tollgate_edge::{Edge, Inbound, Limits};
-use tollgate_keys::MasterKey;
 use tollgate_guard::SystemClock;
 use tollgate_installation::{Follower, Installation};
+use tollgate_keys::MasterKey;
 use tollgate_server::{Mounted, Server};
 use tollgate_store_sqlite::Sqlite;
 

@@ -10,8 +10,8 @@
 //!
 //! # How to use it
 //!
-//! Bind a [`Listener`] (TCP, Unix, or an [`OwnSocket`] for this user alone), choose [`Limits`], and say for each connection by which `tower::Service` its
-//! requests are answered. [`Edge::serve`] returns when `shutdown` has completed and every connection has ended.
+//! Bind a [`Listener`] (TCP, Unix, or an [`OwnSocket`] for this user alone), choose [`Limits`], and say for each connection
+//! by which `tower::Service` its requests are answered. [`Edge::serve`] returns when `shutdown` has completed and every connection has ended.
 //!
 //! ```
 //! use std::convert::Infallible;

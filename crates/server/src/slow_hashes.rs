@@ -46,9 +46,9 @@ impl SlowHashes {
         Self { slots: slots.into(), turns: Semaphore::new(count).into() }
     }
 
-    /// Asks `judge` about a client that brings a secret, as [`Installation::judge`] does. Where it is none that the client is known to have, and the client has
-    /// imported ones, their slow hashes are asked first: what is known here is enough to accept it, and the store need not be there. What
-    /// takes long is boxed, so that it costs nothing where it isn't asked.
+    /// Asks `judge` about a client that brings a secret, as [`Installation::judge`] does. Where it is none that the client is
+    /// known to have, and the client has imported ones, their slow hashes are asked first: what is known here is enough to
+    /// accept it, and the store need not be there. What takes long is boxed, so that it costs nothing where it isn't asked.
     pub(crate) async fn judge<T>(
         &self,
         installation: &Installation,

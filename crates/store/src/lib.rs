@@ -1,8 +1,8 @@
 //! What Tollgate remembers.
 //!
-//! A store remembers, it never decides. Each subject has a trait, and [`Store`] is all of them. The engines implement them, each in a
-//! crate of its own, and one conformance suite runs on every engine ([`engine`]). A method is a transaction, absence is `Option` or `false`, and the time
-//! is an argument. What other processes must know is written to the change log in the same transaction; who did it and
+//! A store remembers, it never decides. Each subject has a trait, and [`Store`] is all of them. The engines implement them,
+//! each in a crate of its own, and one conformance suite runs on every engine ([`engine`]). A method is a transaction,
+//! absence is `Option` or `false`, and the time is an argument. What other processes must know is written to the change log in the same transaction; who did it and
 //! what is different since then is written to the audit trail, which is why whatever changes something takes an [`Act`].
 
 mod access;

@@ -16,12 +16,12 @@ use tollgate_bench::credentials::{self, Credentials};
 use tollgate_bench::plain::{self, Connection};
 use tollgate_bench::stats::percentile;
 use tollgate_client::{Secret, SecretError, SecretSource};
+use tollgate_core::{ClientId, Clock, Environment, Revocation, Revoked, TokenError};
 use tollgate_guard::{Decide, Denial, Principal, Requirement, SystemClock};
 use tollgate_guard_remote::{IntrospectingVerifier, RemoteVerifier};
+use tollgate_keys::MasterKey;
 use tollgate_store::{Act, Actor, Clients as _, Draft, Object, Revocations as _, Status, StoreError};
 use tollgate_store_sqlite::Sqlite;
-use tollgate_core::{ClientId, Clock, Environment, Revocation, Revoked, TokenError};
-use tollgate_keys::MasterKey;
 
 use crate::document::table;
 use crate::servers::{Setup, Tollgate};

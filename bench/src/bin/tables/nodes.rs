@@ -15,8 +15,8 @@ use tollgate_bench::plain::Connection;
 use tollgate_bench::stats::{median, percentile};
 use tollgate_bench::{message, plain, process};
 use tollgate_core::{ClientId, Clock, Environment, SecretId};
-use tollgate_keys::{ClientSecret, MasterKey};
 use tollgate_guard::SystemClock;
+use tollgate_keys::{ClientSecret, MasterKey};
 use tollgate_store::{Act, Actor, Clients as _, Draft, Keys as _, Object, Secret, Status};
 use tollgate_store_postgres::{Postgres, PostgresOptions};
 
