@@ -5,15 +5,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_agent::{Agent, AgentError, BindError, Endpoint, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, Endpoint, Limits, Listener, Recorder, Upstream};
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
+use tollgate_commands::{Failure, output::Format};
 use tollgate_config::{LogFormat, LogLevel};
 use tollgate_telemetry::{Delivering, Telemetry};
 use tollgate_token_file::TokenFile;
 
-use crate::args::{AgentArgs, Format};
+use crate::args::AgentArgs;
 use crate::caller;
-use crate::failure::Failure;
 use crate::signals::{self, Signals};
 use crate::{supervisor, telemetry};
 
@@ -30,7 +30,7 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     let upstream = upstream(&args, &caller)?;
     let listeners = bind(&args).await?;
     let admin = match &args.admin_listen {
-        Some(endpoint) => Some(Listener::bind(endpoint).await?),
+        Some(endpoint) => Some(Listener::bind(endpoint).await.map_err(Failure::of_error)?),
         None => None,
     };
     let _log = start_log(format)?;
@@ -40,7 +40,8 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     let admin = admin.zip(recorder.clone());
     let credentials = Arc::new(credentials(&args, &caller)?);
     let cached = Cached::new(credentials.clone(), Settings::default());
-    let agent = Agent::new(upstream, cached.clone(), limits(&args))?.allow_hosts(args.allow_host.clone());
+    let agent = Agent::new(upstream, cached.clone(), limits(&args)).map_err(Failure::of_error)?;
+    let agent = agent.allow_hosts(args.allow_host.clone());
     let (agent, delivering) = start(agent, telemetry.zip(recorder));
     let file = args.token_file.as_deref().map(|path| keep(path, cached)).transpose()?;
     let listen =
@@ -141,7 +142,7 @@ async fn bind(args: &AgentArgs) -> Result<Vec<Listener>, Failure> {
     let endpoints = if is_default { &default[..] } else { &args.listen };
     let mut listeners = Vec::new();
     for endpoint in endpoints.iter().chain(&args.listen_remote) {
-        listeners.push(Listener::bind(endpoint).await?);
+        listeners.push(Listener::bind(endpoint).await.map_err(Failure::of_error)?);
     }
     Ok(listeners)
 }
@@ -163,16 +164,4 @@ fn start_log(format: Format) -> Result<tollgate_log::Guard, Failure> {
     };
     tollgate_log::init(format, LogLevel::Info)
         .map_err(|error| Failure::new(format!("the log can't be started: {error}")))
-}
-
-impl From<AgentError> for Failure {
-    fn from(error: AgentError) -> Self {
-        Self::new(error.to_string())
-    }
-}
-
-impl From<BindError> for Failure {
-    fn from(error: BindError) -> Self {
-        Self::new(error.to_string())
-    }
 }

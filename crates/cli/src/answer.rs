@@ -9,10 +9,9 @@ use reqwest::{Response, StatusCode};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tollgate_client::cause_of;
+use tollgate_commands::Failure;
+use tollgate_commands::output::{Reader, written};
 use tollgate_core::wire::is_request_id;
-
-use crate::failure::Failure;
-use crate::output::{Reader, written};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

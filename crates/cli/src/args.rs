@@ -1,35 +1,16 @@
 //! The command line. Secrets are never taken from it.
 
-mod administration;
-mod apply;
-mod audit;
 mod caller;
-mod client_update;
-mod common;
-mod console;
-mod import;
-mod terms;
-mod unrepeated;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use tollgate_commands::output::Format;
+use tollgate_commands::{AdoptArgs, say};
 
-pub(crate) use administration::{
-    ClientCommand, ConfigCommand, KeyCommand, MerchantCommand, RevokeArgs, SecretCommand, StoreCommand,
-    TransferArgs,
-};
-pub(crate) use apply::ApplyArgs;
-pub(crate) use audit::{AuditCommand, AuditListArgs, Since};
 pub(crate) use caller::{AgentArgs, Body, CallArgs, CallerArgs, TelemetryArgs};
-pub(crate) use client_update::ClientUpdateArgs;
-pub(crate) use common::{Changing, ClientArgs, Ending, MerchantArgs, StoreArgs, WhereArgs, Why};
-pub(crate) use console::ConsoleCommand;
-pub(crate) use import::ImportArgs;
-
-use crate::say;
 
 /// Authentication for payment APIs, both ends of it.
 #[derive(Debug, Parser)]
@@ -68,44 +49,14 @@ fn looks_secret(arg: &str) -> bool {
     ["eyJ", "Bearer ", "tg_live_", "tg_test_"].iter().any(|begins| arg.contains(begins)) || has_password()
 }
 
-/// How to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
-    #[default]
-    Text,
-    Json,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs everything on this machine, with a demo merchant and client.
     Dev(DevArgs),
     /// Runs the server in production; refuses to start on an unsafe setting.
     Serve(ServeArgs),
-    /// Creates, shows and administers merchants.
-    #[command(subcommand)]
-    Merchant(MerchantCommand),
-    /// Creates, shows and administers clients.
-    #[command(subcommand)]
-    Client(ClientCommand),
-    /// Adds, shows and revokes the secrets of a client.
-    #[command(subcommand)]
-    Secret(SecretCommand),
-    /// Refuses a token, or all tokens that a client or the clients of a merchant have; what they obtain from then on is good.
-    Revoke(RevokeArgs),
-    /// Makes merchants and clients be as a file says, and changes nothing where they are.
-    ///
-    /// What was done stands if it is interrupted; another run does the rest.
-    Apply(ApplyArgs),
-    /// Shows and rotates the signing keys.
-    #[command(subcommand)]
-    Key(KeyCommand),
-    /// Shows, verifies and exports the audit trail: who did what, when, from where and why.
-    #[command(subcommand)]
-    Audit(AuditCommand),
-    /// Lets people sign in to the console, and signs them out.
-    #[command(subcommand)]
-    Console(ConsoleCommand),
+    #[command(flatten)]
+    Operator(tollgate_commands::Command),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -122,11 +73,6 @@ pub(crate) enum Command {
     /// It forwards every request to the API and adds the access token. Over TCP it wants the header X-Tollgate-Agent: 1.
     /// Its log is in the format that --format names.
     Agent(AgentArgs),
-    /// Prepares, checks and backs up the store, and moves it to another engine or master key.
-    #[command(subcommand)]
-    Store(StoreCommand),
-    /// Decodes a token from standard input and says why it would be refused.
-    Inspect(StoreArgs),
     /// Prints the description of the HTTP API: an OpenAPI 3.1 document, which /openapi.json serves, too.
     Openapi(OpenapiArgs),
     /// Prints the completions of the command line for a shell.
@@ -158,6 +104,27 @@ pub(crate) struct ServeArgs {
     /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Validates the configuration and prints the effective one, secrets masked.
+    ///
+    /// It reads the secrets and certificates that the configuration names, as a server would. Run it as the server's user.
+    Check {
+        /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Reads no secrets and certificates, for where they are not, such as a build.
+        #[arg(long)]
+        settings_only: bool,
+    },
+    /// Lets the servers that share the store agree on this configuration's issuer, audience and lifetimes.
+    ///
+    /// Where several servers run, do this before you restart them one after the other with a new configuration. Those
+    /// with the former one go on for a day, and each accepts the others' tokens meanwhile. A single server does it by itself
+    /// when it starts.
+    Adopt(AdoptArgs),
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,10 +7,10 @@ use std::{fs, io};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 use tollgate_client::{Authorizer, CallError, Caller, IDEMPOTENCY_KEY, Settings, Unavailable, cause_of};
+use tollgate_commands::{Failure, advice, output::Format};
 
-use crate::args::{Body, CallArgs, Format};
-use crate::failure::Failure;
-use crate::{advice, answer, caller};
+use crate::args::{Body, CallArgs};
+use crate::{answer, caller};
 
 /// How long the authority may be away.
 const WAIT_FOR_TOKEN: Duration = Duration::from_secs(3);
@@ -104,7 +104,7 @@ async fn send(
         CallError::Unavailable(Unavailable { error: Some(error), .. }) => {
             Failure::new(advice::without_token(caller.base_url(), &error))
         }
-        CallError::Unavailable(unavailable) => Failure::new(unavailable.to_string()),
+        CallError::Unavailable(unavailable) => Failure::of_error(unavailable),
     })
 }
 

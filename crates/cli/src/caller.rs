@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use tollgate_client::{Caller, ConfigurationError, Environment, HttpHosts};
+use tollgate_client::{Caller, Environment, HttpHosts};
+use tollgate_commands::Failure;
+use tollgate_commands::open::{DEFAULT_DATA, may_exist};
 use tollgate_operator::{Credentials, DevFolder};
 
 use crate::args::CallerArgs;
-use crate::failure::Failure;
-use crate::open::{DEFAULT_DATA, may_exist};
 
 /// Returns the client that the arguments or the environment name.
 pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
@@ -25,10 +25,4 @@ pub(crate) async fn open(args: &CallerArgs) -> Result<Caller, Failure> {
     Caller::described(&environment, hosts)
         .await
         .map_err(|error| Failure::new(format!("{error}; or name a folder of `tollgate dev` by --data DIR")))
-}
-
-impl From<ConfigurationError> for Failure {
-    fn from(error: ConfigurationError) -> Self {
-        Self::new(error.to_string())
-    }
 }

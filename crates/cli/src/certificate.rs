@@ -5,13 +5,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_commands::Failure;
 use tollgate_config::{Config, Tls as Files};
 use tollgate_edge::Certificate;
 use tollgate_operator::named_secret::{SecretProblem, sharing};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::Tls;
-
-use crate::failure::Failure;
 
 /// The certificate that is served, and where it came from.
 pub(crate) struct Served {
@@ -68,7 +67,7 @@ impl Served {
         check_key(config, files)?;
         let seen = look(files);
         let certificate = Certificate::load(&files.cert, &files.key);
-        let certificate = certificate.map_err(|error| Failure::new(error.to_string()))?;
+        let certificate = certificate.map_err(Failure::of_error)?;
         Ok(Some(Self { certificate, listener, files: files.clone(), seen }))
     }
 
@@ -85,7 +84,7 @@ impl Served {
         self.seen = look(&self.files);
         let renewed = check_key(config, &self.files).and_then(|()| {
             let replaced = self.certificate.replace(&self.files.cert, &self.files.key);
-            replaced.map_err(|error| Failure::new(error.to_string()))
+            replaced.map_err(Failure::of_error)
         });
         let cert = self.files.cert.display();
         match renewed {

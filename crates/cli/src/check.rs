@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use tollgate_commands::{
+    Failure, open,
+    output::{self, Format},
+    say,
+};
 use tollgate_config::{Config, Database};
 use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening;
 
-use crate::args::Format;
 use crate::certificate::Served;
-use crate::failure::Failure;
-use crate::{open, output, say, serve, telemetry};
+use crate::{serve, telemetry};
 
 /// Prints the effective configuration, and fails on everything by which `serve` would refuse to start, short of opening the store and
 /// listening. With `settings_only` what the configuration names is not read.

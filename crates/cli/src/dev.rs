@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use tollgate_admin::{configuration, whoever_runs_this};
+use tollgate_commands::{Failure, actor, open, output::Format};
 use tollgate_config::{Config, LogFormat};
 use tollgate_guard::SystemClock;
 use tollgate_installation::Installation;
@@ -17,11 +18,9 @@ use tollgate_store::Access;
 use zeroize::Zeroizing;
 
 use self::calls::Calls;
-use crate::actor::actor;
-use crate::args::{DevArgs, Format};
-use crate::failure::Failure;
+use crate::args::DevArgs;
 use crate::signals::{self, Signals};
-use crate::{open, operator_routes, sandbox, serve, telemetry};
+use crate::{operator_routes, sandbox, serve, telemetry};
 
 /// Runs everything on this machine; a second start reuses the data.
 pub(crate) async fn run(args: DevArgs, format: Format) -> Result<(), Failure> {
@@ -31,8 +30,8 @@ pub(crate) async fn run(args: DevArgs, format: Format) -> Result<(), Failure> {
 
 async fn serve(args: DevArgs, format: Format, mut signals: Signals) -> Result<(), Failure> {
     let mut config = config(&args)?;
-    let listeners = Listeners::bind(&config)?;
-    let address = listeners.api().map_err(|error| Failure::new(error.to_string()))?;
+    let listeners = Listeners::bind(&config).map_err(Failure::of_error)?;
+    let address = listeners.api().map_err(Failure::of_error)?;
     if config.public_url == format!("http://{}", config.listen) {
         // The system may have chosen the port.
         config.public_url = format!("http://{}", reachable(address));

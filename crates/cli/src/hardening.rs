@@ -2,8 +2,7 @@
 //! may have.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-use crate::failure::Failure;
+use tollgate_commands::Failure;
 
 /// Keeps others out of this process and raises its limit of open files.
 ///

@@ -1,38 +1,23 @@
 //! The `tollgate` binary: parses, wires, prints.
 
-mod actor;
-mod administration;
-mod adopt;
-mod advice;
 mod agent;
 mod answer;
-mod apply;
 mod args;
 mod call;
 mod caller;
 mod certificate;
 mod check;
 mod client_kit;
-mod confirm;
 mod dev;
-mod failure;
 mod hardening;
-mod import;
-mod inspect;
-mod open;
 mod openapi;
 mod operator_routes;
-mod output;
-mod printable;
-mod progress;
 mod reload;
 mod sandbox;
-mod say;
 mod serve;
 mod shells;
 mod signals;
 mod sockets;
-mod store;
 mod supervisor;
 mod telemetry;
 mod token;
@@ -44,9 +29,9 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::administration::{audit, clients, console, keys, merchants, secrets, tokens};
+use tollgate_commands::{Failure, adopt, say};
+
 use crate::args::{Args, Command, ConfigCommand};
-use crate::failure::Failure;
 
 fn main() -> ExitCode {
     match run(args::parse()) {
@@ -63,25 +48,14 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Dev(args) => hardened(dev::run(args, format)),
         Command::Serve(args) => hardened(serve::run(args, sockets::given()?)),
-        Command::Merchant(command) => on_this_thread(merchants::run(command, format)),
-        Command::Client(command) => on_this_thread(clients::run(command, format)),
-        Command::Secret(command) => on_this_thread(secrets::run(command, format)),
-        Command::Revoke(args) => on_this_thread(tokens::run(args, format)),
-        Command::Apply(args) => on_this_thread(apply::run(args, format)),
-        Command::Key(command) => on_this_thread(keys::run(command, format)),
-        Command::Audit(command) => on_this_thread(audit::run(command, format)),
-        Command::Console(command) => on_this_thread(console::run(command, format)),
+        Command::Operator(command) => on_this_thread(command.run(format)),
         Command::Token(args) => on_this_thread(token::run(args, format)),
         Command::Call(args) => on_this_thread(call::run(args, format)),
         Command::Agent(args) => hardened(agent::run(args, format)),
-        Command::Inspect(store) => on_this_thread(inspect::run(&store, format)),
-        Command::Store(command) => on_this_thread(store::run(command, format)),
         Command::Openapi(args) => openapi::run(&args),
         Command::Completions { shell } => shells::completions(shell),
         Command::Man { dir } => shells::man(&dir),
-        Command::Config(ConfigCommand::Adopt { store, why }) => {
-            on_this_thread(adopt::run(&store, why, format))
-        }
+        Command::Config(ConfigCommand::Adopt(args)) => on_this_thread(adopt(args, format)),
         Command::Config(ConfigCommand::Check { config, settings_only }) => {
             check::run(config.as_deref(), settings_only, format)
         }

@@ -1,10 +1,9 @@
 //! `tollgate openapi`: the description of the HTTP API.
 
+use tollgate_commands::{Failure, open, output};
 use tollgate_server::openapi::{Surface, document};
 
 use crate::args::OpenapiArgs;
-use crate::failure::Failure;
-use crate::{open, output};
 
 /// Prints the document; it is JSON in either format.
 pub(crate) fn run(args: &OpenapiArgs) -> Result<(), Failure> {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use tollgate_client::{HttpTransport, Transport as _};
+use tollgate_commands::Failure;
 use tollgate_config::Config;
 use tollgate_console::OperatorRoutes;
 use tollgate_console::oidc::{Access, Calls, LONGEST_ANSWER, PATIENCE};
 use tollgate_operator::named_secret::provider_secret;
 use tollgate_server::Operators;
 use tower::service_fn;
-
-use crate::failure::Failure;
 
 /// What operators reach in a server of this configuration. That the provider by which people may sign in can't be asked keeps no
 /// server from issuing tokens: it is said in the log, and there are still links.

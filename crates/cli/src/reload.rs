@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
+use tollgate_commands::{Failure, open};
 use tollgate_config::Config;
 use tollgate_operator::named_secret::{database_password, provider_secret, sharing};
 use tollgate_operator::opening::master_keys;
 use tollgate_server::Server;
 
 use crate::certificate::Served;
-use crate::failure::Failure;
-use crate::open;
 use crate::signals::Signals;
 
 /// How often the files of the certificate are looked at.

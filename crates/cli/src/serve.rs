@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_admin::audit;
+use tollgate_commands::{Failure, open};
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
 use tollgate_guard::SystemClock;
@@ -16,12 +17,11 @@ use tollgate_store::Access;
 
 use crate::args::ServeArgs;
 use crate::certificate::Served;
-use crate::failure::Failure;
 use crate::hardening::is_memory_locked;
 use crate::reload::Reload;
 use crate::signals::{self, Signals};
 use crate::sockets::Given;
-use crate::{open, operator_routes, sandbox, supervisor, telemetry};
+use crate::{operator_routes, sandbox, supervisor, telemetry};
 
 /// Runs the server in production, on the sockets that a supervisor has given.
 pub(crate) async fn run(args: ServeArgs, given: Given) -> Result<(), Failure> {
@@ -90,7 +90,7 @@ struct Prepared {
 
 async fn prepare(config: &Config, given: Given) -> Result<Prepared, Failure> {
     open::refuse_unsafe(config)?;
-    let listeners = Listeners::take(config, given)?;
+    let listeners = Listeners::take(config, given).map_err(Failure::of_error)?;
     let certificates = Served::load_all(config)?;
     match open_installation(config).await {
         Err(error) if !can_wait(config, &error) => Err(error.into()),

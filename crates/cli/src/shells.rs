@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use tollgate_commands::{Failure, output};
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 
 use crate::args::Args;
-use crate::failure::Failure;
-use crate::output;
 
 /// Prints the completions for a shell.
 pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {

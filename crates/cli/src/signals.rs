@@ -2,8 +2,8 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tollgate_commands::Failure;
 
-use crate::failure::Failure;
 use crate::supervisor;
 
 /// Signals that a command which serves waits for. From now on they do not end the process by themselves.

@@ -3,11 +3,10 @@
 
 use std::fmt::Display;
 use std::net::TcpListener;
+use tollgate_commands::Failure;
 
 use listenfd::ListenFd;
 use rustix::net::sockopt::socket_acceptconn;
-
-use crate::failure::Failure;
 
 /// Sockets that listen, each with its name.
 pub(crate) type Given = Vec<(String, TcpListener)>;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_admin::machine;
+use tollgate_commands::Failure;
 use tollgate_config::{Config, ResourceAttribute, Sample};
 use tollgate_operator::collector::{CollectorError, HttpCollector, HttpCollectorSettings};
 use tollgate_operator::named_secret::sharing;
@@ -12,7 +13,6 @@ use tollgate_server::Server;
 use tollgate_telemetry::{Delivering, Identity, Telemetry};
 
 use crate::args::TelemetryArgs;
-use crate::failure::Failure;
 
 /// How long a process that ends waits until what it has recorded is delivered.
 const LAST_DELIVERY: Duration = Duration::from_secs(2);

@@ -2,10 +2,13 @@
 
 use serde_json::json;
 use tollgate_client::{SystemClock, TokenSource};
+use tollgate_commands::{
+    Failure, advice,
+    output::{self, Format},
+};
 
-use crate::args::{CallerArgs, Format};
-use crate::failure::Failure;
-use crate::{advice, caller, output};
+use crate::args::CallerArgs;
+use crate::caller;
 
 /// Obtains a token, by one attempt, and prints it.
 pub(crate) async fn run(args: CallerArgs, format: Format) -> Result<(), Failure> {

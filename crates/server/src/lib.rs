@@ -15,7 +15,6 @@ mod exposition;
 pub mod fuzzing;
 mod gauges;
 mod health;
-mod inspection;
 mod limiters;
 mod limits;
 mod listeners;
@@ -43,7 +42,6 @@ mod waiting;
 mod why;
 
 pub use caller::Caller;
-pub use inspection::{Verdict, inspect};
 pub use listeners::{BindError, Listeners};
 pub use metrics::{Grant, Metrics, Totals};
 pub use mounted::{Begin, Beside, MakeRouter, Mounted, Operators, Running};

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use tollgate_agent::{Endpoint, HostName};
 use tollgate_config::{HeaderSource, ResourceAttribute, Sample, parse_base_url, parse_duration};
 
-use super::unrepeated::Unrepeated;
+use tollgate_commands::Unrepeated;
 
 /// Which client calls, and which API.
 #[derive(Debug, clap::Args)]

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::json;
+use tollgate_commands::{
+    Failure,
+    output::{self, Format},
+};
 use tollgate_operator::{Credentials, private_file};
-
-use crate::args::Format;
-use crate::failure::Failure;
-use crate::output;
 
 const PAYMENT: &str = concat!(
     r#"{"amount":1250,"currency":"EUR","locale":"en-GB","payment_reference":"ORDER1","#,

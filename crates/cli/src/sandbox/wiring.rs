@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
-use tollgate_installation::Installation;
+use tollgate_installation::{Installation, inspect};
 use tollgate_portal::{ASSETS, Inspect, Inspecting, Playground, Verdict, unknown};
 use tollgate_sandbox::{Host, Settings};
 use tollgate_server::openapi::{Surface, document};
-use tollgate_server::{Loopback, Mounted, inspect};
+use tollgate_server::{Loopback, Mounted};
 
 /// The routes of the sandbox and of the portal, and the page for paths that lead nowhere, if the configuration has the sandbox
 /// on; nothing otherwise. `health` says whether health is answered next to the API.

@@ -13,7 +13,7 @@ use crate::handlers::{handlers, stem};
 use crate::source::{Crate, crates, flat, name, parse, root, rust_files};
 
 /// Lines of code of each crate: without tests, comments and blank lines.
-const CRATES: [(&str, usize); 24] = [
+const CRATES: [(&str, usize); 25] = [
     ("core", 1_500),
     ("keys", 900),
     ("store", 1_600),
@@ -31,12 +31,13 @@ const CRATES: [(&str, usize); 24] = [
     ("token-file", 200),
     ("agent", 700),
     ("log", 950),
-    ("installation", 2_200),
-    ("server", 6_500),
+    ("installation", 2_350),
+    ("server", 6_350),
     ("console", 5_600),
     ("sandbox", 2_000),
     ("portal", 2_400),
     ("operator", 2_880),
+    ("commands", 2_600),
     ("cli", 1_800),
 ];
 
@@ -50,7 +51,7 @@ const FUNCTION: usize = 60;
 const HANDLER: usize = 25;
 
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
-const STILL_OVER: &[(&str, usize)] = &[("agent", 1_030), ("cli", 4_230), ("guard", 1_000)];
+const STILL_OVER: &[(&str, usize)] = &[("agent", 1_030), ("guard", 1_000)];
 
 #[test]
 fn every_crate_keeps_to_its_budget() {

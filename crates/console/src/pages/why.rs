@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use tollgate_admin::Operation;
 use tollgate_core::Timestamp;
-use tollgate_server::{Caller, KEPT, RefusedRequest, inspect};
+use tollgate_installation::inspect;
+use tollgate_server::{Caller, KEPT, RefusedRequest};
 
 use super::page::{Cell, Field, Form, Page, Section, Table, Tag, fact};
 use super::routes::{Route, only};

@@ -7,8 +7,9 @@ use tollgate_admin::{AdminError, copy};
 use tollgate_operator::opening;
 use tollgate_store::{Access, Store};
 
-use crate::args::{Format, TransferArgs};
+use crate::args::TransferArgs;
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output};
 
 pub(super) async fn copy(args: &TransferArgs, format: Format) -> Result<(), Failure> {

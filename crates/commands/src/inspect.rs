@@ -8,15 +8,15 @@ use serde_json::{Map, Value, json};
 use tollgate_admin::{accepted, open_signing_keys};
 use tollgate_core::{Timestamp, VerifyingRing};
 use tollgate_guard::{SystemClock, Verifier};
+use tollgate_installation::{Verdict, inspect};
 use tollgate_keys::SigningKey;
 use tollgate_operator::{Opened, view};
-use tollgate_server::{Verdict, inspect};
 use tollgate_store::Access;
 
-use crate::args::{Format, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::open;
-use crate::output;
+use crate::output::{self, Format};
 use crate::printable::printable;
 
 /// What is said of a token where nothing can vouch for it.

@@ -6,9 +6,10 @@ use tollgate_core::Algorithm;
 use tollgate_operator::Desk;
 use tollgate_store::Access;
 
-use crate::args::{Format, KeyCommand, WhereArgs, Why};
+use crate::args::{KeyCommand, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output};
 
 pub(crate) async fn run(command: KeyCommand, format: Format) -> Result<(), Failure> {

@@ -8,9 +8,10 @@ use tollgate_core::{ClientId, MerchantId, Scope};
 use tollgate_operator::{Desk, name_of};
 use tollgate_store::{Access, LabelsError, Status};
 
-use crate::args::{Changing, ClientArgs, ClientCommand, ClientUpdateArgs, Ending, Format, WhereArgs, Why};
+use crate::args::{Changing, ClientArgs, ClientCommand, ClientUpdateArgs, Ending, WhereArgs, Why};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{import, open, output, say};
 
 pub(crate) async fn run(command: ClientCommand, format: Format) -> Result<(), Failure> {

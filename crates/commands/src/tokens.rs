@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use tollgate_operator::{Desk, Tokens, name_of};
 use tollgate_store::Access;
 
-use crate::args::{Format, RevokeArgs};
+use crate::args::RevokeArgs;
 use crate::confirm::ask;
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output};
 
 pub(crate) async fn run(args: RevokeArgs, format: Format) -> Result<(), Failure> {

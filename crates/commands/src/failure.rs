@@ -1,16 +1,17 @@
 //! Why a command failed: a line on standard error that says what, and what to do; several only for a configuration.
 
+use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use tollgate_admin::{AdminError, OpenError};
+use tollgate_client::ConfigurationError;
 use tollgate_operator::collector::CollectorError;
 use tollgate_operator::named_secret::SecretProblem;
 use tollgate_operator::opening::OpeningError;
 use tollgate_operator::trail::TrailError;
 use tollgate_operator::{ApiError, DevFolderError, FileError, OperatorError};
-use tollgate_server::BindError;
 use tollgate_store::StoreError;
 
 use crate::advice;
@@ -18,29 +19,34 @@ use crate::printable::printable;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     problems: Vec<String>,
     is_misuse: bool,
 }
 
 impl Failure {
     /// Makes a failure; `message` says what failed, and what to do.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>) -> Self {
         Self::of_several(vec![message.into()])
     }
 
+    /// Makes a failure of an error that says itself what to do, or where there is nothing to do.
+    pub fn of_error(error: impl Error) -> Self {
+        Self::new(error.to_string())
+    }
+
     /// Makes a failure for several reasons.
-    pub(crate) fn of_several(problems: Vec<String>) -> Self {
+    pub fn of_several(problems: Vec<String>) -> Self {
         Self { problems, is_misuse: false }
     }
 
     /// Makes a failure for an argument that is wrong, which could not be told when the command line was parsed.
-    pub(crate) fn of_misuse(message: impl Into<String>) -> Self {
+    pub fn of_misuse(message: impl Into<String>) -> Self {
         Self { is_misuse: true, ..Self::new(message) }
     }
 
     /// Makes a failure for what is wrong in a file, of which not all is listed where it is much.
-    pub(crate) fn of_file(file: &Path, problems: &[impl fmt::Display]) -> Self {
+    pub fn of_file(file: &Path, problems: &[impl fmt::Display]) -> Self {
         const LISTED: usize = 50;
         let file = file.display();
         let listed = problems.iter().take(LISTED);
@@ -52,12 +58,12 @@ impl Failure {
     }
 
     /// Lists the reasons.
-    pub(crate) fn problems(&self) -> &[String] {
+    pub fn problems(&self) -> &[String] {
         &self.problems
     }
 
     /// Returns how the process ends: 2 for wrong usage, as clap ends it, and 1 for everything else.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.is_misuse { 2 } else { 1 })
     }
 }
@@ -152,13 +158,19 @@ impl From<OpeningError> for Failure {
 
 impl From<SecretProblem> for Failure {
     fn from(problem: SecretProblem) -> Self {
-        Self::new(problem.to_string())
+        Self::of_error(problem)
     }
 }
 
 impl From<CollectorError> for Failure {
     fn from(error: CollectorError) -> Self {
-        Self::new(error.to_string())
+        Self::of_error(error)
+    }
+}
+
+impl From<ConfigurationError> for Failure {
+    fn from(error: ConfigurationError) -> Self {
+        Self::of_error(error)
     }
 }
 
@@ -234,11 +246,5 @@ impl From<OpenError> for Failure {
             OpenError::Store(error) => error.into(),
             error => Self::new(error.to_string()),
         }
-    }
-}
-
-impl From<BindError> for Failure {
-    fn from(error: BindError) -> Self {
-        Self::new(error.to_string())
     }
 }

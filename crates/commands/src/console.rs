@@ -7,9 +7,10 @@ use tollgate_operator::view;
 use tollgate_store::{Access, Actor};
 
 use crate::actor::actor_because;
-use crate::args::{ConsoleCommand, Format};
+use crate::args::ConsoleCommand;
 use crate::confirm::ask;
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output, say};
 
 pub(crate) async fn run(command: ConsoleCommand, format: Format) -> Result<(), Failure> {

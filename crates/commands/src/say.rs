@@ -6,24 +6,24 @@ use crate::failure::Failure;
 use crate::printable::printable;
 
 /// Says what is good to know.
-pub(crate) fn note(text: &str) {
+pub fn note(text: &str) {
     line("note", text);
 }
 
 /// Says what is seldom meant.
-pub(crate) fn warning(text: &str) {
+pub fn warning(text: &str) {
     line("warning", text);
 }
 
 /// Says why a command failed, a line for each problem.
-pub(crate) fn failure(failure: &Failure) {
+pub fn failure(failure: &Failure) {
     for problem in failure.problems() {
         line("tollgate", problem);
     }
 }
 
 /// Says a text as it is.
-pub(crate) fn plain(text: &str) {
+pub fn plain(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 

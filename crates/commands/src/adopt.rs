@@ -6,13 +6,23 @@ use tollgate_operator::view;
 use tollgate_store::Access;
 
 use crate::actor::actor_because;
-use crate::args::{Format, StoreArgs, Why};
+use crate::args::{StoreArgs, Why};
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output};
 
+/// What `tollgate config adopt` takes.
+#[derive(Debug, clap::Args)]
+pub struct AdoptArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    why: Why,
+}
+
 /// Records what the configuration says, and prints it.
-pub(crate) async fn run(store: &StoreArgs, why: Why, format: Format) -> Result<(), Failure> {
-    let opened = open::installation(store, Access::Create).await?;
+pub async fn adopt(AdoptArgs { store, why }: AdoptArgs, format: Format) -> Result<(), Failure> {
+    let opened = open::installation(&store, Access::Create).await?;
     let by =
         format!("{} by `tollgate config adopt`, tollgate {}", whoever_runs_this(), env!("CARGO_PKG_VERSION"));
     let adopted = configuration::adopt(&opened.administration(), &by, &actor_because(why)).await?;

@@ -6,9 +6,10 @@ use tollgate_core::MerchantId;
 use tollgate_operator::{Desk, name_of};
 use tollgate_store::{Access, Status};
 
-use crate::args::{Changing, Ending, Format, MerchantArgs, MerchantCommand, WhereArgs};
+use crate::args::{Changing, Ending, MerchantArgs, MerchantCommand, WhereArgs};
 use crate::confirm::{Confirm, ask};
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output};
 
 pub(crate) async fn run(command: MerchantCommand, format: Format) -> Result<(), Failure> {

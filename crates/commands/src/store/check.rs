@@ -5,8 +5,9 @@ use tollgate_admin::check::{self, Checked};
 use tollgate_operator::opening;
 use tollgate_store::Access;
 
-use crate::args::{Format, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output};
 
 /// Checks everything and prints it, part by part. Fails if something is wrong.

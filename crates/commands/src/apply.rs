@@ -12,10 +12,10 @@ use tollgate_operator::apply::{self, Done, PlanError, SecretsTo};
 use tollgate_store::Status;
 
 use self::plan::{COLUMNS, shown, shown_before, shown_created};
-use crate::args::{ApplyArgs, Format};
+use crate::args::ApplyArgs;
 use crate::confirm::ask;
 use crate::failure::Failure;
-use crate::output::List;
+use crate::output::{Format, List};
 use crate::progress::Progress;
 use crate::{open, output, say};
 

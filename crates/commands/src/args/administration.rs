@@ -212,32 +212,6 @@ pub(crate) enum KeyCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Validates the configuration and prints the effective one, secrets masked.
-    ///
-    /// It reads the secrets and certificates that the configuration names, as a server would. Run it as the server's user.
-    Check {
-        /// The configuration file; without it `TOLLGATE_CONFIG` names it, or the environment alone configures.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Reads no secrets and certificates, for where they are not, such as a build.
-        #[arg(long)]
-        settings_only: bool,
-    },
-    /// Lets the servers that share the store agree on this configuration's issuer, audience and lifetimes.
-    ///
-    /// Where several servers run, do this before you restart them one after the other with a new configuration. Those
-    /// with the former one go on for a day, and each accepts the others' tokens meanwhile. A single server does it by itself
-    /// when it starts.
-    Adopt {
-        #[command(flatten)]
-        store: StoreArgs,
-        #[command(flatten)]
-        why: Why,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
     /// Creates the schema of the store, or brings it up to date. Servers do so themselves if they have the right.
     Migrate {

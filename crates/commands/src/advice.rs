@@ -1,11 +1,11 @@
 //! What to do where somebody can't be reached or gives no token.
 
-use reqwest::Url;
 use tollgate_client::{Fault, ObtainError};
 use tollgate_config::{Config, is_loopback_host};
+use url::Url;
 
 /// Says why the authority at `base_url` gave no token, and what to do.
-pub(crate) fn without_token(base_url: &str, error: &ObtainError) -> String {
+pub fn without_token(base_url: &str, error: &ObtainError) -> String {
     let advice = match error {
         ObtainError::Transient { fault: Fault::Unreachable(cause), .. } => {
             unreachable(cause, base_url, "its base URL")
@@ -34,7 +34,7 @@ pub(crate) fn without_token(base_url: &str, error: &ObtainError) -> String {
 }
 
 /// Says what to do where there is no connection, by its cause.
-pub(crate) fn unreachable(cause: &str, base_url: &str, what: &str) -> String {
+pub fn unreachable(cause: &str, base_url: &str, what: &str) -> String {
     // What is wrong with TLS says itself what to do.
     if cause.contains("its certificate") || cause.contains("TLS") {
         return format!("; {base_url} was called");

@@ -14,9 +14,10 @@ use crate::failure::Failure;
 use crate::say;
 
 const DEFAULT_CONFIG: &str = "tollgate.toml";
-pub(crate) const DEFAULT_DATA: &str = ".tollgate";
+/// The folder that `dev` keeps everything in unless told otherwise.
+pub const DEFAULT_DATA: &str = ".tollgate";
 /// Where `dev` listens unless told otherwise.
-pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
 /// Opens where the arguments have acts done, and says on standard error what that is. With [`Access::Create`] an installation is made in
 /// a store that holds none; every other act finds nothing to work on there.
@@ -123,7 +124,7 @@ fn place(args: &StoreArgs) -> Option<Place> {
 }
 
 /// Says whether a file may be there. What can't be looked at counts: opening it will say why.
-pub(crate) fn may_exist(path: &Path) -> bool {
+pub fn may_exist(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
@@ -137,7 +138,7 @@ pub(crate) fn file(argument: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// Returns the same for a command that looks for no file in the folder it is run in, and says so where administration would find one.
-pub(crate) fn named_file(argument: Option<&Path>) -> Option<PathBuf> {
+pub fn named_file(argument: Option<&Path>) -> Option<PathBuf> {
     let named = file(argument);
     if named.is_none() && may_exist(Path::new(DEFAULT_CONFIG)) {
         say::warning(&format!(
@@ -149,17 +150,17 @@ pub(crate) fn named_file(argument: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// Reads the configuration: defaults, file, environment.
-pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+pub fn load(file: Option<&Path>) -> Result<Config, Failure> {
     Config::load(file, Config::environment()).map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
 /// Refuses a configuration that is not fit for production.
-pub(crate) fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
+pub fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
     let problems: Vec<String> = unsafe_ones(&config.check_production()).collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
 }
 
 /// Writes what is unsafe as problems.
-pub(crate) fn unsafe_ones(found: &[Unsafe]) -> impl Iterator<Item = String> {
+pub fn unsafe_ones(found: &[Unsafe]) -> impl Iterator<Item = String> {
     found.iter().map(|problem| format!("unsafe: {problem}"))
 }

@@ -2,9 +2,10 @@
 
 use tollgate_store::Access;
 
-use crate::args::{ClientArgs, Format, SecretCommand};
+use crate::args::{ClientArgs, SecretCommand};
 use crate::confirm::ask;
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output, say};
 
 /// What is said of a new secret.

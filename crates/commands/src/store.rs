@@ -12,8 +12,9 @@ use tollgate_operator::{Opened, opening};
 use tollgate_store::Access;
 
 use crate::actor::{actor, actor_because};
-use crate::args::{Format, StoreArgs, StoreCommand, Why};
+use crate::args::{StoreArgs, StoreCommand, Why};
 use crate::failure::Failure;
+use crate::output::Format;
 use crate::{open, output, say};
 
 pub(crate) async fn run(command: StoreCommand, format: Format) -> Result<(), Failure> {

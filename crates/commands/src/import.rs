@@ -8,9 +8,9 @@ use tollgate_admin::import::{Fate, Rules};
 use tollgate_operator::Desk;
 use tollgate_operator::import::{self, Done, Import, Imported, MapFile, PlanError, Reading};
 
-use crate::args::{Format, ImportArgs};
+use crate::args::ImportArgs;
 use crate::failure::Failure;
-use crate::output::List;
+use crate::output::{Format, List};
 use crate::progress::Progress;
 use crate::{open, say};
 

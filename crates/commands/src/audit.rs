@@ -12,9 +12,9 @@ use tollgate_operator::view;
 use tollgate_store::{Access, RecordFilter, RecordOrder};
 
 use crate::actor::actor_because;
-use crate::args::{AuditCommand, AuditListArgs, Format, Since, StoreArgs, Why};
+use crate::args::{AuditCommand, AuditListArgs, Since, StoreArgs, Why};
 use crate::failure::Failure;
-use crate::output::{self, Reader};
+use crate::output::{self, Format, Reader};
 use crate::{open, say};
 
 /// How many records are read at once.

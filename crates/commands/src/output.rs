@@ -3,15 +3,25 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use clap::ValueEnum;
 use serde_json::Value;
 use tollgate_operator::Page;
 
-use crate::args::Format;
 use crate::failure::Failure;
 use crate::printable::{acts_on_a_terminal, printable};
 
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Aligned text.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
 /// Prints one thing: its members, a line each, or as a JSON object.
-pub(crate) fn object(format: Format, object: &Value) -> Result<(), Failure> {
+pub fn object(format: Format, object: &Value) -> Result<(), Failure> {
     written(print(format, object)).map(drop)
 }
 
@@ -44,14 +54,14 @@ pub(crate) fn json_line(object: &Value) -> Result<Reader, Failure> {
 }
 
 /// Prints text as it is.
-pub(crate) fn lines(text: &str) -> Result<(), Failure> {
+pub fn lines(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush())).map(drop)
 }
 
 /// Whether standard output is still read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub enum Reader {
     /// Somebody may read it.
     There,
     /// Nobody reads it any more.
@@ -59,7 +69,7 @@ pub(crate) enum Reader {
 }
 
 /// Takes the outcome of a write to standard output. That its reader has gone, as `head` goes, is no failure.
-pub(crate) fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
+pub fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
     match outcome {
         Ok(()) => Ok(Reader::There),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),

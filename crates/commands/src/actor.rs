@@ -6,7 +6,7 @@ use tollgate_store::{Actor, ActorKind};
 use crate::args::Why;
 
 /// Returns the Unix user and the machine.
-pub(crate) fn actor() -> Actor {
+pub fn actor() -> Actor {
     Actor::new(ActorKind::CommandLine { user: unix_user(), host: machine() })
 }
 

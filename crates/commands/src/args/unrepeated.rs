@@ -8,7 +8,10 @@ use clap::error::ErrorKind;
 
 /// Parses a value by a function. Unlike clap's own errors, that of this parser does not repeat the value.
 #[derive(Clone)]
-pub(super) struct Unrepeated<T>(pub(super) fn(&str) -> Result<T, Cow<'static, str>>);
+pub struct Unrepeated<T>(
+    /// Parses the value, or says what it must be without repeating it.
+    pub fn(&str) -> Result<T, Cow<'static, str>>,
+);
 
 impl<T: Clone + Send + Sync + 'static> TypedValueParser for Unrepeated<T> {
     type Value = T;
