@@ -25,7 +25,7 @@ use crate::hosts::HostName;
 use crate::limits::Limits;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::telemetry::Counters;
-use crate::traced::{self, Within};
+use crate::traced;
 use crate::upstream::Upstream;
 
 /// The body of an answer: the upstream's, or the agent's own.
@@ -90,7 +90,7 @@ impl Forward {
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(MARKER);
         let mut key = None;
-        let within = self.traces.as_ref().zip(span).map(|(traces, span)| Within { traces, span });
+        let within = self.traces.as_ref().zip(span);
         let sending = Sending { upstream: &self.upstream, key: &mut key, within, sent: 0 };
         let send = |request: Request<_>| self.authorizer.send(request.map(Replay::new), sending);
         let error = match self.upstream.forward(request, send).await {
@@ -146,7 +146,7 @@ struct Sending<'a> {
     /// The `Idempotency-Key` that it was sent with.
     key: &'a mut Option<HeaderValue>,
     /// Where it is recorded, if it is.
-    within: Option<Within<'a>>,
+    within: Option<(&'a Traces, &'a RequestSpan)>,
     /// How often it was sent so far.
     sent: u32,
 }
@@ -161,19 +161,19 @@ impl Sender<Request<Body>> for Sending<'_> {
         spare: Option<&Spare<Request<Body>>>,
     ) -> Result<Response<Incoming>, SendError> {
         *self.key = request.headers().get(IDEMPOTENCY_KEY).cloned();
-        let sent = self.within.map(|within| within.sending(&mut request, self.sent));
+        let span = self.within.map(|(traces, within)| traces.calling(within, &mut request, self.sent));
         self.sent += 1;
         let again = || {
             let mut again = spare?.request()?;
             counter!("tollgate_agent_resent_total").increment(1);
-            if let Some(sent) = &sent {
-                sent.write(again.headers_mut());
+            if let Some(span) = &span {
+                span.write(again.headers_mut());
             }
             Some(again)
         };
         let answered = self.upstream.send(request, spare.is_some_and(Spare::may_arrive_twice), again).await;
-        if let Some(sent) = sent {
-            sent.end(&answered);
+        if let Some(span) = span {
+            traced::end(span, &answered);
         }
         answered
     }

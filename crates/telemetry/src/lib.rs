@@ -28,4 +28,4 @@ pub use delivery::{Collector, Delivering, Sending, Signal, Telemetry, Undelivere
 pub use encode::Identity;
 pub use in_context::InContext;
 pub use spans::{CallSpan, RequestSpan, TraceIdText};
-pub use traces::{Call, Received, Traces, Trust, Work};
+pub use traces::{Received, Traces, Trust, Work};
