@@ -10,9 +10,9 @@ use http::{HeaderValue, Method, Request, Response};
 use crate::admission;
 use crate::endpoint::Door;
 use crate::forward::{AnswerBody, Forward, own};
-use crate::recorder::Recorder;
 use crate::refusal::{Kind, Refusal, request_id};
 use tollgate_edge::Inbound;
+use tollgate_telemetry::Recorder;
 
 /// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.
 pub(crate) struct Admin {

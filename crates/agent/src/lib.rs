@@ -56,8 +56,8 @@
 //!
 //! Besides [those of the client](tollgate_client#metrics): `tollgate_agent_requests_total` by class of `status`,
 //! `tollgate_agent_errors_total` by `kind`, `tollgate_agent_request_seconds` until an answer begins,
-//! `tollgate_agent_connections` and `tollgate_agent_resent_total`. A [`Recorder`] records them, and a listener of its own
-//! serves them at `/metrics`, beside `/healthz` (the process is up) and `/readyz` (there is a token).
+//! `tollgate_agent_connections` and `tollgate_agent_resent_total`. A [`Recorder`] records them if it is installed before, and a
+//! listener of its own serves them at `/metrics`, beside `/healthz` (the process is up) and `/readyz` (there is a token).
 
 #![cfg(unix)]
 
@@ -69,7 +69,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tollgate_client::Cached;
-use tollgate_telemetry::Traces;
+use tollgate_telemetry::{Recorder, Traces};
 
 mod admin;
 mod admission;
@@ -78,7 +78,6 @@ mod error;
 mod forward;
 mod hosts;
 mod limits;
-mod recorder;
 mod refusal;
 mod serve;
 mod telemetry;
@@ -91,7 +90,6 @@ pub use error::AgentError;
 use forward::Forward;
 pub use hosts::{HostName, NotAHostName};
 pub use limits::Limits;
-pub use recorder::Recorder;
 use serve::Answering;
 pub use tollgate_edge::Drained;
 pub use upstream::Upstream;

@@ -17,8 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tollgate_agent::{Agent, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, Limits, Listener, Upstream};
 use tollgate_client::{Cached, Clock, Obtaining, Settings, Token, TokenSource};
+use tollgate_telemetry::Recorder;
 use tollgate_token_file::TokenFile;
 
 use crate::caller::{Message, Wire};

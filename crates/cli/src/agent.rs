@@ -5,10 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_agent::{Agent, AgentError, BindError, Endpoint, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, AgentError, BindError, Endpoint, Limits, Listener, Upstream};
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
 use tollgate_config::{LogFormat, LogLevel};
-use tollgate_telemetry::{Delivering, Telemetry};
+use tollgate_telemetry::{Delivering, Recorder, Telemetry};
 use tollgate_token_file::TokenFile;
 
 use crate::args::{AgentArgs, Format};

@@ -9,10 +9,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
+use crate::context::{TRACEPARENT, TRACESTATE};
 use crate::queue::CAPACITY;
 use crate::{
-    Collector, Identity, InContext, Received, Sending, Signal, TRACEPARENT, TRACESTATE, Telemetry, Traces,
-    Trust, Undelivered, Work,
+    Collector, Identity, InContext, Received, Sending, Signal, Telemetry, Traces, Trust, Undelivered, Work,
 };
 
 const PATIENCE: Duration = Duration::from_secs(2);

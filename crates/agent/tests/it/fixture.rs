@@ -8,8 +8,9 @@ use tempfile::TempDir;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tollgate_agent::{Agent, Drained, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, Drained, Limits, Listener, Upstream};
 use tollgate_client::{Cached, Settings};
+use tollgate_telemetry::Recorder;
 
 use crate::caller::Wire;
 use crate::tokens::Tokens;
