@@ -1,13 +1,11 @@
 //! Checks which requests are forwarded, before anything is sent.
 
-use std::net::SocketAddr;
-
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, EXPECT, HOST, ORIGIN, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use tollgate_http::{HostName, has_own_host};
 
 use crate::endpoint::Door;
-use crate::hosts::HostName;
 use crate::refusal::Kind;
 
 /// The header that a program sends over TCP. A page in a browser would need a CORS preflight for it.
@@ -44,32 +42,15 @@ fn trace(method: &Method) -> Result<(), Kind> {
     if *method == Method::TRACE { Err(Kind::Method) } else { Ok(()) }
 }
 
-/// Requires the agent's own address or one of these names as host, against DNS rebinding: another name may resolve to this address. A socket in
-/// the file system has no name that could.
+/// Requires the agent's own address or one of these names as the one host, against DNS rebinding. A socket in the file system has no
+/// name that could be another's.
 fn host<B>(request: &Request<B>, door: Door, names: &[HostName]) -> Result<(), Kind> {
-    let headers = request.headers().get_all(HOST).iter();
-    if request.headers().get_all(HOST).iter().count() > 1 {
-        return Err(Kind::Host);
-    }
-    let Door::Tcp(address) = door else { return Ok(()) };
-    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-    let mut hosts = headers.map(HeaderValue::as_bytes).chain(authority).peekable();
-    let is_ours = hosts.peek().is_some() && hosts.all(|host| is_own(host, address, names));
-    if is_ours { Ok(()) } else { Err(Kind::Host) }
-}
-
-fn is_own(host: &[u8], address: SocketAddr, names: &[HostName]) -> bool {
-    let Ok(host) = std::str::from_utf8(host) else { return false };
-    let (name, port) = match host.rsplit_once(':') {
-        // A colon within brackets is part of the address.
-        Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
-        _ => (host, Some(80)),
+    let is_one = request.headers().get_all(HOST).iter().nth(1).is_none();
+    let is_ours = match door {
+        Door::Tcp(address) => has_own_host(request, address, names),
+        Door::Unix => true,
     };
-    let is_name = name.eq_ignore_ascii_case("localhost")
-        || ["127.0.0.1", "[::1]"].contains(&name)
-        || name.trim_matches(['[', ']']).parse() == Ok(address.ip());
-    let is_named = |port| names.iter().any(|allowed| allowed.is(name, port, address.port()));
-    (is_name && port == Some(address.port())) || port.is_some_and(is_named)
+    if is_one && is_ours { Ok(()) } else { Err(Kind::Host) }
 }
 
 /// Refuses requests and preflights of pages in browsers.
@@ -142,44 +123,10 @@ mod tests {
     #[test]
     fn over_tcp_the_host_is_the_agents_own() {
         let with = |host: &str| check(door(), "GET", "/", &[("host", host), ("x-tollgate-agent", "1")]);
-        for own in ["127.0.0.1:7070", "localhost:7070", "LOCALHOST:7070", "[::1]:7070"] {
-            assert_eq!(with(own), Ok(()), "{own}");
-        }
-        for other in [
-            "",
-            "localhost",
-            "127.0.0.1",
-            "127.0.0.1:7071",
-            "127.0.0.2:7070",
-            "localhost.evil.example:7070",
-            "evil.example:7070",
-            "localhost:7070:7070",
-            "user@localhost:7070",
-            "[::1]",
-        ] {
-            assert_eq!(with(other), Err(Kind::Host), "{other}");
-        }
+        assert_eq!(with("localhost:7070"), Ok(()));
+        assert_eq!(with("evil.example:7070"), Err(Kind::Host));
         assert_eq!(check(door(), "GET", "/", &[("x-tollgate-agent", "1")]), Err(Kind::Host));
         assert_eq!(tcp("GET", "/", &[("host", "127.0.0.1:7070")]), Err(Kind::Host));
-        let standard = Door::Tcp("127.0.0.9:80".parse().unwrap());
-        for own in ["127.0.0.9", "127.0.0.9:80", "localhost", "[::1]"] {
-            assert_eq!(check(standard, "GET", "/", &[("host", own), ("x-tollgate-agent", "1")]), Ok(()));
-        }
-    }
-
-    #[test]
-    fn a_host_that_was_allowed_is_taken_and_no_other() {
-        let names = ["agent".parse().unwrap(), "agent.internal:80".parse().unwrap()];
-        let with = |host: &str| {
-            let request = Request::builder().uri("/").header("host", host).header("x-tollgate-agent", "1");
-            forward(&request.body(()).unwrap(), door(), &names)
-        };
-        for allowed in ["agent:7070", "Agent:7070", "agent.internal", "agent.internal:80", "localhost:7070"] {
-            assert_eq!(with(allowed), Ok(()), "{allowed}");
-        }
-        for other in ["agent", "agent:80", "agent.evil.example:7070", "agent.internal:7070", "evil:7070"] {
-            assert_eq!(with(other), Err(Kind::Host), "{other}");
-        }
     }
 
     #[test]

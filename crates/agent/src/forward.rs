@@ -14,6 +14,7 @@ use tollgate_client::{
     tls_config_for,
 };
 use tollgate_edge::Inbound;
+use tollgate_http::HostName;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
 use tollgate_telemetry::{RequestSpan, Traces};
 
@@ -21,7 +22,6 @@ use crate::admission;
 use crate::admission::MARKER;
 use crate::endpoint::Door;
 use crate::error::AgentError;
-use crate::hosts::HostName;
 use crate::limits::Limits;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::telemetry::Counters;

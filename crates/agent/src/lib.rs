@@ -76,7 +76,6 @@ mod admission;
 mod endpoint;
 mod error;
 mod forward;
-mod hosts;
 mod limits;
 mod refusal;
 mod serve;
@@ -88,10 +87,10 @@ use admin::Admin;
 pub use endpoint::{BindError, Endpoint, EndpointError, Listener};
 pub use error::AgentError;
 use forward::Forward;
-pub use hosts::{HostName, NotAHostName};
 pub use limits::Limits;
 use serve::Answering;
 pub use tollgate_edge::Drained;
+pub use tollgate_http::{HostName, NotAHostName};
 pub use upstream::Upstream;
 
 /// The proxy.

@@ -9,6 +9,7 @@
 //! - [`read_body()`] reads a body, bounded in bytes and in time.
 //! - [`RequestId`] is the id of a request, the caller's own or a new one.
 //! - [`client_address()`] finds the address of the caller when proxies stand in between.
+//! - [`has_own_host`] tells whether a request names the server that it came to, or another, as by DNS rebinding.
 //! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed.
 //! - [`IdempotencyKey`] is the key of a request that may come again.
 //! - [`SharedText`] is a text for everybody, sent compressed to who takes it so.
@@ -33,6 +34,8 @@ mod client_address;
 #[cfg(feature = "server")]
 mod forwarded;
 #[cfg(feature = "server")]
+mod hosts;
+#[cfg(feature = "server")]
 mod idempotency_key;
 #[cfg(feature = "server")]
 mod limiter;
@@ -53,6 +56,8 @@ pub use body::{BodyError, RequestBody, read_body};
 pub use client_address::ClientAddress;
 #[cfg(feature = "server")]
 pub use forwarded::client_address;
+#[cfg(feature = "server")]
+pub use hosts::{HostName, NotAHostName, has_own_host};
 #[cfg(feature = "server")]
 pub use idempotency_key::{IDEMPOTENT_REPLAYED, IdempotencyKey};
 #[cfg(feature = "server")]
