@@ -10,7 +10,7 @@
 //!
 //! # How to use it
 //!
-//! Bind a [`Listener`] (TCP, Unix, or an [`OwnSocket`] for this user alone), choose [`Limits`], and say for each connection
+//! Bind a [`Listener`] (TCP by [`listen`], Unix, an [`OwnSocket`] for this user alone, or several of them), choose [`Limits`], and say for each connection
 //! by which `tower::Service` its requests are answered. [`Edge::serve`] returns when `shutdown` has completed and every connection has ended.
 //!
 //! ```
@@ -93,7 +93,7 @@ mod watch;
 mod tests;
 
 pub use limits::{Limits, OpenConnections};
-pub use listener::{Listener, Socket};
+pub use listener::{Listener, Socket, listen};
 pub use own_socket::{Bound, OwnSocket};
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
