@@ -6,11 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, TcpSocket};
-use tollgate_edge::{Bound, OwnSocket};
-
-/// How many connections may wait in the kernel.
-const BACKLOG: u32 = 1_024;
+use tokio::net::TcpListener;
+use tollgate_edge::{Bound, OwnSocket, Socket as Connection, listen};
 
 /// Where to listen: `127.0.0.1:7070` or another loopback address, or `unix:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,17 +94,21 @@ pub enum BindError {
 
 /// A listening socket. One in the file system is removed when this is dropped.
 #[derive(Debug)]
-pub struct Listener(Socket);
+pub struct Listener {
+    /// Where it listens. A port of 0 has been replaced by the one that the system chose.
+    endpoint: Endpoint,
+    socket: Socket,
+}
 
 #[derive(Debug)]
-pub(crate) enum Socket {
-    Tcp(TcpListener, SocketAddr),
+enum Socket {
+    Tcp(TcpListener),
     Unix(OwnSocket),
 }
 
 /// How a request came in, which decides what is required of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
+pub enum Door {
     /// By this address, which any program of any user and any page in a browser can reach.
     Tcp(SocketAddr),
     /// By the socket in the file system. The kernel has named the user.
@@ -123,44 +124,49 @@ impl Listener {
         };
         match &endpoint.0 {
             Place::Tcp(address) => {
-                let (listener, address) = listen(*address).map_err(refused)?;
-                Ok(Self(Socket::Tcp(listener, address)))
+                let listener = listen(*address).map_err(refused)?;
+                let endpoint = Endpoint(Place::Tcp(listener.local_addr().map_err(refused)?));
+                Ok(Self { endpoint, socket: Socket::Tcp(listener) })
             }
             Place::Unix(path) => match OwnSocket::bind(path).await.map_err(refused)? {
-                Bound::Listening(socket) => Ok(Self(Socket::Unix(socket))),
+                Bound::Listening(socket) => {
+                    Ok(Self { endpoint: endpoint.clone(), socket: Socket::Unix(socket) })
+                }
                 Bound::NotASocket => Err(BindError::NotASocket(endpoint.clone())),
             },
         }
     }
 
     /// Where it listens. A port of 0 has been replaced by the one that the system chose.
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint(match &self.0 {
-            Socket::Tcp(_, address) => Place::Tcp(*address),
-            Socket::Unix(socket) => Place::Unix(socket.path().to_owned()),
-        })
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
-    pub(crate) fn door(&self) -> Door {
-        match &self.0 {
-            Socket::Tcp(_, address) => Door::Tcp(*address),
-            Socket::Unix(..) => Door::Unix,
-        }
-    }
-
-    pub(crate) fn into_socket(self) -> Socket {
-        self.0
+    fn door(&self) -> Door {
+        self.endpoint.address().map_or(Door::Unix, Door::Tcp)
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // The port can be used again while connections of an earlier process are still closing.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+/// Its peers are known by the door that they have come by.
+impl tollgate_edge::Listener for Listener {
+    type Peer = Door;
+
+    async fn accept(&self) -> io::Result<(Connection, Door)> {
+        let connection = match &self.socket {
+            Socket::Tcp(listener) => tollgate_edge::Listener::accept(listener).await?.0,
+            Socket::Unix(socket) => socket.accept().await?.0,
+        };
+        Ok((connection, self.door()))
+    }
+
+    fn into_established(self) -> impl Iterator<Item = (Connection, Door)> + Send {
+        let door = self.door();
+        let established: Box<dyn Iterator<Item = Connection> + Send> = match self.socket {
+            Socket::Tcp(listener) => Box::new(listener.into_established().map(|(connection, _)| connection)),
+            Socket::Unix(socket) => Box::new(socket.into_established().map(|(connection, ())| connection)),
+        };
+        established.map(move |connection| (connection, door))
+    }
 }
 
 #[cfg(test)]

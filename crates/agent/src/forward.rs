@@ -22,7 +22,6 @@ use crate::admission;
 use crate::admission::MARKER;
 use crate::endpoint::Door;
 use crate::error::AgentError;
-use crate::limits::Limits;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::telemetry::Counters;
 use crate::traced;
@@ -35,44 +34,37 @@ pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
 pub(crate) struct Forward {
     upstream: forward::Upstream<Body>,
     authorizer: Authorizer,
-    /// Names that requests may have as their host.
-    names: Vec<HostName>,
     counters: Counters,
     /// The last request to the upstream failed, which has been logged.
     failing: AtomicBool,
+    /// Names that requests may have as their host.
+    pub(crate) names: Vec<HostName>,
     /// What requests are recorded in.
-    traces: Option<Traces>,
+    pub(crate) traces: Option<Traces>,
+    /// The agent has been told to stop.
+    pub(crate) stopping: AtomicBool,
 }
 
 /// The body that is sent.
 type Body = Replay<Watched<Inbound>>;
 
 impl Forward {
-    pub(crate) fn new(upstream: Upstream, cached: Cached, limits: &Limits) -> Result<Self, AgentError> {
-        let Limits { connect, acknowledged, answer, idle, .. } = *limits;
-        let limits = forward::Limits { connect, acknowledged, answer, idle };
+    pub(crate) fn new(
+        upstream: Upstream,
+        cached: Cached,
+        limits: forward::Limits,
+    ) -> Result<Self, AgentError> {
         let proxy = upstream.proxy()?;
         let tls = tls_config_for(&upstream.origin)?;
         Ok(Self {
             authorizer: Authorizer::new(cached, [upstream.origin]),
             upstream: forward::Upstream::through(proxy.as_ref(), upstream.target, tls, limits),
-            names: Vec::new(),
             counters: Counters::new(),
             failing: AtomicBool::new(false),
+            names: Vec::new(),
             traces: None,
+            stopping: AtomicBool::new(false),
         })
-    }
-
-    pub(crate) fn allow(&mut self, names: Vec<HostName>) {
-        self.names = names;
-    }
-
-    pub(crate) fn trace(&mut self, traces: Traces) {
-        self.traces = Some(traces);
-    }
-
-    pub(crate) fn names(&self) -> &[HostName] {
-        &self.names
     }
 
     pub(crate) fn cached(&self) -> &Cached {

@@ -61,14 +61,14 @@
 
 #![cfg(unix)]
 
-use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use metrics::Gauge;
+use tokio::sync::oneshot;
 use tollgate_client::Cached;
+use tollgate_edge as edge;
 use tollgate_telemetry::{Recorder, Traces};
 
 mod admin;
@@ -88,7 +88,7 @@ pub use endpoint::{BindError, Endpoint, EndpointError, Listener};
 pub use error::AgentError;
 use forward::Forward;
 pub use limits::Limits;
-use serve::Answering;
+use serve::{Answering, serve};
 pub use tollgate_edge::Drained;
 pub use tollgate_http::{HostName, NotAHostName};
 pub use upstream::Upstream;
@@ -103,21 +103,21 @@ impl Agent {
     /// Forwards to `upstream` with the tokens of `cached`, through the proxy that the environment names for it. It fails where TLS
     /// can't be set up, or there is no way to use the proxy.
     pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, AgentError> {
-        let forward = Forward::new(upstream, cached, &limits)?;
+        let forward = Forward::new(upstream, cached, limits.upstream.clone())?;
         Ok(Self { forward, limits })
     }
 
     /// Takes requests whose `Host` is one of these names, too.
     #[must_use]
     pub fn allow_hosts(mut self, names: Vec<HostName>) -> Self {
-        self.forward.allow(names);
+        self.forward.names = names;
         self
     }
 
     /// Records requests in these traces, and passes them on to the upstream. Without it the caller's go there as they came.
     #[must_use]
     pub fn trace(mut self, traces: Traces) -> Self {
-        self.forward.trace(traces);
+        self.forward.traces = Some(traces);
         self
     }
 
@@ -128,45 +128,30 @@ impl Agent {
         self,
         listeners: Vec<Listener>,
         admin: Option<(Listener, Recorder)>,
-        shutdown: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()> + Send,
     ) -> Drained {
-        let (stop, stopped) = watch::channel(());
-        let (stop_admin, admin_stopped) = watch::channel(());
-        let (edge, forward) = (serve::edge(&self.limits), Arc::new(self.forward));
-        let draining = Arc::new(AtomicBool::new(false));
-        let mut serving = JoinSet::new();
-        let mut watched = JoinSet::new();
-        let recorder = admin.as_ref().map(|(_, recorder)| recorder.clone());
-        let upkeep = async {
-            match &recorder {
-                Some(recorder) => recorder.upkeep().await,
-                None => pending().await,
-            }
+        let (limits, forward) = (self.limits.callers, Arc::new(self.forward));
+        let (ended, at_the_end) = oneshot::channel::<()>();
+        let told = async {
+            shutdown.await;
+            forward.stopping.store(true, Ordering::Relaxed);
         };
-        for listener in listeners {
-            let (edge, open, stopped) = (edge.clone(), telemetry::connections(), stopped.clone());
-            let answering = Answering::Callers(forward.clone());
-            serving.spawn(serve::serve(edge, listener, answering, open, stopped));
-        }
-        if let Some((listener, recorder)) = admin {
-            let admin = Admin { forward: forward.clone(), recorder, draining: draining.clone() };
-            let limits = Limits { max_connections: 64, grace: Duration::from_secs(1), ..self.limits.clone() };
-            let (edge, open) = (serve::edge(&limits), metrics::Gauge::noop());
-            let answering = Answering::Watchers(Arc::new(admin));
-            watched.spawn(serve::serve(edge, listener, answering, open, admin_stopped));
-        }
+        let callers = Answering::Callers(forward.clone());
+        let serving = serve(limits.clone(), listeners, callers, telemetry::connections(), Box::pin(told));
+        let Some((listener, recorder)) = admin else { return serving.await };
+        let watchers =
+            Answering::Watchers(Arc::new(Admin { forward: forward.clone(), recorder: recorder.clone() }));
+        let limits = edge::Limits { max_connections: 64, grace: Duration::from_secs(1), ..limits };
+        let at_the_end = async { _ = at_the_end.await };
+        let watched = serve(limits, vec![listener], watchers, Gauge::noop(), Box::pin(at_the_end));
+        let serving = async {
+            let drained = serving.await;
+            drop(ended);
+            drained
+        };
         tokio::select! {
-            () = shutdown => {}
-            never = upkeep => match never {},
+            (drained, _) = async { tokio::join!(serving, watched) } => drained,
+            never = recorder.upkeep() => match never {},
         }
-        draining.store(true, Ordering::Relaxed);
-        drop(stop);
-        let ended = serving.join_all().await;
-        drop(stop_admin);
-        watched.join_all().await;
-        ended.into_iter().fold(Drained { completed: 0, aborted: 0 }, |sum, ended| Drained {
-            completed: sum.completed + ended.completed,
-            aborted: sum.aborted + ended.aborted,
-        })
     }
 }

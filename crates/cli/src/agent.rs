@@ -124,14 +124,12 @@ fn credentials(args: &AgentArgs, caller: &Caller) -> Result<ClientCredentials, F
 }
 
 fn limits(args: &AgentArgs) -> Limits {
-    let defaults = Limits::default();
+    let Limits { mut callers, mut upstream } = Limits::default();
     let connections = args.max_connections.and_then(|number| usize::try_from(number).ok());
-    Limits {
-        max_connections: connections.unwrap_or(defaults.max_connections),
-        connect: args.connect_timeout.unwrap_or(defaults.connect),
-        answer: args.answer_timeout.unwrap_or(defaults.answer),
-        ..defaults
-    }
+    callers.max_connections = connections.unwrap_or(callers.max_connections);
+    upstream.connect = args.connect_timeout.unwrap_or(upstream.connect);
+    upstream.answer = args.answer_timeout.unwrap_or(upstream.answer);
+    Limits { callers, upstream }
 }
 
 /// Binds what the arguments name. An agent that only keeps a token file needs no listener.
