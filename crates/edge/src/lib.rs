@@ -59,7 +59,7 @@
 //!
 //! # Who does what
 //!
-//! `serve` accepts, within the `slots` and what `sources` may take; `connection` speaks with one peer and `watch` holds it to the limits by what
+//! `serve` accepts, within the `slots` and what a source may take; `connection` speaks with one peer and `watch` holds it to the limits by what
 //! `pulse` has noted; `tap` sees the bytes before hyper does, for `framing` and `chunks`; `admission` decides about each request that
 //! hyper made of them, `unread` about the bodies that are left; `refusal` and `closing` say what is left to say.
 
@@ -82,7 +82,6 @@ mod rules;
 mod serve;
 mod shared;
 mod slots;
-mod sources;
 mod switched;
 mod tap;
 mod tls;
@@ -98,6 +97,5 @@ pub use own_socket::{Bound, OwnSocket};
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};
-pub use sources::{SourceLimits, Sources};
 pub use tls::{Certificate, TlsError};
 pub use unread::Inbound;

@@ -8,9 +8,10 @@ use tokio::net::unix::UCred;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tollgate_http::{SourceLimits, Sources};
 
 use super::{GET, LAST, Peer, assert_refused, echo, within};
-use crate::{Drained, Edge, Limits, Listener, Requests, SourceLimits, Sources};
+use crate::{Drained, Edge, Limits, Listener, Requests};
 
 const MARK: HeaderName = HeaderName::from_static("by");
 
