@@ -7,8 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 
-use crate::admission;
-use crate::endpoint::Door;
+use crate::admission::{self, Door};
 use crate::forward::{AnswerBody, Forward, own};
 use crate::refusal::{Kind, Refusal, request_id};
 use tollgate_edge::Inbound;

@@ -1,17 +1,22 @@
 //! Checks which requests are forwarded, before anything is sent.
 
+use std::net::SocketAddr;
+
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, EXPECT, HOST, ORIGIN, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use tollgate_http::{HostName, has_own_host};
 
-use crate::endpoint::Door;
 use crate::refusal::Kind;
 
 /// The header that a program sends over TCP. A page in a browser would need a CORS preflight for it.
 pub(crate) const MARKER: HeaderName = HeaderName::from_static("x-tollgate-agent");
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The address that a request came in by, which any program of any user and any page in a browser can reach; `None` for a socket in the
+/// file system, where the kernel has named the user.
+pub(crate) type Door = Option<SocketAddr>;
 
 /// Checks a request for the upstream.
 pub(crate) fn forward<B>(request: &Request<B>, door: Door, names: &[HostName]) -> Result<(), Kind> {
@@ -46,10 +51,7 @@ fn trace(method: &Method) -> Result<(), Kind> {
 /// name that could be another's.
 fn host<B>(request: &Request<B>, door: Door, names: &[HostName]) -> Result<(), Kind> {
     let is_one = request.headers().get_all(HOST).iter().nth(1).is_none();
-    let is_ours = match door {
-        Door::Tcp(address) => has_own_host(request, address, names),
-        Door::Unix => true,
-    };
+    let is_ours = door.is_none_or(|address| has_own_host(request, address, names));
     if is_one && is_ours { Ok(()) } else { Err(Kind::Host) }
 }
 
@@ -65,7 +67,7 @@ fn browser<B>(request: &Request<B>) -> Result<(), Kind> {
 fn marker(headers: &HeaderMap, door: Door) -> Result<(), Kind> {
     let mut values = headers.get_all(MARKER).iter();
     let is_marked = values.next().is_some_and(|value| value == "1") && values.next().is_none();
-    if is_marked || door == Door::Unix { Ok(()) } else { Err(Kind::Marker) }
+    if is_marked || door.is_none() { Ok(()) } else { Err(Kind::Marker) }
 }
 
 /// Refuses an upgrade to another protocol than WebSocket, which is passed on. An offer of HTTP/2, as Java makes it, is ignored
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     fn door() -> Door {
-        Door::Tcp("127.0.0.1:7070".parse().unwrap())
+        Some("127.0.0.1:7070".parse().unwrap())
     }
 
     fn check(door: Door, method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
@@ -136,14 +138,14 @@ mod tests {
 
     #[test]
     fn over_the_socket_neither_is_asked_for() {
-        assert_eq!(check(Door::Unix, "GET", "/", &[]), Ok(()));
-        assert_eq!(check(Door::Unix, "GET", "/", &[("host", "core.example.com")]), Ok(()));
-        assert_eq!(check(Door::Unix, "GET", "/", &[("host", "a"), ("host", "b")]), Err(Kind::Host));
+        assert_eq!(check(None, "GET", "/", &[]), Ok(()));
+        assert_eq!(check(None, "GET", "/", &[("host", "core.example.com")]), Ok(()));
+        assert_eq!(check(None, "GET", "/", &[("host", "a"), ("host", "b")]), Err(Kind::Host));
     }
 
     #[test]
     fn a_browser_is_refused_by_either_door() {
-        for door in [door(), Door::Unix] {
+        for door in [door(), None] {
             let fine = [("host", "127.0.0.1:7070"), ("x-tollgate-agent", "1")];
             let with = |method, header| check(door, method, "/", &[&fine[..], &[header]].concat());
             for header in [("origin", "null"), ("sec-fetch-site", "none"), ("origin", "http://localhost")] {

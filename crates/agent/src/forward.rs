@@ -18,9 +18,7 @@ use tollgate_http::HostName;
 use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
 use tollgate_telemetry::{RequestSpan, Traces};
 
-use crate::admission;
-use crate::admission::MARKER;
-use crate::endpoint::Door;
+use crate::admission::{self, Door, MARKER};
 use crate::error::AgentError;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::telemetry::Counters;

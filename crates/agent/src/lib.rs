@@ -6,14 +6,15 @@
 //! [`Authorizer`](tollgate_client::Authorizer).
 //!
 //! ```no_run
-//! use tollgate_agent::{Agent, Limits, Listener, Upstream};
+//! use tollgate_agent::{Agent, Limits, Upstream, endpoint_for_this_machine};
 //! use tollgate_client::{Cached, Caller, Environment, Settings};
+//! use tollgate_edge::EndpointListener;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let caller = Caller::from_environment(&Environment::process()).await?;
 //! let cached = Cached::new(caller.credentials()?, Settings::default());
 //! let agent = Agent::new(Upstream::new(caller.base_url())?, cached, Limits::default())?;
-//! let listener = Listener::bind(&"127.0.0.1:7070".parse()?).await?;
+//! let listener = EndpointListener::bind(&endpoint_for_this_machine("127.0.0.1:7070")?).await?;
 //! agent.serve(vec![listener], None, std::future::pending()).await;
 //! # Ok(())
 //! # }
@@ -23,7 +24,7 @@
 //!
 //! - A socket in the file system (`unix:PATH`) is for the agent's own user and root. It has mode 0600 from its first
 //!   moment, and the kernel names the user that connects.
-//! - An address is a loopback address unless it is [said otherwise](Endpoint::for_others), and any program on the machine can reach it. To keep pages in browsers
+//! - An address is a loopback address unless it is [said otherwise](endpoint_for_others), and any program on the machine can reach it. To keep pages in browsers
 //!   out, a request must have the header `X-Tollgate-Agent: 1` exactly once, for which a page needs a preflight, and the
 //!   agent's own address as `Host`, against DNS rebinding.
 //! - On both, a request with `Origin` or `Sec-Fetch-Site` and a CORS preflight are refused, without any CORS header.
@@ -68,7 +69,7 @@ use std::time::Duration;
 use metrics::Gauge;
 use tokio::sync::oneshot;
 use tollgate_client::Cached;
-use tollgate_edge as edge;
+use tollgate_edge::{self as edge, Drained, EndpointListener};
 use tollgate_telemetry::{Recorder, Traces};
 
 mod admin;
@@ -84,12 +85,11 @@ mod traced;
 mod upstream;
 
 use admin::Admin;
-pub use endpoint::{BindError, Endpoint, EndpointError, Listener};
+pub use endpoint::{EndpointError, endpoint_for_others, endpoint_for_this_machine};
 pub use error::AgentError;
 use forward::Forward;
 pub use limits::Limits;
 use serve::{Answering, serve};
-pub use tollgate_edge::Drained;
 pub use tollgate_http::{HostName, NotAHostName};
 pub use upstream::Upstream;
 
@@ -126,8 +126,8 @@ impl Agent {
     /// `admin` serves health checks and metrics until the end.
     pub async fn serve(
         self,
-        listeners: Vec<Listener>,
-        admin: Option<(Listener, Recorder)>,
+        listeners: Vec<EndpointListener>,
+        admin: Option<(EndpointListener, Recorder)>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Drained {
         let (limits, forward) = (self.limits.callers, Arc::new(self.forward));

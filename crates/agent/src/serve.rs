@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response};
 use metrics::Gauge;
-use tollgate_edge::{Drained, Edge, Inbound, Limits, Requests};
+use tollgate_edge::{Drained, Edge, EndpointListener, Inbound, Limits, Requests};
 use tower::service_fn;
 
 use crate::admin::Admin;
-use crate::endpoint::{Door, Listener};
+use crate::admission::Door;
 use crate::forward::{AnswerBody, Forward};
 use crate::refusal::AGENT_ERROR;
 
@@ -36,7 +36,7 @@ impl Answering {
 /// connections.
 pub(crate) async fn serve(
     limits: Limits,
-    listeners: Vec<Listener>,
+    listeners: Vec<EndpointListener>,
     answering: Answering,
     open: Gauge,
     stop: Pin<Box<dyn Future<Output = ()> + Send + '_>>,

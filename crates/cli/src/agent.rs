@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_agent::{Agent, AgentError, BindError, Endpoint, Limits, Listener, Upstream};
+use tollgate_agent::{Agent, AgentError, Limits, Upstream};
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
 use tollgate_config::{LogFormat, LogLevel};
+use tollgate_edge::{BindError, Endpoint, EndpointListener};
 use tollgate_telemetry::{Delivering, Recorder, Telemetry};
 use tollgate_token_file::TokenFile;
 
@@ -30,7 +31,7 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     let upstream = upstream(&args, &caller)?;
     let listeners = bind(&args).await?;
     let admin = match &args.admin_listen {
-        Some(endpoint) => Some(Listener::bind(endpoint).await?),
+        Some(endpoint) => Some(EndpointListener::bind(endpoint).await?),
         None => None,
     };
     let _log = start_log(format)?;
@@ -133,13 +134,13 @@ fn limits(args: &AgentArgs) -> Limits {
 }
 
 /// Binds what the arguments name. An agent that only keeps a token file needs no listener.
-async fn bind(args: &AgentArgs) -> Result<Vec<Listener>, Failure> {
+async fn bind(args: &AgentArgs) -> Result<Vec<EndpointListener>, Failure> {
     let default = [DEFAULT_LISTEN.parse::<Endpoint>().expect("it is one")];
     let is_default = args.listen.is_empty() && args.listen_remote.is_empty() && args.token_file.is_none();
     let endpoints = if is_default { &default[..] } else { &args.listen };
     let mut listeners = Vec::new();
     for endpoint in endpoints.iter().chain(&args.listen_remote) {
-        listeners.push(Listener::bind(endpoint).await?);
+        listeners.push(EndpointListener::bind(endpoint).await?);
     }
     Ok(listeners)
 }

@@ -10,7 +10,7 @@
 //!
 //! # How to use it
 //!
-//! Bind a [`Listener`] (TCP by [`listen`], Unix, an [`OwnSocket`] for this user alone, or several of them), choose [`Limits`], and say for each connection
+//! Bind a [`Listener`] (TCP by [`listen`], Unix, an [`EndpointListener`] for what people write, or several of them), choose [`Limits`], and say for each connection
 //! by which `tower::Service` its requests are answered. [`Edge::serve`] returns when `shutdown` has completed and every connection has ended.
 //!
 //! ```
@@ -68,6 +68,7 @@ mod chunks;
 mod clock;
 mod closing;
 mod connection;
+mod endpoint;
 mod framing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -91,9 +92,9 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use endpoint::{BindError, Endpoint, EndpointListener, NotAnEndpoint};
 pub use limits::{Limits, OpenConnections};
 pub use listener::{Listener, Socket, listen};
-pub use own_socket::{Bound, OwnSocket};
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tollgate_agent::{Drained, Limits};
+use tollgate_agent::Limits;
+use tollgate_edge::Drained;
 
 use crate::caller::Wire;
 use crate::fixture::Running;
