@@ -15,7 +15,7 @@ use tollgate_client::{
 };
 use tollgate_edge::Inbound;
 use tollgate_http::HostName;
-use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
+use tollgate_http::forward::{self, Failure, ForwardError, Proxy, SendError, Watched};
 use tollgate_telemetry::{RequestSpan, Traces};
 
 use crate::admission::{self, Door, MARKER};
@@ -52,7 +52,7 @@ impl Forward {
         cached: Cached,
         limits: forward::Limits,
     ) -> Result<Self, AgentError> {
-        let proxy = upstream.proxy()?;
+        let proxy = Proxy::of_environment(&upstream.target.origin())?;
         let tls = tls_config_for(&upstream.origin)?;
         Ok(Self {
             authorizer: Authorizer::new(cached, [upstream.origin]),

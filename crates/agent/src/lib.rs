@@ -96,15 +96,15 @@ pub use upstream::Upstream;
 /// The proxy.
 pub struct Agent {
     forward: Forward,
-    limits: Limits,
+    limits: edge::Limits,
 }
 
 impl Agent {
     /// Forwards to `upstream` with the tokens of `cached`, through the proxy that the environment names for it. It fails where TLS
     /// can't be set up, or there is no way to use the proxy.
     pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, AgentError> {
-        let forward = Forward::new(upstream, cached, limits.upstream.clone())?;
-        Ok(Self { forward, limits })
+        let forward = Forward::new(upstream, cached, limits.upstream)?;
+        Ok(Self { forward, limits: limits.callers })
     }
 
     /// Takes requests whose `Host` is one of these names, too.
@@ -130,27 +130,28 @@ impl Agent {
         admin: Option<(EndpointListener, Recorder)>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Drained {
-        let (limits, forward) = (self.limits.callers, Arc::new(self.forward));
-        let (ended, at_the_end) = oneshot::channel::<()>();
-        let told = async {
+        let Self { forward, limits } = self;
+        let forward = Arc::new(forward);
+        let stopped = async {
             shutdown.await;
             forward.stopping.store(true, Ordering::Relaxed);
         };
-        let callers = Answering::Callers(forward.clone());
-        let serving = serve(limits.clone(), listeners, callers, telemetry::connections(), Box::pin(told));
+        let (callers, open) = (Answering::Callers(forward.clone()), telemetry::connections());
+        let serving = serve(limits.clone(), listeners, callers, open, Box::pin(stopped));
         let Some((listener, recorder)) = admin else { return serving.await };
-        let watchers =
-            Answering::Watchers(Arc::new(Admin { forward: forward.clone(), recorder: recorder.clone() }));
+        let (end, ended) = oneshot::channel::<()>();
+        let ended = async { _ = ended.await };
         let limits = edge::Limits { max_connections: 64, grace: Duration::from_secs(1), ..limits };
-        let at_the_end = async { _ = at_the_end.await };
-        let watched = serve(limits, vec![listener], watchers, Gauge::noop(), Box::pin(at_the_end));
+        let admin = Admin { forward: forward.clone(), recorder: recorder.clone() };
+        let watchers = Answering::Watchers(Arc::new(admin));
+        let watching = serve(limits, vec![listener], watchers, Gauge::noop(), Box::pin(ended));
         let serving = async {
             let drained = serving.await;
-            drop(ended);
+            drop(end);
             drained
         };
         tokio::select! {
-            (drained, _) = async { tokio::join!(serving, watched) } => drained,
+            (drained, _) = async { tokio::join!(serving, watching) } => drained,
             never = recorder.upkeep() => match never {},
         }
     }
