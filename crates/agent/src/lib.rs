@@ -24,9 +24,9 @@
 //!
 //! - A socket in the file system (`unix:PATH`) is for the agent's own user and root. It has mode 0600 from its first
 //!   moment, and the kernel names the user that connects.
-//! - An address is a loopback address unless it is [said otherwise](endpoint_for_others), and any program on the machine can reach it. To keep pages in browsers
-//!   out, a request must have the header `X-Tollgate-Agent: 1` exactly once, for which a page needs a preflight, and the
-//!   agent's own address as `Host`, against DNS rebinding.
+//! - An address is [one of loopback](endpoint_for_this_machine) unless it is [said otherwise](endpoint_for_others), and any program on
+//!   the machine can reach it. To keep pages in browsers out, a request must have the header `X-Tollgate-Agent: 1` exactly once, for
+//!   which a page needs a preflight, and the agent's own address as `Host`, against DNS rebinding.
 //! - On both, a request with `Origin` or `Sec-Fetch-Site` and a CORS preflight are refused, without any CORS header.
 //!
 //! # Its own answers
