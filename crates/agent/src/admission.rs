@@ -89,11 +89,11 @@ fn expectation(headers: &HeaderMap) -> Result<(), Kind> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, SocketAddrV4};
+
     use super::*;
 
-    fn door() -> Door {
-        Some("127.0.0.1:7070".parse().unwrap())
-    }
+    const TCP: Door = Some(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7070)));
 
     fn check(door: Door, method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
         let mut request = Request::builder().method(method).uri(target);
@@ -106,7 +106,7 @@ mod tests {
     /// Checks a valid request over TCP to which these headers are added.
     fn tcp(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
         let fine = [("host", "127.0.0.1:7070"), ("x-tollgate-agent", "1")];
-        check(door(), method, target, &[&fine, headers].concat())
+        check(TCP, method, target, &[&fine, headers].concat())
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
         let host = ("host", "localhost:7070");
         let said = |values: &[&str]| {
             let markers = values.iter().map(|value| ("x-tollgate-agent", *value));
-            check(door(), "GET", "/", &[host].into_iter().chain(markers).collect::<Vec<_>>())
+            check(TCP, "GET", "/", &[host].into_iter().chain(markers).collect::<Vec<_>>())
         };
         assert_eq!(said(&["1"]), Ok(()));
         for refused in [&[][..], &["1", "1"], &["1", "0"], &["2"], &[""], &["1, 1"], &["1 1"]] {
@@ -124,10 +124,10 @@ mod tests {
 
     #[test]
     fn over_tcp_the_host_is_the_agents_own() {
-        let with = |host: &str| check(door(), "GET", "/", &[("host", host), ("x-tollgate-agent", "1")]);
+        let with = |host: &str| check(TCP, "GET", "/", &[("host", host), ("x-tollgate-agent", "1")]);
         assert_eq!(with("localhost:7070"), Ok(()));
         assert_eq!(with("evil.example:7070"), Err(Kind::Host));
-        assert_eq!(check(door(), "GET", "/", &[("x-tollgate-agent", "1")]), Err(Kind::Host));
+        assert_eq!(check(TCP, "GET", "/", &[("x-tollgate-agent", "1")]), Err(Kind::Host));
         assert_eq!(tcp("GET", "/", &[("host", "127.0.0.1:7070")]), Err(Kind::Host));
     }
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_browser_is_refused_by_either_door() {
-        for door in [door(), None] {
+        for door in [TCP, None] {
             let fine = [("host", "127.0.0.1:7070"), ("x-tollgate-agent", "1")];
             let with = |method, header| check(door, method, "/", &[&fine[..], &[header]].concat());
             for header in [("origin", "null"), ("sec-fetch-site", "none"), ("origin", "http://localhost")] {

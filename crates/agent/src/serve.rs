@@ -57,7 +57,8 @@ pub(crate) async fn serve(
             }
         })
     };
-    edge.serve(listeners, make_service, stop).await
+    // It is large, and there are two.
+    Box::pin(edge.serve(listeners, make_service, stop)).await
 }
 
 /// Counts an open connection in the gauge until it is dropped.
