@@ -1,29 +1,27 @@
 //! The listener for health checks and metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 
-use crate::admission;
-use crate::endpoint::Door;
+use crate::admission::{self, Door};
 use crate::forward::{AnswerBody, Forward, own};
-use crate::recorder::Recorder;
 use crate::refusal::{Kind, Refusal, request_id};
 use tollgate_edge::Inbound;
+use tollgate_telemetry::Recorder;
 
 /// Answers `/healthz` (the process is up), `/readyz` (there is a token) and `/metrics`. Other paths are 404.
 pub(crate) struct Admin {
     pub(crate) forward: Arc<Forward>,
     pub(crate) recorder: Recorder,
-    pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl Admin {
     fn answer(&self, request: &Request<Inbound>, door: Door) -> Result<Response<Bytes>, Refusal> {
-        admission::about(request, door, self.forward.names())?;
+        admission::about(request, door, &self.forward.names)?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Kind::NotFound.into());
         }
@@ -37,7 +35,7 @@ impl Admin {
 
     fn ready(&self) -> Result<(), Refusal> {
         let is_ready =
-            self.forward.cached().authorization().is_some() && !self.draining.load(Ordering::Relaxed);
+            self.forward.cached().authorization().is_some() && !self.forward.stopping.load(Ordering::Relaxed);
         if is_ready { Ok(()) } else { Err(Kind::NotReady.into()) }
     }
 

@@ -1,166 +1,29 @@
-//! Listeners on loopback addresses and on sockets in the file system.
+//! Where an agent may listen: whoever reaches it uses the token.
 
-use std::fmt;
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::str::FromStr;
+use tollgate_edge::{Endpoint, NotAnEndpoint};
 
-use tokio::net::{TcpListener, TcpSocket};
-use tollgate_edge::{Bound, OwnSocket};
-
-/// How many connections may wait in the kernel.
-const BACKLOG: u32 = 1_024;
-
-/// Where to listen: `127.0.0.1:7070` or another loopback address, or `unix:PATH`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint(Place);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
-/// Why a text does not name an endpoint.
+/// Why an agent does not listen somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// The text is neither an address nor a path.
-    #[error("this must be an IP address with a port, such as 127.0.0.1:7070, or unix:PATH")]
-    Unreadable,
+    #[error(transparent)]
+    Unreadable(#[from] NotAnEndpoint),
     /// The address can be reached from other machines, which could use the token.
     #[error("an agent listens on this machine only: on 127.0.0.1:PORT, [::1]:PORT or unix:PATH")]
     NotLoopback,
 }
 
-impl FromStr for Endpoint {
-    type Err = EndpointError;
-
-    fn from_str(text: &str) -> Result<Self, EndpointError> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            let is_path = !path.is_empty() && !path.ends_with('/') && !path.contains(char::is_control);
-            return is_path.then(|| Self(Place::Unix(path.into()))).ok_or(EndpointError::Unreadable);
-        }
-        let address: SocketAddr = text.parse().map_err(|_| EndpointError::Unreadable)?;
-        if !address.ip().is_loopback() {
-            return Err(EndpointError::NotLoopback);
-        }
-        Ok(Self(Place::Tcp(address)))
-    }
+/// Takes a loopback address, or a socket in the file system.
+pub fn endpoint_for_this_machine(text: &str) -> Result<Endpoint, EndpointError> {
+    let endpoint: Endpoint = text.parse()?;
+    let is_here = endpoint.address().is_none_or(|address| address.ip().is_loopback());
+    if is_here { Ok(endpoint) } else { Err(EndpointError::NotLoopback) }
 }
 
-impl Endpoint {
-    /// Takes an address that other machines reach. Whoever reaches it uses the token, so it is for a network on which there is nobody
-    /// else, such as that of the containers of one Compose file.
-    pub fn for_others(text: &str) -> Result<Self, EndpointError> {
-        text.parse().map(|address| Self(Place::Tcp(address))).map_err(|_| EndpointError::Unreadable)
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Place::Tcp(address) => address.fmt(f),
-            Place::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl Endpoint {
-    /// The address, unless it is a path.
-    pub fn address(&self) -> Option<SocketAddr> {
-        match self.0 {
-            Place::Tcp(address) => Some(address),
-            Place::Unix(_) => None,
-        }
-    }
-}
-
-/// Why an agent can't listen somewhere, and what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another process listens there.
-    #[error("{0} is taken by another process: stop that one, or choose another place")]
-    Taken(Endpoint),
-    /// The path is taken by something that is not a socket. It is left alone.
-    #[error("{0} is there and is no socket: delete it, or choose another place")]
-    NotASocket(Endpoint),
-    /// The system refuses to listen there.
-    #[error("can't listen on {endpoint}: {source}")]
-    Refused {
-        /// The endpoint.
-        endpoint: Endpoint,
-        /// The error of the system.
-        source: io::Error,
-    },
-}
-
-/// A listening socket. One in the file system is removed when this is dropped.
-#[derive(Debug)]
-pub struct Listener(Socket);
-
-#[derive(Debug)]
-pub(crate) enum Socket {
-    Tcp(TcpListener, SocketAddr),
-    Unix(OwnSocket),
-}
-
-/// How a request came in, which decides what is required of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// By this address, which any program of any user and any page in a browser can reach.
-    Tcp(SocketAddr),
-    /// By the socket in the file system. The kernel has named the user.
-    Unix,
-}
-
-impl Listener {
-    /// Starts to listen. A socket in the file system can be used by this user and root only, from the start.
-    pub async fn bind(endpoint: &Endpoint) -> Result<Self, BindError> {
-        let refused = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => BindError::Taken(endpoint.clone()),
-            _ => BindError::Refused { endpoint: endpoint.clone(), source },
-        };
-        match &endpoint.0 {
-            Place::Tcp(address) => {
-                let (listener, address) = listen(*address).map_err(refused)?;
-                Ok(Self(Socket::Tcp(listener, address)))
-            }
-            Place::Unix(path) => match OwnSocket::bind(path).await.map_err(refused)? {
-                Bound::Listening(socket) => Ok(Self(Socket::Unix(socket))),
-                Bound::NotASocket => Err(BindError::NotASocket(endpoint.clone())),
-            },
-        }
-    }
-
-    /// Where it listens. A port of 0 has been replaced by the one that the system chose.
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint(match &self.0 {
-            Socket::Tcp(_, address) => Place::Tcp(*address),
-            Socket::Unix(socket) => Place::Unix(socket.path().to_owned()),
-        })
-    }
-
-    pub(crate) fn door(&self) -> Door {
-        match &self.0 {
-            Socket::Tcp(_, address) => Door::Tcp(*address),
-            Socket::Unix(..) => Door::Unix,
-        }
-    }
-
-    pub(crate) fn into_socket(self) -> Socket {
-        self.0
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // The port can be used again while connections of an earlier process are still closing.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+/// Takes an address that other machines reach. It is for a network on which there is nobody else, such as that of the containers of
+/// one Compose file.
+pub fn endpoint_for_others(text: &str) -> Result<Endpoint, NotAnEndpoint> {
+    text.parse().map(Endpoint::Tcp).map_err(|_| NotAnEndpoint)
 }
 
 #[cfg(test)]
@@ -170,13 +33,15 @@ mod tests {
     #[test]
     fn an_agent_listens_on_this_machine_only() {
         for text in ["127.0.0.1:7070", "127.0.0.9:1", "[::1]:7070", "unix:/run/agent.sock", "unix:a"] {
-            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+            assert_eq!(endpoint_for_this_machine(text).unwrap().to_string(), text);
         }
         for text in ["0.0.0.0:7070", "[::]:7070", "10.0.0.1:7070", "[::ffff:127.0.0.1]:7070"] {
-            assert_eq!(text.parse::<Endpoint>(), Err(EndpointError::NotLoopback), "{text}");
+            assert_eq!(endpoint_for_this_machine(text), Err(EndpointError::NotLoopback), "{text}");
         }
         for text in ["", "7070", "localhost", "127.0.0.1", "unix:", "unix:/run/", "unix:a\nb"] {
-            assert_eq!(text.parse::<Endpoint>(), Err(EndpointError::Unreadable), "{text:?}");
+            let unreadable = Err(EndpointError::Unreadable(NotAnEndpoint));
+            assert_eq!(endpoint_for_this_machine(text), unreadable, "{text:?}");
         }
+        assert!(endpoint_for_others("0.0.0.0:7070").is_ok() && endpoint_for_others("unix:/a").is_err());
     }
 }

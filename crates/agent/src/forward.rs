@@ -14,18 +14,15 @@ use tollgate_client::{
     tls_config_for,
 };
 use tollgate_edge::Inbound;
-use tollgate_http::forward::{self, Failure, ForwardError, SendError, Watched};
+use tollgate_http::HostName;
+use tollgate_http::forward::{self, Failure, ForwardError, Proxy, SendError, Watched};
 use tollgate_telemetry::{RequestSpan, Traces};
 
-use crate::admission;
-use crate::admission::MARKER;
-use crate::endpoint::Door;
+use crate::admission::{self, Door, MARKER};
 use crate::error::AgentError;
-use crate::hosts::HostName;
-use crate::limits::Limits;
 use crate::refusal::{AGENT_ERROR, Kind, Refusal, request_id};
 use crate::telemetry::Counters;
-use crate::traced::{self, Within};
+use crate::traced;
 use crate::upstream::Upstream;
 
 /// The body of an answer: the upstream's, or the agent's own.
@@ -35,44 +32,37 @@ pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
 pub(crate) struct Forward {
     upstream: forward::Upstream<Body>,
     authorizer: Authorizer,
-    /// Names that requests may have as their host.
-    names: Vec<HostName>,
     counters: Counters,
     /// The last request to the upstream failed, which has been logged.
     failing: AtomicBool,
+    /// Names that requests may have as their host.
+    pub(crate) names: Vec<HostName>,
     /// What requests are recorded in.
-    traces: Option<Traces>,
+    pub(crate) traces: Option<Traces>,
+    /// The agent has been told to stop.
+    pub(crate) stopping: AtomicBool,
 }
 
 /// The body that is sent.
 type Body = Replay<Watched<Inbound>>;
 
 impl Forward {
-    pub(crate) fn new(upstream: Upstream, cached: Cached, limits: &Limits) -> Result<Self, AgentError> {
-        let Limits { connect, acknowledged, answer, idle, .. } = *limits;
-        let limits = forward::Limits { connect, acknowledged, answer, idle };
-        let proxy = upstream.proxy()?;
+    pub(crate) fn new(
+        upstream: Upstream,
+        cached: Cached,
+        limits: forward::Limits,
+    ) -> Result<Self, AgentError> {
+        let proxy = Proxy::of_environment(&upstream.target.origin())?;
         let tls = tls_config_for(&upstream.origin)?;
         Ok(Self {
             authorizer: Authorizer::new(cached, [upstream.origin]),
             upstream: forward::Upstream::through(proxy.as_ref(), upstream.target, tls, limits),
-            names: Vec::new(),
             counters: Counters::new(),
             failing: AtomicBool::new(false),
+            names: Vec::new(),
             traces: None,
+            stopping: AtomicBool::new(false),
         })
-    }
-
-    pub(crate) fn allow(&mut self, names: Vec<HostName>) {
-        self.names = names;
-    }
-
-    pub(crate) fn trace(&mut self, traces: Traces) {
-        self.traces = Some(traces);
-    }
-
-    pub(crate) fn names(&self) -> &[HostName] {
-        &self.names
     }
 
     pub(crate) fn cached(&self) -> &Cached {
@@ -90,7 +80,7 @@ impl Forward {
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(MARKER);
         let mut key = None;
-        let within = self.traces.as_ref().zip(span).map(|(traces, span)| Within { traces, span });
+        let within = self.traces.as_ref().zip(span);
         let sending = Sending { upstream: &self.upstream, key: &mut key, within, sent: 0 };
         let send = |request: Request<_>| self.authorizer.send(request.map(Replay::new), sending);
         let error = match self.upstream.forward(request, send).await {
@@ -146,7 +136,7 @@ struct Sending<'a> {
     /// The `Idempotency-Key` that it was sent with.
     key: &'a mut Option<HeaderValue>,
     /// Where it is recorded, if it is.
-    within: Option<Within<'a>>,
+    within: Option<(&'a Traces, &'a RequestSpan)>,
     /// How often it was sent so far.
     sent: u32,
 }
@@ -161,19 +151,19 @@ impl Sender<Request<Body>> for Sending<'_> {
         spare: Option<&Spare<Request<Body>>>,
     ) -> Result<Response<Incoming>, SendError> {
         *self.key = request.headers().get(IDEMPOTENCY_KEY).cloned();
-        let sent = self.within.map(|within| within.sending(&mut request, self.sent));
+        let span = self.within.map(|(traces, within)| traces.calling(within, &mut request, self.sent));
         self.sent += 1;
         let again = || {
             let mut again = spare?.request()?;
             counter!("tollgate_agent_resent_total").increment(1);
-            if let Some(sent) = &sent {
-                sent.write(again.headers_mut());
+            if let Some(span) = &span {
+                span.write(again.headers_mut());
             }
             Some(again)
         };
         let answered = self.upstream.send(request, spare.is_some_and(Spare::may_arrive_twice), again).await;
-        if let Some(sent) = sent {
-            sent.end(&answered);
+        if let Some(span) = span {
+            traced::end(span, &answered);
         }
         answered
     }

@@ -6,14 +6,15 @@
 //! [`Authorizer`](tollgate_client::Authorizer).
 //!
 //! ```no_run
-//! use tollgate_agent::{Agent, Limits, Listener, Upstream};
+//! use tollgate_agent::{Agent, Limits, Upstream, endpoint_for_this_machine};
 //! use tollgate_client::{Cached, Caller, Environment, Settings};
+//! use tollgate_edge::EndpointListener;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let caller = Caller::from_environment(&Environment::process()).await?;
 //! let cached = Cached::new(caller.credentials()?, Settings::default());
 //! let agent = Agent::new(Upstream::new(caller.base_url())?, cached, Limits::default())?;
-//! let listener = Listener::bind(&"127.0.0.1:7070".parse()?).await?;
+//! let listener = EndpointListener::bind(&endpoint_for_this_machine("127.0.0.1:7070")?).await?;
 //! agent.serve(vec![listener], None, std::future::pending()).await;
 //! # Ok(())
 //! # }
@@ -23,9 +24,9 @@
 //!
 //! - A socket in the file system (`unix:PATH`) is for the agent's own user and root. It has mode 0600 from its first
 //!   moment, and the kernel names the user that connects.
-//! - An address is a loopback address unless it is [said otherwise](Endpoint::for_others), and any program on the machine can reach it. To keep pages in browsers
-//!   out, a request must have the header `X-Tollgate-Agent: 1` exactly once, for which a page needs a preflight, and the
-//!   agent's own address as `Host`, against DNS rebinding.
+//! - An address is [one of loopback](endpoint_for_this_machine) unless it is [said otherwise](endpoint_for_others), and any program on
+//!   the machine can reach it. To keep pages in browsers out, a request must have the header `X-Tollgate-Agent: 1` exactly once, for
+//!   which a page needs a preflight, and the agent's own address as `Host`, against DNS rebinding.
 //! - On both, a request with `Origin` or `Sec-Fetch-Site` and a CORS preflight are refused, without any CORS header.
 //!
 //! # Its own answers
@@ -56,29 +57,27 @@
 //!
 //! Besides [those of the client](tollgate_client#metrics): `tollgate_agent_requests_total` by class of `status`,
 //! `tollgate_agent_errors_total` by `kind`, `tollgate_agent_request_seconds` until an answer begins,
-//! `tollgate_agent_connections` and `tollgate_agent_resent_total`. A [`Recorder`] records them, and a listener of its own
-//! serves them at `/metrics`, beside `/healthz` (the process is up) and `/readyz` (there is a token).
+//! `tollgate_agent_connections` and `tollgate_agent_resent_total`. A [`Recorder`] records them if it is installed before, and a
+//! listener of its own serves them at `/metrics`, beside `/healthz` (the process is up) and `/readyz` (there is a token).
 
 #![cfg(unix)]
 
-use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use metrics::Gauge;
+use tokio::sync::oneshot;
 use tollgate_client::Cached;
-use tollgate_telemetry::Traces;
+use tollgate_edge::{self as edge, Drained, EndpointListener};
+use tollgate_telemetry::{Recorder, Traces};
 
 mod admin;
 mod admission;
 mod endpoint;
 mod error;
 mod forward;
-mod hosts;
 mod limits;
-mod recorder;
 mod refusal;
 mod serve;
 mod telemetry;
@@ -86,41 +85,39 @@ mod traced;
 mod upstream;
 
 use admin::Admin;
-pub use endpoint::{BindError, Endpoint, EndpointError, Listener};
+pub use endpoint::{EndpointError, endpoint_for_others, endpoint_for_this_machine};
 pub use error::AgentError;
 use forward::Forward;
-pub use hosts::{HostName, NotAHostName};
 pub use limits::Limits;
-pub use recorder::Recorder;
-use serve::Answering;
-pub use tollgate_edge::Drained;
+use serve::{Answering, serve};
+pub use tollgate_http::{HostName, NotAHostName};
 pub use upstream::Upstream;
 
 /// The proxy.
 pub struct Agent {
     forward: Forward,
-    limits: Limits,
+    limits: edge::Limits,
 }
 
 impl Agent {
     /// Forwards to `upstream` with the tokens of `cached`, through the proxy that the environment names for it. It fails where TLS
     /// can't be set up, or there is no way to use the proxy.
     pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, AgentError> {
-        let forward = Forward::new(upstream, cached, &limits)?;
-        Ok(Self { forward, limits })
+        let forward = Forward::new(upstream, cached, limits.upstream)?;
+        Ok(Self { forward, limits: limits.callers })
     }
 
     /// Takes requests whose `Host` is one of these names, too.
     #[must_use]
     pub fn allow_hosts(mut self, names: Vec<HostName>) -> Self {
-        self.forward.allow(names);
+        self.forward.names = names;
         self
     }
 
     /// Records requests in these traces, and passes them on to the upstream. Without it the caller's go there as they came.
     #[must_use]
     pub fn trace(mut self, traces: Traces) -> Self {
-        self.forward.trace(traces);
+        self.forward.traces = Some(traces);
         self
     }
 
@@ -129,47 +126,33 @@ impl Agent {
     /// `admin` serves health checks and metrics until the end.
     pub async fn serve(
         self,
-        listeners: Vec<Listener>,
-        admin: Option<(Listener, Recorder)>,
-        shutdown: impl Future<Output = ()>,
+        listeners: Vec<EndpointListener>,
+        admin: Option<(EndpointListener, Recorder)>,
+        shutdown: impl Future<Output = ()> + Send,
     ) -> Drained {
-        let (stop, stopped) = watch::channel(());
-        let (stop_admin, admin_stopped) = watch::channel(());
-        let (edge, forward) = (serve::edge(&self.limits), Arc::new(self.forward));
-        let draining = Arc::new(AtomicBool::new(false));
-        let mut serving = JoinSet::new();
-        let mut watched = JoinSet::new();
-        let recorder = admin.as_ref().map(|(_, recorder)| recorder.clone());
-        let upkeep = async {
-            match &recorder {
-                Some(recorder) => recorder.upkeep().await,
-                None => pending().await,
-            }
+        let Self { forward, limits } = self;
+        let forward = Arc::new(forward);
+        let stopped = async {
+            shutdown.await;
+            forward.stopping.store(true, Ordering::Relaxed);
         };
-        for listener in listeners {
-            let (edge, open, stopped) = (edge.clone(), telemetry::connections(), stopped.clone());
-            let answering = Answering::Callers(forward.clone());
-            serving.spawn(serve::serve(edge, listener, answering, open, stopped));
-        }
-        if let Some((listener, recorder)) = admin {
-            let admin = Admin { forward: forward.clone(), recorder, draining: draining.clone() };
-            let limits = Limits { max_connections: 64, grace: Duration::from_secs(1), ..self.limits.clone() };
-            let (edge, open) = (serve::edge(&limits), metrics::Gauge::noop());
-            let answering = Answering::Watchers(Arc::new(admin));
-            watched.spawn(serve::serve(edge, listener, answering, open, admin_stopped));
-        }
+        let (callers, open) = (Answering::Callers(forward.clone()), telemetry::connections());
+        let serving = serve(limits.clone(), listeners, callers, open, Box::pin(stopped));
+        let Some((listener, recorder)) = admin else { return serving.await };
+        let (end, ended) = oneshot::channel::<()>();
+        let ended = async { _ = ended.await };
+        let limits = edge::Limits { max_connections: 64, grace: Duration::from_secs(1), ..limits };
+        let admin = Admin { forward: forward.clone(), recorder: recorder.clone() };
+        let watchers = Answering::Watchers(Arc::new(admin));
+        let watching = serve(limits, vec![listener], watchers, Gauge::noop(), Box::pin(ended));
+        let serving = async {
+            let drained = serving.await;
+            drop(end);
+            drained
+        };
         tokio::select! {
-            () = shutdown => {}
-            never = upkeep => match never {},
+            (drained, _) = async { tokio::join!(serving, watching) } => drained,
+            never = recorder.upkeep() => match never {},
         }
-        draining.store(true, Ordering::Relaxed);
-        drop(stop);
-        let ended = serving.join_all().await;
-        drop(stop_admin);
-        watched.join_all().await;
-        ended.into_iter().fold(Drained { completed: 0, aborted: 0 }, |sum, ended| Drained {
-            completed: sum.completed + ended.completed,
-            aborted: sum.aborted + ended.aborted,
-        })
     }
 }

@@ -2,38 +2,40 @@
 
 use std::time::Duration;
 
+use tollgate_http::forward;
+
+/// How long a connection may be silent, at its start, in a head and between requests.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long a caller may read nothing of an answer: it may process a stream as it comes.
+const STALL: Duration = Duration::from_secs(15 * 60);
+
 /// Limits on connections, bytes and time.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections served at once. Over it some callers are answered 503, and the others wait in the kernel's backlog.
-    pub max_connections: usize,
-    /// Size of a request's head, in bytes; at least 8 KiB.
-    pub head_bytes: usize,
-    /// Header lines in a request.
-    pub max_headers: usize,
-    /// Time for a connection to the upstream, TLS included.
-    pub connect: Duration,
-    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
-    pub acknowledged: Duration,
-    /// Time without progress until the upstream's answer begins.
-    pub answer: Duration,
-    /// Time that a connection to the upstream is kept without a request.
-    pub idle: Duration,
-    /// Time that requests in flight have after the signal to stop.
-    pub grace: Duration,
+    /// What callers may cost, and how long they have.
+    pub callers: tollgate_edge::Limits,
+    /// How long the upstream is waited for.
+    pub upstream: forward::Limits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
+        let callers = tollgate_edge::Limits {
             max_connections: 1_024,
+            first_byte: SILENCE,
+            head: SILENCE,
+            idle: SILENCE,
+            write_stall: STALL,
             head_bytes: 64 * 1024,
             max_headers: 128,
+            ..tollgate_edge::Limits::default()
+        };
+        let upstream = forward::Limits {
             connect: Duration::from_secs(5),
             acknowledged: Duration::from_secs(10),
             answer: Duration::from_secs(60),
             idle: Duration::from_secs(30),
-            grace: Duration::from_secs(25),
-        }
+        };
+        Self { callers, upstream }
     }
 }

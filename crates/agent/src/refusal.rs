@@ -17,126 +17,60 @@ pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-age
 /// What may be sent, among what is commonly used (RFC 9110 §10.2.1).
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
-/// Why a request was not forwarded, or not answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Target,
-    Host,
-    Browser,
-    Marker,
-    Method,
-    Upgrade,
-    Expectation,
-    Body,
-    SlowBody,
-    NoToken,
-    Connect,
-    Upstream,
-    Timeout,
-    NotReady,
-    NotFound,
+/// Makes the kinds of one table, so that none is without an answer.
+macro_rules! kinds {
+    ($($kind:ident $label:literal $status:ident $code:ident: $message:literal;)*) => {
+        /// Why a request was not forwarded, or not answered.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Kind { $($kind),* }
+
+        impl Kind {
+            /// All of them, each at its number.
+            pub(crate) const ALL: [Self; [$($label),*].len()] = [$(Self::$kind),*];
+
+            /// The kind as a text, for the header and the metrics.
+            pub(crate) fn label(self) -> &'static str {
+                match self { $(Self::$kind => $label),* }
+            }
+
+            fn answer(self) -> (StatusCode, Code, &'static str) {
+                match self { $(Self::$kind => (StatusCode::$status, Code::$code, $message)),* }
+            }
+        }
+    };
 }
 
-impl Kind {
-    pub(crate) const ALL: [Self; 15] = [
-        Self::Target,
-        Self::Host,
-        Self::Browser,
-        Self::Marker,
-        Self::Method,
-        Self::Upgrade,
-        Self::Expectation,
-        Self::Body,
-        Self::SlowBody,
-        Self::NoToken,
-        Self::Connect,
-        Self::Upstream,
-        Self::Timeout,
-        Self::NotReady,
-        Self::NotFound,
-    ];
-
-    /// The kind as a text, for the header and the metrics.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Target => "target",
-            Self::Host => "host",
-            Self::Browser => "browser",
-            Self::Marker => "marker",
-            Self::Method => "method",
-            Self::Upgrade => "upgrade",
-            Self::Expectation => "expectation",
-            Self::Body => "body",
-            Self::SlowBody => "slow_body",
-            Self::NoToken => "no_token",
-            Self::Connect => "connect",
-            Self::Upstream => "upstream",
-            Self::Timeout => "timeout",
-            Self::NotReady => "not_ready",
-            Self::NotFound => "not_found",
-        }
-    }
-
-    fn answer(self) -> (StatusCode, Code, &'static str) {
-        use {Code as C, StatusCode as S};
-        match self {
-            Self::Target => {
-                (S::BAD_REQUEST, C::ValidationError, "The target must be a path, below that of the upstream.")
-            }
-            Self::Host => (
-                S::MISDIRECTED_REQUEST,
-                C::Forbidden,
-                "The Host header must be the agent's own address, or a name that it was told (--allow-host).",
-            ),
-            Self::Browser => {
-                (S::FORBIDDEN, C::BrowserNotAllowed, "A page in a browser may not use the agent.")
-            }
-            Self::Marker => {
-                (S::FORBIDDEN, C::Forbidden, "Send the header X-Tollgate-Agent: 1 (once) to use the agent.")
-            }
-            Self::Method => (
-                S::METHOD_NOT_ALLOWED,
-                C::MethodNotAllowed,
-                "The agent does not forward TRACE: the answer would hold the token.",
-            ),
-            Self::Upgrade => {
-                (S::BAD_REQUEST, C::ValidationError, "The agent upgrades connections to WebSocket only.")
-            }
-            Self::Expectation => (
-                S::EXPECTATION_FAILED,
-                C::ValidationError,
-                "The agent supports no Expect other than 100-continue.",
-            ),
-            Self::Body => (S::BAD_REQUEST, C::ValidationError, "The body of the request is broken."),
-            Self::SlowBody => {
-                (S::REQUEST_TIMEOUT, C::RequestTimeout, "The body of the request did not arrive in time.")
-            }
-            Self::NoToken => (
-                S::SERVICE_UNAVAILABLE,
-                C::Unavailable,
-                "The agent has no access token for now; its log says why. The request was not sent.",
-            ),
-            Self::Connect => (
-                S::BAD_GATEWAY,
-                C::Unavailable,
-                "The agent can't connect to the upstream. The request was not sent.",
-            ),
-            Self::Upstream => (
-                S::BAD_GATEWAY,
-                C::Unavailable,
-                "The connection to the upstream broke. Whether the request was handled is not known.",
-            ),
-            Self::Timeout => (
-                S::GATEWAY_TIMEOUT,
-                C::Unavailable,
-                "The upstream did not answer in time. Whether the request was handled is not known.",
-            ),
-            Self::NotReady => {
-                (S::SERVICE_UNAVAILABLE, C::Unavailable, "The agent has no access token, or it is stopping.")
-            }
-            Self::NotFound => (S::NOT_FOUND, C::NotFound, "There is /healthz, /readyz and /metrics."),
-        }
-    }
+kinds! {
+    Target "target" BAD_REQUEST ValidationError:
+        "The target must be a path, below that of the upstream.";
+    Host "host" MISDIRECTED_REQUEST Forbidden:
+        "The Host header must be the agent's own address, or a name that it was told (--allow-host).";
+    Browser "browser" FORBIDDEN BrowserNotAllowed:
+        "A page in a browser may not use the agent.";
+    Marker "marker" FORBIDDEN Forbidden:
+        "Send the header X-Tollgate-Agent: 1 (once) to use the agent.";
+    Method "method" METHOD_NOT_ALLOWED MethodNotAllowed:
+        "The agent does not forward TRACE: the answer would hold the token.";
+    Upgrade "upgrade" BAD_REQUEST ValidationError:
+        "The agent upgrades connections to WebSocket only.";
+    Expectation "expectation" EXPECTATION_FAILED ValidationError:
+        "The agent supports no Expect other than 100-continue.";
+    Body "body" BAD_REQUEST ValidationError:
+        "The body of the request is broken.";
+    SlowBody "slow_body" REQUEST_TIMEOUT RequestTimeout:
+        "The body of the request did not arrive in time.";
+    NoToken "no_token" SERVICE_UNAVAILABLE Unavailable:
+        "The agent has no access token for now; its log says why. The request was not sent.";
+    Connect "connect" BAD_GATEWAY Unavailable:
+        "The agent can't connect to the upstream. The request was not sent.";
+    Upstream "upstream" BAD_GATEWAY Unavailable:
+        "The connection to the upstream broke. Whether the request was handled is not known.";
+    Timeout "timeout" GATEWAY_TIMEOUT Unavailable:
+        "The upstream did not answer in time. Whether the request was handled is not known.";
+    NotReady "not_ready" SERVICE_UNAVAILABLE Unavailable:
+        "The agent has no access token, or it is stopping.";
+    NotFound "not_found" NOT_FOUND NotFound:
+        "There is /healthz, /readyz and /metrics.";
 }
 
 /// An answer of the agent's own.

@@ -11,7 +11,8 @@ use metrics::{
 use crate::refusal::Kind;
 
 /// Says what each metric is, to the recorder that is installed now.
-pub(crate) fn describe() {
+fn describe() {
+    tollgate_client::describe_metrics();
     describe_counter!(
         "tollgate_agent_requests_total",
         "Answers of the upstream, by the first digit of the status."
@@ -36,6 +37,7 @@ pub(crate) struct Counters {
 impl Counters {
     /// Looks them up in the recorder that is installed now.
     pub(crate) fn new() -> Self {
+        describe();
         let answered = ["1xx", "2xx", "3xx", "4xx", "5xx"];
         Self {
             answered: answered.map(|status| counter!("tollgate_agent_requests_total", "status" => status)),

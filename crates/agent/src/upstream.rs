@@ -1,10 +1,8 @@
 //! Where the agent forwards to.
 
-use std::net::IpAddr;
-
 use http::Uri;
 use tollgate_client::{ConfigurationError, HttpHosts, Origin};
-use tollgate_http::forward::{Proxy, Target, UnsupportedProxy};
+use tollgate_http::forward::Target;
 use url::Url;
 
 /// The one place that requests are forwarded to: an origin, and what its paths begin with.
@@ -28,14 +26,6 @@ impl Upstream {
         let uri = url.as_str().parse::<Uri>().map_err(|_| ConfigurationError::Url)?;
         let target = Target::new(&uri).ok_or(ConfigurationError::Url)?;
         Ok(Self { origin, target })
-    }
-
-    /// The proxy on the way there, by the environment. There is none on this machine.
-    pub(crate) fn proxy(&self) -> Result<Option<Proxy>, UnsupportedProxy> {
-        let uri = self.target.origin();
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let is_here = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
-        if is_here { Ok(None) } else { Proxy::of_environment(&uri) }
     }
 }
 

@@ -17,8 +17,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tollgate_agent::{Agent, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, Limits, Upstream};
 use tollgate_client::{Cached, Clock, Obtaining, Settings, Token, TokenSource};
+use tollgate_edge::EndpointListener;
+use tollgate_telemetry::Recorder;
 use tollgate_token_file::TokenFile;
 
 use crate::caller::{Message, Wire};
@@ -60,7 +62,7 @@ async fn nothing_secret_comes_out() {
         Agent::new(Upstream::new(&upstream.url()).unwrap(), cached.clone(), Limits::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = TokenFile::keep(&folder.path().join("token"), cached.clone()).unwrap();
-    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = EndpointListener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.endpoint().address().unwrap();
     say(&(&listener, &file));
     let (stop, stopped) = oneshot::channel::<()>();

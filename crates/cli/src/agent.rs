@@ -5,11 +5,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_agent::{Agent, Endpoint, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, Limits, Upstream};
 use tollgate_client::{Cached, Caller, ClientCredentials, Settings};
 use tollgate_commands::{Failure, output::Format};
 use tollgate_config::{LogFormat, LogLevel};
-use tollgate_telemetry::{Delivering, Telemetry};
+use tollgate_edge::{Endpoint, EndpointListener};
+use tollgate_telemetry::{Delivering, Recorder, Telemetry};
 use tollgate_token_file::TokenFile;
 
 use crate::args::AgentArgs;
@@ -30,7 +31,7 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     let upstream = upstream(&args, &caller)?;
     let listeners = bind(&args).await?;
     let admin = match &args.admin_listen {
-        Some(endpoint) => Some(Listener::bind(endpoint).await.map_err(Failure::of_error)?),
+        Some(endpoint) => Some(EndpointListener::bind(endpoint).await.map_err(Failure::of_error)?),
         None => None,
     };
     let _log = start_log(format)?;
@@ -125,24 +126,22 @@ fn credentials(args: &AgentArgs, caller: &Caller) -> Result<ClientCredentials, F
 }
 
 fn limits(args: &AgentArgs) -> Limits {
-    let defaults = Limits::default();
+    let Limits { mut callers, mut upstream } = Limits::default();
     let connections = args.max_connections.and_then(|number| usize::try_from(number).ok());
-    Limits {
-        max_connections: connections.unwrap_or(defaults.max_connections),
-        connect: args.connect_timeout.unwrap_or(defaults.connect),
-        answer: args.answer_timeout.unwrap_or(defaults.answer),
-        ..defaults
-    }
+    callers.max_connections = connections.unwrap_or(callers.max_connections);
+    upstream.connect = args.connect_timeout.unwrap_or(upstream.connect);
+    upstream.answer = args.answer_timeout.unwrap_or(upstream.answer);
+    Limits { callers, upstream }
 }
 
 /// Binds what the arguments name. An agent that only keeps a token file needs no listener.
-async fn bind(args: &AgentArgs) -> Result<Vec<Listener>, Failure> {
+async fn bind(args: &AgentArgs) -> Result<Vec<EndpointListener>, Failure> {
     let default = [DEFAULT_LISTEN.parse::<Endpoint>().expect("it is one")];
     let is_default = args.listen.is_empty() && args.listen_remote.is_empty() && args.token_file.is_none();
     let endpoints = if is_default { &default[..] } else { &args.listen };
     let mut listeners = Vec::new();
     for endpoint in endpoints.iter().chain(&args.listen_remote) {
-        listeners.push(Listener::bind(endpoint).await.map_err(Failure::of_error)?);
+        listeners.push(EndpointListener::bind(endpoint).await.map_err(Failure::of_error)?);
     }
     Ok(listeners)
 }

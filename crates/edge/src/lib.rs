@@ -10,7 +10,7 @@
 //!
 //! # How to use it
 //!
-//! Bind a [`Listener`] (TCP, Unix, or an [`OwnSocket`] for this user alone), choose [`Limits`], and say for each connection
+//! Bind a [`Listener`] (TCP by [`listen`], Unix, an [`EndpointListener`] for what people write, or several of them), choose [`Limits`], and say for each connection
 //! by which `tower::Service` its requests are answered. [`Edge::serve`] returns when `shutdown` has completed and every connection has ended.
 //!
 //! ```
@@ -59,7 +59,7 @@
 //!
 //! # Who does what
 //!
-//! `serve` accepts, within the `slots` and what `sources` may take; `connection` speaks with one peer and `watch` holds it to the limits by what
+//! `serve` accepts, within the `slots` and what a source may take; `connection` speaks with one peer and `watch` holds it to the limits by what
 //! `pulse` has noted; `tap` sees the bytes before hyper does, for `framing` and `chunks`; `admission` decides about each request that
 //! hyper made of them, `unread` about the bodies that are left; `refusal` and `closing` say what is left to say.
 
@@ -68,6 +68,7 @@ mod chunks;
 mod clock;
 mod closing;
 mod connection;
+mod endpoint;
 mod framing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -82,7 +83,6 @@ mod rules;
 mod serve;
 mod shared;
 mod slots;
-mod sources;
 mod switched;
 mod tap;
 mod tls;
@@ -92,12 +92,11 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use endpoint::{BindError, Endpoint, EndpointListener, NotAnEndpoint};
 pub use limits::{Limits, OpenConnections};
-pub use listener::{Listener, Socket};
-pub use own_socket::{Bound, OwnSocket};
+pub use listener::{Listener, Socket, listen};
 pub use rules::Requests;
 pub use rustls::ServerConfig as TlsConfig;
 pub use serve::{Drained, Edge};
-pub use sources::{SourceLimits, Sources};
 pub use tls::{Certificate, TlsError};
 pub use unread::Inbound;

@@ -1,11 +1,13 @@
 //! Where connections come from: a TCP port or a socket in the file system.
 
+use std::future::poll_fn;
 use std::io;
 use std::iter;
 use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
 
 use tokio::net::unix::UCred;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
 /// A connection. It is one type, so that what speaks HTTP on it is compiled once for a service.
@@ -32,6 +34,18 @@ pub trait Listener: Send + Sync {
     /// Stops listening and hands out the connections that the kernel has established: closing the socket first would
     /// reset them.
     fn into_established(self) -> impl Iterator<Item = (Socket, Self::Peer)> + Send;
+}
+
+/// Connections that may wait in the kernel, as far as it lets them (`net.core.somaxconn`). With few, a crowd that comes
+/// at once is made to try again, a second later.
+const BACKLOG: u32 = 4096;
+
+/// Listens on an address, also while connections of an earlier process that are still closing hold the port.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener for TcpListener {
@@ -77,6 +91,31 @@ impl Listener for UnixListener {
             let peer = stream.peer_cred().ok()?;
             Some((Either::Right(stream), peer))
         })
+    }
+}
+
+/// Several listeners, which are served as one.
+impl<L: Listener> Listener for Vec<L> {
+    type Peer = L::Peer;
+
+    fn address(peer: &L::Peer) -> Option<IpAddr> {
+        L::address(peer)
+    }
+
+    async fn accept(&self) -> io::Result<(Socket, L::Peer)> {
+        let mut accepting: Vec<_> = self.iter().map(|listener| Box::pin(listener.accept())).collect();
+        // By chance, as the others would wait behind one that always has a connection.
+        let first = rand::random_range(0..=accepting.len());
+        accepting.rotate_left(first);
+        let accepted = poll_fn(|cx| {
+            let mut polled = accepting.iter_mut().map(|one| one.as_mut().poll(cx));
+            polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        });
+        accepted.await
+    }
+
+    fn into_established(self) -> impl Iterator<Item = (Socket, L::Peer)> + Send {
+        self.into_iter().flat_map(L::into_established)
     }
 }
 

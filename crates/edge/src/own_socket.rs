@@ -12,14 +12,14 @@ use crate::listener::{Listener, Socket};
 /// A listening socket in the file system that its owner and root alone can reach, from the start. The kernel names the user of each
 /// peer, and others are passed over. The socket is removed when this is dropped, unless another process has replaced it.
 #[derive(Debug)]
-pub struct OwnSocket {
+pub(crate) struct OwnSocket {
     listener: UnixListener,
     file: SocketFile,
 }
 
 /// The outcome of [`OwnSocket::bind`].
 #[derive(Debug)]
-pub enum Bound {
+pub(crate) enum Bound {
     /// It listens.
     Listening(OwnSocket),
     /// The path is taken by something that is not a socket. It is left alone.
@@ -29,7 +29,7 @@ pub enum Bound {
 impl OwnSocket {
     /// Listens at `path`, and replaces a socket that nobody answers on. Another process that listens there is
     /// [`AddrInUse`](io::ErrorKind::AddrInUse).
-    pub async fn bind(path: &Path) -> io::Result<Bound> {
+    pub(crate) async fn bind(path: &Path) -> io::Result<Bound> {
         // A socket is created with a mode that depends on the umask, and `chmod` would come too late. So it is created in a
         // folder that nobody else can enter, and renamed when its mode is set.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -53,7 +53,7 @@ impl OwnSocket {
     }
 
     /// Where it listens.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.file.path
     }
 }

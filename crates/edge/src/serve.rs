@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
+use tollgate_http::{Held, Sources};
 
 use crate::admission::Inner;
 use crate::limits::{Limits, OpenConnections};
@@ -22,7 +23,6 @@ use crate::refusal::Refusal;
 use crate::rules::{Requests, Rules};
 use crate::shared::Shared;
 use crate::slots::{Slot, Slots};
-use crate::sources::{Held, Sources};
 use crate::unread::Inbound;
 use crate::{closing, connection};
 

@@ -9,7 +9,8 @@
 //! - [`read_body()`] reads a body, bounded in bytes and in time.
 //! - [`RequestId`] is the id of a request, the caller's own or a new one.
 //! - [`client_address()`] finds the address of the caller when proxies stand in between.
-//! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed.
+//! - [`has_own_host`] tells whether a request names the server that it came to, or another, as by DNS rebinding.
+//! - [`Throttle`] and [`Limiter`] count events by [`Source`] or by whatever else can be hashed; [`Sources`] counts connections.
 //! - [`IdempotencyKey`] is the key of a request that may come again.
 //! - [`SharedText`] is a text for everybody, sent compressed to who takes it so.
 //! - [`Media`] is the type of a body; [`json`] and [`fields`] read one strictly.
@@ -33,6 +34,8 @@ mod client_address;
 #[cfg(feature = "server")]
 mod forwarded;
 #[cfg(feature = "server")]
+mod hosts;
+#[cfg(feature = "server")]
 mod idempotency_key;
 #[cfg(feature = "server")]
 mod limiter;
@@ -46,6 +49,8 @@ mod shared_text;
 #[cfg(feature = "server")]
 mod source;
 #[cfg(feature = "server")]
+mod sources;
+#[cfg(feature = "server")]
 mod throttle;
 
 #[cfg(feature = "server")]
@@ -53,6 +58,8 @@ pub use body::{BodyError, RequestBody, read_body};
 pub use client_address::ClientAddress;
 #[cfg(feature = "server")]
 pub use forwarded::client_address;
+#[cfg(feature = "server")]
+pub use hosts::{HostName, NotAHostName, has_own_host};
 #[cfg(feature = "server")]
 pub use idempotency_key::{IDEMPOTENT_REPLAYED, IdempotencyKey};
 #[cfg(feature = "server")]
@@ -66,5 +73,7 @@ pub use request_id::{RequestId, X_REQUEST_ID};
 pub use shared_text::{Coding, SharedText};
 #[cfg(feature = "server")]
 pub use source::Source;
+#[cfg(feature = "server")]
+pub use sources::{Held, SourceLimits, Sources};
 #[cfg(feature = "server")]
 pub use throttle::{Key, Throttle};

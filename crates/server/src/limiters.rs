@@ -6,8 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tollgate_config::{Config, Limits, Rate};
 use tollgate_core::ClientId;
-use tollgate_edge::{SourceLimits, Sources};
-use tollgate_http::{Limiter, Throttle};
+use tollgate_http::{Limiter, SourceLimits, Sources, Throttle};
 use tollgate_installation::Registered;
 
 use crate::error::Error;

@@ -3,8 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tollgate_config::Config;
+use tollgate_edge::listen;
 
 /// A listener that can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -113,21 +114,9 @@ fn take_or_bind(
     Ok(Socket { listener: TcpListener::from_std(socket).map_err(refused)?, is_given: true })
 }
 
-/// Connections that may wait in the kernel, as far as it lets them (`net.core.somaxconn`). With few, a crowd that comes
-/// at once is made to try again, a second later.
-const BACKLOG: u32 = 4096;
-
 fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
     listen(address).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken { address, key },
         _ => BindError::Refused { address, key, source },
     })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of an earlier process that are still closing don't hold the port.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

@@ -9,6 +9,9 @@
 //!
 //! Nothing here makes a request wait. A span that has ended goes to a queue that has a bound; what finds it full is dropped and
 //! counted ([`Counts`]). How bodies are sent is up to a [`Collector`].
+//!
+//! With the feature `recorder`, a program that counts through the facade `metrics` has a `Recorder`, which shows what was counted as
+//! Prometheus reads it, and as it is delivered.
 
 mod context;
 mod counts;
@@ -17,15 +20,18 @@ mod encode;
 mod exposition;
 mod in_context;
 mod queue;
+#[cfg(feature = "recorder")]
+mod recorder;
 mod spans;
 #[cfg(test)]
 mod tests;
 mod traces;
 
-pub use context::{TRACEPARENT, TRACESTATE};
 pub use counts::Counts;
 pub use delivery::{Collector, Delivering, Sending, Signal, Telemetry, Undelivered};
 pub use encode::Identity;
 pub use in_context::InContext;
+#[cfg(feature = "recorder")]
+pub use recorder::Recorder;
 pub use spans::{CallSpan, RequestSpan, TraceIdText};
-pub use traces::{Call, Received, Traces, Trust, Work};
+pub use traces::{Received, Traces, Trust, Work};

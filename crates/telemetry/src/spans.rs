@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use http::HeaderMap;
 use opentelemetry::trace::{Status, TraceContextExt as _, TraceId};
 use opentelemetry::{Context, KeyValue};
+
+use crate::context;
 
 /// A request that is being answered, and is recorded.
 pub struct RequestSpan {
@@ -46,10 +49,19 @@ pub(crate) fn current() -> Option<Context> {
 
 /// A call of another server, which is recorded.
 pub struct CallSpan {
-    pub(crate) context: Context,
+    context: Context,
 }
 
 impl CallSpan {
+    pub(crate) fn new(context: Context) -> Self {
+        Self { context }
+    }
+
+    /// Writes the trace into the headers of the call, also where it is made once more.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        context::write(self.context.span().span_context(), headers);
+    }
+
     /// Ends it with the status of the answer.
     pub fn answered(self, status: u16) {
         let span = self.context.span();

@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
+use crate::context::{TRACEPARENT, TRACESTATE};
 use crate::queue::CAPACITY;
 use crate::{
-    Call, Collector, Identity, InContext, Received, Sending, Signal, TRACEPARENT, TRACESTATE, Telemetry,
-    Traces, Trust, Undelivered, Work,
+    Collector, Identity, InContext, Received, Sending, Signal, Telemetry, Traces, Trust, Undelivered, Work,
 };
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -147,10 +147,10 @@ async fn a_call_within_the_process_belongs_to_what_it_is_made_for_or_to_nothing(
     InContext::new(async { assert!(answer(&traces, &empty, Trust::Inside)) }, Some(&span)).await;
     InContext::new(async { traces.worked(work()) }, Some(&span)).await;
     InContext::new(async { traces.worked(work()) }, None).await;
-    let mut sent = headers(UNSAMPLED);
-    let call =
-        Call { method: &method, host: "pay.example.com", port: Some(8443), scheme: "https", resent: 0 };
-    traces.calling(&span, call, &mut sent).failed("timeout");
+    let mut call = Request::get("https://pay.example.com:8443/x").body(()).unwrap();
+    *call.headers_mut() = headers(UNSAMPLED);
+    traces.calling(&span, &mut call, 0).failed("timeout");
+    let sent = call.headers();
     let trace_id = span.trace_id();
     span.answered(500, "id");
     assert!(delivering.end(PATIENCE).await);

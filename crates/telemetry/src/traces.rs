@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, Method, Request, Version};
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceState,
     Tracer as _,
@@ -50,21 +50,6 @@ pub struct Received<'a> {
     pub trust: Trust,
 }
 
-/// A request that is about to be sent.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
-    /// Its method.
-    pub method: &'a Method,
-    /// Where it goes.
-    pub host: &'a str,
-    /// The port there.
-    pub port: Option<u16>,
-    /// `http` or `https`.
-    pub scheme: &'a str,
-    /// How often it was sent before.
-    pub resent: u32,
-}
-
 /// Work within a request, which has ended now.
 #[derive(Debug, Clone)]
 pub struct Work {
@@ -109,22 +94,24 @@ impl Traces {
         span.is_recording().then(|| RequestSpan::new(Context::new().with_span(span)))
     }
 
-    /// Starts the span of a call that a request makes, and writes the trace into the headers of the call.
-    pub fn calling(&self, within: &RequestSpan, call: Call<'_>, headers: &mut HeaderMap) -> CallSpan {
-        let method = method(call.method);
+    /// Starts the span of a call that a request makes, and writes the trace into the headers of the call. `resent` is how often the
+    /// same was sent before.
+    pub fn calling<B>(&self, within: &RequestSpan, call: &mut Request<B>, resent: u32) -> CallSpan {
+        let (method, to) = (method(call.method()), call.uri());
         let mut attributes = vec![
             KeyValue::new("http.request.method", method),
-            KeyValue::new("url.scheme", call.scheme.to_owned()),
-            KeyValue::new("server.address", call.host.to_owned()),
+            KeyValue::new("url.scheme", to.scheme_str().unwrap_or_default().to_owned()),
+            KeyValue::new("server.address", to.host().unwrap_or_default().to_owned()),
         ];
-        attributes.extend(call.port.map(|port| KeyValue::new("server.port", i64::from(port))));
-        if call.resent > 0 {
-            attributes.push(KeyValue::new("http.request.resend_count", i64::from(call.resent)));
+        attributes.extend(to.port_u16().map(|port| KeyValue::new("server.port", i64::from(port))));
+        if resent > 0 {
+            attributes.push(KeyValue::new("http.request.resend_count", i64::from(resent)));
         }
         let span = SpanBuilder::from_name(method).with_kind(SpanKind::Client).with_attributes(attributes);
         let span = self.tracer.build_with_context(span, within.context());
-        context::write(span.span_context(), headers);
-        CallSpan { context: Context::new().with_span(span) }
+        let span = CallSpan::new(Context::new().with_span(span));
+        span.write(call.headers_mut());
+        span
     }
 
     /// Records work that has just ended, if it was within a request that is recorded.

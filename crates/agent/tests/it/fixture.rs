@@ -8,8 +8,10 @@ use tempfile::TempDir;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tollgate_agent::{Agent, Drained, Limits, Listener, Recorder, Upstream};
+use tollgate_agent::{Agent, Limits, Upstream};
 use tollgate_client::{Cached, Settings};
+use tollgate_edge::{Drained, EndpointListener};
+use tollgate_telemetry::Recorder;
 
 use crate::caller::Wire;
 use crate::tokens::Tokens;
@@ -39,10 +41,10 @@ impl Running {
         let agent = Agent::new(Upstream::new(url).unwrap(), cached.clone(), limits).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.sock");
-        let bind = async |endpoint: &str| Listener::bind(&endpoint.parse().unwrap()).await.unwrap();
+        let bind = async |endpoint: &str| EndpointListener::bind(&endpoint.parse().unwrap()).await.unwrap();
         let (tcp, unix) = (bind("127.0.0.1:0").await, bind(&format!("unix:{}", path.display())).await);
         let admin = bind("127.0.0.1:0").await;
-        let address = |listener: &Listener| listener.endpoint().address().unwrap();
+        let address = |listener: &EndpointListener| listener.endpoint().address().unwrap();
         let (address, admin_address) = (address(&tcp), address(&admin));
         let (stop, stopped) = oneshot::channel();
         let stopped = async { _ = stopped.await };

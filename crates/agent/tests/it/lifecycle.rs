@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tollgate_agent::{Drained, Limits};
+use tollgate_agent::Limits;
+use tollgate_edge::Drained;
 
 use crate::caller::Wire;
 use crate::fixture::Running;
@@ -45,7 +46,9 @@ async fn an_upstream_that_breaks_off_is_said_so_with_the_key_for_the_next_attemp
 
 fn impatient() -> Limits {
     let limit = Duration::from_millis(200);
-    Limits { answer: limit, connect: limit, ..Limits::default() }
+    let mut limits = Limits::default();
+    (limits.upstream.answer, limits.upstream.connect) = (limit, limit);
+    limits
 }
 
 #[tokio::test]
@@ -65,12 +68,9 @@ async fn a_connection_that_does_not_come_about_is_not_waited_for() {
     let (upstream, mut connections) = Upstream::by_hand().await;
     // It accepts, and never says a word of TLS.
     let url = format!("https://{}", upstream.address());
-    let agent = Running::start_with(
-        &url,
-        Tokens::default(),
-        Limits { answer: Duration::from_secs(60), ..impatient() },
-    )
-    .await;
+    let mut limits = impatient();
+    limits.upstream.answer = Duration::from_secs(60);
+    let agent = Running::start_with(&url, Tokens::default(), limits).await;
     let answer = agent.tcp().await.call(agent.head("GET /", "")).await;
     assert_eq!(answer.refusal().1, "timeout");
     assert!(connections.recv().await.unwrap().ends().await);
@@ -88,9 +88,9 @@ async fn a_caller_whose_body_stops_coming_is_told_so() {
 #[tokio::test]
 async fn a_caller_for_whom_there_is_no_connection_is_told_so() {
     let upstream = Upstream::good().await;
-    let limits = Limits { max_connections: 2, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.callers.max_connections = 1;
     let agent = Running::start_with(&upstream.url(), Tokens::default(), limits).await;
-    // One of the two places is held for each listener's next connection.
     let mut first = agent.tcp().await;
     assert_eq!(first.call(agent.head("GET /1", "")).await.status(), 200);
     let answer = agent.tcp().await.call(agent.head("GET /2", "")).await;
@@ -138,7 +138,8 @@ async fn when_it_is_told_to_stop_it_finishes_what_is_under_way() {
 #[tokio::test]
 async fn what_outlasts_the_grace_is_cut_off() {
     let (upstream, mut connections) = Upstream::by_hand().await;
-    let limits = Limits { grace: Duration::from_millis(50), ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.callers.grace = Duration::from_millis(50);
     let agent = Running::start_with(&upstream.url(), Tokens::default(), limits).await;
     let mut caller = agent.tcp().await;
     caller.send(agent.head("GET /", "")).await;

@@ -112,7 +112,8 @@ async fn a_kept_connection_that_has_gone_silent_is_given_up_and_the_others_with_
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(64).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let limits = Limits { acknowledged: Duration::from_millis(300), ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.upstream.acknowledged = Duration::from_millis(300);
     let agent = Running::start_with(&url, Tokens::default(), limits).await;
 
     let mut caller = agent.tcp().await;

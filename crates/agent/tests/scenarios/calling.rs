@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use tollgate_agent::{Agent, Limits, Listener, Upstream};
+use tollgate_agent::{Agent, Limits, Upstream};
 use tollgate_client::Cached;
+use tollgate_edge::EndpointListener;
 
 use crate::described::Described;
 use crate::pieces::pieces;
@@ -56,7 +57,7 @@ impl Played for Calling {
         assert_eq!(new.variant, "socket");
         let folder = tempfile::tempdir().unwrap();
         let endpoint = format!("unix:{}", folder.path().join(SOCKET).display()).parse().unwrap();
-        let listener = runtime.block_on(Listener::bind(&endpoint)).unwrap();
+        let listener = runtime.block_on(EndpointListener::bind(&endpoint)).unwrap();
         let serving = async move {
             agent.serve(vec![listener], None, pending()).await;
         };

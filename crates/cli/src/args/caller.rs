@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
-use tollgate_agent::{Endpoint, HostName};
+use tollgate_agent::{HostName, endpoint_for_others, endpoint_for_this_machine};
 use tollgate_config::{HeaderSource, ResourceAttribute, Sample, parse_base_url, parse_duration};
+use tollgate_edge::Endpoint;
 
 use tollgate_commands::Unrepeated;
 
@@ -65,20 +66,20 @@ pub(crate) enum Body {
 pub(crate) struct AgentArgs {
     /// Where to listen: a loopback address or unix:PATH; may be repeated. Without it 127.0.0.1:7070, or nothing where a
     /// token file is kept.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = endpoint_for_this_machine)]
     pub(crate) listen: Vec<Endpoint>,
     /// Where to forward to; without it the base URL of the API.
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: Option<String>,
     /// Where to show /healthz (process up), /readyz (a token is at hand) and /metrics.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = endpoint_for_this_machine)]
     pub(crate) admin_listen: Option<Endpoint>,
     /// A file to keep the current access token in, for programs that read one. It is replaced at each renewal.
     #[arg(long, value_name = "PATH")]
     pub(crate) token_file: Option<PathBuf>,
     /// Where to listen for other machines, such as the containers of one Compose file; may be repeated. Whoever reaches it uses
     /// the token.
-    #[arg(long, value_name = "ADDRESS", value_parser = Endpoint::for_others, requires = "allow_host")]
+    #[arg(long, value_name = "ADDRESS", value_parser = endpoint_for_others, requires = "allow_host")]
     pub(crate) listen_remote: Vec<Endpoint>,
     /// A name that requests may have as their Host, besides the agent's own address; may be repeated.
     #[arg(long, value_name = "NAME[:PORT]")]

@@ -8,9 +8,10 @@ use tokio::net::unix::UCred;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tollgate_http::{SourceLimits, Sources};
 
 use super::{GET, LAST, Peer, assert_refused, echo, within};
-use crate::{Drained, Edge, Limits, Listener, Requests, SourceLimits, Sources};
+use crate::{Drained, Edge, Limits, Listener, Requests};
 
 const MARK: HeaderName = HeaderName::from_static("by");
 
@@ -74,6 +75,53 @@ async fn listeners_of_one_edge_share_its_limit() {
     assert!(early.is_err(), "it was answered while the other had the slot");
     drop(served);
     assert!(waiting.rest().await.ends_with("GET /last "));
+}
+
+#[tokio::test]
+async fn several_listeners_are_served_as_one_and_none_is_passed_over() {
+    let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listeners = vec![bind().await, bind().await];
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    // Crowds that wait at each before any is accepted.
+    let mut crowd = Vec::new();
+    for _ in 0..32 {
+        crowd.push((connect(addresses[0]).await, connect(addresses[1]).await));
+    }
+    let mut first = [0; 2];
+    for _ in 0..32 {
+        let (_, peer) = listeners.accept().await.unwrap();
+        let at = crowd.iter().any(|(peer_of_first, _)| peer_of_first.0.local_addr().unwrap() == peer);
+        first[usize::from(!at)] += 1;
+    }
+    assert!(first.iter().all(|accepted| *accepted > 0), "{first:?}");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving =
+        tokio::spawn(Edge::new(Limits::default()).serve(listeners, |_| tower::service_fn(echo), async {
+            let _ = stopped.await;
+        }));
+    for address in &addresses {
+        assert!(connect(*address).await.exchange(LAST).await.ends_with("GET /last "));
+    }
+    drop(crowd);
+    stop.send(()).unwrap();
+    assert_eq!(within(serving).await.unwrap().aborted, 0);
+    for address in addresses {
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn no_listener_at_all_is_served_until_the_end() {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving =
+        Edge::new(Limits::default()).serve(Vec::<TcpListener>::new(), |_| tower::service_fn(echo), async {
+            let _ = stopped.await;
+        });
+    let serving = tokio::spawn(serving);
+    tokio::task::yield_now().await;
+    assert!(!serving.is_finished());
+    stop.send(()).unwrap();
+    assert_eq!(within(serving).await.unwrap(), Drained { completed: 0, aborted: 0 });
 }
 
 #[tokio::test]

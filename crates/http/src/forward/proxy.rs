@@ -1,6 +1,7 @@
 //! A proxy between here and the upstream, which makes a tunnel for TLS (RFC 9110 §9.3.6).
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -25,15 +26,17 @@ pub struct Proxy {
 pub struct UnsupportedProxy;
 
 impl Proxy {
-    /// The proxy that the environment names for requests to this URI (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`). There is none for
-    /// requests without TLS, which it would read.
+    /// The proxy that the environment names for requests to this URI (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`). There is none to this
+    /// machine, nor for requests without TLS, which it would read.
     pub fn of_environment(target: &Uri) -> Result<Option<Self>, UnsupportedProxy> {
         Self::by(&Matcher::from_env(), target)
     }
 
     fn by(matcher: &Matcher, target: &Uri) -> Result<Option<Self>, UnsupportedProxy> {
-        let is_tls = target.scheme_str() == Some("https");
-        let Some(found) = is_tls.then(|| matcher.intercept(target)).flatten() else { return Ok(None) };
+        let host = target.host().unwrap_or_default().trim_matches(['[', ']']);
+        let is_here = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
+        let may_be = target.scheme_str() == Some("https") && !is_here;
+        let Some(found) = may_be.then(|| matcher.intercept(target)).flatten() else { return Ok(None) };
         if found.uri().scheme_str() != Some("http") {
             return Err(UnsupportedProxy);
         }
@@ -100,7 +103,14 @@ mod tests {
         let found = proxy(&matcher, "https://core.example.com").unwrap();
         assert_eq!(found.uri.authority().unwrap().port_u16(), Some(3128));
         assert_eq!(found.authorization.unwrap(), "Basic dXNlcjp3b3Jk");
-        for direct in ["http://core.example.com", "https://inner.example", "https://10.1.2.3"] {
+        for direct in [
+            "http://core.example.com",
+            "https://inner.example",
+            "https://10.1.2.3",
+            "https://127.0.0.9:8080",
+            "https://[::1]:8080",
+            "https://localhost",
+        ] {
             assert!(proxy(&matcher, direct).is_none(), "{direct}");
         }
         assert!(proxy(&Matcher::builder().build(), "https://core.example.com").is_none());

@@ -1,4 +1,4 @@
-//! How much of an edge one source may take.
+//! How many connections one source may hold, and how many it may open.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::time::Instant;
 
-use tollgate_http::{ClientAddress, Limiter, Source};
+use crate::{ClientAddress, Limiter, Source};
 
 /// What one source may take of the connections. A trusted proxy may take all: it connects for everybody behind it.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Sources {
     }
 
     /// Counts a connection until what is returned is dropped; `None` if it is to be refused.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Held> {
+    pub fn admit(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Held> {
         let peer = peer.to_canonical();
         let mut state = self.state();
         let State { limits, held } = &mut *state;
@@ -100,7 +100,7 @@ impl Sources {
 
 /// A connection that counts for its source, if it counts.
 #[derive(Debug)]
-pub(crate) struct Held(Option<(Arc<Sources>, Source)>);
+pub struct Held(Option<(Arc<Sources>, Source)>);
 
 impl Drop for Held {
     fn drop(&mut self) {

@@ -7,9 +7,8 @@ use std::time::Duration;
 use metrics::SetRecorderError;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tokio::time::sleep;
-use tollgate_telemetry::Counts;
 
-use crate::telemetry::describe;
+use crate::Counts;
 
 /// Upper bounds of the buckets, in seconds.
 const BUCKETS: [f64; 16] =
@@ -18,7 +17,8 @@ const BUCKETS: [f64; 16] =
 /// How often single measurements are put into their buckets, so that they take no memory while nobody reads them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Records metrics. The labels of this crate and of the client's come from closed sets, so that it does not grow.
+/// Records metrics, for a process that reports them through that facade. Their labels are to come from closed sets, so that it does not
+/// grow.
 #[derive(Clone)]
 pub struct Recorder {
     prometheus: Arc<PrometheusRecorder>,
@@ -42,12 +42,9 @@ impl Recorder {
         self
     }
 
-    /// Records for the whole process from now on. It fails where another recorder does.
+    /// Records for the whole process from now on, before anything is counted or described. It fails where another recorder does.
     pub fn install(&self) -> Result<(), SetRecorderError<Arc<PrometheusRecorder>>> {
-        metrics::set_global_recorder(self.prometheus.clone())?;
-        describe();
-        tollgate_client::describe_metrics();
-        Ok(())
+        metrics::set_global_recorder(self.prometheus.clone())
     }
 
     /// Everything, in the text format of Prometheus.
