@@ -19,7 +19,7 @@ use super::{
     written::Written,
 };
 
-/// Declares a section: its type, and how each key is read. The name of a field is that of its key.
+/// Declares a section: its type, and how each key is read. A field has the name of its key.
 macro_rules! settings {
     (
         $(#[$about:meta])*

@@ -12,7 +12,7 @@ use crate::view;
 
 const PATH: &str = "/admin/v1/keys";
 
-/// What is printed of a key.
+/// The members of a key that are printed.
 const SHOWN: &[&str] =
     &["key_id", "phase", "algorithm", "created_at", "activates_at", "retires_at", "advances_at"];
 
@@ -54,7 +54,7 @@ impl Desk {
         }
     }
 
-    /// Adds the next signing key of one algorithm, or of each; the older ones stay good, unless they are compromised.
+    /// Adds the next signing key of one algorithm, or of each; the older keys stay valid, unless they are compromised.
     pub async fn rotate_keys(
         &self,
         algorithm: Option<Algorithm>,
