@@ -10,7 +10,7 @@ use tollgate_server::{Grant, Refusal};
 use super::call::{Call, Outcome};
 use super::view;
 
-/// How many refusals are shown.
+/// The most refusals that are shown.
 const MOST: usize = 100;
 
 #[derive(Serialize)]
