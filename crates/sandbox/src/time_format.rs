@@ -1,4 +1,4 @@
-//! Times as they are written for programs.
+//! The format of times for programs.
 
 use std::time::SystemTime;
 
