@@ -19,9 +19,8 @@ pub async fn adopt(
     adopt_as_of(admin, by, actor, Duration::ZERO).await
 }
 
-/// Makes the servers of the store agree on the terms of the configuration as if every server knew of them already: for servers that all
-/// start by the
-/// same command, each with the same configuration.
+/// Makes the servers of the store agree on the terms of the configuration as if every server knew of them already: for servers that
+/// all start by the same command, each with the same configuration.
 pub async fn adopt_as_known(
     admin: &Administration<'_>,
     by: &str,

@@ -90,8 +90,8 @@ pub async fn create<N: New>(
     admin.act(actor, new.order(), attempt).await
 }
 
-/// Creates something, or returns the answer to an earlier request with the same key. The answer is
-/// sealed while it is kept: it may contain a secret.
+/// Creates something, or returns the answer to an earlier request with the same key. The answer is sealed while it is kept: it may
+/// contain a secret.
 pub async fn create_once<N: New>(
     admin: &Administration<'_>,
     new: &N,

@@ -1,8 +1,7 @@
 //! Plans the import of another authority's clients.
 //!
-//! A plan is made from the old clients and the existing ones, and changes nothing. A client that was imported is recognized by its id,
-//! or,
-//! if its old id was not a UUID and it has another one here, by the labels that it got: the next plan leaves it as it is.
+//! A plan is made from the old clients and the existing ones, and changes nothing. A client that was imported is recognized by its
+//! id, or, if its old id was not a UUID and it has another one here, by the labels that it got: the next plan leaves it as it is.
 
 #[cfg(test)]
 mod tests;
@@ -26,9 +25,8 @@ pub const ID: &str = "imported-id";
 /// The words of a scope that are kept as they are.
 const TAKEN: [&str; 2] = ["payments:read", "payments:write"];
 
-/// Words that choose what an identity token says of a person, or what else is issued beside it (OpenID Connect Core §5.4, §11, and the
-/// words
-/// that Keycloak creates in every realm). They allow nothing, and are dropped.
+/// Words that choose what an identity token says of a person, or what else is issued beside it (OpenID Connect Core §5.4, §11, and
+/// the words that Keycloak creates in every realm). They allow nothing, and are dropped.
 const WITHOUT_RIGHTS: [&str; 16] = [
     "acr",
     "address",

@@ -11,9 +11,8 @@ use tollgate_store::{Actor, Object, Secret};
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration};
 
-/// The most secrets that a new client brings along: its present one, and the one that will follow it. Checking a wrong secret costs a
-/// slow hash for
-/// each of them.
+/// The most secrets that a new client brings along: its present one, and the one that will follow it. Checking a wrong secret costs
+/// a slow hash for each of them.
 pub const MOST: usize = 2;
 
 /// A secret that a new client already uses elsewhere.
@@ -54,9 +53,8 @@ pub fn hashed_by(secret: &Secret) -> &'static str {
     secret.slow_hash.as_ref().map_or("hmac-sha256", tollgate_keys::SlowHash::name)
 }
 
-/// Replaces the slow hash of an imported secret by its keyed hash. Returns `false` if that was done before, or the secret is gone: then
-/// nothing is
-/// recorded.
+/// Replaces the slow hash of an imported secret by its keyed hash. Returns `false` if that was done before, or the secret is gone:
+/// then nothing is recorded.
 pub async fn rehash(
     admin: &Administration<'_>,
     client: ClientId,

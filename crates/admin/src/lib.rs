@@ -1,10 +1,8 @@
 //! The acts of administration: one function for each act, in one module for each subject.
 //!
-//! The command line, the HTTP API and the console call these functions, and so does a server for what it does by itself: a store and a
-//! master key
-//! are enough, and nothing is served. Each function that changes something takes the [`Actor`], who is named in the
-//! record of the audit trail that is written with the change, or with its refusal. None of them prints, asks or ends the
-//! process.
+//! The command line, the HTTP API and the console call these functions, and so does a server for what it does by itself: a store and
+//! a master key are enough, and nothing is served. Each function that changes something takes the [`Actor`], who is named in the
+//! record of the audit trail that is written with the change, or with its refusal. None of them prints, asks or ends the process.
 
 mod acting;
 mod agreement;
@@ -80,9 +78,8 @@ impl Administration<'_> {
         Ok(())
     }
 
-    /// Returns the time by the store's clock, which doesn't depend on the clock of another machine. If that clock is behind a time that
-    /// has
-    /// certainly passed, it is wrong.
+    /// Returns the time by the store's clock, which doesn't depend on the clock of another machine. If that clock is behind a time
+    /// that has certainly passed, it is wrong.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
         let passed = self.store.time_passed().await?.map(|passed| passed.until);
         Ok(self.store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0))))

@@ -101,9 +101,8 @@ pub async fn list(admin: &Administration<'_>, client: ClientId) -> Result<Vec<Se
     Ok(find(admin, client).await?.secrets)
 }
 
-/// Returns when the secrets of a client were last used, and from where. A use is known within a minute, and another use from the same
-/// source
-/// within an hour.
+/// Returns when the secrets of a client were last used, and from where. A use is known within a minute, and another use from the
+/// same source within an hour.
 pub async fn uses(admin: &Administration<'_>, client: ClientId) -> Result<Vec<SecretUses>, AdminError> {
     Ok(admin.store.uses(client).await?)
 }

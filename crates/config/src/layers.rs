@@ -234,9 +234,8 @@ fn is_foreign(name: &str, value: &str) -> bool {
 }
 
 /// Says whether a variable is one of those that Kubernetes gives every pod for each service: `TOLLGATE_SERVICE_HOST`,
-/// `TOLLGATE_PORT_8080_TCP_ADDR` and so
-/// on for a service called `tollgate`, `TOLLGATE_ADMIN_…` for one called `tollgate-admin`. Refusing them would keep a pod
-/// from starting as soon as its service exists.
+/// `TOLLGATE_PORT_8080_TCP_ADDR` and so on for a service called `tollgate`, `TOLLGATE_ADMIN_…` for one called `tollgate-admin`.
+/// Refusing them would keep a pod from starting as soon as its service exists.
 fn is_made_by_kubernetes(name: &str, value: &str) -> bool {
     let is_protocol = |text: &str| ["TCP", "UDP", "SCTP"].iter().any(|protocol| text.starts_with(protocol));
     name.ends_with("_SERVICE_HOST")

@@ -221,9 +221,8 @@ impl Reader {
         })
     }
 
-    /// Reads how long a server goes on without hearing from the store. If that were shorter, a failover of the store would be an outage
-    /// here; if it were longer, a
-    /// revocation would not be worth much.
+    /// Reads how long a server goes on without hearing from the store. If that were shorter, a failover of the store would be an
+    /// outage here; if it were longer, a revocation would not be worth much.
     pub(super) fn staleness(&mut self, key: &'static str) -> Duration {
         self.span(key, |duration| match duration {
             duration if STALENESS.contains(&duration) => Ok(duration),

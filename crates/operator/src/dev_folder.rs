@@ -101,9 +101,8 @@ impl<'a> DevFolder<'a> {
         Ok(config)
     }
 
-    /// Returns the demo client, as which programs on this machine call the API. Its credentials are read again when they are refused: the
-    /// folder
-    /// may have been replaced.
+    /// Returns the demo client, as which programs on this machine call the API. Its credentials are read again when they are
+    /// refused: the folder may have been replaced.
     pub fn caller(self) -> Result<Caller, DevFolderError> {
         let read = Credentials::read(self.0).map_err(|error| self.no_credentials(error))?;
         let member = |member| InFolder { data: self.0.to_owned(), member };
@@ -161,9 +160,8 @@ impl<'a> DevFolder<'a> {
         }
     }
 
-    /// Creates the demo merchant and client, unless the credentials of an earlier start still name a client. Returns the credentials.
-    /// Fails if their file
-    /// holds something else, which would be lost.
+    /// Creates the demo merchant and client, unless the credentials of an earlier start still name a client. Returns the
+    /// credentials. Fails if their file holds something else, which would be lost.
     pub async fn make_credentials(
         self,
         admin: &Administration<'_>,

@@ -20,9 +20,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the installation that a configuration names. If the store holds none and is not opened for reading only, one is created, if
-    /// it is given
-    /// who does that and when.
+    /// Opens the installation that a configuration names. If the store holds none and is not opened for reading only, one is
+    /// created, if it is given who does that and when.
     pub async fn open(
         config: Config,
         access: Access,

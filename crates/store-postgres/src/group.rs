@@ -19,9 +19,8 @@ const LANES: usize = 2;
 /// The most jobs in one transaction, which bounds how long other jobs wait for it.
 const BATCH: usize = 64;
 
-/// Makes statements give up soon on a lock. A row that is locked for long must not hold up jobs that need other rows: each is then sent
-/// by
-/// itself.
+/// Makes statements give up soon on a lock. A row that is locked for long must not hold up jobs that need other rows: each is then
+/// sent by itself.
 pub(crate) const IMPATIENT: &str = "SELECT set_config('lock_timeout', '50ms', true)";
 
 /// A job that can be done together with others of its kind.

@@ -142,9 +142,8 @@ async fn delete(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
         .await
 }
 
-/// Gives back the leases that were taken before a server found itself alone. The index leads to the leases, which end soon, and not to
-/// the
-/// answers, which are many and are kept for longer.
+/// Gives back the leases that were taken before a server found itself alone. The index leads to the leases, which end soon, and not
+/// to the answers, which are many and are kept for longer.
 pub(crate) async fn free_leases(store: &Postgres, alone: Alone) -> Result<u64, StoreError> {
     store
         .write_count(

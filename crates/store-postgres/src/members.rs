@@ -1,8 +1,7 @@
 //! Finds the member of a cluster that takes writes, by asking all of them at the same time.
 //!
-//! If none does, the store is read from a primary that is read-only: what it holds can't be changed elsewhere. A standby is never read:
-//! it may
-//! lack the newest revocations.
+//! If none does, the store is read from a primary that is read-only: what it holds can't be changed elsewhere. A standby is never
+//! read: it may lack the newest revocations.
 
 use std::time::Duration;
 

@@ -8,9 +8,8 @@ use crate::changes::{By, kept, outlasts};
 use crate::column::params;
 use crate::engine::Postgres;
 
-/// Makes a statement that sets the status of a row of `$table`, which the change log calls `$kind`, by the assignments `$set`. Disabling
-/// raises the
-/// generation in the row, and revokes the tokens of earlier generations.
+/// Makes a statement that sets the status of a row of `$table`, which the change log calls `$kind`, by the assignments `$set`.
+/// Disabling raises the generation in the row, and revokes the tokens of earlier generations.
 macro_rules! set_status {
     ($table:literal, $kind:literal, $set:literal) => {
         $crate::changes::recorded!(

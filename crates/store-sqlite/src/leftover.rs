@@ -71,10 +71,9 @@ fn is_at_odds_with(log: &Path, path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Says whether the log belongs to a file with another number of pages: a transaction that changes the number notes it in the first page,
-/// too. A process that commits writes the log first, and lets others know of the commit only when it is on the disk. So the two may
-/// differ for
-/// a while, but not while nobody commits, which opening a write transaction makes sure of.
+/// Says whether the log belongs to a file with another number of pages: a transaction that changes the number notes it in the first
+/// page, too. A process that commits writes the log first, and lets others know of the commit only when it is on the disk. So the
+/// two may differ for a while, but not while nobody commits, which opening a write transaction makes sure of.
 fn is_of_another_size(connection: &Connection, log: &Path) -> Result<bool, Failure> {
     if !differ(connection, log)? {
         return Ok(false);

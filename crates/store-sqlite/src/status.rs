@@ -11,8 +11,7 @@ use crate::engine::Sqlite;
 /// A kind of row that has a status.
 pub(crate) struct Subject<F> {
     /// The statement that sets the status, or leaves it as it is if only tokens are ended, and raises the generation if the row is
-    /// disabled: `?1` is
-    /// the id, `?2` whether it is disabled. Returns the generation.
+    /// disabled: `?1` is the id, `?2` whether it is disabled. Returns the generation.
     pub(crate) sql: &'static str,
     pub(crate) id: [u8; 16],
     /// The change that is written to the change log.

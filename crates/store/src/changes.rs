@@ -19,9 +19,9 @@ pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60 * 60);
 pub struct Position {
     /// The change's number. Later changes have greater numbers; the position before the first change has 0.
     pub seq: u64,
-    /// A random value that tells the change from another one with the same number in another history. A standby that becomes the primary
-    /// without
-    /// the newest changes gives their numbers to other changes, and so does a backup that was put in place of the store.
+    /// A random value that tells the change from another one with the same number in another history. A standby that becomes the
+    /// primary without the newest changes gives their numbers to other changes, and so does a backup that was put in place of the
+    /// store.
     pub mark: [u8; 16],
 }
 

@@ -90,8 +90,8 @@ pub trait Merchants: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Deletes a merchant with everything that belongs to it (clients and their secrets, documents, idempotency keys), and ends its
-    /// clients' tokens of every generation: its id never comes back.
-    /// Returns `false` if there is no such merchant, or if it no longer has the version `only`, where one is given.
+    /// clients' tokens of every generation: its id never comes back. Returns `false` if there is no such merchant, or if it no
+    /// longer has the version `only`, where one is given.
     async fn delete_merchant(
         &self,
         id: MerchantId,

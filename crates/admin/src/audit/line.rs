@@ -59,9 +59,9 @@ impl Line {
         line
     }
 
-    /// Reads a line as it stands in a file. It must be exactly what [`to_json`](Self::to_json) writes: another text of the same record,
-    /// with a
-    /// member repeated, left out or added, or a time in more digits, could tell other readers something that was not recorded.
+    /// Reads a line as it stands in a file. It must be exactly what [`to_json`](Self::to_json) writes: another text of the same
+    /// record, with a member repeated, left out or added, or a time in more digits, could tell other readers something that was not
+    /// recorded.
     pub fn parse(text: &str) -> Result<Self, LineError> {
         let line = Self::from_json(&serde_json::from_str(text).map_err(|_| LineError)?)?;
         if in_ascii(&line.to_json().to_string()) == in_ascii(text) { Ok(line) } else { Err(LineError) }

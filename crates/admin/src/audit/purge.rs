@@ -18,10 +18,9 @@ const AT_ONCE_A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most records that are deleted at once.
 const MOST: u32 = 10_000;
 
-/// Deletes the oldest records, as far as all of them have been kept for as long as the configuration says at `passed`, a time that has
-/// certainly passed. If the configuration asks for it, only exported records are deleted, and
-/// if the trail is streamed, only streamed ones. The trail goes on after the last of them, and a record says
-/// so. Returns the number of deleted records.
+/// Deletes the oldest records, as far as all of them have been kept for as long as the configuration says at `passed`, a time that
+/// has certainly passed. If the configuration asks for it, only exported records are deleted, and if the trail is streamed, only
+/// streamed ones. The trail goes on after the last of them, and a record says so. Returns the number of deleted records.
 ///
 /// A record that a wrong clock dated into the future keeps the records after it until that time.
 pub async fn purge(admin: &Administration<'_>, passed: Timestamp, actor: &Actor) -> Result<u64, AdminError> {

@@ -1,9 +1,8 @@
 //! Verifies the audit trail.
 //!
-//! Each record is chained to the one before it by a key that the database does not have. So somebody who can write to the database but
-//! has
-//! no key can't change, remove, insert or exchange records without a break at the first of them. Cutting off the end leaves no
-//! break: it is noticed by an [`Anchor`] from before, or by the note of the newest record that the store keeps.
+//! Each record is chained to the one before it by a key that the database does not have. So somebody who can write to the database
+//! but has no key can't change, remove, insert or exchange records without a break at the first of them. Cutting off the end leaves
+//! no break: it is noticed by an [`Anchor`] from before, or by the note of the newest record that the store keeps.
 
 use std::fmt;
 use std::str::FromStr;

@@ -31,9 +31,8 @@ impl SecretsTo {
         }))
     }
 
-    /// Saves the secrets of clients: in the file with a line for each, in the folder with an entry for each, named by its id. They are
-    /// saved when it
-    /// returns.
+    /// Saves the secrets of clients: in the file with a line for each, in the folder with an entry for each, named by its id. They
+    /// are saved when it returns.
     pub(crate) async fn keep(&mut self, clients: &[Value]) -> Result<(), OperatorError> {
         match &mut self.0 {
             Place::File(file) => file.keep(clients),

@@ -52,9 +52,8 @@ impl Desk {
         }
     }
 
-    /// Creates clients: on a store all of them or none, by a server one by one. `keep` is called with each and its secret: by a store
-    /// before the client is
-    /// created. Returns the clients with their secrets.
+    /// Creates clients: on a store all of them or none, by a server one by one. `keep` is called with each and its secret: by a
+    /// store before the client is created. Returns the clients with their secrets.
     pub(crate) async fn create_clients(
         &self,
         new: &[NewClient],
@@ -172,9 +171,8 @@ impl Desk {
         }
     }
 
-    /// Returns what a change has taken from a client, but tokens that were issued before keep until they expire: `scope`, `audience`.
-    /// Both arguments are
-    /// the client as it is shown. If they can't be read, it counts as taken.
+    /// Returns what a change has taken from a client, but tokens that were issued before keep until they expire: `scope`,
+    /// `audience`. Both arguments are the client as it is shown. If they can't be read, it counts as taken.
     pub fn kept_by_tokens(&self, before: &Value, after: &Value) -> Vec<&'static str> {
         let lost = [
             ("scope", has_lost(words(before), words(after))),

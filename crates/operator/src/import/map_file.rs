@@ -9,9 +9,8 @@ use tollgate_core::{ClientId, MerchantId};
 use crate::file_error::FileError;
 use crate::private_file;
 
-/// The rows of the file. It is written when the import ends, even if the import could not finish: it has what was imported until then,
-/// and what
-/// was imported before.
+/// The rows of the file. It is written when the import ends, even if the import could not finish: it has what was imported until
+/// then, and what was imported before.
 pub struct MapFile<'a> {
     path: &'a Path,
     rows: csv::Writer<Vec<u8>>,

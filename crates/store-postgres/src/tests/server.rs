@@ -12,9 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A script that waits until its standard input is closed, which happens when the process that started it ends, however. Then it runs the
-/// command
-/// that ends a server, and removes the folder. A signal that interrupts the tests must not end the script first.
+/// A script that waits until its standard input is closed, which happens when the process that started it ends, however. Then it
+/// runs the command that ends a server, and removes the folder. A signal that interrupts the tests must not end the script first.
 const KEEPER: &str = r#"folder=$1; shift; trap '' INT TERM HUP; read -r _; "$@"; rm -rf "$folder""#;
 
 /// The user that servers run as: PostgreSQL and pgbouncer refuse to run as root.

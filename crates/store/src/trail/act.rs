@@ -48,9 +48,8 @@ impl Draft {
     }
 }
 
-/// Something that is done, and by whom: every method of the store that changes something for others takes one, and writes its records
-/// with
-/// the change.
+/// Something that is done, and by whom: every method of the store that changes something for others takes one, and writes its
+/// records with the change.
 #[derive(Clone)]
 pub struct Act {
     key: Arc<TrailKey>,
