@@ -67,7 +67,7 @@ impl Attempt {
         &self.order.object
     }
 
-    /// Returns who acts.
+    /// Returns the kind of actor.
     pub(super) const fn by(&self) -> &ActorKind {
         &self.actor.kind
     }

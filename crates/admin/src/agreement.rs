@@ -26,15 +26,15 @@ const MARGIN: Duration = Duration::from_secs(120);
 pub struct Terms {
     /// `public_url`: the issuer of the tokens.
     pub issuer: String,
-    /// `tokens.audience`.
+    /// `tokens.audience`: the default audience of the tokens.
     pub audience: String,
     /// The name of the algorithm that signs access tokens.
     pub algorithm: String,
-    /// `tokens.access_ttl`, in seconds.
+    /// `tokens.access_ttl`: the lifetime of access tokens, in seconds.
     pub access_ttl: u64,
-    /// `tokens.refresh_ttl`, in seconds.
+    /// `tokens.refresh_ttl`: the lifetime of refresh tokens, in seconds.
     pub refresh_ttl: u64,
-    /// `audiences`, by name.
+    /// `audiences`: the further audiences, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<AudienceTerms>,
 }

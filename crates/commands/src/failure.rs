@@ -57,7 +57,7 @@ impl Failure {
         Self::of_several(listed)
     }
 
-    /// Lists the reasons.
+    /// Lists the reasons why the command failed.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }

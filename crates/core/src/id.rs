@@ -1,4 +1,4 @@
-//! Identifiers. Each is a UUID in its hyphenated form, and a type of its own.
+//! Identifiers: each is a UUID in its hyphenated form, with a type of its own.
 
 use std::fmt;
 use std::str::FromStr;

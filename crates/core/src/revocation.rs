@@ -12,7 +12,7 @@ use crate::{ClientId, MerchantId, SecretId, Timestamp, base64url};
 pub struct TokenId([u8; 16]);
 
 impl TokenId {
-    /// Draws an id.
+    /// Draws a random id.
     pub fn random(rng: &mut impl Rng) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);

@@ -57,7 +57,7 @@ impl Scope {
         self.words().all(|word| other.contains(word))
     }
 
-    /// Returns its words.
+    /// Returns the words in their order.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|word| !word.is_empty())
     }
@@ -110,7 +110,7 @@ impl fmt::Display for Scope {
 pub enum Environment {
     /// Test mode, the only one that the sandbox accepts.
     Test,
-    /// Live mode.
+    /// Live mode, in which calls move money.
     Live,
 }
 

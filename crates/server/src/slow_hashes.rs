@@ -31,7 +31,7 @@ const LONGEST_OF_BCRYPT: usize = 72;
 pub(crate) struct SlowHashes {
     /// Permits to wait or to run.
     slots: Arc<Semaphore>,
-    /// Permits to run.
+    /// Permits to compute.
     turns: Arc<Semaphore>,
 }
 

@@ -1,4 +1,4 @@
-//! The signing keys.
+//! The signing keys in the store.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Result, params};

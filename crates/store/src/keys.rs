@@ -1,4 +1,4 @@
-//! The signing keys.
+//! The signing keys in the store.
 
 use std::time::Duration;
 

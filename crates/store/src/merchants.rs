@@ -1,4 +1,4 @@
-//! Merchants.
+//! The merchants in the store.
 
 use async_trait::async_trait;
 use tollgate_core::{MerchantId, Timestamp};

@@ -142,7 +142,7 @@ pub enum ColumnKind {
     Written,
     /// A number, or a time in milliseconds.
     Number,
-    /// `true` or `false`.
+    /// A value that is `true` or `false`.
     Flag,
 }
 
@@ -284,7 +284,7 @@ pub enum Value {
     Text(String),
     /// A number, or a time in milliseconds.
     Number(u64),
-    /// `true` or `false`.
+    /// A value that is `true` or `false`.
     Flag(bool),
 }
 

@@ -64,7 +64,7 @@ struct Place {
 enum State {
     /// This process has not written the file, or has removed it.
     Empty,
-    /// The file exists. It stays open, so that no other file can have its inode.
+    /// The file that this process has written. It stays open, so that no other file can have its inode.
     Written(File),
     /// The file is no longer kept up to date.
     Over,

@@ -22,7 +22,7 @@ pub(super) enum Kind {
 /// How a client authenticates at an endpoint of RFC 6749 (§2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientAuthentication {
-    /// HTTP Basic. Every authority must support it.
+    /// HTTP Basic, which every authority must support.
     Basic,
     /// The client's id and secret in the body of the request.
     Post,

@@ -1,4 +1,4 @@
-//! `/admin/v1/clients`.
+//! The handlers of `/admin/v1/clients`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `/admin/v1/keys`.
+//! The handlers of `/admin/v1/keys`.
 
 use http::StatusCode;
 use tollgate_admin::keys;

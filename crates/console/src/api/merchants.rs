@@ -1,4 +1,4 @@
-//! `/admin/v1/merchants`.
+//! The handlers of `/admin/v1/merchants`.
 
 use serde::Serialize;
 use tollgate_admin::Name;

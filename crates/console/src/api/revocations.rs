@@ -1,4 +1,4 @@
-//! `/admin/v1/revocations`.
+//! The handlers of `/admin/v1/revocations`.
 
 use http::StatusCode;
 use serde::Serialize;

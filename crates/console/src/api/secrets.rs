@@ -1,4 +1,4 @@
-//! `/admin/v1/clients/{id}/secrets`.
+//! The handlers of `/admin/v1/clients/{id}/secrets`.
 
 use std::time::Duration;
 

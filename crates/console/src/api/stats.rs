@@ -1,4 +1,4 @@
-//! `/admin/v1/stats`: what the server that answers has counted since it started.
+//! The handlers of `/admin/v1/stats`: the counts of the answering server since it started.
 
 use std::collections::BTreeMap;
 

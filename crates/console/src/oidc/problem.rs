@@ -99,7 +99,7 @@ pub(crate) enum Flaw {
     /// It was issued to another client.
     #[error("was issued to another client (azp)")]
     AuthorizedParty,
-    /// It has expired.
+    /// It has expired, or doesn't say when it will.
     #[error("has expired, or does not say when it will (exp)")]
     Expired,
     /// It was issued before the sign-in began, or in the future.

@@ -1,4 +1,4 @@
-//! The audit trail.
+//! The pages of the audit trail.
 
 use std::time::UNIX_EPOCH;
 

@@ -61,7 +61,6 @@ impl Page {
         self
     }
 
-    /// Adds a section.
     pub(super) fn section(mut self, section: Section) -> Self {
         self.sections.push(section);
         self
@@ -121,7 +120,6 @@ pub(super) struct Fact {
     pub(super) value: Cell,
 }
 
-/// Makes a fact.
 pub(super) fn fact(name: &'static str, value: Cell) -> Fact {
     Fact { name, value }
 }
@@ -153,7 +151,6 @@ impl Look {
 }
 
 impl Link {
-    /// Makes a link.
     pub(super) fn new(href: impl Into<String>, text: impl Into<String>, look: Look) -> Self {
         Self { href: href.into(), text: text.into(), look }
     }
@@ -194,7 +191,6 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Makes a table.
     pub(super) fn new(columns: &[&'static str], empty: &'static str, rows: Vec<Vec<Cell>>) -> Self {
         Self { columns: columns.to_vec(), rows, empty, first: None, next: None }
     }
@@ -225,7 +221,6 @@ impl Form {
         Self { action: action.into(), is_post: false, fields, button, look, cancel: None }
     }
 
-    /// Adds a field.
     pub(super) fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
@@ -275,7 +270,6 @@ impl Field {
         Self { kind: FieldKind::Box, ..Self::line("confirm", label, "yes") }.required()
     }
 
-    /// Makes a choice.
     pub(super) fn choice(
         name: &'static str,
         label: &'static str,

@@ -1,4 +1,4 @@
-//! Acts on clients.
+//! The acts on clients.
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};

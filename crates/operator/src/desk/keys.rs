@@ -1,4 +1,4 @@
-//! Acts on signing keys.
+//! The acts on signing keys.
 
 use serde_json::{Value, json};
 use tollgate_admin::keys::{self, AddedKey, ListedKey};

@@ -1,4 +1,4 @@
-//! Acts on merchants.
+//! The acts on merchants.
 
 use serde_json::{Value, json};
 use tollgate_admin::Name;

@@ -1,4 +1,4 @@
-//! Acts on the secrets of clients.
+//! The acts on the secrets of clients.
 
 use std::time::Duration;
 

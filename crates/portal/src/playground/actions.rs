@@ -67,7 +67,7 @@ impl Action {
     }
 }
 
-/// Performs the actions.
+/// Performs the actions of a session.
 pub(super) struct Actions {
     pub(super) caller: Caller,
     pub(super) kit: Arc<dyn Kit>,

@@ -1,4 +1,4 @@
-//! Email addresses.
+//! The parser of email addresses.
 
 use email_address::{EmailAddress, Options};
 use tollgate_http::fields::Refused;

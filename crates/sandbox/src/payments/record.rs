@@ -11,7 +11,7 @@ const KIND: &str = "payment request";
 /// The state of a payment request without a decision.
 const PENDING: &str = "pending";
 
-/// A payment request.
+/// A payment request, as a document of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PaymentRequest {
     pub(super) id: PaymentRequestId,

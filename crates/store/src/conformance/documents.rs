@@ -1,4 +1,4 @@
-//! Documents.
+//! The cases about documents.
 
 use tollgate_core::Environment;
 

@@ -1,4 +1,4 @@
-//! The audit trail.
+//! The cases about the audit trail.
 
 use tollgate_core::{Revocation, Revoked, Timestamp, TokenId};
 use tollgate_keys::Link;

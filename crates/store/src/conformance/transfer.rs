@@ -1,4 +1,4 @@
-//! Export and import.
+//! The cases about export and import.
 
 use std::time::Duration;
 

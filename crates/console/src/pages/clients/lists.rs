@@ -1,4 +1,4 @@
-//! Lists of clients.
+//! The pages and sections that list clients.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
