@@ -174,7 +174,7 @@ fn freshness(state: &State, revoking: Revoking, now: Instant) -> Freshness {
     Freshness { keys_until, until }
 }
 
-/// Returns when something from `since` has counted for this long by the wall clock, or that it has ended already by the other clock.
+/// Returns until when something from `since` counts by the wall clock; [`NEVER`] if its time is over by the monotonic clock.
 fn ends(since: Reading, counts: Duration, now: Instant) -> Timestamp {
     if now.duration_since(since.at) < counts { since.wall.after(counts) } else { NEVER }
 }

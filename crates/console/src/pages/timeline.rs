@@ -19,7 +19,7 @@ pub(super) struct Track {
     now: u64,
 }
 
-/// A part of a bar: its beginning, its length and its meaning.
+/// A part of a bar: its beginning, its length and its style.
 struct Part {
     x: u64,
     width: u64,

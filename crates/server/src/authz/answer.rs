@@ -69,7 +69,8 @@ fn no_route() -> Response<Full<Bytes>> {
     response
 }
 
-/// Adapts an answer to nginx, which takes every status but 2xx, 401 and 403 for an error of its own: a header has the original status.
+/// Adapts a refusal to nginx, which takes every status but 2xx, 401 and 403 for an error of its own: other statuses become 403, and headers
+/// have the original status and code.
 fn for_nginx(response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
     let (mut head, _) = response.into_parts();
     let code = code_of(&head.extensions);
