@@ -4,7 +4,7 @@
 //! - [`apply`] makes merchants and clients be as a file says; [`import`] takes over the clients of another authority.
 //! - [`trail`] exports the audit trail and verifies exported files.
 //! - [`opening`] opens the store and the master keys that a configuration names, by the secrets of [`named_secret`]. [`DevFolder`]
-//! creates all of them.
+//!   creates all of them.
 //! - [`collector`] sends traces and metrics.
 //!
 //! The command line is made of it. Nothing here prints, asks or ends the process.
