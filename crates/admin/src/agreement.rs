@@ -4,7 +4,7 @@
 //! The agreement is recorded in the store. When it changes, the one before still counts for a while: servers are
 //! restarted one after the other, and tokens that were issued before are still valid.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tollgate_config::{Config, duration_text};
@@ -251,7 +251,7 @@ fn explained(own: &Terms, current: &Record) -> String {
         Some(agreed) => own.differences(agreed),
         None => "what the servers of this store agreed on was recorded by a newer version".to_owned(),
     };
-    let at = humantime::format_rfc3339_seconds(SystemTime::from(current.kept.adopted_at));
+    let at = current.kept.adopted_at.rfc3339();
     format!(
         "{what} (recorded {at} by {}): configure this server as the others, or let all agree on what it has by `tollgate \
          config adopt`",

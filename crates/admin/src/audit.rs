@@ -12,7 +12,7 @@ use tollgate_store::{Object, Outcome, Record, RecordFilter, RecordOrder};
 use crate::process::{machine, this_server};
 
 use super::acting::{Attempt, Order};
-use super::{Actor, AdminError, Administration, recorded};
+use super::{Actor, AdminError, Administration};
 
 pub use line::{Line, LineError, shown};
 pub use purge::{purge, purge_through};
@@ -123,7 +123,7 @@ async fn record(
 
 fn asked_for(filter: &RecordFilter) -> Value {
     let RecordFilter { since, until, actor, act, object, client, merchant } = filter;
-    let time = |time: &Option<Timestamp>| time.map(recorded::time);
+    let time = |time: &Option<Timestamp>| time.map(Timestamp::rfc3339_millis);
     let given = json!({
         "since": time(since),
         "until": time(until),

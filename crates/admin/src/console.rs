@@ -18,7 +18,7 @@ use tollgate_store::{Actor, ActorKind, Object, Outcome, RecordFilter, RecordOrde
 use zeroize::Zeroizing;
 
 use super::acting::{Attempt, Order};
-use super::{AdminError, Administration, Name, recorded};
+use super::{AdminError, Administration, Name};
 
 /// How long somebody can sign in by a link.
 pub const LINK_TTL: Duration = Duration::from_secs(5 * 60);
@@ -74,7 +74,8 @@ pub async fn link(
     let attempt = |attempt: Attempt| async move {
         let expires_at = attempt.now.after(LINK_TTL);
         let user = user.as_str();
-        let what = json!({ "user": user, "scope": scope.as_str(), "expires_at": recorded::time(expires_at) });
+        let what =
+            json!({ "user": user, "scope": scope.as_str(), "expires_at": expires_at.rfc3339_millis() });
         admin.store.record(&attempt.makes(&what)).await?;
         let (user, until, behind) = (user.to_owned(), expires_at.millis(), attempt.begun_behind());
         let ticket = Ticket { id, user, scope: scope.to_string(), until, behind };

@@ -40,7 +40,7 @@ pub(crate) fn changed(before: &Client, after: &Client) -> Value {
 pub(crate) const EVERY_TOKEN: &str = "every token until then";
 
 pub(crate) fn secret(secret: &Secret) -> Value {
-    json!({ "expires_at": secret.expires_at.map(time), "revoked_at": secret.revoked_at.map(time) })
+    json!({ "expires_at": secret.expires_at.map(Timestamp::rfc3339_millis), "revoked_at": secret.revoked_at.map(Timestamp::rfc3339_millis) })
 }
 
 /// Describes a signing key.
@@ -48,8 +48,8 @@ pub fn signing_key(key: &SigningKey, others_retire_at: Timestamp) -> Value {
     json!({
         "key_id": key.id.to_string(),
         "algorithm": key.algorithm.as_str(),
-        "activates_at": time(key.activates_at),
-        "others_retire_at": time(others_retire_at),
+        "activates_at": key.activates_at.rfc3339_millis(),
+        "others_retire_at": others_retire_at.rfc3339_millis(),
     })
 }
 
@@ -59,9 +59,4 @@ pub const fn status(status: Status) -> &'static str {
         Status::Enabled => "enabled",
         Status::Disabled => "disabled",
     }
-}
-
-/// Returns a time as RFC 3339 in UTC, in milliseconds.
-pub fn time(time: Timestamp) -> String {
-    humantime::format_rfc3339_millis(std::time::SystemTime::from(time)).to_string()
 }

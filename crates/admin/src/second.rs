@@ -11,7 +11,7 @@ use tollgate_core::Timestamp;
 use tollgate_store::{Actor, ActorKind, Object, Outcome, Record, RecordFilter, RecordOrder};
 
 use super::acting::{Attempt, Order};
-use super::{AdminError, Administration, recorded};
+use super::{AdminError, Administration};
 
 /// How many of the newest records of an act on an object are read. If there are more, the act must be asked for again.
 const LOOKED_THROUGH: u32 = 100;
@@ -54,7 +54,7 @@ pub(super) async fn check(
         return Ok(Some(first.clone()));
     }
     if waiting.is_empty() {
-        let until = recorded::time(attempt.now.after(within));
+        let until = attempt.now.after(within).rfc3339_millis();
         admin.store.record(&attempt.asks(object, &json!({ "until": until }))).await?;
     }
     Err(AdminError::SecondPerson { within: duration_text(within) })

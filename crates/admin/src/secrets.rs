@@ -90,7 +90,7 @@ impl New for Identified {
         Ok(Draft {
             creation: Creation::Secret { client: self.client, secret: secret.clone(), others_expire_at },
             merchant: of.merchant_id,
-            recorded: json!({ "others_expire_at": others_expire_at.map(recorded::time) }),
+            recorded: json!({ "others_expire_at": others_expire_at.map(Timestamp::rfc3339_millis) }),
             created: CreatedSecret { secret, value, others_expire_at },
         })
     }

@@ -21,7 +21,7 @@ pub async fn revoke(
         // An access token that is obtained with it just before it expires lives for as long again.
         let expires_at = attempt.now.after(longest).after(longest).after(CLOCKS_DIFFER);
         let revocation = Revocation { subject: Revoked::Token(id), expires_at };
-        let act = attempt.makes(&json!({ "kept_until": recorded::time(expires_at) }));
+        let act = attempt.makes(&json!({ "kept_until": expires_at.rfc3339_millis() }));
         admin.store.revoke(&revocation, attempt.now, &act).await?;
         Ok(revocation)
     };

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use tollgate_admin::{Terms, configuration, whoever_runs_this};
-use tollgate_operator::view;
 use tollgate_store::Access;
 
 use crate::actor::actor_because;
@@ -38,7 +37,7 @@ pub async fn adopt(AdoptArgs { store, why }: AdoptArgs, format: Format) -> Resul
             "refresh_ttl_seconds": refresh_ttl,
             "audiences": audiences,
             "changed": adopted.is_some(),
-            "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| view::time(adopted.serve_until)),
+            "others_serve_until": replaced.zip(adopted.as_ref()).map(|(_, adopted)| adopted.serve_until.rfc3339()),
         }),
     )
 }

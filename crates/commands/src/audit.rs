@@ -8,7 +8,6 @@ use tollgate_admin::audit::{self, Anchor};
 use tollgate_core::Timestamp;
 use tollgate_keys::TrailKey;
 use tollgate_operator::trail::{self, Export, TrailError};
-use tollgate_operator::view;
 use tollgate_store::{Access, RecordFilter, RecordOrder};
 
 use crate::actor::actor_because;
@@ -81,8 +80,8 @@ async fn verify(store: &StoreArgs, anchor: Option<Anchor>, format: Format) -> Re
         &json!({
             "whole": true,
             "records": verified.records,
-            "since": view::time(verified.since),
-            "until": view::time(verified.until),
+            "since": verified.since.rfc3339(),
+            "until": verified.until.rfc3339(),
             "purged": verified.purged,
             "anchor": verified.anchor.to_string(),
         }),
@@ -107,8 +106,8 @@ fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>, format: Form
             "whole": true,
             "records": found.records,
             "first": found.behind.0.seq + 1,
-            "since": view::time(found.since),
-            "until": view::time(found.until),
+            "since": found.since.rfc3339(),
+            "until": found.until.rfc3339(),
             "behind": (found.behind.0.seq > 0).then(|| found.behind.to_string()),
             "anchor": found.anchor.to_string(),
         }),

@@ -3,7 +3,6 @@
 use serde_json::json;
 use tollgate_admin::{Administration, Name, console, unix_user};
 use tollgate_config::{Role, is_private_url};
-use tollgate_operator::view;
 use tollgate_store::{Access, Actor};
 
 use crate::actor::actor_because;
@@ -65,7 +64,7 @@ async fn link(
             "url": format!("{base}/console/sign-in?link={}", *link.token),
             "user": user.as_str(),
             "roles": roles.join(" "),
-            "expires_at": view::time(link.expires_at),
+            "expires_at": link.expires_at.rfc3339(),
         }),
     )?;
     say::note("whoever has the link can sign in: it is good once");

@@ -10,7 +10,7 @@ use tollgate_core::{Timestamp, VerifyingRing};
 use tollgate_guard::{SystemClock, Verifier};
 use tollgate_installation::{Verdict, inspect};
 use tollgate_keys::SigningKey;
-use tollgate_operator::{Opened, view};
+use tollgate_operator::Opened;
 use tollgate_store::Access;
 
 use crate::args::StoreArgs;
@@ -73,7 +73,7 @@ fn with_dates(claims: &Map<String, Value>) -> Value {
         // Beyond the year 9999 a number is not a time.
         let seconds = seconds.filter(|seconds| *seconds <= Timestamp::LAST_DATE.seconds());
         let dated =
-            seconds.map(|seconds| format!("{seconds} ({})", view::time(Timestamp::from_seconds(seconds))));
+            seconds.map(|seconds| format!("{seconds} ({})", Timestamp::from_seconds(seconds).rfc3339()));
         (name.clone(), dated.map_or_else(|| value.clone(), Value::from))
     });
     Value::Object(dated.collect())

@@ -36,6 +36,17 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// Writes the time in UTC to the second (RFC 3339 §5.6): `2026-11-24T13:30:00Z`. A time after [`Timestamp::LAST_DATE`] is written as
+    /// that one.
+    pub fn rfc3339(self) -> String {
+        humantime::format_rfc3339_seconds(self.min(Self::LAST_DATE).into()).to_string()
+    }
+
+    /// Writes the time as [`Timestamp::rfc3339`] does, but to the millisecond: `2026-11-24T13:30:00.000Z`.
+    pub fn rfc3339_millis(self) -> String {
+        humantime::format_rfc3339_millis(self.min(Self::LAST_DATE).into()).to_string()
+    }
+
     /// Returns the time `duration` later, at most [`Timestamp::MAX`].
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
@@ -92,6 +103,17 @@ pub struct Uptime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_time_can_be_written() {
+        let time = Timestamp::from_millis(1_763_991_000_250);
+        assert_eq!(time.rfc3339(), "2025-11-24T13:30:00Z");
+        assert_eq!(time.rfc3339_millis(), "2025-11-24T13:30:00.250Z");
+        for latest in [Timestamp::LAST_DATE, Timestamp::MAX, Timestamp::from_millis(u64::MAX)] {
+            assert_eq!(latest.rfc3339(), "9999-12-31T23:59:59Z");
+            assert_eq!(latest.rfc3339_millis(), "9999-12-31T23:59:59.999Z");
+        }
+    }
 
     #[test]
     fn arithmetic_saturates() {

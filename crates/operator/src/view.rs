@@ -1,7 +1,6 @@
 //! How merchants, clients and secrets are shown.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
@@ -12,18 +11,13 @@ use tollgate_config::duration_text;
 use tollgate_core::{Audience, Timestamp};
 use tollgate_store::{Client, Merchant, Secret, SecretUses};
 
-/// Returns a time as RFC 3339 in UTC, in whole seconds.
-pub fn time(time: Timestamp) -> String {
-    humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
-}
-
 /// Returns a merchant as it is shown.
 pub fn merchant(merchant: &Merchant) -> Value {
     json!({
         "merchant_id": merchant.id,
         "name": merchant.name,
         "status": status(merchant.status),
-        "created_at": time(merchant.created_at),
+        "created_at": merchant.created_at.rfc3339(),
     })
 }
 
@@ -43,7 +37,7 @@ pub fn client(client: &Client, now: Timestamp) -> Value {
         "labels": client.terms.labels.iter().collect::<BTreeMap<_, _>>(),
         "status": status(client.status),
         "active_secrets": client.secrets.iter().filter(|secret| SecretStatus::at(now, secret) == SecretStatus::Active).count(),
-        "created_at": time(client.created_at),
+        "created_at": client.created_at.rfc3339(),
     })
 }
 
@@ -58,10 +52,10 @@ pub fn secret(secret: &Secret, used: Option<&SecretUses>, now: Timestamp) -> Val
     shown.insert("secret_id".into(), json!(secret.id));
     shown.insert("status".into(), json!(secret_status(SecretStatus::at(now, secret))));
     shown.insert("hashed_by".into(), json!(hashed_by(secret)));
-    shown.insert("created_at".into(), json!(time(secret.created_at)));
-    shown.insert("expires_at".into(), json!(secret.expires_at.map(time)));
-    shown.insert("revoked_at".into(), json!(secret.revoked_at.map(time)));
-    shown.insert("last_used_at".into(), json!(used.map(|used| time(used.last_at))));
+    shown.insert("created_at".into(), json!(secret.created_at.rfc3339()));
+    shown.insert("expires_at".into(), json!(secret.expires_at.map(Timestamp::rfc3339)));
+    shown.insert("revoked_at".into(), json!(secret.revoked_at.map(Timestamp::rfc3339)));
+    shown.insert("last_used_at".into(), json!(used.map(|used| used.last_at.rfc3339())));
     shown.insert("sources".into(), json!(used.map_or(0, |used| used.sources.len())));
     shown.into()
 }

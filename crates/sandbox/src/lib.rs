@@ -12,7 +12,6 @@ mod host;
 mod idempotency;
 pub mod payments;
 mod routes;
-mod time_format;
 
 pub use error::Error;
 pub use host::{Host, Settings};

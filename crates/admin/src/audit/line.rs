@@ -8,8 +8,6 @@ use tollgate_core::{ClientId, MerchantId, Timestamp};
 use tollgate_keys::Link;
 use tollgate_store::Record;
 
-use crate::recorded;
-
 /// A record in an export, with the link before it, so that each line can be verified by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -28,7 +26,7 @@ pub struct LineError;
 pub fn shown(record: &Record) -> Value {
     json!({
         "seq": record.link.seq,
-        "at": recorded::time(record.at),
+        "at": record.at.rfc3339_millis(),
         "actor": record.actor,
         "source": record.source,
         "act": record.act,

@@ -177,6 +177,7 @@ fn on_postgresql_the_first_record_that_was_tampered_with_is_named_as_well() {
     let columns = "at, actor, source, act, outcome, object, client_id, merchant_id, state_before, state_after, reason, request_id, mac";
     for (tampering, flaw) in [
         ("UPDATE audit SET reason = 'because' WHERE seq = 5".to_owned(), "record 5 was changed"),
+        (format!("UPDATE audit SET at = {} WHERE seq = 5", i64::MAX), "record 5 was changed"),
         ("UPDATE audit SET mac = decode(repeat('07', 32), 'hex') WHERE seq = 5".to_owned(), "record 5 is not"),
         ("DELETE FROM audit WHERE seq = 4".to_owned(), "record 4 was removed"),
         (
@@ -206,6 +207,21 @@ fn on_postgresql_the_first_record_that_was_tampered_with_is_named_as_well() {
         let said = fails(verify.env("TOLLGATE_DATABASE__URL", &copy.url));
         assert!(said.contains(flaw), "{tampering}: {said}");
     }
+}
+
+#[test]
+fn a_record_whose_time_has_no_date_is_shown_and_named() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
+    Serve::install(folder.path(), &format!("database.url = \"{}\"", database.url));
+    database.psql(&format!("UPDATE audit SET at = {} WHERE seq = 2", i64::MAX));
+    let shown = listed(folder.path(), &[]);
+    assert_eq!(
+        shown.iter().filter(|record| record["at"] == "9999-12-31T23:59:59.999Z").count(),
+        1,
+        "{shown:?}"
+    );
+    let said = fails(&mut configured(folder.path(), &["audit", "verify"]));
+    assert!(said.contains("record 2 was changed"), "{said}");
 }
 
 #[test]

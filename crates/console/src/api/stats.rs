@@ -44,8 +44,8 @@ impl From<Refusal> for RefusalView {
             client_id: refusal.client,
             reason: refusal.why.as_str(),
             count: refusal.count,
-            first_at: view::time(refusal.first_at),
-            last_at: view::time(refusal.last_at),
+            first_at: refusal.first_at.rfc3339(),
+            last_at: refusal.last_at.rfc3339(),
             sources: refusal.sources.iter().map(ToString::to_string).collect(),
         }
     }

@@ -1,7 +1,6 @@
 //! The objects as callers are shown them, and the answers that contain them.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -83,10 +82,6 @@ pub(super) fn list<V: Serialize>(items: &[V]) -> Response {
     shown(&Shown { items })
 }
 
-pub(super) fn time(time: Timestamp) -> String {
-    humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
-}
-
 #[derive(Serialize)]
 pub(super) struct MerchantView {
     merchant_id: MerchantId,
@@ -101,7 +96,7 @@ impl MerchantView {
             merchant_id: merchant.id,
             name: merchant.name.clone(),
             status: status(merchant.status),
-            created_at: time(merchant.created_at),
+            created_at: merchant.created_at.rfc3339(),
         }
     }
 }
@@ -144,7 +139,7 @@ impl ClientView {
             status: status(client.status),
             merchant_status: status(client.merchant_status),
             active_secrets: client.secrets.iter().filter(is_active).count(),
-            created_at: time(client.created_at),
+            created_at: client.created_at.rfc3339(),
         }
     }
 }
@@ -192,10 +187,10 @@ impl SecretView {
             secret_id: secret.id,
             status,
             hashed_by: hashed_by(secret),
-            created_at: time(secret.created_at),
-            expires_at: secret.expires_at.map(time),
-            revoked_at: secret.revoked_at.map(time),
-            last_used_at: used.map(|used| time(used.last_at)),
+            created_at: secret.created_at.rfc3339(),
+            expires_at: secret.expires_at.map(Timestamp::rfc3339),
+            revoked_at: secret.revoked_at.map(Timestamp::rfc3339),
+            last_used_at: used.map(|used| used.last_at.rfc3339()),
             sources: used.map_or(0, |used| used.sources.len()),
         }
     }
@@ -214,7 +209,12 @@ impl<'a> CreatedSecretView<'a> {
     pub(super) fn of(client_id: ClientId, created: &'a CreatedSecret) -> Self {
         let CreatedSecret { secret, value, others_expire_at } = created;
         let client_secret = value.expose_secret();
-        Self { client_id, secret_id: secret.id, client_secret, others_expire_at: others_expire_at.map(time) }
+        Self {
+            client_id,
+            secret_id: secret.id,
+            client_secret,
+            others_expire_at: others_expire_at.map(Timestamp::rfc3339),
+        }
     }
 }
 
@@ -240,10 +240,10 @@ impl KeyView {
             algorithm: key.algorithm.as_str(),
             phase: listed.phase.map(Phase::as_str),
             compromised: key.compromised,
-            created_at: time(key.created_at),
-            activates_at: time(key.activates_at),
-            retires_at: key.retires_at.map(time),
-            advances_at: listed.advances_at.map(time),
+            created_at: key.created_at.rfc3339(),
+            activates_at: key.activates_at.rfc3339(),
+            retires_at: key.retires_at.map(Timestamp::rfc3339),
+            advances_at: listed.advances_at.map(Timestamp::rfc3339),
             jwk,
         }
     }
@@ -262,8 +262,8 @@ impl AddedKeyView {
         Self {
             key_id: added.id,
             algorithm: added.algorithm.as_str(),
-            activates_at: time(added.activates_at),
-            others_retire_at: added.others_retire_at.map(time),
+            activates_at: added.activates_at.rfc3339(),
+            others_retire_at: added.others_retire_at.map(Timestamp::rfc3339),
         }
     }
 }
@@ -290,6 +290,6 @@ impl RevocationView {
             Revoked::Client(id, generation) => ("client", id.to_string(), before(generation)),
             Revoked::Merchant(id, generation) => ("merchant", id.to_string(), before(generation)),
         };
-        Self { kind, id, before_generation, expires_at: time(listed.revocation.expires_at) }
+        Self { kind, id, before_generation, expires_at: listed.revocation.expires_at.rfc3339() }
     }
 }

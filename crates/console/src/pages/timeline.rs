@@ -88,7 +88,7 @@ impl Track {
 }
 
 fn day(at: Timestamp) -> String {
-    let text = humantime::format_rfc3339_seconds(std::time::SystemTime::from(at)).to_string();
+    let text = at.rfc3339();
     text.split_once('T').map_or(text.clone(), |(day, _)| day.to_owned())
 }
 

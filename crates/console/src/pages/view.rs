@@ -1,7 +1,5 @@
 //! How values are shown to people.
 
-use std::time::SystemTime;
-
 use tollgate_core::Timestamp;
 use tollgate_http::Problem;
 use tollgate_server::error::Error;
@@ -11,7 +9,7 @@ use super::page::{Cell, Link, Look, Tag};
 
 /// Shows a time: `2026-11-24 13:30:00 UTC`.
 pub(super) fn time(time: Timestamp) -> Cell {
-    let text = humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string();
+    let text = time.rfc3339();
     let (date, rest) = text.split_once('T').unwrap_or((&text, ""));
     Cell::Time(format!("{date} {} UTC", rest.trim_end_matches('Z')), text.clone())
 }

@@ -155,7 +155,7 @@ fn shown(name: &str, value: &Value) -> Cell {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match (name, value.as_u64()) {
         ("iat" | "exp" | "nbf", Some(seconds)) => {
-            let time = Timestamp::from_seconds(seconds.min(Timestamp::LAST_DATE.seconds()));
+            let time = Timestamp::from_seconds(seconds);
             Cell::Many(vec![view::time(time), Cell::Code(text)])
         }
         ("sub", _) => text.parse().map_or(Cell::Code(text.clone()), |id| view::link(paths::client(id), text)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tollgate_admin::{audit, imported, machine, recorded};
+use tollgate_admin::{audit, imported, machine};
 use tollgate_core::{ClientId, KeyId, SecretId, Timestamp};
 use tollgate_guard::ClientAddress;
 use tollgate_keys::SecretHash;
@@ -77,7 +77,7 @@ impl Installation {
     /// Makes the act of a signing key entering a phase at this time.
     pub(crate) fn key_phase(&self, key: KeyId, act: &'static str, at: Timestamp) -> Act {
         let (now, actor) = (self.store_time(), self.membership.actor());
-        let after = Some(json!({ "since": recorded::time(at) }).to_string());
+        let after = Some(json!({ "since": at.rfc3339_millis() }).to_string());
         self.act(Draft { after, ..Draft::new(now, actor, act, Object::SigningKey(key)) })
     }
 

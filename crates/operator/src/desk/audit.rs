@@ -1,7 +1,6 @@
 //! Reading the audit trail.
 
 use tollgate_admin::audit::{self, Query};
-use tollgate_admin::recorded;
 use tollgate_core::Timestamp;
 use tollgate_store::{RecordFilter, RecordOrder};
 
@@ -46,8 +45,8 @@ fn parameters(filter: &RecordFilter, order: RecordOrder) -> Vec<(&'static str, S
     let RecordFilter { since, until, actor, act, object, client, merchant } = filter;
     let newest = (order == RecordOrder::NewestFirst).then(|| "newest".to_owned());
     let given = [
-        ("since", since.map(recorded::time)),
-        ("until", until.map(recorded::time)),
+        ("since", since.map(Timestamp::rfc3339_millis)),
+        ("until", until.map(Timestamp::rfc3339_millis)),
         ("actor", actor.clone()),
         ("act", act.clone()),
         ("object", object.clone()),

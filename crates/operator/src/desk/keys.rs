@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 use tollgate_admin::keys::{self, AddedKey, ListedKey};
-use tollgate_core::{Algorithm, Jwk};
+use tollgate_core::{Algorithm, Jwk, Timestamp};
 use tollgate_keys::Phase;
 
 use super::Desk;
 use super::values::{given, pick};
 use crate::error::OperatorError;
-use crate::view;
 
 const PATH: &str = "/admin/v1/keys";
 
@@ -87,10 +86,10 @@ fn listed(ListedKey { key, phase, advances_at }: &ListedKey) -> Value {
         "key_id": key.id,
         "phase": phase.map(Phase::as_str),
         "algorithm": key.algorithm.as_str(),
-        "created_at": view::time(key.created_at),
-        "activates_at": view::time(key.activates_at),
-        "retires_at": key.retires_at.map(view::time),
-        "advances_at": advances_at.map(view::time),
+        "created_at": key.created_at.rfc3339(),
+        "activates_at": key.activates_at.rfc3339(),
+        "retires_at": key.retires_at.map(Timestamp::rfc3339),
+        "advances_at": advances_at.map(Timestamp::rfc3339),
     })
 }
 
@@ -98,7 +97,7 @@ fn added(added: &AddedKey) -> Value {
     json!({
         "key_id": added.id,
         "algorithm": added.algorithm.as_str(),
-        "activates_at": view::time(added.activates_at),
-        "others_retire_at": added.others_retire_at.map(view::time),
+        "activates_at": added.activates_at.rfc3339(),
+        "others_retire_at": added.others_retire_at.map(Timestamp::rfc3339),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tollgate_admin::secrets;
 use tollgate_config::duration_text;
-use tollgate_core::{ClientId, SecretId};
+use tollgate_core::{ClientId, SecretId, Timestamp};
 
 use super::Desk;
 use super::values::{given, pick};
@@ -43,7 +43,7 @@ impl Desk {
                     "client_id": client,
                     "client_secret": created.value.expose_secret(),
                     "secret_id": created.secret.id,
-                    "others_expire_at": created.others_expire_at.map(view::time),
+                    "others_expire_at": created.others_expire_at.map(Timestamp::rfc3339),
                 }))
             }
             Self::Server(api) => {

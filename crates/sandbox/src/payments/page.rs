@@ -8,7 +8,6 @@ use tollgate_core::Timestamp;
 use super::decision::{Decision, Status};
 use super::redirect_url::RedirectUrl;
 use super::stored_payment::StoredPayment;
-use crate::time_format::rfc3339;
 use tollgate_http::pages::{self, Policy};
 
 /// The content of the page.
@@ -166,7 +165,7 @@ impl<'a> Pending<'a> {
             customer: &payment.customer.name,
             reference: payment.payment_reference.as_deref(),
             order_id: payment.order_id.as_deref(),
-            expires_at: rfc3339(checkout.expires_at),
+            expires_at: checkout.expires_at.rfc3339_millis(),
             remaining: remaining(checkout.expires_at, checkout.now),
             next_host: payment.success_url().map(|url| url.host().to_owned()),
         }

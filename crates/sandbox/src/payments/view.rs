@@ -6,7 +6,6 @@ use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
 
 use super::decision::Status;
 use super::stored_payment::StoredPayment;
-use crate::time_format::rfc3339;
 
 /// The answer to `GET` of a payment request: a JSON object whose members have this order, with the members of the payment in
 /// between and absent ones left out.
@@ -52,9 +51,9 @@ impl Serialize for PaymentView<'_> {
         entry(&mut map, "test_transaction", payment.test_transaction.as_ref())?;
         entry(&mut map, "selected_bank_id", payment.selected_bank_id.as_ref())?;
         map.serialize_entry("redirect_url", self.redirect_url)?;
-        map.serialize_entry("created_at", &rfc3339(self.created_at))?;
-        map.serialize_entry("expires_at", &rfc3339(self.expires_at))?;
-        entry(&mut map, "decided_at", self.decided_at.map(rfc3339).as_ref())?;
+        map.serialize_entry("created_at", &self.created_at.rfc3339_millis())?;
+        map.serialize_entry("expires_at", &self.expires_at.rfc3339_millis())?;
+        entry(&mut map, "decided_at", self.decided_at.map(Timestamp::rfc3339_millis).as_ref())?;
         map.end()
     }
 }
@@ -97,8 +96,8 @@ mod tests {
 
     #[test]
     fn times_are_utc_to_the_millisecond_and_never_past_the_year_9999() {
-        assert_eq!(rfc3339(Timestamp::from_millis(0)), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(Timestamp::from_millis(1_764_000_000_007)), "2025-11-24T16:00:00.007Z");
-        assert_eq!(rfc3339(Timestamp::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::from_millis(0).rfc3339_millis(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_millis(1_764_000_000_007).rfc3339_millis(), "2025-11-24T16:00:00.007Z");
+        assert_eq!(Timestamp::MAX.rfc3339_millis(), "9999-12-31T23:59:59.999Z");
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /oauth2/revocations`: the revocations, for guards in other processes. A guard asks again and again for the revocations
 //! after its last position, and each request waits until there are some.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -121,8 +121,7 @@ impl Entry {
             Revoked::Client(id, from) => ("client", id.to_string(), Some(Before::of(from))),
             Revoked::Merchant(id, from) => ("merchant", id.to_string(), Some(Before::of(from))),
         };
-        let expires_at = humantime::format_rfc3339_seconds(SystemTime::from(revocation.expires_at));
-        Self { kind, id, before_generation, expires_at: expires_at.to_string() }
+        Self { kind, id, before_generation, expires_at: revocation.expires_at.rfc3339() }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tollgate_admin::audit::Line;
-use tollgate_admin::{machine, recorded};
+use tollgate_admin::machine;
 
 /// How long the receiver may take to read a page of records to its end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ impl Syslog {
     fn message(&self, line: &Line) -> String {
         let record = &line.record;
         let severity = if record.outcome == "done" { NOTICE } else { WARNING };
-        let (priority, at) = (FACILITY + severity, recorded::time(record.at));
+        let (priority, at) = (FACILITY + severity, record.at.rfc3339_millis());
         let (host, process) = (&self.host, std::process::id());
         format!("<{priority}>1 {at} {host} tollgate {process} {} - {}", record.act, line.to_json())
     }

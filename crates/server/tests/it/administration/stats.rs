@@ -1,18 +1,14 @@
 //! What was counted, who is refused, and secrets that nobody uses.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::{ClientId, Timestamp};
+use tollgate_core::ClientId;
 
 use super::{CLIENTS, Desk};
 use crate::call::{Call, TOKEN, assert_refused};
 
 const STATS: &str = "/admin/v1/stats";
-
-fn rfc3339(time: Timestamp) -> String {
-    humantime::format_rfc3339_seconds(SystemTime::from(time)).to_string()
-}
 
 #[tokio::test]
 async fn who_is_refused_and_why_is_shown_with_times_and_sources() {
@@ -21,12 +17,12 @@ async fn who_is_refused_and_why_is_shown_with_times_and_sources() {
     let client = desk.stage.client(kind).await;
     desk.stage.tokens(&client).await;
     let login = json!({"client_id": client.id, "client_secret": "wrong"});
-    let first_at = rfc3339(desk.stage.now());
+    let first_at = desk.stage.now().rfc3339();
     for _ in 0..2 {
         assert_refused(&desk.stage.answer(Call::post(TOKEN).json(&login)).await, 401, "INVALID_CLIENT");
         desk.stage.advance(Duration::from_secs(60)).await;
     }
-    let last_at = rfc3339(desk.stage.now().before(Duration::from_secs(60)));
+    let last_at = desk.stage.now().before(Duration::from_secs(60)).rfc3339();
     let nobody = json!({"client_id": "3fa85f64-5717-4562-b3fc-2c963f66afa6", "client_secret": "wrong"});
     assert_refused(&desk.stage.answer(Call::post(TOKEN).json(&nobody)).await, 401, "INVALID_CLIENT");
 
@@ -66,7 +62,7 @@ async fn clients_are_found_by_a_secret_that_nobody_has_used_for_long() {
         (minutes(60), [false, true]),
         (minutes(61), [true, true]),
     ] {
-        let query = format!("secret_last_used_before={}&limit=1000", rfc3339(before));
+        let query = format!("secret_last_used_before={}&limit=1000", before.rfc3339());
         let found = desk.get(&format!("{CLIENTS}?{query}")).await.data();
         let found = found["items"].as_array().unwrap();
         let is_found = |id: ClientId| found.iter().any(|client| client["client_id"] == json!(id));
@@ -75,7 +71,7 @@ async fn clients_are_found_by_a_secret_that_nobody_has_used_for_long() {
     // Nobody can use it any more.
     let path = format!("{CLIENTS}/{}/secrets/{}/revoke", unused.id, unused.secret_id);
     assert_eq!(desk.post(&path, &json!({})).await.status(), 200);
-    let query = format!("secret_last_used_before={}&limit=1000", rfc3339(minutes(30)));
+    let query = format!("secret_last_used_before={}&limit=1000", minutes(30).rfc3339());
     let found = desk.get(&format!("{CLIENTS}?{query}")).await.data();
     assert!(!found["items"].to_string().contains(&unused.id.to_string()));
     assert_eq!(desk.get(&format!("{CLIENTS}?secret_last_used_before=yesterday")).await.status(), 400);
